@@ -1,0 +1,57 @@
+//! Files that people write, read strictly and turned into types that the rest of the program trusts.
+//!
+//! Each file is read twice: serde with unknown keys refused, then checked as a whole (names, references, addresses).
+//! Errors name file, line, what was expected and what to do. What survives is a [`Plan`], which the journal's first
+//! record carries, so that a run can be judged again without the files it came from.
+//!
+//! Not here: anything that opens a port or an interface, and the description of the virtual bench.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::PhoneName;
+
+pub mod bench;
+pub mod duration;
+pub mod model;
+pub mod scenario;
+
+pub use bench::{Bench, ConsolePort, KeypadKind, KeypadPort, Line, Mac, Network, Phone, Role, Server};
+pub use model::{Dialect, FailbackHabit, Model, RenewalLead, Source, Timer, Timers};
+pub use scenario::{Scenario, Step, StepKind};
+
+/// All that a run's judgement depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Name of the run, which is also that of its directory: `2026-11-23T221503Z-failover`.
+    pub run: String,
+    /// Wall clock at the run's beginning, in nanoseconds since the Unix epoch.
+    pub epoch_unix_ns: i64,
+    /// Version of siprig that ran it.
+    pub version: String,
+    /// The bench.
+    pub bench: Bench,
+    /// The models of its phones, by the name the phones use.
+    pub models: BTreeMap<String, Model>,
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The phones under test, a subset of the bench's, in its order.
+    pub phones: Vec<PhoneName>,
+    /// `--set` overrides in force, as given.
+    pub overrides: Vec<String>,
+    /// Exact bytes were kept: no secret is masked (`--keep-secrets`).
+    pub keep_secrets: bool,
+}
+
+impl Plan {
+    /// The phone of that name, if it is in the bench.
+    pub fn phone(&self, name: &PhoneName) -> Option<&Phone> {
+        self.bench.phones.iter().find(|phone| phone.name == *name)
+    }
+
+    /// The model of that phone.
+    pub fn model_of(&self, phone: &Phone) -> Option<&Model> {
+        self.models.get(&phone.model)
+    }
+}

@@ -1,0 +1,219 @@
+//! The bench file: one lab set-up. The names of its keys are a contract with other people's files.
+
+use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::model::Timers;
+use crate::event::{PhoneName, ServerName};
+
+/// A checked bench: names are unique, references resolve, no two phones share a port.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bench {
+    /// Its name; locks and reports use it.
+    pub name: String,
+    /// The interface pair; none only for benches that are merely analysed.
+    pub network: Option<Network>,
+    /// Registrars, in file order.
+    pub servers: Vec<Server>,
+    /// Devices under test, in file order.
+    pub phones: Vec<Phone>,
+}
+
+impl Bench {
+    /// The server of that name.
+    pub fn server(&self, name: &ServerName) -> Option<&Server> {
+        self.servers.iter().find(|server| server.name == *name)
+    }
+
+    /// The server that has this address.
+    pub fn server_at(&self, address: IpAddr) -> Option<&Server> {
+        self.servers.iter().find(|server| server.addresses.contains(&address))
+    }
+}
+
+/// The two interfaces between which the rig sits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Interface toward the phones.
+    pub phone_side: String,
+    /// Interface toward the servers.
+    pub server_side: String,
+    /// A bridge to adopt; none: one is created and kept.
+    pub bridge: Option<String>,
+    /// The controller's own address on the bridge, with prefix length.
+    pub probe_address: Option<(IpAddr, u8)>,
+    /// VLAN of phones and servers unless they name their own.
+    pub vlan: Option<u16>,
+    /// Devices that no outage may touch.
+    pub protected: Vec<Mac>,
+}
+
+/// What a server is to a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Where the line belongs.
+    Primary,
+    /// Where it goes when the primary is away.
+    Backup,
+    /// Neither.
+    Other,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Primary => "primary",
+            Self::Backup => "backup",
+            Self::Other => "other",
+        })
+    }
+}
+
+/// A registrar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Its name.
+    pub name: ServerName,
+    /// Its role for lines that name no servers of their own.
+    pub role: Role,
+    /// Its addresses, at least one.
+    pub addresses: Vec<IpAddr>,
+    /// Ports by service: `sip`, `xml`, `provisioning`, …; `sip` always exists and is not empty.
+    pub services: BTreeMap<String, Vec<u16>>,
+}
+
+impl Server {
+    /// Its SIP ports.
+    pub fn sip_ports(&self) -> &[u16] {
+        self.services.get("sip").map_or(&[5060], Vec::as_slice)
+    }
+}
+
+/// A device under test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phone {
+    /// Its name.
+    pub name: PhoneName,
+    /// Name (or path) of its model; a key of [`Plan::models`](super::Plan::models).
+    pub model: String,
+    /// Its MAC address: its identity on the link.
+    pub mac: Mac,
+    /// Its address, if it is fixed; otherwise learnt.
+    pub address: Option<IpAddr>,
+    /// Its SIP accounts, at least one.
+    pub lines: Vec<Line>,
+    /// Its serial console.
+    pub console: Option<ConsolePort>,
+    /// What presses its keys.
+    pub keypad: Option<KeypadPort>,
+    /// Its timers: those of the model under those of the bench file.
+    pub timers: Timers,
+}
+
+/// A SIP account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The extension: user part of its address of record.
+    pub extension: String,
+    /// Where it belongs.
+    pub primary: ServerName,
+    /// Where it goes when that is away; none: the line has no backup.
+    pub backup: Option<ServerName>,
+    /// Domain of its address of record, if it matters.
+    pub domain: Option<String>,
+    /// User name for digest authentication, where it differs from the extension.
+    pub auth_user: Option<String>,
+    /// File that holds its password.
+    pub password_file: Option<PathBuf>,
+}
+
+impl Line {
+    /// What this server is to the line.
+    pub fn role_of(&self, server: &ServerName) -> Role {
+        if self.primary == *server {
+            Role::Primary
+        } else if self.backup.as_ref() == Some(server) {
+            Role::Backup
+        } else {
+            Role::Other
+        }
+    }
+}
+
+/// A serial console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsolePort {
+    /// Device path.
+    pub port: PathBuf,
+    /// Bit rate.
+    pub baud: u32,
+}
+
+/// What presses a phone's keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeypadPort {
+    /// How it is spoken to.
+    pub kind: KeypadKind,
+    /// Device path of the board.
+    pub port: PathBuf,
+    /// Which phone of the board, from 1.
+    pub unit: u8,
+}
+
+/// How a keypad is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeypadKind {
+    /// A key matrix board that speaks KP1 (see `docs/kp1.md`).
+    Kp1,
+}
+
+/// An Ethernet address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Mac {
+    type Err = String;
+
+    /// Reads `00:08:5d:23:74:29`, also with `-` or with nothing between the digits.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits: String = text.chars().filter(|c| !matches!(c, ':' | '-')).collect();
+        let wrong = || format!("`{text}` is not a MAC address; write it as `00:08:5d:23:74:29`");
+        if digits.len() != 12 || !digits.is_ascii() {
+            return Err(wrong());
+        }
+        let mut bytes = [0; 6];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&digits[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Mac {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mac {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,36 @@
+//! siprig: takes the primary SIP server away from real desk phones and proves on the wire that each phone registers
+//! with the backup and comes back.
+//!
+//! Everything that happens in a run becomes a record, and every judgement is a pure function of the records.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`event`], [`verdict`] | the spine: records, and what a case came to |
+//! | [`config`] | benches, phone models and scenarios: TOML, strictly read, then checked |
+//! | [`wire`] | bytes to meaning and back: frames, SIP, digests, consoles, the keypad protocol; no I/O |
+//! | [`journal`] | the append-only file of records |
+//! | [`engine`] | sans-IO: observed records in; derived facts, orders and deadlines out |
+//! | [`driver`] | the outside world: serial ports, keypads, the network, the clock, signals |
+//! | [`bridge`] | the privileged helper process that joins the two interfaces |
+//! | [`session`] | the one loop in which order is decided |
+//! | [`tui`] | the live display: state folded from records, and a pure drawing of it |
+//! | [`report`] | summary, JUnit and HTML, made from a journal |
+//! | [`virtual_bench`] | a lab without hardware: namespaces, simulated phones and registrars |
+//! | [`cli`] | the command line; one file per subcommand |
+//!
+//! Direction of dependence: `event`, `verdict` ← `config`, `wire`, `journal` ← `engine` | `driver` (never each other)
+//! ← `session` ← `cli`. `tui` and `report` see only the spine, the journal and the configuration.
+
+pub mod bridge;
+pub mod cli;
+pub mod config;
+pub mod driver;
+pub mod engine;
+pub mod event;
+pub mod journal;
+pub mod report;
+pub mod session;
+pub mod tui;
+pub mod verdict;
+pub mod virtual_bench;
+pub mod wire;

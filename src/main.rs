@@ -1,0 +1,5 @@
+//! The `siprig` command: parse, call, exit.
+
+fn main() -> std::process::ExitCode {
+    siprig::cli::main()
+}

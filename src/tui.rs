@@ -1,0 +1,1 @@
+//! The live display: state folded from records, and a pure drawing of it.

@@ -1,0 +1,1 @@
+//! A lab without hardware: namespaces, simulated phones and simulated registrars.

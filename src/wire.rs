@@ -1,0 +1,10 @@
+//! Bytes to meaning and back. Pure: no I/O, no clock, no allocation without bound.
+
+pub mod capture;
+pub mod console;
+pub mod digest;
+pub mod frame;
+pub mod kp1;
+pub mod redact;
+pub mod sip;
+pub mod stream;

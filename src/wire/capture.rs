@@ -1,0 +1,1 @@
+//! Capture files: pcapng with one interface per side of the bridge.

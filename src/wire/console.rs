@@ -1,0 +1,1 @@
+//! Console bytes to lines, and lines to what they mean in a dialect.

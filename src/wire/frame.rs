@@ -1,0 +1,1 @@
+//! Ethernet frames to addresses and payloads, and back.

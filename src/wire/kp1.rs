@@ -1,0 +1,1 @@
+//! KP1, the line protocol of key matrix boards.

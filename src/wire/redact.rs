@@ -1,0 +1,1 @@
+//! Masks secrets in place, keeping every length.

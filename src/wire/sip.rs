@@ -1,0 +1,1 @@
+//! SIP messages through rsip, behind a layer that tolerates what phones send.

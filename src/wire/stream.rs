@@ -1,0 +1,1 @@
+//! TCP segments to a byte stream, and a byte stream to SIP messages.
