@@ -3,6 +3,7 @@
 use crate::event::{Observed, When};
 
 pub mod clock;
+pub mod network;
 
 /// What a driver tells the session.
 #[derive(Debug, Clone, PartialEq)]
