@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::event::PhoneName;
 
 pub mod bench;
+pub mod diagnostic;
 pub mod duration;
+pub mod load;
 pub mod model;
+pub mod overrides;
 pub mod scenario;
 
 pub use bench::{Bench, ConsolePort, KeypadKind, KeypadPort, Line, Mac, Network, Phone, Role, Server};
