@@ -1,1 +1,135 @@
 //! Capture files: pcapng with one interface per side of the bridge.
+
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+    time::Duration,
+};
+
+use pcap_file::{
+    DataLink, PcapError,
+    pcapng::{
+        PcapNgWriter,
+        blocks::{
+            enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption},
+            interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption},
+        },
+    },
+};
+
+/// Longest frame that is kept whole, in bytes: the largest IP packet with Ethernet header and two VLAN tags, rounded up.
+const SNAP_LENGTH: u32 = 0x4_0000;
+
+/// A side of the bridge: an interface of the capture file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// Toward the phones; interface 0.
+    Phone,
+    /// Toward the servers; interface 1.
+    Server,
+}
+
+/// Where a frame's block lies in the capture file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawOffset {
+    /// Offset of its first byte.
+    pub offset: u64,
+    /// Length of the block in bytes.
+    pub len: u64,
+}
+
+/// Writes a capture file.
+pub struct CaptureWriter<W: Write> {
+    inner: PcapNgWriter<Counting<W>>,
+}
+
+impl<W: Write> std::fmt::Debug for CaptureWriter<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CaptureWriter").field("written", &self.inner.get_ref().written).finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> CaptureWriter<W> {
+    /// Begins a file: section header and both interfaces, `phone-side` and `server-side`, with stamps in nanoseconds.
+    ///
+    /// # Errors
+    /// If `writer` can not be written to.
+    pub fn new(writer: W) -> io::Result<Self> {
+        let mut inner = PcapNgWriter::new(Counting { writer, written: 0 }).map_err(as_io)?;
+        for name in ["phone-side", "server-side"] {
+            let options = vec![
+                InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
+                InterfaceDescriptionOption::IfTsResol(9),
+            ];
+            let interface = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: SNAP_LENGTH, options };
+            inner.write_pcapng_block(interface).map_err(as_io)?;
+        }
+        Ok(Self { inner })
+    }
+
+    /// Appends a frame that entered on `side` at `unix_ns` (nanoseconds since the Unix epoch; earlier ones become 0).
+    /// `original_len` is its length on the wire in bytes, `bytes` what was captured of it.
+    ///
+    /// # Errors
+    /// If the file can not be written to.
+    pub fn write(
+        &mut self,
+        side: Side,
+        unix_ns: i64,
+        original_len: u32,
+        bytes: &[u8],
+        comment: Option<&str>,
+    ) -> io::Result<RawOffset> {
+        let offset = self.inner.get_ref().written;
+        let block = EnhancedPacketBlock {
+            interface_id: match side {
+                Side::Phone => 0,
+                Side::Server => 1,
+            },
+            timestamp: Duration::from_nanos(u64::try_from(unix_ns).unwrap_or(0)),
+            original_len,
+            data: Cow::Borrowed(bytes),
+            options: comment.map(|text| EnhancedPacketOption::Comment(Cow::Borrowed(text))).into_iter().collect(),
+        };
+        self.inner.write_pcapng_block(block).map_err(as_io)?;
+        Ok(RawOffset { offset, len: self.inner.get_ref().written - offset })
+    }
+
+    /// Hands everything to the operating system. To be called once per batch of frames.
+    ///
+    /// # Errors
+    /// If the file can not be written to.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.inner.get_mut().flush()
+    }
+
+    /// Gives the underlying writer back.
+    pub fn into_inner(self) -> W {
+        self.inner.into_inner().writer
+    }
+}
+
+fn as_io(error: PcapError) -> io::Error {
+    match error {
+        PcapError::IoError(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+/// Knows how much was written, which the crate's own return values do not say for the header blocks.
+struct Counting<W> {
+    writer: W,
+    written: u64,
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.writer.write(bytes)?;
+        self.written += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
