@@ -13,6 +13,7 @@
 //! | [`driver`] | the outside world: serial ports, keypads, the network, the clock, signals |
 //! | [`bridge`] | the privileged helper process that joins the two interfaces |
 //! | [`session`] | the one loop in which order is decided |
+//! | [`look`] | what a terminal can show: glyphs, colour, and text from phones made harmless |
 //! | [`tui`] | the live display: state folded from records, and a pure drawing of it |
 //! | [`report`] | summary, JUnit and HTML, made from a journal |
 //! | [`virtual_bench`] | a lab without hardware: namespaces, simulated phones and registrars |
@@ -28,6 +29,7 @@ pub mod driver;
 pub mod engine;
 pub mod event;
 pub mod journal;
+pub mod look;
 pub mod report;
 pub mod session;
 pub mod tui;

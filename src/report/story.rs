@@ -1,0 +1,357 @@
+//! The story of a run: its records folded into what a reader wants to know, and nothing rendered yet.
+//!
+//! The fold only collects what the engine concluded; it judges nothing itself. The one thing it adds is an entry for
+//! every planned case that was never decided, so that a torn journal can not look like a short and happy run.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    config::Plan,
+    event::{
+        BindingEvent, Derived, Event, LineId, Loss, Move, Observed, OutageEnd, OutageId, OutageSpec, OutageTally,
+        PhoneName, Record, ServerName, Stamp, When,
+    },
+    verdict::{Blame, Case, CaseId, Measurement, Verdict},
+};
+
+/// Everything that reports show.
+#[derive(Debug, Clone, Default)]
+pub struct RunStory {
+    /// What the run was about; none if its first record is missing.
+    pub plan: Option<Box<Plan>>,
+    /// The verdicts, in the order of the plan; call [`RunStory::cases`] to have the undecided ones too.
+    decided: Vec<Case>,
+    /// What was measured for cases that were not (yet) decided.
+    measured: BTreeMap<CaseId, Vec<Measurement>>,
+    /// Registrations of each line over time, in order of their beginning.
+    pub bindings: BTreeMap<LineId, Vec<Binding>>,
+    /// Outages, in order of their number.
+    pub outages: BTreeMap<OutageId, Outage>,
+    /// Windows computed for the moves, in order of computation.
+    pub deadlines: Vec<Deadline>,
+    /// What the always-on detectors saw.
+    pub findings: Vec<Finding>,
+    /// Steps that a case finished or left.
+    pub steps: Vec<StepNote>,
+    /// Key presses with their effect.
+    pub keys: Vec<KeyNote>,
+    /// Lost evidence, failed drivers and ports, clock steps: what makes the rig's word weaker.
+    pub troubles: Vec<Trouble>,
+    /// Who asked for an early end.
+    pub stopped_by: Option<String>,
+    /// The engine said that it is through.
+    pub ended: bool,
+    /// Time of the last record.
+    pub last: Stamp,
+    /// Number of the last record.
+    pub last_seq: u64,
+}
+
+/// The time in which one server held one live binding for a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The server.
+    pub server: ServerName,
+    /// From the 2xx that created it, with its error.
+    pub from: When,
+    /// Until it expired or was removed; none: it lived to the end of the run.
+    pub until: Option<When>,
+    /// Times at which it was refreshed.
+    pub refreshes: Vec<Stamp>,
+    /// What ended it.
+    pub ended_by: Option<&'static str>,
+    /// Numbers of the records that show it.
+    pub evidence: Vec<u64>,
+}
+
+/// An outage as ordered and as it happened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outage {
+    /// What was ordered.
+    pub spec: Option<OutageSpec>,
+    /// When it took force: *t0*.
+    pub began: Option<When>,
+    /// When it ended.
+    pub ended: Option<When>,
+    /// Why it ended.
+    pub why: Option<OutageEnd>,
+    /// What it did, per phone.
+    pub tally: BTreeMap<PhoneName, OutageTally>,
+    /// Number of the record of its beginning.
+    pub seq: u64,
+}
+
+/// A computed window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deadline {
+    /// The case.
+    pub case: CaseId,
+    /// Which move.
+    pub of: Move,
+    /// Its length in milliseconds.
+    pub window_ms: f64,
+    /// The sum, written out.
+    pub derivation: String,
+    /// Timers in it that are assumed.
+    pub assumed: Vec<String>,
+    /// When it was computed.
+    pub at: Stamp,
+}
+
+/// What a detector saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The line.
+    pub line: LineId,
+    /// A stable word.
+    pub code: String,
+    /// For people.
+    pub note: String,
+    /// When.
+    pub at: Stamp,
+    /// Numbers of the records that show it.
+    pub evidence: Vec<u64>,
+}
+
+/// What a step came to for a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepNote {
+    /// Index of the step, from 0.
+    pub step: usize,
+    /// The case.
+    pub case: CaseId,
+    /// Whether what it expects was seen.
+    pub ok: bool,
+    /// What was seen.
+    pub note: String,
+    /// When.
+    pub at: Stamp,
+    /// Numbers of the records that show it.
+    pub evidence: Vec<u64>,
+}
+
+/// A key press and its effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyNote {
+    /// The phone.
+    pub phone: PhoneName,
+    /// The key.
+    pub key: String,
+    /// Number of the record that shows its effect; none: unconfirmed.
+    pub by: Option<u64>,
+    /// When.
+    pub at: Stamp,
+}
+
+/// Something that makes the rig's word weaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// When.
+    pub at: Stamp,
+    /// For people.
+    pub note: String,
+    /// Number of its record.
+    pub seq: u64,
+}
+
+impl RunStory {
+    /// Folds records, in the order of the journal.
+    pub fn from_records<'r>(records: impl IntoIterator<Item = &'r Record>) -> Self {
+        let mut story = Self::default();
+        for record in records {
+            story.apply(record);
+        }
+        story
+    }
+
+    /// Takes one more record.
+    pub fn apply(&mut self, record: &Record) {
+        self.last = self.last.max(record.seen).max(record.when.at);
+        self.last_seq = record.seq;
+        match &record.event {
+            Event::Observed(observed) => self.observed(record, observed),
+            Event::Derived(derived) => self.derived(record, derived),
+            Event::Action(crate::event::Action::BeginOutage { outage, spec }) => {
+                self.outages.entry(*outage).or_default().spec = Some(spec.clone());
+            }
+            Event::Action(_) => {}
+        }
+    }
+
+    /// The name of the run; `unknown` if the journal does not say.
+    pub fn run(&self) -> &str {
+        self.plan.as_ref().map_or("unknown", |plan| &plan.run)
+    }
+
+    /// Every case: the decided ones in the order of their decision, put into the order of the plan, and a `not-run`
+    /// for each planned one without a verdict.
+    pub fn cases(&self) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for id in self.planned() {
+            match self.decided.iter().rfind(|case| case.id == id) {
+                Some(case) => cases.push(case.clone()),
+                None => cases.push(self.undecided(id)),
+            }
+        }
+        let unplanned = self.decided.iter().filter(|case| cases.iter().all(|known| known.id != case.id));
+        let unplanned: Vec<_> = unplanned.cloned().collect();
+        cases.extend(unplanned);
+        cases
+    }
+
+    /// The windows computed for a case, the latest of each move, in the order of the moves.
+    pub fn deadlines_of(&self, case: &CaseId) -> Vec<&Deadline> {
+        let mut latest = BTreeMap::new();
+        for deadline in self.deadlines.iter().filter(|deadline| deadline.case == *case) {
+            latest.insert(deadline.of, deadline);
+        }
+        latest.into_values().collect()
+    }
+
+    fn planned(&self) -> Vec<CaseId> {
+        let Some(plan) = &self.plan else { return Vec::new() };
+        let lines = plan.phones.iter().filter_map(|name| plan.phone(name)).flat_map(|phone| {
+            phone.lines.iter().map(|line| CaseId {
+                scenario: plan.scenario.name.clone(),
+                phone: phone.name.clone(),
+                line: line.extension.clone(),
+            })
+        });
+        lines.collect()
+    }
+
+    fn undecided(&self, id: CaseId) -> Case {
+        let (code, reason) = match &self.stopped_by {
+            Some(by) => ("interrupted", format!("the run was ended by {by} before this case was decided")),
+            None => ("no-verdict", "the journal ends before this case was decided".to_owned()),
+        };
+        Case {
+            verdict: Verdict::NotRun,
+            blame: Some(Blame::Unknown),
+            code: Some(code.to_owned()),
+            reason: Some(reason),
+            expected: true,
+            attempts: 0,
+            evidence: Vec::new(),
+            measurements: self.measured.get(&id).cloned().unwrap_or_default(),
+            id,
+        }
+    }
+
+    fn observed(&mut self, record: &Record, observed: &Observed) {
+        let trouble = match observed {
+            Observed::RunStarted { plan } => {
+                self.plan = Some(plan.clone());
+                return;
+            }
+            Observed::OutageBegan { outage } => {
+                let entry = self.outages.entry(*outage).or_default();
+                entry.began = Some(record.when);
+                entry.seq = record.seq;
+                return;
+            }
+            Observed::OutageEnded { outage, why, tally } => {
+                let entry = self.outages.entry(*outage).or_default();
+                entry.ended = Some(record.when);
+                entry.why = Some(*why);
+                entry.tally.clone_from(tally);
+                if *why == OutageEnd::Lifted {
+                    return;
+                }
+                match why {
+                    OutageEnd::Limit => "an outage ended by its time limit, not as ordered".to_owned(),
+                    _ => "the bridge helper was lost; the kernel forwarded everything from then on".to_owned(),
+                }
+            }
+            Observed::StopRequested { by } => {
+                self.stopped_by.get_or_insert_with(|| by.clone());
+                return;
+            }
+            Observed::EvidenceLost { how, count } => lost(*how, *count),
+            Observed::Leak { phone, toward, .. } => {
+                let to = if *toward == crate::event::Toward::Server { "server" } else { "phone" };
+                format!("a frame of {phone} toward the {to} leaked through the outage")
+            }
+            Observed::PortLost { phone, port, reason } => format!("the {port} of {phone} was lost: {reason}"),
+            Observed::DriverFailed { reason, .. } => reason.clone(),
+            Observed::ClockStepped { by_ns } => {
+                format!("the wall clock was stepped by {:+.3} s", *by_ns as f64 / 1e9)
+            }
+            _ => return,
+        };
+        self.troubles.push(Trouble { at: record.when.at, note: trouble, seq: record.seq });
+    }
+
+    fn derived(&mut self, record: &Record, derived: &Derived) {
+        let at = record.when.at;
+        match derived {
+            Derived::Binding(change) => {
+                let bindings = self.bindings.entry(change.line.clone()).or_default();
+                let open = bindings.iter_mut().rfind(|b| b.server == change.server && b.until.is_none());
+                match (&change.change, open) {
+                    (BindingEvent::Refreshed { .. }, Some(binding)) => {
+                        binding.refreshes.push(at);
+                        binding.evidence.extend(&change.evidence);
+                    }
+                    // A second contact at the same server prolongs the bar, it does not start another.
+                    (BindingEvent::Created { .. }, Some(binding)) => binding.evidence.extend(&change.evidence),
+                    (BindingEvent::Created { .. } | BindingEvent::Refreshed { .. }, None) => bindings.push(Binding {
+                        server: change.server.clone(),
+                        from: record.when,
+                        until: None,
+                        refreshes: Vec::new(),
+                        ended_by: None,
+                        evidence: change.evidence.clone(),
+                    }),
+                    (BindingEvent::Expired | BindingEvent::Removed, Some(binding)) => {
+                        binding.until = Some(record.when);
+                        let expired = change.change == BindingEvent::Expired;
+                        binding.ended_by = Some(if expired { "expired" } else { "removed" });
+                        binding.evidence.extend(&change.evidence);
+                    }
+                    (BindingEvent::Expired | BindingEvent::Removed, None) => {}
+                }
+            }
+            Derived::DeadlineComputed { case, of, window_ms, derivation, assumed } => self.deadlines.push(Deadline {
+                case: case.clone(),
+                of: *of,
+                window_ms: *window_ms,
+                derivation: derivation.clone(),
+                assumed: assumed.clone(),
+                at,
+            }),
+            Derived::Measured { case, measurement } => {
+                self.measured.entry(case.clone()).or_default().push(measurement.clone());
+            }
+            Derived::Detected { line, code, note, evidence } => self.findings.push(Finding {
+                line: line.clone(),
+                code: code.clone(),
+                note: note.clone(),
+                at,
+                evidence: evidence.clone(),
+            }),
+            Derived::StepEnded { step, case, ok, note, evidence } => self.steps.push(StepNote {
+                step: *step,
+                case: case.clone(),
+                ok: *ok,
+                note: note.clone(),
+                at,
+                evidence: evidence.clone(),
+            }),
+            Derived::KeyConfirmed { phone, key, by } => {
+                self.keys.push(KeyNote { phone: phone.clone(), key: key.0.clone(), by: *by, at });
+            }
+            Derived::CaseDecided(case) => self.decided.push((**case).clone()),
+            Derived::RunEnded => self.ended = true,
+            Derived::StepStarted { .. } | Derived::Home { .. } => {}
+        }
+    }
+}
+
+fn lost(how: Loss, count: u64) -> String {
+    match how {
+        Loss::KernelDrop => format!("evidence lost: the kernel dropped {count} frames before they were read"),
+        Loss::Truncated => format!("evidence lost: {count} frames were longer than the tap's buffer"),
+        Loss::RingFull => format!("evidence lost: {count} frames found the ring to the controller full"),
+    }
+}
