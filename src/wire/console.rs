@@ -1,1 +1,7 @@
 //! Console bytes to lines, and lines to what they mean in a dialect.
+//!
+//! Not here: the ports (`driver::serial`), and what follows from a meaning (`engine`).
+
+mod dialect;
+
+pub use dialect::{CompiledDialect, ConsoleFact, DialectError};

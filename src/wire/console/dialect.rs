@@ -1,0 +1,233 @@
+//! What a line of a console means, by the patterns of a phone model.
+
+use regex::{Captures, Regex, RegexSet};
+use thiserror::Error;
+
+use crate::{config::Dialect, event::KeyName};
+
+/// What a line of a console means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConsoleFact {
+    /// The phone rebooted or crashed.
+    Fatal {
+        /// The pattern that matched.
+        pattern: String,
+    },
+    /// An account is registered.
+    Registered {
+        /// The account.
+        extension: String,
+        /// Address of the server, as printed.
+        server: String,
+    },
+    /// An account is registered nowhere.
+    Unregistered {
+        /// The account.
+        extension: String,
+    },
+    /// The phone gives a server up.
+    GaveUp {
+        /// The account.
+        extension: String,
+        /// Address of the server, as printed.
+        server: String,
+    },
+    /// A key arrived.
+    Key {
+        /// Its name in the model's key table.
+        name: KeyName,
+    },
+    /// The registration status is on the display.
+    StatusShown,
+    /// The phone waits for a command.
+    Prompt,
+}
+
+/// Why a dialect can not be used.
+#[derive(Debug, Error, PartialEq)]
+pub enum DialectError {
+    /// A pattern is no regular expression, or a monstrous one.
+    #[error("the console pattern `{entry}` does not compile: {source}")]
+    Pattern {
+        /// Key of the model file.
+        entry: &'static str,
+        /// What is wrong with it.
+        source: regex::Error,
+    },
+    /// A pattern lacks a named group that its meaning needs.
+    #[error("the console pattern `{entry}` has no group `{group}`; write it as `(?P<{group}>…)`")]
+    MissingGroup {
+        /// Key of the model file.
+        entry: &'static str,
+        /// The group.
+        group: &'static str,
+    },
+}
+
+/// A dialect ready for matching: all patterns in one pass, groups only of the one that matched.
+#[derive(Debug, Clone)]
+pub struct CompiledDialect {
+    set: RegexSet,
+    patterns: Vec<Pattern>,
+}
+
+#[derive(Debug, Clone)]
+struct Pattern {
+    kind: Kind,
+    regex: Regex,
+}
+
+/// In order of weight: where several patterns match a line, the first one here counts.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Fatal,
+    Registered,
+    Unregistered,
+    GaveUp,
+    Key,
+    StatusShown,
+    Prompt,
+}
+
+impl Kind {
+    /// The key in the model file, and the groups without which the pattern would be of no use.
+    fn needs(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Fatal => ("fatal", &[]),
+            Self::Registered => ("registered", &["extension", "server"]),
+            Self::Unregistered => ("unregistered", &["extension"]),
+            Self::GaveUp => ("gave-up", &["extension", "server"]),
+            Self::Key => ("key", &["key"]),
+            Self::StatusShown => ("status-shown", &[]),
+            Self::Prompt => ("prompt", &[]),
+        }
+    }
+}
+
+impl CompiledDialect {
+    /// Compiles the patterns of a model.
+    ///
+    /// # Errors
+    /// If one does not compile or lacks a group.
+    pub fn new(dialect: &Dialect) -> Result<Self, DialectError> {
+        let fatal = dialect.fatal.iter().map(|text| (Kind::Fatal, text));
+        let single = [
+            (Kind::Registered, &dialect.registered),
+            (Kind::Unregistered, &dialect.unregistered),
+            (Kind::GaveUp, &dialect.gave_up),
+            (Kind::Key, &dialect.key),
+            (Kind::StatusShown, &dialect.status_shown),
+            (Kind::Prompt, &dialect.prompt),
+        ];
+        let single = single.into_iter().filter_map(|(kind, text)| text.as_ref().map(|text| (kind, text)));
+        let patterns = fatal.chain(single).map(|(kind, text)| compile(kind, text)).collect::<Result<Vec<_>, _>>()?;
+        let set = RegexSet::new(patterns.iter().map(|pattern| pattern.regex.as_str()))
+            .map_err(|source| DialectError::Pattern { entry: "all together", source })?;
+        Ok(Self { set, patterns })
+    }
+
+    /// What a line without control sequences means; none: nothing that the model knows of. Where several patterns
+    /// match, the weightiest counts: a crash before a registration, a registration before a key.
+    pub fn meaning(&self, line: &str) -> Option<ConsoleFact> {
+        self.set.matches(line).into_iter().find_map(|index| self.patterns.get(index)?.read(line))
+    }
+}
+
+fn compile(kind: Kind, text: &str) -> Result<Pattern, DialectError> {
+    let (entry, groups) = kind.needs();
+    let regex = Regex::new(text).map_err(|source| DialectError::Pattern { entry, source })?;
+    for &group in groups {
+        if !regex.capture_names().flatten().any(|name| name == group) {
+            return Err(DialectError::MissingGroup { entry, group });
+        }
+    }
+    Ok(Pattern { kind, regex })
+}
+
+impl Pattern {
+    fn read(&self, line: &str) -> Option<ConsoleFact> {
+        let found = self.regex.captures(line)?;
+        let group = |name| group(&found, name);
+        Some(match self.kind {
+            Kind::Fatal => ConsoleFact::Fatal { pattern: self.regex.as_str().to_owned() },
+            Kind::Registered => ConsoleFact::Registered { extension: group("extension")?, server: group("server")? },
+            Kind::Unregistered => ConsoleFact::Unregistered { extension: group("extension")? },
+            Kind::GaveUp => ConsoleFact::GaveUp { extension: group("extension")?, server: group("server")? },
+            Kind::Key => ConsoleFact::Key { name: KeyName(group("key")?) },
+            Kind::StatusShown => ConsoleFact::StatusShown,
+            Kind::Prompt => ConsoleFact::Prompt,
+        })
+    }
+}
+
+fn group(found: &Captures<'_>, name: &str) -> Option<String> {
+    found.name(name).map(|text| text.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialect() -> Dialect {
+        Dialect {
+            line_ending: "\r\n".to_owned(),
+            prompt: Some(r"^> $".to_owned()),
+            status_command: Some("sip status".to_owned()),
+            registered: Some(r"^acct (?P<extension>\S+): registered at (?P<server>\S+)$".to_owned()),
+            unregistered: Some(r"^acct (?P<extension>\S+): not registered".to_owned()),
+            gave_up: Some(r"^acct (?P<extension>\S+): no answer from (?P<server>\S+)".to_owned()),
+            key: Some(r"^key (?P<key>\S+) pressed".to_owned()),
+            status_shown: Some("^display: registration status".to_owned()),
+            fatal: vec!["(?i)kernel panic".to_owned(), "^U-Boot ".to_owned()],
+        }
+    }
+
+    fn meaning(line: &str) -> Option<ConsoleFact> {
+        CompiledDialect::new(&dialect()).unwrap().meaning(line)
+    }
+
+    #[test]
+    fn each_pattern_gives_its_meaning() {
+        let (extension, server) = (|| "1001".to_owned(), || "10.77.0.3".to_owned());
+        for (line, expected) in [
+            (
+                "acct 1001: registered at 10.77.0.3",
+                Some(ConsoleFact::Registered { extension: extension(), server: server() }),
+            ),
+            ("acct 1001: not registered", Some(ConsoleFact::Unregistered { extension: extension() })),
+            (
+                "acct 1001: no answer from 10.77.0.3",
+                Some(ConsoleFact::GaveUp { extension: extension(), server: server() }),
+            ),
+            ("key options pressed", Some(ConsoleFact::Key { name: "options".into() })),
+            ("display: registration status", Some(ConsoleFact::StatusShown)),
+            ("U-Boot 2012.07", Some(ConsoleFact::Fatal { pattern: "^U-Boot ".to_owned() })),
+            ("> ", Some(ConsoleFact::Prompt)),
+            (">", None),
+            ("acct 1001: registered at", None),
+            ("", None),
+        ] {
+            assert_eq!(meaning(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_crash_outweighs_every_other_meaning_of_its_line() {
+        let fact = meaning("key x pressed kernel panic");
+        assert_eq!(fact, Some(ConsoleFact::Fatal { pattern: "(?i)kernel panic".to_owned() }));
+    }
+
+    #[test]
+    fn a_pattern_without_its_group_is_refused_by_name() {
+        let broken = Dialect { registered: Some("registered at (?P<server>.*)".to_owned()), ..dialect() };
+        let error = CompiledDialect::new(&broken).unwrap_err();
+        assert_eq!(error, DialectError::MissingGroup { entry: "registered", group: "extension" });
+    }
+
+    #[test]
+    fn a_pattern_that_does_not_compile_is_refused_by_name() {
+        let broken = Dialect { fatal: vec!["(".to_owned()], ..dialect() };
+        let error = CompiledDialect::new(&broken).unwrap_err().to_string();
+        assert!(error.contains("`fatal`"), "{error}");
+    }
+}
