@@ -1,0 +1,215 @@
+//! What a simulated phone is told before power-on: accounts, timers, keys, and the defects it is to have.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Mac, RenewalLead, Timers},
+    event::KeyName,
+};
+
+/// A simulated phone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PhoneSpec {
+    /// Its name, for log lines.
+    pub name: String,
+    /// Its MAC address, shown in the `User-Agent`.
+    pub mac: Mac,
+    /// Its IP address.
+    pub address: IpAddr,
+    /// Its SIP port.
+    #[serde(default = "sip_port")]
+    pub port: u16,
+    /// Its keys, as in the model file: name to matrix position `row.column`.
+    pub keys: BTreeMap<KeyName, String>,
+    /// Its accounts, in the order of its lines.
+    pub lines: Vec<LineSpec>,
+    /// What it speaks SIP over.
+    #[serde(default)]
+    pub transport: Transport,
+    /// Its timers, before they are clamped to the ranges of the manual.
+    #[serde(default)]
+    pub timers: PhoneTimers,
+    /// What it does where the manual is silent.
+    #[serde(default)]
+    pub habits: Habits,
+    /// What is wrong with it.
+    #[serde(default)]
+    pub defects: Vec<PhoneDefect>,
+    /// Seed of everything random about it: tags, branches, Call-IDs, client nonces.
+    #[serde(default)]
+    pub seed: u64,
+    /// From link-up to the first REGISTER.
+    #[serde(default = "boot_time", with = "crate::config::duration")]
+    pub boot: Duration,
+}
+
+/// A SIP account.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LineSpec {
+    /// User part of its address of record.
+    pub extension: String,
+    /// Domain of its address of record.
+    pub domain: String,
+    /// User name for digest authentication.
+    pub auth_user: String,
+    /// Password for digest authentication.
+    pub password: String,
+    /// `sip registrar ip` and port.
+    pub primary: SocketAddr,
+    /// `sip backup registrar ip` and port.
+    pub backup: Option<SocketAddr>,
+}
+
+impl std::fmt::Debug for LineSpec {
+    /// Leaves the password out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LineSpec")
+            .field("extension", &self.extension)
+            .field("domain", &self.domain)
+            .field("primary", &self.primary)
+            .field("backup", &self.backup)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What SIP is carried by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// Datagrams.
+    #[default]
+    Udp,
+    /// One connection for each line and server.
+    Tcp,
+}
+
+/// The timers of the 6700i, under their names in its configuration files.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct PhoneTimers {
+    /// `sip registration period`: 0 to 2147483647 s. What 0 means is not documented; here it is an hour.
+    #[serde(with = "crate::config::duration")]
+    pub expires: Duration,
+    /// `sip transaction timer`: 4 s to 64 s.
+    #[serde(with = "crate::config::duration")]
+    pub transaction: Duration,
+    /// `sip registration renewal timer`: from 0 to below the period.
+    pub renewal_lead: RenewalLead,
+    /// `sip T1 timer`: first retransmission interval on UDP.
+    #[serde(with = "crate::config::duration")]
+    pub t1: Duration,
+    /// `sip T2 timer`: longest retransmission interval on UDP.
+    #[serde(with = "crate::config::duration")]
+    pub t2: Duration,
+    /// `sip registration timeout retry timer`: at least 30 s.
+    #[serde(with = "crate::config::duration")]
+    pub retry_timeout: Duration,
+    /// `sip registration retry timer`: 30 s to 1800 s.
+    #[serde(with = "crate::config::duration")]
+    pub retry_rejected: Duration,
+}
+
+impl Default for PhoneTimers {
+    fn default() -> Self {
+        Self {
+            expires: Duration::from_secs(3600),
+            transaction: Duration::from_secs(4),
+            renewal_lead: RenewalLead::Span(Duration::from_secs(15)),
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            retry_timeout: Duration::from_secs(120),
+            retry_rejected: Duration::from_secs(1800),
+        }
+    }
+}
+
+impl PhoneTimers {
+    /// As the phone takes them: values out of range go to the nearest end of it.
+    pub fn clamped(self) -> Self {
+        let seconds = Duration::from_secs;
+        let expires = match self.expires.as_secs() {
+            0 => seconds(3600),
+            asked => seconds(asked.min(i32::MAX as u64)),
+        };
+        Self {
+            expires,
+            transaction: self.transaction.clamp(seconds(4), seconds(64)),
+            renewal_lead: match self.renewal_lead {
+                RenewalLead::Span(span) => RenewalLead::Span(span.min(expires.saturating_sub(seconds(1)))),
+                percent @ RenewalLead::Percent(_) => percent,
+            },
+            t1: self.t1.clamp(Duration::from_millis(1), seconds(64)),
+            t2: self.t2.clamp(Duration::from_millis(1), seconds(64)),
+            retry_timeout: self.retry_timeout.clamp(seconds(30), seconds(214_748_364)),
+            retry_rejected: self.retry_rejected.clamp(seconds(30), seconds(1800)),
+        }
+    }
+}
+
+impl From<&Timers> for PhoneTimers {
+    /// The timers that a bench file expects of a phone; T1 and T2 are the defaults.
+    fn from(expected: &Timers) -> Self {
+        Self {
+            expires: expected.expires.value,
+            transaction: expected.transaction.value,
+            renewal_lead: expected.renewal_lead.value,
+            retry_timeout: expected.retry_timeout.value,
+            retry_rejected: expected.retry_rejected.value,
+            ..Self::default()
+        }
+    }
+}
+
+/// What the manual leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Habits {
+    /// A 503 counts as a dead server at once (RFC 3263 section 4.3); otherwise it is a rejection like any other.
+    pub moves_on_503: bool,
+    /// An ICMP error counts as a dead server at once; otherwise the transaction timer decides.
+    pub moves_on_icmp: bool,
+    /// After returning to the primary it removes its binding at the backup; otherwise that is left to lapse.
+    pub removes_backup_binding: bool,
+}
+
+/// A defect that a test of the rig wants to see caught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhoneDefect {
+    /// Once on the backup, it renews there as long as the backup answers.
+    NeverFailsBack,
+    /// It never tries the backup.
+    NeverFailsOver,
+    /// It takes a challenge of the backup for a rejection.
+    ForgetsToAuthenticateOnBackup,
+    /// Console and display name the backup while it is registered at the primary.
+    ClaimsBackup,
+    /// It dies this long after link-up: no frame, no console, no key.
+    DiesAfter(#[serde(with = "crate::config::duration")] Duration),
+    /// Its console closes this long after link-up; the phone itself goes on.
+    ConsoleClosesAfter(#[serde(with = "crate::config::duration")] Duration),
+    /// It panics and boots again this long after link-up, once.
+    RebootsAfter(#[serde(with = "crate::config::duration")] Duration),
+    /// Keys have no effect.
+    DeafKeypad,
+    /// Whenever it registers at the primary it also registers at the backup.
+    RegistersAtBoth,
+    /// After giving the primary up it waits this long before trying the backup.
+    MovesLate(#[serde(with = "crate::config::duration")] Duration),
+}
+
+const fn sip_port() -> u16 {
+    5060
+}
+
+const fn boot_time() -> Duration {
+    Duration::from_millis(50)
+}
