@@ -57,10 +57,8 @@ impl<W: Write> CaptureWriter<W> {
     pub fn new(writer: W) -> io::Result<Self> {
         let mut inner = PcapNgWriter::new(Counting { writer, written: 0 }).map_err(as_io)?;
         for name in ["phone-side", "server-side"] {
-            let options = vec![
-                InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
-                InterfaceDescriptionOption::IfTsResol(9),
-            ];
+            let options =
+                vec![InterfaceDescriptionOption::IfName(Cow::Borrowed(name)), InterfaceDescriptionOption::IfTsResol(9)];
             let interface = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: SNAP_LENGTH, options };
             inner.write_pcapng_block(interface).map_err(as_io)?;
         }

@@ -118,12 +118,7 @@ pub fn address_of_record(header_value: &str) -> Option<(String, String)> {
 ///
 /// # Errors
 /// If a part holds a control character or breaks the grammar.
-pub fn build_request(
-    method: &str,
-    uri: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> Result<Vec<u8>, BuildError> {
+pub fn build_request(method: &str, uri: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, BuildError> {
     let _ = (method, uri, headers, body);
     Err(BuildError::Grammar("building is not built yet".to_owned()))
 }
@@ -132,12 +127,7 @@ pub fn build_request(
 ///
 /// # Errors
 /// As [`build_request`].
-pub fn build_response(
-    code: u16,
-    reason: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> Result<Vec<u8>, BuildError> {
+pub fn build_response(code: u16, reason: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, BuildError> {
     let _ = (code, reason, headers, body);
     Err(BuildError::Grammar("building is not built yet".to_owned()))
 }
