@@ -10,6 +10,7 @@ pub mod board;
 pub mod description;
 pub mod launcher;
 pub mod phone;
+pub mod random;
 pub mod registrar;
 
 use std::{ffi::OsString, process::ExitCode};

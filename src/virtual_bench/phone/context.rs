@@ -1,0 +1,55 @@
+//! What the parts of a simulated phone share while it handles one input.
+
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+
+use super::{Habits, PhoneDefect, PhoneOutput, PhoneTimers, Transport, line::LineEvent};
+use crate::virtual_bench::random::Random;
+
+/// One turn of a phone: the time, its settings, and where its parts put what they do.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The time.
+    pub now: Duration,
+    /// Its own SIP address.
+    pub local: SocketAddr,
+    /// What it speaks SIP over.
+    pub transport: Transport,
+    /// Its clamped timers.
+    pub timers: &'a PhoneTimers,
+    /// What it does where the manual is silent.
+    pub habits: Habits,
+    /// What is wrong with it.
+    pub defects: &'a [PhoneDefect],
+    /// `User-Agent`.
+    pub agent: &'a str,
+    /// `+sip.instance` of its contacts.
+    pub instance: &'a str,
+    /// Tags, branches and the like.
+    pub random: &'a mut Random,
+    /// Number of the next connection.
+    pub next_conn: &'a mut u32,
+    /// What goes out.
+    pub outputs: &'a mut VecDeque<PhoneOutput>,
+    /// What became of the account at work.
+    pub events: &'a mut Vec<LineEvent>,
+}
+
+impl Context<'_> {
+    /// Whether the phone has this defect (of those without parameters).
+    pub fn has(&self, defect: PhoneDefect) -> bool {
+        self.defects.contains(&defect)
+    }
+
+    /// The pause before it tries the backup, if it has that defect.
+    pub fn moves_late(&self) -> Option<Duration> {
+        self.defects.iter().find_map(|defect| match defect {
+            PhoneDefect::MovesLate(delay) => Some(*delay),
+            _ => None,
+        })
+    }
+
+    /// How the URI of its contact for an extension begins; servers may change the order of what follows.
+    pub fn contact_start(&self, extension: &str) -> String {
+        format!("sip:{extension}@{}", self.local)
+    }
+}
