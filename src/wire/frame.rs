@@ -3,9 +3,27 @@
 //! Reads through `pnet`'s packet views, which check lengths; every step that they leave open is checked here, so that a
 //! frame of any bytes is read or refused without a panic. Not here: TCP reassembly (`stream`), anything above TCP/UDP.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
+
+use pnet::packet::{
+    arp::{ArpHardwareTypes, ArpPacket},
+    ethernet::{EtherType, EtherTypes, EthernetPacket},
+    icmp::IcmpPacket,
+    tcp::{TcpFlags, TcpPacket},
+    udp::UdpPacket,
+    vlan::VlanPacket,
+};
 
 use crate::config::Mac;
+
+mod craft;
+mod ip;
+
+pub use craft::{fix_checksums, udp_frame};
+use ip::Datagram;
+
+/// VLAN tags: 802.1Q, 802.1ad, and what older switches put before a second 802.1Q tag.
+const VLAN_TAGS: [EtherType; 3] = [EtherTypes::Vlan, EtherTypes::PBridge, EtherTypes::QinQ];
 
 /// An Ethernet frame, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,27 +153,120 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// If a header is cut or contradicts itself.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        let _ = bytes;
-        Err(FrameError::Short("Ethernet"))
+        let link = Link::parse(bytes)?;
+        let rest = bytes.get(link.payload_at..).unwrap_or_default();
+        let content = match link.ethertype {
+            EtherTypes::Arp => arp(rest)?,
+            EtherTypes::Ipv4 | EtherTypes::Ipv6 => {
+                let datagram = Datagram::parse(bytes, &link)?;
+                let body = body(bytes, &datagram)?;
+                Content::Ip(Packet { source: datagram.source, destination: datagram.destination, body })
+            }
+            EtherType(ethertype) => Content::Other { ethertype },
+        };
+        Ok(Self { source: link.source, destination: link.destination, vlans: link.vlans, content })
     }
 }
 
-/// A UDP datagram in an Ethernet frame, checksums right. Both addresses must be of one family; where they are not, the
-/// sender's decides and the receiver becomes unspecified. A payload beyond 65 kB is cut.
-pub fn udp_frame(
-    source_mac: Mac,
-    destination_mac: Mac,
-    vlan: Option<u16>,
-    source: SocketAddr,
-    destination: SocketAddr,
-    payload: &[u8],
-) -> Vec<u8> {
-    let _ = (source_mac, destination_mac, vlan, source, destination, payload);
-    Vec::new()
+/// Ethernet header and VLAN tags.
+struct Link {
+    source: Mac,
+    destination: Mac,
+    vlans: Vec<u16>,
+    ethertype: EtherType,
+    payload_at: usize,
 }
 
-/// Makes the IPv4 header checksum and the UDP or TCP checksum of a frame right again after its payload was changed. A frame
-/// that can not be read, a fragment, or a UDP datagram sent without checksum stays as it is.
-pub fn fix_checksums(frame: &mut [u8]) {
-    let _ = frame;
+impl Link {
+    fn parse(bytes: &[u8]) -> Result<Self, FrameError> {
+        let ethernet = EthernetPacket::new(bytes).ok_or(FrameError::Short("Ethernet"))?;
+        let mut ethertype = ethernet.get_ethertype();
+        let mut payload_at = EthernetPacket::minimum_packet_size();
+        let mut vlans = Vec::new();
+        while VLAN_TAGS.contains(&ethertype) {
+            let tag = bytes.get(payload_at..).and_then(VlanPacket::new).ok_or(FrameError::Short("VLAN"))?;
+            vlans.push(tag.get_vlan_identifier());
+            ethertype = tag.get_ethertype();
+            payload_at += VlanPacket::minimum_packet_size();
+        }
+        let source = Mac(ethernet.get_source().octets());
+        let destination = Mac(ethernet.get_destination().octets());
+        Ok(Self { source, destination, vlans, ethertype, payload_at })
+    }
 }
+
+fn arp<'a>(bytes: &[u8]) -> Result<Content<'a>, FrameError> {
+    let arp = ArpPacket::new(bytes).ok_or(FrameError::Short("ARP"))?;
+    let for_ipv4 = arp.get_hardware_type() == ArpHardwareTypes::Ethernet
+        && arp.get_protocol_type() == EtherTypes::Ipv4
+        && arp.get_hw_addr_len() == 6
+        && arp.get_proto_addr_len() == 4;
+    if !for_ipv4 {
+        return Ok(Content::Other { ethertype: EtherTypes::Arp.0 });
+    }
+    Ok(Content::Arp {
+        operation: arp.get_operation().0,
+        sender_mac: Mac(arp.get_sender_hw_addr().octets()),
+        sender_ip: arp.get_sender_proto_addr(),
+        target_ip: arp.get_target_proto_addr(),
+    })
+}
+
+fn body<'a>(bytes: &'a [u8], datagram: &Datagram) -> Result<Body<'a>, FrameError> {
+    let payload = bytes.get(datagram.payload.clone()).ok_or(FrameError::Short("IP"))?;
+    if let Some(fragment) = datagram.fragment {
+        return Ok(Body::Fragment {
+            protocol: datagram.protocol,
+            identification: fragment.identification,
+            offset: fragment.offset,
+            more: fragment.more,
+            payload,
+        });
+    }
+    match datagram.protocol {
+        ip::UDP => udp(payload),
+        ip::TCP => tcp(payload),
+        ip::ICMP | ip::ICMP_V6 => {
+            // Type, code and check sum have the same places in both versions.
+            let icmp = IcmpPacket::new(payload).ok_or(FrameError::Short("ICMP"))?;
+            let payload = payload.get(IcmpPacket::minimum_packet_size()..).unwrap_or_default();
+            Ok(Body::Icmp { kind: icmp.get_icmp_type().0, code: icmp.get_icmp_code().0, payload })
+        }
+        protocol => Ok(Body::Other { protocol }),
+    }
+}
+
+fn udp(bytes: &[u8]) -> Result<Body<'_>, FrameError> {
+    let udp = UdpPacket::new(bytes).ok_or(FrameError::Short("UDP"))?;
+    let header = UdpPacket::minimum_packet_size();
+    let end = match usize::from(udp.get_length()) {
+        // A jumbogram (RFC 2675 section 4): as long as the packet.
+        0 => bytes.len(),
+        length if length < header => return Err(FrameError::Wrong("UDP")),
+        length => length,
+    };
+    let payload = bytes.get(header..end).ok_or(FrameError::Short("UDP"))?;
+    Ok(Body::Udp { source_port: udp.get_source(), destination_port: udp.get_destination(), payload })
+}
+
+fn tcp(bytes: &[u8]) -> Result<Body<'_>, FrameError> {
+    let tcp = TcpPacket::new(bytes).ok_or(FrameError::Short("TCP"))?;
+    let header = 4 * usize::from(tcp.get_data_offset());
+    if header < TcpPacket::minimum_packet_size() {
+        return Err(FrameError::Wrong("TCP"));
+    }
+    let flag = |flag| tcp.get_flags() & flag != 0;
+    Ok(Body::Tcp(TcpSegment {
+        source_port: tcp.get_source(),
+        destination_port: tcp.get_destination(),
+        sequence: tcp.get_sequence(),
+        ack: flag(TcpFlags::ACK).then(|| tcp.get_acknowledgement()),
+        syn: flag(TcpFlags::SYN),
+        fin: flag(TcpFlags::FIN),
+        rst: flag(TcpFlags::RST),
+        payload: bytes.get(header..).ok_or(FrameError::Short("TCP"))?,
+    }))
+}
+
+#[cfg(test)]
+mod tests;

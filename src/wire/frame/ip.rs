@@ -1,0 +1,163 @@
+//! IPv4 and IPv6 headers, as far as the place of what they carry.
+
+use std::{net::IpAddr, ops::Range};
+
+use pnet::packet::{
+    ethernet::EtherTypes,
+    ipv4::{Ipv4Flags, Ipv4Packet},
+    ipv6::{FragmentPacket, Ipv6Packet},
+};
+
+use super::{FrameError, Link};
+
+/// IP protocol numbers (IANA).
+pub const ICMP: u8 = 1;
+/// See [`ICMP`].
+pub const TCP: u8 = 6;
+/// See [`ICMP`].
+pub const UDP: u8 = 17;
+/// See [`ICMP`].
+pub const ICMP_V6: u8 = 58;
+
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION_OPTIONS: u8 = 60;
+const MOBILITY: u8 = 135;
+
+/// An IP packet by the places of its parts in the frame.
+pub struct Datagram {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    /// Of the payload, after extension headers.
+    pub protocol: u8,
+    pub fragment: Option<Fragment>,
+    pub header: Range<usize>,
+    pub payload: Range<usize>,
+}
+
+/// Which piece of a datagram a packet carries.
+#[derive(Clone, Copy)]
+pub struct Fragment {
+    pub identification: u32,
+    /// In bytes.
+    pub offset: u32,
+    pub more: bool,
+}
+
+impl Datagram {
+    pub fn parse(frame: &[u8], link: &Link) -> Result<Self, FrameError> {
+        match link.ethertype {
+            EtherTypes::Ipv4 => Self::v4(frame, link.payload_at),
+            EtherTypes::Ipv6 => Self::v6(frame, link.payload_at),
+            _ => Err(FrameError::Wrong("Ethernet")),
+        }
+    }
+
+    fn v4(frame: &[u8], start: usize) -> Result<Self, FrameError> {
+        let bytes = frame.get(start..).unwrap_or_default();
+        let ip = Ipv4Packet::new(bytes).ok_or(FrameError::Short("IPv4"))?;
+        let header = 4 * usize::from(ip.get_header_length());
+        let total = match usize::from(ip.get_total_length()) {
+            // Segmentation offload hands up packets of more than 65 535 bytes without a length.
+            0 => bytes.len(),
+            total => total,
+        };
+        if ip.get_version() != 4 || header < Ipv4Packet::minimum_packet_size() || total < header {
+            return Err(FrameError::Wrong("IPv4"));
+        }
+        if total > bytes.len() {
+            return Err(FrameError::Short("IPv4"));
+        }
+        let fragment = Fragment {
+            identification: u32::from(ip.get_identification()),
+            offset: 8 * u32::from(ip.get_fragment_offset()),
+            more: ip.get_flags() & Ipv4Flags::MoreFragments != 0,
+        };
+        Ok(Self {
+            source: ip.get_source().into(),
+            destination: ip.get_destination().into(),
+            protocol: ip.get_next_level_protocol().0,
+            fragment: fragment.is_partial().then_some(fragment),
+            header: start..start + header,
+            payload: start + header..start + total,
+        })
+    }
+
+    fn v6(frame: &[u8], start: usize) -> Result<Self, FrameError> {
+        let bytes = frame.get(start..).unwrap_or_default();
+        let ip = Ipv6Packet::new(bytes).ok_or(FrameError::Short("IPv6"))?;
+        if ip.get_version() != 6 {
+            return Err(FrameError::Wrong("IPv6"));
+        }
+        let header = Ipv6Packet::minimum_packet_size();
+        let end = match usize::from(ip.get_payload_length()) {
+            // A jumbogram (RFC 2675 section 3).
+            0 => bytes.len(),
+            length => header + length,
+        };
+        let bytes = bytes.get(..end).ok_or(FrameError::Short("IPv6"))?;
+        let chain = Chain::walk(bytes, header, ip.get_next_header().0)?;
+        Ok(Self {
+            source: ip.get_source().into(),
+            destination: ip.get_destination().into(),
+            protocol: chain.protocol,
+            fragment: chain.fragment,
+            header: start..start + header,
+            payload: start + chain.payload_at..start + end,
+        })
+    }
+}
+
+impl Fragment {
+    /// A fragment header around a whole datagram (RFC 6946) changes nothing.
+    fn is_partial(&self) -> bool {
+        self.offset != 0 || self.more
+    }
+}
+
+/// Extension headers of an IPv6 packet (RFC 8200 section 4).
+struct Chain {
+    protocol: u8,
+    fragment: Option<Fragment>,
+    payload_at: usize,
+}
+
+impl Chain {
+    /// Each header is at least eight bytes long, so that the walk ends.
+    fn walk(packet: &[u8], mut at: usize, mut protocol: u8) -> Result<Self, FrameError> {
+        loop {
+            let header = packet.get(at..).unwrap_or_default();
+            let words = || match header {
+                [next, length, ..] => Ok((*next, usize::from(*length))),
+                _ => Err(FrameError::Short("IPv6 extension")),
+            };
+            let length = match protocol {
+                HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY => 8 + 8 * words()?.1,
+                AUTHENTICATION => 8 + 4 * words()?.1,
+                FRAGMENT => {
+                    let piece = FragmentPacket::new(header).ok_or(FrameError::Short("IPv6 fragment"))?;
+                    let fragment = Fragment {
+                        identification: piece.get_id(),
+                        // Thirteen bits of offset in units of eight bytes, two reserved, one for "more follow".
+                        offset: u32::from(piece.get_fragment_offset_with_flags() & 0xFFF8),
+                        more: piece.get_fragment_offset_with_flags() & 1 != 0,
+                    };
+                    let payload_at = at + FragmentPacket::minimum_packet_size();
+                    if fragment.is_partial() {
+                        let protocol = piece.get_next_header().0;
+                        return Ok(Self { protocol, fragment: Some(fragment), payload_at });
+                    }
+                    FragmentPacket::minimum_packet_size()
+                }
+                _ => return Ok(Self { protocol, fragment: None, payload_at: at }),
+            };
+            protocol = words()?.0;
+            at += length;
+            if at > packet.len() {
+                return Err(FrameError::Short("IPv6 extension"));
+            }
+        }
+    }
+}
