@@ -1,0 +1,63 @@
+#!/bin/bash
+# Builds a lab of real SIP software in private namespaces, runs a command in it, and leaves nothing behind.
+#
+#   with-bench.sh [--directory DIR] [--serreg | --srv] COMMAND…
+#
+# Two kamailio registrars and up to five baresip phones with consoles on PTYs, joined to the interfaces `phones0` and
+# `servers0` of the namespace that the command runs in. `$SIPRIG_BENCH` names the bench file, `$BENCH` the directory
+# that it lies in, with the logs of everything that ran.
+#
+#   with-bench.sh sh -c 'siprig run failover --bench "$SIPRIG_BENCH" --phones p1,p2'
+#
+# Runs as root, or as any user where user namespaces are allowed. Everything lives in one process namespace: when this
+# script ends, however it ends, the kernel ends the rest.
+#
+# --serreg, --srv   only the phones of that kind; with neither, those that can be had here
+# --directory DIR   keep bench file, logs and consoles there; otherwise a temporary directory, removed at the end
+#
+# Exit code: that of the command; 77 if the bench can't be built here, with the reason on stderr.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+skip() { echo "SKIPPED: $*" >&2; exit 77; }
+
+directory= kinds=
+while [ $# -gt 0 ]; do
+  case $1 in
+  --directory) mkdir -p "$2"; directory=$(cd "$2" && pwd); shift 2 ;;
+  --serreg | --srv) kinds="$kinds ${1#--}"; shift ;;
+  --) shift; break ;;
+  -*) echo "with-bench.sh: unknown option $1" >&2; exit 2 ;;
+  *) break ;;
+  esac
+done
+[ $# -gt 0 ] || { sed -n '2,/^set /{/^#/s/^# \?//p}' "${BASH_SOURCE[0]}" >&2; exit 2; }
+
+PATH=$PATH:/usr/sbin:/sbin
+for tool in kamailio:kamailio baresip:baresip-core socat:socat ip:iproute2 ethtool:ethtool unshare:util-linux; do
+  command -v "${tool%:*}" >/dev/null || skip "${tool%:*} is missing; install the package ${tool#*:}"
+done
+
+tree=
+if [ -z "$kinds" ] || [[ $kinds = *serreg* ]]; then
+  if tree=$("$here/fetch-baresip.sh" 2> >(cat >&2)); then :
+  elif [ -n "$kinds" ]; then skip "no baresip with the module serreg"
+  else echo "without the serreg phones p1 to p4" >&2; tree=
+  fi
+fi
+srv=
+if [ -z "$kinds" ] || [[ $kinds = *srv* ]]; then
+  if command -v dnsmasq >/dev/null; then srv=yes
+  elif [ -n "$kinds" ]; then skip "dnsmasq is missing; install the package dnsmasq-base"
+  else echo "without the SRV phone p5: dnsmasq is missing" >&2
+  fi
+fi
+[ -n "$tree$srv" ] || skip "no phone can be had here"
+
+user=()
+unshare --mount --pid --fork --mount-proc true 2>/dev/null || user=(--user --map-root-user)
+unshare "${user[@]}" --net --mount --pid --fork --mount-proc true 2>/dev/null ||
+  skip "neither root nor user namespaces here (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)"
+
+export BENCH_TREE=$tree BENCH_SRV=$srv BENCH_DIRECTORY=$directory
+exec unshare "${user[@]}" --net --mount --pid --fork --kill-child --mount-proc "$here/inside.sh" "$@"
