@@ -6,7 +6,13 @@
 //!
 //! Not here: the keypad board (`board`), sockets and PTYs ([`shell`]), the server's side (`registrar`).
 
-use std::{collections::VecDeque, net::SocketAddr, path::Path, process::ExitCode, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
 
 mod context;
 mod display;
@@ -33,6 +39,9 @@ use crate::{
     event::SipStart,
     wire::sip::{Message, build_response},
 };
+
+/// Edges of a contact that follow its last one this closely are bounces.
+const DEBOUNCE: Duration = Duration::from_millis(5);
 
 /// How long a phone that panicked is off before it boots.
 const REBOOT: Duration = Duration::from_secs(2);
@@ -70,6 +79,8 @@ pub struct Phone {
     console_open: bool,
     display: Display,
     lamp: bool,
+    /// When each contact was last seen to move.
+    edges: BTreeMap<(u8, u8), Duration>,
     outputs: VecDeque<PhoneOutput>,
 }
 
@@ -95,6 +106,7 @@ impl Phone {
             console_open: true,
             display: Display::default(),
             lamp: false,
+            edges: BTreeMap::new(),
             outputs: VecDeque::new(),
             spec,
         };
@@ -276,6 +288,11 @@ impl Phone {
         let found = self.spec.keys.iter().find(|(_, at)| **at == place).map(|(name, _)| name.0.clone());
         // A contact without a key behind it does nothing, and says nothing.
         let Some(name) = found.filter(|_| !deaf) else { return };
+        let bounces = self.edges.get(&(row, col)).is_some_and(|edge| now.saturating_sub(*edge) < DEBOUNCE);
+        if bounces {
+            return;
+        }
+        self.edges.insert((row, col), now);
         if down {
             self.terminal.log(now, "key", Colour::Plain, format_args!("press {name}"));
             self.display.press(&name);
