@@ -13,11 +13,15 @@ use serde::{Deserialize, Serialize};
 use crate::event::PhoneName;
 
 pub mod bench;
+mod check;
 pub mod diagnostic;
+pub mod document;
 pub mod duration;
+mod embedded;
 pub mod load;
 pub mod model;
 pub mod overrides;
+mod raw;
 pub mod scenario;
 
 pub use bench::{Bench, ConsolePort, KeypadKind, KeypadPort, Line, Mac, Network, Phone, Role, Server};

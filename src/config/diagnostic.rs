@@ -71,10 +71,11 @@ impl fmt::Display for Place {
 }
 
 impl fmt::Display for Diagnostics {
+    /// One after the other, with an empty line between.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, diagnostic) in self.0.iter().enumerate() {
             if index > 0 {
-                f.write_str("\n")?;
+                f.write_str("\n\n")?;
             }
             diagnostic.fmt(f)?;
         }

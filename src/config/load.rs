@@ -3,21 +3,54 @@
 //! A name without a `/` or an ending is looked up in the rig directory first, then among the files that are embedded
 //! in the binary.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{
-    Bench, Model, Scenario,
+    Bench, Model, Scenario, check,
     diagnostic::{Diagnostic, Diagnostics},
+    document::{Document, Findings, suggest},
+    embedded,
     overrides::Override,
+    raw,
 };
+
+/// Where benches, models and scenarios are looked for before the embedded ones are used.
+pub const RIG: &str = "rig";
+
+/// How deep models may extend one another.
+const DEEPEST: usize = 8;
 
 /// Reads a bench with the models of its phones; `--set` overrides are applied before anything is checked.
 ///
 /// # Errors
 /// All that is wrong with the bench file, with a model it refers to, or with an override.
 pub fn bench(name: &str, rig: &Path, overrides: &[Override]) -> Result<(Bench, BTreeMap<String, Model>), Diagnostics> {
-    let _ = (rig, overrides);
-    Err(unfinished(name))
+    checked_bench(&document(name, rig, overrides)?, rig)
+}
+
+/// Checks a bench file that was read already.
+///
+/// # Errors
+/// As [`bench`].
+pub fn checked_bench(document: &Document, rig: &Path) -> Result<(Bench, BTreeMap<String, Model>), Diagnostics> {
+    let folder = document.file().parent().unwrap_or(Path::new("")).to_owned();
+    let mut findings = Findings::new(document);
+    let raw: raw::Bench = document.read(&mut findings);
+    let mut find_model = |name: &str| model(&beside(document, name), rig);
+    let checked = check::bench::bench(&raw, &folder, &mut find_model, &mut findings);
+    findings.finish(checked)
+}
+
+/// Reads a bench file without checking it, so that its kind can be looked at.
+///
+/// # Errors
+/// If there is no such file, it is not TOML, or an override leads nowhere.
+pub fn document(name: &str, rig: &Path, overrides: &[Override]) -> Result<Document, Diagnostics> {
+    open(Kind::Bench, name, rig, overrides)
 }
 
 /// Reads a phone model by name (`aastra-6731i`) or path.
@@ -25,8 +58,34 @@ pub fn bench(name: &str, rig: &Path, overrides: &[Override]) -> Result<(Bench, B
 /// # Errors
 /// All that is wrong with the file or with one that it extends.
 pub fn model(name: &str, rig: &Path) -> Result<Model, Diagnostics> {
-    let _ = rig;
-    Err(unfinished(name))
+    model_below(name, rig, &mut Vec::new())
+}
+
+fn model_below(name: &str, rig: &Path, below: &mut Vec<String>) -> Result<Model, Diagnostics> {
+    let document = open(Kind::Model, name, rig, &[])?;
+    let mut findings = Findings::new(&document);
+    let raw: raw::Model = document.read(&mut findings);
+    let mut base = None;
+    if let Some(extends) = &raw.extends {
+        below.push(name.to_owned());
+        let parent = beside(&document, extends.get_ref());
+        if below.contains(&parent) || below.len() > DEEPEST {
+            let chain = format!("{} → {parent}", below.join(" → "));
+            findings.at(extends.span(), "the model extends itself", format!("break the circle {chain}"));
+        } else {
+            match model_below(&parent, rig, below) {
+                Ok(model) => base = Some(model),
+                Err(why) if why.0.iter().all(|finding| finding.place.is_none()) => {
+                    for finding in why.0 {
+                        findings.push(extends.span(), finding.message, finding.help);
+                    }
+                }
+                Err(why) => findings.extend(why),
+            }
+        }
+    }
+    let checked = check::model::model(&raw, base, &mut findings);
+    findings.finish(checked)
 }
 
 /// Reads a scenario by name (`failover`) or path.
@@ -34,10 +93,95 @@ pub fn model(name: &str, rig: &Path) -> Result<Model, Diagnostics> {
 /// # Errors
 /// All that is wrong with the file.
 pub fn scenario(name: &str, rig: &Path) -> Result<Scenario, Diagnostics> {
-    let _ = rig;
-    Err(unfinished(name))
+    let document = open(Kind::Scenario, name, rig, &[])?;
+    let mut findings = Findings::new(&document);
+    let raw: raw::Scenario = document.read(&mut findings);
+    let checked = check::scenario::scenario(&raw, &mut findings);
+    findings.finish(checked)
 }
 
-fn unfinished(name: &str) -> Diagnostics {
-    Diagnostic::nowhere(format!("cannot read `{name}`: files are not read yet"), "use a later build").into()
+/// Names of the scenarios that can be run by name, those of the rig directory and the embedded ones.
+pub fn scenario_names(rig: &Path) -> Vec<String> {
+    known(Kind::Scenario, rig)
+}
+
+/// What a file describes.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Bench,
+    Model,
+    Scenario,
+}
+
+impl Kind {
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Bench => "bench",
+            Self::Model => "model",
+            Self::Scenario => "scenario",
+        }
+    }
+
+    /// Below the rig directory.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Bench => "",
+            Self::Model => "models/",
+            Self::Scenario => "scenarios/",
+        }
+    }
+}
+
+/// Whether this is the path of a file and not a name.
+fn is_path(name: &str) -> bool {
+    name.contains('/') || name.ends_with(".toml")
+}
+
+/// A path starts from the file that it is written in; a name stays a name.
+fn beside(document: &Document, name: &str) -> String {
+    match document.file().parent() {
+        Some(folder) if is_path(name) => folder.join(name).to_string_lossy().into_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+fn open(kind: Kind, name: &str, rig: &Path, overrides: &[Override]) -> Result<Document, Diagnostics> {
+    let path = if is_path(name) { PathBuf::from(name) } else { rig.join(format!("{}{name}.toml", kind.folder())) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => return Document::parse(path, text, overrides),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_path(name) => {}
+        Err(error) => {
+            let message = format!("cannot read the {} file {}: {error}", kind.noun(), path.display());
+            let help = match error.kind() {
+                io::ErrorKind::NotFound => "name a file that is there",
+                io::ErrorKind::InvalidData => "TOML files are UTF-8",
+                _ => "make it readable for you",
+            };
+            return Err(Diagnostic::nowhere(message, help).into());
+        }
+    }
+    let wanted = format!("{}{name}.toml", kind.folder());
+    if let Some(file) = embedded::FILES.iter().find(|file| file.path == wanted) {
+        return Document::parse(PathBuf::from(format!("<built in>/{wanted}")), file.text.to_owned(), overrides);
+    }
+    let known = known(kind, rig);
+    let known: Vec<_> = known.iter().map(String::as_str).collect();
+    let message = format!("there is no {} `{name}`, neither in {} nor built in", kind.noun(), path.display());
+    let help = if known.is_empty() { format!("write {}", path.display()) } else { suggest(name, &known) };
+    Err(Diagnostic::nowhere(message, help).into())
+}
+
+/// Names under which files of a kind can be found.
+fn known(kind: Kind, rig: &Path) -> Vec<String> {
+    let built_in = embedded::FILES.iter().map(|file| file.path).filter_map(|path| path.strip_prefix(kind.folder()));
+    let in_rig = rig.join(kind.folder()).read_dir().into_iter().flatten().flatten();
+    let in_rig: Vec<_> = in_rig.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let files = built_in.map(str::to_owned).chain(in_rig);
+    let mut names: Vec<_> = files
+        .filter_map(|file| file.strip_suffix(".toml").map(str::to_owned))
+        .filter(|name| !name.contains('/'))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }

@@ -1,0 +1,41 @@
+//! The files that are part of the binary. A file of the same name in the rig directory takes a file's place.
+
+/// A file in the binary.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Embedded {
+    /// Path below the rig directory.
+    pub(super) path: &'static str,
+    pub(super) text: &'static str,
+}
+
+macro_rules! embedded {
+    ($($path:literal),* $(,)?) => {
+        &[$(Embedded { path: $path, text: include_str!(concat!("../../rig/", $path)) }),*]
+    };
+}
+
+/// All of them; a test holds that none is missing.
+pub(super) const FILES: &[Embedded] = embedded!["scenarios/failover.toml"];
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn every_model_and_scenario_of_the_rig_directory_is_in_the_binary() {
+        let rig = Path::new(env!("CARGO_MANIFEST_DIR")).join("rig");
+        let mut there = BTreeSet::new();
+        for folder in ["models", "scenarios"] {
+            let Ok(entries) = rig.join(folder).read_dir() else { continue };
+            for entry in entries {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                there.insert(format!("{folder}/{name}"));
+            }
+        }
+        let embedded: BTreeSet<_> =
+            FILES.iter().map(|file| file.path.to_owned()).filter(|path| path.contains('/')).collect();
+        assert_eq!(embedded, there);
+    }
+}

@@ -1,0 +1,204 @@
+//! Files as they are written: every key optional, every unknown key refused, every value with its place.
+//!
+//! Missing keys are optional here so that the checks can name all of them at once. Not here: what values mean.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+pub(super) type Text = Option<Spanned<String>>;
+
+/// A bench file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Bench {
+    pub(super) kind: Text,
+    pub(super) bench: Option<Spanned<Head>>,
+    pub(super) network: Option<Spanned<Network>>,
+    #[serde(default)]
+    pub(super) server: Vec<Spanned<Server>>,
+    #[serde(default)]
+    pub(super) phone: Vec<Spanned<Phone>>,
+    #[serde(default)]
+    pub(super) timers: TimerOverrides,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Head {
+    pub(super) name: Text,
+    pub(super) kind: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Network {
+    pub(super) phone_side: Text,
+    pub(super) server_side: Text,
+    pub(super) bridge: Text,
+    pub(super) probe_address: Text,
+    pub(super) vlan: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub(super) protected: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Server {
+    pub(super) name: Text,
+    pub(super) role: Text,
+    #[serde(default)]
+    pub(super) addresses: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) services: BTreeMap<String, Vec<Spanned<i64>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Phone {
+    pub(super) name: Text,
+    pub(super) model: Text,
+    pub(super) mac: Text,
+    pub(super) address: Text,
+    pub(super) extension: Text,
+    pub(super) primary: Text,
+    pub(super) backup: Text,
+    pub(super) domain: Text,
+    pub(super) auth_user: Text,
+    pub(super) password_file: Text,
+    #[serde(default)]
+    pub(super) line: Vec<Spanned<Line>>,
+    pub(super) console: Option<Spanned<Console>>,
+    pub(super) keypad: Option<Spanned<Keypad>>,
+    #[serde(default)]
+    pub(super) timers: TimerOverrides,
+}
+
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Line {
+    pub(super) extension: Text,
+    pub(super) primary: Text,
+    pub(super) backup: Text,
+    pub(super) domain: Text,
+    pub(super) auth_user: Text,
+    pub(super) password_file: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Console {
+    pub(super) port: Text,
+    pub(super) baud: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Keypad {
+    pub(super) kind: Text,
+    pub(super) port: Text,
+    pub(super) unit: Option<Spanned<i64>>,
+}
+
+/// Timers of a bench file: plain values.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct TimerOverrides {
+    pub(super) expires: Text,
+    pub(super) transaction: Text,
+    pub(super) renewal_lead: Text,
+    pub(super) retry_timeout: Text,
+    pub(super) retry_rejected: Text,
+}
+
+/// A model file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Model {
+    pub(super) name: Text,
+    pub(super) title: Text,
+    pub(super) extends: Text,
+    pub(super) failback: Option<Spanned<Failback>>,
+    pub(super) keeps_both: Option<bool>,
+    #[serde(default)]
+    pub(super) timers: ModelTimers,
+    pub(super) console: Option<Spanned<Dialect>>,
+    #[serde(default)]
+    pub(super) keys: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    pub(super) menus: BTreeMap<String, Spanned<Vec<Spanned<String>>>>,
+}
+
+/// What makes a phone on the backup try the primary again.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Failback {
+    Renewal,
+    Poll(Spanned<String>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ModelTimers {
+    pub(super) expires: Option<Spanned<ModelTimer>>,
+    pub(super) transaction: Option<Spanned<ModelTimer>>,
+    pub(super) renewal_lead: Option<Spanned<ModelTimer>>,
+    pub(super) retry_timeout: Option<Spanned<ModelTimer>>,
+    pub(super) retry_rejected: Option<Spanned<ModelTimer>>,
+}
+
+/// Timers of a model: a value and how it is known.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ModelTimer {
+    pub(super) value: Text,
+    pub(super) source: Text,
+}
+
+/// The console section of a model file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Dialect {
+    pub(super) line_ending: Text,
+    pub(super) prompt: Text,
+    pub(super) status_command: Text,
+    pub(super) registered: Text,
+    pub(super) unregistered: Text,
+    pub(super) gave_up: Text,
+    pub(super) key: Text,
+    pub(super) status_shown: Text,
+    pub(super) fatal: Option<Vec<Spanned<String>>>,
+}
+
+/// A scenario file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Scenario {
+    pub(super) name: Text,
+    pub(super) title: Text,
+    pub(super) proves: Text,
+    #[serde(default)]
+    pub(super) step: Vec<Spanned<Step>>,
+}
+
+/// A step: exactly one of `expect`, `keys`, `outage` and `lift`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Step {
+    pub(super) title: Text,
+    pub(super) optional: Option<bool>,
+    pub(super) expect: Text,
+    pub(super) keys: Text,
+    pub(super) outage: Option<Spanned<Outage>>,
+    pub(super) lift: Option<Spanned<bool>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Outage {
+    pub(super) mode: Text,
+    pub(super) server: Text,
+    pub(super) scope: Text,
+    pub(super) limit: Text,
+}

@@ -1,0 +1,5 @@
+//! The one integration binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
+
+mod config;
