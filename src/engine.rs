@@ -1,8 +1,35 @@
 //! The engine: observed records in; derived facts, actions and deadlines out. No clock, no socket, no thread.
+//!
+//! | part | what it knows |
+//! |---|---|
+//! | [`registration`] | which server holds a binding for a line, from the SIP that passes |
+//! | [`phone`] | what console, keypad and frames say of a phone |
+//! | [`case`] | a line on its way through the scenario |
+//! | [`bound`] | how long a move may take |
+//! | [`coverage`] | for how long nobody could be reached |
+//! | [`measure`] | the values that a case is measured by |
+//! | [`judge`] | whose fault it is |
+//! | [`detect`] | what is wrong in every scenario |
+//! | [`step`] | what each kind of step waits for |
+//! | [`subjects`] | all that a step can touch |
+//! | [`run`] | the whole: cases, steps in order, the end |
 
 use std::collections::VecDeque;
 
+use self::{registration::Fix, run::Run};
 use crate::event::{Action, Derived, Observed, Stamp, When};
+
+pub mod bound;
+pub mod case;
+pub mod coverage;
+pub mod detect;
+pub mod judge;
+pub mod measure;
+pub mod phone;
+pub mod registration;
+pub mod run;
+pub mod step;
+pub mod subjects;
 
 /// Judges a run from what is observed in it.
 ///
@@ -12,8 +39,27 @@ use crate::event::{Action, Derived, Observed, Stamp, When};
 /// [`Observed::DeadlineFired`] when that time has come.
 #[derive(Debug, Default)]
 pub struct Engine {
+    out: Outbox,
+    run: Option<Run>,
+}
+
+/// What the engine has concluded and ordered and nobody has collected yet.
+#[derive(Debug, Default)]
+pub struct Outbox {
     derived: VecDeque<(When, Derived)>,
     actions: VecDeque<Action>,
+}
+
+impl Outbox {
+    /// Concludes a fact.
+    pub fn conclude(&mut self, when: When, fact: Derived) {
+        self.derived.push_back((when, fact));
+    }
+
+    /// Orders something from the drivers.
+    pub fn order(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
 }
 
 impl Engine {
@@ -24,25 +70,29 @@ impl Engine {
 
     /// Takes one observed record: its number, when the session took it, when it happened, and what it was.
     pub fn handle(&mut self, seq: u64, seen: Stamp, when: When, observed: &Observed) {
-        let _ = (seq, seen);
-        if let Observed::StopRequested { .. } = observed {
-            self.derived.push_back((when, Derived::RunEnded));
-            self.actions.push_back(Action::Finish);
+        let fix = Fix { seq, when };
+        if let Observed::RunStarted { plan } = observed {
+            self.run = Some(Run::begin(plan));
+        } else if let Some(run) = &mut self.run {
+            run.observe(observed, fix, &mut self.out);
+        }
+        if let Some(run) = &mut self.run {
+            run.advance(seen, fix, &mut self.out);
         }
     }
 
     /// The next fact that was concluded, with the time it holds from.
     pub fn poll_derived(&mut self) -> Option<(When, Derived)> {
-        self.derived.pop_front()
+        self.out.derived.pop_front()
     }
 
     /// The next order for the drivers.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        self.out.actions.pop_front()
     }
 
     /// When the engine wants to be called next if nothing is observed before, and why.
     pub fn poll_deadline(&self) -> Option<(Stamp, &'static str)> {
-        None
+        self.run.as_ref().and_then(Run::deadline)
     }
 }

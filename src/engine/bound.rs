@@ -1,0 +1,184 @@
+//! How long a move may take: the sum of the phone's own timers, and the sum written out for people.
+//!
+//! A phone notices a dead server only when it talks to it, and an idle phone talks to it at its next renewal. So the
+//! window of a failover is what is left of the granted lifetime, less the renewal lead, plus the transaction timer,
+//! plus an allowance for registering at the other server.
+
+use std::time::Duration;
+
+use crate::config::{FailbackHabit, RenewalLead, Source, Timer, Timers};
+
+/// Time allowed for the registration itself: challenge, answer, and a slow server.
+pub const REGISTERING: Duration = Duration::from_secs(2);
+
+/// The longest time that the manual gives a phone to move (26/1531-ANF 901 14, section 11.28).
+pub const PROMISE: Duration = Duration::from_secs(600);
+
+/// The longest time within which a move is still in order, and where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// Its length, from the instant of the cause.
+    pub length: Duration,
+    /// The sum, for people.
+    pub derivation: String,
+    /// Timers in it that nobody configured, measured or documented.
+    pub assumed: Vec<String>,
+}
+
+/// The window for registering in the first place, when nothing is known yet of any binding.
+pub fn baseline(timers: &Timers) -> Window {
+    let (expires, transaction) = (timers.expires.value, timers.transaction.value);
+    Window {
+        length: expires + transaction + REGISTERING,
+        derivation: format!(
+            "{} lifetime asked for + {} transaction + {} registering",
+            secs(expires),
+            secs(transaction),
+            secs(REGISTERING)
+        ),
+        assumed: assumed(&[("expires", timers.expires.source), ("transaction", timers.transaction.source)]),
+    }
+}
+
+/// The window for leaving a server that has gone, when `left` of a binding granted for `granted` remained.
+pub fn failover(timers: &Timers, granted: Duration, left: Duration) -> Window {
+    let lead = timers.renewal_lead.value.of(granted);
+    let transaction = timers.transaction.value;
+    let waiting = left.saturating_sub(lead);
+    let length = waiting + transaction + REGISTERING;
+    let derivation = format!(
+        "{} of the granted {} left − {} renewal lead{} + {} transaction + {} registering",
+        secs(left),
+        secs(granted),
+        secs(lead),
+        if left < lead { " (due already: 0 s)" } else { "" },
+        secs(transaction),
+        secs(REGISTERING)
+    );
+    Window { length, derivation, assumed: renewal_assumptions(timers) }
+}
+
+/// The window for returning, when `left` of a binding at the backup granted for `granted` remained at the lift.
+pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: Duration) -> Window {
+    let transaction = timers.transaction.value;
+    match habit {
+        FailbackHabit::Renewal => {
+            let lead = timers.renewal_lead.value.of(granted);
+            // A renewal under way at the lift may just have given the primary up; then the next one counts.
+            if left <= lead {
+                Window {
+                    length: transaction + granted.saturating_sub(lead) + REGISTERING,
+                    derivation: format!(
+                        "a renewal was under way: {} transaction + {} granted − {} renewal lead + {} registering",
+                        secs(transaction),
+                        secs(granted),
+                        secs(lead),
+                        secs(REGISTERING)
+                    ),
+                    assumed: renewal_assumptions(timers),
+                }
+            } else {
+                Window {
+                    length: left - lead + REGISTERING,
+                    derivation: format!(
+                        "{} of the granted {} left at the backup − {} renewal lead + {} registering",
+                        secs(left),
+                        secs(granted),
+                        secs(lead),
+                        secs(REGISTERING)
+                    ),
+                    assumed: assumed(&[("renewal-lead", timers.renewal_lead.source)]),
+                }
+            }
+        }
+        FailbackHabit::Poll(interval) => Window {
+            length: interval + transaction + REGISTERING,
+            derivation: format!(
+                "{} polling interval + {} transaction (a poll under way at the lift) + {} registering",
+                secs(interval),
+                secs(transaction),
+                secs(REGISTERING)
+            ),
+            assumed: assumed(&[("transaction", timers.transaction.source)]),
+        },
+    }
+}
+
+/// The longest failover that these settings allow: the server goes right after a refresh.
+pub fn worst_failover(timers: &Timers, granted: Duration) -> Duration {
+    failover(timers, granted, granted).length
+}
+
+fn renewal_assumptions(timers: &Timers) -> Vec<String> {
+    let Timer { source: lead, .. }: Timer<RenewalLead> = timers.renewal_lead;
+    assumed(&[("renewal-lead", lead), ("transaction", timers.transaction.source)])
+}
+
+fn assumed(timers: &[(&str, Source)]) -> Vec<String> {
+    timers.iter().filter(|(_, source)| *source == Source::Assumed).map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// Seconds as people write them: `4 s`, `11.8 s`.
+fn secs(span: Duration) -> String {
+    let tenths = (span.as_millis() + 50) / 100;
+    if tenths.is_multiple_of(10) { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timers(expires: u64, transaction: u64, lead: u64) -> Timers {
+        let manual = |secs| Timer { value: Duration::from_secs(secs), source: Source::Manual };
+        Timers {
+            expires: manual(expires),
+            transaction: manual(transaction),
+            renewal_lead: Timer { value: RenewalLead::Span(Duration::from_secs(lead)), source: Source::Manual },
+            retry_timeout: manual(120),
+            retry_rejected: manual(1800),
+        }
+    }
+
+    #[test]
+    fn ten_minutes_granted_give_the_documented_worst_case_and_two_seconds_of_allowance() {
+        let worst = worst_failover(&timers(600, 4, 15), Duration::from_secs(600));
+        assert_eq!(worst, Duration::from_secs(589 + 2));
+    }
+
+    #[test]
+    fn an_overdue_renewal_leaves_only_transaction_and_registering() {
+        let window = failover(&timers(600, 4, 15), Duration::from_secs(600), Duration::from_secs(10));
+        assert_eq!(window.length, Duration::from_secs(6));
+        assert!(window.derivation.contains("due already"), "{}", window.derivation);
+    }
+
+    #[test]
+    fn a_return_waits_for_the_renewal_at_the_backup() {
+        let window =
+            failback(&timers(12, 4, 6), FailbackHabit::Renewal, Duration::from_secs(12), Duration::from_secs(10));
+        assert_eq!(window.length, Duration::from_secs(6));
+    }
+
+    #[test]
+    fn a_lift_in_the_middle_of_a_renewal_costs_a_whole_period() {
+        let window =
+            failback(&timers(12, 4, 6), FailbackHabit::Renewal, Duration::from_secs(12), Duration::from_secs(5));
+        assert_eq!(window.length, Duration::from_secs(4 + 6 + 2));
+    }
+
+    #[test]
+    fn assumed_timers_are_named() {
+        let mut timers = timers(600, 4, 15);
+        timers.transaction.source = Source::Assumed;
+        let window = failover(&timers, Duration::from_secs(600), Duration::from_secs(600));
+        assert_eq!(window.assumed, ["transaction"]);
+    }
+
+    #[test]
+    fn a_share_of_the_lifetime_scales_with_what_was_granted() {
+        let mut timers = timers(60, 32, 15);
+        timers.renewal_lead.value = RenewalLead::Percent(10.0);
+        let window = failover(&timers, Duration::from_secs(60), Duration::from_secs(60));
+        assert_eq!(window.length, Duration::from_secs(54 + 32 + 2));
+    }
+}

@@ -1,0 +1,160 @@
+//! Why something expected did not happen, and whose fault that is.
+//!
+//! The order of the questions is the point: first whether the rig may speak at all (lost evidence, a leak, no sign of
+//! life), then what the servers did, and only then the phone. Absence of evidence is never held against a phone that
+//! could not be seen.
+
+use super::{
+    bound::{self, PROMISE, Window},
+    case::{CaseRun, Finding, Moved},
+    phone::PhoneWatch,
+    registration::{Attempt, Fix},
+};
+use crate::{event::Move, verdict::Blame};
+
+/// What to say of a move that was made: in time, late, or beyond the manual's promise.
+pub fn made(case: &CaseRun, of: Move, cause: Fix, moved: &Moved, window: &Window) -> Option<Finding> {
+    let took = moved.done.when.at.since(cause.when.at);
+    // Half the doubt is the phone's: a move is late only if it is so with the error of both times taken off.
+    let doubt = std::time::Duration::from_nanos(cause.when.error_ns + moved.done.when.error_ns);
+    if took <= window.length + doubt {
+        return None;
+    }
+    let evidence = [cause.seq, moved.request.seq, moved.done.seq];
+    let said = format!(
+        "the {of} took {:.1} s; the phone's timers allow {:.1} s ({})",
+        took.as_secs_f64(),
+        window.length.as_secs_f64(),
+        window.derivation
+    );
+    let finding = if of == Move::Failover && took > PROMISE {
+        let worst = case.at_cut.as_ref().map(|(binding, _)| bound::worst_failover(&case.timers, binding.granted));
+        let blame = if worst.is_some_and(|worst| worst > PROMISE) { Blame::Configuration } else { Blame::Phone };
+        Finding::fail(blame, "promise-broken", format!("{said}, and the manual promises 10 minutes"))
+    } else {
+        Finding::fail(Blame::Phone, "late", said)
+    };
+    Some(finding.shown_by(evidence))
+}
+
+/// What to say of a move that was not made although its time, and as much again, is over.
+pub fn missing(case: &CaseRun, phone: &PhoneWatch, of: Move, cause: Fix) -> Finding {
+    if phone.vanished() || !phone.alive_since(cause.when.at) {
+        return lifeless(phone, cause.seq);
+    }
+    let Some(destination) = case.destination(of) else {
+        return Finding::fail(Blame::Configuration, "no-backup", "the line has no backup server").shown_by([cause.seq]);
+    };
+    let tried: Vec<&Attempt> = case
+        .track
+        .attempts_at(destination)
+        .filter(|attempt| attempt.passed.is_some_and(|passed| passed.when.at >= cause.when.at))
+        .collect();
+    if tried.is_empty() { never_tried(case, of, cause) } else { refused(of, destination.to_string(), &tried, cause) }
+}
+
+/// What to say of a line that is not at its primary when the outage begins.
+pub fn not_at_primary(case: &CaseRun, now: Fix) -> Finding {
+    let unanswered: Vec<u64> = case
+        .track
+        .attempts_at(&case.primary)
+        .filter(|attempt| attempt.answer.is_none())
+        .map(|attempt| attempt.first.seq)
+        .collect();
+    if unanswered.is_empty() {
+        Finding::fail(Blame::Phone, "left-primary", "the line left its primary server before the outage began")
+            .shown_by([now.seq])
+    } else {
+        let reason = format!("server {} stopped answering before the outage began", case.primary);
+        Finding::fail(Blame::Server, "primary-silent", reason).shown_by(unanswered)
+    }
+}
+
+/// What to say when a console contradicts the wire.
+pub fn contradicted(of: Move, said: Option<&str>, expected: &str, evidence: [u64; 2]) -> Finding {
+    let said = said.map_or_else(|| "that it is registered nowhere".to_owned(), |server| format!("`{server}`"));
+    let reason = format!("after the {of} the wire shows the line at {expected}, and its console says {said}");
+    Finding::fail(Blame::Phone, "display-wrong", reason).shown_by(evidence)
+}
+
+/// What to say of a port that is gone: the cable's fault, unless all that could be heard of the phone is gone with it.
+pub fn port_lost(phone: &PhoneWatch, code: &'static str, reason: String, shown_by: u64) -> Finding {
+    if phone.vanished() { lifeless(phone, shown_by) } else { Finding::rig(code, reason).shown_by([shown_by]) }
+}
+
+fn lifeless(phone: &PhoneWatch, shown_by: u64) -> Finding {
+    let lost: Vec<String> = phone.lost.iter().map(|(port, (_, why))| format!("{port}: {why}")).collect();
+    let ports = if lost.is_empty() { String::new() } else { format!(" (lost: {})", lost.join("; ")) };
+    let reason = format!("no sign of life from the phone{ports}; check its power and cables");
+    Finding::unclear("no-sign-of-life", reason)
+        .shown_by(std::iter::once(shown_by).chain(phone.lost.values().map(|(fix, _)| fix.seq)))
+}
+
+fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
+    match of {
+        Move::Baseline => {
+            let reason = format!("the phone is alive and sent no REGISTER to server {}", case.primary);
+            Finding::fail(Blame::Phone, "never-registered", reason).shown_by([cause.seq])
+        }
+        Move::Failover => {
+            let at_primary = case.track.attempts_at(&case.primary).filter(|a| a.first.when.at >= cause.when.at);
+            let tries: Vec<u64> = at_primary.map(|attempt| attempt.first.seq).collect();
+            let reason = format!(
+                "{} REGISTER transactions at the lost server, none at the backup",
+                if tries.is_empty() { "no".to_owned() } else { tries.len().to_string() }
+            );
+            Finding::fail(Blame::Phone, "never-failed-over", reason)
+                .shown_by(std::iter::once(cause.seq).chain(tries.into_iter().take(8)))
+        }
+        Move::Failback => {
+            let reason = format!("the phone sent no REGISTER to server {} after it came back", case.primary);
+            Finding::fail(Blame::Phone, "never-failed-back", reason).shown_by([cause.seq])
+        }
+    }
+}
+
+/// The phone tried, and the server did not take it.
+fn refused(of: Move, server: String, tried: &[&Attempt], cause: Fix) -> Finding {
+    let evidence = std::iter::once(cause.seq).chain(tried.iter().rev().take(8).map(|attempt| attempt.first.seq));
+    let last = tried.iter().rev().find_map(|attempt| attempt.answer.map(|answer| (attempt, answer)));
+    let role = if of == Move::Failover { "backup" } else { "primary" };
+    let finding = match last {
+        None => Finding::fail(
+            Blame::Server,
+            if of == Move::Failover { "backup-silent" } else { "primary-silent" },
+            format!("{role} server {server} answered none of {} REGISTER transactions", tried.len()),
+        ),
+        Some((attempt, answer)) => match answer.code {
+            401 | 407 if !tried.iter().any(|attempt| attempt.authorized) => Finding::fail(
+                Blame::Phone,
+                "no-credentials",
+                format!("{role} server {server} asked for credentials, and the phone sent none"),
+            ),
+            200..=299 => Finding::fail(
+                Blame::Server,
+                "no-live-contact",
+                format!("{role} server {server} answered {} without a live contact of the phone", answer.code),
+            ),
+            401 | 403 | 404 | 407 => Finding::fail(
+                Blame::Configuration,
+                "rejected",
+                format!(
+                    "{role} server {server} rejected the line with {}{}",
+                    answer.code,
+                    if attempt.authorized { " in spite of its credentials" } else { "" }
+                ),
+            ),
+            500..=699 => Finding::fail(
+                Blame::Server,
+                "server-refused",
+                format!("{role} server {server} refused the line with {}", answer.code),
+            ),
+            code => Finding::fail(
+                Blame::Unknown,
+                "rejected",
+                format!("{role} server {server} answered the line with {code}"),
+            ),
+        },
+    };
+    finding.shown_by(evidence)
+}

@@ -1,0 +1,136 @@
+//! What is known of a phone beside its registrations: its ports, its console's statements, its signs of life.
+
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+
+use super::registration::Fix;
+use crate::{
+    config::{Model, Phone},
+    event::{KeyName, PortKind},
+    wire::console::{CompiledDialect, ConsoleFact},
+};
+
+/// A frame that was under way when a phone died may come in this much later.
+const SETTLING: Duration = Duration::from_millis(200);
+
+/// A phone under test, seen by every witness but the wire's SIP.
+#[derive(Debug)]
+pub struct PhoneWatch {
+    /// Its console's dialect; none: it has no console that we understand.
+    pub dialect: Option<CompiledDialect>,
+    /// Command that prints the registration status.
+    pub status_command: Option<String>,
+    /// It has a keypad.
+    pub keypad: bool,
+    /// Ports that are gone at present, with what the system said.
+    pub lost: BTreeMap<PortKind, (Fix, String)>,
+    /// The last frame from it.
+    pub frame: Option<Fix>,
+    /// The last line on its console that was no echo.
+    pub line: Option<Fix>,
+    /// What its console last said of each extension.
+    pub beliefs: BTreeMap<String, Belief>,
+    /// Keys whose arrival its console showed, with the records, oldest first. Cleared when keys are played.
+    pub keys_shown: Vec<(KeyName, Fix)>,
+    /// The last line that shows the registration status on the display.
+    pub status_shown: Option<Fix>,
+    /// When its console said that it gives a server up.
+    pub gave_up: BTreeMap<String, Fix>,
+}
+
+/// What a console says of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belief {
+    /// The address where it says the line is registered; none: it says nowhere.
+    pub server: Option<String>,
+    /// The line that says so.
+    pub fix: Fix,
+}
+
+impl Belief {
+    /// The server's address, if it is written as one (`10.77.0.2`, `10.77.0.2:5060`, `[2001:db8::2]:5060`).
+    pub fn address(&self) -> Option<IpAddr> {
+        let text = self.server.as_deref()?;
+        let bare = text.trim_start_matches('[').split(']').next().unwrap_or(text);
+        bare.parse().ok().or_else(|| text.rsplit_once(':')?.0.parse().ok())
+    }
+}
+
+impl PhoneWatch {
+    /// A phone of which nothing was observed yet.
+    pub fn new(phone: &Phone, model: Option<&Model>) -> Self {
+        let dialect = model.and_then(|model| model.console.as_ref()).filter(|_| phone.console.is_some());
+        Self {
+            // The configuration was checked: its patterns compile.
+            dialect: dialect.and_then(|dialect| CompiledDialect::new(dialect).ok()),
+            status_command: dialect.and_then(|dialect| dialect.status_command.clone()),
+            keypad: phone.keypad.is_some(),
+            lost: BTreeMap::new(),
+            frame: None,
+            line: None,
+            beliefs: BTreeMap::new(),
+            keys_shown: Vec::new(),
+            status_shown: None,
+            gave_up: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a console line; returns the pattern's name if it is a fatal one.
+    pub fn console_line(&mut self, text: &str, echo: bool, fix: Fix) -> Option<String> {
+        if echo {
+            return None;
+        }
+        self.line = Some(fix);
+        match self.dialect.as_ref()?.meaning(text)? {
+            ConsoleFact::Registered { extension, server } => {
+                self.beliefs.insert(extension, Belief { server: Some(server), fix });
+            }
+            ConsoleFact::Unregistered { extension } => {
+                self.beliefs.insert(extension, Belief { server: None, fix });
+            }
+            ConsoleFact::GaveUp { extension, .. } => {
+                self.gave_up.insert(extension, fix);
+            }
+            ConsoleFact::Key { name } => self.keys_shown.push((name, fix)),
+            ConsoleFact::StatusShown => self.status_shown = Some(fix),
+            ConsoleFact::Fatal { pattern } => return Some(pattern),
+            ConsoleFact::Prompt => {}
+        }
+        None
+    }
+
+    /// Whether its console can be asked now.
+    pub fn console_usable(&self) -> bool {
+        self.dialect.is_some() && !self.lost.contains_key(&PortKind::Console)
+    }
+
+    /// Whether every port that it had is gone and no frame came since: switched off, cut off, or dead.
+    pub fn vanished(&self) -> bool {
+        let ports = usize::from(self.dialect.is_some()) + usize::from(self.keypad);
+        let last_loss = self.lost.values().map(|(fix, _)| fix.when.at).max();
+        ports > 0
+            && self.lost.len() >= ports
+            && last_loss.is_some_and(|loss| self.frame.is_none_or(|frame| frame.when.at <= loss + SETTLING))
+    }
+
+    /// Whether any witness saw it alive since that record's time.
+    pub fn alive_since(&self, start: crate::event::Stamp) -> bool {
+        [self.frame, self.line].into_iter().flatten().any(|fix| fix.when.at >= start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Stamp, When};
+
+    #[test]
+    fn addresses_are_read_with_and_without_port() {
+        let fix = Fix { seq: 1, when: When::exactly(Stamp::ZERO) };
+        let address = |text: &str| Belief { server: Some(text.to_owned()), fix }.address();
+        assert_eq!(address("10.77.0.2"), "10.77.0.2".parse().ok());
+        assert_eq!(address("10.77.0.2:5060"), "10.77.0.2".parse().ok());
+        assert_eq!(address("[2001:db8::2]:5060"), "2001:db8::2".parse().ok());
+        assert_eq!(address("2001:db8::2"), "2001:db8::2".parse().ok());
+        assert_eq!(address("pbx.test"), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! What each kind of step does and waits for.
+//!
+//! A step is begun once, hears what is observed, and is advanced after each observation; it works on all cases at once
+//! and ends when none has anything left to do in it.
+
+use super::{Outbox, registration::Fix, subjects::Subjects};
+use crate::{
+    config::StepKind,
+    event::{Observed, Stamp},
+};
+
+mod expect;
+mod keys;
+mod outage;
+
+pub use outage::lift_all;
+
+/// A step in progress.
+#[derive(Debug)]
+pub enum StepRun {
+    /// Waits for a move.
+    Expect(expect::Expect),
+    /// Plays keys.
+    Keys(keys::Keys),
+    /// Takes a server away.
+    Outage(outage::Cutting),
+    /// Gives it back.
+    Lift(outage::Lifting),
+}
+
+impl StepRun {
+    /// Begins a step.
+    pub fn begin(
+        kind: &StepKind,
+        optional: bool,
+        subjects: &mut Subjects,
+        now: Stamp,
+        fix: Fix,
+        out: &mut Outbox,
+    ) -> Self {
+        match kind {
+            StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, subjects, fix, out)),
+            StepKind::Keys { menu } => Self::Keys(keys::Keys::begin(menu, optional, subjects, fix, out)),
+            StepKind::Outage { mode, server, scope, limit } => {
+                Self::Outage(outage::Cutting::begin(*mode, *server, *scope, *limit, subjects, now, out))
+            }
+            StepKind::Lift => Self::Lift(outage::Lifting::begin(subjects, now, out)),
+        }
+    }
+
+    /// Hears an observation.
+    pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+        match self {
+            Self::Expect(_) => {}
+            Self::Keys(step) => step.observe(observed, fix),
+            Self::Outage(step) => step.observe(observed, fix, subjects, out),
+            Self::Lift(step) => step.observe(observed),
+        }
+    }
+
+    /// Goes as far as it can at this time.
+    pub fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+        match self {
+            Self::Expect(step) => step.advance(now, fix, subjects, out),
+            Self::Keys(step) => step.advance(now, fix, subjects, out),
+            Self::Outage(step) => step.advance(now, fix, subjects, out),
+            Self::Lift(step) => step.advance(now, subjects),
+        }
+    }
+
+    /// When it must be advanced although nothing is observed, and why.
+    pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
+        match self {
+            Self::Expect(step) => step.deadline(subjects),
+            Self::Keys(step) => step.deadline(),
+            Self::Outage(step) => step.deadline(),
+            Self::Lift(step) => step.deadline(),
+        }
+    }
+}

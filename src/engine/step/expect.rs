@@ -1,0 +1,239 @@
+//! Waits until every line has made a move, on the wire and by its console, or until it is clear that it will not.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    engine::{
+        Outbox,
+        bound::{self, Window},
+        case::{CaseRun, Finding},
+        judge,
+        registration::Fix,
+        run::GRACE,
+        subjects::Subjects,
+    },
+    event::{Derived, Move, Stamp},
+    verdict::CaseId,
+};
+
+/// For this long a console may contradict the wire before it is held against the phone, and for this long it may keep
+/// silent before it is held against the rig.
+const CONSOLE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// When a console that has not agreed yet is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// The step.
+#[derive(Debug)]
+pub struct Expect {
+    of: Move,
+    waits: BTreeMap<CaseId, Wait>,
+}
+
+/// What is awaited of one case.
+#[derive(Debug)]
+struct Wait {
+    cause: Fix,
+    window: Window,
+    console: Console,
+    asked_for_life: bool,
+}
+
+/// How far the console's testimony has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Console {
+    /// The wire has not shown the move yet.
+    Waiting,
+    /// It must say where the line is by `until`; statements before `since` do not count.
+    Asked { since: Stamp, again: Stamp, until: Stamp },
+    /// Nothing more is needed of it.
+    Settled,
+}
+
+impl Expect {
+    /// Computes each case's window and tells it.
+    pub fn begin(of: Move, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) -> Self {
+        let observing = subjects.observing().unwrap_or(fix);
+        let mut waits = BTreeMap::new();
+        for case in subjects.running() {
+            let Some((cause, window)) = case.cause(of, observing).zip(window(case, of)) else {
+                case.decide(impossible(case, of));
+                continue;
+            };
+            out.conclude(
+                cause.when,
+                Derived::DeadlineComputed {
+                    case: case.id.clone(),
+                    of,
+                    window_ms: window.length.as_secs_f64() * 1000.0,
+                    derivation: window.derivation.clone(),
+                    assumed: window.assumed.clone(),
+                },
+            );
+            case.windows.insert(of, window.clone());
+            case.evidence.insert(cause.seq);
+            let wait = Wait { cause, window, console: Console::Waiting, asked_for_life: false };
+            waits.insert(case.id.clone(), wait);
+        }
+        Self { of, waits }
+    }
+
+    /// Takes each case as far as the records let it.
+    pub fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+        let ids: Vec<CaseId> = self.waits.keys().cloned().collect();
+        for id in ids {
+            if !subjects.case(&id).is_some_and(|case| case.running() && !case.step_done) {
+                self.waits.remove(&id);
+                continue;
+            }
+            let Some(wait) = self.waits.get_mut(&id) else { continue };
+            let moved = subjects.case(&id).and_then(|case| case.moves.get(&self.of)).copied();
+            match moved {
+                None => wait.overdue(self.of, &id, now, subjects, out),
+                Some(moved) => wait.testify(self.of, &id, moved, now, fix, subjects, out),
+            }
+        }
+    }
+
+    /// The first time at which a case must be looked at again.
+    pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
+        self.waits
+            .iter()
+            .filter(|(id, _)| subjects.case(id).is_some_and(|case| case.running() && !case.step_done))
+            .filter_map(|(_, wait)| match wait.console {
+                Console::Waiting if !wait.asked_for_life => Some((wait.due(), "the deadline of a move")),
+                Console::Waiting => Some((wait.given_up(), "twice the deadline of a move")),
+                Console::Asked { again, until, .. } => Some((again.min(until), "the console's statement")),
+                Console::Settled => None,
+            })
+            .min()
+    }
+}
+
+impl Wait {
+    fn due(&self) -> Stamp {
+        self.cause.when.at + self.window.length + GRACE
+    }
+
+    /// A move is waited for twice as long as it may take: to tell late from never.
+    fn given_up(&self) -> Stamp {
+        self.cause.when.at + 2 * self.window.length + GRACE
+    }
+
+    fn overdue(&mut self, of: Move, id: &CaseId, now: Stamp, subjects: &mut Subjects, out: &mut Outbox) {
+        if now >= self.due() && !self.asked_for_life {
+            self.asked_for_life = true;
+            if subjects.watch(&id.phone).is_some_and(|watch| !watch.alive_since(self.cause.when.at)) {
+                subjects.ask_status(&id.phone, out);
+            }
+        }
+        if now >= self.given_up()
+            && let Some(watch) = subjects.watch(&id.phone)
+            && let Some(case) = subjects.case(id)
+        {
+            let finding = judge::missing(case, watch, of, self.cause);
+            subjects.decide_case(id, finding);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one move of one case, and the whole context of a step")]
+    fn testify(
+        &mut self,
+        of: Move,
+        id: &CaseId,
+        moved: crate::engine::case::Moved,
+        now: Stamp,
+        fix: Fix,
+        subjects: &mut Subjects,
+        out: &mut Outbox,
+    ) {
+        if self.console == Console::Waiting {
+            self.console = if subjects.states_registration(&id.phone) {
+                // What a console wrote on its own in the course of the move counts; where it can be asked, it is asked.
+                let asked = subjects.ask_status(&id.phone, out);
+                let since = if asked { fix.when.at } else { moved.request.when.at };
+                Console::Asked { since, again: now + ASK_AGAIN, until: now + CONSOLE_PATIENCE + GRACE }
+            } else {
+                Console::Settled
+            };
+        }
+        if let Console::Asked { since, again, until } = self.console {
+            if let Some((lost, why)) = subjects.console_lost(&id.phone)
+                && let Some(watch) = subjects.watch(&id.phone)
+            {
+                let reason = format!("the console was lost: {why}");
+                let finding = judge::port_lost(watch, "console-lost", reason, lost.seq);
+                subjects.decide_case(id, finding);
+                return;
+            }
+            let expected = subjects.case(id).and_then(|case| case.destination(of)).cloned();
+            let belief = subjects.belief(id).filter(|belief| belief.fix.when.at >= since);
+            let agrees = belief.as_ref().and_then(|belief| subjects.server_named_by(belief)) == expected;
+            match belief {
+                Some(belief) if agrees && expected.is_some() => {
+                    subjects.add_case_evidence(id, belief.fix.seq);
+                    self.console = Console::Settled;
+                }
+                Some(belief) if now >= until => {
+                    let expected = expected.map(|server| subjects.describe_server(&server)).unwrap_or_default();
+                    let evidence = [moved.done.seq, belief.fix.seq];
+                    let finding = judge::contradicted(of, belief.server.as_deref(), &expected, evidence);
+                    subjects.decide_case(id, finding);
+                    return;
+                }
+                None if now >= until => {
+                    let reason = "the console was asked for the registration status and said nothing of this line";
+                    subjects.decide_case(id, Finding::rig("console-silent", reason).shown_by([moved.done.seq]));
+                    return;
+                }
+                _ if now >= again => {
+                    subjects.ask_status(&id.phone, out);
+                    self.console = Console::Asked { since, again: again + ASK_AGAIN, until };
+                    return;
+                }
+                _ => return,
+            }
+        }
+        self.conclude(of, id, moved, subjects);
+    }
+
+    /// The move was made and the console has nothing against it.
+    fn conclude(&self, of: Move, id: &CaseId, moved: crate::engine::case::Moved, subjects: &mut Subjects) {
+        let Some(case) = subjects.case(id) else { return };
+        if let Some(finding) = judge::made(case, of, self.cause, &moved, &self.window) {
+            subjects.decide_case(id, finding);
+            return;
+        }
+        let took = moved.done.when.at.since(self.cause.when.at).as_secs_f64();
+        let note = format!("after {took:.1} s, {:.1} s allowed", self.window.length.as_secs_f64());
+        let evidence = [self.cause.seq, moved.request.seq, moved.done.seq];
+        subjects.finish_case_step(id, &note, &evidence);
+    }
+}
+
+/// The window of a move as it stands at its cause.
+fn window(case: &CaseRun, of: Move) -> Option<Window> {
+    match of {
+        Move::Baseline => Some(bound::baseline(&case.timers)),
+        Move::Failover => {
+            let (binding, left) = case.at_cut.as_ref()?;
+            Some(bound::failover(&case.timers, binding.granted, *left))
+        }
+        Move::Failback => {
+            let (binding, left) = case.at_lift.as_ref()?;
+            Some(bound::failback(&case.timers, case.habit, binding.granted, *left))
+        }
+    }
+}
+
+/// A move whose cause never came, or which begins where the line is not.
+fn impossible(case: &CaseRun, of: Move) -> Finding {
+    match of {
+        Move::Failback if case.cut.is_some_and(|cut| cut.lifted.is_some()) => Finding::fail(
+            crate::verdict::Blame::Phone,
+            "lost-backup",
+            "at the lift the line had no binding at its backup",
+        ),
+        _ => Finding::rig("no-cause", format!("a {of} was expected, but nothing happened that could cause it")),
+    }
+}

@@ -1,0 +1,271 @@
+//! All that a run is about: its cases, its phones, its outages. Steps work on this.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Outbox,
+    case::{CaseRun, Finding},
+    detect::Detectors,
+    phone::{Belief, PhoneWatch},
+    registration::{Fix, LineTrack},
+};
+use crate::{
+    config::Plan,
+    event::{Action, KeyName, LineId, OutageId, PhoneName, PortKind, ServerName},
+    verdict::CaseId,
+};
+
+/// The cases of a run and everything they touch.
+#[derive(Debug)]
+pub struct Subjects {
+    plan: Plan,
+    cases: Vec<CaseRun>,
+    watches: BTreeMap<PhoneName, PhoneWatch>,
+    detectors: BTreeMap<CaseId, Detectors>,
+    pub(super) outages: BTreeMap<OutageId, OutageRun>,
+    pub(super) observing: Option<Fix>,
+    pub(super) losses: Vec<Fix>,
+    pub(super) steps_ended: Vec<StepEnd>,
+    last_sequence: u32,
+}
+
+/// An outage that was ordered.
+#[derive(Debug)]
+pub struct OutageRun {
+    /// The server that goes.
+    pub server: ServerName,
+    /// For whom.
+    pub phones: Vec<PhoneName>,
+    /// All its paths are open again.
+    pub ended: bool,
+}
+
+/// A case has finished the step in progress.
+#[derive(Debug)]
+pub struct StepEnd {
+    /// Which case.
+    pub case: CaseId,
+    /// For people.
+    pub note: String,
+    /// The records that show it.
+    pub evidence: Vec<u64>,
+}
+
+impl Subjects {
+    /// The cases of a plan: its scenario on every line of its phones.
+    pub fn new(plan: &Plan) -> Self {
+        let mut cases = Vec::new();
+        let mut watches = BTreeMap::new();
+        let mut detectors = BTreeMap::new();
+        for phone in plan.phones.iter().filter_map(|name| plan.phone(name)) {
+            let model = plan.model_of(phone);
+            watches.insert(phone.name.clone(), PhoneWatch::new(phone, model));
+            for line in &phone.lines {
+                let id = CaseId {
+                    scenario: plan.scenario.name.clone(),
+                    phone: phone.name.clone(),
+                    line: line.extension.clone(),
+                };
+                detectors.insert(id.clone(), Detectors::default());
+                let track = LineTrack::new(LineId { phone: phone.name.clone(), extension: line.extension.clone() });
+                cases.push(CaseRun::new(id, line, phone.timers.clone(), model, track));
+            }
+        }
+        Self {
+            plan: plan.clone(),
+            cases,
+            watches,
+            detectors,
+            outages: BTreeMap::new(),
+            observing: None,
+            losses: Vec::new(),
+            steps_ended: Vec::new(),
+            last_sequence: 0,
+        }
+    }
+
+    /// The plan of the run.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The record from which on the wire is watched.
+    pub fn observing(&self) -> Option<Fix> {
+        self.observing
+    }
+
+    /// Every case.
+    pub fn cases(&self) -> &[CaseRun] {
+        &self.cases
+    }
+
+    /// Every case, to be changed.
+    pub fn cases_mut(&mut self) -> &mut [CaseRun] {
+        &mut self.cases
+    }
+
+    /// The cases that are not decided.
+    pub fn running(&mut self) -> impl Iterator<Item = &mut CaseRun> {
+        self.cases.iter_mut().filter(|case| case.running())
+    }
+
+    /// The phones that have a case that is not decided, in order of the plan.
+    pub fn phones_running(&self) -> Vec<PhoneName> {
+        let mut phones: Vec<PhoneName> = Vec::new();
+        for case in self.cases.iter().filter(|case| case.running()) {
+            if !phones.contains(&case.id.phone) {
+                phones.push(case.id.phone.clone());
+            }
+        }
+        phones
+    }
+
+    /// A case by its name.
+    pub fn case(&self, id: &CaseId) -> Option<&CaseRun> {
+        self.cases.iter().find(|case| case.id == *id)
+    }
+
+    /// A case with its detectors, to be changed.
+    pub fn case_and_detectors(&mut self, id: &CaseId) -> Option<(&mut CaseRun, &mut Detectors)> {
+        let case = self.cases.iter_mut().find(|case| case.id == *id)?;
+        Some((case, self.detectors.get_mut(id)?))
+    }
+
+    fn case_mut(&mut self, id: &CaseId) -> Option<&mut CaseRun> {
+        self.cases.iter_mut().find(|case| case.id == *id)
+    }
+
+    /// What is known of a phone.
+    pub fn watch(&self, phone: &PhoneName) -> Option<&PhoneWatch> {
+        self.watches.get(phone)
+    }
+
+    /// What is known of a phone, to be changed.
+    pub fn watch_mut(&mut self, phone: &PhoneName) -> Option<&mut PhoneWatch> {
+        self.watches.get_mut(phone)
+    }
+
+    /// Decides every running case of a phone.
+    pub fn decide(&mut self, phone: &PhoneName, finding: impl Fn() -> Finding) {
+        self.running().filter(|case| case.id.phone == *phone).for_each(|case| case.decide(finding()));
+    }
+
+    /// Decides every running case.
+    pub fn decide_all(&mut self, finding: impl Fn() -> Finding) {
+        self.running().for_each(|case| case.decide(finding()));
+    }
+
+    /// Decides one case.
+    pub fn decide_case(&mut self, id: &CaseId, finding: Finding) {
+        if let Some(case) = self.case_mut(id) {
+            case.decide(finding);
+        }
+    }
+
+    /// The running cases of a phone have finished the step.
+    pub fn finish_step(&mut self, phone: &PhoneName, note: &str, evidence: &[u64]) {
+        let ids: Vec<CaseId> =
+            self.running().filter(|case| case.id.phone == *phone).map(|case| case.id.clone()).collect();
+        for id in ids {
+            self.finish_case_step(&id, note, evidence);
+        }
+    }
+
+    /// One case has finished the step.
+    pub fn finish_case_step(&mut self, id: &CaseId, note: &str, evidence: &[u64]) {
+        let Some(case) = self.case_mut(id).filter(|case| case.running() && !case.step_done) else { return };
+        case.step_done = true;
+        case.evidence.extend(evidence);
+        self.steps_ended.push(StepEnd { case: id.clone(), note: note.to_owned(), evidence: evidence.to_vec() });
+    }
+
+    /// A record that the cases of a phone rest on.
+    pub fn add_evidence(&mut self, phone: &PhoneName, seq: Option<u64>) {
+        self.running().filter(|case| case.id.phone == *phone).for_each(|case| case.evidence.extend(seq));
+    }
+
+    /// A record that one case rests on.
+    pub fn add_case_evidence(&mut self, id: &CaseId, seq: u64) {
+        if let Some(case) = self.case_mut(id) {
+            case.evidence.insert(seq);
+        }
+    }
+
+    /// The number of the next key sequence.
+    pub fn next_sequence(&mut self) -> u32 {
+        self.last_sequence += 1;
+        self.last_sequence
+    }
+
+    /// Notes that an outage is ordered and gives it its number.
+    pub fn next_outage(&mut self, server: ServerName, phones: &[PhoneName]) -> OutageId {
+        let outage = OutageId(self.outages.len() as u32 + 1);
+        self.outages.insert(outage, OutageRun { server, phones: phones.to_vec(), ended: false });
+        outage
+    }
+
+    /// The outages that were ordered and have not ended.
+    pub fn outages_open(&self) -> impl Iterator<Item = OutageId> {
+        self.outages.iter().filter(|(_, outage)| !outage.ended).map(|(id, _)| *id)
+    }
+
+    /// A key sequence of the phone's model.
+    pub fn menu(&self, phone: &PhoneName, menu: &str) -> Option<Vec<KeyName>> {
+        let phone = self.plan.phone(phone)?;
+        self.plan.model_of(phone)?.menus.get(menu).cloned()
+    }
+
+    /// Whether the phone's console shows each key that arrives.
+    pub fn shows_keys(&self, phone: &PhoneName) -> bool {
+        self.dialect(phone).is_some_and(|dialect| dialect.key.is_some())
+    }
+
+    /// Whether the phone's console shows what is on the display.
+    pub fn shows_menu(&self, phone: &PhoneName) -> bool {
+        self.dialect(phone).is_some_and(|dialect| dialect.status_shown.is_some())
+    }
+
+    /// Whether the phone's console says where a line is registered.
+    pub fn states_registration(&self, phone: &PhoneName) -> bool {
+        self.dialect(phone).is_some_and(|dialect| dialect.registered.is_some())
+    }
+
+    fn dialect(&self, phone: &PhoneName) -> Option<&crate::config::Dialect> {
+        let phone = self.plan.phone(phone).filter(|phone| phone.console.is_some())?;
+        self.plan.model_of(phone)?.console.as_ref()
+    }
+
+    /// Asks a phone's console for the registration status; false if it can not be asked.
+    pub fn ask_status(&self, phone: &PhoneName, out: &mut Outbox) -> bool {
+        let Some(watch) = self.watches.get(phone).filter(|watch| watch.console_usable()) else { return false };
+        let Some(command) = &watch.status_command else { return false };
+        out.order(Action::Type { phone: phone.clone(), text: command.clone() });
+        true
+    }
+
+    /// The phone's console, if it is gone: the record, and what the system said.
+    pub fn console_lost(&self, phone: &PhoneName) -> Option<(Fix, String)> {
+        self.watches.get(phone)?.lost.get(&PortKind::Console).cloned()
+    }
+
+    /// What the phone's console last said of the line.
+    pub fn belief(&self, id: &CaseId) -> Option<Belief> {
+        self.watches.get(&id.phone)?.beliefs.get(&id.line).cloned()
+    }
+
+    /// The server of the bench that a console's statement means.
+    pub fn server_named_by(&self, belief: &Belief) -> Option<ServerName> {
+        let address = belief.address()?;
+        Some(self.plan.bench.server_at(address)?.name.clone())
+    }
+
+    /// A server for people: name and addresses.
+    pub fn describe_server(&self, server: &ServerName) -> String {
+        let addresses = self
+            .plan
+            .bench
+            .server(server)
+            .map(|server| server.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+        format!("server {server} ({})", addresses.unwrap_or_default())
+    }
+}
