@@ -3,5 +3,9 @@
 //! Not here: the ports (`driver::serial`), and what follows from a meaning (`engine`).
 
 mod dialect;
+mod echo;
+mod escape;
+mod lines;
 
 pub use dialect::{CompiledDialect, ConsoleFact, DialectError};
+pub use lines::{Line, LineAssembler, MAX_LINE, SETTLE};
