@@ -4,18 +4,30 @@
 //!
 //! Not here: what the reports mean, and in which order things happen (`engine`, `session`).
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::{
-    config::Plan,
-    event::{Action, Observed, When},
+    config::{KeypadKind, Phone, Plan},
+    event::{Action, Observed, PhoneName, RigPart, When},
 };
 
 pub mod clock;
+pub mod keypad;
 pub mod network;
+mod outbox;
+pub mod serial;
+pub mod signals;
+
+use clock::RunClock;
+use keypad::{Keypad, Seat};
+use network::{NetworkDriver, NetworkError};
+use serial::{Console, ConsoleError, ConsoleSetup, PortError};
 
 /// What a driver tells the session.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,24 +38,51 @@ pub struct Report {
     pub observed: Observed,
 }
 
-/// Why a run can not begin.
+/// Why a run can not begin. Nothing was touched, or all of it was given back.
 #[derive(Debug, Error)]
 pub enum DriverError {
-    /// A part of this build is missing.
-    #[error("{0} can not be driven yet by this build")]
-    NotBuilt(&'static str),
+    /// A console can not be read.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
+    /// A keypad board can not be had.
+    #[error("keypad of {phone}: {source}")]
+    Keypad {
+        /// A phone that it serves.
+        phone: PhoneName,
+        /// What is wrong.
+        source: PortError,
+    },
+    /// The interfaces can not be had.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The process can not listen for signals, so it could not be stopped without harm.
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
 }
 
 impl DriverError {
-    /// Whether the remedy is to wait for somebody else to finish.
+    /// Whether somebody else holds what is needed (exit code 75); otherwise it is a fault of the rig (exit code 3).
     pub fn is_busy(&self) -> bool {
-        false
+        matches!(
+            self,
+            Self::Console(ConsoleError::Port { source: PortError::Busy { .. }, .. })
+                | Self::Keypad { source: PortError::Busy { .. }, .. }
+        )
     }
 }
 
 /// All devices of a run.
 #[derive(Debug)]
-pub struct Drivers {}
+pub struct Drivers {
+    consoles: BTreeMap<PhoneName, Console>,
+    /// Boards by port: one may serve several phones.
+    keypads: BTreeMap<PathBuf, Keypad>,
+    keypad_of: BTreeMap<PhoneName, PathBuf>,
+    /// None: the bench has no interfaces.
+    network: Option<NetworkDriver>,
+    reports: mpsc::Sender<Report>,
+    clock: RunClock,
+}
 
 impl Drivers {
     /// Opens the consoles and keypads of the phones under test, then the bridge. Whatever happens on them arrives as
@@ -52,17 +91,128 @@ impl Drivers {
     /// # Errors
     /// If a port is missing, busy or forbidden, or if the bridge can not be had.
     pub async fn start(
-        _plan: &Plan,
-        _clock: &clock::RunClock,
-        _run_dir: &Path,
-        _reports: mpsc::Sender<Report>,
+        plan: &Plan,
+        clock: &RunClock,
+        run_dir: &Path,
+        reports: mpsc::Sender<Report>,
     ) -> Result<Self, DriverError> {
-        Err(DriverError::NotBuilt("a serial port"))
+        let mut drivers = Self {
+            consoles: BTreeMap::new(),
+            keypads: BTreeMap::new(),
+            keypad_of: BTreeMap::new(),
+            network: None,
+            reports,
+            clock: clock.clone(),
+        };
+        if let Err(error) = drivers.open_all(plan, run_dir).await {
+            drivers.close().await;
+            return Err(error);
+        }
+        Ok(drivers)
     }
 
     /// Carries out what the engine ordered. Never waits for a device: what comes of it is reported.
-    pub fn perform(&mut self, _action: Action) {}
+    ///
+    /// # Errors
+    /// [`Observed::DriverFailed`] if the order can not even be passed on.
+    pub fn perform(&mut self, action: Action) -> Result<(), Box<Observed>> {
+        let done = match action {
+            Action::Type { phone, text } => match self.consoles.get(&phone) {
+                Some(console) => {
+                    console.type_line(text);
+                    Ok(())
+                }
+                None => Err(missing(RigPart::Console, phone)),
+            },
+            Action::PlayKeys { phone, sequence, keys } => {
+                match self.keypad_of.get(&phone).and_then(|port| self.keypads.get(port)) {
+                    Some(keypad) => {
+                        keypad.play(phone, sequence, keys);
+                        Ok(())
+                    }
+                    None => Err(missing(RigPart::Keypad, phone)),
+                }
+            }
+            Action::BeginOutage { outage, spec } => self.network(|network| network.begin_outage(outage, &spec)),
+            Action::EndOutage { outage } => self.network(|network| network.end_outage(outage)),
+            Action::SendCanaries { outage, server, phones } => {
+                self.network(|network| network.send_canaries(outage, &server, &phones))
+            }
+            Action::Finish => Ok(()),
+        };
+        done.map_err(Box::new)
+    }
 
-    /// Releases all keys, ends all outages, closes all ports.
-    pub async fn close(self) {}
+    /// Gives everything back, the network first: ends all outages, releases all keys, closes all ports. What was still
+    /// to be said, and what could not be given back, is among the reports when this returns.
+    pub async fn close(self) {
+        if let Some(network) = self.network
+            && let Err(error) = network.close().await
+        {
+            let report = Report { when: When::exactly(self.clock.now()), observed: bridge_failed(&error) };
+            // The session reads again only after this; a full queue must not hold up the rest.
+            let _ = self.reports.try_send(report);
+        }
+        for keypad in self.keypads.into_values() {
+            keypad.close().await;
+        }
+        for console in self.consoles.into_values() {
+            console.close().await;
+        }
+    }
+
+    async fn open_all(&mut self, plan: &Plan, run_dir: &Path) -> Result<(), DriverError> {
+        let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
+        for phone in &phones {
+            if let Some(port) = &phone.console {
+                let dialect = plan.model_of(phone).and_then(|model| model.console.as_ref());
+                let keep_secrets = plan.keep_secrets;
+                let setup = ConsoleSetup { phone: &phone.name, port, dialect, run_dir, keep_secrets };
+                let console = Console::open(setup, &self.clock, self.reports.clone())?;
+                self.consoles.insert(phone.name.clone(), console);
+            }
+        }
+        for (port, seats) in boards(plan, &phones) {
+            let Some(first) = seats.first().map(|seat| seat.phone.clone()) else { continue };
+            self.keypad_of.extend(seats.iter().map(|seat| (seat.phone.clone(), port.clone())));
+            let keypad = Keypad::open(&port, seats, &self.clock, self.reports.clone())
+                .map_err(|source| DriverError::Keypad { phone: first, source })?;
+            self.keypads.insert(port, keypad);
+        }
+        if plan.bench.network.is_some() {
+            self.network = Some(NetworkDriver::start(plan, &self.clock, run_dir, self.reports.clone()).await?);
+        }
+        Ok(())
+    }
+
+    fn network(&mut self, order: impl FnOnce(&mut NetworkDriver) -> Result<(), NetworkError>) -> Result<(), Observed> {
+        let network = self.network.as_mut().ok_or(NetworkError::NoNetwork);
+        network.and_then(order).map_err(|error| bridge_failed(&error))
+    }
+}
+
+/// The boards of the phones under test, each with all phones that it serves.
+fn boards(plan: &Plan, phones: &[&Phone]) -> BTreeMap<PathBuf, Vec<Seat>> {
+    let mut boards = BTreeMap::<PathBuf, Vec<Seat>>::new();
+    for phone in phones {
+        if let Some(keypad) = &phone.keypad {
+            match keypad.kind {
+                KeypadKind::Kp1 => boards.entry(keypad.port.clone()).or_default().push(Seat {
+                    phone: phone.name.clone(),
+                    unit: keypad.unit,
+                    keys: plan.model_of(phone).map(|model| model.keys.clone()).unwrap_or_default(),
+                }),
+            }
+        }
+    }
+    boards
+}
+
+fn missing(part: RigPart, phone: PhoneName) -> Observed {
+    let reason = "the bench names none for this phone; add it to the bench file".to_owned();
+    Observed::DriverFailed { part, phone: Some(phone), reason }
+}
+
+fn bridge_failed(error: &NetworkError) -> Observed {
+    Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason: error.to_string() }
 }

@@ -187,6 +187,11 @@ impl<R: BufRead> JournalReader<R> {
         self.torn
     }
 
+    /// The line of the last record, as written, without its line ending.
+    pub fn line(&self) -> &[u8] {
+        self.line.strip_suffix(b"\n").unwrap_or(&self.line)
+    }
+
     fn read_record(&mut self) -> Result<Option<Record>, JournalError> {
         self.line.clear();
         self.number += 1;

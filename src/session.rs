@@ -5,14 +5,36 @@
 //!
 //! Not here: any judgement (`engine`), any device (`driver`).
 
+use std::time::Duration;
+
 use thiserror::Error;
+use tokio::sync::mpsc;
 
 use crate::{
     config::Plan,
-    driver::{DriverError, clock::RunClock},
-    event::Record,
-    journal::{JournalError, RunDir},
+    driver::{DriverError, Drivers, Report, clock::RunClock, signals::Signals},
+    engine::Engine,
+    event::{Action, Derived, Observed, Record, Stamp, When},
+    journal::{JournalError, JournalWriter, RunDir},
 };
+
+mod desk;
+mod replay;
+
+use desk::Desk;
+pub use replay::{Difference, Replay, ReplayError, VerifyReport, replay, verify};
+
+/// Reports that may wait for the session. Drivers that must not wait keep their own queue behind it.
+const QUEUE: usize = 4096;
+
+/// How often both clocks are compared.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
+
+/// After the wish to stop, the engine has this long to give everything back in good order.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// A deadline that is later than this goes before reports, so that a flood of them cannot hold it up.
+const OVERDUE: Duration = Duration::from_millis(20);
 
 /// Somebody who looks on: a display, a report, a test. Called in the loop, so it must be quick and must not wait.
 pub trait Subscriber {
@@ -26,12 +48,12 @@ pub enum SessionError {
     /// The journal could not be created.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A port or the bridge could not be had.
+    /// A port or the bridge could not be had. Whatever had been opened is closed again.
     #[error(transparent)]
     Driver(#[from] DriverError),
 }
 
-/// How a run ended.
+/// How a run ended. Everything was given back.
 #[derive(Debug)]
 pub struct SessionEnd {
     /// The signal (`SIGINT`) or operator that asked for the end, if anybody did.
@@ -48,12 +70,31 @@ pub struct Session {
     run_dir: RunDir,
     clock: RunClock,
     subscribers: Vec<Box<dyn Subscriber + Send>>,
+    reports: mpsc::Sender<Report>,
+    inbox: mpsc::Receiver<Report>,
+}
+
+/// The operator's wishes.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    reports: mpsc::Sender<Report>,
+    clock: RunClock,
+}
+
+impl Operator {
+    /// Asks for the end of the run, as a signal does: the first time in good order, the second time at once.
+    pub fn stop(&self) {
+        let observed = Observed::StopRequested { by: "operator".to_owned() };
+        // A session whose queue is full or closed can not hear; the operator will ask again.
+        let _ = self.reports.try_send(Report { when: When::exactly(self.clock.now()), observed });
+    }
 }
 
 impl Session {
     /// Prepares a run; nothing is touched yet.
     pub fn new(plan: Plan, run_dir: RunDir, clock: RunClock) -> Self {
-        Self { plan, run_dir, clock, subscribers: Vec::new() }
+        let (reports, inbox) = mpsc::channel(QUEUE);
+        Self { plan, run_dir, clock, subscribers: Vec::new(), reports, inbox }
     }
 
     /// Adds somebody who looks on.
@@ -61,12 +102,224 @@ impl Session {
         self.subscribers.push(Box::new(subscriber));
     }
 
-    /// Runs the plan to its end. Needs a tokio runtime with time and I/O.
+    /// The operator's end of this run.
+    pub fn operator(&self) -> Operator {
+        Operator { reports: self.reports.clone(), clock: self.clock.clone() }
+    }
+
+    /// Runs the plan to its end. Needs a tokio runtime with time and I/O. Takes SIGINT, SIGTERM and SIGHUP over.
     ///
     /// # Errors
     /// If the run could not begin; a run that began always ends with a [`SessionEnd`].
     pub async fn run(self) -> Result<SessionEnd, SessionError> {
-        let _ = (&self.plan, &self.run_dir, &self.clock);
-        Err(DriverError::NotBuilt("a run").into())
+        let signals = Signals::listen().map_err(DriverError::Signals)?;
+        let journal = JournalWriter::create(&self.run_dir)?;
+        let desk = Desk::new(Engine::new(), journal, self.subscribers);
+        let mut course = Course::new(desk, self.clock.clone(), self.inbox, signals);
+        course.observe(Observed::RunStarted { plan: Box::new(self.plan.clone()) });
+
+        let start = Drivers::start(&self.plan, &self.clock, self.run_dir.path(), self.reports);
+        let mut drivers = course.until(start).await?;
+        course.run(&mut drivers).await;
+        course.close(drivers.close()).await;
+        Ok(course.end())
     }
 }
+
+/// What carries the engine's orders out.
+trait Rig {
+    /// Carries an order out without waiting; or says why not.
+    fn perform(&mut self, action: Action) -> Result<(), Box<Observed>>;
+}
+
+impl Rig for Drivers {
+    fn perform(&mut self, action: Action) -> Result<(), Box<Observed>> {
+        Self::perform(self, action)
+    }
+}
+
+/// What judges. The engine, but for tests.
+trait Judge {
+    fn handle(&mut self, seq: u64, seen: Stamp, when: When, observed: &Observed);
+    fn poll_derived(&mut self) -> Option<(When, Derived)>;
+    fn poll_action(&mut self) -> Option<Action>;
+    fn poll_deadline(&self) -> Option<(Stamp, &'static str)>;
+}
+
+impl Judge for Engine {
+    fn handle(&mut self, seq: u64, seen: Stamp, when: When, observed: &Observed) {
+        Self::handle(self, seq, seen, when, observed);
+    }
+
+    fn poll_derived(&mut self) -> Option<(When, Derived)> {
+        Self::poll_derived(self)
+    }
+
+    fn poll_action(&mut self) -> Option<Action> {
+        Self::poll_action(self)
+    }
+
+    fn poll_deadline(&self) -> Option<(Stamp, &'static str)> {
+        Self::poll_deadline(self)
+    }
+}
+
+/// A run in its course.
+struct Course<J> {
+    desk: Desk<J>,
+    clock: RunClock,
+    inbox: mpsc::Receiver<Report>,
+    signals: Signals,
+    /// Ordered, but not carried out yet.
+    orders: Vec<Action>,
+    stop: Option<Stop>,
+    clock_due: Stamp,
+    concluded: bool,
+    journal_failed: Option<JournalError>,
+}
+
+/// Somebody wants the run to end.
+struct Stop {
+    by: String,
+    /// It is cut off then, if the engine has not concluded it.
+    limit: Stamp,
+    /// They asked again.
+    impatient: bool,
+}
+
+impl<J: Judge> Course<J> {
+    fn new(desk: Desk<J>, clock: RunClock, inbox: mpsc::Receiver<Report>, signals: Signals) -> Self {
+        let clock_due = clock.now() + CLOCK_EVERY;
+        Self {
+            desk,
+            clock,
+            inbox,
+            signals,
+            orders: Vec::new(),
+            stop: None,
+            clock_due,
+            concluded: false,
+            journal_failed: None,
+        }
+    }
+
+    /// Goes on until the engine concludes the run, or it has to be cut off.
+    async fn run(&mut self, rig: &mut impl Rig) {
+        while !self.is_over() {
+            let orders = std::mem::take(&mut self.orders);
+            for order in orders {
+                if let Err(failure) = rig.perform(order) {
+                    self.observe(*failure);
+                }
+            }
+            if self.orders.is_empty() && !self.is_over() {
+                self.step().await;
+            }
+        }
+    }
+
+    /// Lets the run take its course while the drivers come up. Orders wait until they have.
+    async fn until<T>(&mut self, start: impl Future<Output = T>) -> T {
+        tokio::pin!(start);
+        loop {
+            tokio::select! {
+                started = &mut start => return started,
+                () = self.step() => {}
+            }
+        }
+    }
+
+    /// Waits until everything is given back. What is reported meanwhile is still evidence, unless all is said.
+    async fn close(&mut self, closing: impl Future<Output = ()>) {
+        tokio::pin!(closing);
+        loop {
+            tokio::select! {
+                () = &mut closing => break,
+                Some(report) = self.inbox.recv() => self.late(report),
+                // Nothing is left to be hurried: everything is being given back already.
+                _ = self.signals.next() => {}
+            }
+        }
+        while let Ok(report) = self.inbox.try_recv() {
+            self.late(report);
+        }
+    }
+
+    fn end(self) -> SessionEnd {
+        SessionEnd {
+            stopped_by: self.stop.map(|stop| stop.by),
+            concluded: self.concluded,
+            journal_failed: self.journal_failed,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let cut_off = self.stop.as_ref().is_some_and(|stop| stop.impatient || self.clock.now() >= stop.limit);
+        self.concluded || self.journal_failed.is_some() || cut_off
+    }
+
+    /// One thing happens. Safe to cancel: nothing is taken before it is kept.
+    async fn step(&mut self) {
+        let deadline = self.desk.judge.poll_deadline();
+        if let Some((due, reason)) = deadline
+            && self.clock.now() >= due + OVERDUE
+        {
+            return self.fire(due, reason);
+        }
+        let limit = self.stop.as_ref().map(|stop| stop.limit);
+        tokio::select! {
+            biased;
+            signal = self.signals.next() => self.observe(Observed::StopRequested { by: signal.to_owned() }),
+            Some(report) = self.inbox.recv() => self.take(report.when, report.observed),
+            () = self.clock.wait(deadline.map(|(due, _)| due)) => {
+                if let Some((due, reason)) = deadline {
+                    self.fire(due, reason);
+                }
+            }
+            () = self.clock.wait(Some(self.clock_due)) => self.compare_clocks(),
+            () = self.clock.wait(limit) => {}
+        }
+    }
+
+    fn fire(&mut self, due: Stamp, reason: &str) {
+        self.take(When::exactly(due), Observed::DeadlineFired { reason: reason.to_owned() });
+    }
+
+    fn compare_clocks(&mut self) {
+        self.clock_due = self.clock.now() + CLOCK_EVERY;
+        if let Some(by_ns) = self.clock.resample() {
+            self.observe(Observed::ClockStepped { by_ns });
+        }
+    }
+
+    /// Something happened just now.
+    fn observe(&mut self, observed: Observed) {
+        self.take(When::exactly(self.clock.now()), observed);
+    }
+
+    fn take(&mut self, when: When, observed: Observed) {
+        let now = self.clock.now();
+        if let Observed::StopRequested { by } = &observed {
+            match &mut self.stop {
+                Some(stop) => stop.impatient = true,
+                None => self.stop = Some(Stop { by: by.clone(), limit: now + STOP_TIME, impatient: false }),
+            }
+        }
+        match self.desk.take(now, when, observed) {
+            Ok(outcome) => {
+                self.concluded |= outcome.ended;
+                self.orders.extend(outcome.orders);
+            }
+            Err(error) => self.journal_failed = Some(error),
+        }
+    }
+
+    fn late(&mut self, report: Report) {
+        if !self.concluded && self.journal_failed.is_none() {
+            self.take(report.when, report.observed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

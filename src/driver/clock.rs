@@ -90,6 +90,15 @@ impl RunClock {
         stamp.since(self.now())
     }
 
+    /// Waits until `stamp`, or for ever if there is none. Safe to cancel.
+    #[expect(clippy::disallowed_methods, reason = "the one place where drivers and session wait for a time")]
+    pub async fn wait(&self, stamp: Option<Stamp>) {
+        match stamp {
+            Some(stamp) => tokio::time::sleep(self.until(stamp)).await,
+            None => std::future::pending().await,
+        }
+    }
+
     fn pair(&self) -> Pair {
         *self.pair.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,174 @@
+//! A serial port as tokio sees it: opened and set by `serialport`, read and written without ever blocking.
+
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    os::{
+        fd::{AsRawFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
+    sys::stat::{major, minor},
+    unistd,
+};
+use serialport::{DataBits, FlowControl, Parity, StopBits, TTYPort};
+use thiserror::Error;
+use tokio::io::unix::AsyncFd;
+
+/// Why a serial port can not be had.
+#[derive(Debug, Error)]
+pub enum PortError {
+    /// There is nothing at that path.
+    #[error("there is no serial port {path}; plug the adapter in, or name another port in the bench file")]
+    Missing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Somebody else has it.
+    #[error("the serial port {path} is held by {holder}; close that first")]
+    Busy {
+        /// The path.
+        path: PathBuf,
+        /// Who holds it, as well as that can be found out.
+        holder: String,
+    },
+    /// The user may not open it.
+    #[error(
+        "no permission to open the serial port {path}; join the group `{group}` (sudo usermod -aG {group} $USER) and log in again"
+    )]
+    Forbidden {
+        /// The path.
+        path: PathBuf,
+        /// The group that may.
+        group: String,
+    },
+    /// Anything else.
+    #[error("cannot open the serial port {path} at {baud} bit/s: {reason}; is it a serial port at all?")]
+    Unfit {
+        /// The path.
+        path: PathBuf,
+        /// The bit rate asked for.
+        baud: u32,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// An open serial port: 8N1, raw, locked against others by `flock(2)`. Never cloned and never drained: dropping a clone
+/// would give the lock away, and `tcdrain(3)` blocks.
+#[derive(Debug)]
+pub struct Port {
+    tty: AsyncFd<TTYPort>,
+}
+
+impl Port {
+    /// Opens the port at `path`, which may be a symbolic link. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If it is missing, busy or forbidden, or is no serial port.
+    pub fn open(path: &Path, baud: u32) -> Result<Self, PortError> {
+        let unfit = |reason: String| PortError::Unfit { path: path.to_owned(), baud, reason };
+        let settings = serialport::new(path.to_string_lossy(), baud)
+            .data_bits(DataBits::Eight)
+            .parity(Parity::None)
+            .stop_bits(StopBits::One)
+            .flow_control(FlowControl::None)
+            .exclusive(true);
+        let tty = TTYPort::open(&settings).map_err(|error| refine(&error, path, baud))?;
+        // serialport leaves the port blocking, and its timeout guards only the wait before a write.
+        fcntl(borrow(&tty), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| unfit(errno.to_string()))?;
+        // SAFETY: a `TTYPort` owns its descriptor, names the same one for as long as it lives, and closes it when dropped.
+        let tty = unsafe { AsyncFd::register(tty) }.map_err(|error| unfit(error.to_string()))?;
+        Ok(Self { tty })
+    }
+
+    /// Reads at least one byte. Safe to cancel.
+    ///
+    /// # Errors
+    /// If the other end is gone: the port must then be dropped, since it would be ready for ever.
+    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mut ready = self.tty.readable().await?;
+            match ready.try_io(|tty| Ok(unistd::read(borrow(tty.get_ref()), buffer)?)) {
+                Ok(Ok(0)) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the other end hung up")),
+                Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(result) => return result,
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    /// Writes as much as the port takes at once, at least one byte. Safe to cancel.
+    ///
+    /// # Errors
+    /// If the other end is gone.
+    pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            let mut ready = self.tty.writable().await?;
+            match ready.try_io(|tty| Ok(unistd::write(borrow(tty.get_ref()), bytes)?)) {
+                Ok(Ok(0)) => return Err(ErrorKind::WriteZero.into()),
+                Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(result) => return result,
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+fn borrow(tty: &TTYPort) -> BorrowedFd<'_> {
+    // SAFETY: the descriptor belongs to `tty`, which stays open at least as long as it is borrowed.
+    unsafe { BorrowedFd::borrow_raw(tty.as_raw_fd()) }
+}
+
+fn refine(error: &serialport::Error, path: &Path, baud: u32) -> PortError {
+    let path = path.to_owned();
+    match error.kind() {
+        serialport::ErrorKind::Io(ErrorKind::NotFound) => PortError::Missing { path },
+        serialport::ErrorKind::Io(ErrorKind::PermissionDenied) => {
+            let group = fs::metadata(&path).ok().and_then(|file| group_name(file.gid()));
+            PortError::Forbidden { group: group.unwrap_or_else(|| "dialout".to_owned()), path }
+        }
+        // Both EBUSY (somebody's TIOCEXCL) and a lock that is taken come as this.
+        serialport::ErrorKind::NoDevice => {
+            let holder = holder_of(&path).unwrap_or_else(|| "another process".to_owned());
+            PortError::Busy { path, holder }
+        }
+        _ => PortError::Unfit { path, baud, reason: error.to_string() },
+    }
+}
+
+fn group_name(gid: u32) -> Option<String> {
+    let group = unistd::Group::from_gid(gid.into()).ok()??;
+    // Joining root's group is no remedy.
+    (gid != 0).then_some(group.name)
+}
+
+/// The process that holds the lock on a device: by `/proc/locks`, which also tells of other users' processes, else by
+/// the open files of those processes that we may look into.
+fn holder_of(path: &Path) -> Option<String> {
+    let file = fs::metadata(path).ok()?;
+    let place = format!("{:02x}:{:02x}:{}", major(file.dev()), minor(file.dev()), file.ino());
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    let mut fields = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let locker = fields.find_map(|fields| match fields.as_slice() {
+        [_, "FLOCK", _, _, pid, at, ..] if *at == place => pid.parse::<u32>().ok(),
+        _ => None,
+    });
+    let pid = locker.or_else(|| opener_of(path))?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(format!("`{}` (process {pid})", name.trim()))
+}
+
+fn opener_of(path: &Path) -> Option<u32> {
+    let device = fs::canonicalize(path).ok()?;
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.find(|pid| {
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        files.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target == device)
+    })
+}
