@@ -1,12 +1,53 @@
 //! SIP messages through rsip, behind a layer that tolerates what phones send.
+//!
+//! rsip alone misreads a good part of what real phones put on the wire: it stops at a dot in a user part, loses compact
+//! headers, takes a cut head for a body. So bytes are first normalised ([`head`]), then parsed by rsip, and values are
+//! split by us ([`value`]) into pieces from which rsip's types are filled ([`typed`]). Building goes the other way
+//! ([`build`]). What stays odd is named in [`SipSummary::oddities`]; nothing is guessed. rsip's types do not leave here.
+//!
+//! Not here: digests (`digest`), cutting streams into messages (`stream`), what a message means.
 
 use crate::event::{SipMessage, SipStart, SipSummary};
+
+mod build;
+mod head;
+mod summary;
+mod typed;
+mod value;
+
+pub use build::{BuildError, build_request, build_response};
+pub use typed::address_of_record;
+
+/// Longest message that is read, in bytes: what fits a UDP datagram.
+pub const MAX_MESSAGE: usize = 65_536;
 
 /// A SIP message that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     start: SipStart,
+    headers: Vec<Header>,
     body: Vec<u8>,
+    branch: Option<String>,
+    oddities: Oddities,
+}
+
+/// A header as rsip returned it: long name, unfolded value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Header {
+    name: String,
+    value: String,
+}
+
+/// Findings that do not prevent reading, each named once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Oddities(Vec<&'static str>);
+
+impl Oddities {
+    fn note(&mut self, what: &'static str) {
+        if !self.0.contains(&what) {
+            self.0.push(what);
+        }
+    }
 }
 
 /// Why bytes are no readable SIP message.
@@ -19,15 +60,10 @@ pub struct Unreadable {
     pub offset: usize,
 }
 
-/// Why a message can not be built.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BuildError {
-    /// A value holds a line break or another control character: somebody tries to add headers.
-    #[error("cannot build a SIP message: the {0} holds a control character; remove it")]
-    Control(String),
-    /// A name, method or status code that SIP's grammar does not allow.
-    #[error("cannot build a SIP message: {0}")]
-    Grammar(String),
+impl Unreadable {
+    fn at(offset: usize, reason: &str) -> Self {
+        Self { reason: reason.to_owned(), offset }
+    }
 }
 
 impl Message {
@@ -36,8 +72,20 @@ impl Message {
     /// # Errors
     /// If there is no start line, no end of the headers, or too much of anything.
     pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let _ = bytes;
-        Err(Unreadable { reason: "reading SIP is not built yet".to_owned(), offset: 0 })
+        if bytes.len() > MAX_MESSAGE {
+            return Err(Unreadable::at(MAX_MESSAGE, "longer than 65536 bytes"));
+        }
+        if is_keep_alive(bytes) {
+            return Err(Unreadable::at(0, "a keep-alive, no message"));
+        }
+        let head = head::Head::parse(bytes)?;
+        let headers = typed::through_rsip(&head).ok_or_else(|| Unreadable::at(0, "refused by the SIP parser"))?;
+        let mut message = Self { start: head.start, headers, body: Vec::new(), branch: None, oddities: head.oddities };
+        let branch = message.headers("Via").next().and_then(typed::branch);
+        message.branch = branch;
+        message.body = message.cut_body(bytes.get(head.body_at..).unwrap_or_default()).to_vec();
+        message.look_for_oddities();
+        Ok(message)
     }
 
     /// Request line or status line.
@@ -47,14 +95,17 @@ impl Message {
 
     /// The first value of a header by its long name, in any case: trimmed, unfolded, not split at commas.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let _ = name;
-        None
+        self.lines(name).next()
     }
 
     /// Every value of a header, one for each comma-separated value where the grammar allows several in a line.
-    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        let _ = name;
-        std::iter::empty()
+    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let listed = value::is_list(name);
+        let name = name.to_owned();
+        self.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(&name)).flat_map(move |header| {
+            let separator = if listed { Some(b',') } else { None };
+            value::split(&header.value, separator)
+        })
     }
 
     /// The body, cut by `Content-Length`.
@@ -64,27 +115,41 @@ impl Message {
 
     /// `branch` of the topmost `Via`.
     pub fn via_branch(&self) -> Option<&str> {
-        None
+        self.branch.as_deref()
     }
 
     /// What registration tracking needs of it.
     pub fn summary(&self) -> SipSummary {
-        SipSummary {
-            start: self.start.clone(),
-            call_id: String::new(),
-            cseq: 0,
-            method: String::new(),
-            branch: String::new(),
-            from: String::new(),
-            to: String::new(),
-            to_tag: None,
-            contacts: Vec::new(),
-            expires: None,
-            min_expires: None,
-            retry_after: None,
-            authorized: false,
-            agent: None,
-            oddities: Vec::new(),
+        summary::of(self)
+    }
+
+    fn lines<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| &*header.value)
+    }
+
+    /// Cuts what follows the head by `Content-Length` (RFC 3261 section 18.3).
+    fn cut_body<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
+        let mut lengths: Vec<Option<usize>> = self.lines("Content-Length").map(value::number).collect();
+        if lengths.len() > 1 {
+            self.oddities.note("repeated Content-Length");
+        }
+        lengths.dedup();
+        match lengths.as_slice() {
+            [] => rest,
+            [Some(length)] if *length > rest.len() => {
+                self.oddities.note("body shorter than Content-Length");
+                rest
+            }
+            [Some(length)] => {
+                if *length < rest.len() {
+                    self.oddities.note("surplus bytes behind the body");
+                }
+                &rest[..*length]
+            }
+            _ => {
+                self.oddities.note("unusable Content-Length");
+                rest
+            }
         }
     }
 }
@@ -97,10 +162,19 @@ pub fn read(bytes: &[u8]) -> SipMessage {
     }
 }
 
-/// Whether a payload is worth reading as SIP, whatever port it came from.
+/// Whether a payload is worth reading as SIP, whatever port it came from: its first line begins or ends with `SIP/`
+/// and a version.
 pub fn looks_like_sip(bytes: &[u8]) -> bool {
-    let _ = bytes;
-    false
+    let bytes = bytes.trim_ascii_start();
+    let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
+    let line = line.trim_ascii_end();
+    let is_version = |text: &[u8]| {
+        let digits = text.get(4..).unwrap_or_default();
+        text.len() > 4 && text[..4].eq_ignore_ascii_case(b"SIP/") && digits[0].is_ascii_digit()
+    };
+    let first = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+    let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    is_version(first) || is_version(last)
 }
 
 /// Whether a payload only keeps a path open: CRLFs (RFC 5626 section 3.5.1), NULs or nothing.
@@ -108,26 +182,5 @@ pub fn is_keep_alive(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0))
 }
 
-/// User and host of the URI in a `From`, `To` or `Contact` value. The host is in lower case and has no port.
-pub fn address_of_record(header_value: &str) -> Option<(String, String)> {
-    let _ = header_value;
-    None
-}
-
-/// A request. `Content-Length` is set here.
-///
-/// # Errors
-/// If a part holds a control character or breaks the grammar.
-pub fn build_request(method: &str, uri: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, BuildError> {
-    let _ = (method, uri, headers, body);
-    Err(BuildError::Grammar("building is not built yet".to_owned()))
-}
-
-/// A response. `Content-Length` is set here.
-///
-/// # Errors
-/// As [`build_request`].
-pub fn build_response(code: u16, reason: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<u8>, BuildError> {
-    let _ = (code, reason, headers, body);
-    Err(BuildError::Grammar("building is not built yet".to_owned()))
-}
+#[cfg(test)]
+mod tests;
