@@ -76,6 +76,11 @@ pub fn is_harmful(c: char) -> bool {
             | 0xfff9..=0xfffb | 0xe0000..=0xe0fff)
 }
 
+/// How many cells of a terminal the text takes.
+pub fn width(text: &str) -> usize {
+    ratatui::text::Span::raw(text).width()
+}
+
 /// A time span in milliseconds as people read it: `412 ms`, `31.0 s`, `10 min 05 s`.
 pub fn span(ms: f64) -> String {
     let magnitude = ms.abs();

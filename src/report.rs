@@ -10,6 +10,8 @@ use std::{
 
 pub mod html;
 pub mod junit;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod story;
 pub mod summary;
 pub mod table;
@@ -17,7 +19,12 @@ pub mod table;
 pub use story::RunStory;
 pub use summary::Summary;
 
-use crate::event::Record;
+use sha2::{Digest, Sha256};
+
+use crate::journal::{JournalError, JournalReader};
+
+/// What [`write_all`] makes.
+const OWN: [&str; 3] = ["summary.json", "junit.xml", "report.html"];
 
 /// What kept a report from being made.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +45,9 @@ pub enum ReportError {
         /// What the system said.
         source: io::Error,
     },
-    /// A line of the journal makes no sense.
-    #[error("{} is not a readable journal: {reason}", path.display())]
-    Journal {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        reason: String,
-    },
+    /// The journal can not be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// JSON could not be produced.
     #[error("cannot write the summary as JSON: {0}")]
     Json(#[source] serde_json::Error),
@@ -97,23 +99,14 @@ pub fn write_all(run_dir: &Path, exit: u8) -> Result<Written, ReportError> {
     Ok(written)
 }
 
-/// The story of the run in that directory.
+/// The story of the run in that directory. A torn last line, as a killed controller leaves behind, is passed over.
 ///
 /// # Errors
 /// If its journal can not be read.
 pub fn load(run_dir: &Path) -> Result<RunStory, ReportError> {
-    let path = run_dir.join("journal.jsonl");
-    let text = fs::read_to_string(&path).map_err(|source| ReportError::Read { path: path.clone(), source })?;
     let mut story = RunStory::default();
-    for (index, line) in text.lines().enumerate() {
-        match serde_json::from_str::<Record>(line) {
-            Ok(record) => story.apply(&record),
-            // A torn last line is what a killed controller leaves behind.
-            Err(_) if !text.ends_with('\n') && index + 1 == text.lines().count() => {}
-            Err(error) => {
-                return Err(ReportError::Journal { path, reason: format!("line {}: {error}", index + 1) });
-            }
-        }
+    for record in JournalReader::open(&run_dir.join("journal.jsonl"))? {
+        story.apply(&record?);
     }
     Ok(story)
 }
@@ -122,8 +115,32 @@ pub fn load(run_dir: &Path) -> Result<RunStory, ReportError> {
 ///
 /// # Errors
 /// If the directory or a file in it can not be read.
-pub fn raw_files(_run_dir: &Path) -> Result<Vec<RawFile>, ReportError> {
-    Ok(Vec::new())
+pub fn raw_files(run_dir: &Path) -> Result<Vec<RawFile>, ReportError> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ReportError::Read { path, source }
+    };
+    let mut files = Vec::new();
+    let mut directories = vec![run_dir.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).map_err(unreadable(&directory))? {
+            let entry = entry.map_err(unreadable(&directory))?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable(&directory))?);
+            let name = path.strip_prefix(run_dir).unwrap_or(&path).to_string_lossy().into_owned();
+            // Only what lies in the directory itself is evidence; links, pipes and sockets are not followed.
+            if kind.is_dir() {
+                directories.push(path);
+            } else if kind.is_file() && !OWN.contains(&name.as_str()) && !name.ends_with(".partial") {
+                let mut digest = Sha256::new();
+                let mut file = fs::File::open(&path).map_err(unreadable(&path))?;
+                let bytes = io::copy(&mut file, &mut digest).map_err(unreadable(&path))?;
+                let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+                files.push(RawFile { name, bytes, sha256 });
+            }
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
 }
 
 /// Writes beside the file and renames, so that a reader never sees half of it.
@@ -132,4 +149,59 @@ fn replace(path: &Path, text: &str) -> Result<(), ReportError> {
     fs::write(&beside, text)
         .and_then(|()| fs::rename(&beside, path))
         .map_err(|source| ReportError::Write { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{JournalWriter, RunDir};
+
+    fn run(records: &[crate::event::Record]) -> (tempfile::TempDir, PathBuf) {
+        let place = tempfile::tempdir().unwrap();
+        let dir = RunDir::create(place.path(), "failover", 0, false).unwrap();
+        let mut journal = JournalWriter::create(&dir).unwrap();
+        for record in records {
+            journal.append(record).unwrap();
+        }
+        let path = dir.path().to_owned();
+        (place, path)
+    }
+
+    #[test]
+    fn the_same_journal_gives_the_same_bytes_twice() {
+        let (_place, dir) = run(&sample::mixed_run());
+        fs::write(dir.join("capture.pcapng"), b"frames").unwrap();
+        let bytes =
+            |written: &Written| [&written.summary, &written.junit, &written.html].map(|path| fs::read(path).unwrap());
+        let first = bytes(&write_all(&dir, 100).unwrap());
+        let again = bytes(&write_all(&dir, 100).unwrap());
+        assert_eq!(first, again);
+        let summary: Summary = serde_json::from_slice(&first[0]).unwrap();
+        assert_eq!((summary.exit, summary.cases.len()), (100, 5));
+        let names: Vec<_> = raw_files(&dir).unwrap().into_iter().map(|file| file.name).collect();
+        assert_eq!(names, ["capture.pcapng", "journal.jsonl"]);
+        let page = String::from_utf8(first[2].clone()).unwrap();
+        assert!(
+            page.contains("594cfd2607d4f09e1ce6241203e418cacfed545063792bc5eab7afaadbf0c4e0"),
+            "SHA-256 of `frames`"
+        );
+    }
+
+    #[test]
+    fn a_torn_last_line_is_no_obstacle() {
+        let (_place, dir) = run(&sample::clean_run());
+        let path = dir.join("journal.jsonl");
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 9]).unwrap();
+        let story = load(&dir).unwrap();
+        assert!(!story.ended, "the last record was torn");
+        assert_eq!(story.cases().len(), 4);
+    }
+
+    #[test]
+    fn a_directory_without_a_journal_is_an_error_that_names_it() {
+        let place = tempfile::tempdir().unwrap();
+        let error = write_all(place.path(), 0).unwrap_err().to_string();
+        assert!(error.contains("journal.jsonl"), "{error}");
+    }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    config::Plan,
+    config::{Plan, Role},
     event::{
         BindingEvent, Derived, Event, LineId, Loss, Move, Observed, OutageEnd, OutageId, OutageSpec, OutageTally,
         PhoneName, Record, ServerName, Stamp, When,
@@ -21,6 +21,8 @@ pub struct RunStory {
     pub plan: Option<Box<Plan>>,
     /// The verdicts, in the order of the plan; call [`RunStory::cases`] to have the undecided ones too.
     decided: Vec<Case>,
+    /// When each case was decided.
+    decided_at: BTreeMap<CaseId, Stamp>,
     /// What was measured for cases that were not (yet) decided.
     measured: BTreeMap<CaseId, Vec<Measurement>>,
     /// Registrations of each line over time, in order of their beginning.
@@ -199,6 +201,11 @@ impl RunStory {
         cases
     }
 
+    /// When a case was decided.
+    pub fn decided_at(&self, case: &CaseId) -> Option<Stamp> {
+        self.decided_at.get(case).copied()
+    }
+
     /// The windows computed for a case, the latest of each move, in the order of the moves.
     pub fn deadlines_of(&self, case: &CaseId) -> Vec<&Deadline> {
         let mut latest = BTreeMap::new();
@@ -206,6 +213,15 @@ impl RunStory {
             latest.insert(deadline.of, deadline);
         }
         latest.into_values().collect()
+    }
+
+    /// What a server is to a line.
+    pub fn role(&self, line: &LineId, server: &ServerName) -> Role {
+        let declared = self.plan.as_ref().and_then(|plan| {
+            let phone = plan.phone(&line.phone)?;
+            phone.lines.iter().find(|declared| declared.extension == line.extension)
+        });
+        declared.map_or(Role::Other, |declared| declared.role_of(server))
     }
 
     fn planned(&self) -> Vec<CaseId> {
@@ -341,7 +357,10 @@ impl RunStory {
             Derived::KeyConfirmed { phone, key, by } => {
                 self.keys.push(KeyNote { phone: phone.clone(), key: key.0.clone(), by: *by, at });
             }
-            Derived::CaseDecided(case) => self.decided.push((**case).clone()),
+            Derived::CaseDecided(case) => {
+                self.decided_at.insert(case.id.clone(), at);
+                self.decided.push((**case).clone());
+            }
             Derived::RunEnded => self.ended = true,
             Derived::StepStarted { .. } | Derived::Home { .. } => {}
         }

@@ -72,3 +72,51 @@ fn round(measurement: &mut Measurement) {
         tenth(&mut measurement.max);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_document_keeps_the_names_and_order_of_its_contract() {
+        let story = RunStory::from_records(&sample::run(&[sample::Fate::NeverHome]));
+        let json = Summary::of(&story, Path::new("reports/x"), 100).to_json().unwrap();
+        let begin = concat!(
+            r#"{"schema":"siprig.run/1","run":"2026-11-23T221503Z-failover","directory":"reports/x","exit":100,"#,
+            r#""error":null,"cases":[{"scenario":"failover","phone":"p1","line":"1001","verdict":"fail","#,
+            r#""blame":"phone","code":"never-failed-back","reason":"#
+        );
+        assert!(json.starts_with(begin), "{json}");
+        let measurement = concat!(
+            r#""expected":true,"attempts":1,"evidence":[17,34,402],"measurements":[{"name":"failover","#,
+            r#""at_ms":8000.0,"from_server":"a","to_server":"b","value":8253.2,"unit":"ms","error":0.3,"min":null,"#,
+            r#""max":10200.0,"why_null":null}"#
+        );
+        assert!(json.contains(measurement), "{json}");
+        assert!(json.contains(r#""value":null,"unit":"ms","error":null,"min":null,"max":12900.0,"why_null":"no "#));
+    }
+
+    #[test]
+    fn a_torn_journal_counts_its_planned_cases_as_not_run() {
+        let mut records = sample::clean_run();
+        records.truncate(30);
+        let summary = Summary::of(&RunStory::from_records(&records), Path::new("r"), 5);
+        let verdicts: Vec<_> = summary.cases.iter().map(|case| case.verdict.to_string()).collect();
+        assert_eq!(verdicts, ["not-run"; 4]);
+        assert!(summary.cases.iter().all(|case| case.blame.is_some() && case.code.is_some()));
+    }
+
+    #[test]
+    fn a_command_without_cases_says_why() {
+        let json = Summary::failed(75, "bench `virtual` is held by process 17").to_json().unwrap();
+        assert_eq!(
+            json,
+            concat!(
+                r#"{"schema":"siprig.run/1","run":null,"directory":null,"exit":75,"#,
+                r#""error":"bench `virtual` is held by process 17","cases":[]}"#,
+                "\n"
+            )
+        );
+    }
+}

@@ -1,14 +1,245 @@
 //! The closing table for people: verdicts, times and reasons, and where each deadline comes from.
+//!
+//! The columns that decide are never cut: a line too narrow for its text gets a further line, not an ellipsis.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
 
 use super::RunStory;
-use crate::look::Look;
+use crate::{
+    look::{Look, harmless, span, width},
+    verdict::{Case, Measurement, Verdict},
+};
+
+/// Narrower terminals get the layout for this width.
+const NARROWEST: usize = 80;
+/// Cells for `phone/line`; longer ones get a line of their own.
+const NAME: usize = 16;
+/// Cells before the figures: symbol, verdict and name.
+const MARGIN: usize = 2 + 10 + NAME;
 
 /// The table with the derivations beneath it, at most `width` columns wide (80 if that is less), with a line ending.
 pub fn render(story: &RunStory, width: usize, look: Look) -> String {
-    let _ = width;
-    let mut out = String::new();
-    for case in story.cases() {
-        out.push_str(&format!("{} {:9} {}\n", look.symbol(case.verdict), case.verdict, case.id));
+    let mut table = Table { out: String::new(), width: width.max(NARROWEST), look };
+    let cases = story.cases();
+    table.heading();
+    for case in &cases {
+        table.case(case);
     }
-    out
+    table.derivations(story, &cases);
+    table.notes(story);
+    table.total(&cases);
+    table.out
+}
+
+/// The totals as words, the worst first: `2 failed, 1 without a verdict because of the rig, 3 passed`.
+pub fn totals(cases: &[Case]) -> String {
+    let kinds = [
+        (Verdict::Fail, "failed"),
+        (Verdict::RigError, "without a verdict because of the rig"),
+        (Verdict::NotRun, "not run to the end"),
+        (Verdict::Flaky, "passed on a retry"),
+        (Verdict::Skipped, "skipped"),
+        (Verdict::Pass, "passed"),
+    ];
+    let counted = kinds.iter().filter_map(|(verdict, words)| {
+        let count = cases.iter().filter(|case| case.verdict == *verdict).count();
+        (count > 0).then(|| format!("{count} {words}"))
+    });
+    let counted: Vec<_> = counted.collect();
+    if counted.is_empty() { "no cases".to_owned() } else { counted.join(", ") }
+}
+
+struct Table {
+    out: String,
+    width: usize,
+    look: Look,
+}
+
+impl Table {
+    fn heading(&mut self) {
+        let (bold, plain) = self.paint(Style::new().bold());
+        let row = figures(["failover ms", "limit", "failback ms", "limit"].map(str::to_owned));
+        self.line(&format!("{bold}  {:<10}{:<NAME$}{row}{plain}", "verdict", "phone/line"));
+    }
+
+    fn case(&mut self, case: &Case) {
+        let named = |name| case.measurements.iter().find(|measurement| measurement.name == name);
+        let (failover, failback) = (named("failover"), named("failback"));
+        let row = figures([self.value(failover), limit(failover), self.value(failback), limit(failback)]);
+        let name = harmless(&format!("{}/{}", case.id.phone, case.id.line));
+        let (colour, plain) = self.paint(style(case.verdict));
+        let verdict = format!("{colour}{} {:<10}{plain}", self.look.symbol(case.verdict), case.verdict);
+        let room = NAME.checked_sub(width(&name) + 1);
+        match room {
+            Some(room) => self.line(&format!("{verdict}{name}{}{row}", " ".repeat(room + 1))),
+            None => {
+                self.line(&format!("{verdict}{name}"));
+                self.line(&format!("{}{row}", " ".repeat(MARGIN)));
+            }
+        }
+        if let Some(split) = split(case) {
+            self.wrapped(&split, 12);
+        }
+        if let Some(reason) = &case.reason {
+            let blame = case.blame.map_or_else(String::new, |blame| format!("{blame}, "));
+            let code = case.code.as_deref().unwrap_or("no code");
+            let expected = if case.expected { "" } else { " (a known issue says so)" };
+            self.wrapped(&format!("{blame}{code}: {reason}{expected}"), 12);
+        }
+    }
+
+    fn derivations(&mut self, story: &RunStory, cases: &[Case]) {
+        let deadlines: Vec<_> = cases.iter().flat_map(|case| story.deadlines_of(&case.id)).collect();
+        if !deadlines.is_empty() {
+            self.line("");
+        }
+        for deadline in deadlines {
+            let assumed = match deadline.assumed.as_slice() {
+                [] => String::new(),
+                timers => format!(" (assumed: {})", timers.join(", ")),
+            };
+            let (of, case, sum) = (deadline.of, &deadline.case, &deadline.derivation);
+            let window = span(deadline.window_ms);
+            self.wrapped(&format!("deadline {}/{} {of}: {sum} = {window}{assumed}", case.phone, case.line), 0);
+        }
+    }
+
+    fn notes(&mut self, story: &RunStory) {
+        if !story.findings.is_empty() || !story.troubles.is_empty() {
+            self.line("");
+        }
+        for finding in &story.findings {
+            self.wrapped(&format!("{} s  {} {}: {}", finding.at, finding.line, finding.code, finding.note), 0);
+        }
+        for trouble in &story.troubles {
+            self.wrapped(&format!("{} s  rig: {}", trouble.at, trouble.note), 0);
+        }
+    }
+
+    fn total(&mut self, cases: &[Case]) {
+        self.line("");
+        self.line(&totals(cases));
+    }
+
+    fn value(&self, measurement: Option<&Measurement>) -> String {
+        let Some(measurement) = measurement else { return self.look.pick("–", "-").to_owned() };
+        let Some(value) = measurement.value else { return "none".to_owned() };
+        let error = measurement.error.map_or_else(String::new, |e| format!(" {}{e:.1}", self.look.pick("±", "+-")));
+        format!("{value:.1}{error}")
+    }
+
+    /// Words of `text` in lines of at most the table's width, all indented; a longer word has a line for itself.
+    fn wrapped(&mut self, text: &str, indent: usize) {
+        let text = harmless(text);
+        let mut line = " ".repeat(indent);
+        let mut empty = true;
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            if !empty && width(&line) + 1 + width(word) > self.width {
+                self.line(&line);
+                line = " ".repeat(indent + if indent == 0 { 2 } else { 0 });
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            empty = false;
+        }
+        self.line(&line);
+    }
+
+    fn line(&mut self, line: &str) {
+        // Derivations are written with typographic signs, which a terminal without UTF-8 shows as rubbish.
+        let line = if self.look.unicode { line.to_owned() } else { line.replace('−', "-").replace('±', "+-") };
+        // Writing to a String can not fail.
+        let _ = writeln!(self.out, "{}", line.trim_end());
+    }
+
+    fn paint(&self, style: Style) -> (String, String) {
+        if self.look.colour {
+            (style.render().to_string(), style.render_reset().to_string())
+        } else {
+            (String::new(), String::new())
+        }
+    }
+}
+
+fn figures([failover, failover_limit, failback, failback_limit]: [String; 4]) -> String {
+    format!("{failover:>15}{failover_limit:>10}{failback:>16}{failback_limit:>10}")
+}
+
+fn limit(measurement: Option<&Measurement>) -> String {
+    measurement.and_then(|m| m.max).map_or_else(String::new, |max| format!("{max:.1}"))
+}
+
+/// What the failover is made of.
+fn split(case: &Case) -> Option<String> {
+    let part = |name: &str| {
+        let measurement = case.measurements.iter().find(|m| m.name == format!("failover-{name}"))?;
+        Some(format!("{:.1} {name}", measurement.value?))
+    };
+    let parts: Vec<_> = ["waiting", "detecting", "registering"].into_iter().filter_map(part).collect();
+    (!parts.is_empty()).then(|| format!("failover = {} ms", parts.join(" + ")))
+}
+
+const fn style(verdict: Verdict) -> Style {
+    let colour = match verdict {
+        Verdict::Pass => AnsiColor::Green,
+        Verdict::Fail => AnsiColor::Red,
+        Verdict::RigError => AnsiColor::Magenta,
+        Verdict::Flaky => AnsiColor::Yellow,
+        Verdict::Skipped | Verdict::NotRun => return Style::new().dimmed(),
+    };
+    colour.on_default().bold()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    const GLYPHS: Look = Look { colour: false, unicode: true };
+
+    #[test]
+    fn a_clean_run_reads_well_at_eighty_columns() {
+        let story = RunStory::from_records(&sample::clean_run());
+        insta::assert_snapshot!(render(&story, 80, GLYPHS));
+    }
+
+    #[test]
+    fn every_kind_of_ending_reads_well_in_ascii() {
+        let story = RunStory::from_records(&sample::mixed_run());
+        let text = render(&story, 80, Look::PLAIN);
+        assert!(text.is_ascii(), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let story = RunStory::from_records(&sample::mixed_run());
+        for columns in [20, 80, 81, 100, 120, 200] {
+            for line in render(&story, columns, GLYPHS).lines() {
+                assert!(width(line) <= columns.max(80), "{columns}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn colour_only_adds_escape_codes() {
+        let story = RunStory::from_records(&sample::mixed_run());
+        let coloured = render(&story, 80, Look { colour: true, unicode: true });
+        assert!(coloured.contains("\x1b["), "no colour");
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), render(&story, 80, GLYPHS));
+    }
+
+    #[test]
+    fn hostile_text_reaches_the_terminal_spelt_out() {
+        let mut records = sample::mixed_run();
+        sample::rename_reason(&mut records, "late", "\x1b]0;owned\x07 \u{202e}txet");
+        let text = render(&RunStory::from_records(&records), 80, GLYPHS);
+        assert!(!text.contains(['\x1b', '\x07', '\u{202e}']), "{text:?}");
+        assert!(text.contains("\\u{1b}]0;owned\\u{7}"), "{text}");
+    }
 }

@@ -1,0 +1,300 @@
+//! The timeline: one lane for each line, its registrations as bars, outages shaded behind them.
+
+use super::{
+    mark,
+    scale::{Px, Scale, Tick},
+};
+use crate::{
+    config::Role,
+    event::{LineId, Stamp},
+    look::{Look, width},
+    report::story::{Binding, RunStory},
+    verdict::Case,
+};
+
+const WIDTH: f64 = 1080.0;
+const LEFT: f64 = 138.0;
+const BAR: f64 = 16.0;
+const PAD: f64 = 7.0;
+const MARKS: f64 = 16.0;
+/// What a character of the small type takes at most, on average.
+const CHARACTER: f64 = 6.6;
+/// Refreshes nearer to each other than this would be a grey mass.
+const REFRESH_GAP: f64 = 5.0;
+
+/// The drawing, in its own units.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    pub width: Px,
+    pub height: Px,
+    pub top: Px,
+    pub bottom: Px,
+    pub axis_y: Px,
+    pub description: String,
+    /// Some line was registered at a server that is neither its primary nor its backup.
+    pub others: bool,
+    pub ticks: Vec<Tick>,
+    pub shades: Vec<Shade>,
+    pub edges: Vec<Edge>,
+    pub lanes: Vec<Lane>,
+}
+
+/// An outage behind one lane.
+#[derive(Debug)]
+pub struct Shade {
+    pub x: Px,
+    pub y: Px,
+    pub w: Px,
+    pub h: Px,
+}
+
+/// Beginning or end of an outage, with its label if it has one.
+#[derive(Debug)]
+pub struct Edge {
+    pub x: Px,
+    pub y1: Px,
+    pub text_x: Px,
+    pub text_y: Px,
+    /// The label stands to the left of its anchor.
+    pub left: bool,
+    pub label: String,
+}
+
+/// One line of a phone.
+#[derive(Debug)]
+pub struct Lane {
+    pub top: Px,
+    pub bottom: Px,
+    pub label_y: Px,
+    pub note_y: Px,
+    pub marks_y: Px,
+    pub marks_text_y: Px,
+    pub class: String,
+    pub symbol: &'static str,
+    pub name: String,
+    pub note: String,
+    pub bars: Vec<Bar>,
+    pub marks: Vec<Mark>,
+}
+
+/// One registration.
+#[derive(Debug)]
+pub struct Bar {
+    pub class: Role,
+    pub x: Px,
+    pub y: Px,
+    pub w: Px,
+    pub h: Px,
+    pub stale: Option<Stale>,
+    pub refreshes: Vec<Px>,
+    pub tick_y1: Px,
+    pub tick_y2: Px,
+    pub labelled: bool,
+    pub label: String,
+    pub text_x: Px,
+    pub text_y: Px,
+    pub title: String,
+}
+
+/// The part of a registration that outlives the move away from it.
+#[derive(Debug)]
+pub struct Stale {
+    pub x: Px,
+    pub w: Px,
+}
+
+/// An instant of a lane.
+#[derive(Debug)]
+pub struct Mark {
+    pub x: Px,
+    pub label_x: Px,
+    /// Empty if its neighbour's label names it too.
+    pub label: String,
+    pub title: String,
+}
+
+impl Timeline {
+    /// Draws the story's lines, those of `cases` in their order.
+    pub fn of(story: &RunStory, cases: &[Case]) -> Self {
+        let scale = Scale::new(LEFT, WIDTH - 14.0, story.last.as_millis_f64());
+        let header = 20.0 + 16.0 * (story.outages.len().min(3) as f64);
+        let mut drawing = Self { width: Px(WIDTH), top: Px(header), ticks: scale.ticks(), ..Self::default() };
+        let mut y = header;
+        for case in cases {
+            let lane = lane(story, case, &scale, y);
+            let (top, height) = (lane.top, Px(lane.bottom.0 - lane.top.0));
+            for outage in story.outages.values() {
+                let Some(began) = outage.began else { continue };
+                let concerned = outage.spec.as_ref().is_none_or(|spec| spec.phones.contains(&case.id.phone));
+                if concerned {
+                    let (from, to) = (scale.at(began.at), scale.at(outage.ended.map_or(story.last, |end| end.at)));
+                    drawing.shades.push(Shade { x: Px(from), y: top, w: Px(to - from), h: height });
+                }
+            }
+            drawing.others |= lane.bars.iter().any(|bar| bar.class == Role::Other);
+            y = lane.bottom.0;
+            drawing.lanes.push(lane);
+        }
+        drawing.bottom = Px(y);
+        drawing.axis_y = Px(y + 16.0);
+        drawing.height = Px(y + 24.0);
+        drawing.edges = edges(story, &scale);
+        drawing.description = describe(story, cases);
+        drawing
+    }
+}
+
+fn lane(story: &RunStory, case: &Case, scale: &Scale, top: f64) -> Lane {
+    let id = LineId { phone: case.id.phone.clone(), extension: case.id.line.clone() };
+    let bindings = story.bindings.get(&id).map_or(&[][..], Vec::as_slice);
+    let others = bindings.iter().any(|binding| story.role(&id, &binding.server) == Role::Other);
+    let rows = if others { 3.0 } else { 2.0 };
+    let bars_end = top + PAD + rows * (BAR + 3.0);
+    let bars = bindings.iter().map(|binding| bar(story, &id, binding, bindings, scale, top)).collect();
+    Lane {
+        top: Px(top),
+        bottom: Px(bars_end + MARKS),
+        label_y: Px(top + PAD + 13.0),
+        note_y: Px(top + PAD + 29.0),
+        marks_y: Px(bars_end + 2.0),
+        marks_text_y: Px(bars_end + 11.0),
+        class: case.verdict.to_string(),
+        symbol: Look { colour: true, unicode: true }.symbol(case.verdict),
+        name: shortened(&format!("{}/{}", case.id.phone, case.id.line)),
+        note: case.code.as_deref().map(shortened).unwrap_or_default(),
+        bars,
+        marks: marks(case, scale),
+    }
+}
+
+fn bar(story: &RunStory, line: &LineId, binding: &Binding, all: &[Binding], scale: &Scale, top: f64) -> Bar {
+    let class = story.role(line, &binding.server);
+    let row = match class {
+        Role::Primary => 0.0,
+        Role::Backup => 1.0,
+        Role::Other => 2.0,
+    };
+    let end = binding.until.map_or(story.last, |until| until.at);
+    let (x, right) = (scale.at(binding.from.at), scale.at(end));
+    let w = (right - x).max(1.5);
+    let y = top + PAD + row * (BAR + 3.0);
+    let stale = stale_from(binding, all, end).map(|from| {
+        let from = scale.at(from);
+        Stale { x: Px(from), w: Px((right - from).max(0.0)) }
+    });
+    let mut refreshes: Vec<Px> = Vec::new();
+    for at in &binding.refreshes {
+        let tick = scale.at(*at);
+        if refreshes.last().is_none_or(|last| tick - last.0 >= REFRESH_GAP) {
+            refreshes.push(Px(tick));
+        }
+    }
+    let label = format!("{} {class}", binding.server);
+    let room = stale.as_ref().map_or(right, |stale| stale.x.0).min(refreshes.first().map_or(right, |tick| tick.0)) - x;
+    let labelled = room > width(&label) as f64 * CHARACTER + 10.0;
+    let until = binding.until.map_or_else(|| "the end of the run".to_owned(), mark::when);
+    let title = format!("{line} at {} ({class}) from {} to {until}", binding.server, mark::when(binding.from));
+    Bar {
+        class,
+        x: Px(x),
+        y: Px(y),
+        w: Px(w),
+        h: Px(BAR),
+        stale,
+        refreshes,
+        tick_y1: Px(y + 4.0),
+        tick_y2: Px(y + BAR - 4.0),
+        labelled,
+        label,
+        text_x: Px(x + 5.0),
+        text_y: Px(y + 12.0),
+        title,
+    }
+}
+
+/// When the line registered elsewhere while this binding was still alive.
+fn stale_from(binding: &Binding, all: &[Binding], end: Stamp) -> Option<Stamp> {
+    let later = all.iter().filter(|other| other.server != binding.server && other.from.at > binding.from.at);
+    // A refresh after the move means that the line came back without the binding ever ending.
+    let last = binding.refreshes.last().copied().unwrap_or(binding.from.at);
+    later.map(|other| other.from.at).filter(|from| *from < end && *from >= last).min()
+}
+
+/// t1, t3, t4 and the return, labelled so that no label covers another.
+fn marks(case: &Case, scale: &Scale) -> Vec<Mark> {
+    let instants = [
+        ("failover-waiting", "t1", "first REGISTER that the primary does not answer"),
+        ("failover-detecting", "t3", "first REGISTER at the backup"),
+        ("failover", "t4", "the backup confirms"),
+        ("failback", "home", "the primary confirms"),
+    ];
+    let mut marks: Vec<Mark> = Vec::new();
+    for (name, label, meaning) in instants {
+        let Some(measurement) = case.measurements.iter().find(|m| m.name == name) else { continue };
+        let (Some(from), Some(value)) = (measurement.at_ms, measurement.value) else { continue };
+        let x = scale.x(from + value);
+        let error = measurement.error.map_or_else(String::new, |error| format!(" ± {error:.1} ms"));
+        let title = format!("{label}: {meaning}, at {:.3} s{error}", (from + value) / 1000.0);
+        let room = width(label) as f64 * CHARACTER + 8.0;
+        match marks.iter_mut().rfind(|mark| !mark.label.is_empty()) {
+            Some(near) if (x - near.label_x.0).abs() < room + width(&near.label) as f64 * CHARACTER / 2.0 => {
+                near.label = format!("{} {label}", near.label);
+                near.label_x = Px(f64::midpoint(near.x.0, x));
+                marks.push(Mark { x: Px(x), label_x: Px(x), label: String::new(), title });
+            }
+            _ => marks.push(Mark { x: Px(x), label_x: Px(x), label: label.to_owned(), title }),
+        }
+    }
+    marks
+}
+
+fn edges(story: &RunStory, scale: &Scale) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for (index, outage) in story.outages.values().enumerate() {
+        let Some(began) = outage.began else { continue };
+        let text_y = 14.0 + 16.0 * ((index % 3) as f64);
+        let end = outage.ended.map_or_else(|| "the end".to_owned(), |end| format!("{} s", end.at));
+        let label = format!("t0: {}, {} s to {end}", mark::outage(outage), began.at);
+        let x = scale.at(began.at);
+        let fits = x + width(&label) as f64 * CHARACTER < WIDTH;
+        edges.push(Edge {
+            x: Px(x),
+            y1: Px(text_y + 4.0),
+            text_x: Px(if fits { x } else { WIDTH - 4.0 }),
+            text_y: Px(text_y),
+            left: !fits,
+            label,
+        });
+        if let Some(ended) = outage.ended {
+            let x = Px(scale.at(ended.at));
+            edges.push(Edge {
+                x,
+                y1: Px(text_y + 4.0),
+                text_x: x,
+                text_y: Px(text_y),
+                left: false,
+                label: String::new(),
+            });
+        }
+    }
+    edges
+}
+
+fn describe(story: &RunStory, cases: &[Case]) -> String {
+    let lines = cases.len();
+    let outages: Vec<_> = story
+        .outages
+        .values()
+        .filter_map(|outage| {
+            let began = outage.began?.at;
+            Some(format!("{} from {began} s to {} s", mark::outage(outage), outage.ended.map_or(story.last, |e| e.at)))
+        })
+        .collect();
+    let outages = if outages.is_empty() { "no outage".to_owned() } else { outages.join("; ") };
+    format!("{lines} lanes over {} s; {outages}. The table below holds the same data.", story.last)
+}
+
+/// Short enough for the margin; the full name is in the tables.
+fn shortened(name: &str) -> String {
+    if width(name) <= 17 { name.to_owned() } else { name.chars().take(16).chain(['…']).collect() }
+}
