@@ -1,4 +1,14 @@
-//! Digest authentication (RFC 7616), hashed over the text as received.
+//! Digest authentication (RFC 7616, and RFC 2617 without qop), hashed over the text as received.
+//!
+//! Both ends: answering a challenge, and checking an answer. Not here: which nonces are still good, auth-int (no phone
+//! that we know of uses it), and the headers' names.
+
+use std::fmt;
+
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
+use super::sip::value;
 
 /// Hash of a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +34,7 @@ pub struct Challenge {
     pub opaque: Option<String>,
     /// Hash to use.
     pub algorithm: Algorithm,
-    /// `auth` is among the offered qualities of protection; false: the server is of RFC 2069's kind.
+    /// `auth` is among the offered qualities of protection; false: none is offered (RFC 2617 section 3.2.1).
     pub qop_auth: bool,
     /// The credentials were right, only their nonce is too old.
     pub stale: bool,
@@ -41,24 +51,101 @@ pub struct Credentials {
     pub nonce: String,
     /// The URI text that was hashed.
     pub uri: String,
+    /// Hash that was used.
+    pub algorithm: Algorithm,
+    /// The server's opaque value, as it came back.
+    pub opaque: Option<String>,
+    /// Quality of protection, as written.
+    pub qop: Option<String>,
+    /// Count of requests with this nonce: the characters as received, as they enter the hash.
+    pub nc: Option<String>,
+    cnonce: String,
     response: String,
 }
 
+impl Algorithm {
+    /// Names are compared without regard to case: phones send `md5`.
+    fn named(name: &str) -> Option<Self> {
+        [Self::Md5, Self::Md5Sess, Self::Sha256, Self::Sha256Sess]
+            .into_iter()
+            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::Md5Sess => "MD5-sess",
+            Self::Sha256 => "SHA-256",
+            Self::Sha256Sess => "SHA-256-sess",
+        }
+    }
+
+    fn is_session(self) -> bool {
+        matches!(self, Self::Md5Sess | Self::Sha256Sess)
+    }
+
+    fn strength(self) -> u8 {
+        match self {
+            Self::Md5 | Self::Md5Sess => 0,
+            Self::Sha256 | Self::Sha256Sess => 1,
+        }
+    }
+
+    /// The hash of the parts joined by colons, in hexadecimal digits.
+    fn hash(self, parts: &[&str]) -> String {
+        let text = parts.join(":");
+        match self {
+            Self::Md5 | Self::Md5Sess => hex(&Md5::digest(&text)),
+            Self::Sha256 | Self::Sha256Sess => hex(&Sha256::digest(&text)),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Challenge {
-    /// Reads a header value; none if it is no digest challenge that can be answered.
+    /// Reads a header value; none if it is no digest challenge that can be answered here.
     pub fn parse(value: &str) -> Option<Self> {
-        let _ = value;
-        None
+        let fields = Fields::parse(value)?;
+        let qop_auth = match fields.get("qop") {
+            Some(offered) if offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth")) => true,
+            Some(_) => return None,
+            None => false,
+        };
+        Some(Self {
+            realm: fields.get("realm")?.to_owned(),
+            nonce: fields.get("nonce")?.to_owned(),
+            opaque: fields.get("opaque").map(str::to_owned),
+            algorithm: fields.algorithm()?,
+            qop_auth,
+            stale: fields.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+        })
     }
 
     /// The strongest of several challenges; of equals the first (RFC 7616 section 3.7).
     pub fn best<'a>(values: impl Iterator<Item = &'a str>) -> Option<Self> {
-        values.filter_map(Self::parse).next()
+        values
+            .filter_map(Self::parse)
+            .reduce(|best, next| if next.algorithm.strength() > best.algorithm.strength() { next } else { best })
     }
 
     /// The header value.
     pub fn header(&self) -> String {
-        String::new()
+        let Self { realm, nonce, opaque, algorithm, qop_auth, stale } = self;
+        let mut value = format!("Digest realm={}, nonce={}", quoted(realm), quoted(nonce));
+        if let Some(opaque) = opaque {
+            value += &format!(", opaque={}", quoted(opaque));
+        }
+        value += &format!(", algorithm={}", algorithm.name());
+        if *qop_auth {
+            value += ", qop=\"auth\"";
+        }
+        if *stale {
+            value += ", stale=true";
+        }
+        value
     }
 }
 
@@ -73,19 +160,136 @@ impl Credentials {
         cnonce: &str,
         nc: u32,
     ) -> String {
-        let _ = (challenge, method, uri, user, password, cnonce, nc);
-        String::new()
+        let mut credentials = Self {
+            username: user.to_owned(),
+            realm: challenge.realm.clone(),
+            nonce: challenge.nonce.clone(),
+            uri: uri.to_owned(),
+            algorithm: challenge.algorithm,
+            opaque: challenge.opaque.clone(),
+            qop: challenge.qop_auth.then(|| "auth".to_owned()),
+            nc: challenge.qop_auth.then(|| format!("{nc:08x}")),
+            cnonce: cnonce.to_owned(),
+            response: String::new(),
+        };
+        credentials.response = credentials.expected(method, password);
+        credentials.header()
     }
 
-    /// Reads a header value.
+    /// Reads a header value; none if a part that the hash needs is missing.
     pub fn parse(value: &str) -> Option<Self> {
-        let _ = value;
-        None
+        let fields = Fields::parse(value)?;
+        let owned = |name| fields.get(name).map(str::to_owned);
+        let (qop, nc, cnonce) = (owned("qop"), owned("nc"), owned("cnonce"));
+        let algorithm = fields.algorithm()?;
+        let complete = qop.is_none() || nc.is_some() && cnonce.is_some();
+        (complete && (!algorithm.is_session() || cnonce.is_some())).then_some(())?;
+        Some(Self {
+            username: owned("username")?,
+            realm: owned("realm")?,
+            nonce: owned("nonce")?,
+            uri: owned("uri")?,
+            algorithm,
+            opaque: owned("opaque"),
+            qop,
+            nc,
+            cnonce: cnonce.unwrap_or_default(),
+            response: owned("response")?,
+        })
     }
 
     /// Whether they were made with this password, compared in constant time.
     pub fn verify(&self, method: &str, password: &str) -> bool {
-        let _ = (method, password, &self.response);
-        false
+        let understood = self.qop.as_ref().is_none_or(|qop| qop.eq_ignore_ascii_case("auth"));
+        let expected = self.expected(method, password);
+        let same_length = expected.len() == self.response.len();
+        let difference = expected
+            .bytes()
+            .zip(self.response.bytes())
+            .fold(0, |difference, (a, b)| difference | (a ^ b.to_ascii_lowercase()));
+        understood && same_length && difference == 0
+    }
+
+    /// The response that the password gives (RFC 7616 section 3.4.1).
+    fn expected(&self, method: &str, password: &str) -> String {
+        let hash = |parts: &[&str]| self.algorithm.hash(parts);
+        let mut secret = hash(&[&self.username, &self.realm, password]);
+        if self.algorithm.is_session() {
+            secret = hash(&[&secret, &self.nonce, &self.cnonce]);
+        }
+        let request = hash(&[method, &self.uri]);
+        match &self.qop {
+            Some(qop) => {
+                let nc = self.nc.as_deref().unwrap_or_default();
+                hash(&[&secret, &self.nonce, nc, &self.cnonce, qop, &request])
+            }
+            None => hash(&[&secret, &self.nonce, &request]),
+        }
+    }
+
+    fn header(&self) -> String {
+        let mut value = format!(
+            "Digest username={}, realm={}, nonce={}, uri={}, response=\"{}\", algorithm={}",
+            quoted(&self.username),
+            quoted(&self.realm),
+            quoted(&self.nonce),
+            quoted(&self.uri),
+            self.response,
+            self.algorithm.name()
+        );
+        if let Some(opaque) = &self.opaque {
+            value += &format!(", opaque={}", quoted(opaque));
+        }
+        if let (Some(qop), Some(nc)) = (&self.qop, &self.nc) {
+            value += &format!(", qop={qop}, nc={nc}");
+        }
+        if self.qop.is_some() || self.algorithm.is_session() {
+            value += &format!(", cnonce={}", quoted(&self.cnonce));
+        }
+        value
     }
 }
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("username", &self.username)
+            .field("realm", &self.realm)
+            .field("uri", &self.uri)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parameters of a value that begins with `Digest`.
+struct Fields<'a>(Vec<(&'a str, std::borrow::Cow<'a, str>)>);
+
+impl<'a> Fields<'a> {
+    fn parse(value: &'a str) -> Option<Self> {
+        let (scheme, rest) = value.trim().split_once([' ', '\t'])?;
+        if !scheme.eq_ignore_ascii_case("Digest") {
+            return None;
+        }
+        let fields = value::split(rest, Some(b',')).filter_map(|field| {
+            let (name, value) = field.split_once('=')?;
+            Some((name.trim(), value::unquoted(value.trim())))
+        });
+        Some(Self(fields.collect()))
+    }
+
+    fn get(&self, wanted: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| &**value)
+    }
+
+    /// MD5 if none is named (RFC 7616 section 3.3); none if an unknown one is.
+    fn algorithm(&self) -> Option<Algorithm> {
+        self.get("algorithm").map_or(Some(Algorithm::Md5), Algorithm::named)
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests;

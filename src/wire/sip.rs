@@ -13,7 +13,7 @@ mod build;
 mod head;
 mod summary;
 mod typed;
-mod value;
+pub(in crate::wire) mod value;
 
 pub use build::{BuildError, build_request, build_response};
 pub use typed::address_of_record;
