@@ -8,12 +8,17 @@
 
 pub mod board;
 pub mod description;
+mod init;
 pub mod launcher;
+pub mod namespace;
 pub mod phone;
+pub mod plan;
 pub mod random;
 pub mod registrar;
+mod supervisor;
+pub mod topology;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::Path, process::ExitCode};
 
 pub use description::{Description, DescriptionError, EMBEDDED};
 pub use launcher::{LaunchError, launch, standalone};
@@ -21,6 +26,18 @@ pub use launcher::{LaunchError, launch, standalone};
 /// The processes of a bench, started by its launcher and by one another as `siprig internal ROLE …`. `args` is what
 /// follows `internal`.
 pub fn lab_main(args: &[OsString]) -> ExitCode {
-    let _ = args;
-    ExitCode::from(2)
+    let Some((role, args)) = args.split_first() else { return ExitCode::from(2) };
+    if role == "init" {
+        return init::main(args);
+    }
+    // Between its start and this call the parent may have died already.
+    if namespace::die_with_parent().is_err() || (role != "lab" && namespace::is_orphan()) {
+        return ExitCode::FAILURE;
+    }
+    match (role.to_str(), args) {
+        (Some("lab"), [directory]) => supervisor::main(Path::new(directory)),
+        (Some("phone"), [spec]) => phone::main(Path::new(spec)),
+        (Some("registrar"), [spec]) => registrar::main(Path::new(spec)),
+        _ => ExitCode::from(2),
+    }
 }

@@ -2,14 +2,19 @@
 //!
 //! Not here: what becomes of it on the link (`plan`).
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use super::{
+    phone::{Habits, PhoneDefect, Transport},
+    registrar::RegistrarDefect,
+};
 
 /// The file that is used where none is given.
 pub const EMBEDDED: &str = include_str!("../../rig/virtual.toml");
 
-/// Why a description was refused.
+/// Why a description was refused, over as many lines as it takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DescriptionError(pub String);
@@ -56,14 +61,77 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Lab {
-    /// How many phones, `p1` and up.
+    /// How many phones, `p1` and up: 1 to 100.
     pub phones: u8,
+    /// Transports of the phones in turn, from the first again when they run out.
+    pub transports: Vec<Transport>,
+    /// How many lines each phone has: 1 to 9. The first line of `p1` is 1001, its second 2001.
+    pub lines: u8,
+    /// Model of all phones.
+    pub model: String,
+    /// How many registrars, `a` and up: 1 to 8. `a` is the primary of all lines, `b` the backup.
+    pub servers: u8,
+    /// Domain of all lines, and digest realm.
+    pub domain: String,
+    /// The registrars ask for passwords.
+    pub digest: bool,
+    /// What is different about single phones.
+    pub phone: Vec<PhoneOverride>,
+    /// What is different about single servers.
+    pub server: Vec<ServerOverride>,
 }
 
 impl Default for Lab {
     fn default() -> Self {
-        Self { phones: 4 }
+        Self {
+            phones: 4,
+            transports: vec![Transport::Udp, Transport::Udp, Transport::Tcp, Transport::Tcp],
+            lines: 1,
+            model: "aastra-6731i".to_owned(),
+            servers: 2,
+            domain: "bench.test".to_owned(),
+            digest: true,
+            phone: Vec::new(),
+            server: Vec::new(),
+        }
     }
+}
+
+/// What is different about one phone: a `[[virtual.phone]]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PhoneOverride {
+    /// Which phone.
+    pub name: String,
+    /// Its transport.
+    #[serde(default)]
+    pub transport: Option<Transport>,
+    /// How many lines it has.
+    #[serde(default)]
+    pub lines: Option<u8>,
+    /// What it does where the manual is silent.
+    #[serde(default)]
+    pub habits: Habits,
+    /// What is wrong with it.
+    #[serde(default)]
+    pub defects: Vec<PhoneDefect>,
+}
+
+/// What is different about one server: a `[[virtual.server]]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServerOverride {
+    /// Which server.
+    pub name: String,
+    /// The shortest lifetime that it grants.
+    #[serde(default, with = "optional_duration")]
+    pub min_expires: Option<Duration>,
+    /// The longest lifetime that it grants.
+    #[serde(default, with = "optional_duration")]
+    pub max_expires: Option<Duration>,
+    /// What is wrong with it.
+    #[serde(default)]
+    pub defects: Vec<RegistrarDefect>,
 }
 
 /// The `[timers]` table.
@@ -73,12 +141,18 @@ pub struct LabTimers {
     /// Lifetime that the phones ask for.
     #[serde(with = "crate::config::duration")]
     pub expires: Duration,
-    /// How long a request may go unanswered.
+    /// How long a request may go unanswered: at least 4 s.
     #[serde(with = "crate::config::duration")]
     pub transaction: Duration,
     /// How long before expiry they renew.
     #[serde(with = "crate::config::duration")]
     pub renewal_lead: Duration,
+    /// Pause after all servers timed out: at least 30 s.
+    #[serde(with = "crate::config::duration")]
+    pub retry_timeout: Duration,
+    /// Pause after a rejection: at least 30 s.
+    #[serde(with = "crate::config::duration")]
+    pub retry_rejected: Duration,
 }
 
 impl Default for LabTimers {
@@ -87,6 +161,8 @@ impl Default for LabTimers {
             expires: Duration::from_secs(12),
             transaction: Duration::from_secs(4),
             renewal_lead: Duration::from_secs(6),
+            retry_timeout: Duration::from_secs(30),
+            retry_rejected: Duration::from_secs(30),
         }
     }
 }
@@ -108,11 +184,179 @@ impl Description {
         table.try_into::<Self>().map_err(|error| DescriptionError(error.to_string()))?.checked()
     }
 
-    /// The description as a whole: names, counts, references. For those who read it with a deserializer of their own.
+    /// The description as a whole: counts, names, references. For those who read it with a deserializer of their own.
     ///
     /// # Errors
     /// What contradicts itself.
     pub fn checked(self) -> Result<Self, DescriptionError> {
+        let Lab { phones, lines, servers, ref transports, ref domain, .. } = self.lab;
+        within("virtual.phones", phones, 100)?;
+        within("virtual.lines", lines, 9)?;
+        within("virtual.servers", servers, 8)?;
+        require(!transports.is_empty(), || {
+            "`virtual.transports` is empty; name at least one, as `[\"udp\"]`".to_owned()
+        })?;
+        require(!domain.is_empty(), || "`virtual.domain` is empty; write a name, as `bench.test`".to_owned())?;
+        require(!self.bench.name.is_empty(), || "`bench.name` is empty; write a name, as `virtual`".to_owned())?;
+        let known = (1..=phones).map(phone_name).collect();
+        references("virtual.phone", self.lab.phone.iter().map(|phone| phone.name.as_str()), &known)?;
+        let known = (1..=servers).map(server_name).collect();
+        references("virtual.server", self.lab.server.iter().map(|server| server.name.as_str()), &known)?;
+        for phone in &self.lab.phone {
+            phone
+                .lines
+                .map_or(Ok(()), |lines| within(&format!("lines of virtual phone `{}`", phone.name), lines, 9))?;
+        }
+        self.timers.checked()?;
         Ok(self)
+    }
+}
+
+impl LabTimers {
+    /// The simulated phones round what their manual rules out; the bench file must say what they really use.
+    fn checked(self) -> Result<(), DescriptionError> {
+        let least = [
+            ("expires", self.expires, 2),
+            ("transaction", self.transaction, 4),
+            ("retry-timeout", self.retry_timeout, 30),
+            ("retry-rejected", self.retry_rejected, 30),
+        ];
+        for (name, value, seconds) in least {
+            require(value >= Duration::from_secs(seconds) && value.subsec_nanos() == 0, || {
+                format!("`timers.{name}` must be whole seconds, at least {seconds}s; the phones can't do otherwise")
+            })?;
+        }
+        require(self.transaction <= Duration::from_secs(64), || "`timers.transaction` can be 64s at most".to_owned())?;
+        require(self.retry_rejected <= Duration::from_secs(1800), || {
+            "`timers.retry-rejected` can be 30m at most".to_owned()
+        })?;
+        require(self.renewal_lead < self.expires, || {
+            "`timers.renewal-lead` must be less than `timers.expires`, as phones renew before they expire".to_owned()
+        })
+    }
+}
+
+/// Name of the nth phone, from 1.
+pub fn phone_name(number: u8) -> String {
+    format!("p{number}")
+}
+
+/// Name of the nth server, from 1.
+pub fn server_name(number: u8) -> String {
+    char::from(b'a' + (number - 1) % 26).to_string()
+}
+
+fn within(key: &str, value: u8, most: u8) -> Result<(), DescriptionError> {
+    require((1..=most).contains(&value), || format!("`{key}` is {value}; it can be 1 to {most}"))
+}
+
+fn references<'a>(
+    table: &str,
+    names: impl Iterator<Item = &'a str>,
+    known: &BTreeSet<String>,
+) -> Result<(), DescriptionError> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        require(known.contains(name), || {
+            let all: Vec<_> = known.iter().map(String::as_str).collect();
+            format!("`[[{table}]]` names `{name}`, which this bench doesn't have; it has {}", all.join(", "))
+        })?;
+        require(seen.insert(name), || format!("`[[{table}]]` names `{name}` twice; put it all into one table"))?;
+    }
+    Ok(())
+}
+
+fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), DescriptionError> {
+    if holds { Ok(()) } else { Err(DescriptionError(otherwise())) }
+}
+
+/// A duration that may be missing.
+mod optional_duration {
+    use std::time::Duration;
+
+    use serde::{Deserializer, Serializer};
+
+    use crate::config::duration;
+
+    pub(super) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => duration::serialize(span, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Text(#[serde(with = "crate::config::duration")] Duration);
+        Ok(<Option<Text> as serde::Deserialize>::deserialize(deserializer)?.map(|text| text.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        Description::from_text(text).expect_err("is refused").0
+    }
+
+    #[test]
+    fn the_embedded_file_says_what_an_empty_one_means() {
+        assert_eq!(Description::from_text(EMBEDDED), Ok(Description::default()));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let said = refusal("[bench]\nname = \"x\"\n\n[virtual]\nphonse = 3\n");
+        assert!(said.contains("line 5") && said.contains("phonse"), "{said}");
+    }
+
+    #[test]
+    fn a_bench_of_another_kind_is_refused() {
+        assert!(refusal("[bench]\nkind = \"hardware\"").contains("unknown variant `hardware`"));
+    }
+
+    #[test]
+    fn counts_names_and_timers_that_make_no_sense_are_refused() {
+        for (text, expected) in [
+            ("virtual.phones = 0", "`virtual.phones` is 0; it can be 1 to 100"),
+            ("virtual.servers = 9", "it can be 1 to 8"),
+            ("virtual.transports = []", "name at least one"),
+            ("[[virtual.phone]]\nname = \"p5\"", "it has p1, p2, p3, p4"),
+            ("[[virtual.phone]]\nname = \"p1\"\n[[virtual.phone]]\nname = \"p1\"", "twice"),
+            ("[[virtual.server]]\nname = \"c\"", "it has a, b"),
+            ("timers.renewal-lead = \"12s\"", "must be less than `timers.expires`"),
+            ("timers.transaction = \"1s\"", "at least 4s"),
+            ("timers.expires = \"2500ms\"", "whole seconds"),
+        ] {
+            let said = refusal(text);
+            assert!(said.contains(expected), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn defects_are_given_by_name_with_their_values() {
+        let text = r#"
+            [[virtual.phone]]
+            name = "p3"
+            transport = "udp"
+            defects = ["never-fails-back", { moves-late = "3s" }]
+            [[virtual.server]]
+            name = "b"
+            max-expires = "8s"
+            defects = [{ reject = 503 }]
+        "#;
+        let lab = Description::from_text(text).expect("is a description").lab;
+        assert_eq!(lab.phone[0].defects, [PhoneDefect::NeverFailsBack, PhoneDefect::MovesLate(Duration::from_secs(3))]);
+        assert_eq!(lab.server[0].defects, [RegistrarDefect::Reject(503)]);
+        assert_eq!(lab.server[0].max_expires, Some(Duration::from_secs(8)));
+    }
+
+    #[test]
+    fn a_description_survives_being_handed_on_as_json() {
+        let description =
+            Description::from_text("[[virtual.server]]\nname = \"a\"\nmin-expires = \"5s\"").expect("reads");
+        let json = serde_json::to_string(&description).expect("writes");
+        assert_eq!(serde_json::from_str::<Description>(&json).expect("reads back"), description);
     }
 }

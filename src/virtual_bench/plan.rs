@@ -1,0 +1,245 @@
+//! From a description to who is on the link: names, addresses, accounts and files of every phone and server, and the
+//! bench file that tells the controller.
+//!
+//! Not here: anything that touches the system.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    Description,
+    description::{LabTimers, PhoneOverride, ServerOverride, phone_name, server_name},
+    phone::{LineSpec, PhoneSpec, PhoneTimers, shell::PhoneProcess},
+    registrar::{DigestAlgorithm, RegistrarSpec},
+};
+use crate::{
+    config::{Mac, RenewalLead, Role},
+    event::KeyName,
+};
+
+/// Name of the interface toward the phones, in the namespace of the controller.
+pub const PHONE_SIDE: &str = "phones0";
+/// Name of the interface toward the servers, in the namespace of the controller.
+pub const SERVER_SIDE: &str = "servers0";
+/// Name of the interface of every phone and server, in its own namespace.
+pub const END: &str = "eth0";
+/// Length of the network prefix of all addresses.
+pub const PREFIX: u8 = 24;
+
+const SIP_PORT: u16 = 5060;
+
+/// Everybody on the link.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabPlan {
+    /// The phones.
+    pub phones: Vec<PhoneProcess>,
+    /// The servers.
+    pub servers: Vec<Server>,
+    bench: String,
+    timers: LabTimers,
+    model: String,
+    directory: PathBuf,
+}
+
+/// A server on the link.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    /// What it is to all lines.
+    pub role: Role,
+    /// Its MAC address.
+    pub mac: Mac,
+    /// What its process is told.
+    pub spec: RegistrarSpec,
+}
+
+impl LabPlan {
+    /// Lays the bench out. Its files go into `directory`; `keys` are those of the phone model; `password` makes up one
+    /// password after the other.
+    pub fn new(
+        description: &Description,
+        directory: &Path,
+        keys: &BTreeMap<KeyName, String>,
+        mut password: impl FnMut() -> String,
+    ) -> Self {
+        let lab = &description.lab;
+        let servers: Vec<_> = (1..=lab.servers).map(|number| (number, sip(server_address(number)))).collect();
+        let [primary, backup] = [0, 1].map(|index| servers.get(index).map(|(_, address)| *address));
+        let mut users = BTreeMap::new();
+        let phones = (1..=lab.phones)
+            .map(|number| {
+                let name = phone_name(number);
+                let own = lab.phone.iter().find(|phone| phone.name == name);
+                let lines = own.and_then(|own| own.lines).unwrap_or(lab.lines);
+                let lines = (1..=lines).map(|line| {
+                    let extension = format!("{}", 1000 * u32::from(line) + u32::from(number));
+                    let password = password();
+                    users.insert(extension.clone(), password.clone());
+                    LineSpec {
+                        auth_user: extension.clone(),
+                        extension,
+                        domain: lab.domain.clone(),
+                        password,
+                        primary: primary.unwrap_or_else(|| sip(server_address(1))),
+                        backup,
+                    }
+                });
+                let turn = usize::from(number - 1) % lab.transports.len().max(1);
+                let transport = own.and_then(|own| own.transport).or_else(|| lab.transports.get(turn).copied());
+                PhoneProcess {
+                    interface: Some(END.to_owned()),
+                    console: directory.join(format!("{name}.console")),
+                    keypad: directory.join(format!("{name}.keypad")),
+                    phone: PhoneSpec {
+                        mac: Mac([0x00, 0x08, 0x5d, 0x77, 0x00, number]),
+                        address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 10 + number)),
+                        port: SIP_PORT,
+                        keys: keys.clone(),
+                        lines: lines.collect(),
+                        transport: transport.unwrap_or_default(),
+                        timers: phone_timers(description.timers),
+                        habits: own.map(|own: &PhoneOverride| own.habits).unwrap_or_default(),
+                        defects: own.map(|own| own.defects.clone()).unwrap_or_default(),
+                        seed: u64::from(number),
+                        boot: Duration::from_millis(50),
+                        name,
+                    },
+                }
+            })
+            .collect();
+        let servers = servers.into_iter().map(|(number, address)| {
+            let name = server_name(number);
+            let own: Option<&ServerOverride> = lab.server.iter().find(|server| server.name == name);
+            Server {
+                role: match number {
+                    1 => Role::Primary,
+                    2 => Role::Backup,
+                    _ => Role::Other,
+                },
+                mac: Mac([0x02, 0x00, 0x0a, 0x4d, 0x00, 1 + number]),
+                spec: RegistrarSpec {
+                    name,
+                    address: address.ip(),
+                    port: address.port(),
+                    domain: lab.domain.clone(),
+                    users: users.clone(),
+                    algorithms: if lab.digest { vec![DigestAlgorithm::Md5] } else { Vec::new() },
+                    nonce_lifetime: Duration::from_secs(300),
+                    min_expires: own.and_then(|own| own.min_expires).unwrap_or(Duration::from_secs(1)),
+                    max_expires: own.and_then(|own| own.max_expires).unwrap_or(Duration::from_secs(3600)),
+                    defects: own.map(|own| own.defects.clone()).unwrap_or_default(),
+                    seed: 1000 + u64::from(number),
+                },
+            }
+        });
+        Self {
+            phones,
+            servers: servers.collect(),
+            bench: description.bench.name.clone(),
+            timers: description.timers,
+            model: lab.model.clone(),
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// The bench file, as for hardware.
+    pub fn bench_file(&self) -> toml::Table {
+        let mut bench = toml::Table::new();
+        bench.insert("bench".to_owned(), table([("name", self.bench.as_str().into())]));
+        let network = [("phone-side", PHONE_SIDE.into()), ("server-side", SERVER_SIDE.into())];
+        bench.insert("network".to_owned(), table(network));
+        bench.insert("server".to_owned(), self.servers.iter().map(server_entry).collect::<Vec<_>>().into());
+        bench.insert(
+            "phone".to_owned(),
+            self.phones.iter().map(|phone| self.phone_entry(phone)).collect::<Vec<_>>().into(),
+        );
+        bench
+    }
+
+    /// Files that hold one password each, and what is in them.
+    pub fn password_files(&self) -> impl Iterator<Item = (PathBuf, &str)> {
+        let lines = self.phones.iter().flat_map(|process| &process.phone.lines);
+        lines.map(|line| (self.password_file(line), line.password.as_str()))
+    }
+
+    fn password_file(&self, line: &LineSpec) -> PathBuf {
+        self.directory.join(format!("{}.password", line.extension))
+    }
+
+    fn phone_entry(&self, process: &PhoneProcess) -> toml::Value {
+        let phone = &process.phone;
+        let timers = [
+            ("expires", self.timers.expires),
+            ("transaction", self.timers.transaction),
+            ("renewal-lead", self.timers.renewal_lead),
+            ("retry-timeout", self.timers.retry_timeout),
+            ("retry-rejected", self.timers.retry_rejected),
+        ];
+        let timers = timers.map(|(name, span)| (name, humantime::format_duration(span).to_string().into()));
+        table([
+            ("name", phone.name.as_str().into()),
+            ("model", self.model.as_str().into()),
+            ("mac", phone.mac.to_string().into()),
+            ("address", phone.address.to_string().into()),
+            ("console", table([("port", path(&process.console)), ("baud", 115_200.into())])),
+            ("keypad", table([("kind", "kp1".into()), ("port", path(&process.keypad)), ("unit", 1.into())])),
+            ("timers", table(timers)),
+            ("line", phone.lines.iter().map(|line| self.line_entry(line)).collect::<Vec<_>>().into()),
+        ])
+    }
+
+    fn line_entry(&self, line: &LineSpec) -> toml::Value {
+        let named = |address: SocketAddr| {
+            let server = self.servers.iter().find(|server| server.spec.address == address.ip());
+            server.map_or_else(String::new, |server| server.spec.name.clone())
+        };
+        let backup = line.backup.map(|backup| ("backup", named(backup).into()));
+        let rest = [
+            ("extension", line.extension.as_str().into()),
+            ("domain", line.domain.as_str().into()),
+            ("auth-user", line.auth_user.as_str().into()),
+            ("password-file", path(&self.password_file(line))),
+            ("primary", named(line.primary).into()),
+        ];
+        table(rest.into_iter().chain(backup))
+    }
+}
+
+fn server_entry(server: &Server) -> toml::Value {
+    table([
+        ("name", server.spec.name.as_str().into()),
+        ("role", server.role.to_string().into()),
+        ("addresses", vec![server.spec.address.to_string()].into()),
+        ("services", table([("sip", vec![i64::from(server.spec.port)].into())])),
+    ])
+}
+
+fn phone_timers(timers: LabTimers) -> PhoneTimers {
+    PhoneTimers {
+        expires: timers.expires,
+        transaction: timers.transaction,
+        renewal_lead: RenewalLead::Span(timers.renewal_lead),
+        retry_timeout: timers.retry_timeout,
+        retry_rejected: timers.retry_rejected,
+        ..PhoneTimers::default()
+    }
+}
+
+const fn server_address(number: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1 + number))
+}
+
+const fn sip(address: IpAddr) -> SocketAddr {
+    SocketAddr::new(address, SIP_PORT)
+}
+
+fn path(path: &Path) -> toml::Value {
+    path.to_string_lossy().into_owned().into()
+}
+
+fn table<'a>(entries: impl IntoIterator<Item = (&'a str, toml::Value)>) -> toml::Value {
+    toml::Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
