@@ -13,6 +13,8 @@ pub mod launcher;
 pub mod namespace;
 pub mod phone;
 pub mod plan;
+pub mod process;
+pub mod pty;
 pub mod random;
 pub mod registrar;
 mod supervisor;

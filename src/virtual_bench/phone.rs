@@ -16,8 +16,10 @@ use std::{
 
 mod context;
 mod display;
+mod icmp;
 mod io;
 mod line;
+mod link;
 mod peer;
 pub mod shell;
 pub mod spec;

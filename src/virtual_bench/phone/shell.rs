@@ -3,13 +3,27 @@
 //! It expects to be in the right network namespace already.
 
 use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
+use nix::{ifaddrs::getifaddrs, net::if_::InterfaceFlags};
 use serde::{Deserialize, Serialize};
+use tokio::{net::UdpSocket, sync::mpsc};
 
-use super::PhoneSpec;
+use super::{Phone, PhoneInput, PhoneOutput, PhoneSpec, icmp, link::Link};
+use crate::virtual_bench::{
+    board::{Board, BoardInput, BoardOutput},
+    process::{self, ProcessError, Uptime},
+    pty::Pty,
+};
+
+/// How often it looks whether its interface has a link.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What a phone process is started with: JSON in a file that only its owner may read, as it holds passwords.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,8 +40,171 @@ pub struct PhoneProcess {
     pub keypad: PathBuf,
 }
 
-/// Runs the phone until it is killed.
+/// Runs the phone until it is killed, or dies of a defect.
 pub fn main(spec_path: &Path) -> ExitCode {
-    let _ = spec_path;
-    ExitCode::from(1)
+    process::run(spec_path, device)
+}
+
+async fn device(spec: PhoneProcess) -> Result<(), ProcessError> {
+    let (events, incoming) = mpsc::unbounded_channel();
+    let mut device = Device {
+        uptime: Uptime::start(),
+        console: Some(Pty::open(&spec.console)?),
+        keypad: Pty::open(&spec.keypad)?,
+        board: Board::new(1),
+        phone: Phone::new(spec.phone),
+        udp: None,
+        links: HashMap::new(),
+        events,
+    };
+    process::announce_ready()?;
+    device.live(spec.interface, incoming).await
+}
+
+struct Device {
+    uptime: Uptime,
+    phone: Phone,
+    board: Board,
+    console: Option<Pty>,
+    keypad: Pty,
+    /// None before link-up.
+    udp: Option<UdpSocket>,
+    /// Its connections.
+    links: HashMap<u32, Link>,
+    /// Where connections report.
+    events: mpsc::UnboundedSender<PhoneInput>,
+}
+
+impl Device {
+    async fn live(
+        &mut self,
+        interface: Option<String>,
+        mut incoming: mpsc::UnboundedReceiver<PhoneInput>,
+    ) -> Result<(), ProcessError> {
+        let mut datagram = vec![0; 65_535];
+        let mut look_at = Some(Duration::ZERO);
+        loop {
+            if !self.perform().await {
+                return Ok(());
+            }
+            let due = self.phone.poll_deadline().into_iter().chain(self.board.poll_deadline()).chain(look_at).min();
+            tokio::select! {
+                received = receive(self.udp.as_ref(), &mut datagram) => match received {
+                    Ok((length, from)) => {
+                        let bytes = datagram[..length].to_vec();
+                        self.phone.handle(self.uptime.now(), PhoneInput::Datagram { from, bytes });
+                    }
+                    Err(_) => self.collect_icmp(),
+                },
+                Some(input) = incoming.recv() => {
+                    if let PhoneInput::TcpClosed { conn, .. } = &input {
+                        self.links.remove(conn);
+                    }
+                    self.phone.handle(self.uptime.now(), input);
+                }
+                typed = typed(self.console.as_ref()) => match typed {
+                    Ok(bytes) => self.phone.handle(self.uptime.now(), PhoneInput::Console(bytes)),
+                    Err(error) => return Err(ProcessError::in_the_way_of("read the console's PTY")(error)),
+                },
+                pressed = self.keypad.read() => match pressed {
+                    Ok(bytes) => self.board.handle(self.uptime.now(), BoardInput::Bytes(bytes)),
+                    Err(error) => return Err(ProcessError::in_the_way_of("read the keypad's PTY")(error)),
+                },
+                () = self.uptime.wait(due) => {}
+            }
+            let now = self.uptime.now();
+            self.board.handle(now, BoardInput::Timeout);
+            self.phone.handle(now, PhoneInput::Timeout);
+            if look_at.is_some_and(|at| at <= now) {
+                look_at = if self.link_up(interface.as_deref()).await { None } else { Some(now + LOOK) };
+            }
+        }
+    }
+
+    /// Tells the phone of its link once there is one and its address can be used.
+    async fn link_up(&mut self, interface: Option<&str>) -> bool {
+        if interface.is_some_and(|interface| !has_carrier(interface)) {
+            return false;
+        }
+        let spec = self.phone.spec();
+        let Ok(udp) = UdpSocket::bind((spec.address, spec.port)).await else { return false };
+        if spec.habits.moves_on_icmp {
+            icmp::ask_for(&udp);
+        }
+        self.udp = Some(udp);
+        self.phone.handle(self.uptime.now(), PhoneInput::LinkUp);
+        true
+    }
+
+    fn collect_icmp(&mut self) {
+        while let Some(to) = self.udp.as_ref().and_then(icmp::next) {
+            self.phone.handle(self.uptime.now(), PhoneInput::Unreachable { to });
+        }
+    }
+
+    /// Does what board and phone want done; false when the phone died.
+    async fn perform(&mut self) -> bool {
+        loop {
+            if let Some(output) = self.board.poll_output() {
+                let now = self.uptime.now();
+                match output {
+                    BoardOutput::Bytes(bytes) => self.keypad.write(&bytes),
+                    BoardOutput::KeyDown { row, col, .. } => self.phone.handle(now, PhoneInput::KeyDown { row, col }),
+                    BoardOutput::KeyUp { row, col, .. } => self.phone.handle(now, PhoneInput::KeyUp { row, col }),
+                }
+                continue;
+            }
+            let Some(output) = self.phone.poll_output() else { return true };
+            match output {
+                PhoneOutput::SendDatagram { to, bytes } => {
+                    let Some(udp) = &self.udp else { continue };
+                    // What can not be sent is lost, as on any network; the phone's timers take care of it.
+                    if udp.send_to(&bytes, to).await.is_err() {
+                        self.collect_icmp();
+                    }
+                }
+                PhoneOutput::TcpConnect { conn, to } => {
+                    let link = Link::open(conn, self.phone.spec().address, to, self.events.clone());
+                    self.links.insert(conn, link);
+                }
+                PhoneOutput::TcpSend { conn, bytes } => {
+                    if let Some(link) = self.links.get(&conn) {
+                        link.send(bytes);
+                    }
+                }
+                PhoneOutput::TcpClose { conn, abort } => {
+                    if let Some(link) = self.links.remove(&conn) {
+                        link.close(abort);
+                    }
+                }
+                PhoneOutput::Console(bytes) => {
+                    if let Some(console) = &self.console {
+                        console.write(&bytes);
+                    }
+                }
+                PhoneOutput::ConsoleClosed => self.console = None,
+                PhoneOutput::Died => return false,
+            }
+        }
+    }
+}
+
+async fn receive(udp: Option<&UdpSocket>, datagram: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    match udp {
+        Some(udp) => udp.recv_from(datagram).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn typed(console: Option<&Pty>) -> io::Result<Vec<u8>> {
+    match console {
+        Some(console) => console.read().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn has_carrier(interface: &str) -> bool {
+    getifaddrs().is_ok_and(|mut all| {
+        all.any(|one| one.interface_name == interface && one.flags.contains(InterfaceFlags::IFF_RUNNING))
+    })
 }

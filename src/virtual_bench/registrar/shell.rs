@@ -1,9 +1,102 @@
 //! A simulated registrar as a process: UDP and TCP sockets on its address.
+//!
+//! It expects to be in the right network namespace already.
 
-use std::{path::Path, process::ExitCode};
+use std::{collections::HashMap, path::Path, process::ExitCode};
 
-/// Runs the registrar until it is killed. The file holds a [`RegistrarSpec`](super::RegistrarSpec) as JSON.
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UdpSocket},
+    sync::mpsc,
+};
+
+use super::{Registrar, RegistrarInput, RegistrarOutput, RegistrarSpec};
+use crate::virtual_bench::process::{self, ProcessError, Uptime};
+
+/// Runs the registrar until it is killed. The file holds a [`RegistrarSpec`] as JSON.
 pub fn main(spec_path: &Path) -> ExitCode {
-    let _ = spec_path;
-    ExitCode::from(1)
+    process::run(spec_path, device)
+}
+
+async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
+    let uptime = Uptime::start();
+    let (address, port) = (spec.address, spec.port);
+    let listen = || ProcessError::in_the_way_of(format!("listen on {address}:{port}"));
+    let udp = UdpSocket::bind((address, port)).await.map_err(listen())?;
+    let tcp = TcpListener::bind((address, port)).await.map_err(listen())?;
+    let mut registrar = Registrar::new(spec);
+    // Each connection has a task; the registrar keeps the way to write to it, and dropping that closes it.
+    let mut connections = HashMap::new();
+    let mut next_conn = 0;
+    let (events, mut incoming) = mpsc::unbounded_channel();
+    process::announce_ready()?;
+    let mut datagram = vec![0; 65_535];
+    loop {
+        while let Some(output) = registrar.poll_output() {
+            match output {
+                RegistrarOutput::SendDatagram { to, bytes } => {
+                    // An answer that can not be sent is lost; the request will be repeated.
+                    let _ = udp.send_to(&bytes, to).await;
+                }
+                RegistrarOutput::TcpSend { conn, bytes } => {
+                    let _ = connections.get(&conn).map(|writer: &mpsc::UnboundedSender<_>| writer.send(bytes));
+                }
+                RegistrarOutput::TcpClose { conn } => {
+                    connections.remove(&conn);
+                }
+            }
+        }
+        let input = tokio::select! {
+            received = udp.recv_from(&mut datagram) => match received {
+                Ok((length, from)) => RegistrarInput::Datagram { from, bytes: datagram[..length].to_vec() },
+                // An ICMP error for an earlier answer.
+                Err(_) => RegistrarInput::Timeout,
+            },
+            accepted = tcp.accept() => match accepted {
+                Ok((stream, from)) => {
+                    next_conn += 1;
+                    let (writer, todo) = mpsc::unbounded_channel();
+                    connections.insert(next_conn, writer);
+                    tokio::spawn(serve(next_conn, stream, todo, events.clone()));
+                    RegistrarInput::TcpAccepted { conn: next_conn, from }
+                }
+                // The connection was gone before it was taken.
+                Err(_) => RegistrarInput::Timeout,
+            },
+            Some(input) = incoming.recv() => {
+                if let RegistrarInput::TcpClosed { conn } = &input {
+                    connections.remove(conn);
+                }
+                input
+            }
+            () = uptime.wait(registrar.poll_deadline()) => RegistrarInput::Timeout,
+        };
+        registrar.handle(uptime.now(), input);
+    }
+}
+
+async fn serve(
+    conn: u32,
+    mut stream: TcpStream,
+    mut todo: mpsc::UnboundedReceiver<Vec<u8>>,
+    events: mpsc::UnboundedSender<RegistrarInput>,
+) {
+    let mut buffer = vec![0; 16_384];
+    loop {
+        tokio::select! {
+            read = stream.read(&mut buffer) => match read {
+                Ok(length) if length > 0 => {
+                    let _ = events.send(RegistrarInput::TcpData { conn, bytes: buffer[..length].to_vec() });
+                }
+                _ => break,
+            },
+            bytes = todo.recv() => {
+                let Some(bytes) = bytes else { return };
+                if stream.write_all(&bytes).await.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    let _ = events.send(RegistrarInput::TcpClosed { conn });
 }

@@ -1,0 +1,91 @@
+//! A TCP connection of a simulated phone's process: a task that connects, reads and writes.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    sync::mpsc,
+};
+
+use super::PhoneInput;
+
+/// The phone's hold on a connection. Dropping it closes the connection in order.
+#[derive(Debug)]
+pub struct Link(mpsc::UnboundedSender<Order>);
+
+#[derive(Debug)]
+enum Order {
+    Send(Vec<u8>),
+    Abort,
+}
+
+impl Link {
+    /// Begins to connect. What happens is reported as [`PhoneInput`]s.
+    pub fn open(conn: u32, from: IpAddr, to: SocketAddr, events: mpsc::UnboundedSender<PhoneInput>) -> Self {
+        let (orders, mut todo) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let stream = tokio::select! {
+                stream = connect(from, to) => stream,
+                // Nothing is sent before the connection is open, so this order can only be to give it up.
+                _ = todo.recv() => return,
+            };
+            let error = match stream {
+                Ok(stream) => {
+                    let _ = events.send(PhoneInput::TcpConnected { conn });
+                    serve(conn, stream, todo, &events).await.err()
+                }
+                Err(error) => Some(error),
+            };
+            // The phone may be gone, or may have closed this itself: then nobody minds.
+            let _ = events.send(PhoneInput::TcpClosed { conn, error: error.map(|error| error.to_string()) });
+        });
+        Self(orders)
+    }
+
+    /// Writes.
+    pub fn send(&self, bytes: Vec<u8>) {
+        let _ = self.0.send(Order::Send(bytes));
+    }
+
+    /// Ends it; by RST if `abort`.
+    pub fn close(self, abort: bool) {
+        if abort {
+            let _ = self.0.send(Order::Abort);
+        }
+    }
+}
+
+async fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if from.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await
+}
+
+async fn serve(
+    conn: u32,
+    mut stream: TcpStream,
+    mut todo: mpsc::UnboundedReceiver<Order>,
+    events: &mpsc::UnboundedSender<PhoneInput>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 16_384];
+    loop {
+        tokio::select! {
+            read = stream.read(&mut buffer) => match read? {
+                0 => return Ok(()),
+                length => {
+                    let _ = events.send(PhoneInput::TcpData { conn, bytes: buffer[..length].to_vec() });
+                }
+            },
+            order = todo.recv() => match order {
+                Some(Order::Send(bytes)) => stream.write_all(&bytes).await?,
+                // Zero lingering makes the kernel forget what is unsent and reset the connection.
+                Some(Order::Abort) => return stream.set_zero_linger(),
+                None => return stream.shutdown().await,
+            },
+        }
+    }
+}
