@@ -15,7 +15,14 @@ macro_rules! embedded {
 }
 
 /// All of them; a test holds that none is missing.
-pub(super) const FILES: &[Embedded] = embedded!["scenarios/failover.toml"];
+pub(super) const FILES: &[Embedded] = embedded![
+    "models/aastra-6700i.toml",
+    "models/aastra-6731i.toml",
+    "models/baresip-serreg.toml",
+    "models/baresip-srv.toml",
+    "scenarios/failover.toml",
+    "virtual.toml",
+];
 
 #[cfg(test)]
 mod tests {

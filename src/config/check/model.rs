@@ -38,7 +38,7 @@ pub(in crate::config) fn model(raw: &raw::Model, base: Option<Model>, findings: 
             .unwrap_or(FailbackHabit::Renewal),
         keeps_both: raw.keeps_both.unwrap_or(base.keeps_both),
         console: match &raw.console {
-            Some(raw) => Some(dialect(raw.get_ref(), base.console, &keys, findings)),
+            Some(raw) => Some(dialect(raw.get_ref(), base.console, findings)),
             None => base.console,
         },
         keys,
@@ -162,12 +162,7 @@ fn failback(raw: &raw::Failback, findings: &mut Findings<'_>) -> Option<Failback
     }
 }
 
-fn dialect(
-    raw: &raw::Dialect,
-    base: Option<Dialect>,
-    keys: &BTreeMap<KeyName, String>,
-    findings: &mut Findings<'_>,
-) -> Dialect {
+fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_>) -> Dialect {
     let base = base.unwrap_or_else(|| Dialect {
         line_ending: "\r\n".to_owned(),
         prompt: None,
@@ -179,11 +174,6 @@ fn dialect(
         status_shown: None,
         fatal: Vec::new(),
     });
-    if let Some(key) = &raw.key
-        && keys.is_empty()
-    {
-        findings.at(key.span(), "the console shows keys, but the model has none", "add a [keys] table");
-    }
     let fatal = raw
         .fatal
         .as_ref()
