@@ -135,8 +135,8 @@ impl Table {
         let text = harmless(text);
         let mut line = " ".repeat(indent);
         let mut empty = true;
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            if !empty && width(&line) + 1 + width(word) > self.width {
+        for word in words(&text) {
+            if !empty && width(&line) + 1 + width(&word) > self.width {
                 self.line(&line);
                 line = " ".repeat(indent + if indent == 0 { 2 } else { 0 });
                 empty = true;
@@ -144,7 +144,7 @@ impl Table {
             if !empty {
                 line.push(' ');
             }
-            line.push_str(word);
+            line.push_str(&word);
             empty = false;
         }
         self.line(&line);
@@ -172,6 +172,19 @@ fn figures([failover, failover_limit, failback, failback_limit]: [String; 4]) ->
 
 fn limit(measurement: Option<&Measurement>) -> String {
     measurement.and_then(|m| m.max).map_or_else(String::new, |max| format!("{max:.1}"))
+}
+
+/// The words of a text; a number and its unit are one.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let unit = matches!(word.trim_end_matches([',', ';', ')', '.']), "s" | "ms" | "min");
+        match words.last_mut().filter(|last| unit && last.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(number) => *number = format!("{number} {word}"),
+            None => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 /// What the failover is made of.
