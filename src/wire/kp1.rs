@@ -34,7 +34,7 @@ pub enum Verb {
     },
     /// `D 1.2+0.7`: these keys go down and stay down.
     Down(Chord),
-    /// `U 1.2`, or `U *` for all: keys go up.
+    /// `U 1.2`, or `U *` for all of the unit: keys go up.
     Up(Option<Chord>),
     /// `X`: the running sequence ends, all keys go up.
     Abort,

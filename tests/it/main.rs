@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
 
 mod config;
+mod torture;

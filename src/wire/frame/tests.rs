@@ -176,6 +176,18 @@ fn a_datagram_without_check_sum_stays_without() {
 }
 
 #[test]
+fn the_sum_of_an_icmp_message_is_repaired() {
+    let mut frame = v4(b"quoted packet");
+    frame[23] = 1;
+    fix_checksums(&mut frame);
+    assert_eq!(ones_sum(&[&frame[34..]]), 0xFFFF);
+    let mut frame = v6(b"quoted packet");
+    frame[20] = 58;
+    fix_checksums(&mut frame);
+    assert_sums(&frame);
+}
+
+#[test]
 fn a_cut_frame_is_refused_at_every_length() {
     for frame in [v4(b"0123456789"), v6(b"0123456789")] {
         for len in 0..frame.len() {
