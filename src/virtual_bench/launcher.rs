@@ -111,6 +111,7 @@ pub fn standalone(description: &Description, rig: &Path) -> Result<u8, LaunchErr
 struct Launch {
     begun: Instant,
     isolated: Instant,
+    program: PathBuf,
     is_root: bool,
     privilege: Privilege,
     directory: PathBuf,
@@ -132,12 +133,13 @@ impl Launch {
         let order = memory_file(&order).map_err(failed("hand the order on"))?;
         let (socket, far) = UnixStream::pair().map_err(failed("make a socket"))?;
         let signals = catch_signals().map_err(failed("listen to signals"))?;
-        // In a user namespace everybody is root.
+        // Inside, everybody is root, and `/proc` does not know this process.
+        let program = std::env::current_exe().map_err(failed("find this program's own file"))?;
         let is_root = geteuid().is_root();
         let privilege = namespace::isolate().map_err(|Refusal { what, errno }| forbidden(what, errno, is_root))?;
         let isolated = now();
         let init = start_init(&order, &far, &state).map_err(failed("start the bench's first process"))?;
-        Ok(Self { begun, isolated, is_root, privilege, directory, has_controller, signals, socket, init })
+        Ok(Self { begun, isolated, program, is_root, privilege, directory, has_controller, signals, socket, init })
     }
 
     /// Waits until the bench ends, hands signals on, and returns its exit code. `ready` is called when it is there.
@@ -202,7 +204,6 @@ impl Launch {
 
     /// Tells a person where the bench is and how to get in.
     fn introduce(&self, ready: &Ready) -> io::Result<()> {
-        let program = std::env::current_exe()?;
         let user = match self.privilege {
             Privilege::Root => "",
             Privilege::OwnUserNamespace => "--user --preserve-credentials ",
@@ -216,7 +217,7 @@ impl Launch {
             "to enter: nsenter --target {} {user}--net --mount --pid --wdns=\"$PWD\" -- env {STATE}={} {} run --bench {}",
             self.init.id(),
             quoted(state),
-            quoted(&program),
+            quoted(&self.program),
             quoted(&ready.bench),
         )?;
         writeln!(

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
 
 mod config;
+mod lab;
 mod torture;

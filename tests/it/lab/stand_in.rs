@@ -2,7 +2,7 @@
 //! the controller is a shell script, phones call registrars, and registrars answer.
 //!
 //! `lab-stand-in run SCRIPT` runs the script in a virtual bench of its own, `lab-stand-in virtual` the bench alone.
-//! The script finds the bench file in `$1`, and beside it `p1.carrier` (0 or 1) and, once answered, `p1.answered`.
+//! With `LAB_REAL` set, phones and registrars are the real simulated ones. The script finds the bench file in `$1`, and beside it `p1.carrier` (0 or 1) and, once answered, `p1.answered`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "only tests run it")]
 
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         std::env::var("LAB").map_or_else(|_| Description::default(), |text| Description::from_text(&text).unwrap());
     let rig = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/rig"));
     let ended = match words[..] {
+        ["internal", ..] if std::env::var_os("LAB_REAL").is_some() => return lab_main(&args[1..]),
         ["internal", "phone", spec] => call(Path::new(spec)),
         ["internal", "registrar", _] => answer(),
         ["internal", ..] => return lab_main(&args[1..]),
