@@ -244,11 +244,14 @@ impl Phone {
                 }
                 PhoneDefect::RebootsAfter(_) => {
                     self.terminal.log(now, "kernel", Colour::Red, "Kernel panic - not syncing: watchdog");
-                    self.go_down(now);
+                    for index in 0..self.lines.len() {
+                        self.with_line(index, now, Line::abort);
+                    }
+                    self.go_down();
                     self.power = Power::Rebooting(now + REBOOT);
                 }
                 PhoneDefect::DiesAfter(_) => {
-                    self.go_down(now);
+                    self.go_down();
                     self.power = Power::Dead;
                     self.outputs.push_back(PhoneOutput::Died);
                     return;
@@ -258,10 +261,7 @@ impl Phone {
         }
     }
 
-    fn go_down(&mut self, now: Duration) {
-        for index in 0..self.lines.len() {
-            self.with_line(index, now, Line::abort);
-        }
+    fn go_down(&mut self) {
         self.lines.clear();
         self.terminal.reset();
         self.display = Display::default();

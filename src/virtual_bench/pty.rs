@@ -95,3 +95,56 @@ impl Drop for Pty {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::Read};
+
+    use super::Pty;
+
+    fn on_a_runtime(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+    }
+
+    #[test]
+    fn nobody_reading_costs_the_oldest_bytes_and_never_blocks() {
+        on_a_runtime(async {
+            let directory = tempfile::tempdir().unwrap();
+            let link = directory.path().join("console");
+            let pty = Pty::open(&link).unwrap();
+            for number in 0..20_000 {
+                pty.write(format!("line {number}\r\n").as_bytes());
+            }
+            pty.write(b"\0");
+            let mut rig = File::open(&link).unwrap();
+            let mut seen = Vec::new();
+            let mut buffer = [0; 4096];
+            while seen.last() != Some(&0) {
+                let length = rig.read(&mut buffer).unwrap();
+                seen.extend_from_slice(&buffer[..length]);
+            }
+            assert!(seen.len() < 100_000 && seen.ends_with(b"line 19999\r\n\0"), "{} bytes", seen.len());
+        });
+    }
+
+    #[test]
+    fn bytes_pass_unchanged_and_the_port_can_be_opened_again() {
+        on_a_runtime(async {
+            let directory = tempfile::tempdir().unwrap();
+            let link = directory.path().join("console");
+            std::os::unix::fs::symlink("/nowhere", &link).unwrap();
+            let pty = Pty::open(&link).unwrap();
+            let all: Vec<u8> = (0..=255).collect();
+            for _ in 0..2 {
+                std::fs::write(&link, &all).unwrap();
+                let mut read = Vec::new();
+                while read.len() < all.len() {
+                    read.extend(pty.read().await.unwrap());
+                }
+                assert_eq!(read, all);
+            }
+            drop(pty);
+            assert!(link.symlink_metadata().is_err(), "the link goes with the port");
+        });
+    }
+}

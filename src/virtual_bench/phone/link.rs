@@ -89,3 +89,36 @@ async fn serve(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use tokio::{io::AsyncReadExt, net::TcpListener, sync::mpsc};
+
+    use super::Link;
+    use crate::virtual_bench::phone::PhoneInput;
+
+    /// What the server's end reads, after "hello", once the phone has ended the connection.
+    fn end_seen_by_the_server(abort: bool) -> Result<usize, ErrorKind> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let (events, mut incoming) = mpsc::unbounded_channel();
+            let link = Link::open(3, [127, 0, 0, 1].into(), listener.local_addr().unwrap(), events);
+            assert_eq!(incoming.recv().await, Some(PhoneInput::TcpConnected { conn: 3 }));
+            link.send(b"hello".to_vec());
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut buffer = [0; 100];
+            assert_eq!(stream.read(&mut buffer).await.unwrap(), 5);
+            link.close(abort);
+            stream.read(&mut buffer).await.map_err(|error| error.kind())
+        })
+    }
+
+    #[test]
+    fn closing_is_orderly_and_aborting_resets() {
+        assert_eq!(end_seen_by_the_server(false), Ok(0));
+        assert_eq!(end_seen_by_the_server(true), Err(ErrorKind::ConnectionReset));
+    }
+}
