@@ -93,7 +93,10 @@ fn run(order: &mut File, launcher: &mut UnixStream) -> Result<u8, Report> {
     let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .map_err(failed("listen to signals"))?;
 
-    let (lab, ready) = start_lab(&order, launcher)?;
+    let (lab, ready) = match start_lab(&order, launcher)? {
+        Start::Ready(lab, ready) => (lab, ready),
+        Start::Ended(code) => return Ok(code),
+    };
     let bench = ready.bench.clone();
     tell(launcher, &Report::Ready(ready)).map_err(failed("reach its launcher"))?;
     let controller = match &order.controller {
@@ -143,7 +146,7 @@ fn furnish(directory: &Path) -> Result<(), Report> {
     namespace::loopback_up().map_err(failed("bring the loopback interface up"))
 }
 
-fn start_lab(order: &Order, launcher: &UnixStream) -> Result<(Child, Ready), Report> {
+fn start_lab(order: &Order, launcher: &mut UnixStream) -> Result<Start, Report> {
     let json = serde_json::to_vec(&order.lab).map_err(failed("hand the order on"))?;
     supervisor::write_private(&order.directory.join(supervisor::ORDER), &json).map_err(failed("hand the order on"))?;
     let log_path = order.directory.join("lab.log");
@@ -160,9 +163,10 @@ fn start_lab(order: &Order, launcher: &UnixStream) -> Result<(Child, Ready), Rep
     }
     let mut lab = command.spawn().map_err(failed("start the lab"))?;
     let Some(stdout) = lab.stdout.take() else { return Err(Report::Failed("the lab has no output".to_owned())) };
-    match read_ready(stdout, launcher) {
-        Some(ready) => Ok((lab, ready)),
-        None => {
+    match first_word(stdout, launcher) {
+        Word::Ready(ready) => Ok(Start::Ready(lab, ready)),
+        Word::Signal(number) => Ok(Start::Ended(by_signal(number.into()))),
+        Word::None => {
             let log = fs::read_to_string(&log_path).unwrap_or_default();
             let last = log.lines().last().unwrap_or("the lab ended without a word");
             Err(Report::Failed(last.to_owned()))
@@ -170,17 +174,35 @@ fn start_lab(order: &Order, launcher: &UnixStream) -> Result<(Child, Ready), Rep
     }
 }
 
-/// Waits for the lab's word. None: it ended without one, or the launcher did.
-fn read_ready(stdout: ChildStdout, launcher: &UnixStream) -> Option<Ready> {
+/// How the start went.
+enum Start {
+    Ready(Child, Ready),
+    /// A signal ended it, with this exit code.
+    Ended(u8),
+}
+
+/// What came first.
+enum Word {
+    /// The lab's word.
+    Ready(Ready),
+    /// A signal, as there is no controller yet to take it.
+    Signal(u8),
+    /// Lab or launcher ended without a word.
+    None,
+}
+
+fn first_word(stdout: ChildStdout, launcher: &mut UnixStream) -> Word {
     let mut ways = [PollFd::new(stdout.as_fd(), PollFlags::POLLIN), PollFd::new(launcher.as_fd(), PollFlags::POLLIN)];
     while poll(&mut ways, PollTimeout::NONE) == Err(Errno::EINTR) {}
-    // Whatever the launcher has to say now, be it a signal or its end, there is no controller to take it.
     if ways[1].any() == Some(true) {
-        return None;
+        let mut byte = [0];
+        return if launcher.read_exact(&mut byte).is_ok() { Word::Signal(byte[0]) } else { Word::None };
     }
     let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line).ok()?;
-    serde_json::from_str(&line).ok()
+    if BufReader::new(stdout).read_line(&mut line).is_err() {
+        return Word::None;
+    }
+    serde_json::from_str(&line).map_or(Word::None, Word::Ready)
 }
 
 fn start_controller(arguments: &[Vec<u8>], bench: &Path) -> io::Result<Child> {

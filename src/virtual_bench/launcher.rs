@@ -116,6 +116,8 @@ struct Launch {
     privilege: Privilege,
     directory: PathBuf,
     has_controller: bool,
+    /// The controller is there, in the process group of the terminal.
+    controller_listens: bool,
     signals: SignalFd,
     socket: UnixStream,
     init: Child,
@@ -139,7 +141,19 @@ impl Launch {
         let privilege = namespace::isolate().map_err(|Refusal { what, errno }| forbidden(what, errno, is_root))?;
         let isolated = now();
         let init = start_init(&order, &far, &state).map_err(failed("start the bench's first process"))?;
-        Ok(Self { begun, isolated, program, is_root, privilege, directory, has_controller, signals, socket, init })
+        Ok(Self {
+            begun,
+            isolated,
+            program,
+            is_root,
+            privilege,
+            directory,
+            has_controller,
+            controller_listens: false,
+            signals,
+            socket,
+            init,
+        })
     }
 
     /// Waits until the bench ends, hands signals on, and returns its exit code. `ready` is called when it is there.
@@ -156,7 +170,10 @@ impl Launch {
                 let ended = self.read(&mut reports).map_err(failed("hear of the bench"))?;
                 while let Some(report) = next_report(&mut reports)? {
                     match report {
-                        Report::Ready(bench) => ready(&self, &bench).map_err(failed("say where the bench is"))?,
+                        Report::Ready(bench) => {
+                            self.controller_listens = self.has_controller;
+                            ready(&self, &bench).map_err(failed("say where the bench is"))?;
+                        }
                         Report::Refused { what, errno } => {
                             return Err(forbidden(&what, Errno::from_raw(errno), self.is_root));
                         }
@@ -194,7 +211,7 @@ impl Launch {
         while let Ok(Some(signal)) = self.signals.read_signal() {
             // From a terminal (SI_KERNEL) the controller has it already; from kill(2) and its kin the code is 0 or less.
             let personal = signal.ssi_code <= 0;
-            if personal || !self.has_controller {
+            if personal || !self.controller_listens {
                 let number = u8::try_from(signal.ssi_signo).unwrap_or_default();
                 // If nobody is there to take it, the end of the bench is being told already.
                 let _ = self.socket.write_all(&[number]);

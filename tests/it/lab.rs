@@ -232,6 +232,33 @@ fn the_bench_file_is_a_valid_one_and_its_secrets_are_in_private_files() {
 }
 
 #[test]
+fn a_phone_that_dies_stays_dead_and_leaves_a_line_in_the_log() {
+    const SCRIPT: &str = r#"
+        cd "${1%/*}" || exit 20
+        pid() { grep -al "/$1[.]json" /proc/[0-9]*/cmdline | sed 's:[^0-9]::g'; }
+        kill -KILL $(pid p2) || exit 21
+        n=0; until grep -q 'p2 is gone' lab.log; do n=$((n + 1)); [ $n -gt 300 ] && exit 22; sleep 0.01; done
+        cat lab.log
+        [ -n "$(pid p1)" ] && [ -z "$(pid p2)" ]"#;
+    let Some(output) = Place::new(User::Myself).and_then(|place| place.run(SCRIPT)) else { return };
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output.stdout).trim(), "p2 is gone: signal: 9 (SIGKILL)");
+    assert!(output.stderr.is_empty(), "the terminal is the controller's: {output:?}");
+}
+
+#[test]
+fn two_benches_of_one_user_do_not_see_each_other() {
+    let Some(place) = Place::new(User::Myself) else { return };
+    let script = "echo mine > \"${1%/*}/mark\"; sleep 0.3; cat \"${1%/*}/mark\"; ls \"${1%/*}\" | grep -c json";
+    let outputs = std::thread::scope(|scope| {
+        let other = scope.spawn(|| place.run(&script.replace("mine", "yours")));
+        [place.run(script), other.join().unwrap()]
+    });
+    let [Some(mine), Some(yours)] = outputs else { return };
+    assert_eq!([text(&mine.stdout), text(&yours.stdout)], ["mine\n7\n", "yours\n7\n"]);
+}
+
+#[test]
 fn the_controller_s_exit_code_is_the_launcher_s() {
     for user in User::all() {
         let Some(place) = Place::new(user) else { return };
