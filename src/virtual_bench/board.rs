@@ -198,7 +198,7 @@ impl Board {
         let before = self.outputs.len();
         let result = match frame {
             Ok(frame) => self.execute(now, frame),
-            Err("verb") => Err(refusal("verb", "unknown")),
+            Err(what @ ("verb" | "unit")) => Err(refusal(what, "unknown")),
             Err(what) => Err(refusal("args", what)),
         };
         let line = BoardFrame::Reply { seq, result }.line();
