@@ -1,13 +1,17 @@
 //! The live display of a run: state folded from records, and a pure drawing of it.
 //!
-//! [`board::Board`] is the state, [`draw`] turns it into cells, [`LiveDisplay`] puts them on a terminal, and
-//! [`PlainProgress`] writes lines where there is none. All of them only see records. Not here: keys, menus, the closing
-//! table (`report::table`).
+//! [`Board`] is the state, [`draw`](draw::draw) turns it into cells, and [`LiveDisplay`] keeps them current at the
+//! bottom of a terminal; [`PlainDisplay`] writes lines where there is none. All of them only see records, and all
+//! writing is done by a thread of its own, as a terminal that was stopped must not stop the run. Not here: keys, menus,
+//! the closing table ([`report::table`](crate::report::table)).
 
 pub mod board;
 pub mod draw;
+mod feed;
 mod live;
+mod narrator;
 mod plain;
 
+pub use board::Board;
 pub use live::LiveDisplay;
-pub use plain::PlainProgress;
+pub use plain::{PlainDisplay, PlainProgress};

@@ -1,9 +1,317 @@
 //! Draws a [`Board`]: a pure function from state and time to cells.
+//!
+//! State is a letter or a shape first and a colour second. The columns that decide (line, place, expiry, result) are
+//! never cut at 80 columns; on anything narrower the board says so instead of lying by omission.
 
-use ratatui::{buffer::Buffer, layout::Rect};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Color, Modifier, Style},
+};
 
-use super::board::Board;
-use crate::{event::Stamp, look::Look};
+use super::{
+    board::{Board, LineState, Place},
+    narrator::Told,
+};
+use crate::{
+    config::Role,
+    event::Stamp,
+    look::{Look, harmless, width},
+    verdict::Verdict,
+};
+
+/// Columns below which nothing useful can be drawn.
+const NARROWEST: u16 = 80;
+/// Where each column of a line begins.
+const COLUMNS: [(u16, &str); 7] =
+    [(1, "#"), (4, "LINE"), (21, "REGISTERED"), (35, "SINCE"), (44, "EXPIRES"), (53, "SEEN"), (60, "RESULT")];
+/// Rows above the lines.
+const HEAD: u16 = 3;
+
+/// How many rows the board likes to have: all lines, and some events.
+pub fn height(board: &Board) -> u16 {
+    u16::try_from(board.lines.len()).unwrap_or(u16::MAX).saturating_add(8)
+}
 
 /// Draws the board as of `now` into `area`.
-pub fn draw(_board: &Board, _now: Stamp, _look: Look, _area: Rect, _buffer: &mut Buffer) {}
+pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    let mut pen = Pen { buffer, area, look };
+    if area.width < NARROWEST || area.height < HEAD + 1 {
+        let step = board.step.as_ref().map_or_else(String::new, |step| format!("step {}/{}, ", step.step + 1, step.of));
+        pen.text(0, 0, &format!("{step}{}; needs 80 columns", decided(board)), Style::new());
+        return;
+    }
+    title(&mut pen, board, now);
+    banner(&mut pen, board, now);
+    for (x, name) in COLUMNS {
+        pen.text(x, 2, name, pen.dim());
+    }
+    let room = area.height - HEAD;
+    let lines = u16::try_from(board.lines.len()).unwrap_or(u16::MAX);
+    // Events may take a third when there is not enough room for both.
+    let shown = if lines < room { lines } else { room - room / 3 };
+    // If not all lines fit, the last row says how many are missing.
+    let whole = if shown < lines { shown - 1 } else { shown };
+    for (index, line) in board.lines.iter().take(whole.into()).enumerate() {
+        row(&mut pen, HEAD + index as u16, index, line, now);
+    }
+    if shown < lines {
+        pen.text(4, HEAD + whole, &format!("and {} more lines", lines - whole), pen.dim());
+    }
+    let below = HEAD + shown;
+    if below < area.height {
+        let rule = look.pick("─", "-").repeat(area.width.into());
+        pen.text(0, below, &rule, pen.dim());
+        events(&mut pen, board, below + 1);
+    }
+}
+
+fn title(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
+    let end = decided(board);
+    let right = pen.area.width.saturating_sub(width(&end) as u16 + 1);
+    let room = right.saturating_sub(3);
+    let time = clock(now, Stamp::ZERO);
+    let mut title = vec![if board.scenario.is_empty() { "starting".to_owned() } else { board.scenario.clone() }];
+    title.push(if board.bench.is_empty() { String::new() } else { format!(" on {}", board.bench) });
+    title.push(format!("  {time}"));
+    if let Some(step) = &board.step {
+        title.push(format!("  step {}/{}: {}", step.step + 1, step.of, step.title));
+        title.push(format!(" ({})", clock(now, step.began)));
+    }
+    // What says least goes first when there is no room: the bench's name, then the age of the step.
+    for least in [1, 4] {
+        if width(&title.concat()) > room.into()
+            && let Some(part) = title.get_mut(least)
+        {
+            part.clear();
+        }
+    }
+    pen.within(1, 0, room, &title.concat(), Style::new().add_modifier(Modifier::BOLD));
+    pen.text(right, 0, &end, Style::new());
+}
+
+fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
+    let mut parts = Vec::new();
+    for outage in board.outages.values() {
+        let server = outage.server.as_ref().map_or("a server", |server| &server.0);
+        let away = clock(now, outage.began);
+        let limit = outage.limit.map_or_else(String::new, |limit| format!(", back by itself in {}", clock(limit, now)));
+        parts.push(format!("{} {server} IS AWAY for {away}{limit}", pen.look.pick("■", "#")));
+    }
+    if board.stopping {
+        parts.push("! ENDING: giving everything back".to_owned());
+    }
+    if board.lost > 0 {
+        parts.push(format!("! evidence lost: {} frames", board.lost));
+    }
+    if parts.is_empty() {
+        let open = format!("{} all paths open", pen.look.pick("□", "="));
+        pen.text(1, 1, &open, pen.dim());
+    } else {
+        pen.text(1, 1, &parts.join("   "), pen.colour(Color::Red).add_modifier(Modifier::BOLD));
+    }
+}
+
+fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now: Stamp) {
+    let [number, name, place, since, expires, seen, result] = COLUMNS.map(|(x, _)| x);
+    let room = |from: u16, to: u16| to - from - 1;
+    pen.within(number, y, room(number, name), &(index + 1).to_string(), pen.dim());
+    pen.within(name, y, room(name, place), &line.id.to_string(), Style::new());
+    let (symbol, word, style) = match &line.place {
+        Place::Unsure => ("?", "unsure".to_owned(), pen.dim()),
+        Place::Nowhere => (pen.look.pick("○", "-"), "none".to_owned(), pen.colour(Color::Red)),
+        Place::At(server, role) => {
+            let (symbol, colour) = match role {
+                Role::Primary => (pen.look.pick("●", "P"), Color::Green),
+                Role::Backup => (pen.look.pick("◐", "B"), Color::Yellow),
+                Role::Other => (pen.look.pick("◇", "O"), Color::Magenta),
+            };
+            (symbol, format!("{role} {server}"), pen.colour(colour))
+        }
+    };
+    pen.within(place, y, room(place, since), &format!("{symbol} {word}"), style);
+    if line.place != Place::Unsure {
+        pen.within(since, y, room(since, expires), &clock(now, line.since), Style::new());
+    }
+    let expiry = match &line.place {
+        Place::At(server, _) => line.expiry.get(server),
+        _ => None,
+    };
+    let left =
+        expiry.map_or_else(|| pen.look.pick("–", "-").to_owned(), |end| format!("{} s", end.since(now).as_secs()));
+    pen.within(expires, y, room(expires, seen), &left, Style::new());
+    let alive =
+        line.alive.map_or_else(|| pen.look.pick("–", "-").to_owned(), |at| format!("{} s", now.since(at).as_secs()));
+    pen.within(seen, y, room(seen, result), &alive, Style::new());
+    let Some((verdict, code)) = &line.verdict else { return };
+    let word = code.clone().unwrap_or_else(|| verdict.to_string());
+    pen.text(result, y, &format!("{} {word}", pen.look.symbol(*verdict)), pen.verdict(*verdict));
+}
+
+fn events(pen: &mut Pen<'_>, board: &Board, top: u16) {
+    let room = usize::from(pen.area.height.saturating_sub(top));
+    let first = board.events.len().saturating_sub(room);
+    for (y, told) in (top..).zip(board.events.iter().skip(first)) {
+        pen.text(1, y, &format!("{:>9}", told.at.to_string()), pen.dim());
+        let style = event_style(pen, told);
+        pen.text(11, y, &format!("{} {}", mark(pen.look, told), told.text), style);
+    }
+}
+
+const fn mark(look: Look, told: &Told) -> &'static str {
+    match told.verdict {
+        Some(verdict) => look.symbol(verdict),
+        None if told.alarming => "!",
+        None => " ",
+    }
+}
+
+fn event_style(pen: &Pen<'_>, told: &Told) -> Style {
+    match told.verdict {
+        Some(verdict) => pen.verdict(verdict),
+        None if told.alarming => pen.colour(Color::Red),
+        None => Style::new(),
+    }
+}
+
+fn decided(board: &Board) -> String {
+    format!("{}/{} decided", board.decided(), board.lines.len())
+}
+
+/// `mm:ss` from `earlier` to `later`; with hours from the first on.
+fn clock(later: Stamp, earlier: Stamp) -> String {
+    let seconds = later.since(earlier).as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
+}
+
+struct Pen<'b> {
+    buffer: &'b mut Buffer,
+    area: Rect,
+    look: Look,
+}
+
+impl Pen<'_> {
+    /// Writes text from column `x` to the right edge.
+    fn text(&mut self, x: u16, y: u16, text: &str, style: Style) {
+        self.within(x, y, self.area.width.saturating_sub(x), text, style);
+    }
+
+    /// Writes text into `room` columns; what does not fit ends in an ellipsis.
+    fn within(&mut self, x: u16, y: u16, room: u16, text: &str, style: Style) {
+        if x >= self.area.width || y >= self.area.height {
+            return;
+        }
+        let mut text = harmless(text);
+        if width(&text) > room.into() {
+            let ellipsis = self.look.pick("…", "~");
+            while width(&text) + 1 > room.into() && text.pop().is_some() {}
+            text.push_str(ellipsis);
+        }
+        let style = if self.look.colour { style } else { Style::new() };
+        self.buffer.set_stringn(self.area.x + x, self.area.y + y, text, room.into(), style);
+    }
+
+    const fn colour(&self, colour: Color) -> Style {
+        Style::new().fg(colour)
+    }
+
+    const fn dim(&self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    const fn verdict(&self, verdict: Verdict) -> Style {
+        match verdict {
+            Verdict::Pass => self.colour(Color::Green),
+            Verdict::Flaky => self.colour(Color::Yellow),
+            Verdict::Fail => self.colour(Color::Red),
+            Verdict::RigError => self.colour(Color::Magenta),
+            Verdict::Skipped | Verdict::NotRun => self.dim(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::{Terminal, backend::TestBackend};
+
+    use super::*;
+    use crate::{event::Record, report::sample};
+
+    const GLYPHS: Look = Look { colour: false, unicode: true };
+
+    fn board(records: &[Record], now: Stamp) -> Board {
+        let mut board = Board::default();
+        for record in records.iter().filter(|record| record.seen <= now) {
+            board.apply(record);
+        }
+        board
+    }
+
+    fn screen(records: &[Record], now_ms: u64, (columns, rows): (u16, u16), look: Look) -> TestBackend {
+        let now = Stamp::from_millis(now_ms);
+        let board = board(records, now);
+        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+        terminal.draw(|frame| draw(&board, now, look, frame.area(), frame.buffer_mut())).unwrap();
+        terminal.backend().clone()
+    }
+
+    #[test]
+    fn an_outage_at_eighty_by_twenty_four() {
+        insta::assert_snapshot!(screen(&sample::mixed_run(), 21_000, (80, 24), GLYPHS));
+    }
+
+    #[test]
+    fn the_end_at_a_hundred_and_twenty_by_forty() {
+        insta::assert_snapshot!(screen(&sample::mixed_run(), 58_100, (120, 40), GLYPHS));
+    }
+
+    #[test]
+    fn the_height_of_the_live_display_in_ascii() {
+        let records = sample::clean_run();
+        let backend = screen(&records, 17_500, (80, 12), Look::PLAIN);
+        assert!(backend.to_string().is_ascii(), "{backend}");
+        insta::assert_snapshot!(backend);
+    }
+
+    #[test]
+    fn before_the_first_record_there_is_something_to_see() {
+        insta::assert_snapshot!(screen(&[], 300, (80, 6), GLYPHS));
+    }
+
+    #[test]
+    fn every_place_has_a_letter_of_its_own_without_colour() {
+        let text = screen(&sample::mixed_run(), 21_000, (80, 24), Look::PLAIN).to_string();
+        for state in ["B backup b", "- none", "? unsure"] {
+            assert!(text.contains(state), "{state}: {text}");
+        }
+        let early = screen(&sample::mixed_run(), 5_000, (80, 24), Look::PLAIN).to_string();
+        assert!(early.contains("P primary a"), "{early}");
+    }
+
+    #[test]
+    fn colour_follows_state_and_is_absent_where_it_is_not_wanted() {
+        let coloured = screen(&sample::clean_run(), 5_000, (80, 24), Look { colour: true, unicode: true });
+        assert_eq!(coloured.buffer()[(21, 3)].fg, Color::Green);
+        let plain = screen(&sample::clean_run(), 5_000, (80, 24), GLYPHS);
+        assert!(plain.buffer().content().iter().all(|cell| cell.fg == Color::Reset && cell.modifier.is_empty()));
+    }
+
+    #[test]
+    fn no_size_and_no_text_of_a_phone_breaks_it() {
+        let mut records = sample::mixed_run();
+        sample::rename_reason(&mut records, "late", "\x1b[2J\u{202e}evil\nline 世界 \u{200d}👩‍👩‍👧");
+        for columns in [0, 1, 7, 79, 80, 81, 300] {
+            for rows in [0, 1, 3, 4, 5, 8, 24] {
+                let board = board(&records, Stamp::from_millis(58_100));
+                let area = Rect::new(0, 0, columns, rows);
+                let mut buffer = Buffer::empty(area);
+                draw(&board, Stamp::from_millis(58_100), GLYPHS, area, &mut buffer);
+                let hostile = buffer.content().iter().any(|cell| cell.symbol().contains(['\x1b', '\u{202e}']));
+                assert!(!hostile, "{columns}×{rows}");
+            }
+        }
+        assert!(screen(&records, 58_100, (120, 24), GLYPHS).to_string().contains("\\u{1b}[2J\\u{202e}evil\\u{a}line"));
+    }
+}

@@ -1,4 +1,6 @@
 //! Capture files: pcapng with one interface per side of the bridge.
+//!
+//! Pure but for the writer that it is given. Not here: what is captured, masking (`redact`), reading captures.
 
 use std::{
     borrow::Cow,
@@ -19,6 +21,9 @@ use pcap_file::{
 
 /// Longest frame that is kept whole, in bytes: the largest IP packet with Ethernet header and two VLAN tags, rounded up.
 const SNAP_LENGTH: u32 = 0x4_0000;
+
+/// Longest comment, in bytes; the format's own limit is 65 535.
+const MAX_COMMENT: usize = 4096;
 
 /// A side of the bridge: an interface of the capture file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +92,7 @@ impl<W: Write> CaptureWriter<W> {
             timestamp: Duration::from_nanos(u64::try_from(unix_ns).unwrap_or(0)),
             original_len,
             data: Cow::Borrowed(bytes),
-            options: comment.map(|text| EnhancedPacketOption::Comment(Cow::Borrowed(text))).into_iter().collect(),
+            options: comment.map(comment_option).into_iter().collect(),
         };
         self.inner.write_pcapng_block(block).map_err(as_io)?;
         Ok(RawOffset { offset, len: self.inner.get_ref().written - offset })
@@ -105,6 +110,11 @@ impl<W: Write> CaptureWriter<W> {
     pub fn into_inner(self) -> W {
         self.inner.into_inner().writer
     }
+}
+
+/// A comment of any length would overflow its length field and spoil the file behind it.
+fn comment_option(text: &str) -> EnhancedPacketOption<'_> {
+    EnhancedPacketOption::Comment(Cow::Borrowed(&text[..text.floor_char_boundary(MAX_COMMENT)]))
 }
 
 fn as_io(error: PcapError) -> io::Error {
@@ -131,3 +141,6 @@ impl<W: Write> Write for Counting<W> {
         self.writer.flush()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,10 @@
 //! Reads through `pnet`'s packet views, which check lengths; every step that they leave open is checked here, so that a
 //! frame of any bytes is read or refused without a panic. Not here: TCP reassembly (`stream`), anything above TCP/UDP.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    ops::Range,
+};
 
 use pnet::packet::{
     arp::{ArpHardwareTypes, ArpPacket},
@@ -165,6 +168,23 @@ impl<'a> Frame<'a> {
             EtherType(ethertype) => Content::Other { ethertype },
         };
         Ok(Self { source: link.source, destination: link.destination, vlans: link.vlans, content })
+    }
+}
+
+/// Where in a frame the bytes lie that an application wrote: the payload of UDP or TCP; of other packets and of fragments
+/// all behind the IP header; of anything else, and of frames that can not be read, all behind the Ethernet addresses.
+pub fn payload_range(bytes: &[u8]) -> Range<usize> {
+    let all = bytes.len().min(12)..bytes.len();
+    let Ok(datagram) = Link::parse(bytes).and_then(|link| Datagram::parse(bytes, &link)) else { return all };
+    let Range { start, end } = datagram.payload;
+    match body(bytes, &datagram) {
+        Ok(Body::Udp { payload, .. }) => {
+            let start = start + UdpPacket::minimum_packet_size();
+            start..start + payload.len()
+        }
+        Ok(Body::Tcp(segment)) => end - segment.payload.len()..end,
+        Ok(_) => start..end,
+        Err(_) => all,
     }
 }
 

@@ -1,21 +1,103 @@
 //! Masks secrets in place, keeping every length.
+//!
+//! Masked are digest responses, Basic and Bearer credentials, passwords in URIs and settings, and PINs, in whatever
+//! bytes they stand: a message cut by segment borders, a fragment, an ICMP error that quotes a packet. Rather too much is
+//! masked than too little. Not here: whether to mask at all, and the pressing of single keys, which no text shows.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range, sync::LazyLock};
 
-/// Overwrites digest responses, Basic credentials and passwords of SIP messages anywhere in a buffer with `x`. True if
-/// anything was overwritten.
-pub fn sip_in_place(bytes: &mut [u8]) -> bool {
-    let _ = bytes;
-    false
+use regex::bytes::Regex;
+
+use super::frame;
+
+/// What a secret's bytes become.
+const MASK: u8 = b'x';
+
+/// Where secrets stand in SIP and what phones carry in it. Each group of each pattern is a secret.
+const SECRETS: [&str; 5] = [
+    // Digest responses of both directions (RFC 7616 sections 3.4 and 3.5), in quotes or not, cut or not.
+    r#"(?:response|rspauth)\s*=\s*"?([^"\s,;]+)"#,
+    // Passwords in URIs: `sip:user:password@host`.
+    r#"sips?:[^\s<>"@:]*:([^\s<>"@]+)@"#,
+    // Passwords in settings, XML and JSON: `password=…`, `password: …`, `<password>…<`, `"password":"…"`.
+    r#"(?:password|passwd|passcode|passwort|secret|\bpwd|\bpass|\bpin)["']?\s*[=:>]\s*(?:"([^"\r\n]*)|'([^'\r\n]*)|([^\s"'&;,<>]+))"#,
+    // Feature codes with a PIN: `*11*PIN*extension#`.
+    r"(?:\*|%2a)[0-9]{1,3}(?:\*|%2a)([0-9]+)(?:\*|%2a|\z)",
+    // A PIN after its name alone.
+    r"\bpin\s+([0-9*#]+)",
+];
+
+/// What a segment border leaves of a secret at the beginning of a buffer.
+const REMAINS: [&str; 2] = [
+    // Of a digest response, with what is left of its name.
+    r#"\A(?:(?:esponse|sponse|ponse|onse|nse|se|e)?\s*=\s*"?|")?(?:([0-9a-f]{1,64})"|([0-9a-f]{8,64})\z)"#,
+    // Of Basic credentials.
+    r"\A\s*([a-z0-9+/]{8,}={1,2})\s*(?:\r?\n|\z)",
+];
+
+/// Basic (RFC 7617) and Bearer (RFC 6750) credentials: the word follows `Authorization:`, or what a segment border left of
+/// it. Where a parameter follows the word, that is no secret.
+const CREDENTIALS: &str = r"(?:authorization\s*:|\A(?:[a-z]{0,12}n)?\s*:?)\s*(?:basic|bearer)\s+([a-z0-9._~+/=-]+)";
+
+#[expect(clippy::unwrap_used, reason = "constant patterns, each one compiled by the tests")]
+fn compiled(pattern: &str) -> Regex {
+    // Names are compared without regard to case; bytes need not be UTF-8.
+    Regex::new(&format!("(?i-u){pattern}")).unwrap()
 }
 
-/// The same inside the UDP or TCP payload of a frame; its checksums are right afterwards. True if anything was overwritten.
-pub fn frame_in_place(frame: &mut [u8]) -> bool {
-    let _ = frame;
-    false
+static SECRET_PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| SECRETS.into_iter().map(compiled).collect());
+
+static REMAINS_PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| REMAINS.into_iter().map(compiled).collect());
+
+static CREDENTIALS_PATTERN: LazyLock<Regex> = LazyLock::new(|| compiled(CREDENTIALS));
+
+/// Overwrites the secrets of SIP messages anywhere in a buffer with `x`. True if anything was overwritten.
+pub fn sip_in_place(bytes: &mut [u8]) -> bool {
+    let remains = mask(bytes, &REMAINS_PATTERNS);
+    mask(bytes, &SECRET_PATTERNS) || remains
+}
+
+fn mask(bytes: &mut [u8], patterns: &[Regex]) -> bool {
+    let mut secrets: Vec<Range<usize>> = Vec::new();
+    for pattern in patterns {
+        for found in pattern.captures_iter(bytes) {
+            secrets.extend(found.iter().skip(1).flatten().map(|secret| secret.range()));
+        }
+    }
+    for found in CREDENTIALS_PATTERN.captures_iter(bytes) {
+        secrets.extend(found.get(1).map(|secret| secret.range()).filter(|secret| bytes.get(secret.end) != Some(&b'"')));
+    }
+    let mut changed = false;
+    for secret in secrets {
+        for byte in &mut bytes[secret] {
+            changed |= *byte != MASK;
+            *byte = MASK;
+        }
+    }
+    changed
+}
+
+/// The same inside the UDP or TCP payload of a frame; its check sums are right afterwards. What carries neither (a
+/// fragment, an ICMP error, a frame cut short) is masked wherever it shows a secret; the check sum of a datagram that
+/// came in fragments is then wrong. True if anything was overwritten.
+pub fn frame_in_place(bytes: &mut [u8]) -> bool {
+    let payload = frame::payload_range(bytes);
+    let changed = sip_in_place(&mut bytes[payload]);
+    if changed {
+        frame::fix_checksums(bytes);
+    }
+    changed
 }
 
 /// Masks what looks like a password or PIN in console text or typed keys.
 pub fn text(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(text)
+    let mut bytes = text.as_bytes().to_vec();
+    if mask(&mut bytes, &SECRET_PATTERNS) {
+        Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,8 +112,8 @@ fn mapped(address: IpAddr) -> Ipv6Addr {
     }
 }
 
-/// Makes the IPv4 header check sum and the UDP or TCP check sum of a frame right again after its payload was changed. A
-/// frame that can not be read, a fragment, or a UDP datagram sent without check sum stays as it is.
+/// Makes the IPv4 header check sum and the UDP, TCP or ICMP check sum of a frame right again after its payload was
+/// changed. A frame that can not be read, a fragment, or a UDP datagram sent without check sum stays as it is.
 pub fn fix_checksums(frame: &mut [u8]) {
     let Some(datagram) = Link::parse(frame).and_then(|link| Datagram::parse(frame, &link)).ok() else { return };
     if datagram.source.is_ipv4() {
@@ -129,6 +129,14 @@ pub fn fix_checksums(frame: &mut [u8]) {
         ip::TCP if datagram.payload.len() >= 20 => {
             let sum = transport_sum(frame, &datagram, datagram.payload.clone(), 8);
             put(frame, datagram.payload.start + 16, sum);
+        }
+        ip::ICMP if datagram.payload.len() >= 4 => {
+            let sum = util::checksum(&frame[datagram.payload.clone()], 1);
+            put(frame, datagram.payload.start + 2, sum);
+        }
+        ip::ICMP_V6 if datagram.payload.len() >= 4 => {
+            let sum = transport_sum(frame, &datagram, datagram.payload.clone(), 1);
+            put(frame, datagram.payload.start + 2, sum);
         }
         _ => {}
     }

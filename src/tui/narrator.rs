@@ -1,0 +1,115 @@
+//! Tells what happens in a run, one line for each event worth one.
+
+use std::collections::BTreeMap;
+
+use super::board::server_label;
+use crate::{
+    config::Plan,
+    event::{Action, Derived, Event, Observed, OutageEnd, OutageId, OutageSpec, Record, Stamp},
+    look::{harmless, span},
+    verdict::Verdict,
+};
+
+/// Remembers what it needs to tell the next event in full.
+#[derive(Debug, Clone, Default)]
+pub struct Narrator {
+    plan: Option<Box<Plan>>,
+    outages: BTreeMap<OutageId, OutageSpec>,
+}
+
+/// One line of the story. Its text is harmless for a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// When it happened.
+    pub at: Stamp,
+    /// What happened.
+    pub text: String,
+    /// The verdict that it announces, if it does.
+    pub verdict: Option<Verdict>,
+    /// It deserves a second look.
+    pub alarming: bool,
+}
+
+impl Narrator {
+    /// What the record tells, if anything.
+    pub fn tell(&mut self, record: &Record) -> Option<Told> {
+        let (text, alarming) = match &record.event {
+            Event::Observed(observed) => self.observed(observed)?,
+            Event::Derived(derived) => self.derived(derived)?,
+            Event::Action(Action::BeginOutage { outage, spec }) => {
+                self.outages.insert(*outage, spec.clone());
+                return None;
+            }
+            Event::Action(_) => return None,
+        };
+        let verdict = match &record.event {
+            Event::Derived(Derived::CaseDecided(case)) => Some(case.verdict),
+            _ => None,
+        };
+        Some(Told { at: record.when.at, text: harmless(&text), verdict, alarming })
+    }
+
+    fn observed(&mut self, observed: &Observed) -> Option<(String, bool)> {
+        let told = match observed {
+            Observed::RunStarted { plan } => {
+                self.plan = Some(plan.clone());
+                let (phones, lines) = (plan.phones.len(), if plan.phones.len() == 1 { "phone" } else { "phones" });
+                (format!("{} on bench {}: {phones} {lines}", plan.scenario.name, plan.bench.name), false)
+            }
+            Observed::BridgeReady { bridge, adopted } => {
+                (format!("bridge {bridge} is up{}", if *adopted { " (adopted)" } else { "" }), false)
+            }
+            Observed::OutageBegan { outage } => (format!("{} is taken away", self.server(*outage)), false),
+            Observed::OutageEnded { outage, why, .. } => {
+                let server = self.server(*outage);
+                match why {
+                    OutageEnd::Lifted => (format!("{server} is given back"), false),
+                    OutageEnd::Limit => (format!("{server} is back: the outage came to its time limit"), true),
+                    OutageEnd::HelperLost => (format!("{server} is back: the bridge helper was lost"), true),
+                }
+            }
+            Observed::Leak { phone, .. } => (format!("{phone}: a frame leaked through the outage"), true),
+            Observed::EvidenceLost { count, .. } => (format!("evidence lost: {count} frames"), true),
+            Observed::PortLost { phone, port, reason } => (format!("{phone}: {port} lost: {reason}"), true),
+            Observed::DriverFailed { reason, .. } => (reason.clone(), true),
+            Observed::ClockStepped { by_ns } => {
+                (format!("the wall clock was stepped by {:+.3} s", *by_ns as f64 / 1e9), true)
+            }
+            Observed::StopRequested { by } => (format!("{by}: giving everything back, then ending"), true),
+            _ => return None,
+        };
+        Some(told)
+    }
+
+    fn derived(&self, derived: &Derived) -> Option<(String, bool)> {
+        let told = match derived {
+            Derived::StepStarted { step, of, title } => (format!("step {}/{of}: {title}", step + 1), false),
+            Derived::StepEnded { case, ok: false, note, .. } => (format!("{}/{}: {note}", case.phone, case.line), true),
+            Derived::Home { line, server: Some(server) } => {
+                (format!("{line} is registered at {}", server_label(self.plan.as_deref(), line, server)), false)
+            }
+            Derived::Home { line, server: None } => (format!("{line} is registered nowhere"), true),
+            Derived::Measured { case, measurement } if matches!(&*measurement.name, "failover" | "failback") => {
+                let (value, max) = (measurement.value, measurement.max);
+                let limit = max.map_or_else(String::new, |max| format!(" (limit {})", span(max)));
+                let value = value.map_or_else(|| "was not seen".to_owned(), |value| format!("took {}", span(value)));
+                let late = measurement.value.is_none_or(|value| max.is_some_and(|max| value > max));
+                (format!("{}/{}: {} {value}{limit}", case.phone, case.line, measurement.name), late)
+            }
+            Derived::Detected { line, code, note, .. } => (format!("{line}: {code}: {note}"), true),
+            Derived::CaseDecided(case) => {
+                let mut text = format!("{} {}/{}", case.verdict, case.id.phone, case.id.line);
+                for part in [&case.code, &case.reason].into_iter().flatten() {
+                    text = format!("{text}: {part}");
+                }
+                (text, matches!(case.verdict, Verdict::Fail | Verdict::RigError))
+            }
+            _ => return None,
+        };
+        Some(told)
+    }
+
+    fn server(&self, outage: OutageId) -> String {
+        self.outages.get(&outage).map_or_else(|| "a server".to_owned(), |spec| spec.server.to_string())
+    }
+}

@@ -1,0 +1,171 @@
+//! Secrets in every dress they have been seen in, and innocents that must stay.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    config::Mac,
+    wire::{
+        digest::{Challenge, Credentials},
+        frame::{Body, Content, Frame, udp_frame},
+    },
+};
+
+fn masked(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let changed = sip_in_place(&mut bytes);
+    let after = String::from_utf8(bytes).unwrap();
+    assert_eq!(after.len(), text.len());
+    assert_eq!(changed, after != text, "{text}");
+    after
+}
+
+#[test]
+fn every_secret_is_masked_and_nothing_around_it() {
+    for (text, secret) in [
+        ("Authorization: Digest nonce=\"ab12\", response=\"5ec2e7ab\", cnonce=\"9\"\r\n", "5ec2e7ab"),
+        ("authorization:Digest RESPONSE = \"5ec2e7ab\"\r\n", "5ec2e7ab"),
+        ("Authorization: Digest\r\n response=\r\n\t\"5ec2e7ab\",x=1", "5ec2e7ab"),
+        ("Proxy-Authorization: Digest response=5ec2e7ab, uri=\"sip:a\"", "5ec2e7ab"),
+        ("Authentication-Info: rspauth=\"5ec2e7ab\"", "5ec2e7ab"),
+        ("Authorization: Digest response=\"5ec2e7a", "5ec2e7a"),
+        ("Authorization: Basic dXNlcjpwYXNz\r\n", "dXNlcjpwYXNz"),
+        ("Authorization:\r\n  BASIC\r\n dXNlcjpwYXM=\r\nX: y", "dXNlcjpwYXM="),
+        ("Authorization: Bearer abc.def-1_2~/+==\r\n", "abc.def-1_2~/+=="),
+        ("Contact: <sip:1001:s3cr,et@10.0.0.1:5060>", "s3cr,et"),
+        ("sip line1 password: hunter2\r\n", "hunter2"),
+        ("a=1&sip_password=hunter2&b=2", "hunter2"),
+        ("<line><password>hunter2</password></line>", "hunter2"),
+        ("{\"Password\": \"hunter 2\", \"x\": 1}", "hunter 2"),
+        ("admin pwd='hunter2'", "hunter2"),
+        ("INVITE sip:*11*4711*1001%23@a SIP/2.0", "4711"),
+        ("INVITE sip:%2A11%2a4711%2A1001@a SIP/2.0", "4711"),
+        ("dial *11*4711*1001#", "4711"),
+        ("dialled *11*4711", "4711"),
+        ("pin 4711 accepted", "4711"),
+        ("PIN: 4711", "4711"),
+    ] {
+        let expected = text.replacen(secret, &"x".repeat(secret.len()), 1);
+        assert_eq!(masked(text), expected);
+        assert_eq!(masked(&expected), expected, "masking again changes nothing");
+    }
+}
+
+#[test]
+fn what_is_no_secret_stays() {
+    for innocent in [
+        "WWW-Authenticate: Digest realm=\"a\", nonce=\"5ec2e7ab\", opaque=\"77\", qop=\"auth\"\r\n",
+        "WWW-Authenticate: Basic realm=\"a\"\r\n",
+        "Authorization: Digest username=\"u\", nonce=\"5e\", cnonce=\"c2\", nc=00000001, uri=\"sip:a\"\r\n",
+        "Contact: <sip:1001@10.77.0.11:5060;transport=udp>, <sip:10.77.0.2:5060>\r\n",
+        "REGISTER sip:bench.test SIP/2.0\r\nCall-ID: 12ab\"34\r\n",
+        "User-Agent: Basic Phone 1.0\r\n",
+        "#11#",
+        "spinning 12 pins, bypass=1",
+        "*11#",
+        "no response from 10.77.0.2",
+    ] {
+        assert_eq!(masked(innocent), innocent);
+    }
+    for innocent in ["reg 1001 ok", "1001", "deadbeef0", "5", "c0ffee\" said"] {
+        assert!(matches!(text(innocent), Cow::Borrowed(_)), "{innocent}");
+    }
+    assert_eq!(text("typed *11*4711*1001#"), "typed *11*xxxx*1001#");
+    assert_eq!(text("Password: gehäim"), "Password: xxxxxxx");
+}
+
+#[test]
+fn a_response_cut_by_a_segment_border_is_masked_on_both_sides() {
+    let response = "0123456789abcdef0123456789abcdef";
+    let whole = format!("Authorization: Digest nonce=\"77\", response=\"{response}\", uri=\"sip:a\"\r\n");
+    let begin = whole.find("response").unwrap() + 1;
+    for border in begin..whole.find(", uri").unwrap() {
+        let (left, right) = whole.split_at(border);
+        let both = masked(left) + &masked(right);
+        let rest: String = both.chars().filter(char::is_ascii_hexdigit).collect();
+        let clean: String = whole.replace(response, "").chars().filter(char::is_ascii_hexdigit).collect();
+        assert_eq!(rest, clean, "cut at {border}: {left}|{right}");
+    }
+}
+
+fn phone_frame(source: &str, destination: &str, payload: &[u8]) -> Vec<u8> {
+    let mac = Mac([2, 0, 0, 0, 0, 1]);
+    udp_frame(mac, mac, Some(77), source.parse().unwrap(), destination.parse().unwrap(), payload)
+}
+
+#[test]
+fn a_masked_frame_has_its_secret_gone_and_its_sums_right() {
+    for (source, destination) in [("10.0.0.1:5060", "10.0.0.2:5060"), ("[fd00::1]:5060", "[fd00::2]:5060")] {
+        let secret = phone_frame(source, destination, b"X: response=\"5ec2e7ab\"");
+        let mut frame = secret.clone();
+        assert!(frame_in_place(&mut frame));
+        assert_eq!(frame, phone_frame(source, destination, b"X: response=\"xxxxxxxx\""), "sums included");
+        let before = frame.clone();
+        assert!(!frame_in_place(&mut frame));
+        assert_eq!(frame, before);
+    }
+}
+
+#[test]
+fn what_carries_a_packet_without_ports_is_masked_too() {
+    let payload = b"12345678X: response=\"5ec2e7ab\"";
+    let mut icmp = phone_frame("10.0.0.1:1", "10.0.0.2:2", payload);
+    icmp[27] = 1;
+    let mut fragment = phone_frame("10.0.0.1:1", "10.0.0.2:2", payload);
+    fragment[25] = 9;
+    let mut cut = phone_frame("10.0.0.1:1", "10.0.0.2:2", payload);
+    cut.truncate(cut.len() - 1);
+    for (mut frame, what) in [(icmp, "ICMP"), (fragment, "fragment"), (cut, "cut")] {
+        assert!(frame_in_place(&mut frame), "{what}");
+        assert!(memchr::memmem::find(&frame, b"5ec2").is_none(), "{what}");
+        let read = Frame::parse(&frame);
+        match what {
+            "ICMP" => assert!(matches!(&read.unwrap().content, Content::Ip(p) if matches!(p.body, Body::Icmp { .. }))),
+            "fragment" => {
+                assert!(matches!(&read.unwrap().content, Content::Ip(p) if matches!(p.body, Body::Fragment { .. })))
+            }
+            _ => assert!(read.is_err()),
+        }
+    }
+}
+
+#[test]
+fn the_worst_buffers_take_linear_time() {
+    // Work is bounded by the regex engine, which never backtracks: this guards against patterns that it refuses.
+    for unit in ["sip:", "sip:a:", "response=", "*11*", "pin ", "basic ", ":basic ", "password"] {
+        let mut bytes = unit.repeat(64_000 / unit.len()).into_bytes();
+        let len = bytes.len();
+        sip_in_place(&mut bytes);
+        assert_eq!(bytes.len(), len);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_answer_to_a_challenge_survives(
+        user in "[a-z0-9.]{1,8}", realm in "[a-z.]{1,8}", password in "[a-z]{1,9}", sha: bool, qop_auth: bool, fold: bool,
+    ) {
+        use crate::wire::digest::Algorithm;
+        let algorithm = if sha { Algorithm::Sha256 } else { Algorithm::Md5 };
+        let challenge = Challenge { realm, nonce: "n".into(), opaque: None, algorithm, qop_auth, stale: false };
+        let mut value = Credentials::answer(&challenge, "REGISTER", "sip:h", &user, &password, "c", 1);
+        if fold {
+            value = value.replace(", ", ",\r\n  ").replace("response=", "response =\r\n ");
+        }
+        let after = masked(&format!("Authorization: {value}\r\n"));
+        let credentials = Credentials::parse(after.trim().trim_start_matches("Authorization: ")).unwrap();
+        prop_assert_eq!(&credentials.username, &user);
+        prop_assert!(!credentials.verify("REGISTER", &password));
+        let mask = "x".repeat(if sha { 64 } else { 32 });
+        prop_assert!(after.contains(&mask));
+    }
+
+    #[test]
+    fn masking_keeps_every_length(mut bytes in prop::collection::vec(any::<u8>(), 0..200), text in "\\PC{0,40}(password: |pin )\\PC{0,20}") {
+        let len = bytes.len();
+        sip_in_place(&mut bytes);
+        frame_in_place(&mut bytes);
+        prop_assert_eq!(bytes.len(), len);
+        prop_assert_eq!(super::text(&text).len(), text.len());
+    }
+}
