@@ -1,8 +1,34 @@
 //! The privileged helper process that joins the two interfaces and decides over the flows under test.
+//!
+//! Both interfaces are ports of an ordinary kernel bridge, so that phones keep their network whatever happens to us. For
+//! the time of an outage an nftables table takes exactly the flows under test away from the kernel; what of them may pass
+//! is sent on from here, through `pnet`. When this process dies the table dies with it, and when it hangs the table's
+//! elements expire: the bridge forwards again.
+//!
+//! The process has no user interface and writes no log. It speaks with the controller over one socket
+//! ([`protocol`]). Not here: what frames mean beyond addresses and ports (the controller reads SIP), and the controller's
+//! end ([`driver::network`](crate::driver::network)).
 
 use std::process::ExitCode;
 
-/// Body of `siprig internal bridge-helper FD`; `args` is what follows `bridge-helper`.
-pub fn helper_main(_args: &[String]) -> ExitCode {
-    ExitCode::from(3)
+mod canary;
+mod expression;
+mod helper;
+pub mod join;
+pub mod link;
+mod offload;
+mod outage;
+mod outbox;
+pub mod protocol;
+pub mod rules;
+pub mod table;
+mod tap;
+
+/// Body of `siprig internal bridge-helper FD`; `args` is what follows `bridge-helper`. `FD` is one end of a
+/// `SOCK_SEQPACKET` pair whose other end the controller holds.
+pub fn helper_main(args: &[String]) -> ExitCode {
+    match args {
+        [fd] => helper::run(fd),
+        _ => ExitCode::from(2),
+    }
 }

@@ -1,0 +1,144 @@
+//! Canaries: marked frames of our own that take a phone's path through the bridge and prove that it is open, or closed.
+//!
+//! They enter through a third port, one end of a veth pair; the other end lies in a network namespace that only this
+//! process holds, so that the port is gone when the process is. Whether they came out is seen by the tap of the far side.
+//!
+//! A canary harms nobody. Toward the server it has the phone's MAC as source and a receiver that nobody is, which the
+//! bridge was told to look for on the server side. Toward the phone it has the phone's MAC as receiver, as the rule under
+//! test looks at it, and an IP address for documentation (RFC 5737, RFC 3849), which the phone discards.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::fd::AsRawFd,
+};
+
+use nix::sched::{CloneFlags, setns, unshare};
+
+use super::{
+    link::Links,
+    protocol::{PhoneIndex, Refusal, ServerIndex},
+    tap::Tap,
+};
+use crate::{
+    config::Mac,
+    event::{OutageId, Toward},
+    wire::frame,
+};
+
+/// Receiver of canaries toward the server; locally administered.
+const FAR_SIDE: Mac = Mac([0x02, 0x53, 0x49, 0x50, 0x52, 0x01]);
+/// Sender of canaries toward the phone; locally administered.
+const NEAR_SIDE: Mac = Mac([0x02, 0x53, 0x49, 0x50, 0x52, 0x02]);
+/// What a canary carries, before its number.
+const MARK: &[u8] = b"siprig canary ";
+/// The other port: discard (RFC 863).
+const DISCARD: u16 = 9;
+
+/// The port through which canaries enter the bridge.
+#[derive(Debug)]
+pub struct CanaryPort {
+    inner: Tap,
+}
+
+impl CanaryPort {
+    /// Makes the port and puts it on the bridge.
+    ///
+    /// # Errors
+    /// If the kernel refuses. A new network namespace needs CAP_SYS_ADMIN.
+    pub async fn open(links: &Links, bridge: u32, server_side: u32) -> Result<Self, Refusal> {
+        let failed = |error: io::Error| Refusal::from_io("make the canary port (a veth pair)", &error);
+        let open_namespace = || std::fs::File::open("/proc/self/ns/net");
+        let home = open_namespace().map_err(failed)?;
+        unshare(CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
+        let away = open_namespace();
+        setns(&home, CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
+        let away = away.map_err(failed)?;
+
+        let name = format!("sr{}", std::process::id());
+        links.create_veth(&name, "canary", away.as_raw_fd()).await.map_err(failed)?;
+        let port = links.find(&name).await.map_err(failed)?;
+        let port = port.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?.index;
+        links.attach(port, bridge).await.map_err(failed)?;
+        links.silence_port(port).await.map_err(failed)?;
+        links.place(FAR_SIDE, server_side).await.map_err(failed)?;
+
+        // The socket keeps the namespace alive, and nothing else does.
+        setns(&away, CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
+        let inner = nix::net::if_::if_nametoindex("canary")
+            .map_err(|error| failed(error.into()))
+            .and_then(|index| Tap::open("canary", index));
+        setns(&home, CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
+        Ok(Self { inner: inner? })
+    }
+
+    /// Sends a canary into the bridge.
+    ///
+    /// # Errors
+    /// If the port is gone.
+    pub fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        // What the bridge says on this port is of no interest; it only must not pile up.
+        while let Ok(Some(_)) = self.inner.receive() {}
+        self.inner.send(frame)
+    }
+}
+
+/// A canary on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// Its number.
+    pub nonce: u64,
+    /// The outage it proves, or none for the control.
+    pub outage: Option<OutageId>,
+    /// Whose path.
+    pub phone: PhoneIndex,
+    /// Whose path.
+    pub server: ServerIndex,
+    /// Which way it goes.
+    pub toward: Toward,
+    /// When it was sent.
+    pub unix_ns: i64,
+}
+
+/// The frame of a canary.
+pub fn build(
+    nonce: u64,
+    toward: Toward,
+    phone: Mac,
+    phone_address: Option<IpAddr>,
+    server: SocketAddr,
+    vlan: Option<u16>,
+) -> Vec<u8> {
+    let nowhere = match server.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    };
+    let payload = [MARK, format!("{nonce:016x}").as_bytes()].concat();
+    match toward {
+        Toward::Server => {
+            let own = phone_address.filter(|own| own.is_ipv4() == nowhere.is_ipv4()).unwrap_or(nowhere);
+            frame::udp_frame(phone, FAR_SIDE, vlan, SocketAddr::new(own, DISCARD), server, &payload)
+        }
+        Toward::Phone => {
+            frame::udp_frame(NEAR_SIDE, phone, vlan, server, SocketAddr::new(nowhere, DISCARD), &payload)
+        }
+    }
+}
+
+/// The number of the canary that this payload is.
+pub fn nonce_of(payload: &[u8]) -> Option<u64> {
+    let digits = payload.strip_prefix(MARK)?.get(..16)?;
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canary_is_known_by_its_number_and_nothing_else_is_a_canary() {
+        assert_eq!(nonce_of(b"siprig canary 00000000000000ff"), Some(255));
+        assert_eq!(nonce_of(b"siprig canary ff"), None);
+        assert_eq!(nonce_of(b"REGISTER sip:a SIP/2.0\r\n"), None);
+    }
+}

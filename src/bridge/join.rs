@@ -1,0 +1,163 @@
+//! Joining the two interfaces: first everything is looked at, then changed, the phone side last, since phones start to
+//! talk when their link comes up.
+
+use super::{
+    link::{Link, Links},
+    offload,
+    protocol::Refusal,
+};
+use crate::config::Network;
+
+/// Name of the bridge when the bench names none.
+pub const DEFAULT_BRIDGE: &str = "siprig0";
+
+/// The interfaces of a bench, found fit.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    /// Toward the phones.
+    pub phone: Link,
+    /// Toward the servers.
+    pub server: Link,
+    /// The bridge, if it is there already.
+    pub bridge: Option<Link>,
+}
+
+/// What was made of them.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// Name of the bridge.
+    pub bridge: String,
+    /// Its number.
+    pub bridge_index: u32,
+    /// It was there before.
+    pub adopted: bool,
+    /// Settings that were changed, for people.
+    pub changed: Vec<String>,
+}
+
+/// The name of the bridge to work with.
+pub fn bridge_name(network: &Network) -> &str {
+    network.bridge.as_deref().unwrap_or(DEFAULT_BRIDGE)
+}
+
+/// Looks at the interfaces without changing anything.
+///
+/// # Errors
+/// If one is missing, or they can not be joined without harm.
+pub async fn examine(links: &Links, network: &Network) -> Result<Examined, Refusal> {
+    let phone = find(links, &network.phone_side, "phone-side").await?;
+    let server = find(links, &network.server_side, "server-side").await?;
+    let sides = [(&network.phone_side, &phone), (&network.server_side, &server)];
+    let bridge = look_up(links, bridge_name(network)).await?;
+    if phone.index == server.index {
+        return Err(unfit(network, "both sides are the same interface", "name two interfaces under [network]"));
+    }
+    for (name, link) in sides {
+        if !link.ethernet {
+            let reason = format!("`{name}` is no Ethernet interface");
+            return Err(unfit(network, &reason, "name an Ethernet interface under [network]"));
+        }
+        let busy = link.controller.filter(|of| Some(*of) != bridge.as_ref().map(|bridge| bridge.index));
+        if busy.is_some() {
+            let reason = format!("`{name}` is a port of another bridge or bond");
+            let remedy = format!("name that bridge as `bridge` under [network], or run `ip link set {name} nomaster`");
+            return Err(unfit(network, &reason, &remedy));
+        }
+    }
+    if phone.mtu != server.mtu {
+        let reason = format!(
+            "`{}` has an MTU of {} and `{}` one of {}",
+            network.phone_side, phone.mtu, network.server_side, server.mtu
+        );
+        let remedy = format!("run `ip link set {} mtu {}`", network.phone_side, server.mtu);
+        return Err(unfit(network, &reason, &remedy));
+    }
+    refuse_management(links, network, &sides).await?;
+    refuse_foreign_bridge(links, network, bridge.as_ref(), [phone.index, server.index]).await?;
+    Ok(Examined { phone, server, bridge })
+}
+
+async fn refuse_management(links: &Links, network: &Network, sides: &[(&String, &Link); 2]) -> Result<(), Refusal> {
+    let routes =
+        links.default_route_interfaces().await.map_err(|error| Refusal::from_io("read the routes", &error))?;
+    match sides.iter().find(|(_, link)| routes.contains(&link.index)) {
+        Some((name, _)) => Err(unfit(
+            network,
+            &format!("the default route goes through `{name}`: this machine would lose its network"),
+            "use another interface for the rig",
+        )),
+        None => Ok(()),
+    }
+}
+
+async fn refuse_foreign_bridge(
+    links: &Links,
+    network: &Network,
+    bridge: Option<&Link>,
+    sides: [u32; 2],
+) -> Result<(), Refusal> {
+    let Some(bridge) = bridge else { return Ok(()) };
+    let name = bridge_name(network);
+    if !bridge.bridge {
+        let reason = format!("`{name}` exists and is no bridge");
+        return Err(unfit(network, &reason, "give the bridge another name under [network]"));
+    }
+    let ports = links.ports_of(bridge.index).await.map_err(|error| Refusal::from_io("list ports", &error))?;
+    if network.bridge.is_none() && ports.iter().any(|port| !sides.contains(port)) {
+        let reason = format!("`{name}` joins other interfaces already");
+        return Err(unfit(network, &reason, "name a bridge of its own for this bench: `bridge` under [network]"));
+    }
+    Ok(())
+}
+
+/// Puts both interfaces on the bridge, which is created if it is not there. The phone side is left as it is: down, if it
+/// was down.
+///
+/// # Errors
+/// If the kernel refuses.
+pub async fn join(links: &Links, network: &Network, examined: &Examined) -> Result<Joined, Refusal> {
+    let bridge = bridge_name(network).to_owned();
+    let failed = |error: std::io::Error| {
+        Refusal::from_io(format!("join `{}` and `{}`", network.phone_side, network.server_side), &error)
+    };
+    let mut changed = Vec::new();
+    for interface in [&network.phone_side, &network.server_side] {
+        changed.extend(offload::disable(interface).map_err(failed)?);
+    }
+    let adopted = examined.bridge.is_some();
+    if !adopted {
+        links.create_bridge(&bridge).await.map_err(failed)?;
+    }
+    let made = links.find(&bridge).await.map_err(failed)?;
+    let bridge_index = made.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?.index;
+    links.configure_bridge(bridge_index).await.map_err(failed)?;
+    for link in [&examined.server, &examined.phone] {
+        if link.controller != Some(bridge_index) {
+            links.attach(link.index, bridge_index).await.map_err(failed)?;
+        }
+    }
+    if let Some((address, prefix)) = network.probe_address {
+        links.add_address(bridge_index, address, prefix).await.map_err(failed)?;
+    }
+    links.up(examined.server.index).await.map_err(failed)?;
+    Ok(Joined { bridge, bridge_index, adopted, changed })
+}
+
+async fn find(links: &Links, name: &str, key: &str) -> Result<Link, Refusal> {
+    look_up(links, name).await?.ok_or_else(|| Refusal::MissingInterface {
+        interface: name.to_owned(),
+        remedy: format!("`ip link` lists what there is; plug it in, or correct `{key}` under [network]"),
+    })
+}
+
+async fn look_up(links: &Links, name: &str) -> Result<Option<Link>, Refusal> {
+    links.find(name).await.map_err(|error| Refusal::from_io(format!("look at interface `{name}`"), &error))
+}
+
+fn unfit(network: &Network, reason: &str, remedy: &str) -> Refusal {
+    Refusal::Unfit {
+        operation: format!("join `{}` and `{}`", network.phone_side, network.server_side),
+        reason: reason.to_owned(),
+        remedy: remedy.to_owned(),
+    }
+}

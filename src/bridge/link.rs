@@ -1,0 +1,220 @@
+//! Interfaces by rtnetlink(7): what is there, and the few changes that the bridge needs.
+
+use std::{io, os::fd::RawFd};
+
+use futures_util::TryStreamExt;
+use rtnetlink::{
+    Handle, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
+    packet_route::{
+        link::{
+            BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags,
+            LinkInfo, LinkLayerType, LinkMessage,
+        },
+        neighbour::{NeighbourFlags, NeighbourState},
+        route::RouteAttribute,
+    },
+};
+
+use crate::config::Mac;
+
+/// Forwards EAPOL and LLDP, which a bridge keeps to itself unless told otherwise. STP, PAUSE and LACP it never lets pass.
+const GROUP_FORWARD_MASK: u16 = 0xfff8;
+
+/// Requests to the kernel. Only inside a tokio runtime.
+#[derive(Debug, Clone)]
+pub struct Links {
+    handle: Handle,
+}
+
+/// An interface as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its number.
+    pub index: u32,
+    /// Largest packet it carries.
+    pub mtu: u32,
+    /// It carries Ethernet frames.
+    pub ethernet: bool,
+    /// It is a bridge.
+    pub bridge: bool,
+    /// The bridge (or bond) it is a port of.
+    pub controller: Option<u32>,
+    /// It is switched on.
+    pub up: bool,
+}
+
+impl From<&LinkMessage> for Link {
+    fn from(message: &LinkMessage) -> Self {
+        let mut link = Self {
+            index: message.header.index,
+            mtu: 0,
+            ethernet: message.header.link_layer_type == LinkLayerType::Ether
+                && !message.header.flags.contains(LinkFlags::Loopback),
+            bridge: false,
+            controller: None,
+            up: message.header.flags.contains(LinkFlags::Up),
+        };
+        for attribute in &message.attributes {
+            match attribute {
+                LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+                LinkAttribute::Controller(index) => link.controller = Some(*index),
+                LinkAttribute::LinkInfo(infos) => link.bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge)),
+                _ => {}
+            }
+        }
+        link
+    }
+}
+
+impl Links {
+    /// Opens a connection to the kernel, which lives in the runtime it is called in.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn connect() -> io::Result<Self> {
+        let (connection, handle, _) = rtnetlink::new_connection()?;
+        tokio::spawn(connection);
+        Ok(Self { handle })
+    }
+
+    /// The interface of that name.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub async fn find(&self, name: &str) -> io::Result<Option<Link>> {
+        match self.handle.link().get().match_name(name.to_owned()).execute().try_next().await {
+            Ok(found) => Ok(found.as_ref().map(Link::from)),
+            Err(error) => match as_io(error) {
+                error if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// The numbers of a bridge's ports.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub async fn ports_of(&self, bridge: u32) -> io::Result<Vec<u32>> {
+        let all: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await.map_err(as_io)?;
+        Ok(all.iter().map(Link::from).filter(|link| link.controller == Some(bridge)).map(|link| link.index).collect())
+    }
+
+    /// The numbers of the interfaces that carry a default route.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub async fn default_route_interfaces(&self) -> io::Result<Vec<u32>> {
+        let mut found = Vec::new();
+        let all = [
+            RouteMessageBuilder::<std::net::Ipv4Addr>::new().build(),
+            RouteMessageBuilder::<std::net::Ipv6Addr>::new().build(),
+        ];
+        for family in all {
+            let routes = self.handle.route().get(family).execute().try_collect::<Vec<_>>().await.map_err(as_io)?;
+            for route in routes.iter().filter(|route| route.header.destination_prefix_length == 0) {
+                found.extend(route.attributes.iter().filter_map(|attribute| match attribute {
+                    RouteAttribute::Oif(index) => Some(*index),
+                    _ => None,
+                }));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Creates a bridge.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub async fn create_bridge(&self, name: &str) -> io::Result<()> {
+        let message = LinkMessageBuilder::<LinkBridge>::new(name).build();
+        self.handle.link().add(message).execute().await.map_err(as_io)
+    }
+
+    /// Makes a bridge transparent: no spanning tree, no waiting, no snooping, EAPOL and LLDP forwarded. Switches it on.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub async fn configure_bridge(&self, index: u32) -> io::Result<()> {
+        let settings = vec![
+            InfoBridge::StpState(BridgeStpState::Disabled),
+            InfoBridge::ForwardDelay(0),
+            InfoBridge::GroupFwdMask(GROUP_FORWARD_MASK),
+            InfoBridge::MulticastSnooping(false),
+        ];
+        let message = LinkMessageBuilder::<LinkBridge>::new_with_info_kind(InfoKind::Bridge)
+            .set_info_data(InfoData::Bridge(settings))
+            .index(index)
+            .up();
+        self.change(message.build()).await
+    }
+
+    /// Makes an interface a port of a bridge.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub async fn attach(&self, port: u32, bridge: u32) -> io::Result<()> {
+        self.change(LinkUnspec::new_with_index(port).controller(bridge).build()).await
+    }
+
+    /// Switches an interface on.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub async fn up(&self, index: u32) -> io::Result<()> {
+        self.change(LinkUnspec::new_with_index(index).up().build()).await
+    }
+
+    /// Gives an interface an address; one that it has already is fine.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub async fn add_address(&self, index: u32, address: std::net::IpAddr, prefix: u8) -> io::Result<()> {
+        self.handle.address().add(index, address, prefix).replace().execute().await.map_err(as_io)
+    }
+
+    /// Creates a veth pair of which one end lies in another network namespace.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub async fn create_veth(&self, name: &str, peer: &str, peer_namespace: RawFd) -> io::Result<()> {
+        let peer = LinkUnspec::new_with_name(peer).setns_by_fd(peer_namespace).up().build();
+        let message =
+            LinkMessageBuilder::<LinkVeth>::new(name, "").set_info_data(InfoData::Veth(InfoVeth::Peer(peer))).up();
+        self.handle.link().add(message.build()).execute().await.map_err(as_io)
+    }
+
+    /// A port that only we speak through: the bridge learns nothing from it and floods nothing to it.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub async fn silence_port(&self, port: u32) -> io::Result<()> {
+        let message = LinkBridgePort::new(port)
+            .append_info_data(InfoBridgePort::Learning(false))
+            .append_info_data(InfoBridgePort::UnicastFlood(false))
+            .append_info_data(InfoBridgePort::MulticastFlood(false))
+            .append_info_data(InfoBridgePort::BroadcastFlood(false));
+        self.change(message.build()).await
+    }
+
+    /// Tells the bridge behind which port an address lies, for good.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub async fn place(&self, mac: Mac, port: u32) -> io::Result<()> {
+        let request = self.handle.neighbours().add_bridge(port, &mac.0);
+        let request = request.state(NeighbourState::Noarp).flags(NeighbourFlags::Controller).replace();
+        request.execute().await.map_err(as_io)
+    }
+
+    async fn change(&self, message: LinkMessage) -> io::Result<()> {
+        self.handle.link().change(message).execute().await.map_err(as_io)
+    }
+}
+
+fn as_io(error: rtnetlink::Error) -> io::Error {
+    match error {
+        rtnetlink::Error::NetlinkError(message) => message.to_io(),
+        other => io::Error::other(other),
+    }
+}

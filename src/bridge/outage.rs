@@ -1,0 +1,274 @@
+//! The outages in force: their rules, their limits, and what they did so far. Pure bookkeeping; the kernel's table is kept
+//! in step by [`helper`](super::helper).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    protocol::{PhoneIndex, Setup},
+    rules::{Decision, Rule, RuleTable},
+    table::Path,
+};
+use crate::{
+    config::Mac,
+    event::{OutageId, OutageMode, OutageScope, OutageTally, Toward},
+    wire::frame::Frame,
+};
+
+/// Frames that were on their way through the bridge when an outage began may still leave for this long.
+const GRACE_NS: i64 = 2_000_000;
+/// The same where it ends: the commit takes a while, and either answer is right in between.
+const END_SLACK_NS: i64 = 1_000_000;
+/// How long the rule of a lifted outage is kept for frames that still wait to be read.
+const AFTERLIFE_NS: i64 = 2_000_000_000;
+
+/// What an order asks for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Number of the outage.
+    pub outage: OutageId,
+    /// What happens to the frames.
+    pub mode: OutageMode,
+    /// How much of the server.
+    pub scope: OutageScope,
+    /// Which server.
+    pub server: u16,
+    /// For whom.
+    pub phones: Vec<PhoneIndex>,
+    /// It ends after this time.
+    pub limit: Duration,
+}
+
+/// All outages.
+#[derive(Debug, Default)]
+pub struct Outages {
+    table: RuleTable,
+    active: BTreeMap<OutageId, Active>,
+}
+
+#[derive(Debug)]
+struct Active {
+    limit_at: Duration,
+    tally: BTreeMap<PhoneIndex, OutageTally>,
+    bitten: BTreeSet<(PhoneIndex, Toward)>,
+    leaking: BTreeSet<(PhoneIndex, Toward)>,
+}
+
+impl Outages {
+    /// None in force.
+    pub fn new(protected: impl IntoIterator<Item = Mac>) -> Self {
+        let table = RuleTable { rules: Vec::new(), protected: protected.into_iter().collect() };
+        Self { table, active: BTreeMap::new() }
+    }
+
+    /// The rule that an order comes to, not yet in force.
+    ///
+    /// # Errors
+    /// If the number is taken, or phone or server are not in the setup: a sentence.
+    pub fn plan(&self, setup: &Setup, wanted: &Wanted) -> Result<Rule, String> {
+        let number = wanted.outage.0;
+        if self.active.contains_key(&wanted.outage) {
+            return Err(format!("outage {number} is in force already"));
+        }
+        let server = setup.servers.get(usize::from(wanted.server));
+        let server = server.ok_or_else(|| format!("outage {number} names a server that was not set up"))?;
+        let phone = |index: &PhoneIndex| setup.phones.get(usize::from(*index)).map(|phone| phone.mac);
+        let phones: Option<BTreeSet<Mac>> = wanted.phones.iter().map(phone).collect();
+        Ok(Rule {
+            outage: wanted.outage,
+            mode: wanted.mode,
+            scope: wanted.scope,
+            phones: phones.ok_or_else(|| format!("outage {number} names a phone that was not set up"))?,
+            servers: server.addresses.clone(),
+            sip_ports: server.sip_ports.clone(),
+            from_ns: 0,
+            until_ns: None,
+        })
+    }
+
+    /// Puts a rule in force from `from_ns` (wall clock) on; `now` is monotonic.
+    pub fn begin(&mut self, mut rule: Rule, wanted: &Wanted, from_ns: i64, now: Duration) {
+        rule.from_ns = from_ns;
+        let horizon = from_ns - AFTERLIFE_NS;
+        self.table.rules.retain(|rule| rule.until_ns.is_none_or(|until| until > horizon));
+        self.table.rules.push(rule);
+        let tally = wanted.phones.iter().map(|phone| (*phone, OutageTally::default())).collect();
+        let limit_at = now.saturating_add(wanted.limit);
+        let active = Active { limit_at, tally, bitten: BTreeSet::new(), leaking: BTreeSet::new() };
+        self.active.insert(wanted.outage, active);
+    }
+
+    /// Marks an outage as lifted at `until_ns` (wall clock). Its tally goes on until [`close`](Self::close).
+    pub fn end(&mut self, outage: OutageId, until_ns: i64) {
+        if let Some(rule) = self.table.rules.iter_mut().find(|rule| rule.outage == outage) {
+            rule.until_ns.get_or_insert(until_ns);
+        }
+    }
+
+    /// Forgets a lifted outage; returns what it did.
+    pub fn close(&mut self, outage: OutageId) -> Vec<(PhoneIndex, OutageTally)> {
+        self.active.remove(&outage).map(|active| active.tally.into_iter().collect()).unwrap_or_default()
+    }
+
+    /// The numbers of those in force.
+    pub fn in_force(&self) -> Vec<OutageId> {
+        self.active.keys().copied().collect()
+    }
+
+    /// Those whose limit has come.
+    pub fn overdue(&self, now: Duration) -> Vec<OutageId> {
+        self.active.iter().filter(|(_, active)| active.limit_at <= now).map(|(outage, _)| *outage).collect()
+    }
+
+    /// When the next limit comes.
+    pub fn next_limit(&self) -> Option<Duration> {
+        self.active.values().map(|active| active.limit_at).min()
+    }
+
+    /// The paths that the kernel has to give up for these rules and `more`, without `less`.
+    pub fn paths(&self, more: Option<&Rule>, less: Option<OutageId>) -> BTreeSet<Path> {
+        let lasting = self.table.rules.iter().filter(|rule| rule.until_ns.is_none() && Some(rule.outage) != less);
+        let protected = &self.table.protected;
+        lasting
+            .chain(more)
+            .flat_map(|rule| {
+                let phones = rule.phones.iter().filter(|phone| !protected.contains(phone));
+                phones.flat_map(|phone| rule.servers.iter().map(|server| Path { phone: *phone, server: *server }))
+            })
+            .collect()
+    }
+
+    /// What happens to a frame, and whether it is ours to send on.
+    pub fn judge(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> (Decision, bool) {
+        (self.table.decide(frame, toward, at_ns), self.table.steals(frame, toward, at_ns))
+    }
+
+    /// Whether a frame that left at `at_ns` should not have, by any reading of the clock.
+    pub fn forbids(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<OutageId> {
+        let Decision::Drop(outage) = self.table.decide(frame, toward, at_ns - GRACE_NS) else { return None };
+        let later = self.table.decide(frame, toward, at_ns + END_SLACK_NS);
+        (later == Decision::Drop(outage)).then_some(outage)
+    }
+
+    /// Counts a dropped frame. True if it is the first of this phone in this direction.
+    pub fn count_drop(&mut self, outage: OutageId, phone: PhoneIndex, toward: Toward) -> bool {
+        let Some(active) = self.active.get_mut(&outage) else { return false };
+        let tally = active.tally.entry(phone).or_default();
+        match toward {
+            Toward::Server => tally.dropped_to_server += 1,
+            Toward::Phone => tally.dropped_to_phone += 1,
+        }
+        active.bitten.insert((phone, toward))
+    }
+
+    /// Counts a leak. True if it is the first of this phone in this direction.
+    pub fn count_leak(&mut self, outage: OutageId, phone: PhoneIndex, toward: Toward) -> bool {
+        let Some(active) = self.active.get_mut(&outage) else { return false };
+        active.tally.entry(phone).or_default().leaked += 1;
+        active.leaking.insert((phone, toward))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::{
+        bridge::protocol::{PhoneKey, ServerKey},
+        config::Network,
+        wire::frame::{Body, Content, Packet},
+    };
+
+    const PHONE: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2));
+    const MS: i64 = 1_000_000;
+
+    fn setup() -> Setup {
+        Setup {
+            controller_pid: 1,
+            network: Network {
+                phone_side: "a".to_owned(),
+                server_side: "b".to_owned(),
+                bridge: None,
+                probe_address: None,
+                vlan: None,
+                protected: Vec::new(),
+            },
+            phones: vec![PhoneKey { mac: PHONE, address: None }],
+            servers: vec![ServerKey { addresses: vec![SERVER], sip_ports: vec![5060] }],
+        }
+    }
+
+    fn wanted() -> Wanted {
+        Wanted {
+            outage: OutageId(1),
+            mode: OutageMode::Drop,
+            scope: OutageScope::Host,
+            server: 0,
+            phones: vec![0],
+            limit: Duration::from_secs(5),
+        }
+    }
+
+    fn begun() -> Outages {
+        let mut outages = Outages::new([]);
+        let rule = outages.plan(&setup(), &wanted()).unwrap();
+        outages.begin(rule, &wanted(), 100 * MS, Duration::from_secs(1));
+        outages
+    }
+
+    fn frame() -> Frame<'static> {
+        let body = Body::Udp { source_port: 1, destination_port: 2, payload: b"" };
+        let packet = Packet { source: IpAddr::V4(Ipv4Addr::LOCALHOST), destination: SERVER, body };
+        Frame { source: PHONE, destination: Mac([9; 6]), vlans: Vec::new(), content: Content::Ip(packet) }
+    }
+
+    #[test]
+    fn what_was_on_its_way_at_the_beginning_or_leaves_at_the_end_is_no_leak() {
+        let mut outages = begun();
+        let leak = |outages: &Outages, at| outages.forbids(&frame(), Toward::Server, at).is_some();
+        assert!(!leak(&outages, 101 * MS));
+        assert!(leak(&outages, 103 * MS));
+        outages.end(OutageId(1), 200 * MS);
+        assert!(leak(&outages, 198 * MS));
+        assert!(!leak(&outages, 200 * MS - 1));
+    }
+
+    #[test]
+    fn a_lifted_outage_frees_its_paths_at_once_and_still_labels_late_frames() {
+        let mut outages = begun();
+        assert_eq!(outages.paths(None, None), BTreeSet::from([Path { phone: PHONE, server: SERVER }]));
+        outages.end(OutageId(1), 200 * MS);
+        assert!(outages.paths(None, None).is_empty());
+        assert_eq!(outages.judge(&frame(), Toward::Server, 199 * MS).0, Decision::Drop(OutageId(1)));
+        assert!(outages.count_drop(OutageId(1), 0, Toward::Server), "the first bite");
+        assert!(!outages.count_drop(OutageId(1), 0, Toward::Server));
+        let tally = OutageTally { dropped_to_server: 2, ..OutageTally::default() };
+        assert_eq!(outages.close(OutageId(1)), vec![(0, tally)]);
+    }
+
+    #[test]
+    fn the_limit_is_that_of_the_order() {
+        let outages = begun();
+        assert!(outages.overdue(Duration::from_millis(5_999)).is_empty());
+        assert_eq!(outages.overdue(Duration::from_secs(6)), vec![OutageId(1)]);
+    }
+
+    #[test]
+    fn the_kernel_is_never_asked_to_drop_a_protected_device() {
+        let outages = Outages::new([PHONE]);
+        let rule = outages.plan(&setup(), &wanted()).unwrap();
+        assert!(outages.paths(Some(&rule), None).is_empty());
+    }
+
+    #[test]
+    fn an_order_for_an_unknown_phone_or_server_is_refused() {
+        let outages = Outages::new([]);
+        assert!(outages.plan(&setup(), &Wanted { phones: vec![7], ..wanted() }).is_err());
+        assert!(outages.plan(&setup(), &Wanted { server: 7, ..wanted() }).is_err());
+        assert!(begun().plan(&setup(), &wanted()).is_err());
+    }
+}

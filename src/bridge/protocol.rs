@@ -1,0 +1,272 @@
+//! What controller and helper say to each other: one postcard-encoded message per packet of a `SOCK_SEQPACKET` pair.
+//!
+//! Phones and servers are numbers here (their place in [`Setup`]): the helper needs no names. Times are nanoseconds of
+//! `CLOCK_REALTIME`, as the kernel stamps frames.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Mac, Network},
+    event::{Fate, Loss, OutageEnd, OutageId, OutageMode, OutageScope, OutageTally, Toward},
+};
+
+/// Largest message, in bytes: a frame of the largest IP packet and what describes it.
+pub const MESSAGE_MAX: usize = 70_000;
+
+/// Place of a phone in [`Setup::phones`].
+pub type PhoneIndex = u16;
+/// Place of a server in [`Setup::servers`].
+pub type ServerIndex = u16;
+
+/// The first message to the helper: all that it has to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Process id of the controller: a helper that has another parent was orphaned at birth and ends.
+    pub controller_pid: u32,
+    /// The interfaces, as the bench names them.
+    pub network: Network,
+    /// Devices under test.
+    pub phones: Vec<PhoneKey>,
+    /// Registrars.
+    pub servers: Vec<ServerKey>,
+}
+
+/// How a phone is known on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneKey {
+    /// Its identity.
+    pub mac: Mac,
+    /// Its address, if it is fixed.
+    pub address: Option<IpAddr>,
+}
+
+/// How a server is known on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerKey {
+    /// Its addresses, at least one.
+    pub addresses: Vec<IpAddr>,
+    /// Its SIP ports, at least one.
+    pub sip_ports: Vec<u16>,
+}
+
+/// A message to the helper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Join the interfaces. The first message, and once.
+    Setup(Setup),
+    /// Take a server away.
+    Begin {
+        /// Number of the outage.
+        outage: OutageId,
+        /// What happens to the frames.
+        mode: OutageMode,
+        /// How much of the server.
+        scope: OutageScope,
+        /// Which server.
+        server: ServerIndex,
+        /// For whom.
+        phones: Vec<PhoneIndex>,
+        /// It ends by itself after this many milliseconds.
+        limit_ms: u64,
+    },
+    /// Give it back.
+    End {
+        /// Number of the outage.
+        outage: OutageId,
+    },
+    /// Send canaries both ways for each phone.
+    Canaries {
+        /// The outage they prove, or none for the control.
+        outage: Option<OutageId>,
+        /// Whose paths.
+        server: ServerIndex,
+        /// Whose paths.
+        phones: Vec<PhoneIndex>,
+    },
+    /// Lift everything and end.
+    Close,
+}
+
+/// A message from the helper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// Both sides are joined, both taps run.
+    Ready {
+        /// Name of the bridge.
+        bridge: String,
+        /// It was there before.
+        adopted: bool,
+        /// Settings of the interfaces that were changed, for people.
+        changed: Vec<String>,
+    },
+    /// The interfaces can not be joined. The helper ends.
+    Refused(Refusal),
+    /// A frame for the record.
+    Frame(SeenFrame),
+    /// An outage is in force.
+    Began {
+        /// Which.
+        outage: OutageId,
+        /// Middle of the commit.
+        unix_ns: i64,
+        /// Half its span.
+        error_ns: u64,
+    },
+    /// An outage is over.
+    Ended {
+        /// Which.
+        outage: OutageId,
+        /// Why.
+        why: OutageEnd,
+        /// Middle of the commit that lifted it.
+        unix_ns: i64,
+        /// Half its span.
+        error_ns: u64,
+        /// What it did, for each of its phones.
+        tally: Vec<(PhoneIndex, OutageTally)>,
+    },
+    /// The first frame of a phone that an outage dropped in one direction.
+    FirstBite {
+        /// Which outage.
+        outage: OutageId,
+        /// Whose frame.
+        phone: PhoneIndex,
+        /// Which way it went.
+        toward: Toward,
+        /// When it came in.
+        unix_ns: i64,
+    },
+    /// A frame under an outage left on the other side. Once for each phone and direction; the tally counts all.
+    Leak {
+        /// Which outage.
+        outage: OutageId,
+        /// Whose frame.
+        phone: PhoneIndex,
+        /// Which way it went.
+        toward: Toward,
+        /// When it went out.
+        unix_ns: i64,
+    },
+    /// What became of a canary.
+    Canary {
+        /// As ordered.
+        outage: Option<OutageId>,
+        /// Whose path.
+        phone: PhoneIndex,
+        /// Whose path.
+        server: ServerIndex,
+        /// Which way it went.
+        toward: Toward,
+        /// It came out on the other side.
+        passed: bool,
+        /// When it came out; else when it was sent.
+        unix_ns: i64,
+    },
+    /// A phone sent something.
+    SignOfLife {
+        /// Which.
+        phone: PhoneIndex,
+        /// When.
+        unix_ns: i64,
+    },
+    /// Evidence was lost.
+    Lost {
+        /// How.
+        how: Loss,
+        /// How many frames.
+        count: u64,
+    },
+    /// An order could not be carried out, or a side is gone; the helper goes on.
+    Trouble(String),
+}
+
+/// A frame for the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenFrame {
+    /// Which way it goes; it entered on the opposite side.
+    pub toward: Toward,
+    /// When the kernel stamped it.
+    pub unix_ns: i64,
+    /// What the bridge did with it.
+    pub fate: Fate,
+    /// What it is.
+    pub kind: FrameKind,
+    /// Length on the wire in bytes.
+    pub original_len: u32,
+    /// The frame, its VLAN tags in place.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a frame is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FrameKind {
+    /// It came in from a phone or a server.
+    Traffic,
+    /// Our own canary.
+    Canary,
+    /// It went out although an outage forbids it.
+    Leak,
+}
+
+/// Why the interfaces can not be joined. Every one of them is a fault of the rig.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// An interface is not there.
+    #[error("there is no interface `{interface}`; {remedy}")]
+    MissingInterface {
+        /// Its name.
+        interface: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// The kernel does not let us.
+    #[error("no permission to {operation}; run as root, or give siprig CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN")]
+    Permission {
+        /// What was tried.
+        operation: String,
+    },
+    /// An interface, or the kernel, does not fit.
+    #[error("can not {operation}: {reason}; {remedy}")]
+    Unfit {
+        /// What was tried.
+        operation: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+impl Refusal {
+    /// What the system's answer to `operation` means.
+    pub fn from_io(operation: impl Into<String>, error: &std::io::Error) -> Self {
+        let operation = operation.into();
+        if error.kind() == std::io::ErrorKind::PermissionDenied {
+            return Self::Permission { operation };
+        }
+        let remedy = "look at the kernel log (`dmesg`) for the cause".to_owned();
+        Self::Unfit { operation, reason: error.to_string(), remedy }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_with_a_jumbo_frame_survives_the_socket_and_fits_it() {
+        let frame = SeenFrame {
+            toward: Toward::Server,
+            unix_ns: -1,
+            fate: Fate::Dropped(OutageId(7)),
+            kind: FrameKind::Traffic,
+            original_len: 65_557,
+            bytes: vec![0xff; 65_557],
+        };
+        let bytes = postcard::to_stdvec(&Notice::Frame(frame.clone())).unwrap();
+        assert!(bytes.len() <= MESSAGE_MAX, "{}", bytes.len());
+        assert_eq!(postcard::from_bytes::<Notice>(&bytes).unwrap(), Notice::Frame(frame));
+    }
+}

@@ -1,0 +1,257 @@
+//! Which frames an outage takes away: pure, over a table of rules. The kernel's table only steals candidates; what is
+//! decided here is what happens to them.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use crate::{
+    config::Mac,
+    event::{OutageId, OutageMode, OutageScope, Toward},
+    wire::frame::{Body, Content, Frame, Packet},
+};
+
+/// One outage, as the frame path sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Which outage.
+    pub outage: OutageId,
+    /// What happens to the frames.
+    pub mode: OutageMode,
+    /// How much of the server.
+    pub scope: OutageScope,
+    /// The phones concerned.
+    pub phones: BTreeSet<Mac>,
+    /// The server's addresses.
+    pub servers: Vec<IpAddr>,
+    /// The server's SIP ports.
+    pub sip_ports: Vec<u16>,
+    /// In force from this time on (nanoseconds of `CLOCK_REALTIME`).
+    pub from_ns: i64,
+    /// Lifted at this time; none: in force.
+    pub until_ns: Option<i64>,
+}
+
+/// What happens to a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It goes on.
+    Pass,
+    /// This outage takes it away.
+    Drop(OutageId),
+}
+
+/// Phone and server of a frame, where it has both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// The phone's end.
+    pub phone: Mac,
+    /// The other end.
+    pub server: IpAddr,
+}
+
+/// The ends of an IP frame that goes `toward` that side. The phone is known by its MAC, the server by its address.
+pub fn pair_of(frame: &Frame<'_>, toward: Toward) -> Option<Pair> {
+    let Content::Ip(packet) = &frame.content else { return None };
+    Some(match toward {
+        Toward::Server => Pair { phone: frame.source, server: packet.destination },
+        Toward::Phone => Pair { phone: frame.destination, server: packet.source },
+    })
+}
+
+impl Rule {
+    /// Whether the rule is in force at this time and takes the pair from the kernel.
+    fn covers(&self, pair: Pair, at_ns: i64) -> bool {
+        at_ns >= self.from_ns
+            && self.until_ns.is_none_or(|until| at_ns < until)
+            && self.phones.contains(&pair.phone)
+            && self.servers.contains(&pair.server)
+    }
+
+    /// Whether a frame of a covered pair is taken away.
+    fn takes(&self, packet: &Packet<'_>, toward: Toward) -> bool {
+        let OutageMode::Drop = self.mode;
+        match self.scope {
+            OutageScope::Host => true,
+            OutageScope::Sip => server_port(packet, toward).is_some_and(|port| self.sip_ports.contains(&port)),
+        }
+    }
+}
+
+/// The server's port. Of a fragmented datagram only the first fragment has one: the others may pass, since without the
+/// first they are worth nothing.
+fn server_port(packet: &Packet<'_>, toward: Toward) -> Option<u16> {
+    let (source, destination) = ports_of(packet)?;
+    Some(match toward {
+        Toward::Server => destination,
+        Toward::Phone => source,
+    })
+}
+
+/// Source and destination port of a UDP or TCP packet, or of the first fragment of one.
+pub fn ports_of(packet: &Packet<'_>) -> Option<(u16, u16)> {
+    match &packet.body {
+        Body::Udp { source_port, destination_port, .. } => Some((*source_port, *destination_port)),
+        Body::Tcp(segment) => Some((segment.source_port, segment.destination_port)),
+        Body::Fragment { protocol: 6 | 17, offset: 0, payload: [a, b, c, d, ..], .. } => {
+            Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])))
+        }
+        _ => None,
+    }
+}
+
+/// All outages that matter now, and the devices that none may touch.
+#[derive(Debug, Clone, Default)]
+pub struct RuleTable {
+    /// In the order they began. Lifted ones stay for as long as frames from before the lift may still be read.
+    pub rules: Vec<Rule>,
+    /// Never matched.
+    pub protected: BTreeSet<Mac>,
+}
+
+impl RuleTable {
+    /// What happens to a frame that came in at `at_ns` and goes `toward` that side.
+    pub fn decide(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Decision {
+        let Content::Ip(packet) = &frame.content else { return Decision::Pass };
+        self.covering(frame, toward, at_ns)
+            .find(|rule| rule.takes(packet, toward))
+            .map_or(Decision::Pass, |rule| Decision::Drop(rule.outage))
+    }
+
+    /// Whether the kernel gives such a frame up, so that one that passes must be sent on from here.
+    pub fn steals(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> bool {
+        self.covering(frame, toward, at_ns).next().is_some()
+    }
+
+    fn covering(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> impl Iterator<Item = &Rule> {
+        let untouchable = self.protected.contains(&frame.source) || self.protected.contains(&frame.destination);
+        let pair = pair_of(frame, toward).filter(|_| !untouchable);
+        self.rules.iter().filter(move |rule| pair.is_some_and(|pair| rule.covers(pair, at_ns)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PHONE: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const OTHER: Mac = Mac([2, 0, 0, 0, 0, 2]);
+    const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 9]);
+
+    fn server(last: u8) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(10, 77, 0, last))
+    }
+
+    fn rule(scope: OutageScope) -> Rule {
+        Rule {
+            outage: OutageId(1),
+            mode: OutageMode::Drop,
+            scope,
+            phones: BTreeSet::from([PHONE]),
+            servers: vec![server(2)],
+            sip_ports: vec![5060],
+            from_ns: 1_000,
+            until_ns: Some(2_000),
+        }
+    }
+
+    fn table(scope: OutageScope) -> RuleTable {
+        RuleTable { rules: vec![rule(scope)], protected: BTreeSet::new() }
+    }
+
+    /// A datagram between a phone and a server, whichever way it goes.
+    fn datagram(phone: Mac, server: IpAddr, port: u16, toward: Toward) -> Frame<'static> {
+        let at_phone = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 11));
+        let (source, destination, from, to, source_port, destination_port) = match toward {
+            Toward::Server => (phone, ROUTER, at_phone, server, 40_000, port),
+            Toward::Phone => (ROUTER, phone, server, at_phone, port, 40_000),
+        };
+        let body = Body::Udp { source_port, destination_port, payload: b"" };
+        let packet = Packet { source: from, destination: to, body };
+        Frame { source, destination, vlans: Vec::new(), content: Content::Ip(packet) }
+    }
+
+    const WAYS: [Toward; 2] = [Toward::Server, Toward::Phone];
+
+    #[test]
+    fn host_scope_takes_every_packet_of_the_pair_both_ways() {
+        for toward in WAYS {
+            for port in [5060, 80, 30_000] {
+                let frame = datagram(PHONE, server(2), port, toward);
+                assert_eq!(table(OutageScope::Host).decide(&frame, toward, 1_500), Decision::Drop(OutageId(1)));
+            }
+        }
+    }
+
+    #[test]
+    fn sip_scope_steals_the_pair_and_lets_all_but_sip_pass() {
+        for toward in WAYS {
+            let (sip, rtp) = (datagram(PHONE, server(2), 5060, toward), datagram(PHONE, server(2), 30_000, toward));
+            let table = table(OutageScope::Sip);
+            assert_eq!(table.decide(&sip, toward, 1_500), Decision::Drop(OutageId(1)));
+            assert_eq!(table.decide(&rtp, toward, 1_500), Decision::Pass);
+            assert!(table.steals(&rtp, toward, 1_500));
+        }
+    }
+
+    #[test]
+    fn a_phones_own_sip_port_does_not_make_its_other_traffic_sip() {
+        let mut frame = datagram(PHONE, server(2), 30_000, Toward::Server);
+        if let Content::Ip(packet) = &mut frame.content {
+            packet.body = Body::Udp { source_port: 5060, destination_port: 30_000, payload: b"" };
+        }
+        assert_eq!(table(OutageScope::Sip).decide(&frame, Toward::Server, 1_500), Decision::Pass);
+    }
+
+    #[test]
+    fn the_stamp_decides_on_which_side_of_begin_and_end_a_frame_falls() {
+        let frame = datagram(PHONE, server(2), 5060, Toward::Server);
+        let at = |ns| table(OutageScope::Host).decide(&frame, Toward::Server, ns);
+        let taken = Decision::Drop(OutageId(1));
+        assert_eq!([at(999), at(1_000), at(1_999), at(2_000)], [Decision::Pass, taken, taken, Decision::Pass]);
+    }
+
+    #[test]
+    fn a_first_fragment_is_judged_by_its_ports_and_a_later_one_passes() {
+        let sip = [0x9c, 0x40, 0x13, 0xc4, 0, 0];
+        for (offset, expected) in [(0, Decision::Drop(OutageId(1))), (1480, Decision::Pass)] {
+            let mut frame = datagram(PHONE, server(2), 0, Toward::Server);
+            if let Content::Ip(packet) = &mut frame.content {
+                packet.body = Body::Fragment { protocol: 17, identification: 1, offset, more: true, payload: &sip };
+            }
+            assert_eq!(table(OutageScope::Sip).decide(&frame, Toward::Server, 1_500), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_but_the_declared_pair_is_ever_touched(
+            phone in prop_oneof![Just(PHONE), Just(OTHER)],
+            last in 1_u8..5,
+            port in any::<u16>(),
+            host in any::<bool>(),
+            away in any::<bool>(),
+            at in 0_i64..3_000,
+        ) {
+            let toward = if away { Toward::Server } else { Toward::Phone };
+            let table = table(if host { OutageScope::Host } else { OutageScope::Sip });
+            let frame = datagram(phone, server(last), port, toward);
+            let covered = phone == PHONE && last == 2 && (1_000..2_000).contains(&at);
+            prop_assert_eq!(table.steals(&frame, toward, at), covered);
+            let dropped = table.decide(&frame, toward, at) != Decision::Pass;
+            prop_assert_eq!(dropped, covered && (host || port == 5060));
+        }
+
+        #[test]
+        fn a_protected_device_is_never_touched(port in any::<u16>(), away in any::<bool>(), at in 0_i64..3_000) {
+            let toward = if away { Toward::Server } else { Toward::Phone };
+            let mut table = table(OutageScope::Host);
+            table.protected.insert(PHONE);
+            let frame = datagram(PHONE, server(2), port, toward);
+            prop_assert!(!table.steals(&frame, toward, at));
+            prop_assert_eq!(table.decide(&frame, toward, at), Decision::Pass);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The kernel's half of an outage: an nftables table of the bridge family that drops, in *forward*, every IP packet
+//! between a declared MAC and a declared address.
+//!
+//! Two safeguards keep a dead or hanging helper from stranding phones. The table has the owner flag: it vanishes with our
+//! socket. And the elements of its sets expire unless they are renewed ([`LEASE`]).
+
+use std::{
+    collections::BTreeSet,
+    io,
+    net::IpAddr,
+    time::Duration,
+};
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_netfilter::{
+    NetfilterHeader, NetfilterMessage, NetfilterProtoFamily,
+    nftables::{
+        ChainAttribute, ChainMessage, DataAttribute, Hook, InetHookNumber, ListAttribute, NfTablesMessage,
+        RuleMessage, SetAttribute, SetElementAttribute, SetElementList, SetElementMessage, SetFlags, SetMessage,
+        TableAttribute, TableFlags, TableMessage,
+    },
+    none::ControlMessage,
+};
+use rtnetlink::sys::{Socket, protocols::NETLINK_NETFILTER};
+
+use super::{
+    expression::{self, Family, Way},
+    protocol::Refusal,
+};
+use crate::{config::Mac, event::Toward};
+
+/// An element that is not renewed for this long stops dropping.
+pub const LEASE: Duration = Duration::from_millis(600);
+/// How often elements are renewed.
+pub const RENEWAL: Duration = Duration::from_millis(100);
+
+const CHAIN: &str = "forward";
+/// Policy of a chain: accept what no rule drops (`NF_ACCEPT`).
+const ACCEPT: u32 = 1;
+/// Runs before the filters that somebody else may have on the bridge (`NF_BR_PRI_FILTER_BRIDGED`, -200).
+const PRIORITY: i32 = -210;
+
+/// A path that the kernel shall give up: one phone, one address of a server, both ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Path {
+    /// The phone.
+    pub phone: Mac,
+    /// The server.
+    pub server: IpAddr,
+}
+
+impl Path {
+    /// The set it belongs to in this direction, and its key there: each part padded to four bytes, as the kernel loads
+    /// them into registers.
+    fn element(self, toward: Toward) -> (Way, Vec<u8>) {
+        let mut mac = self.phone.0.to_vec();
+        mac.extend([0, 0]);
+        let (family, address) = match self.server {
+            IpAddr::V4(address) => (Family::V4, address.octets().to_vec()),
+            IpAddr::V6(address) => (Family::V6, address.octets().to_vec()),
+        };
+        let key = match toward {
+            Toward::Server => [mac, address].concat(),
+            Toward::Phone => [address, mac].concat(),
+        };
+        (Way { family, toward }, key)
+    }
+}
+
+/// The table, while our socket lives.
+#[derive(Debug)]
+pub struct Table {
+    socket: Socket,
+    name: String,
+    sequence: u32,
+    paths: BTreeSet<Path>,
+}
+
+impl Table {
+    /// Creates the table, empty: nothing is dropped yet.
+    ///
+    /// # Errors
+    /// If the kernel forbids it, is older than 5.12 (no owner flag), or another helper holds the table.
+    pub fn create(bridge: &str) -> Result<Self, Refusal> {
+        let operation = "create the outage table (nftables, bridge family)";
+        let failed = |error: io::Error| match error.raw_os_error() {
+            Some(libc::EEXIST) => Refusal::Unfit {
+                operation: operation.to_owned(),
+                reason: format!("another siprig works on bridge `{bridge}`"),
+                remedy: "wait for it, or stop it".to_owned(),
+            },
+            Some(libc::EOPNOTSUPP | libc::ENOENT | libc::EAFNOSUPPORT) => Refusal::Unfit {
+                operation: operation.to_owned(),
+                reason: error.to_string(),
+                remedy: "use a kernel from 5.12 on with nf_tables for bridges (`modprobe nf_tables_bridge`)".to_owned(),
+            },
+            _ => Refusal::from_io(operation, &error),
+        };
+        let mut table = Self::open(bridge).map_err(failed)?;
+        let layout = table.layout();
+        table.commit(layout).map_err(failed)?;
+        Ok(table)
+    }
+
+    fn open(bridge: &str) -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_NETFILTER)?;
+        socket.bind_auto()?;
+        socket.set_non_blocking(true)?;
+        Ok(Self { socket, name: format!("siprig-{bridge}"), sequence: 1, paths: BTreeSet::new() })
+    }
+
+    /// Table, sets, chain and rules.
+    fn layout(&self) -> Vec<(u16, NfTablesMessage)> {
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        let table = TableMessage {
+            attributes: vec![TableAttribute::Name(self.name.clone()), TableAttribute::Flags(TableFlags::Owner)],
+        };
+        let hook = vec![Hook::Number(InetHookNumber::Forward.into()), Hook::Priority(PRIORITY.cast_unsigned())];
+        let chain = ChainMessage {
+            attributes: vec![
+                ChainAttribute::Table(self.name.clone()),
+                ChainAttribute::Name(CHAIN.to_owned()),
+                ChainAttribute::Hook(hook),
+                ChainAttribute::Policy(ACCEPT),
+                ChainAttribute::Type("filter".to_owned()),
+            ],
+        };
+        let mut messages = vec![(flags, NfTablesMessage::NewTable(table)), (flags, NfTablesMessage::NewChain(chain))];
+        for (id, way) in (1..).zip(Way::ALL) {
+            messages.push((flags, NfTablesMessage::NewSet(self.set(way, id))));
+            for stacked in [false, true] {
+                let attributes = expression::rule(&self.name, CHAIN, way, stacked);
+                messages.push((NLM_F_CREATE, NfTablesMessage::NewRule(RuleMessage { attributes })));
+            }
+        }
+        messages
+    }
+
+    fn set(&self, way: Way, id: u32) -> SetMessage {
+        SetMessage {
+            attributes: vec![
+                SetAttribute::Table(self.name.clone()),
+                SetAttribute::Name(way.set_name().to_owned()),
+                SetAttribute::Flags(SetFlags::Timeout),
+                SetAttribute::KeyType(way.key_type()),
+                SetAttribute::KeyLen(way.key_len()),
+                SetAttribute::Id(id),
+                SetAttribute::Timeout(lease_ms()),
+            ],
+        }
+    }
+
+    /// Makes exactly these paths dropped, in one transaction.
+    ///
+    /// # Errors
+    /// If the kernel refuses; then nothing has changed.
+    pub fn replace(&mut self, paths: BTreeSet<Path>) -> io::Result<()> {
+        let mut messages = self.elements(&self.paths, Change::Delete);
+        messages.extend(self.elements(&paths, Change::Add));
+        self.commit(messages)?;
+        self.paths = paths;
+        Ok(())
+    }
+
+    /// Renews the lease of every path.
+    ///
+    /// # Errors
+    /// If an element had already expired, among others: then the kernel forwards, and so it stays.
+    pub fn renew(&mut self) -> io::Result<()> {
+        self.replace(self.paths.clone())
+    }
+
+    /// Forgets every path after their lease has lapsed, without telling the kernel.
+    pub fn forget(&mut self) {
+        self.paths.clear();
+    }
+
+    /// Whether any path is dropped.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    fn elements(&self, paths: &BTreeSet<Path>, change: Change) -> Vec<(u16, NfTablesMessage)> {
+        let mut messages = Vec::new();
+        for way in Way::ALL {
+            let keys = paths.iter().map(|path| path.element(way.toward)).filter(|(of, _)| *of == way);
+            let elements: Vec<_> = keys
+                .map(|(_, key)| {
+                    let mut attributes = vec![SetElementAttribute::Key(DataAttribute::Value(key))];
+                    if change == Change::Add {
+                        attributes.push(SetElementAttribute::Timeout(lease_ms()));
+                    }
+                    ListAttribute::Element(attributes)
+                })
+                .collect();
+            if elements.is_empty() {
+                continue;
+            }
+            let message = SetElementMessage {
+                attributes: vec![
+                    SetElementList::Table(self.name.clone()),
+                    SetElementList::Set(way.set_name().to_owned()),
+                    SetElementList::Elements(elements),
+                ],
+            };
+            messages.push(match change {
+                Change::Add => (NLM_F_CREATE | NLM_F_EXCL, NfTablesMessage::NewSetElement(message)),
+                Change::Delete => (0, NfTablesMessage::DeleteSetElement(message)),
+            });
+        }
+        messages
+    }
+
+    /// Sends one transaction. The kernel has carried it out, or refused it as a whole, when `send` returns.
+    fn commit(&mut self, messages: Vec<(u16, NfTablesMessage)>) -> io::Result<()> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let count = messages.len();
+        let mut batch = Vec::new();
+        self.append(&mut batch, NLM_F_REQUEST, control(ControlMessage::BatchBegin));
+        for (flags, message) in messages {
+            let header = NetfilterHeader::new(NetfilterProtoFamily::Bridge, 0, 0);
+            self.append(&mut batch, NLM_F_REQUEST | NLM_F_ACK | flags, NetfilterMessage::new(header, message));
+        }
+        self.append(&mut batch, NLM_F_REQUEST, control(ControlMessage::BatchEnd));
+        self.socket.send(&batch, 0)?;
+        self.read_answers(count)
+    }
+
+    fn append(&mut self, batch: &mut Vec<u8>, flags: u16, message: NetfilterMessage) {
+        let mut message = NetlinkMessage::from(message);
+        message.header.flags = flags;
+        message.header.sequence_number = self.sequence;
+        self.sequence = self.sequence.wrapping_add(1);
+        message.finalize();
+        let start = batch.len();
+        batch.resize(start + message.buffer_len(), 0);
+        if let Some(space) = batch.get_mut(start..) {
+            message.serialize(space);
+        }
+    }
+
+    /// Every message of a transaction is acknowledged or refused on its own; all answers are there already.
+    fn read_answers(&mut self, mut expected: usize) -> io::Result<()> {
+        let mut refused = None;
+        while expected > 0 {
+            let (answer, _) = match self.socket.recv_from_full() {
+                Ok(answer) => answer,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            };
+            if let Some(code) = error_code(&answer) {
+                expected -= 1;
+                refused = refused.or((code != 0).then(|| io::Error::from_raw_os_error(-code)));
+            }
+        }
+        match refused {
+            Some(error) => Err(error),
+            None if expected > 0 => Err(io::Error::other("the kernel did not acknowledge the transaction")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Add,
+    Delete,
+}
+
+fn control(message: ControlMessage) -> NetfilterMessage {
+    let subsystem = u16::try_from(libc::NFNL_SUBSYS_NFTABLES).unwrap_or(0);
+    NetfilterMessage::new(NetfilterHeader::new(NetfilterProtoFamily::Unspec, 0, subsystem), message)
+}
+
+/// The code of an acknowledgement (0) or refusal (negative).
+fn error_code(bytes: &[u8]) -> Option<i32> {
+    let message = NetlinkMessage::<NetfilterMessage>::deserialize(bytes).ok()?;
+    match message.payload {
+        NetlinkPayload::Error(error) => Some(error.code.map_or(0, i32::from)),
+        _ => None,
+    }
+}
+
+fn lease_ms() -> u64 {
+    u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX)
+}
