@@ -12,6 +12,7 @@
 use std::process::ExitCode;
 
 mod canary;
+mod clock;
 mod expression;
 mod helper;
 pub mod join;
@@ -19,10 +20,13 @@ pub mod link;
 mod offload;
 mod outage;
 mod outbox;
+mod parts;
 pub mod protocol;
 pub mod rules;
+mod segment;
+mod sight;
 pub mod table;
-mod tap;
+pub mod tap;
 
 /// Body of `siprig internal bridge-helper FD`; `args` is what follows `bridge-helper`. `FD` is one end of a
 /// `SOCK_SEQPACKET` pair whose other end the controller holds.

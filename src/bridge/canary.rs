@@ -11,6 +11,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::AsRawFd,
+    time::Duration,
 };
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -30,6 +31,8 @@ use crate::{
 const FAR_SIDE: Mac = Mac([0x02, 0x53, 0x49, 0x50, 0x52, 0x01]);
 /// Sender of canaries toward the phone; locally administered.
 const NEAR_SIDE: Mac = Mac([0x02, 0x53, 0x49, 0x50, 0x52, 0x02]);
+/// Name of our end of the pair.
+const PEER: &str = "canary";
 /// What a canary carries, before its number.
 const MARK: &[u8] = b"siprig canary ";
 /// The other port: discard (RFC 863).
@@ -48,7 +51,7 @@ impl CanaryPort {
     /// If the kernel refuses. A new network namespace needs CAP_SYS_ADMIN.
     pub async fn open(links: &Links, bridge: u32, server_side: u32) -> Result<Self, Refusal> {
         let failed = |error: io::Error| Refusal::from_io("make the canary port (a veth pair)", &error);
-        let open_namespace = || std::fs::File::open("/proc/self/ns/net");
+        let open_namespace = || std::fs::File::open("/proc/thread-self/ns/net");
         let home = open_namespace().map_err(failed)?;
         unshare(CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
         let away = open_namespace();
@@ -56,20 +59,24 @@ impl CanaryPort {
         let away = away.map_err(failed)?;
 
         let name = format!("sr{}", std::process::id());
-        links.create_veth(&name, "canary", away.as_raw_fd()).await.map_err(failed)?;
+        links.create_veth(&name, PEER, away.as_raw_fd()).await.map_err(failed)?;
         let port = links.find(&name).await.map_err(failed)?;
         let port = port.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?.index;
+
+        // What is opened there keeps the namespace alive, and nothing else does.
+        setns(&away, CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
+        let opened = open_peer();
+        setns(&home, CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
+        let (inner, peer, beyond) = opened?;
+        beyond.up(peer).await.map_err(failed)?;
+        inner.clear_error();
+
         links.attach(port, bridge).await.map_err(failed)?;
         links.silence_port(port).await.map_err(failed)?;
         links.place(FAR_SIDE, server_side).await.map_err(failed)?;
-
-        // The socket keeps the namespace alive, and nothing else does.
-        setns(&away, CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
-        let inner = nix::net::if_::if_nametoindex("canary")
-            .map_err(|error| failed(error.into()))
-            .and_then(|index| Tap::open("canary", index));
-        setns(&home, CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
-        Ok(Self { inner: inner? })
+        links.up(port).await.map_err(failed)?;
+        until_running(links, &name).await.map_err(failed)?;
+        Ok(Self { inner })
     }
 
     /// Sends a canary into the bridge.
@@ -81,6 +88,25 @@ impl CanaryPort {
         while let Ok(Some(_)) = self.inner.receive() {}
         self.inner.send(frame)
     }
+}
+
+/// Our end of the pair, its number, and a connection to the kernel in the namespace that this thread is in.
+fn open_peer() -> Result<(Tap, u32, Links), Refusal> {
+    let failed = |error: io::Error| Refusal::from_io("open the canary port (a veth pair)", &error);
+    let index = nix::net::if_::if_nametoindex(PEER).map_err(|error| failed(error.into()))?;
+    Ok((Tap::open(PEER, index)?, index, Links::connect().map_err(failed)?))
+}
+
+/// A bridge forwards nothing from a port whose carrier it has not noticed yet.
+async fn until_running(links: &Links, name: &str) -> io::Result<()> {
+    for _ in 0..400 {
+        if links.find(name).await?.is_some_and(|link| link.running) {
+            return Ok(());
+        }
+        #[expect(clippy::disallowed_methods, reason = "the kernel tells of a carrier in its own time")]
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Err(io::Error::new(io::ErrorKind::TimedOut, "its carrier did not come up"))
 }
 
 /// A canary on its way.
@@ -119,9 +145,7 @@ pub fn build(
             let own = phone_address.filter(|own| own.is_ipv4() == nowhere.is_ipv4()).unwrap_or(nowhere);
             frame::udp_frame(phone, FAR_SIDE, vlan, SocketAddr::new(own, DISCARD), server, &payload)
         }
-        Toward::Phone => {
-            frame::udp_frame(NEAR_SIDE, phone, vlan, server, SocketAddr::new(nowhere, DISCARD), &payload)
-        }
+        Toward::Phone => frame::udp_frame(NEAR_SIDE, phone, vlan, server, SocketAddr::new(nowhere, DISCARD), &payload),
     }
 }
 

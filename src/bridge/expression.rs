@@ -137,11 +137,8 @@ pub fn rule(table: &str, chain: &str, way: Way, stacked: bool) -> Vec<RuleAttrib
     steps.push(load(way.mac(), mac_at));
     steps.push(load(address, address_at));
     steps.push(
-        Expressions::Lookup(vec![
-            Lookup::Set(way.set_name().to_owned()),
-            Lookup::SourceRegister(Register::Reg32_00),
-        ])
-        .into(),
+        Expressions::Lookup(vec![Lookup::Set(way.set_name().to_owned()), Lookup::SourceRegister(Register::Reg32_00)])
+            .into(),
     );
     steps.push(drop());
     vec![
@@ -178,9 +175,5 @@ fn load(field: Field, register: Register) -> Step {
 
 fn drop() -> Step {
     let verdict = DataAttribute::Verdict(vec![VerdictAttribute::Code(Verdict::Other(DROP))]);
-    Expressions::Immediate(vec![
-        Immediate::DestinationRegister(Register::Verdict),
-        Immediate::Data(verdict),
-    ])
-    .into()
+    Expressions::Immediate(vec![Immediate::DestinationRegister(Register::Verdict), Immediate::Data(verdict)]).into()
 }

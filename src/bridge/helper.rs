@@ -16,37 +16,33 @@ use nix::{
         resource::{Resource, setrlimit},
         signal::Signal,
     },
-    time::{ClockId, clock_gettime},
     unistd::getppid,
 };
 
 use super::{
     canary::{self, Canary, CanaryPort},
-    join,
-    link::Links,
+    clock::{monotonic, nanos, timed, wall_ns},
     outage::{Outages, Wanted},
     outbox::Outbox,
-    protocol::{FrameKind, Notice, Order, PhoneIndex, Refusal, SeenFrame, ServerIndex, Setup},
-    rules::{Decision, ports_of},
+    parts::Parts,
+    protocol::{FrameKind, Notice, Order, PhoneIndex, SeenFrame, ServerIndex, Setup},
+    rules::Decision,
+    sight::{Sight, Unsent, fate_of, report},
     table::{LEASE, RENEWAL, Table},
-    tap::{Received, Tap},
+    tap::Tap,
 };
 use crate::{
     config::Mac,
-    event::{Fate, Loss, OutageEnd, OutageId, Toward},
-    wire::frame::{self, Body, Content, Frame},
+    event::{Loss, OutageEnd, OutageId, Toward},
+    wire::frame::Frame,
 };
 
 /// A canary that has not come out after this time was dropped.
 const CANARY_PATIENCE_NS: i64 = 20_000_000;
-/// A sign of life is reported this often for each phone.
-const LIFE_INTERVAL_NS: i64 = 1_000_000_000;
 /// How long the loop sleeps when there is nothing to do; losses are looked for as often.
 const IDLE: Duration = Duration::from_millis(250);
 /// Frames read from one tap before anything else gets a turn.
 const BURST: usize = 256;
-/// A frame that waited longer than this is not sent on any more: late voice is noise, and late SIP a wrong proof.
-const STALE_NS: i64 = 200_000_000;
 
 /// Runs the helper on the descriptor of that number. Exit code 0 after an orderly end or the controller's, 3 if the
 /// interfaces can not be joined.
@@ -62,12 +58,12 @@ pub fn run(fd: &str) -> ExitCode {
     if i64::from(getppid().as_raw()) != i64::from(setup.controller_pid) {
         return ExitCode::SUCCESS;
     }
-    match Helper::start(setup, outbox) {
-        Ok(mut helper) => {
-            helper.serve();
+    match Parts::assemble(&setup) {
+        Ok(parts) => {
+            Helper::new(setup, outbox, parts).serve();
             ExitCode::SUCCESS
         }
-        Err((mut outbox, refusal)) => {
+        Err(refusal) => {
             outbox.send(&Notice::Refused(refusal));
             ExitCode::from(3)
         }
@@ -93,25 +89,18 @@ struct Helper {
     last_life: BTreeMap<PhoneIndex, i64>,
     canaries: Vec<Canary>,
     next_nonce: u64,
+    unsent: Unsent,
+    mtu: usize,
     renewed: Duration,
     closing: bool,
 }
 
 impl Helper {
-    fn start(setup: Setup, mut outbox: Outbox) -> Result<Self, (Outbox, Refusal)> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let parts = match runtime {
-            Ok(runtime) => runtime.block_on(assemble(&setup)),
-            Err(error) => Err(Refusal::from_io("start", &error)),
-        };
-        let parts = match parts {
-            Ok(parts) => parts,
-            Err(refusal) => return Err((outbox, refusal)),
-        };
+    fn new(setup: Setup, mut outbox: Outbox, parts: Parts) -> Self {
         outbox.send(&parts.ready);
         let phones = (0..).zip(&setup.phones).map(|(index, phone)| (phone.mac, index)).collect();
         let sip_ports = setup.servers.iter().flat_map(|server| server.sip_ports.iter().copied()).collect();
-        Ok(Self {
+        Self {
             outages: Outages::new(setup.network.protected.iter().copied()),
             outbox,
             phone_tap: parts.phone_tap,
@@ -123,10 +112,12 @@ impl Helper {
             last_life: BTreeMap::new(),
             canaries: Vec::new(),
             next_nonce: u64::try_from(wall_ns()).unwrap_or(0) << 20,
+            unsent: Unsent::default(),
+            mtu: parts.mtu,
             renewed: monotonic(),
             closing: false,
             setup,
-        })
+        }
     }
 
     fn serve(&mut self) {
@@ -310,6 +301,8 @@ impl Helper {
                     sip_ports: &self.sip_ports,
                     last_life: &mut self.last_life,
                     canaries: &mut self.canaries,
+                    unsent: &mut self.unsent,
+                    mtu: self.mtu,
                 };
                 sight.take(received, entering, far);
                 true
@@ -326,7 +319,9 @@ impl Helper {
     fn send_canary(&mut self, outage: Option<OutageId>, phone: PhoneIndex, server: ServerIndex, toward: Toward) {
         let known = self.setup.phones.get(usize::from(phone)).zip(self.setup.servers.get(usize::from(server)));
         let Some((key, of)) = known else {
-            return self.outbox.send(&Notice::Trouble("was asked for a canary on a path that was not set up".to_owned()));
+            return self
+                .outbox
+                .send(&Notice::Trouble("was asked for a canary on a path that was not set up".to_owned()));
         };
         let (Some(address), Some(port)) = (of.addresses.first(), of.sip_ports.first()) else { return };
         let nonce = self.next_nonce;
@@ -376,203 +371,9 @@ impl Helper {
         if count > 0 {
             self.outbox.send(&Notice::Lost { how: Loss::KernelDrop, count });
         }
-    }
-}
-
-/// What reading one frame needs of the helper, apart from the taps.
-struct Sight<'a> {
-    setup: &'a Setup,
-    outbox: &'a mut Outbox,
-    outages: &'a mut Outages,
-    phones: &'a BTreeMap<Mac, PhoneIndex>,
-    sip_ports: &'a BTreeSet<u16>,
-    last_life: &'a mut BTreeMap<PhoneIndex, i64>,
-    canaries: &'a mut Vec<Canary>,
-}
-
-impl Sight<'_> {
-    fn take(&mut self, received: Received<'_>, entering: Toward, far: &mut Tap) {
-        if received.truncated() {
-            self.outbox.send(&Notice::Lost { how: Loss::Truncated, count: 1 });
-        }
-        if received.outgoing {
-            let leaving = match entering {
-                Toward::Server => Toward::Phone,
-                Toward::Phone => Toward::Server,
-            };
-            self.see_out(&received, leaving);
-        } else {
-            self.see_in(received, entering, far);
+        let Unsent { count, last } = std::mem::take(&mut self.unsent);
+        if count > 0 {
+            self.outbox.send(&Notice::Trouble(format!("could not send {count} frames on {last}")));
         }
     }
-
-    fn see_in(&mut self, received: Received<'_>, toward: Toward, far: &mut Tap) {
-        let now_ns = wall_ns();
-        let at_ns = received.unix_ns.unwrap_or(now_ns);
-        let Ok(frame) = Frame::parse(received.bytes) else { return };
-        let Some(phone) = self.phone_of(&frame, toward) else { return };
-        if toward == Toward::Server {
-            self.note_life(phone, at_ns);
-        }
-        let (decision, stolen) = self.outages.judge(&frame, toward, at_ns);
-        if let Decision::Drop(outage) = decision
-            && self.outages.count_drop(outage, phone, toward)
-        {
-            self.outbox.send(&Notice::FirstBite { outage, phone, toward, unix_ns: at_ns });
-        }
-        if self.is_signalling(&frame, toward) {
-            self.outbox.send(&Notice::Frame(seen(&received, toward, at_ns, fate_of(decision), FrameKind::Traffic)));
-        }
-        if stolen && decision == Decision::Pass && now_ns - at_ns < STALE_NS {
-            if received.checksum_open {
-                frame::fix_checksums(received.bytes);
-            }
-            if let Err(error) = far.send(received.bytes) {
-                let interface = far.interface();
-                self.outbox.send(&Notice::Trouble(format!("could not send a frame through `{interface}`: {error}")));
-            }
-        }
-    }
-
-    /// A frame that leaves proves what the bridge really does.
-    fn see_out(&mut self, received: &Received<'_>, toward: Toward) {
-        if self.canaries.is_empty() && self.outages.next_limit().is_none() {
-            return;
-        }
-        let at_ns = received.unix_ns.unwrap_or_else(wall_ns);
-        let Ok(frame) = Frame::parse(received.bytes) else { return };
-        if let Some(nonce) = canary_nonce(&frame) {
-            if let Some(place) = self.canaries.iter().position(|it| it.nonce == nonce && it.toward == toward) {
-                let canary = self.canaries.swap_remove(place);
-                self.outbox.send(&report(&canary, true, at_ns));
-            }
-            return;
-        }
-        let Some(phone) = self.phone_of(&frame, toward) else { return };
-        if let Some(outage) = self.outages.forbids(&frame, toward, at_ns)
-            && self.outages.count_leak(outage, phone, toward)
-        {
-            self.outbox.send(&Notice::Leak { outage, phone, toward, unix_ns: at_ns });
-            self.outbox.send(&Notice::Frame(seen(received, toward, at_ns, Fate::Passed, FrameKind::Leak)));
-        }
-    }
-
-    fn note_life(&mut self, phone: PhoneIndex, unix_ns: i64) {
-        let last = self.last_life.get(&phone).copied();
-        if last.is_none_or(|last| unix_ns - last >= LIFE_INTERVAL_NS || unix_ns < last) {
-            self.last_life.insert(phone, unix_ns);
-            self.outbox.send(&Notice::SignOfLife { phone, unix_ns });
-        }
-    }
-
-    fn phone_of(&self, frame: &Frame<'_>, toward: Toward) -> Option<PhoneIndex> {
-        let mac = match toward {
-            Toward::Server => frame.source,
-            Toward::Phone => frame.destination,
-        };
-        self.phones.get(&mac).copied()
-    }
-
-    /// Whether the controller wants to see it: SIP with anybody, and what tells why SIP fails.
-    fn is_signalling(&self, frame: &Frame<'_>, toward: Toward) -> bool {
-        let packet = match &frame.content {
-            Content::Arp { .. } => return true,
-            Content::Other { .. } => return false,
-            Content::Ip(packet) => packet,
-        };
-        match (&packet.body, ports_of(packet)) {
-            (_, Some((source, destination))) => {
-                self.sip_ports.contains(&source) || self.sip_ports.contains(&destination)
-            }
-            (Body::Icmp { kind, .. }, _) if packet.source.is_ipv4() => matches!(kind, 3 | 4 | 5 | 11 | 12),
-            (Body::Icmp { kind, .. }, _) => matches!(kind, 1..=4),
-            (Body::Fragment { .. }, _) => {
-                let server = match toward {
-                    Toward::Server => packet.destination,
-                    Toward::Phone => packet.source,
-                };
-                self.setup.servers.iter().any(|known| known.addresses.contains(&server))
-            }
-            _ => false,
-        }
-    }
-}
-
-struct Parts {
-    ready: Notice,
-    phone_tap: Tap,
-    server_tap: Tap,
-    canary_port: CanaryPort,
-    table: Table,
-}
-
-async fn assemble(setup: &Setup) -> Result<Parts, Refusal> {
-    let network = &setup.network;
-    let links = Links::connect().map_err(|error| Refusal::from_io("ask the kernel for its interfaces", &error))?;
-    let examined = join::examine(&links, network).await?;
-    let joined = join::join(&links, network, &examined).await?;
-    let table = Table::create(&joined.bridge)?;
-    let phone_tap = Tap::open(&network.phone_side, examined.phone.index)?;
-    let server_tap = Tap::open(&network.server_side, examined.server.index)?;
-    let canary_port = CanaryPort::open(&links, joined.bridge_index, examined.server.index).await?;
-    links
-        .up(examined.phone.index)
-        .await
-        .map_err(|error| Refusal::from_io(format!("switch on `{}`", network.phone_side), &error))?;
-    let ready = Notice::Ready { bridge: joined.bridge, adopted: joined.adopted, changed: joined.changed };
-    phone_tap.clear_error();
-    server_tap.clear_error();
-    Ok(Parts { ready, phone_tap, server_tap, canary_port, table })
-}
-
-fn canary_nonce(frame: &Frame<'_>) -> Option<u64> {
-    match &frame.content {
-        Content::Ip(packet) => match packet.body {
-            Body::Udp { payload, .. } => canary::nonce_of(payload),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn seen(received: &Received<'_>, toward: Toward, unix_ns: i64, fate: Fate, kind: FrameKind) -> SeenFrame {
-    let original_len = u32::try_from(received.original_len).unwrap_or(u32::MAX);
-    SeenFrame { toward, unix_ns, fate, kind, original_len, bytes: received.bytes.to_vec() }
-}
-
-fn report(canary: &Canary, passed: bool, unix_ns: i64) -> Notice {
-    let Canary { outage, phone, server, toward, .. } = *canary;
-    Notice::Canary { outage, phone, server, toward, passed, unix_ns }
-}
-
-fn fate_of(decision: Decision) -> Fate {
-    match decision {
-        Decision::Pass => Fate::Passed,
-        Decision::Drop(outage) => Fate::Dropped(outage),
-    }
-}
-
-/// Does it and says when: the middle of the time it took on the wall clock, and half of it.
-fn timed(work: impl FnOnce() -> io::Result<()>) -> io::Result<(i64, u64)> {
-    let before = wall_ns();
-    work()?;
-    let half = (wall_ns() - before).max(0) / 2;
-    Ok((before + half, half.unsigned_abs() + 1))
-}
-
-fn wall_ns() -> i64 {
-    nanos(read_clock(ClockId::CLOCK_REALTIME))
-}
-
-fn monotonic() -> Duration {
-    read_clock(ClockId::CLOCK_MONOTONIC)
-}
-
-fn read_clock(clock: ClockId) -> Duration {
-    // Neither clock can fail on Linux: both ids are always valid (clock_gettime(2)).
-    clock_gettime(clock).map_or(Duration::ZERO, Duration::from)
-}
-
-fn nanos(span: Duration) -> i64 {
-    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }

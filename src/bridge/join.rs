@@ -78,8 +78,7 @@ pub async fn examine(links: &Links, network: &Network) -> Result<Examined, Refus
 }
 
 async fn refuse_management(links: &Links, network: &Network, sides: &[(&String, &Link); 2]) -> Result<(), Refusal> {
-    let routes =
-        links.default_route_interfaces().await.map_err(|error| Refusal::from_io("read the routes", &error))?;
+    let routes = links.default_route_interfaces().await.map_err(|error| Refusal::from_io("read the routes", &error))?;
     match sides.iter().find(|(_, link)| routes.contains(&link.index)) {
         Some((name, _)) => Err(unfit(
             network,

@@ -8,7 +8,7 @@ use rtnetlink::{
     packet_route::{
         link::{
             BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags,
-            LinkInfo, LinkLayerType, LinkMessage,
+            LinkInfo, LinkLayerType, LinkMessage, State,
         },
         neighbour::{NeighbourFlags, NeighbourState},
         route::RouteAttribute,
@@ -39,8 +39,8 @@ pub struct Link {
     pub bridge: bool,
     /// The bridge (or bond) it is a port of.
     pub controller: Option<u32>,
-    /// It is switched on.
-    pub up: bool,
+    /// It is switched on, has a carrier, and the kernel has taken notice of that.
+    pub running: bool,
 }
 
 impl From<&LinkMessage> for Link {
@@ -52,11 +52,12 @@ impl From<&LinkMessage> for Link {
                 && !message.header.flags.contains(LinkFlags::Loopback),
             bridge: false,
             controller: None,
-            up: message.header.flags.contains(LinkFlags::Up),
+            running: false,
         };
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+                LinkAttribute::OperState(state) => link.running = *state == State::Up,
                 LinkAttribute::Controller(index) => link.controller = Some(*index),
                 LinkAttribute::LinkInfo(infos) => link.bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge)),
                 _ => {}
@@ -173,14 +174,13 @@ impl Links {
         self.handle.address().add(index, address, prefix).replace().execute().await.map_err(as_io)
     }
 
-    /// Creates a veth pair of which one end lies in another network namespace.
+    /// Creates a veth pair of which one end lies in another network namespace. Both are down.
     ///
     /// # Errors
     /// If the kernel refuses.
     pub async fn create_veth(&self, name: &str, peer: &str, peer_namespace: RawFd) -> io::Result<()> {
-        let peer = LinkUnspec::new_with_name(peer).setns_by_fd(peer_namespace).up().build();
-        let message =
-            LinkMessageBuilder::<LinkVeth>::new(name, "").set_info_data(InfoData::Veth(InfoVeth::Peer(peer))).up();
+        let peer = LinkUnspec::new_with_name(peer).setns_by_fd(peer_namespace).build();
+        let message = LinkMessageBuilder::<LinkVeth>::new(name, "").set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
         self.handle.link().add(message.build()).execute().await.map_err(as_io)
     }
 

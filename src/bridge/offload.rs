@@ -1,7 +1,10 @@
 //! Receive offloads of the ports. GRO and LRO glue frames together, which then do not fit through the other side.
 //! Read and changed through the ethtool ioctl (`linux/ethtool.h`).
 
-use std::{io, mem, os::fd::{AsRawFd, OwnedFd}};
+use std::{
+    io, mem,
+    os::fd::{AsRawFd, OwnedFd},
+};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 

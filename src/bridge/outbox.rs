@@ -92,8 +92,8 @@ mod tests {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
     use super::*;
-    use crate::event::{Fate, OutageEnd, OutageId, Toward};
     use crate::bridge::protocol::{FrameKind, SeenFrame};
+    use crate::event::{Fate, OutageEnd, OutageId, Toward};
 
     #[test]
     fn a_controller_that_does_not_read_costs_frames_that_are_counted_and_no_notice() {
@@ -111,13 +111,8 @@ mod tests {
         for _ in 0..sent {
             outbox.send(&frame);
         }
-        let end = Notice::Ended {
-            outage: OutageId(1),
-            why: OutageEnd::Lifted,
-            unix_ns: 2,
-            error_ns: 0,
-            tally: Vec::new(),
-        };
+        let end =
+            Notice::Ended { outage: OutageId(1), why: OutageEnd::Lifted, unix_ns: 2, error_ns: 0, tally: Vec::new() };
         outbox.send(&end);
         let (mut frames, mut lost, mut ended) = (0, 0, false);
         let mut buffer = vec![0; MESSAGE_MAX];

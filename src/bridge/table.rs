@@ -4,22 +4,15 @@
 //! Two safeguards keep a dead or hanging helper from stranding phones. The table has the owner flag: it vanishes with our
 //! socket. And the elements of its sets expire unless they are renewed ([`LEASE`]).
 
-use std::{
-    collections::BTreeSet,
-    io,
-    net::IpAddr,
-    time::Duration,
-};
+use std::{collections::BTreeSet, io, net::IpAddr, time::Duration};
 
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
-};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_netfilter::{
     NetfilterHeader, NetfilterMessage, NetfilterProtoFamily,
     nftables::{
-        ChainAttribute, ChainMessage, DataAttribute, Hook, InetHookNumber, ListAttribute, NfTablesMessage,
-        RuleMessage, SetAttribute, SetElementAttribute, SetElementList, SetElementMessage, SetFlags, SetMessage,
-        TableAttribute, TableFlags, TableMessage,
+        ChainAttribute, ChainMessage, DataAttribute, Hook, InetHookNumber, ListAttribute, NfTablesMessage, RuleMessage,
+        SetAttribute, SetElementAttribute, SetElementList, SetElementMessage, SetFlags, SetMessage, TableAttribute,
+        TableFlags, TableMessage,
     },
     none::ControlMessage,
 };
@@ -84,24 +77,22 @@ impl Table {
     /// # Errors
     /// If the kernel forbids it, is older than 5.12 (no owner flag), or another helper holds the table.
     pub fn create(bridge: &str) -> Result<Self, Refusal> {
-        let operation = "create the outage table (nftables, bridge family)";
-        let failed = |error: io::Error| match error.raw_os_error() {
-            Some(libc::EEXIST) => Refusal::Unfit {
-                operation: operation.to_owned(),
-                reason: format!("another siprig works on bridge `{bridge}`"),
-                remedy: "wait for it, or stop it".to_owned(),
-            },
-            Some(libc::EOPNOTSUPP | libc::ENOENT | libc::EAFNOSUPPORT) => Refusal::Unfit {
-                operation: operation.to_owned(),
-                reason: error.to_string(),
-                remedy: "use a kernel from 5.12 on with nf_tables for bridges (`modprobe nf_tables_bridge`)".to_owned(),
-            },
-            _ => Refusal::from_io(operation, &error),
-        };
+        let failed = |error| refusal(bridge, error);
         let mut table = Self::open(bridge).map_err(failed)?;
         let layout = table.layout();
         table.commit(layout).map_err(failed)?;
         Ok(table)
+    }
+
+    /// Asks the kernel whether it would create such a table: a transaction without its end is checked and thrown away.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn probe() -> Result<(), Refusal> {
+        let failed = |error| refusal("probe", error);
+        let mut table = Self::open("probe").map_err(failed)?;
+        let layout = table.layout();
+        table.transact(layout, Outcome::ThrowAway).map_err(failed)
     }
 
     fn open(bridge: &str) -> io::Result<Self> {
@@ -213,8 +204,12 @@ impl Table {
         messages
     }
 
-    /// Sends one transaction. The kernel has carried it out, or refused it as a whole, when `send` returns.
     fn commit(&mut self, messages: Vec<(u16, NfTablesMessage)>) -> io::Result<()> {
+        self.transact(messages, Outcome::Keep)
+    }
+
+    /// Sends one transaction. The kernel has carried it out, or refused it as a whole, when `send` returns.
+    fn transact(&mut self, messages: Vec<(u16, NfTablesMessage)>, outcome: Outcome) -> io::Result<()> {
         if messages.is_empty() {
             return Ok(());
         }
@@ -225,7 +220,9 @@ impl Table {
             let header = NetfilterHeader::new(NetfilterProtoFamily::Bridge, 0, 0);
             self.append(&mut batch, NLM_F_REQUEST | NLM_F_ACK | flags, NetfilterMessage::new(header, message));
         }
-        self.append(&mut batch, NLM_F_REQUEST, control(ControlMessage::BatchEnd));
+        if outcome == Outcome::Keep {
+            self.append(&mut batch, NLM_F_REQUEST, control(ControlMessage::BatchEnd));
+        }
         self.socket.send(&batch, 0)?;
         self.read_answers(count)
     }
@@ -263,6 +260,29 @@ impl Table {
             None => Ok(()),
         }
     }
+}
+
+fn refusal(bridge: &str, error: io::Error) -> Refusal {
+    let operation = "create the outage table (nftables, bridge family)";
+    match error.raw_os_error() {
+        Some(libc::EEXIST) => Refusal::Unfit {
+            operation: operation.to_owned(),
+            reason: format!("another siprig works on bridge `{bridge}`"),
+            remedy: "wait for it, or stop it".to_owned(),
+        },
+        Some(libc::EOPNOTSUPP | libc::ENOENT | libc::EAFNOSUPPORT | libc::EINVAL) => Refusal::Unfit {
+            operation: operation.to_owned(),
+            reason: error.to_string(),
+            remedy: "use a kernel from 5.12 on with nf_tables for bridges (`modprobe nf_tables_bridge`)".to_owned(),
+        },
+        _ => Refusal::from_io(operation, &error),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Keep,
+    ThrowAway,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,15 +2,32 @@
 //!
 //! Not here: anything that touches an interface ([`bridge`](crate::bridge) does), and what a SIP message means.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
-use super::{Report, clock::RunClock};
+use super::{Report, clock::RunClock, outbox::Outbox};
 use crate::{
+    bridge::protocol::{Notice, Order, PhoneKey, Refusal, ServerKey, Setup},
     config::{Network, Plan},
-    event::{OutageId, OutageSpec, PhoneName, ServerName},
+    event::{Observed, OutageEnd, OutageId, OutageSpec, PhoneName, RigPart, ServerName, When},
 };
+
+mod link;
+mod preflight;
+mod signalling;
+mod watch;
+
+pub use link::Program;
+pub use preflight::{Finding, preflight};
+
+use link::HelperLink;
+use watch::Watch;
+
+/// How long the helper may take to join the interfaces.
+const START_PATIENCE: Duration = Duration::from_secs(15);
+/// How long it may take to lift everything and end.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why the network can not be worked with. Every one of them is a fault of the rig (exit code 3).
 #[derive(Debug, thiserror::Error)]
@@ -18,32 +35,12 @@ pub enum NetworkError {
     /// The bench names no interfaces.
     #[error("the bench has no [network] section; name its `phone-side` and `server-side` interfaces")]
     NoNetwork,
-    /// An interface is not there.
-    #[error("there is no interface `{interface}`; {remedy}")]
-    MissingInterface {
-        /// Its name.
-        interface: String,
-        /// What to do about it.
-        remedy: String,
-    },
-    /// The kernel does not let us.
-    #[error("no permission to {operation}; {remedy}")]
-    Permission {
-        /// What was tried.
-        operation: String,
-        /// What to do about it.
-        remedy: String,
-    },
-    /// An interface, or the kernel, does not fit.
-    #[error("can not {operation}: {reason}; {remedy}")]
-    Unfit {
-        /// What was tried.
-        operation: String,
-        /// What is wrong.
-        reason: String,
-        /// What to do about it.
-        remedy: String,
-    },
+    /// The interfaces can not be joined: one is missing, unfit, or forbidden to us.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// An order names something that the bench does not have.
+    #[error("the bench has no {0}; name one of the bench file's")]
+    Unknown(String),
     /// The helper process is gone or speaks nonsense.
     #[error("the bridge helper {0}; the kernel forwards everything again")]
     Helper(String),
@@ -60,7 +57,11 @@ pub enum NetworkError {
 /// The bridge between the two interfaces of a bench, while a run lasts.
 #[derive(Debug)]
 pub struct NetworkDriver {
-    _private: (),
+    phones: Vec<PhoneName>,
+    servers: Vec<ServerName>,
+    orders: mpsc::UnboundedSender<Order>,
+    task: JoinHandle<Result<(), NetworkError>>,
+    helper_pid: Option<u32>,
 }
 
 impl NetworkDriver {
@@ -71,30 +72,79 @@ impl NetworkDriver {
     /// If an interface is missing or unfit, the kernel forbids it, or the capture can not be created.
     pub async fn start(
         plan: &Plan,
-        _clock: &RunClock,
-        _run_dir: &Path,
-        _reports: mpsc::Sender<Report>,
+        clock: &RunClock,
+        run_dir: &Path,
+        reports: mpsc::Sender<Report>,
     ) -> Result<Self, NetworkError> {
-        if plan.bench.network.is_none() {
-            return Err(NetworkError::NoNetwork);
+        Self::start_with(&Program::default(), plan, clock, run_dir, reports).await
+    }
+
+    /// The same with another program as helper.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(
+        program: &Program,
+        plan: &Plan,
+        clock: &RunClock,
+        run_dir: &Path,
+        reports: mpsc::Sender<Report>,
+    ) -> Result<Self, NetworkError> {
+        let setup = setup_of(plan)?;
+        let watch = Watch::new(plan, clock.clone(), run_dir)?;
+        let mut helper = HelperLink::spawn(program)?;
+        let helper_pid = helper.pid();
+        helper.send(&Order::Setup(setup)).await?;
+        let answer = timeout(START_PATIENCE, helper.receive()).await;
+        let ready = answer.map_err(|_| NetworkError::Helper("did not answer".to_owned()))??;
+        let observed = match ready {
+            Some(Notice::Ready { bridge, adopted, changed: _ }) => Observed::BridgeReady { bridge, adopted },
+            Some(Notice::Refused(refusal)) => return Err(refusal.into()),
+            Some(_) => return Err(NetworkError::Helper("did not say that it is ready".to_owned())),
+            None => return Err(NetworkError::Helper("ended before it was ready".to_owned())),
+        };
+        let mut outbox = Outbox::new(reports.clone());
+        let ready = Report { when: When::exactly(clock.now()), observed };
+        if let Err(mpsc::error::TrySendError::Full(ready)) = reports.try_send(ready) {
+            outbox.push(ready.when, ready.observed);
         }
-        Err(NetworkError::Helper("is not built yet".to_owned()))
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let pump = Pump { helper, watch, outbox, clock: clock.clone(), inbox, in_force: BTreeSet::new() };
+        Ok(Self {
+            phones: plan.bench.phones.iter().map(|phone| phone.name.clone()).collect(),
+            servers: plan.bench.servers.iter().map(|server| server.name.clone()).collect(),
+            orders,
+            task: tokio::spawn(pump.run()),
+            helper_pid,
+        })
+    }
+
+    /// Process id of the helper, while it lives.
+    pub fn helper_pid(&self) -> Option<u32> {
+        self.helper_pid
     }
 
     /// Orders an outage. [`OutageBegan`](crate::event::Observed::OutageBegan) reports when it took force.
     ///
     /// # Errors
     /// If the helper is gone, or the outage names a phone or server that the bench does not have.
-    pub fn begin_outage(&mut self, _outage: OutageId, _spec: &OutageSpec) -> Result<(), NetworkError> {
-        Err(NetworkError::Helper("is not built yet".to_owned()))
+    pub fn begin_outage(&mut self, outage: OutageId, spec: &OutageSpec) -> Result<(), NetworkError> {
+        self.order(Order::Begin {
+            outage,
+            mode: spec.mode,
+            scope: spec.scope,
+            server: self.server(&spec.server)?,
+            phones: self.phones(&spec.phones)?,
+            limit_ms: u64::try_from(spec.limit.as_millis()).unwrap_or(u64::MAX),
+        })
     }
 
     /// Orders the end of an outage. [`OutageEnded`](crate::event::Observed::OutageEnded) reports when it ended.
     ///
     /// # Errors
     /// If the helper is gone.
-    pub fn end_outage(&mut self, _outage: OutageId) -> Result<(), NetworkError> {
-        Err(NetworkError::Helper("is not built yet".to_owned()))
+    pub fn end_outage(&mut self, outage: OutageId) -> Result<(), NetworkError> {
+        self.order(Order::End { outage })
     }
 
     /// Sends a canary through every path of `phones` × `server`, both ways. Each comes back as
@@ -104,38 +154,130 @@ impl NetworkDriver {
     /// If the helper is gone, or a phone or the server is not in the bench.
     pub fn send_canaries(
         &mut self,
-        _outage: Option<OutageId>,
-        _server: &ServerName,
-        _phones: &[PhoneName],
+        outage: Option<OutageId>,
+        server: &ServerName,
+        phones: &[PhoneName],
     ) -> Result<(), NetworkError> {
-        Err(NetworkError::Helper("is not built yet".to_owned()))
+        self.order(Order::Canaries { outage, server: self.server(server)?, phones: self.phones(phones)? })
     }
 
     /// Lifts every outage, waits for the helper's end and finishes the capture. The bridge itself stays.
     ///
     /// # Errors
-    /// If the capture can not be finished.
+    /// If the helper does not end, or the capture can not be finished.
     pub async fn close(self) -> Result<(), NetworkError> {
-        Ok(())
+        // A helper that is gone already has nothing to lift; the task says what became of it.
+        let _ = self.orders.send(Order::Close);
+        let mut task = self.task;
+        match timeout(CLOSE_PATIENCE, &mut task).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(NetworkError::Helper("left its supervisor in disorder".to_owned())),
+            Err(_) => {
+                // Drops the child process, which kills it.
+                task.abort();
+                Err(NetworkError::Helper("did not end and was killed".to_owned()))
+            }
+        }
+    }
+
+    fn order(&self, order: Order) -> Result<(), NetworkError> {
+        self.orders.send(order).map_err(|_| NetworkError::Helper("has ended".to_owned()))
+    }
+
+    fn server(&self, name: &ServerName) -> Result<u16, NetworkError> {
+        place(&self.servers, name).ok_or_else(|| NetworkError::Unknown(format!("server `{name}`")))
+    }
+
+    fn phones(&self, names: &[PhoneName]) -> Result<Vec<u16>, NetworkError> {
+        let find = |name| place(&self.phones, name).ok_or_else(|| NetworkError::Unknown(format!("phone `{name}`")));
+        names.iter().map(find).collect()
     }
 }
 
-/// One thing that was looked at before a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// It is as it must be.
-    pub ok: bool,
-    /// What was looked at, and what was found.
-    pub what: String,
-    /// What to do about it; none if it is in order.
-    pub remedy: Option<String>,
+fn place<T: PartialEq>(all: &[T], one: &T) -> Option<u16> {
+    all.iter().position(|it| it == one).and_then(|index| u16::try_from(index).ok())
 }
 
-/// Looks at everything the bridge needs, without changing anything.
-pub fn preflight(_network: &Network) -> Vec<Finding> {
-    vec![Finding {
-        ok: false,
-        what: "the network was not looked at".to_owned(),
-        remedy: Some("use a build that can".to_owned()),
-    }]
+fn setup_of(plan: &Plan) -> Result<Setup, NetworkError> {
+    let network: Network = plan.bench.network.clone().ok_or(NetworkError::NoNetwork)?;
+    let phones = plan.bench.phones.iter().map(|phone| PhoneKey { mac: phone.mac, address: phone.address });
+    let servers = plan
+        .bench
+        .servers
+        .iter()
+        .map(|server| ServerKey { addresses: server.addresses.clone(), sip_ports: server.sip_ports().to_vec() });
+    Ok(Setup { controller_pid: std::process::id(), network, phones: phones.collect(), servers: servers.collect() })
+}
+
+/// What goes on between helper and session while a run lasts.
+struct Pump {
+    helper: HelperLink,
+    watch: Watch,
+    outbox: Outbox,
+    clock: RunClock,
+    inbox: mpsc::UnboundedReceiver<Order>,
+    in_force: BTreeSet<OutageId>,
+}
+
+impl Pump {
+    async fn run(mut self) -> Result<(), NetworkError> {
+        let mut closing = false;
+        loop {
+            tokio::select! {
+                biased;
+                notice = self.helper.receive() => match notice {
+                    Ok(Some(notice)) => self.take(notice),
+                    Ok(None) if closing => break,
+                    Ok(None) => return self.lose("has ended".to_owned()).await,
+                    Err(error) => return self.lose(error.to_string()).await,
+                },
+                order = self.inbox.recv(), if !closing => {
+                    // The driver was dropped without being closed: the same as an order to close.
+                    let order = order.unwrap_or(Order::Close);
+                    closing = order == Order::Close;
+                    if let Err(error) = self.helper.send(&order).await {
+                        return self.lose(error.to_string()).await;
+                    }
+                }
+                () = self.outbox.deliver() => {}
+            }
+        }
+        self.helper.ended().await;
+        let done = self.watch.finish();
+        self.outbox.finish();
+        done
+    }
+
+    fn take(&mut self, notice: Notice) {
+        match &notice {
+            Notice::Began { outage, .. } => {
+                self.in_force.insert(*outage);
+            }
+            Notice::Ended { outage, .. } => {
+                self.in_force.remove(outage);
+            }
+            _ => {}
+        }
+        self.watch.take(notice, &mut self.outbox);
+    }
+
+    /// The helper is gone and the kernel forwards again: says so until somebody closes the driver.
+    async fn lose(mut self, reason: String) -> Result<(), NetworkError> {
+        let now = When::exactly(self.clock.now());
+        for outage in std::mem::take(&mut self.in_force) {
+            let tally = std::collections::BTreeMap::new();
+            self.outbox.push(now, Observed::OutageEnded { outage, why: OutageEnd::HelperLost, tally });
+        }
+        let reason = NetworkError::Helper(reason).to_string();
+        self.outbox.push(now, Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason });
+        let done = self.watch.finish();
+        loop {
+            tokio::select! {
+                () = self.outbox.deliver() => {}
+                order = self.inbox.recv() => if matches!(order, None | Some(Order::Close)) { break },
+            }
+        }
+        self.outbox.finish();
+        done
+    }
 }

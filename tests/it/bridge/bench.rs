@@ -1,0 +1,232 @@
+//! The network driver on the lab's interfaces, and what it reports.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use siprig::{
+    config::{
+        Bench, FailbackHabit, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source,
+        Timer, Timers,
+    },
+    driver::{
+        Report,
+        clock::RunClock,
+        network::{NetworkDriver, NetworkError, Program},
+    },
+    event::{
+        Observed, OutageEnd, OutageId, OutageMode, OutageScope, OutageSpec, OutageTally, PhoneName, ServerName, Stamp,
+        Toward,
+    },
+};
+use tempfile::TempDir;
+use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
+
+use super::hosts::{self, Lab};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running driver.
+pub struct Rig {
+    runtime: Runtime,
+    driver: Option<NetworkDriver>,
+    reports: mpsc::Receiver<Report>,
+    seen: Vec<Observed>,
+    directory: TempDir,
+    pub bridge: (String, bool),
+}
+
+pub fn network() -> Network {
+    Network {
+        phone_side: "phones".to_owned(),
+        server_side: "servers".to_owned(),
+        bridge: None,
+        probe_address: None,
+        vlan: None,
+        protected: Vec::new(),
+    }
+}
+
+fn plan(network: Network) -> Plan {
+    let timer = |value| Timer { value, source: Source::Assumed };
+    let timers = Timers {
+        expires: timer(Duration::from_secs(60)),
+        transaction: timer(Duration::from_secs(4)),
+        renewal_lead: Timer { value: RenewalLead::Percent(10.0), source: Source::Assumed },
+        retry_timeout: timer(Duration::from_secs(120)),
+        retry_rejected: timer(Duration::from_secs(120)),
+    };
+    let server = |name: &str, role, addresses| Server {
+        name: ServerName::from(name),
+        role,
+        addresses,
+        services: BTreeMap::from([("sip".to_owned(), vec![5060])]),
+    };
+    let line = Line {
+        extension: "1001".to_owned(),
+        primary: ServerName::from("a"),
+        backup: Some(ServerName::from("b")),
+        domain: None,
+        auth_user: None,
+        password_file: None,
+    };
+    let phone = Phone {
+        name: PhoneName::from("p1"),
+        model: "any".to_owned(),
+        mac: hosts::PHONE_MAC.parse::<Mac>().unwrap(),
+        address: Some(hosts::PHONE.ip),
+        lines: vec![line],
+        console: None,
+        keypad: None,
+        timers: timers.clone(),
+    };
+    let model = Model {
+        name: "any".to_owned(),
+        title: "Any".to_owned(),
+        timers,
+        failback: FailbackHabit::Renewal,
+        keeps_both: false,
+        console: None,
+        keys: BTreeMap::new(),
+        menus: BTreeMap::new(),
+    };
+    let primary = vec![hosts::SERVER.ip, hosts::SERVER_6.ip];
+    Plan {
+        run: "test".to_owned(),
+        epoch_unix_ns: 0,
+        version: "0".to_owned(),
+        bench: Bench {
+            name: "test".to_owned(),
+            network: Some(network),
+            servers: vec![server("a", Role::Primary, primary), server("b", Role::Backup, vec![hosts::BACKUP.ip])],
+            phones: vec![phone],
+        },
+        models: BTreeMap::from([("any".to_owned(), model)]),
+        scenario: Scenario { name: "test".to_owned(), title: "test".to_owned(), proves: None, steps: Vec::new() },
+        phones: vec![PhoneName::from("p1")],
+        overrides: Vec::new(),
+        keep_secrets: false,
+    }
+}
+
+impl Rig {
+    pub fn start(_lab: &Lab) -> Self {
+        Self::try_start(network()).unwrap()
+    }
+
+    pub fn start_in_vlan(_lab: &Lab, vlan: u16) -> Self {
+        Self::try_start(Network { vlan: Some(vlan), ..network() }).unwrap()
+    }
+
+    pub fn refusal(_lab: &Lab, change: impl FnOnce(&mut Network)) -> NetworkError {
+        let mut network = network();
+        change(&mut network);
+        match Self::try_start(network) {
+            Ok(_) => panic!("the interfaces were joined"),
+            Err(error) => error,
+        }
+    }
+
+    fn try_start(network: Network) -> Result<Self, NetworkError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let (sender, reports) = mpsc::channel(64);
+        let clock = RunClock::start();
+        let program = Program::at(env!("CARGO_BIN_EXE_siprig"));
+        let started =
+            runtime.block_on(NetworkDriver::start_with(&program, &plan(network), &clock, directory.path(), sender));
+        let bridge = (String::new(), false);
+        let mut rig = Self { runtime, driver: Some(started?), reports, seen: Vec::new(), directory, bridge };
+        let ready = rig.expect("ready", |it| matches!(it, Observed::BridgeReady { .. }));
+        if let Observed::BridgeReady { bridge, adopted } = ready {
+            rig.bridge = (bridge, adopted);
+        }
+        hosts::wait_until_open();
+        Ok(rig)
+    }
+
+    fn driver(&mut self) -> &mut NetworkDriver {
+        self.driver.as_mut().unwrap()
+    }
+
+    /// The next report that is wanted; those before it are kept for [`close`](Self::close).
+    pub fn expect(&mut self, what: &str, wanted: impl Fn(&Observed) -> bool) -> Observed {
+        self.expect_at(what, wanted).1
+    }
+
+    pub fn expect_at(&mut self, what: &str, wanted: impl Fn(&Observed) -> bool) -> (Stamp, Observed) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let report = self.runtime.block_on(async { timeout(left, self.reports.recv()).await });
+            let Ok(Some(report)) = report else { panic!("waited in vain for {what}; saw {:?}", self.seen) };
+            self.seen.push(report.observed.clone());
+            if wanted(&report.observed) {
+                return (report.when.at, report.observed);
+            }
+        }
+    }
+
+    pub fn begin(&mut self, outage: u32, scope: OutageScope) {
+        self.begin_for(outage, scope, Duration::from_secs(30));
+    }
+
+    pub fn begin_for(&mut self, outage: u32, scope: OutageScope, limit: Duration) -> Stamp {
+        let spec = OutageSpec {
+            mode: OutageMode::Drop,
+            server: ServerName::from("a"),
+            scope,
+            phones: vec![PhoneName::from("p1")],
+            limit,
+        };
+        self.driver().begin_outage(OutageId(outage), &spec).unwrap();
+        self.expect_at("the beginning", |it| matches!(it, Observed::OutageBegan { .. })).0
+    }
+
+    pub fn end(&mut self, outage: u32) -> (OutageEnd, OutageTally) {
+        self.driver().end_outage(OutageId(outage)).unwrap();
+        match self.expect("the end", |it| matches!(it, Observed::OutageEnded { .. })) {
+            Observed::OutageEnded { why, tally, .. } => (why, tally[&PhoneName::from("p1")]),
+            _ => unreachable!(),
+        }
+    }
+
+    /// Sends canaries; whether they passed toward the server, and toward the phone.
+    pub fn canaries(&mut self, outage: Option<u32>) -> [bool; 2] {
+        let names = [PhoneName::from("p1")];
+        self.driver().send_canaries(outage.map(OutageId), &ServerName::from("a"), &names).unwrap();
+        let mut passed = [None, None];
+        while passed.contains(&None) {
+            if let Observed::Canary { toward, passed: it, .. } =
+                self.expect("a canary", |it| matches!(it, Observed::Canary { .. }))
+            {
+                passed[usize::from(toward == Toward::Phone)] = Some(it);
+            }
+        }
+        passed.map(Option::unwrap)
+    }
+
+    pub fn signal(&mut self, signal: Signal) {
+        let pid = self.driver().helper_pid().unwrap();
+        kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
+    }
+
+    /// Closes the driver; everything that it reported from the beginning.
+    pub fn close(&mut self) -> Vec<Observed> {
+        let driver = self.driver.take().unwrap();
+        self.runtime.block_on(driver.close()).unwrap();
+        while let Ok(report) = self.reports.try_recv() {
+            self.seen.push(report.observed);
+        }
+        std::mem::take(&mut self.seen)
+    }
+
+    pub fn capture(&self) -> Vec<u8> {
+        std::fs::read(self.directory.path().join("capture.pcapng")).unwrap()
+    }
+}
