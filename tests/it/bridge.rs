@@ -3,6 +3,12 @@
 //! Each test runs its body again in fresh user, network, mount and process namespaces: a test thread can not enter a user
 //! namespace itself (unshare(2)).
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "frames on real sockets take real time, and a test says what it measured or why it can not run"
+)]
+
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
