@@ -72,6 +72,13 @@ impl Document {
         self.segments.first().map_or(std::path::Path::new(""), |segment| &segment.origin)
     }
 
+    /// Whether the bench that it describes is a virtual one.
+    pub fn is_virtual(&self) -> bool {
+        let tree = self.tree(&mut Findings::new(self)).into_inner();
+        let kind = tree.get("bench").and_then(|bench| bench.get_ref().get("kind")).or_else(|| tree.get("kind"));
+        kind.and_then(|kind| kind.get_ref().as_str()) == Some("virtual")
+    }
+
     /// Reads the document into a type that refuses unknown keys.
     ///
     /// # Errors

@@ -184,6 +184,11 @@ impl Description {
         table.try_into::<Self>().map_err(|error| DescriptionError(error.to_string()))?.checked()
     }
 
+    /// Names of the phones.
+    pub fn phone_names(&self) -> impl Iterator<Item = String> {
+        (1..=self.lab.phones).map(phone_name)
+    }
+
     /// The description as a whole: counts, names, references. For those who read it with a deserializer of their own.
     ///
     /// # Errors

@@ -1,0 +1,235 @@
+//! What can be said on the command line, and what `--help` says about it.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::overrides::Override;
+
+const EXIT_CODES: &str = "\
+Exit codes (the first that applies):
+  129, 130, 143  ended by SIGHUP, SIGINT, SIGTERM; everything was restored
+   78            a file is wrong
+   75            bench, interface or port is held by another
+    1            unexpected
+  100            a case failed
+    3            a fault of the rig: no verdict is possible
+    5            cases are outstanding
+    4            nothing ran, or all was skipped
+    2            wrong usage
+    0            all passed";
+
+/// Takes the primary SIP server away from desk phones and proves on the wire that each survives it.
+///
+/// With nothing else, `siprig run` tries a failover on the virtual bench: simulated phones and registrars on this
+/// machine, without hardware, without root, without set-up.
+#[derive(Debug, Parser)]
+#[command(name = "siprig", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a scenario on a bench and judge every phone
+    #[command(after_help = RUN_EXAMPLES, long_about = RUN_ABOUT)]
+    Run(RunArgs),
+    /// Look at everything a run needs, without changing anything
+    #[command(after_help = CHECK_EXAMPLES, long_about = CHECK_ABOUT)]
+    Check(CheckArgs),
+    /// Bring the virtual bench up alone, for other tools
+    #[command(after_help = VIRTUAL_EXAMPLES, long_about = VIRTUAL_ABOUT)]
+    Virtual(VirtualArgs),
+    /// Make the reports of a run again from its journal
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
+    /// Look at runs that were
+    Runs(RunsArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  siprig completions bash > /etc/bash_completion.d/siprig")]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:\n  siprig man | man -l -")]
+    Man,
+}
+
+const RUN_ABOUT: &str = "\
+Run a scenario on a bench and judge every phone
+
+Progress goes to stderr, the closing table to stdout. Everything that happened is kept in a directory of its own below \
+--report-dir: the journal, the capture, the bytes of the consoles, and the reports made from them.
+
+The first Ctrl-C ends the run in good order: outages are lifted and ports are released. The second one does so at once.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  siprig run                                       failover on the virtual bench
+  siprig run --phones p1,p2 --set expires=20s      two of its phones, with another lifetime
+  siprig run failover --bench rig/lab-3.toml       the phones of a lab
+  siprig run --bench rig/lab-3.toml --dry-run      what would be done, with the computed times
+  siprig run --json 2>/dev/null | jq '.cases[].verdict'";
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Name of a scenario, or path of its file
+    #[arg(default_value = "failover")]
+    pub scenario: String,
+    #[command(flatten)]
+    pub bench: BenchArgs,
+    /// Only these phones, separated by commas; otherwise all of the bench
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub phones: Vec<String>,
+    /// Directory for the run's directory; created if it is not there
+    #[arg(long, default_value = "reports", value_name = "DIR")]
+    pub report_dir: PathBuf,
+    /// End with one JSON document on stdout (schema siprig.run/1) in place of the table
+    #[arg(long)]
+    pub json: bool,
+    /// Print what would be done and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait so long for a bench that another holds
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub wait: Option<Duration>,
+    /// Keep passwords and digest responses in journal and captures, which are then readable for you alone
+    #[arg(long)]
+    pub keep_secrets: bool,
+}
+
+/// Which bench.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Bench file, or the name of one in ./rig
+    #[arg(long, default_value = "virtual", value_name = "FILE")]
+    pub bench: String,
+    /// Change a value of the bench file: timers.expires=10m, phone.p1.timers.transaction=8s, network.vlan=77. Timers may
+    /// be named alone: expires, transaction, renewal-lead, retry-timeout, retry-rejected
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<Override>,
+    /// Overrides that are in the bench file already, to be put on record
+    #[arg(long = "applied-set", value_name = "KEY=VALUE", hide = true)]
+    pub applied: Vec<Override>,
+}
+
+const CHECK_ABOUT: &str = "\
+Look at everything a run needs, without changing anything
+
+Reads the bench file and its models, looks at ports, interfaces, privileges, locks and disk space, and asks the servers \
+for a sign of life if this machine has the probe address. Each finding is one line, with a remedy where one is needed.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  siprig check                                     the virtual bench: does this machine allow it?
+  siprig check --bench rig/lab-3.toml              a lab, before the night";
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub bench: BenchArgs,
+    /// Where runs would be written
+    #[arg(long, default_value = "reports", value_name = "DIR")]
+    pub report_dir: PathBuf,
+    /// Print the findings as JSON (schema siprig.check/1)
+    #[arg(long)]
+    pub json: bool,
+}
+
+const VIRTUAL_ABOUT: &str = "\
+Bring the virtual bench up alone, for other tools
+
+Prints where its bench file is and how to enter it, and stays until Ctrl-C.";
+
+const VIRTUAL_EXAMPLES: &str = "\
+Examples:
+  siprig virtual
+  siprig virtual --set virtual.phones=8 --set 'virtual.phone.p3.defects=[\"never-fails-back\"]'";
+
+/// Arguments of `virtual`.
+#[derive(Debug, Args)]
+pub struct VirtualArgs {
+    #[command(flatten)]
+    pub bench: BenchArgs,
+}
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  siprig report latest
+  siprig report 2026-11-23T221503Z-failover --format junit --out /tmp";
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub run: WhichRun,
+    /// Only these, separated by commas
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Format::Html, Format::Junit, Format::Json])]
+    pub format: Vec<Format>,
+    /// Where to write them; otherwise beside the journal
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Kinds of report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: report.html
+    Html,
+    /// For continuous integration: junit.xml
+    Junit,
+    /// For scripts: summary.json
+    Json,
+}
+
+/// A run that was.
+#[derive(Debug, Args)]
+pub struct WhichRun {
+    /// Directory of a run, its name below --report-dir, or `latest`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Where runs are looked for by name
+    #[arg(long, default_value = "reports", value_name = "DIR")]
+    pub report_dir: PathBuf,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: RunsCommand,
+}
+
+/// The subcommands of `runs`.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List all runs, the newest last
+    List {
+        /// Where runs are looked for
+        #[arg(long, default_value = "reports", value_name = "DIR")]
+        report_dir: PathBuf,
+    },
+    /// Print the closing table of a run again
+    Show {
+        #[command(flatten)]
+        run: WhichRun,
+        /// Print the JSON document in place of the table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Judge a run again from what was observed, and compare with what was concluded then
+    ///
+    /// Exit code 3 means that this version comes to other conclusions, or that the journal was tampered with.
+    Verify {
+        #[command(flatten)]
+        run: WhichRun,
+    },
+}

@@ -1,0 +1,209 @@
+//! `siprig check`: everything that a run needs, looked at one by one, nothing changed.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use serde::Serialize;
+
+use super::{
+    args::CheckArgs,
+    bench::{self, Opened},
+    error::{UserError, print_data},
+    exit::Exit,
+    lock::{self, LockError},
+    state,
+};
+use crate::{
+    config::{Bench, Phone, document::Document, load},
+    driver::network,
+    look::harmless,
+};
+
+mod options;
+mod port;
+
+/// The version of the document's contract.
+const SCHEMA: &str = "siprig.check/1";
+
+/// Less than this on the disk, and a night's captures may not fit.
+const LITTLE_SPACE: u64 = 500 << 20;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Finding {
+    /// `config`, `port`, `network`, `server`, `disk`, `lock`.
+    area: &'static str,
+    state: State,
+    /// What was looked at, and what was found.
+    what: String,
+    /// What to do about it; for what was skipped, why.
+    remedy: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Ok,
+    Problem,
+    /// Held by another.
+    Busy,
+    Skipped,
+}
+
+impl Finding {
+    fn ok(area: &'static str, what: impl Into<String>) -> Self {
+        Self { area, state: State::Ok, what: what.into(), remedy: None }
+    }
+
+    fn problem(area: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { area, state: State::Problem, what: what.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn skipped(area: &'static str, what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { area, state: State::Skipped, what: what.into(), remedy: Some(why.into()) }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    bench: Option<&'a str>,
+    exit: u8,
+    error: Option<String>,
+    findings: &'a [Finding],
+}
+
+/// Checks a bench, here or inside the virtual bench.
+///
+/// # Errors
+/// If a file is wrong, or the virtual bench does not come up.
+pub fn main(args: &CheckArgs) -> Result<ExitCode, UserError> {
+    match bench::open(&args.bench)? {
+        Opened::Virtual(description) => bench::run_inside(&description, &bench::rig()),
+        Opened::Real(document) => check(args, &document).map(ExitCode::from),
+    }
+}
+
+/// The document for a check that could not even begin.
+///
+/// # Errors
+/// If it can not be written as JSON.
+pub fn failed(error: &UserError) -> Result<String, serde_json::Error> {
+    let report =
+        Report { schema: SCHEMA, bench: None, exit: error.exit.code(), error: Some(error.text()), findings: &[] };
+    serde_json::to_string(&report).map(|text| text + "\n")
+}
+
+fn check(args: &CheckArgs, document: &Document) -> Result<Exit, UserError> {
+    let (bench, _) = load::checked_bench(document, &bench::rig())?;
+    let findings = look(&bench, document, &args.report_dir);
+    let any = |state| findings.iter().any(|finding| finding.state == state);
+    let exit = if any(State::Busy) {
+        Exit::Busy
+    } else if any(State::Problem) {
+        Exit::Rig
+    } else {
+        Exit::Success
+    };
+    if args.json {
+        let report =
+            Report { schema: SCHEMA, bench: Some(&bench.name), exit: exit.code(), error: None, findings: &findings };
+        let text = serde_json::to_string(&report).map_err(|error| {
+            UserError::new(Exit::Unexpected, format!("cannot write the findings: {error}"), "please report this")
+        })?;
+        print_data(&(text + "\n"))?;
+    } else {
+        print_data(&lines(&findings))?;
+    }
+    Ok(exit)
+}
+
+fn look(bench: &Bench, document: &Document, report_dir: &Path) -> Vec<Finding> {
+    let lines: usize = bench.phones.iter().map(|phone| phone.lines.len()).sum();
+    let what = format!(
+        "{}: {} servers, {} phones, {lines} lines",
+        document.file().display(),
+        bench.servers.len(),
+        bench.phones.len()
+    );
+    let mut findings = vec![Finding::ok("config", what)];
+    findings.extend(bench.phones.iter().flat_map(port::of_phone));
+    findings.extend(of_network(bench));
+    findings.extend(options::of_servers(bench));
+    findings.push(disk(report_dir));
+    findings.push(locks(bench));
+    findings
+}
+
+fn of_network(bench: &Bench) -> Vec<Finding> {
+    let Some(network) = &bench.network else {
+        let remedy = "add [network] with `phone-side` and `server-side`";
+        return vec![Finding::problem("network", "the bench names no interfaces: no server can be taken away", remedy)];
+    };
+    let looked = network::preflight(network).into_iter();
+    looked
+        .map(|finding| Finding {
+            area: "network",
+            state: if finding.ok { State::Ok } else { State::Problem },
+            what: finding.what,
+            remedy: finding.remedy,
+        })
+        .collect()
+}
+
+/// Room for what runs leave behind, in the directory or the nearest one above it that exists.
+fn disk(report_dir: &Path) -> Finding {
+    let absolute = std::path::absolute(report_dir).unwrap_or_else(|_| PathBuf::from("/"));
+    let existing = absolute.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let remedy = "choose another directory with --report-dir";
+    if let Err(error) = nix::unistd::access(existing, nix::unistd::AccessFlags::W_OK) {
+        return Finding::problem("disk", format!("{} can not be written: {error}", existing.display()), remedy);
+    }
+    match nix::sys::statvfs::statvfs(existing) {
+        Ok(found) => {
+            let free = found.blocks_available().saturating_mul(found.fragment_size());
+            let what = format!("{} MiB free for {}", free >> 20, report_dir.display());
+            if free < LITTLE_SPACE { Finding::problem("disk", what, remedy) } else { Finding::ok("disk", what) }
+        }
+        Err(error) => Finding::problem("disk", format!("{} can not be measured: {error}", existing.display()), remedy),
+    }
+}
+
+fn locks(bench: &Bench) -> Finding {
+    let phones: Vec<&Phone> = bench.phones.iter().collect();
+    let looked = state::directory().map(|state| lock::look(&state, &lock::needed(bench, &phones)));
+    match looked {
+        Ok(Ok(())) => Finding::ok("lock", "bench, interfaces and ports are free"),
+        Ok(Err(LockError::Held { what, holder })) => Finding {
+            area: "lock",
+            state: State::Busy,
+            what: format!("{what} is in use by {} (process {}) since {}", holder.name, holder.pid, holder.since),
+            remedy: Some("wait for it, or stop it".to_owned()),
+        },
+        Ok(Err(error)) => Finding::problem("lock", error.to_string(), "make the state directory your own"),
+        Err(error) => Finding::problem("lock", error.text(), "set SIPRIG_STATE"),
+    }
+}
+
+/// One line for each finding, and one for its remedy.
+fn lines(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let word = match finding.state {
+            State::Ok => "ok",
+            State::Problem => "PROBLEM",
+            State::Busy => "BUSY",
+            State::Skipped => "SKIPPED",
+        };
+        // Writing to a String can not fail.
+        let _ = writeln!(text, "{word:<8} {:<8} {}", finding.area, harmless(&finding.what));
+        if let Some(remedy) = &finding.remedy {
+            let lead = if finding.state == State::Skipped { "because" } else { "help:" };
+            let _ = writeln!(text, "{:<17} {lead} {}", "", harmless(remedy));
+        }
+    }
+    text
+}

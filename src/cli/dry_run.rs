@@ -1,0 +1,114 @@
+//! What a run would do, for people: bench, phones, steps, and the times computed from the timers.
+
+use std::fmt::{self, Write as _};
+
+use crate::{
+    config::{Line, Phone, Plan, RenewalLead, Source, StepKind, Timers},
+    engine::bound,
+    event::Move,
+    look::{harmless, span},
+};
+
+/// The plan as text.
+pub fn render(plan: &Plan) -> String {
+    let mut out = String::new();
+    // Writing to a String can not fail.
+    let _ = write(&mut out, plan);
+    out
+}
+
+fn write(out: &mut String, plan: &Plan) -> fmt::Result {
+    writeln!(out, "bench     {}", harmless(&plan.bench.name))?;
+    match &plan.bench.network {
+        Some(network) => {
+            let bridge =
+                network.bridge.as_deref().map_or_else(|| "created".to_owned(), |name| format!("{name}, adopted"));
+            writeln!(
+                out,
+                "network   phones on {}, servers on {}; bridge {bridge}",
+                network.phone_side, network.server_side
+            )?;
+        }
+        None => writeln!(out, "network   none: no server can be taken away")?,
+    }
+    for server in &plan.bench.servers {
+        let addresses: Vec<_> = server.addresses.iter().map(ToString::to_string).collect();
+        writeln!(out, "server    {} ({}) {}", server.name, server.role, addresses.join(", "))?;
+    }
+    if !plan.overrides.is_empty() {
+        writeln!(out, "set       {}", harmless(&plan.overrides.join(", ")))?;
+    }
+    for phone in plan.phones.iter().filter_map(|name| plan.phone(name)) {
+        write_phone(out, plan, phone)?;
+    }
+    writeln!(out, "\nscenario  {}: {}", plan.scenario.name, harmless(&plan.scenario.title))?;
+    for (number, step) in (1..).zip(&plan.scenario.steps) {
+        let optional = if step.optional { " (where the phone can)" } else { "" };
+        writeln!(out, "  {number:2}. {}{optional}", harmless(&step.title))?;
+        if let StepKind::Outage { limit, .. } = step.kind {
+            writeln!(out, "      ends by itself after {}", humantime::format_duration(limit))?;
+        }
+    }
+    let cases: usize = plan.phones.iter().filter_map(|name| plan.phone(name)).map(|phone| phone.lines.len()).sum();
+    writeln!(out, "\n{cases} {}. Nothing was touched.", if cases == 1 { "case" } else { "cases" })
+}
+
+fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
+    let title = plan.model_of(phone).map_or("", |model| model.title.as_str());
+    let address = phone.address.map_or_else(|| "address not yet known".to_owned(), |address| address.to_string());
+    writeln!(out, "\nphone     {}: {} ({}), {}, {address}", phone.name, phone.model, harmless(title), phone.mac)?;
+    if let Some(console) = &phone.console {
+        writeln!(out, "  console {} at {} bit/s", console.port.display(), console.baud)?;
+    }
+    if let Some(keypad) = &phone.keypad {
+        writeln!(out, "  keypad  {} unit {}", keypad.port.display(), keypad.unit)?;
+    }
+    for line in &phone.lines {
+        writeln!(out, "  line    {}", path_of(line))?;
+    }
+    write_timers(out, &phone.timers)?;
+    let granted = phone.timers.expires.value;
+    let failover = bound::failover(&phone.timers, granted, granted);
+    writeln!(out, "  {} within {} at worst: {}", Move::Failover, ms(failover.length), failover.derivation)?;
+    if let Some(model) = plan.model_of(phone) {
+        let failback = bound::failback(&phone.timers, model.failback, granted, granted);
+        writeln!(out, "  {} within {} at worst: {}", Move::Failback, ms(failback.length), failback.derivation)?;
+    }
+    Ok(())
+}
+
+fn path_of(line: &Line) -> String {
+    match &line.backup {
+        Some(backup) => format!("{}: primary {}, backup {backup}", line.extension, line.primary),
+        None => format!("{}: primary {}, no backup", line.extension, line.primary),
+    }
+}
+
+fn write_timers(out: &mut String, timers: &Timers) -> fmt::Result {
+    let lead = match timers.renewal_lead.value {
+        RenewalLead::Span(lead) => humantime::format_duration(lead).to_string(),
+        RenewalLead::Percent(percent) => format!("{percent}%"),
+    };
+    writeln!(
+        out,
+        "  timers  expires {} ({}), transaction {} ({}), renewal lead {lead} ({})",
+        humantime::format_duration(timers.expires.value),
+        known(timers.expires.source),
+        humantime::format_duration(timers.transaction.value),
+        known(timers.transaction.source),
+        known(timers.renewal_lead.source),
+    )
+}
+
+const fn known(source: Source) -> &'static str {
+    match source {
+        Source::Configured => "configured",
+        Source::Manual => "manual",
+        Source::Measured => "measured",
+        Source::Assumed => "assumed",
+    }
+}
+
+fn ms(length: std::time::Duration) -> String {
+    span(length.as_secs_f64() * 1000.0)
+}

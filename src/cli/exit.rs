@@ -1,0 +1,132 @@
+//! Exit codes. They are a contract with scripts: codes are added, never changed.
+
+use std::process::ExitCode;
+
+use crate::verdict::{Case, Verdict};
+
+/// What a command came to. Where several apply, the first of this order counts: a signal, 78, 75, 1, 100, 3, 101, 5,
+/// 4, 2, 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All that was asked for was done, and every case passed.
+    Success = 0,
+    /// Something happened that should be impossible.
+    Unexpected = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// A fault of the rig: a missing interface or port, no permission, lost evidence. No verdict is possible.
+    Rig = 3,
+    /// Nothing ran: no case was selected, or all were skipped.
+    NothingRan = 4,
+    /// All that ran passed, but some cases are outstanding.
+    Outstanding = 5,
+    /// Bench, interface or port is held by another; trying later may help.
+    Busy = 75,
+    /// A file is wrong.
+    Config = 78,
+    /// A case failed, or one that is known to fail passed.
+    Failed = 100,
+    /// Ended by SIGHUP, after everything was restored.
+    Hangup = 129,
+    /// Ended by SIGINT, after everything was restored.
+    Interrupted = 130,
+    /// Ended by SIGTERM, after everything was restored.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// What a run comes to. `stopped_by` is the signal or operator that ended it early, `rig_failed` that its journal
+    /// could not be written.
+    pub fn of_run(cases: &[Case], stopped_by: Option<&str>, rig_failed: bool) -> Self {
+        match stopped_by {
+            Some("SIGHUP") => return Self::Hangup,
+            Some("SIGINT") => return Self::Interrupted,
+            Some("SIGTERM") => return Self::Terminated,
+            _ => {}
+        }
+        let any = |verdict| cases.iter().any(|case| case.verdict == verdict);
+        let surprising = |case: &Case| match case.verdict {
+            Verdict::Fail => case.expected,
+            Verdict::Pass | Verdict::Flaky => !case.expected,
+            Verdict::RigError | Verdict::Skipped | Verdict::NotRun => false,
+        };
+        if cases.iter().any(surprising) {
+            Self::Failed
+        } else if rig_failed || any(Verdict::RigError) {
+            Self::Rig
+        } else if any(Verdict::NotRun) {
+            Self::Outstanding
+        } else if cases.iter().all(|case| case.verdict == Verdict::Skipped) {
+            Self::NothingRan
+        } else {
+            Self::Success
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::CaseId;
+
+    fn case(verdict: Verdict) -> Case {
+        Case {
+            id: CaseId { scenario: "failover".to_owned(), phone: "p1".into(), line: "1001".to_owned() },
+            verdict,
+            blame: None,
+            code: None,
+            reason: None,
+            expected: true,
+            attempts: 1,
+            evidence: Vec::new(),
+            measurements: Vec::new(),
+        }
+    }
+
+    fn exit(verdicts: &[Verdict]) -> Exit {
+        Exit::of_run(&verdicts.iter().copied().map(case).collect::<Vec<_>>(), None, false)
+    }
+
+    #[test]
+    fn the_gravest_of_several_verdicts_decides() {
+        use Verdict::{Fail, Flaky, NotRun, Pass, RigError, Skipped};
+        assert_eq!(exit(&[Pass, Flaky, Skipped]), Exit::Success);
+        assert_eq!(exit(&[Pass, RigError, Fail, NotRun]), Exit::Failed);
+        assert_eq!(exit(&[Pass, RigError, NotRun]), Exit::Rig);
+        assert_eq!(exit(&[Pass, NotRun, Skipped]), Exit::Outstanding);
+        assert_eq!(exit(&[Skipped, Skipped]), Exit::NothingRan);
+        assert_eq!(exit(&[]), Exit::NothingRan);
+    }
+
+    #[test]
+    fn a_signal_counts_more_than_any_verdict() {
+        let cases = [case(Verdict::Fail)];
+        assert_eq!(Exit::of_run(&cases, Some("SIGINT"), false), Exit::Interrupted);
+        assert_eq!(Exit::of_run(&cases, Some("SIGTERM"), true), Exit::Terminated);
+        assert_eq!(Exit::of_run(&cases, Some("operator"), false), Exit::Failed);
+    }
+
+    #[test]
+    fn a_known_failure_is_no_failure_but_its_passing_is() {
+        let known = |verdict| Case { expected: false, ..case(verdict) };
+        assert_eq!(Exit::of_run(&[known(Verdict::Fail)], None, false), Exit::Success);
+        assert_eq!(Exit::of_run(&[known(Verdict::Pass)], None, false), Exit::Failed);
+    }
+
+    #[test]
+    fn a_journal_that_could_not_be_written_spoils_a_pass() {
+        assert_eq!(Exit::of_run(&[case(Verdict::Pass)], None, true), Exit::Rig);
+    }
+}
