@@ -21,7 +21,7 @@ use super::{
     serial::{Port, PortError, REOPEN_EVERY},
 };
 use crate::{
-    event::{KeyName, Observed, PhoneName, PortKind, RigPart, Stamp, When},
+    event::{KeyName, Observed, PhoneName, PortKind, Stamp, When},
     wire::kp1::{Chord, Event, Host, HostEvent, Item, Key, MAX_LINE, Sequence, Verb},
 };
 
@@ -125,6 +125,16 @@ enum Asked {
     Alive,
 }
 
+/// A sequence that the board has taken.
+#[derive(Debug)]
+struct Playing {
+    order: Order,
+    ordered: Stamp,
+    acknowledged: Stamp,
+    /// When it is over for certain, also if the board's word of that was lost: events are not repeated.
+    until: Stamp,
+}
+
 /// Why a board is not spoken to any more.
 enum Ended {
     Closed,
@@ -140,8 +150,8 @@ struct Board {
     host: Host,
     /// What is queued or under way, by number of its frame.
     asked: BTreeMap<u8, Asked>,
-    /// Until when a sequence is played, by number of its frame.
-    playing: BTreeMap<u8, (PhoneName, Stamp)>,
+    /// The sequences that are being played, by number of their frames.
+    playing: BTreeMap<u8, Playing>,
     fed: Stamp,
     /// It answered the greeting after this opening.
     answers: bool,
@@ -184,7 +194,8 @@ impl Board {
         if self.unsent.is_empty() {
             self.unsent.extend(self.host.poll_transmit(now).unwrap_or_default());
         }
-        let due = [self.host.poll_deadline(), self.next_feeding(), limit].into_iter().flatten().min();
+        let over = self.playing.values().map(|playing| playing.until).min();
+        let due = [self.host.poll_deadline(), self.next_feeding(), over, limit].into_iter().flatten().min();
         let mut buffer = [0; 512];
         let closing = limit.is_some();
         tokio::select! {
@@ -294,7 +305,11 @@ impl Board {
                     return Err(Ended::Lost(reason));
                 }
             }
-            HostEvent::Reported { event: Event::Done { seq }, .. } => drop(self.playing.remove(&seq)),
+            HostEvent::Reported { event: Event::Done { seq }, .. } => {
+                if let Some(playing) = self.playing.remove(&seq) {
+                    self.finished(playing);
+                }
+            }
             HostEvent::Reported { event: Event::Released, .. } => self.let_go(),
             HostEvent::Reported { event: Event::Down { .. } | Event::Up { .. }, .. } => {}
         }
@@ -311,9 +326,15 @@ impl Board {
 
     fn accepted(&mut self, seq: u8, order: Order, ordered: Stamp, lasts: Duration) {
         let now = self.clock.now();
-        self.playing.insert(seq, (order.phone.clone(), now + lasts + PLAY_MARGIN));
         self.fed = now;
-        self.played(order, now, ordered, None);
+        let until = now + lasts + PLAY_MARGIN;
+        self.playing.insert(seq, Playing { order, ordered, acknowledged: now, until });
+    }
+
+    /// The last key is up: only now may the next sequence be ordered.
+    fn finished(&mut self, playing: Playing) {
+        let Playing { order, ordered, acknowledged, .. } = playing;
+        self.played(order, acknowledged, ordered, None);
     }
 
     fn refused(&mut self, why: Asked, reason: &str) {
@@ -329,24 +350,24 @@ impl Board {
         }
     }
 
-    fn played(&mut self, order: Order, now: Stamp, ordered: Stamp, error: Option<String>) {
-        let ack_after_ns = now.0.saturating_sub(ordered.0);
+    fn played(&mut self, order: Order, answered: Stamp, ordered: Stamp, error: Option<String>) {
+        let ack_after_ns = answered.0.saturating_sub(ordered.0);
         let observed = Observed::KeysPlayed { phone: order.phone, sequence: order.sequence, ack_after_ns, error };
-        self.outbox.push(When { at: now, error_ns: ack_after_ns }, observed);
+        self.outbox.push(When::exactly(self.clock.now()), observed);
     }
 
     /// The dead-man came although we fed it: what was being played did not arrive as a whole.
     fn let_go(&mut self) {
-        for (_, (phone, _)) in std::mem::take(&mut self.playing) {
-            let reason = "the keypad board let all keys go in the middle of a sequence: its dead-man came".to_owned();
-            let observed = Observed::DriverFailed { part: RigPart::Keypad, phone: Some(phone), reason };
-            self.outbox.push(When::exactly(self.clock.now()), observed);
-        }
+        self.broken_off("the keypad board let all keys go in the middle of a sequence: its dead-man came");
     }
 
     /// Feeds the dead-man while keys may be down.
     fn feed(&mut self, now: Stamp) {
-        self.playing.retain(|_, (_, until)| *until > now);
+        let over: Vec<u8> =
+            self.playing.iter().filter(|(_, playing)| playing.until <= now).map(|(seq, _)| *seq).collect();
+        for playing in over.into_iter().filter_map(|seq| self.playing.remove(&seq)).collect::<Vec<_>>() {
+            self.finished(playing);
+        }
         if self.next_feeding().is_some_and(|due| due <= now) && self.host.is_idle() {
             self.fed = now;
             self.ask(1, Verb::Ping, Asked::Alive);
@@ -380,16 +401,15 @@ impl Board {
                 self.refused(why, &format!("the keypad board was lost: {reason}"));
             }
         }
-        self.let_go_of_lost();
+        self.broken_off("the keypad board was lost in the middle of a sequence");
         let reason = format!("{}: {reason}", self.path.display());
         self.say_lost(&reason);
     }
 
-    fn let_go_of_lost(&mut self) {
-        for (_, (phone, _)) in std::mem::take(&mut self.playing) {
-            let reason = "the keypad board was lost in the middle of a sequence".to_owned();
-            let observed = Observed::DriverFailed { part: RigPart::Keypad, phone: Some(phone), reason };
-            self.outbox.push(When::exactly(self.clock.now()), observed);
+    /// What is being played does not come to its end.
+    fn broken_off(&mut self, reason: &str) {
+        for (_, playing) in std::mem::take(&mut self.playing) {
+            self.played(playing.order, playing.acknowledged, playing.ordered, Some(reason.to_owned()));
         }
     }
 
