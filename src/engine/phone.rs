@@ -9,7 +9,7 @@ use crate::{
     wire::console::{CompiledDialect, ConsoleFact},
 };
 
-/// A frame that was under way when a phone died may come in this much later.
+/// A message that was under way when a phone died may come in this much later.
 const SETTLING: Duration = Duration::from_millis(200);
 
 /// A phone under test, seen by every witness but the wire's SIP.
@@ -25,6 +25,8 @@ pub struct PhoneWatch {
     pub lost: BTreeMap<PortKind, (Fix, String)>,
     /// The last frame from it.
     pub frame: Option<Fix>,
+    /// The last SIP message from it. A dead phone's kernel may go on sending frames, but speaks no SIP.
+    pub spoke: Option<Fix>,
     /// The last line on its console that was no echo.
     pub line: Option<Fix>,
     /// What its console last said of each extension.
@@ -66,6 +68,7 @@ impl PhoneWatch {
             keypad: phone.keypad.is_some(),
             lost: BTreeMap::new(),
             frame: None,
+            spoke: None,
             line: None,
             beliefs: BTreeMap::new(),
             keys_shown: Vec::new(),
@@ -103,13 +106,13 @@ impl PhoneWatch {
         self.dialect.is_some() && !self.lost.contains_key(&PortKind::Console)
     }
 
-    /// Whether every port that it had is gone and no frame came since: switched off, cut off, or dead.
+    /// Whether every port that it had is gone and it spoke no SIP since: switched off, cut off, or dead.
     pub fn vanished(&self) -> bool {
         let ports = usize::from(self.dialect.is_some()) + usize::from(self.keypad);
         let last_loss = self.lost.values().map(|(fix, _)| fix.when.at).max();
         ports > 0
             && self.lost.len() >= ports
-            && last_loss.is_some_and(|loss| self.frame.is_none_or(|frame| frame.when.at <= loss + SETTLING))
+            && last_loss.is_some_and(|loss| self.spoke.is_none_or(|spoke| spoke.when.at <= loss + SETTLING))
     }
 
     /// Whether any witness saw it alive since that record's time.

@@ -286,6 +286,7 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         && let Some(watch) = subjects.watch_mut(&fact.phone)
     {
         watch.frame = Some(fix);
+        watch.spoke = Some(fix);
     }
     let mut detected = Vec::new();
     let phone = fact.phone.clone();
