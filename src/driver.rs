@@ -13,6 +13,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::{
+    bridge::protocol::Refusal,
     config::{KeypadKind, Phone, Plan},
     event::{Action, Observed, PhoneName, RigPart, When},
 };
@@ -67,6 +68,7 @@ impl DriverError {
             self,
             Self::Console(ConsoleError::Port { source: PortError::Busy { .. }, .. })
                 | Self::Keypad { source: PortError::Busy { .. }, .. }
+                | Self::Network(NetworkError::Refused(Refusal::Busy { .. }))
         )
     }
 }

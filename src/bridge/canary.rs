@@ -31,6 +31,8 @@ use crate::{
 const FAR_SIDE: Mac = Mac([0x02, 0x53, 0x49, 0x50, 0x52, 0x01]);
 /// Sender of canaries toward the phone; locally administered.
 const NEAR_SIDE: Mac = Mac([0x02, 0x53, 0x49, 0x50, 0x52, 0x02]);
+/// What the names of canary ports begin with. One of a helper that died just now may still be there for a moment.
+pub const PORT_PREFIX: &str = "siprig-";
 /// Name of our end of the pair.
 const PEER: &str = "canary";
 /// What a canary carries, before its number.
@@ -58,7 +60,7 @@ impl CanaryPort {
         setns(&home, CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
         let away = away.map_err(failed)?;
 
-        let name = format!("sr{}", std::process::id());
+        let name = format!("{PORT_PREFIX}{}", std::process::id());
         links.create_veth(&name, PEER, away.as_raw_fd()).await.map_err(failed)?;
         let port = links.find(&name).await.map_err(failed)?;
         let port = port.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?.index;

@@ -2,6 +2,7 @@
 //! talk when their link comes up.
 
 use super::{
+    canary::PORT_PREFIX,
     link::{Link, Links},
     offload,
     protocol::Refusal,
@@ -102,8 +103,11 @@ async fn refuse_foreign_bridge(
         return Err(unfit(network, &reason, "give the bridge another name under [network]"));
     }
     let ports = links.ports_of(bridge.index).await.map_err(|error| Refusal::from_io("list ports", &error))?;
-    if network.bridge.is_none() && ports.iter().any(|port| !sides.contains(port)) {
-        let reason = format!("`{name}` joins other interfaces already");
+    let stranger = ports.iter().find(|(index, port)| !sides.contains(index) && !port.starts_with(PORT_PREFIX));
+    if let Some((_, port)) = stranger
+        && network.bridge.is_none()
+    {
+        let reason = format!("`{name}` joins another interface already, `{port}`");
         return Err(unfit(network, &reason, "name a bridge of its own for this bench: `bridge` under [network]"));
     }
     Ok(())

@@ -92,13 +92,20 @@ impl Links {
         }
     }
 
-    /// The numbers of a bridge's ports.
+    /// Numbers and names of a bridge's ports.
     ///
     /// # Errors
     /// If the kernel refuses to tell.
-    pub async fn ports_of(&self, bridge: u32) -> io::Result<Vec<u32>> {
+    pub async fn ports_of(&self, bridge: u32) -> io::Result<Vec<(u32, String)>> {
         let all: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await.map_err(as_io)?;
-        Ok(all.iter().map(Link::from).filter(|link| link.controller == Some(bridge)).map(|link| link.index).collect())
+        let ports = all.iter().filter(|message| Link::from(*message).controller == Some(bridge));
+        let name = |message: &LinkMessage| {
+            message.attributes.iter().find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name.clone()),
+                _ => None,
+            })
+        };
+        Ok(ports.map(|message| (message.header.index, name(message).unwrap_or_default())).collect())
     }
 
     /// The numbers of the interfaces that carry a default route.

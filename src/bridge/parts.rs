@@ -34,8 +34,9 @@ async fn assemble(setup: &Setup) -> Result<Parts, Refusal> {
     let network = &setup.network;
     let links = Links::connect().map_err(|error| Refusal::from_io("ask the kernel for its interfaces", &error))?;
     let examined = join::examine(&links, network).await?;
+    // The table is the lock as well: whoever else works on this bridge has it, and nothing is changed under his feet.
+    let table = Table::create(join::bridge_name(network)).await?;
     let joined = join::join(&links, network, &examined).await?;
-    let table = Table::create(&joined.bridge)?;
     let phone_tap = Tap::open(&network.phone_side, examined.phone.index)?;
     let server_tap = Tap::open(&network.server_side, examined.server.index)?;
     let canary_port = CanaryPort::open(&links, joined.bridge_index, examined.server.index).await?;

@@ -227,6 +227,12 @@ pub enum Refusal {
         /// What was tried.
         operation: String,
     },
+    /// Another siprig works with the same interfaces.
+    #[error("another siprig works on bridge `{bridge}`; wait for it, or stop it")]
+    Busy {
+        /// Name of the bridge.
+        bridge: String,
+    },
     /// An interface, or the kernel, does not fit.
     #[error("can not {operation}: {reason}; {remedy}")]
     Unfit {

@@ -29,6 +29,9 @@ pub const LEASE: Duration = Duration::from_millis(600);
 /// How often elements are renewed.
 pub const RENEWAL: Duration = Duration::from_millis(100);
 
+/// How often a table that is held is tried again, each [`RENEWAL`].
+const PATIENCE: u32 = 10;
+
 const CHAIN: &str = "forward";
 /// Policy of a chain: accept what no rule drops (`NF_ACCEPT`).
 const ACCEPT: u32 = 1;
@@ -75,13 +78,26 @@ impl Table {
     /// Creates the table, empty: nothing is dropped yet.
     ///
     /// # Errors
-    /// If the kernel forbids it, is older than 5.12 (no owner flag), or another helper holds the table.
-    pub fn create(bridge: &str) -> Result<Self, Refusal> {
-        let failed = |error| refusal(bridge, error);
-        let mut table = Self::open(bridge).map_err(failed)?;
-        let layout = table.layout();
-        table.commit(layout).map_err(failed)?;
-        Ok(table)
+    /// [`Refusal::Busy`] if another helper holds the table; else if the kernel forbids it or is older than 5.12 (no owner
+    /// flag).
+    pub async fn create(bridge: &str) -> Result<Self, Refusal> {
+        let mut tries = 0;
+        loop {
+            let mut table = Self::open(bridge).map_err(refusal)?;
+            let layout = table.layout();
+            match table.commit(layout) {
+                Ok(()) => return Ok(table),
+                Err(error) if !is_held(&error) => return Err(refusal(error)),
+                Err(error) if Self::probe().is_err() => return Err(refusal(error)),
+                Err(_) if tries == PATIENCE => return Err(Refusal::Busy { bridge: bridge.to_owned() }),
+                Err(_) => tries += 1,
+            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the table of a process that was killed just now takes a moment to go"
+            )]
+            tokio::time::sleep(RENEWAL).await;
+        }
     }
 
     /// Asks the kernel whether it would create such a table: a transaction without its end is checked and thrown away.
@@ -89,10 +105,9 @@ impl Table {
     /// # Errors
     /// As [`create`](Self::create).
     pub fn probe() -> Result<(), Refusal> {
-        let failed = |error| refusal("probe", error);
-        let mut table = Self::open("probe").map_err(failed)?;
+        let mut table = Self::open("probe").map_err(refusal)?;
         let layout = table.layout();
-        table.transact(layout, Outcome::ThrowAway).map_err(failed)
+        table.transact(layout, Outcome::ThrowAway).map_err(refusal)
     }
 
     fn open(bridge: &str) -> io::Result<Self> {
@@ -262,16 +277,16 @@ impl Table {
     }
 }
 
-fn refusal(bridge: &str, error: io::Error) -> Refusal {
-    let operation = "create the outage table (nftables, bridge family)";
+/// A table that somebody else owns is forbidden to us, like everything without privileges.
+fn is_held(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EPERM | libc::EEXIST))
+}
+
+fn refusal(error: io::Error) -> Refusal {
+    let operation = "create the outage table (nftables, bridge family)".to_owned();
     match error.raw_os_error() {
-        Some(libc::EEXIST) => Refusal::Unfit {
-            operation: operation.to_owned(),
-            reason: format!("another siprig works on bridge `{bridge}`"),
-            remedy: "wait for it, or stop it".to_owned(),
-        },
         Some(libc::EOPNOTSUPP | libc::ENOENT | libc::EAFNOSUPPORT | libc::EINVAL) => Refusal::Unfit {
-            operation: operation.to_owned(),
+            operation,
             reason: error.to_string(),
             remedy: "use a kernel from 5.12 on with nf_tables for bridges (`modprobe nf_tables_bridge`)".to_owned(),
         },
