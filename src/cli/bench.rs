@@ -52,7 +52,7 @@ pub fn open(args: &BenchArgs) -> Result<Opened, UserError> {
 /// If the model of its phones can not be read.
 pub fn preview(description: &Description, rig: &Path) -> Result<Document, UserError> {
     let keys = load::model(&description.lab.model, rig)?.keys;
-    let plan = LabPlan::new(description, Path::new("<virtual>"), &keys, String::new);
+    let plan = LabPlan::new(description, Path::new(""), &keys, String::new);
     Ok(Document::parse(PathBuf::from("<virtual>/bench.toml"), plan.bench_file().to_string(), &[])?)
 }
 

@@ -57,7 +57,8 @@ fn run(args: &RunArgs, document: &Document, scenario: Scenario) -> Result<Exit, 
     let needed = lock::needed(&bench, &selected(&bench, &args.phones));
     let myself = Holder::myself(&format!("siprig run {}", scenario.name));
     let _locks = lock::acquire(&state::directory()?, &needed, &myself, args.wait, |held| {
-        say(&format!("waiting: {held}"));
+        let held = held.to_string();
+        say(&format!("waiting: {}", held.split_once("; ").map_or(held.as_str(), |(held, _)| held)));
     })?;
 
     let clock = RunClock::start();

@@ -215,7 +215,11 @@ fn explain(message: &str) -> (String, Option<String>) {
     if let Some((found, expected)) =
         message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
     {
-        let expected = if expected == "i64" { "a whole number" } else { expected };
+        let expected = match expected {
+            "i64" | "u64" | "u32" | "u16" | "u8" => "a whole number",
+            "a map" => "a table",
+            other => other,
+        };
         let help = match (expected, found.split_once(' ')) {
             ("a whole number", Some(("string", _))) => "write a number without quotes".to_owned(),
             ("a string", Some(("integer" | "floating" | "boolean", _))) => "put it in quotes".to_owned(),

@@ -4,7 +4,7 @@ use std::{fmt, ops::Range, str::FromStr};
 
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeArray, DeString, DeTable, DeValue},
 };
 
 use super::document::suggest;
@@ -103,6 +103,12 @@ pub(super) fn apply<'t>(tree: &mut DeTable<'t>, text: &'t str, begin: usize) -> 
 fn walk<'a, 't>(tree: &'a mut DeTable<'t>, path: &[Spanned<&'t str>]) -> Result<&'a mut DeTable<'t>, Unfit> {
     let Some((step, rest)) = path.split_first() else { return Ok(tree) };
     let name = *step.get_ref();
+    if name == "virtual"
+        && let [list, entry, ..] = rest
+        && ["phone", "server"].contains(list.get_ref())
+    {
+        make_entry(tree, step, list, entry);
+    }
     if !tree.contains_key(name) {
         tree.insert(Spanned::new(step.span(), name.into()), Spanned::new(step.span(), DeValue::Table(DeTable::new())));
     }
@@ -129,6 +135,26 @@ fn walk<'a, 't>(tree: &'a mut DeTable<'t>, path: &[Spanned<&'t str>]) -> Result<
         }
         _ => Err(unfit(step.span(), format!("`{name}` is a value and has no keys of its own"))),
     }
+}
+
+/// Phones and servers of a virtual bench are there without being mentioned: mentions one.
+fn make_entry<'t>(tree: &mut DeTable<'t>, lab: &Spanned<&'t str>, list: &Spanned<&'t str>, entry: &Spanned<&'t str>) {
+    let key = |step: &Spanned<&'t str>| Spanned::new(step.span(), (*step.get_ref()).into());
+    let made = |value| Spanned::new(entry.span(), value);
+    let lab = tree.entry(key(lab)).or_insert_with(|| made(DeValue::Table(DeTable::new())));
+    let DeValue::Table(lab) = lab.get_mut() else { return };
+    let list = lab.entry(key(list)).or_insert_with(|| made(DeValue::Array(DeArray::new())));
+    let DeValue::Array(entries) = list.get_mut() else { return };
+    if !entries.iter().any(|known| name_of(known) == Some(*entry.get_ref())) {
+        let mut table = DeTable::new();
+        table.insert(made_key(entry, "name"), made(DeValue::String((*entry.get_ref()).into())));
+        entries.push(made(DeValue::Table(table)));
+    }
+}
+
+/// A key that nobody wrote, at the place of the one that it is there for.
+fn made_key<'t>(step: &Spanned<&'t str>, name: &'static str) -> Spanned<DeString<'t>> {
+    Spanned::new(step.span(), name.into())
 }
 
 /// What the entry of an array of tables goes by.

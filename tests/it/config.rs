@@ -32,6 +32,22 @@ fn every_good_file_is_read() {
 }
 
 #[test]
+fn the_example_of_a_lab_is_a_good_one() {
+    load::bench("rig/lab-example.toml", Path::new("rig"), &[]).unwrap_or_else(|found| panic!("{found}"));
+}
+
+#[test]
+fn a_phone_of_the_virtual_bench_can_be_given_a_defect_without_being_mentioned() {
+    let changes = ["virtual.phone.p3.defects=[\"never-fails-back\"]", "virtual.phone.p3.lines=2", "virtual.phones=5"];
+    let changes: Vec<Override> = changes.iter().map(|text| text.parse().unwrap()).collect();
+    let document = load::document("virtual", Path::new("rig"), &changes).unwrap();
+    assert!(document.is_virtual());
+    let description: siprig::virtual_bench::Description = document.read_as().unwrap();
+    assert_eq!((description.lab.phones, description.lab.phone.len()), (5, 1));
+    assert_eq!((description.lab.phone[0].lines, description.lab.phone[0].defects.len()), (Some(2), 1));
+}
+
+#[test]
 fn a_phone_gets_the_timers_of_its_model_under_those_of_the_bench() {
     let (bench, models) = bench(&[]);
     let [p1, p2] = bench.phones.as_slice() else { panic!("two phones") };
@@ -145,6 +161,7 @@ fn read(file: &Path) -> Result<(), Diagnostics> {
     match file.file_name().unwrap().to_str().unwrap().split('-').next() {
         Some("bench") => load::bench(name, rig, &[]).map(drop),
         Some("model") => load::model(name, rig).map(drop),
+        Some("virtual") => load::document(name, rig, &[])?.read_as::<siprig::virtual_bench::Description>().map(drop),
         Some("scenario") => load::scenario(name, rig).map(drop),
         _ => panic!("what is {name}?"),
     }

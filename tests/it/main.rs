@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
 
 mod bridge;
+mod cli;
 mod config;
 mod lab;
 mod torture;
+mod virtual_run;

@@ -1,0 +1,136 @@
+//! The whole thing, as a newcomer meets it: `siprig run` on the virtual bench, with times short enough for a test.
+
+#![expect(clippy::print_stdout, reason = "tests that can't run say so")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+/// A phone renews after 2 s then, and takes 4 s to give a server up; no phone of the model can be quicker.
+const SHORT: [&str; 2] = ["--set", "expires=8s"];
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_siprig"));
+        command.args(arguments).current_dir(self.folder.path()).env("SIPRIG_STATE", self.folder.path().join("state"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Option<(Output, Value)> {
+        let output = self.command(&["run", "--json"]).args(SHORT).args(arguments).output().unwrap();
+        if refused(&output) {
+            return None;
+        }
+        let document = serde_json::from_slice(&output.stdout);
+        let document = document.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+        Some((output, document))
+    }
+
+    fn run_directory(&self) -> PathBuf {
+        self.folder.path().join("reports").read_dir().unwrap().next().unwrap().unwrap().path()
+    }
+}
+
+/// This machine lets nobody make namespaces.
+fn refused(output: &Output) -> bool {
+    let refused = String::from_utf8_lossy(&output.stderr).contains("which this system refuses");
+    if refused {
+        println!("SKIPPED: no virtual bench here: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    refused
+}
+
+fn case<'a>(document: &'a Value, phone: &str) -> &'a Value {
+    document["cases"].as_array().unwrap().iter().find(|case| case["phone"] == phone).unwrap()
+}
+
+#[test]
+fn good_phones_pass_and_the_journal_proves_it() {
+    let desk = Desk::new();
+    let Some((output, document)) = desk.run(&["--phones", "p1,p3"]) else { return };
+    assert_eq!(output.status.code(), Some(0), "{document:#}\n{}", String::from_utf8_lossy(&output.stderr));
+    for phone in ["p1", "p3"] {
+        let case = case(&document, phone);
+        assert_eq!(case["verdict"], "pass", "{case:#}");
+        let failover = case["measurements"].as_array().unwrap().iter().find(|value| value["name"] == "failover");
+        let value = failover.unwrap()["value"].as_f64().unwrap();
+        assert!((4000.0..8000.0).contains(&value), "{value} ms");
+    }
+
+    let verified = desk.command(&["runs", "verify", "latest"]).output().unwrap();
+    let said = String::from_utf8(verified.stdout).unwrap();
+    assert!(verified.status.success() && said.contains("every conclusion is the same"), "{said}");
+    let summary = fs::read_to_string(desk.run_directory().join("summary.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&summary).unwrap(), document);
+    let plan = fs::read_to_string(desk.run_directory().join("journal.jsonl")).unwrap();
+    assert!(plan.contains(r#""overrides":["expires=8s"]"#), "overrides on record");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("report.html"));
+    assert_eq!(leftovers(&desk.folder.path().join("state")), [] as [String; 0]);
+}
+
+#[test]
+fn a_phone_that_never_comes_home_fails_and_the_others_do_not() {
+    let desk = Desk::new();
+    let defect = "virtual.phone.p2.defects=[\"never-fails-back\"]";
+    let Some((output, document)) = desk.run(&["--phones", "p1,p2", "--set", defect]) else { return };
+    assert_eq!(output.status.code(), Some(100), "{document:#}");
+    assert_eq!(case(&document, "p1")["verdict"], "pass", "{document:#}");
+    let bad = case(&document, "p2");
+    assert_eq!(
+        (&bad["verdict"], &bad["blame"], &bad["code"]),
+        (&"fail".into(), &"phone".into(), &"never-failed-back".into())
+    );
+}
+
+#[test]
+fn a_signal_ends_a_run_in_good_order_with_its_own_exit_code() {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
+        let desk = Desk::new();
+        let mut command = desk.command(&["run", "--phones", "p1", "--set", "expires=1h"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let Some(said) = during_the_outage(&mut child) else { return };
+        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}; said before: {said}");
+        let journal = fs::read_to_string(desk.run_directory().join("journal.jsonl")).unwrap();
+        assert!(journal.contains("outage-ended"), "the outage outlived its run");
+        assert!(desk.run_directory().join("report.html").exists(), "{signal} left no report");
+    }
+}
+
+/// What the run said until the server was gone; none: there can be no virtual bench here.
+fn during_the_outage(child: &mut Child) -> Option<String> {
+    let mut said = String::new();
+    for line in BufReader::new(child.stderr.as_mut().unwrap()).lines() {
+        let line = line.unwrap();
+        said += &format!("{line}\n");
+        if line.contains("is taken away") {
+            return Some(said);
+        }
+    }
+    assert!(said.contains("which this system refuses"), "{said}");
+    println!("SKIPPED: no virtual bench here: {said}");
+    None
+}
+
+/// Files of the bench that outlived it; locks stay, held by nobody.
+fn leftovers(state: &Path) -> Vec<String> {
+    let files = state.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    files.filter(|name| name != "virtual" && !name.ends_with(".lock")).collect()
+}
