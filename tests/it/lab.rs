@@ -284,7 +284,8 @@ fn files_that_the_controller_writes_survive_and_belong_to_the_user() {
 
 #[test]
 fn a_kernel_that_forbids_namespaces_is_named_in_one_line_with_the_way_out() {
-    let Some(place) = Place::new(User::Nobody).filter(|_| nix::unistd::geteuid().is_root()) else { return };
+    // Root would get its namespaces without a user namespace.
+    let Some(place) = User::all().pop().and_then(Place::new) else { return };
     if !can_run("unshare") {
         return;
     }
