@@ -174,26 +174,34 @@ impl Helper {
         let _ = poll(&mut ready, PollTimeout::from(millis));
     }
 
-    /// Renews what the kernel drops for us, or finds that we came too late and the outages are over.
+    /// Renews what the kernel drops for us, when it is time; or finds that it is too late.
     fn keep_lease(&mut self) {
-        if self.table.is_empty() {
+        let now = monotonic();
+        if self.table.is_empty() || now < self.renewed + RENEWAL {
             return;
         }
-        let held = monotonic().saturating_sub(self.renewed);
-        if held < RENEWAL {
-            return;
+        if !self.has_lapsed() && self.table.renew().is_ok() {
+            self.renewed = now;
+        } else {
+            self.admit_lapse();
         }
-        let before = monotonic();
-        if held < LEASE && self.table.renew().is_ok() {
-            self.renewed = before;
-            return;
-        }
-        let overrun = monotonic().saturating_sub(self.renewed + LEASE);
-        // The kernel counts in ticks, and may have let go one tick early.
-        let ended_ns = wall_ns() - nanos(overrun) - nanos(TICK);
+    }
+
+    /// Whether the kernel may have begun to forward again, because we did not get to renew what it drops. It counts in
+    /// ticks, and may let go one tick early.
+    fn has_lapsed(&self) -> bool {
+        !self.table.is_empty() && monotonic() >= self.renewed + LEASE - TICK
+    }
+
+    /// Ends all outages at the time at which the kernel began to forward again.
+    fn admit_lapse(&mut self) {
+        let overrun = monotonic().saturating_sub(self.renewed + LEASE - TICK);
+        let ended_ns = wall_ns() - nanos(overrun);
         self.table.forget();
         for outage in self.outages.in_force() {
             self.outages.end(outage, ended_ns);
+        }
+        for outage in self.outages.in_force() {
             self.finish(outage, OutageEnd::HelperLost, (ended_ns, nanos(TICK).unsigned_abs()));
         }
     }
@@ -302,6 +310,10 @@ impl Helper {
 
     /// Takes one frame from the tap at which frames enter that go `entering`. True if there was one.
     fn read_one(&mut self, entering: Toward) -> bool {
+        // A process may be stopped anywhere. What came in meanwhile must not be taken for what came in under an outage.
+        if self.has_lapsed() {
+            self.admit_lapse();
+        }
         let (tap, far) = match entering {
             Toward::Server => (&mut self.phone_tap, &mut self.server_tap),
             Toward::Phone => (&mut self.server_tap, &mut self.phone_tap),
