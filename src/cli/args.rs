@@ -151,7 +151,7 @@ Prints where its bench file is and how to enter it, and stays until Ctrl-C.";
 const VIRTUAL_EXAMPLES: &str = "\
 Examples:
   siprig virtual
-  siprig virtual --set virtual.phones=8";
+  siprig virtual --set virtual.phones=8 --set 'virtual.phone.p3.defects=[\"never-fails-back\"]'";
 
 /// Arguments of `virtual`.
 #[derive(Debug, Args)]
