@@ -1,7 +1,7 @@
 //! Thousands of healthy benches on virtual time, each with its own timers, moments, delays, losses and transports: a
 //! complaint about any of them is a fault of siprig. Prints what was run and every complaint; exit code 1 if there is one.
 //!
-//! `cargo bench --bench healthy -- [RUNS] [SEED]`
+//! `cargo bench --bench healthy -- [RUNS] [SEED] [ONLY]`; ONLY is the number of one run, whose journal is printed as well.
 
 use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
 
@@ -16,9 +16,10 @@ fn main() -> ExitCode {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<u64>().ok());
     let runs = numbers.next().unwrap_or(2_000);
     let seed = numbers.next().unwrap_or(1);
+    let only = numbers.next();
     let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     let mut complaints = 0u64;
-    for number in 0..runs {
+    for number in (0..runs).filter(|number| only.is_none_or(|only| only == *number)) {
         let mut dice = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
         let (description, weather) = bench(&mut dice);
         let scenario = match load::scenario("failover", Path::new(load::RIG)) {
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
             Ok(records) => records,
             Err(error) => return refuse(&format!("run {number}: {error}")),
         };
+        if only.is_some() {
+            records.iter().filter_map(|record| serde_json::to_string(record).ok()).for_each(|line| println!("{line}"));
+        }
         for case in cases(&records) {
             *verdicts.entry(case.verdict.to_string()).or_default() += 1;
             if case.verdict != Verdict::Pass {
