@@ -14,10 +14,21 @@ fn healthy_phones_survive_a_failover_with_the_timers_of_the_virtual_bench() {
 }
 
 #[test]
+fn every_scenario_of_the_catalogue_passes_on_a_healthy_bench() {
+    for name in load::scenario_names(Path::new(load::RIG)) {
+        let records = rehearse_scenario(&name, &Description::default(), calm(), |_| {}, |_| {});
+        let cases: Vec<&Case> = cases(&records).collect();
+        assert_eq!(cases.len(), 4, "{name}");
+        assert!(cases.iter().all(|case| case.verdict == Verdict::Pass), "{name}: {cases:#?}");
+    }
+}
+
+#[test]
 fn ten_minutes_of_lifetime_move_within_the_documented_589_seconds() {
     let mut description = Description::default();
     manual_timers(&mut description);
-    let records = rehearse(&description, Weather { seed: 7, switch_on: Duration::from_secs(570), ..calm() }, |_| {}, |_| {});
+    let records =
+        rehearse(&description, Weather { seed: 7, switch_on: Duration::from_secs(570), ..calm() }, |_| {}, |_| {});
     assert!(records.last().unwrap().seen > Stamp::from_millis(600_000), "virtual time must have passed");
     for case in cases(&records) {
         assert_eq!(case.verdict, Verdict::Pass, "{case:#?}");
@@ -63,11 +74,16 @@ fn a_phone_that_never_comes_home_is_blamed_and_its_neighbours_are_not() {
 
 #[test]
 fn a_backup_that_refuses_is_the_server_s_fault() {
-    let records = rehearse(&Description::default(), Weather::default(), |_| {}, |server| {
-        if server.name == "b" {
-            server.defects.push(RegistrarDefect::Reject(503));
-        }
-    });
+    let records = rehearse(
+        &Description::default(),
+        Weather::default(),
+        |_| {},
+        |server| {
+            if server.name == "b" {
+                server.defects.push(RegistrarDefect::Reject(503));
+            }
+        },
+    );
     assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Server), Some("server-refused")));
 }
 
@@ -86,7 +102,8 @@ fn a_failover_is_measured_from_the_cut_to_the_2xx_of_the_backup() {
         assert_eq!(window.len(), 1, "one deadline for each case");
         let measured = case.measurements.iter().find(|it| it.name == "failover").unwrap();
         assert!((measured.at_ms.unwrap() - began.when.at.as_millis_f64()).abs() < 0.001);
-        let parts: f64 = ["failover-waiting", "failover-detecting", "failover-registering"].map(|it| value(case, it)).iter().sum();
+        let parts: f64 =
+            ["failover-waiting", "failover-detecting", "failover-registering"].map(|it| value(case, it)).iter().sum();
         assert!((parts - measured.value.unwrap()).abs() < 0.01, "{parts} is not {measured:?}");
         assert!(measured.value.unwrap() <= window[0]);
     }
@@ -102,7 +119,17 @@ fn rehearse(
     phone: impl FnMut(&mut PhoneSpec),
     server: impl FnMut(&mut RegistrarSpec),
 ) -> Vec<Record> {
-    let scenario = load::scenario("failover", Path::new(load::RIG)).unwrap();
+    rehearse_scenario("failover", description, weather, phone, server)
+}
+
+fn rehearse_scenario(
+    name: &str,
+    description: &Description,
+    weather: Weather,
+    phone: impl FnMut(&mut PhoneSpec),
+    server: impl FnMut(&mut RegistrarSpec),
+) -> Vec<Record> {
+    let scenario = load::scenario(name, Path::new(load::RIG)).unwrap();
     Rehearsal::new(description, scenario, weather, phone, server).unwrap().run().unwrap()
 }
 
