@@ -52,6 +52,7 @@ fn unroll<'a>(
 ) {
     for raw in raw {
         let Some(work) = work(raw, findings) else { continue };
+        let before = findings.count();
         match work {
             Work::Once(kind) => {
                 let title = plain(&raw.get_ref().title).unwrap_or_else(|| default_title(&kind));
@@ -60,7 +61,6 @@ fn unroll<'a>(
             Work::Repeated(times) => {
                 // What is wrong with a repeated step is said once.
                 for _ in 0..times {
-                    let before = findings.count();
                     unroll(&raw.get_ref().step, steps, findings);
                     if findings.count() > before {
                         break;
@@ -69,6 +69,9 @@ fn unroll<'a>(
             }
         }
         if steps.len() > MOST_STEPS {
+            if findings.count() > before {
+                return;
+            }
             findings.at(raw.span(), format!("the scenario has more than {MOST_STEPS} steps"), "repeat less often");
             return;
         }
