@@ -151,6 +151,17 @@ start_srv_phone() { # name, last byte of its address, extension
   power_up "$1" baresip -f "$settings"
 }
 
+# A phone that is registered at both servers at once.
+start_both_phone() { # name, last byte of its address, extension
+  local settings=$BENCH/$1 registrar
+  add_host "$1" phones "$2"
+  write_settings "$settings" ""
+  for registrar in 10.77.0.2 10.77.0.3; do
+    echo "<sip:$3@$registrar;transport=udp>;auth_user=$3;auth_pass=pw-$3;regint=30"
+  done >"$settings/accounts"
+  power_up "$1" baresip -f "$settings"
+}
+
 # --- The bench -----------------------------------------------------------------------------------------------------
 
 ip link set lo up
@@ -167,6 +178,7 @@ fi
 if [ -n "$BENCH_SRV" ]; then
   start_names 4
   start_srv_phone p5 15 205
+  start_both_phone p6 16 206
 fi
 {
   sed '/^# Moves after/,$d' "$here/bench.toml"

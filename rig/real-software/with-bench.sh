@@ -3,7 +3,7 @@
 #
 #   with-bench.sh [--directory DIR] [--serreg | --srv] [--wire-only] COMMAND…
 #
-# Two kamailio registrars and up to five baresip phones with consoles on PTYs, joined to the interfaces `phones0` and
+# Two kamailio registrars and up to six baresip phones with consoles on PTYs, joined to the interfaces `phones0` and
 # `servers0` of the namespace that the command runs in. `$SIPRIG_BENCH` names the bench file, `$BENCH` the directory
 # that it lies in, with the logs of everything that ran and the control sockets of the registrars (`a.ctl`, `b.ctl`).
 #
@@ -51,7 +51,7 @@ srv=
 if [ -z "$kinds" ] || [[ $kinds = *srv* ]]; then
   if command -v dnsmasq >/dev/null; then srv=yes
   elif [ -n "$kinds" ]; then skip "dnsmasq is missing; install the package dnsmasq-base"
-  else echo "without the SRV phone p5: dnsmasq is missing" >&2
+  else echo "without the phones p5 and p6: dnsmasq is missing" >&2
   fi
 fi
 [ -n "$tree$srv" ] || skip "no phone can be had here"

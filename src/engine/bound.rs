@@ -104,6 +104,22 @@ pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: 
     }
 }
 
+/// The window for coming back to life at the primary, for a phone that never left its backup: it tries the primary by its
+/// own retry timer, whatever it does at the backup.
+pub fn revival(timers: &Timers) -> Window {
+    let (retry, transaction) = (timers.retry_timeout.value, timers.transaction.value);
+    Window {
+        length: retry + transaction + REGISTERING,
+        derivation: format!(
+            "{} retry after a timeout + {} transaction (a try under way at the lift) + {} registering",
+            secs(retry),
+            secs(transaction),
+            secs(REGISTERING)
+        ),
+        assumed: assumed(&[("retry-timeout", timers.retry_timeout.source), ("transaction", timers.transaction.source)]),
+    }
+}
+
 /// The longest failover that these settings allow: the server goes right after a refresh.
 pub fn worst_failover(timers: &Timers, granted: Duration) -> Duration {
     failover(timers, granted, granted).length
@@ -164,6 +180,13 @@ mod tests {
         let window =
             failback(&timers(12, 4, 6), FailbackHabit::Renewal, Duration::from_secs(12), Duration::from_secs(5));
         assert_eq!(window.length, Duration::from_secs(4 + 6 + 2));
+    }
+
+    #[test]
+    fn a_phone_that_never_left_its_backup_comes_back_by_its_retry_timer() {
+        let window = revival(&timers(30, 32, 3));
+        assert_eq!(window.length, Duration::from_secs(120 + 32 + 2));
+        assert!(window.derivation.contains("120 s retry after a timeout"), "{}", window.derivation);
     }
 
     #[test]

@@ -138,6 +138,7 @@ pub struct LineTrack {
     bindings: BTreeMap<ServerName, Binding>,
     past: VecDeque<(ServerName, Span)>,
     home: Option<ServerName>,
+    anchor: Option<ServerName>,
     transactions: u64,
 }
 
@@ -150,8 +151,15 @@ impl LineTrack {
             bindings: BTreeMap::new(),
             past: VecDeque::new(),
             home: None,
+            anchor: None,
             transactions: 0,
         }
+    }
+
+    /// For a line that stays registered at several servers at once: it is at home at this one for as long as it is bound
+    /// there, however often it is confirmed elsewhere.
+    pub fn anchored(self, at: ServerName) -> Self {
+        Self { anchor: Some(at), ..self }
     }
 
     /// Which line it is.
@@ -159,7 +167,8 @@ impl LineTrack {
         &self.line
     }
 
-    /// The server that last confirmed the line, while its binding lives.
+    /// The server that last confirmed the line, while its binding lives; or the one that the line is
+    /// [`anchored`](Self::anchored) at.
     pub fn home(&self) -> Option<&ServerName> {
         self.home.as_ref()
     }
@@ -296,8 +305,7 @@ impl LineTrack {
 
     fn bind(&mut self, server: &ServerName, contact: String, granted: Duration, request: Fix, fix: Fix) -> Change {
         let until = fix.when.at + granted;
-        self.home = Some(server.clone());
-        match self.bindings.get_mut(server) {
+        let change = match self.bindings.get_mut(server) {
             Some(binding) => {
                 *binding = Binding { contact, granted, created: binding.created, until };
                 Change::Refreshed { server: server.clone(), request }
@@ -306,7 +314,10 @@ impl LineTrack {
                 self.bindings.insert(server.clone(), Binding { contact, granted, created: fix, until });
                 Change::Created { server: server.clone(), request }
             }
-        }
+        };
+        let anchored = self.anchor.clone().filter(|anchor| self.bindings.contains_key(anchor));
+        self.home = Some(anchored.unwrap_or_else(|| server.clone()));
+        change
     }
 
     /// Ends a binding: at a removal, or where its time ran out.

@@ -178,6 +178,25 @@ fn a_removal_ends_the_binding_and_leaves_the_other_one_home() {
 }
 
 #[test]
+fn a_line_that_keeps_both_registrations_stays_at_its_anchor_while_it_is_bound_there() {
+    let mut tape = Tape::new();
+    tape.track = LineTrack::new(tape.track.line.clone()).anchored("a".into());
+    // A softphone with an account at each server renews both within milliseconds, the anchor's first.
+    tape.request(22_989, "a", 1, 30);
+    tape.ok(22_990, "a", 1, 30);
+    tape.request(22_989, "b", 2, 30);
+    tape.ok(22_992, "b", 2, 30);
+    assert_eq!(tape.track.home(), Some(&"a".into()));
+    tape.request(50_012, "b", 3, 30);
+    tape.ok(50_013, "b", 3, 30);
+    tape.track.expire(Stamp::from_millis(52_990));
+    assert_eq!(tape.track.home(), Some(&"b".into()));
+    tape.request(116_036, "a", 4, 30);
+    tape.ok(116_037, "a", 4, 30);
+    assert_eq!(tape.track.home(), Some(&"a".into()));
+}
+
+#[test]
 fn a_server_that_nobody_named_is_a_stranger() {
     let mut tape = Tape::new();
     tape.request(0, "?", 1, 60);

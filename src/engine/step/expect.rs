@@ -219,6 +219,7 @@ fn window(case: &CaseRun, of: Move) -> Option<Window> {
             let (binding, left) = case.at_cut.as_ref()?;
             Some(bound::failover(&case.timers, binding.granted, *left))
         }
+        Move::Failback if case.keeps_both => Some(bound::revival(&case.timers)),
         Move::Failback => {
             let (binding, left) = case.at_lift.as_ref()?;
             Some(bound::failback(&case.timers, case.habit, binding.granted, *left))
