@@ -58,7 +58,8 @@ pub fn failover(timers: &Timers, granted: Duration, left: Duration) -> Window {
     Window { length, derivation, assumed: renewal_assumptions(timers) }
 }
 
-/// The window for returning, when `left` of a binding at the backup granted for `granted` remained at the lift.
+/// The window for returning, when `left` of a binding at the backup granted for `granted` remained at the lift; none if it
+/// had lapsed in the course of its renewal.
 pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: Duration) -> Window {
     let transaction = timers.transaction.value;
     match habit {
@@ -118,6 +119,12 @@ pub fn revival(timers: &Timers) -> Window {
         ),
         assumed: assumed(&[("retry-timeout", timers.retry_timeout.source), ("transaction", timers.transaction.source)]),
     }
+}
+
+/// Whether a binding at the backup runs out before its own renewal has given the primary up, by the phone's timers: then
+/// a lapse there is how these settings work, and no loss.
+pub fn renewal_outlasts_binding(timers: &Timers, habit: FailbackHabit, granted: Duration) -> bool {
+    habit == FailbackHabit::Renewal && timers.transaction.value > timers.renewal_lead.value.of(granted)
 }
 
 /// The longest failover that these settings allow: the server goes right after a refresh.
@@ -180,6 +187,15 @@ mod tests {
         let window =
             failback(&timers(12, 4, 6), FailbackHabit::Renewal, Duration::from_secs(12), Duration::from_secs(5));
         assert_eq!(window.length, Duration::from_secs(4 + 6 + 2));
+    }
+
+    #[test]
+    fn a_renewal_that_tries_a_dead_primary_for_longer_than_its_lead_outlasts_the_binding() {
+        let granted = Duration::from_secs(30);
+        assert!(renewal_outlasts_binding(&timers(30, 64, 3), FailbackHabit::Renewal, granted));
+        assert!(!renewal_outlasts_binding(&timers(600, 4, 15), FailbackHabit::Renewal, granted));
+        let polls = FailbackHabit::Poll(Duration::from_secs(10));
+        assert!(!renewal_outlasts_binding(&timers(30, 32, 3), polls, granted), "it renews where it is");
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    bound::Window,
+    bound::{self, Window},
     registration::{Binding, Fix, LineTrack},
 };
 use crate::{
     config::{FailbackHabit, Line, Model, Timers},
-    event::{Move, ServerName},
+    event::{Move, ServerName, Stamp},
     verdict::{Blame, CaseId, Verdict},
 };
 
@@ -35,7 +35,7 @@ pub struct CaseRun {
     pub windows: BTreeMap<Move, Window>,
     /// The binding at the server that went, at the moment it went.
     pub at_cut: Option<(Binding, std::time::Duration)>,
-    /// The binding at the backup at the moment of the lift.
+    /// The binding at the backup at the moment of the lift, and what was left of it.
     pub at_lift: Option<(Binding, std::time::Duration)>,
     /// The outage it is under: when it began, and when it was lifted.
     pub cut: Option<Cut>,
@@ -169,6 +169,21 @@ impl CaseRun {
             Move::Failover => self.cut.map(|cut| cut.began),
             Move::Failback => self.cut.and_then(|cut| cut.lifted),
         }
+    }
+
+    /// The binding that the line returns from if its primary comes back at `now`: the one at its backup. Where a renewal
+    /// takes longer to give the primary up than the binding lasts, that may have lapsed while the renewal is under way.
+    pub fn origin_of_return(&self, now: Stamp) -> Option<&Binding> {
+        let backup = self.backup.as_ref()?;
+        let renewing = |lapsed: &&Binding| {
+            bound::renewal_outlasts_binding(&self.timers, self.habit, lapsed.granted)
+                && self.track.attempts_at(&self.primary).any(|attempt| {
+                    let begun = attempt.first.when.at;
+                    let since_confirmed = begun + lapsed.granted > lapsed.until;
+                    attempt.answer.is_none() && since_confirmed && now.since(begun) <= self.timers.transaction.value
+                })
+        };
+        self.track.binding(backup).or_else(|| self.track.lapsed(backup).filter(renewing))
     }
 
     /// Decides the case, unless it is decided.

@@ -136,6 +136,7 @@ pub struct LineTrack {
     line: LineId,
     attempts: VecDeque<Attempt>,
     bindings: BTreeMap<ServerName, Binding>,
+    lapsed: BTreeMap<ServerName, Binding>,
     past: VecDeque<(ServerName, Span)>,
     home: Option<ServerName>,
     anchor: Option<ServerName>,
@@ -149,6 +150,7 @@ impl LineTrack {
             line,
             attempts: VecDeque::new(),
             bindings: BTreeMap::new(),
+            lapsed: BTreeMap::new(),
             past: VecDeque::new(),
             home: None,
             anchor: None,
@@ -183,6 +185,11 @@ impl LineTrack {
         self.bindings.get(server)
     }
 
+    /// The last binding at a server, if it ran out.
+    pub fn lapsed(&self, server: &ServerName) -> Option<&Binding> {
+        self.lapsed.get(server)
+    }
+
     /// The attempts at a server that asked for a binding, oldest first.
     pub fn attempts_at<'a>(&'a self, server: &'a ServerName) -> impl DoubleEndedIterator<Item = &'a Attempt> + 'a {
         self.attempts.iter().filter(move |attempt| attempt.server == *server && attempt.purpose == Purpose::Register)
@@ -213,6 +220,7 @@ impl LineTrack {
         over.into_iter()
             .filter_map(|server| {
                 let binding = self.end(&server, None)?;
+                self.lapsed.insert(server.clone(), binding.clone());
                 Some(Change::Expired { server, contact: binding.contact, at: binding.until })
             })
             .collect()
@@ -311,6 +319,7 @@ impl LineTrack {
                 Change::Refreshed { server: server.clone(), request }
             }
             None => {
+                self.lapsed.remove(server);
                 self.bindings.insert(server.clone(), Binding { contact, granted, created: fix, until });
                 Change::Created { server: server.clone(), request }
             }

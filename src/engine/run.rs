@@ -428,11 +428,8 @@ fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
         if let Some(cut) = &mut case.cut {
             cut.lifted = Some(fix);
         }
-        case.at_lift = case
-            .backup
-            .as_ref()
-            .and_then(|backup| case.track.binding(backup))
-            .map(|binding| (binding.clone(), binding.until.since(fix.when.at)));
+        case.at_lift =
+            case.origin_of_return(fix.when.at).map(|binding| (binding.clone(), binding.until.since(fix.when.at)));
         case.evidence.insert(fix.seq);
         // Word of the lift may come after that of a registration that it let through.
         let primary = case.primary.clone();
