@@ -303,12 +303,23 @@ impl LineTrack {
             Some((contact, lifetime)) if live && purpose == Purpose::Register => {
                 Some(self.bind(server, contact, lifetime, request, fix))
             }
-            _ if purpose == Purpose::Remove => {
+            // The phone may have removed another contact than the one it is bound by: it polls, or it has restarted since.
+            _ if purpose == Purpose::Remove && !self.still_lists(server, message) => {
                 let binding = self.end(server, Some(fix.when.at))?;
                 Some(Change::Removed { server: server.clone(), contact: binding.contact })
             }
             _ => None,
         }
+    }
+
+    /// Whether a 2xx names the live binding among those that are left (RFC 3261 section 10.3, step 8).
+    fn still_lists(&self, server: &ServerName, message: &SipSummary) -> bool {
+        self.bindings.get(server).is_some_and(|binding| {
+            message
+                .contacts
+                .iter()
+                .any(|contact| same_contact(&contact.uri, &binding.contact) && lifetime(contact, message) != Some(0))
+        })
     }
 
     fn bind(&mut self, server: &ServerName, contact: String, granted: Duration, request: Fix, fix: Fix) -> Change {

@@ -197,6 +197,20 @@ fn a_line_that_keeps_both_registrations_stays_at_its_anchor_while_it_is_bound_th
 }
 
 #[test]
+fn a_poll_for_another_contact_leaves_the_binding_that_the_server_still_lists() {
+    let mut tape = Tape::new();
+    tape.request(0, "b", 1, 30);
+    tape.ok(1, "b", 1, 30);
+    // After a restart the phone polls with a new contact; the server answers with the one that it still holds.
+    let start = SipStart::Request { method: "REGISTER".to_owned(), uri: "sip:bench.test".to_owned() };
+    let poll = Tape::summary(start, 2, &[("sip:1001-0x55df0fb0@10.77.0.11:5060", Some(0))], None);
+    tape.put(9_000, &Tape::fact("b", Toward::Server, Fate::Passed, poll));
+    assert_eq!(tape.ok(9_001, "b", 2, 21), None);
+    assert_eq!(tape.track.home(), Some(&"b".into()));
+    assert_eq!(tape.track.next_expiry(), Some(Stamp::from_millis(30_001)));
+}
+
+#[test]
 fn a_server_that_nobody_named_is_a_stranger() {
     let mut tape = Tape::new();
     tape.request(0, "?", 1, 60);
