@@ -4,8 +4,9 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# The command ends as it sees fit, and this script with it; whoever is impatient kills `with-bench.sh`. The first process of
-# a process namespace ignores signals that it does not handle, so each has a handler. A Ctrl-C reaches the command itself.
+# The command ends as it sees fit, and this script with it; whoever is impatient kills `with-bench.sh`. The first
+# process of a process namespace ignores signals that it does not handle, so each has a handler. A Ctrl-C reaches the
+# command itself.
 command=
 pass_on() { [ -n "$command" ] || exit "$2"; kill -s "$1" "$command" 2>/dev/null || true; }
 trap '[ -n "$command" ] || exit 130' INT

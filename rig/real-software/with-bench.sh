@@ -62,8 +62,8 @@ unshare "${user[@]}" --net --mount --pid --fork --mount-proc true 2>/dev/null ||
   skip "neither root nor user namespaces here (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)"
 
 export BENCH_TREE=$tree BENCH_SRV=$srv BENCH_DIRECTORY=$directory BENCH_WIRE_ONLY=$wire_only
-# `unshare` is deaf to signals while it waits, so they go past it to the first process of the bench. Should this script be
-# killed, `unshare` goes with it, and the bench with `unshare`; or it never begins, if the script is gone already.
+# `unshare` is deaf to signals while it waits, so they go past it to the first process of the bench. Should this script
+# be killed, `unshare` goes with it, and the bench with `unshare`; or it never begins, if the script is gone already.
 bench= child=
 pass_on() {
   [ -n "$bench" ] || exit "$2"

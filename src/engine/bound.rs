@@ -58,8 +58,8 @@ pub fn failover(timers: &Timers, granted: Duration, left: Duration) -> Window {
     Window { length, derivation, assumed: renewal_assumptions(timers) }
 }
 
-/// The window for returning, when `left` of a binding at the backup granted for `granted` remained at the lift; none if it
-/// had lapsed in the course of its renewal.
+/// The window for returning, when `left` of a binding at the backup granted for `granted` remained at the lift; nothing
+/// if it had lapsed in the course of its renewal.
 pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: Duration) -> Window {
     let transaction = timers.transaction.value;
     match habit {
@@ -105,8 +105,8 @@ pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: 
     }
 }
 
-/// The window for coming back to life at the primary, for a phone that never left its backup: it tries the primary by its
-/// own retry timer, whatever it does at the backup.
+/// The window for coming back to life at the primary, for a phone that never left its backup: it tries the primary by
+/// its own retry timer, whatever it does at the backup.
 pub fn revival(timers: &Timers) -> Window {
     let (retry, transaction) = (timers.retry_timeout.value, timers.transaction.value);
     Window {
@@ -121,8 +121,8 @@ pub fn revival(timers: &Timers) -> Window {
     }
 }
 
-/// Whether a binding at the backup runs out before its own renewal has given the primary up, by the phone's timers: then
-/// a lapse there is how these settings work, and no loss.
+/// Whether a binding at the backup runs out before its own renewal has given the primary up, by the phone's timers:
+/// then a lapse there is how these settings work, and no loss.
 pub fn renewal_outlasts_binding(timers: &Timers, habit: FailbackHabit, granted: Duration) -> bool {
     habit == FailbackHabit::Renewal && timers.transaction.value > timers.renewal_lead.value.of(granted)
 }

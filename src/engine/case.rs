@@ -171,8 +171,8 @@ impl CaseRun {
         }
     }
 
-    /// The binding that the line returns from if its primary comes back at `now`: the one at its backup. Where a renewal
-    /// takes longer to give the primary up than the binding lasts, that may have lapsed while the renewal is under way.
+    /// The binding that the line returns from if its primary comes back at `now`: the one at its backup. Where a
+    /// renewal takes longer to give the primary up than the binding lasts, that may have lapsed in the meantime.
     pub fn origin_of_return(&self, now: Stamp) -> Option<&Binding> {
         let backup = self.backup.as_ref()?;
         let renewing = |lapsed: &&Binding| {

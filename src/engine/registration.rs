@@ -158,8 +158,8 @@ impl LineTrack {
         }
     }
 
-    /// For a line that stays registered at several servers at once: it is at home at this one for as long as it is bound
-    /// there, however often it is confirmed elsewhere.
+    /// For a line that stays registered at several servers at once: it is at home at this one for as long as it is
+    /// bound there, however often it is confirmed elsewhere.
     pub fn anchored(self, at: ServerName) -> Self {
         Self { anchor: Some(at), ..self }
     }
@@ -303,7 +303,7 @@ impl LineTrack {
             Some((contact, lifetime)) if live && purpose == Purpose::Register => {
                 Some(self.bind(server, contact, lifetime, request, fix))
             }
-            // The phone may have removed another contact than the one it is bound by: it polls, or it has restarted since.
+            // The phone may have removed another contact than the one it is bound by, if it has restarted since.
             _ if purpose == Purpose::Remove && !self.still_lists(server, message) => {
                 let binding = self.end(server, Some(fix.when.at))?;
                 Some(Change::Removed { server: server.clone(), contact: binding.contact })

@@ -25,7 +25,7 @@ const TAKEN: &str = "is taken away";
 const GIVEN: &str = "give the primary back";
 const HOME: &str = "is registered at a (primary)";
 
-/// RFC 3261 section 17.1.2.2: a request over UDP is given up after 64 times T1, 32 s. To this, what a busy machine adds.
+/// RFC 3261 section 17.1.2.2: a request over UDP is given up after 64 times T1, 32 s; and what a busy machine adds.
 const GIVEN_UP_MS: std::ops::Range<f64> = 31_990.0..33_000.0;
 
 /// A run that is over.

@@ -1,8 +1,8 @@
 //! Runs on real SIP software (`rig/real-software`), recorded: what was observed then must be judged as it was judged,
 //! byte for byte.
 //!
-//! When a rule is changed on purpose, `SIPRIG_REJUDGE=1 cargo test --test it real_traffic` writes the conclusions anew; what
-//! the change does to the verdicts on real traffic is then in the difference.
+//! When a rule is changed on purpose, `SIPRIG_REJUDGE=1 cargo test --test it real_traffic` writes the conclusions anew;
+//! what the change does to the verdicts on real traffic is then in the difference.
 
 use std::{
     collections::BTreeMap,
@@ -21,8 +21,8 @@ use siprig::{
 /// p1 polls and returns; p3 never looks back; p5 moves by DNS SRV; p6 is registered at both.
 const FAILOVER: &str = "real-failover";
 
-/// Two SRV phones. p5 moves first; when the other has moved, too, and the primary comes back, p5 is in a renewal that has
-/// outlasted its binding at the backup.
+/// Two SRV phones. p5 moves first; when the other has moved, too, and the primary comes back, p5 is in a renewal that
+/// has outlasted its binding at the backup.
 const LAPSE: &str = "real-srv-lapse";
 
 #[test]
