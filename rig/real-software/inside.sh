@@ -73,22 +73,28 @@ start_registrar() { # name, last byte of its address
   in_host "$1" setsid kamailio -DD -E -f "$here/kamailio.cfg" -m 32 -M 4 -Y "/run/kamailio-$1" -w "/run/kamailio-$1" \
     -A "ADDRESS=10.77.0.$2" -A "CONTROL=\"unix:$BENCH/$1.ctl\"" -A "MODULES=\"$modules\"" \
     </dev/null >"$BENCH/$1.log" 2>&1 &
+  await "$1" "$2" 5060
+}
+
+# Waits until a server listens.
+await() { # name, last byte of its address, port
   local tries
   for tries in {1..100}; do
-    in_host "$1" bash -c "exec 3<>/dev/tcp/10.77.0.$2/5060" 2>/dev/null && return
+    in_host "$1" bash -c "exec 3<>/dev/tcp/10.77.0.$2/$3" 2>/dev/null && return
     sleep 0.1
   done
-  echo "registrar $1 did not start: $(tail -n 3 "$BENCH/$1.log")" >&2
+  echo "server $1 did not start: $(tail -n 3 "$BENCH/$1.log")" >&2
   exit 77
 }
 
 start_names() { # last byte of its address
   add_host names servers "$1"
-  in_host names setsid dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --pid-file=/run/dnsmasq.pid \
+  in_host names setsid dnsmasq --no-daemon --conf-file=/dev/null --pid-file=/run/dnsmasq.pid \
     --no-resolv --no-hosts --listen-address="10.77.0.$1" --bind-interfaces --local-ttl=3600 \
     --srv-host=_sip._udp.bench.test,a.bench.test,5060,10 --srv-host=_sip._udp.bench.test,b.bench.test,5060,20 \
     --address=/a.bench.test/10.77.0.2 --address=/b.bench.test/10.77.0.3 \
     </dev/null >"$BENCH/names.log" 2>&1 &
+  await names "$1" 53
 }
 
 # --- Phones --------------------------------------------------------------------------------------------------------
