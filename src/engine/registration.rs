@@ -55,15 +55,22 @@ pub struct Attempt {
     pub first: Fix,
     /// How often it was sent, retransmissions included.
     pub sends: u32,
-    /// Its first copy that got through; none: an outage took them all.
+    /// Its first copy that got through while the phone still waited for an answer; none: an outage took them all.
     pub passed: Option<Fix>,
-    /// The final answer.
+    /// The final answer, if it came while the phone still waited for it.
     pub answer: Option<Answer>,
     call_id: String,
     cseq: u32,
     branch: String,
     contact: Option<SipContact>,
     expires: Option<u32>,
+}
+
+impl Attempt {
+    /// Whether the phone, which waits this long, no longer waits for an answer.
+    fn stale(&self, now: Fix, patience: Duration) -> bool {
+        now.when.at.since(self.first.when.at) > patience
+    }
 }
 
 /// A final answer to a REGISTER.
@@ -235,7 +242,7 @@ impl LineTrack {
         match (&message.start, fact.toward) {
             (SipStart::Request { .. }, Toward::Server) => {
                 if let Some(server) = &fact.server {
-                    self.request(server, message, fact.fate, fix);
+                    self.request(server, message, fact.fate, fix, patience);
                 }
                 None
             }
@@ -252,11 +259,12 @@ impl LineTrack {
         }
     }
 
-    fn request(&mut self, server: &ServerName, message: &SipSummary, fate: Fate, fix: Fix) {
+    fn request(&mut self, server: &ServerName, message: &SipSummary, fate: Fate, fix: Fix, patience: Duration) {
         let passed = (fate == Fate::Passed).then_some(fix);
         if let Some(known) = self.matching(server, message) {
             known.sends += 1;
-            known.passed = known.passed.or(passed);
+            // A socket buffer delivers what the phone has long given up.
+            known.passed = known.passed.or(passed.filter(|_| !known.stale(fix, patience)));
             return;
         }
         self.transactions += 1;
@@ -291,12 +299,14 @@ impl LineTrack {
         if attempt.answer.is_some() {
             return None;
         }
-        let stale = fix.when.at.since(attempt.first.when.at) > patience;
-        let granted = if code < 300 && !stale { granted(attempt, message) } else { None };
+        if attempt.stale(fix, patience) {
+            return None;
+        }
+        let granted = if code < 300 { granted(attempt, message) } else { None };
         let live = granted.as_ref().is_some_and(|(_, lifetime)| !lifetime.is_zero());
         attempt.answer = Some(Answer { code, fix, live });
         let (request, purpose) = (attempt.first, attempt.purpose);
-        if code >= 300 || stale {
+        if code >= 300 {
             return None;
         }
         match granted {

@@ -146,6 +146,23 @@ fn an_answer_after_the_phone_gave_up_is_stale() {
 }
 
 #[test]
+fn a_register_that_tcp_delivers_after_the_phone_gave_it_up_is_neither_a_try_nor_an_answer() {
+    let mut tape = Tape::new();
+    // A softphone over TCP: it gave the primary up after 32 s; its kernel repeats the segment until the primary is back.
+    tape.send(27_757, "a", 1, 30, Fate::Dropped(OutageId(1)));
+    tape.request(59_789, "b", 2, 30);
+    tape.ok(59_792, "b", 2, 30);
+    tape.request(81_320, "a", 1, 30);
+    assert_eq!(tape.ok(81_323, "a", 1, 30), None);
+    tape.request(81_324, "a", 3, 0);
+    assert_eq!(tape.answer(81_325, "a", 200, 3, &[]), None);
+    let server = "a".into();
+    let late: Vec<_> = tape.track.attempts_at(&server).collect();
+    assert_eq!((late.len(), late[0].sends, late[0].passed, late[0].answer), (1, 2, None, None));
+    assert_eq!(tape.track.home(), Some(&"b".into()));
+}
+
+#[test]
 fn a_retransmission_that_gets_through_within_the_phones_patience_counts() {
     let mut tape = Tape::new();
     tape.send(0, "a", 1, 60, Fate::Dropped(OutageId(1)));
