@@ -422,4 +422,4 @@ fn same_contact(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 #[path = "registration_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -8,13 +8,13 @@ use crate::event::{OutageId, RawRef, Transport};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One line, and a counter for records.
-struct Tape {
-    track: LineTrack,
+pub(in crate::engine) struct Tape {
+    pub(in crate::engine) track: LineTrack,
     seq: u64,
 }
 
 impl Tape {
-    fn new() -> Self {
+    pub(in crate::engine) fn new() -> Self {
         let line = LineId { phone: "p1".into(), extension: "1001".to_owned() };
         Self { track: LineTrack::new(line), seq: 0 }
     }
@@ -73,7 +73,15 @@ impl Tape {
         assert_eq!(self.put(ms, &Self::fact(server, Toward::Server, fate, message)), None);
     }
 
-    fn answer(
+    /// A REGISTER that passes, with credentials or without.
+    pub(in crate::engine) fn ask(&mut self, ms: u64, server: &str, cseq: u32, authorized: bool) {
+        let start = SipStart::Request { method: "REGISTER".to_owned(), uri: "sip:bench.test".to_owned() };
+        let message = Self::summary(start, cseq, &[("sip:1001@10.77.0.11:5060", None)], Some(30));
+        let fact = Self::fact(server, Toward::Server, Fate::Passed, SipSummary { authorized, ..message });
+        assert_eq!(self.put(ms, &fact), None);
+    }
+
+    pub(in crate::engine) fn answer(
         &mut self,
         ms: u64,
         server: &str,
