@@ -25,9 +25,12 @@ const FAILOVER: &str = "real-failover";
 /// has outlasted its binding at the backup.
 const LAPSE: &str = "real-srv-lapse";
 
+/// p1 and p3 over TCP: their kernels deliver after the outage what they had given up in it.
+const TCP: &str = "real-failover-tcp";
+
 #[test]
 fn real_traffic_is_judged_as_it_was() {
-    for name in [FAILOVER, LAPSE] {
+    for name in [FAILOVER, LAPSE, TCP] {
         let path = journal(name);
         if std::env::var_os("SIPRIG_REJUDGE").is_some() {
             let judged = rejudged(&path);
@@ -59,6 +62,16 @@ fn a_phone_whose_binding_lapses_in_each_renewal_returns_like_any_other() {
     // In the time that it tried the primary before it asked the backup again, nobody could have called it.
     let unreachable = returned.measurements.iter().find(|it| it.name == "unreachable").unwrap();
     assert!(unreachable.value.unwrap() > 91_000.0 + 24_000.0, "{unreachable:?}");
+}
+
+#[test]
+fn what_tcp_delivers_late_is_no_try_to_return_and_hides_no_time() {
+    let cases = cases(TCP);
+    assert_eq!(cases["p3"].code.as_deref(), Some("never-failed-back"), "{:#?}", cases["p3"]);
+    for phone in ["p1", "p3"] {
+        let detecting = cases[phone].measurements.iter().find(|it| it.name == "failover-detecting").unwrap();
+        assert!((31_990.0..32_500.0).contains(&detecting.value.unwrap()), "{phone}: {detecting:?}");
+    }
 }
 
 #[test]
