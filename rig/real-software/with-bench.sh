@@ -42,9 +42,9 @@ done
 
 tree=
 if [ -z "$kinds" ] || [[ $kinds = *serreg* ]]; then
-  if tree=$("$here/fetch-baresip.sh" 2> >(cat >&2)); then :
-  elif [ -n "$kinds" ]; then skip "no baresip with the module serreg"
-  else echo "without the serreg phones p1 to p4" >&2; tree=
+  if said=$("$here/fetch-baresip.sh" 2>&1); then tree=${said##*$'\n'}
+  elif [ -n "$kinds" ]; then skip "no baresip with the module serreg: ${said##*$'\n'}"
+  else echo "without the serreg phones p1 to p4: ${said##*$'\n'}" >&2
   fi
 fi
 srv=
