@@ -21,7 +21,8 @@ command -v apt-get >/dev/null || skip "no baresip with serreg here, and no apt t
 
 # The mirror of the distribution itself, not of its security updates.
 mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' "Created-By: Packages" |
-  awk -v own="$(. /etc/os-release; echo "${VERSION_CODENAME:-none}")" '$1 == own && $2 ~ /debian\/?$/ { print $2; exit }')
+  awk -v own="$(. /etc/os-release; echo "${VERSION_CODENAME:-none}")" '$1 == own && $2 ~ /debian\/?$/ { print $2; exit }') ||
+  skip "apt does not tell its mirrors"
 [ -n "$mirror" ] || skip "apt's configuration names no Debian mirror"
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -r "$keyring" ] || skip "$keyring is missing, so packages of $release can't be verified"

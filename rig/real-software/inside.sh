@@ -4,10 +4,14 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# The first process of a process namespace ignores signals that it does not handle.
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+# The command ends as it sees fit, and this script with it; whoever is impatient kills `with-bench.sh`. The first
+# process of a process namespace ignores signals that it does not handle, so each has a handler. A Ctrl-C reaches the
+# command itself.
+command=
+pass_on() { [ -n "$command" ] || exit "$2"; kill -s "$1" "$command" 2>/dev/null || true; }
+trap '[ -n "$command" ] || exit 130' INT
+trap 'pass_on TERM 143' TERM
+trap 'pass_on HUP 129' HUP
 
 # Names of network namespaces, locks and sockets of this bench are nobody else's.
 mount --make-rprivate /
@@ -57,6 +61,8 @@ add_host() { # name, switch, last byte of its address
   ip -n "$1" route add default via 10.77.0.1
 }
 
+# What lasts as long as the bench does runs in sessions of its own, so that a Ctrl-C is for the command alone.
+
 # --- Servers -------------------------------------------------------------------------------------------------------
 
 modules=$(dirname "$(ls /usr/lib/*/kamailio/modules/tm.so /usr/lib*/kamailio/modules/tm.so 2>/dev/null | head -n 1)")
@@ -64,25 +70,31 @@ modules=$(dirname "$(ls /usr/lib/*/kamailio/modules/tm.so /usr/lib*/kamailio/mod
 start_registrar() { # name, last byte of its address
   add_host "$1" servers "$2"
   mkdir -p "/run/kamailio-$1"
-  in_host "$1" kamailio -DD -E -f "$here/kamailio.cfg" -m 32 -M 4 -Y "/run/kamailio-$1" -w "/run/kamailio-$1" \
-    -A "ADDRESS=10.77.0.$2" -A "CONTROL=\"unix:/run/kamailio-$1/control\"" -A "MODULES=\"$modules\"" \
+  in_host "$1" setsid kamailio -DD -E -f "$here/kamailio.cfg" -m 32 -M 4 -Y "/run/kamailio-$1" -w "/run/kamailio-$1" \
+    -A "ADDRESS=10.77.0.$2" -A "CONTROL=\"unix:$BENCH/$1.ctl\"" -A "MODULES=\"$modules\"" \
     </dev/null >"$BENCH/$1.log" 2>&1 &
+  await "$1" "$2" 5060
+}
+
+# Waits until a server listens.
+await() { # name, last byte of its address, port
   local tries
   for tries in {1..100}; do
-    in_host "$1" bash -c "exec 3<>/dev/tcp/10.77.0.$2/5060" 2>/dev/null && return
+    in_host "$1" bash -c "exec 3<>/dev/tcp/10.77.0.$2/$3" 2>/dev/null && return
     sleep 0.1
   done
-  echo "registrar $1 did not start: $(tail -n 3 "$BENCH/$1.log")" >&2
+  echo "server $1 did not start: $(tail -n 3 "$BENCH/$1.log")" >&2
   exit 77
 }
 
 start_names() { # last byte of its address
   add_host names servers "$1"
-  in_host names dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --pid-file=/run/dnsmasq.pid \
+  in_host names setsid dnsmasq --no-daemon --conf-file=/dev/null --pid-file=/run/dnsmasq.pid \
     --no-resolv --no-hosts --listen-address="10.77.0.$1" --bind-interfaces --local-ttl=3600 \
     --srv-host=_sip._udp.bench.test,a.bench.test,5060,10 --srv-host=_sip._udp.bench.test,b.bench.test,5060,20 \
     --address=/a.bench.test/10.77.0.2 --address=/b.bench.test/10.77.0.3 \
     </dev/null >"$BENCH/names.log" 2>&1 &
+  await names "$1" 53
 }
 
 # --- Phones --------------------------------------------------------------------------------------------------------
@@ -110,11 +122,11 @@ until timeout 1 bash -c 'exec 3<>/dev/tcp/10.77.0.2/5060' 2>/dev/null; do sleep 
 exec ${*@Q}
 END
   chmod +x "$BENCH/$name/boot"
-  in_host "$name" socat -R "$BENCH/$name.log" "PTY,link=$BENCH/$name.tty,rawer" \
+  in_host "$name" setsid socat -R "$BENCH/$name.log" "PTY,link=$BENCH/$name.tty,rawer" \
     "EXEC:$BENCH/$name/boot,pty,setsid,ctty,stderr,echo=0" </dev/null >"$BENCH/$name.socat" 2>&1 &
   until [ -e "$BENCH/$name.tty" ]; do sleep 0.02; done
   # A phone stays on when its console cable is pulled: somebody always holds the port open.
-  sleep infinity 9<>"$BENCH/$name.tty" &
+  setsid sleep infinity 9<>"$BENCH/$name.tty" &
 }
 
 # A phone that moves by priority. Empty polling interval: it never looks back.
@@ -146,6 +158,17 @@ start_srv_phone() { # name, last byte of its address, extension
   power_up "$1" baresip -f "$settings"
 }
 
+# A phone that is registered at both servers at once.
+start_both_phone() { # name, last byte of its address, extension
+  local settings=$BENCH/$1 registrar
+  add_host "$1" phones "$2"
+  write_settings "$settings" ""
+  for registrar in 10.77.0.2 10.77.0.3; do
+    echo "<sip:$3@$registrar;transport=udp>;auth_user=$3;auth_pass=pw-$3;regint=30"
+  done >"$settings/accounts"
+  power_up "$1" baresip -f "$settings"
+}
+
 # --- The bench -----------------------------------------------------------------------------------------------------
 
 ip link set lo up
@@ -162,13 +185,22 @@ fi
 if [ -n "$BENCH_SRV" ]; then
   start_names 4
   start_srv_phone p5 15 205
+  start_both_phone p6 16 206
 fi
 {
-  sed "s|WORK|$BENCH|; /^# Moves after/,\$d" "$here/bench.toml"
-  [ -z "$BENCH_TREE" ] || sed -n "s|WORK|$BENCH|; /^# Moves after/,\$p" "$here/bench.toml"
-  [ -z "$BENCH_SRV" ] || sed "s|WORK|$BENCH|" "$here/bench-srv.toml"
-} >"$SIPRIG_BENCH"
+  sed '/^# Moves after/,$d' "$here/bench.toml"
+  [ -z "$BENCH_TREE" ] || sed -n '/^# Moves after/,$p' "$here/bench.toml"
+  [ -z "$BENCH_SRV" ] || cat "$here/bench-srv.toml"
+} | sed "s|WORK/|$BENCH/|${BENCH_WIRE_ONLY:+; /^console = /d}" >"$SIPRIG_BENCH"
 
 # In the background, so that a signal to this script is not held up by the command.
-"$@" <&0 &
-wait $!
+env --default-signal=INT,QUIT "$@" <&0 &
+command=$!
+code=0
+wait "$command" || code=$?
+# A signal ends the wait, not the command.
+while kill -0 "$command" 2>/dev/null; do
+  code=0
+  wait "$command" || code=$?
+done
+exit "$code"

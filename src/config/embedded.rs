@@ -18,6 +18,7 @@ macro_rules! embedded {
 pub(super) const FILES: &[Embedded] = embedded![
     "models/aastra-6700i.toml",
     "models/aastra-6731i.toml",
+    "models/baresip-both.toml",
     "models/baresip-serreg.toml",
     "models/baresip-srv.toml",
     "scenarios/baseline.toml",

@@ -73,7 +73,8 @@ pub fn failover(timers: &Timers, granted: Duration, left: Duration) -> Window {
     Window { length, derivation, assumed: renewal_assumptions(timers) }
 }
 
-/// The window for returning, when `left` of a binding at the backup granted for `granted` remained at the lift.
+/// The window for returning, when `left` of a binding at the backup granted for `granted` remained at the lift; nothing
+/// if it had lapsed in the course of its renewal.
 pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: Duration) -> Window {
     let transaction = timers.transaction.value;
     match habit {
@@ -152,24 +153,6 @@ pub fn stay(timers: &Timers, granted: Duration, left: Duration) -> Window {
     }
 }
 
-/// The window for returning when the binding at the backup, last granted for `granted`, had lapsed at the lift: a round
-/// was under way, and may end at the backup once more.
-pub fn return_from_lapse(timers: &Timers, granted: Duration) -> Window {
-    let lead = timers.renewal_lead.value.of(granted);
-    let transaction = timers.transaction.value;
-    Window {
-        length: transaction + granted.saturating_sub(lead) + REGISTERING,
-        derivation: format!(
-            "the binding at the backup had lapsed: {} transaction + {} granted there − {} renewal lead + {} registering",
-            secs(transaction),
-            secs(granted),
-            secs(lead),
-            secs(REGISTERING)
-        ),
-        assumed: renewal_assumptions(timers),
-    }
-}
-
 /// The window for asking both servers in vain, when both went while `left` of the binding remained: the failover's
 /// waiting and detecting, and as long again for the backup.
 pub fn stranded(timers: &Timers, granted: Duration, left: Duration) -> Window {
@@ -198,6 +181,28 @@ pub fn recovery(timers: &Timers, primary_away: bool) -> Window {
         ),
         assumed: assumed(&[("transaction", timers.transaction.source), ("retry-timeout", timers.retry_timeout.source)]),
     }
+}
+
+/// The window for coming back to life at the primary, for a phone that never left its backup: it tries the primary by
+/// its own retry timer, whatever it does at the backup.
+pub fn revival(timers: &Timers) -> Window {
+    let (retry, transaction) = (timers.retry_timeout.value, timers.transaction.value);
+    Window {
+        length: retry + transaction + REGISTERING,
+        derivation: format!(
+            "{} retry after a timeout + {} transaction (a try under way at the lift) + {} registering",
+            secs(retry),
+            secs(transaction),
+            secs(REGISTERING)
+        ),
+        assumed: assumed(&[("retry-timeout", timers.retry_timeout.source), ("transaction", timers.transaction.source)]),
+    }
+}
+
+/// Whether a binding at the backup runs out before its own renewal has given the primary up, by the phone's timers:
+/// then a lapse there is how these settings work, and no loss.
+pub fn renewal_outlasts_binding(timers: &Timers, habit: FailbackHabit, granted: Duration) -> bool {
+    habit == FailbackHabit::Renewal && timers.transaction.value > timers.renewal_lead.value.of(granted)
 }
 
 /// The longest failover that these settings allow: the server goes right after a refresh.
@@ -260,6 +265,22 @@ mod tests {
         let window =
             failback(&timers(12, 4, 6), FailbackHabit::Renewal, Duration::from_secs(12), Duration::from_secs(5));
         assert_eq!(window.length, Duration::from_secs(4 + 6 + 2));
+    }
+
+    #[test]
+    fn a_renewal_that_tries_a_dead_primary_for_longer_than_its_lead_outlasts_the_binding() {
+        let granted = Duration::from_secs(30);
+        assert!(renewal_outlasts_binding(&timers(30, 64, 3), FailbackHabit::Renewal, granted));
+        assert!(!renewal_outlasts_binding(&timers(600, 4, 15), FailbackHabit::Renewal, granted));
+        let polls = FailbackHabit::Poll(Duration::from_secs(10));
+        assert!(!renewal_outlasts_binding(&timers(30, 32, 3), polls, granted), "it renews where it is");
+    }
+
+    #[test]
+    fn a_phone_that_never_left_its_backup_comes_back_by_its_retry_timer() {
+        let window = revival(&timers(30, 32, 3));
+        assert_eq!(window.length, Duration::from_secs(120 + 32 + 2));
+        assert!(window.derivation.contains("120 s retry after a timeout"), "{}", window.derivation);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    bound::Window,
+    bound::{self, Window},
     registration::{Binding, Fix, LineTrack},
 };
 use crate::{
@@ -260,6 +260,21 @@ impl CaseRun {
             Move::Failover | Move::Stranded => self.cut_of(leg).map(|cut| cut.began),
             Move::Failback | Move::Recovery => self.cut_of(leg).and_then(|cut| cut.lifted),
         }
+    }
+
+    /// The binding that the line returns from if its primary comes back at `now`: the one at its backup. Where a
+    /// renewal takes longer to give the primary up than the binding lasts, that may have lapsed in the meantime.
+    pub fn origin_of_return(&self, now: Stamp) -> Option<&Binding> {
+        let backup = self.backup.as_ref()?;
+        let renewing = |lapsed: &&Binding| {
+            bound::renewal_outlasts_binding(&self.timers, self.habit, lapsed.granted)
+                && self.track.attempts_at(&self.primary).any(|attempt| {
+                    let begun = attempt.first.when.at;
+                    let since_confirmed = begun + lapsed.granted > lapsed.until;
+                    attempt.answer.is_none() && since_confirmed && now.since(begun) <= self.timers.transaction.value
+                })
+        };
+        self.track.binding(backup).or_else(|| self.track.lapsed(backup).filter(renewing))
     }
 
     /// Decides the case, unless it is decided.

@@ -175,16 +175,23 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
 /// The phone tried, and the server did not take it.
 fn refused(backup: bool, server: String, tried: &[&Attempt], cause: Fix) -> Finding {
     let evidence = std::iter::once(cause.seq).chain(tried.iter().rev().take(8).map(|attempt| attempt.first.seq));
-    let last = tried.iter().rev().find_map(|attempt| attempt.answer.map(|answer| (attempt, answer)));
+    // A challenge is no refusal: if the phone met it, only what came of that counts.
+    let met = tried.iter().any(|attempt| attempt.authorized);
+    let told: Vec<&&Attempt> = tried.iter().filter(|attempt| attempt.authorized || !met).collect();
+    let last = told.iter().rev().find_map(|attempt| attempt.answer.map(|answer| (attempt, answer)));
     let role = if backup { "backup" } else { "primary" };
     let finding = match last {
         None => Finding::fail(
             Blame::Server,
             if backup { "backup-silent" } else { "primary-silent" },
-            format!("{role} server {server} answered none of {} REGISTER transactions", tried.len()),
+            format!(
+                "{role} server {server} answered none of {} REGISTER transactions{}",
+                told.len(),
+                if met { " with credentials" } else { "" }
+            ),
         ),
         Some((attempt, answer)) => match answer.code {
-            401 | 407 if !tried.iter().any(|attempt| attempt.authorized) => Finding::fail(
+            401 | 407 if !met => Finding::fail(
                 Blame::Phone,
                 "no-credentials",
                 format!("{role} server {server} asked for credentials, and the phone sent none"),
@@ -216,4 +223,41 @@ fn refused(backup: bool, server: String, tried: &[&Attempt], cause: Fix) -> Find
         },
     };
     finding.shown_by(evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::registration::tests::Tape, *};
+
+    /// The line has tried the backup: without credentials, and with them.
+    fn tape() -> Tape {
+        let mut tape = Tape::new();
+        tape.ask(59_280, "b", 1, false);
+        assert_eq!(tape.answer(59_281, "b", 401, 1, &[]), None);
+        tape.ask(63_284, "b", 2, true);
+        tape
+    }
+
+    fn finding(tape: &Tape) -> Finding {
+        let server = "b".into();
+        let tried: Vec<&Attempt> = tape.track.attempts_at(&server).collect();
+        let cause = Fix { seq: 0, when: crate::event::When::exactly(crate::event::Stamp::ZERO) };
+        refused(true, server.to_string(), &tried, cause)
+    }
+
+    #[test]
+    fn a_server_that_falls_silent_after_its_challenge_has_rejected_nobody() {
+        let finding = finding(&tape());
+        assert_eq!((finding.code, finding.blame), ("backup-silent", Some(Blame::Server)));
+        assert!(finding.reason.contains("none of 1 REGISTER transactions with credentials"), "{}", finding.reason);
+    }
+
+    #[test]
+    fn a_server_that_does_not_take_the_credentials_has_rejected_the_line() {
+        let mut tape = tape();
+        assert_eq!(tape.answer(63_285, "b", 403, 2, &[]), None);
+        let finding = finding(&tape);
+        assert_eq!((finding.code, finding.blame), ("rejected", Some(Blame::Configuration)));
+        assert!(finding.reason.contains("403 in spite of its credentials"), "{}", finding.reason);
+    }
 }

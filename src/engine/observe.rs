@@ -308,8 +308,11 @@ fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let server = run.server.clone();
     let at = fix.when.at;
     for case in subjects.running() {
-        let other = case.other_server(&server).and_then(|other| case.track.binding(other));
-        let held_elsewhere = other.and_then(|binding| Held::at(binding, at));
+        let held_elsewhere = if server == case.primary {
+            case.origin_of_return(at).map(|binding| Held { binding: binding.clone(), left: binding.until.since(at) })
+        } else {
+            case.track.binding(&case.primary).and_then(|binding| Held::at(binding, at))
+        };
         let Some(cut) = case.cuts.iter_mut().find(|cut| cut.server == server && cut.lifted.is_none()) else { continue };
         cut.lifted = Some(fix);
         cut.held_elsewhere = held_elsewhere;

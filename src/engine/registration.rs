@@ -60,15 +60,22 @@ pub struct Attempt {
     pub sends: u32,
     /// Its last sending before the answer.
     pub last: Fix,
-    /// Its first copy that got through; none: an outage took them all.
+    /// Its first copy that got through while the phone still waited for an answer; none: an outage took them all.
     pub passed: Option<Fix>,
-    /// The final answer.
+    /// The final answer, if it came while the phone still waited for it.
     pub answer: Option<Answer>,
     call_id: String,
     cseq: u32,
     branch: String,
     contact: Option<SipContact>,
     expires: Option<u32>,
+}
+
+impl Attempt {
+    /// Whether the phone, which waits this long, no longer waits for an answer.
+    fn stale(&self, now: Fix, patience: Duration) -> bool {
+        now.when.at.since(self.first.when.at) > patience
+    }
 }
 
 /// A final answer to a REGISTER.
@@ -143,8 +150,10 @@ pub struct LineTrack {
     bindings: BTreeMap<ServerName, Binding>,
     /// What each server granted last.
     granted: BTreeMap<ServerName, Duration>,
+    lapsed: BTreeMap<ServerName, Binding>,
     past: VecDeque<(ServerName, Span)>,
     home: Option<ServerName>,
+    anchor: Option<ServerName>,
     transactions: u64,
     /// Answers whose request was not reported yet: each side of the bridge is watched by a tap of its own, and reports
     /// may overtake one another.
@@ -168,11 +177,19 @@ impl LineTrack {
             attempts: VecDeque::new(),
             bindings: BTreeMap::new(),
             granted: BTreeMap::new(),
+            lapsed: BTreeMap::new(),
             past: VecDeque::new(),
             home: None,
+            anchor: None,
             transactions: 0,
             orphans: VecDeque::new(),
         }
+    }
+
+    /// For a line that stays registered at several servers at once: it is at home at this one for as long as it is
+    /// bound there, however often it is confirmed elsewhere.
+    pub fn anchored(self, at: ServerName) -> Self {
+        Self { anchor: Some(at), ..self }
     }
 
     /// Which line it is.
@@ -180,7 +197,8 @@ impl LineTrack {
         &self.line
     }
 
-    /// The server that last confirmed the line, while its binding lives.
+    /// The server that last confirmed the line, while its binding lives; or the one that the line is
+    /// [`anchored`](Self::anchored) at.
     pub fn home(&self) -> Option<&ServerName> {
         self.home.as_ref()
     }
@@ -198,6 +216,11 @@ impl LineTrack {
     /// The lifetime that a server granted last, if it ever did.
     pub fn last_granted(&self, server: &ServerName) -> Option<Duration> {
         self.granted.get(server).copied()
+    }
+
+    /// The last binding at a server, if it ran out.
+    pub fn lapsed(&self, server: &ServerName) -> Option<&Binding> {
+        self.lapsed.get(server)
     }
 
     /// The attempts at a server that asked for a binding, oldest first.
@@ -230,6 +253,7 @@ impl LineTrack {
         over.into_iter()
             .filter_map(|server| {
                 let binding = self.end(&server, None)?;
+                self.lapsed.insert(server.clone(), binding.clone());
                 Some(Change::Expired { server, contact: binding.contact, at: binding.until })
             })
             .collect()
@@ -245,7 +269,7 @@ impl LineTrack {
         match (&message.start, fact.toward) {
             (SipStart::Request { .. }, Toward::Server) => {
                 let server = fact.server.as_ref()?;
-                self.request(server, message, fact.fate, fix);
+                self.request(server, message, fact.fate, fix, patience);
                 self.adopt(server, message, patience)
             }
             // What does not arrive tells the phone nothing.
@@ -261,14 +285,17 @@ impl LineTrack {
         }
     }
 
-    fn request(&mut self, server: &ServerName, message: &SipSummary, fate: Fate, fix: Fix) {
+    fn request(&mut self, server: &ServerName, message: &SipSummary, fate: Fate, fix: Fix, patience: Duration) {
         let passed = (fate == Fate::Passed).then_some(fix);
         if let Some(known) = self.matching(server, message) {
             known.sends += 1;
             if known.answer.is_none_or(|answer| fix.when.at <= answer.fix.when.at) {
                 known.last = fix;
             }
-            known.passed = known.passed.or(passed);
+            // A socket buffer delivers what the phone has long given up.
+            known.passed = known.passed.or(passed.filter(|_| !known.stale(fix, patience)));
+            // A socket buffer delivers what the phone has long given up.
+            known.passed = known.passed.or(passed.filter(|_| !known.stale(fix, patience)));
             return;
         }
         self.transactions += 1;
@@ -307,22 +334,22 @@ impl LineTrack {
             self.orphans.push_back(Orphan { server: server.clone(), code, message: message.clone(), fix });
             return None;
         };
-        if attempt.answer.is_some() {
+        if attempt.answer.is_some() || attempt.stale(fix, patience) {
             return None;
         }
-        let stale = fix.when.at.since(attempt.first.when.at) > patience;
-        let granted = if code < 300 && !stale { granted(attempt, message) } else { None };
+        let granted = if code < 300 { granted(attempt, message) } else { None };
         let live = granted.as_ref().is_some_and(|(_, lifetime)| !lifetime.is_zero());
         attempt.answer = Some(Answer { code, fix, live });
         let (request, purpose) = (attempt.first, attempt.purpose);
-        if code >= 300 || stale {
+        if code >= 300 {
             return None;
         }
         match granted {
             Some((contact, lifetime)) if live && purpose == Purpose::Register => {
                 Some(self.bind(server, contact, lifetime, request, fix))
             }
-            _ if purpose == Purpose::Remove => {
+            // The phone may have removed another contact than the one it is bound by, if it has restarted since.
+            _ if purpose == Purpose::Remove && !self.still_lists(server, message) => {
                 let binding = self.end(server, Some(fix.when.at))?;
                 Some(Change::Removed { server: server.clone(), contact: binding.contact })
             }
@@ -344,20 +371,33 @@ impl LineTrack {
         Some((change, orphan.fix))
     }
 
+    /// Whether a 2xx names the live binding among those that are left (RFC 3261 section 10.3, step 8).
+    fn still_lists(&self, server: &ServerName, message: &SipSummary) -> bool {
+        self.bindings.get(server).is_some_and(|binding| {
+            message
+                .contacts
+                .iter()
+                .any(|contact| same_contact(&contact.uri, &binding.contact) && lifetime(contact, message) != Some(0))
+        })
+    }
+
     fn bind(&mut self, server: &ServerName, contact: String, granted: Duration, request: Fix, fix: Fix) -> Change {
         let until = fix.when.at + granted;
         self.granted.insert(server.clone(), granted);
-        self.home = Some(server.clone());
-        match self.bindings.get_mut(server) {
+        let change = match self.bindings.get_mut(server) {
             Some(binding) => {
                 *binding = Binding { contact, granted, created: binding.created, until };
                 Change::Refreshed { server: server.clone(), request }
             }
             None => {
+                self.lapsed.remove(server);
                 self.bindings.insert(server.clone(), Binding { contact, granted, created: fix, until });
                 Change::Created { server: server.clone(), request }
             }
-        }
+        };
+        let anchored = self.anchor.clone().filter(|anchor| self.bindings.contains_key(anchor));
+        self.home = Some(anchored.unwrap_or_else(|| server.clone()));
+        change
     }
 
     /// Ends a binding: at a removal, or where its time ran out.
@@ -432,4 +472,4 @@ fn same_contact(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 #[path = "registration_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -8,13 +8,13 @@ use crate::event::{OutageId, RawRef, Transport};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One line, and a counter for records.
-struct Tape {
-    track: LineTrack,
+pub(in crate::engine) struct Tape {
+    pub(in crate::engine) track: LineTrack,
     seq: u64,
 }
 
 impl Tape {
-    fn new() -> Self {
+    pub(in crate::engine) fn new() -> Self {
         let line = LineId { phone: "p1".into(), extension: "1001".to_owned() };
         Self { track: LineTrack::new(line), seq: 0 }
     }
@@ -73,7 +73,15 @@ impl Tape {
         assert_eq!(self.put(ms, &Self::fact(server, Toward::Server, fate, message)), None);
     }
 
-    fn answer(
+    /// A REGISTER that passes, with credentials or without.
+    pub(in crate::engine) fn ask(&mut self, ms: u64, server: &str, cseq: u32, authorized: bool) {
+        let start = SipStart::Request { method: "REGISTER".to_owned(), uri: "sip:bench.test".to_owned() };
+        let message = Self::summary(start, cseq, &[("sip:1001@10.77.0.11:5060", None)], Some(30));
+        let fact = Self::fact(server, Toward::Server, Fate::Passed, SipSummary { authorized, ..message });
+        assert_eq!(self.put(ms, &fact), None);
+    }
+
+    pub(in crate::engine) fn answer(
         &mut self,
         ms: u64,
         server: &str,
@@ -146,6 +154,23 @@ fn an_answer_after_the_phone_gave_up_is_stale() {
 }
 
 #[test]
+fn a_register_that_tcp_delivers_after_the_phone_gave_it_up_is_neither_a_try_nor_an_answer() {
+    let mut tape = Tape::new();
+    // A softphone over TCP: it gave the primary up after 32 s; its kernel repeats the segment until the primary is back.
+    tape.send(27_757, "a", 1, 30, Fate::Dropped(OutageId(1)));
+    tape.request(59_789, "b", 2, 30);
+    tape.ok(59_792, "b", 2, 30);
+    tape.request(81_320, "a", 1, 30);
+    assert_eq!(tape.ok(81_323, "a", 1, 30), None);
+    tape.request(81_324, "a", 3, 0);
+    assert_eq!(tape.answer(81_325, "a", 200, 3, &[]), None);
+    let server = "a".into();
+    let late: Vec<_> = tape.track.attempts_at(&server).collect();
+    assert_eq!((late.len(), late[0].sends, late[0].passed, late[0].answer), (1, 2, None, None));
+    assert_eq!(tape.track.home(), Some(&"b".into()));
+}
+
+#[test]
 fn a_retransmission_that_gets_through_within_the_phones_patience_counts() {
     let mut tape = Tape::new();
     tape.send(0, "a", 1, 60, Fate::Dropped(OutageId(1)));
@@ -175,6 +200,39 @@ fn a_removal_ends_the_binding_and_leaves_the_other_one_home() {
     assert!(matches!(tape.answer(5, "b", 200, 3, &[]), Some(Change::Removed { .. })));
     assert_eq!(tape.track.home(), Some(&"a".into()));
     assert_eq!(tape.track.held().count(), 2);
+}
+
+#[test]
+fn a_line_that_keeps_both_registrations_stays_at_its_anchor_while_it_is_bound_there() {
+    let mut tape = Tape::new();
+    tape.track = LineTrack::new(tape.track.line.clone()).anchored("a".into());
+    // A softphone with an account at each server renews both within milliseconds, the anchor's first.
+    tape.request(22_989, "a", 1, 30);
+    tape.ok(22_990, "a", 1, 30);
+    tape.request(22_989, "b", 2, 30);
+    tape.ok(22_992, "b", 2, 30);
+    assert_eq!(tape.track.home(), Some(&"a".into()));
+    tape.request(50_012, "b", 3, 30);
+    tape.ok(50_013, "b", 3, 30);
+    tape.track.expire(Stamp::from_millis(52_990));
+    assert_eq!(tape.track.home(), Some(&"b".into()));
+    tape.request(116_036, "a", 4, 30);
+    tape.ok(116_037, "a", 4, 30);
+    assert_eq!(tape.track.home(), Some(&"a".into()));
+}
+
+#[test]
+fn a_poll_for_another_contact_leaves_the_binding_that_the_server_still_lists() {
+    let mut tape = Tape::new();
+    tape.request(0, "b", 1, 30);
+    tape.ok(1, "b", 1, 30);
+    // After a restart the phone polls with a new contact; the server answers with the one that it still holds.
+    let start = SipStart::Request { method: "REGISTER".to_owned(), uri: "sip:bench.test".to_owned() };
+    let poll = Tape::summary(start, 2, &[("sip:1001-0x55df0fb0@10.77.0.11:5060", Some(0))], None);
+    tape.put(9_000, &Tape::fact("b", Toward::Server, Fate::Passed, poll));
+    assert_eq!(tape.ok(9_001, "b", 2, 21), None);
+    assert_eq!(tape.track.home(), Some(&"b".into()));
+    assert_eq!(tape.track.next_expiry(), Some(Stamp::from_millis(30_001)));
 }
 
 #[test]

@@ -67,7 +67,10 @@ impl Subjects {
                     line: line.extension.clone(),
                 };
                 detectors.insert(id.clone(), Detectors::default());
-                let track = LineTrack::new(LineId { phone: phone.name.clone(), extension: line.extension.clone() });
+                let mut track = LineTrack::new(LineId { phone: phone.name.clone(), extension: line.extension.clone() });
+                if model.is_some_and(|model| model.keeps_both) {
+                    track = track.anchored(line.primary.clone());
+                }
                 cases.push(CaseRun::new(id, line, phone.timers.clone(), model, track));
             }
         }

@@ -6,5 +6,7 @@ mod bridge;
 mod cli;
 mod config;
 mod lab;
+mod real_software;
+mod real_traffic;
 mod torture;
 mod virtual_run;

@@ -244,6 +244,7 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             let held = case.cut_of(leg)?.held.as_ref()?;
             Some(bound::failover(timers, held.binding.granted, held.left))
         }
+        Move::Failback if case.keeps_both => Some(bound::revival(&case.timers)),
         Move::Failback => {
             let cut = case.cut_of(leg)?;
             match &cut.held_elsewhere {
@@ -254,10 +255,7 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
                     let away = cut.lifted?.when.at.since(cut.began.when.at);
                     Some(bound::stay(timers, held.binding.granted, held.left.saturating_sub(away)))
                 }
-                None => {
-                    let granted = case.backup.as_ref().and_then(|backup| case.track.last_granted(backup))?;
-                    Some(bound::return_from_lapse(timers, granted))
-                }
+                None => None,
             }
         }
         Move::Stranded => {
