@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::config::{
-    Mac,
+    Assignable, Mac,
     provisioning::{Effective, Layer, Layers, Merged, Origin, SettingsFile},
 };
 
@@ -119,13 +119,16 @@ impl Audit {
 }
 
 /// Audits files that belong together: those of one provisioning server, or those of one phone. `chosen` says that they
-/// were named one by one, so that each must be somebody's.
-pub fn audit(files: Vec<(PathBuf, Vec<u8>)>, chosen: bool) -> Audit {
+/// were named one by one, so that each must be somebody's. `keys_of` knows how many keys a model such as `6731i` has.
+pub fn audit(files: Vec<(PathBuf, Vec<u8>)>, chosen: bool, keys_of: &dyn Fn(&str) -> Option<Assignable>) -> Audit {
     let mut read: Vec<Source> = files.into_iter().map(|(path, bytes)| Source::read(path, &bytes, chosen)).collect();
     naming::tell_contradictions(&mut read);
     let mut subjects: Vec<Subject> = naming::readers(&read).iter().map(|reader| Subject::of(reader, &read)).collect();
+    let mut known: BTreeMap<String, Option<Assignable>> = BTreeMap::new();
     for subject in &mut subjects {
-        phone::examine(subject);
+        let keys =
+            subject.model.as_ref().and_then(|model| *known.entry(model.clone()).or_insert_with(|| keys_of(model)));
+        phone::examine(subject, keys);
     }
     accounts::tell_shared(&mut subjects);
     let audits: Vec<FileAudit> = read.into_iter().map(|source| source.audit).collect();
@@ -161,6 +164,8 @@ impl Source {
 struct Subject {
     name: String,
     mac: Option<Mac>,
+    /// Its model, if a file for models is read and names it.
+    model: Option<String>,
     files: Vec<PathBuf>,
     merged: Merged,
     effective: Effective,
@@ -171,11 +176,14 @@ struct Subject {
 impl Subject {
     fn of(reader: &Reader, sources: &[Source]) -> Self {
         let mut layers = Layers::new();
-        let mut files = Vec::new();
+        let (mut files, mut model) = (Vec::new(), None);
         for source in reader.files.iter().filter_map(|index| sources.get(*index)) {
             if let Some(layer) = source.naming.layer() {
                 layers.push(layer, source.settings.clone());
                 files.push(source.audit.file.clone());
+            }
+            if let naming::Naming::Model(name) = &source.naming {
+                model = Some(name.clone());
             }
         }
         let merged = layers.merge();
@@ -183,6 +191,7 @@ impl Subject {
         Self {
             name: reader.name.clone(),
             mac: reader.mac,
+            model,
             files,
             merged,
             effective,

@@ -1,13 +1,16 @@
 //! The rules for a phone as a whole.
 
 use super::{Finding, Severity, Subject, line};
-use crate::config::provisioning::{Effective, Host, Identified, Kind, Layer, Origin, RemarkKind, Transport, recognise};
+use crate::config::{
+    Assignable,
+    provisioning::{Effective, Host, Identified, Kind, Layer, Origin, RemarkKind, Transport, recognise},
+};
 
 /// Parameters whose local value decides where a phone registers.
 const SERVERS: [&str; 4] = ["sip proxy ip", "sip registrar ip", "sip backup proxy ip", "sip backup registrar ip"];
 
-/// Examines a phone and its lines.
-pub(super) fn examine(subject: &mut Subject) {
+/// Examines a phone and its lines; `assignable` says how many keys its model has, if that is known.
+pub(super) fn examine(subject: &mut Subject, assignable: Option<Assignable>) {
     let lines = &subject.effective.lines;
     let anybody = lines.values().any(|line| line.user.is_some());
     // Where nobody is logged on, whoever does so gets the first line.
@@ -25,6 +28,7 @@ pub(super) fn examine(subject: &mut Subject) {
         transport(&subject.effective),
         reach(&subject.effective),
         keys(&subject.effective),
+        assignable.map_or_else(Vec::new, |assignable| missing_keys(subject, assignable)),
         credentials(subject),
         local(subject),
     ];
@@ -105,6 +109,32 @@ fn keys(effective: &Effective) -> Vec<Finding> {
             let message = format!("the XML key {name} asks {host}, the primary, alone: it is dead while that is away");
             let remedy = "a limit that the manual admits; log on with *11*PIN*extension# then";
             found.push(finding(Severity::Note, "key-at-primary", message, remedy, Some(&key.origin)));
+        }
+    }
+    found
+}
+
+/// Keys that are given a meaning, and that the model does not have.
+fn missing_keys(subject: &Subject, assignable: Assignable) -> Vec<Finding> {
+    let model = subject.model.as_deref().unwrap_or_default();
+    let mut found = Vec::new();
+    for (name, key) in &subject.effective.keys {
+        let number = recognise(&format!("{name} type")).and_then(|known| known.numbers.first().copied());
+        let (there, what) = match name.trim_end_matches(|c: char| c.is_ascii_digit()) {
+            "prgkey" => (assignable.programmable, "programmable keys"),
+            "softkey" => (assignable.soft, "soft keys"),
+            "topsoftkey" => (assignable.top_soft, "upper soft keys"),
+            _ => (assignable.expansion_modules, "expansion modules"),
+        };
+        if number.is_some_and(|number| number > u16::from(there)) {
+            let message = format!("the {model} has {there} {what}: {name} does nothing on it");
+            found.push(finding(
+                Severity::Warning,
+                "no-such-key",
+                message,
+                "give the meaning to another key",
+                Some(&key.origin),
+            ));
         }
     }
     found

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// Settings of a phone of which nothing bad is to be said.
@@ -107,8 +109,23 @@ fn what_a_log_off_on_the_backup_leaves_behind_is_found() {
 
 #[test]
 fn a_file_named_by_hand_must_be_somebodys() {
-    let foreign = |chosen| audit(vec![("phones.cfg".into(), b"sip password: 1".to_vec())], chosen).verdict();
+    let foreign = |chosen| audit(vec![("phones.cfg".into(), b"sip password: 1".to_vec())], chosen, &|_| None).verdict();
     assert_eq!((foreign(true), foreign(false)), (Some(Severity::Error), Some(Severity::Warning)));
+}
+
+#[test]
+fn a_key_that_the_model_lacks_is_found_where_the_model_is_known() {
+    let keys = "prgkey8 type: blf\nprgkey9 type: blf\nsoftkey1 type: blf\nexpmod1 key3 type: blf\nprgkey10 type: none";
+    let missing = |model: &str| {
+        let audit = of_phone(&[(model, keys), ("00085D000001.cfg", SOUND)]);
+        let found = audit.phones[0].findings.iter().filter(|found| found.code == "no-such-key");
+        found.map(|found| found.message.clone()).collect::<Vec<_>>()
+    };
+    let expected =
+        ["6731i has 0 expansion modules: expmod1 key3", "8 programmable keys: prgkey9", "0 soft keys: softkey1"];
+    let found = missing("6731i.cfg");
+    assert!(found.len() == 3 && expected.iter().all(|part| found.iter().any(|told| told.contains(part))), "{found:?}");
+    assert_eq!(missing("6863i.cfg"), [] as [String; 0]);
 }
 
 #[test]
@@ -129,8 +146,48 @@ fn thousands_of_unknown_names_come_to_a_few_findings() {
     assert!(audit.files[0].findings.len() <= 201, "{}", audit.files[0].findings.len());
 }
 
+proptest! {
+    #[test]
+    fn no_files_make_it_panic_or_betray_a_control_character(
+        files in prop::collection::vec(("(aastra|6731i|0008[0-9A-F]{8}|local|x\x1b)\\.(cfg|tuz)", hostile_file()), 0..4)
+    ) {
+        let files = files.into_iter().map(|(name, text)| (PathBuf::from(name), text.into_bytes())).collect();
+        let audits = [audit(files, false, &keys_of)];
+        let told = text::render(&audits, crate::look::Look::PLAIN);
+        prop_assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+        document::Document::of(&audits, 0).to_json().unwrap();
+    }
+}
+
+/// Lines that resemble settings, with hostile values.
+fn hostile_file() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "sip line3 registrar ip",
+        "sip registrar ip",
+        "sip backup registrar ip",
+        "sip registration period",
+        "sip user name",
+        "sip transaction timer",
+        "sip registration renewal timer",
+        "prgkey1 type",
+        "prgkey1 value",
+        "softkey9 type",
+        "sip prxy ip",
+        "admin password",
+        "\u{202e}x",
+        "sip line99 user name",
+    ]);
+    let value = prop_oneof!["[0-9]{0,25}", "10\\.0\\.0\\.[1-3]", "(http://|xml|\"|#|@|\x1b|\u{202e}|/|:|é| ){0,6}",];
+    let line = (name, value).prop_map(|(name, value)| format!("{name}: {value}\n"));
+    prop::collection::vec(line, 0..12).prop_map(|lines| lines.concat())
+}
+
 fn of_phone(files: &[(&str, &str)]) -> Audit {
-    audit(files.iter().map(|(name, text)| (PathBuf::from(name), text.as_bytes().to_vec())).collect(), true)
+    audit(files.iter().map(|(name, text)| (PathBuf::from(name), text.as_bytes().to_vec())).collect(), true, &keys_of)
+}
+
+fn keys_of(model: &str) -> Option<Assignable> {
+    (model == "6731i").then_some(Assignable { programmable: 8, soft: 0, top_soft: 0, expansion_modules: 0 })
 }
 
 fn codes(phone: &PhoneAudit) -> Vec<&'static str> {

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn colour_is_written_only_where_it_may_be_and_hostile_names_are_harmless() {
-        let audit = || super::super::audit(vec![("a\x1b[2J.cfg".into(), Vec::new())], true);
+        let audit = || super::super::audit(vec![("a\x1b[2J.cfg".into(), Vec::new())], true, &|_| None);
         let coloured = render(&[audit()], Look { colour: true, unicode: true });
         assert!(coloured.contains("\x1b[31m") && !coloured.contains("\x1b[2J"), "{coloured:?}");
         assert!(!render(&[audit()], Look::PLAIN).contains('\x1b'));
@@ -180,7 +180,7 @@ mod tests {
         let global = b"sip registrar ip: 10.0.0.2".to_vec();
         let phones = (1..=9).map(|n| (format!("00085D00000{n}.cfg").into(), Vec::new()));
         let files = std::iter::once(("aastra.cfg".into(), global)).chain(phones).collect();
-        let told = render(&[super::super::audit(files, false)], Look::PLAIN);
+        let told = render(&[super::super::audit(files, false, &|_| None)], Look::PLAIN);
         assert_eq!(told.matches("the backup is not set").count(), 1, "{told}");
         assert!(told.contains("00085D000006 and 3 more: 1 error, 1 warning, 2 notes"), "{told}");
     }
@@ -196,7 +196,7 @@ mod tests {
                     .to_vec(),
             ),
         ];
-        let told = render(&[super::super::audit(files, false)], Look::PLAIN);
+        let told = render(&[super::super::audit(files, false, &|_| None)], Look::PLAIN);
         assert!(told.contains("00085D000001: ok, 2 notes; warnings in its files"), "{told}");
     }
 }

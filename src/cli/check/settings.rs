@@ -10,10 +10,11 @@ use crate::{
     audit::{self, Audit, Severity, document::Document, naming, text},
     cli::{
         args::CheckArgs,
+        bench,
         error::{UserError, print_data},
         exit::Exit,
     },
-    config::provisioning::MAX_BYTES,
+    config::{Assignable, load, provisioning::MAX_BYTES},
     look::Look,
 };
 
@@ -32,10 +33,10 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, UserError> {
     let mut audits = Vec::new();
     for folder in folders {
         let files = listed(folder)?;
-        audits.push(audit::audit(read_all(&files)?, false));
+        audits.push(audit::audit(read_all(&files)?, false, &keys_of));
     }
     if !files.is_empty() {
-        audits.push(audit::audit(read_all(&files)?, true));
+        audits.push(audit::audit(read_all(&files)?, true, &keys_of));
     }
     let failed = audits.iter().any(|audit: &Audit| audit.verdict() == Some(Severity::Error));
     let exit = if failed { Exit::Config } else { Exit::Success };
@@ -53,6 +54,11 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, UserError> {
 /// If it can not be written as JSON.
 pub(super) fn failed(error: &UserError) -> Result<String, serde_json::Error> {
     Document::failed(error.exit.code(), error.text()).to_json()
+}
+
+/// The keys of a model, if there is a file that describes it.
+fn keys_of(model: &str) -> Option<Assignable> {
+    load::model(&format!("aastra-{}", model.to_ascii_lowercase()), &bench::rig()).ok().map(|model| model.assignable)
 }
 
 fn unwritable(error: serde_json::Error) -> UserError {
