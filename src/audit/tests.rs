@@ -46,6 +46,27 @@ fn each_rule_finds_what_it_is_for() {
 }
 
 #[test]
+fn every_code_is_in_the_manual() {
+    let manual = include_str!("../../docs/check-config.md");
+    let mut codes = std::collections::BTreeSet::new();
+    for file in Path::new("src/audit").read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+        if file.ends_with("tests.rs") {
+            continue;
+        }
+        let source = std::fs::read_to_string(&file).unwrap();
+        // Codes are the only words with hyphens in quotation marks there. Those without are left to the eye.
+        for word in source.split('"').skip(1).step_by(2) {
+            if word.contains('-') && word.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+                codes.insert(word.to_owned());
+            }
+        }
+    }
+    assert!(codes.len() > 25, "{codes:?}");
+    let missing: Vec<_> = codes.iter().filter(|code| !manual.contains(&format!("`{code}`"))).collect();
+    assert_eq!(missing, [] as [&String; 0]);
+}
+
+#[test]
 fn a_finding_is_placed_where_the_value_that_counts_is_set() {
     let files = [("aastra.cfg", SOUND), ("00085D000001.cfg", "# its own backup\nsip backup registrar ip: 10.0.0.4")];
     let audit = of_phone(&files);
