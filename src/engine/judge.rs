@@ -7,10 +7,13 @@
 use super::{
     bound::{self, PROMISE, Window},
     case::{CaseRun, Finding, Moved},
-    phone::PhoneWatch,
+    phone::{Knocking, PhoneWatch},
     registration::{Attempt, Fix},
 };
-use crate::{event::Move, verdict::Blame};
+use crate::{
+    event::{Door, Move, ServerName, Stamp},
+    verdict::Blame,
+};
 
 /// What to say of a move that was made: in time, late, or beyond the manual's promise.
 pub fn made(case: &CaseRun, of: Move, cause: Fix, moved: &Moved, window: &Window) -> Option<Finding> {
@@ -50,11 +53,20 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, of: Move, cause: Fix) -> Find
         .attempts_at(destination)
         .filter(|attempt| attempt.passed.is_some_and(|passed| passed.when.at >= cause.when.at))
         .collect();
-    if tried.is_empty() { never_tried(case, of, cause) } else { refused(of, destination.to_string(), &tried, cause) }
+    if !tried.is_empty() {
+        return refused(of, destination.to_string(), &tried, cause);
+    }
+    match phone.turned_away(destination, cause.when.at) {
+        Some(knock) => closed(if of == Move::Failover { "backup" } else { "primary" }, destination, knock, cause),
+        None => never_tried(case, of, cause),
+    }
 }
 
 /// What to say of a line that is not at its primary when the outage begins.
-pub fn not_at_primary(case: &CaseRun, now: Fix) -> Finding {
+pub fn not_at_primary(case: &CaseRun, phone: &PhoneWatch, now: Fix) -> Finding {
+    if let Some(knock) = phone.turned_away(&case.primary, Stamp::ZERO) {
+        return closed("primary", &case.primary, knock, now);
+    }
     let unanswered: Vec<u64> = case
         .track
         .attempts_at(&case.primary)
@@ -111,6 +123,22 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
             Finding::fail(Blame::Phone, "never-failed-back", reason).shown_by([cause.seq])
         }
     }
+}
+
+/// The phone could not even begin to speak SIP with the server.
+fn closed(role: &str, server: &ServerName, knock: &Knocking, cause: Fix) -> Finding {
+    let what = match (knock.door, knock.answer) {
+        (Door::Arp, _) => "does not answer ARP: it is off, or not on this network",
+        (Door::Tcp, None) => "does not answer the phone's TCP connection",
+        (Door::Tcp, Some(_)) => "refuses the phone's TCP connection: nothing listens there",
+    };
+    let evidence = [cause.seq, knock.asked.seq].into_iter().chain(knock.answer.map(|(_, fix)| fix.seq));
+    Finding::fail(
+        Blame::Server,
+        if role == "backup" { "backup-silent" } else { "primary-silent" },
+        format!("{role} server {server} {what}"),
+    )
+    .shown_by(evidence)
 }
 
 /// The phone tried, and the server did not take it.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::Plan,
     event::{
-        Action, BindingChange, BindingEvent, Derived, Move, Observed, OutageEnd, OutageId, PhoneName, PortKind,
+        Action, BindingChange, BindingEvent, Derived, Fate, Move, Observed, OutageEnd, OutageId, PhoneName, PortKind,
         RigPart, ServerName, SipFact, Stamp, Toward,
     },
     verdict::{Case, CaseId, Verdict},
@@ -82,6 +82,11 @@ impl Run {
                     watch.frame = Some(fix);
                 }
             }
+            Observed::Knock { phone, server, door, knock, fate: Fate::Passed, .. } => {
+                if let Some(watch) = subjects.watch_mut(phone) {
+                    watch.knocked(server, *door, *knock, fix);
+                }
+            }
             Observed::OutageBegan { outage } => cut(subjects, *outage, fix),
             Observed::OutageEnded { outage, why, .. } => {
                 lift(subjects, *outage, fix);
@@ -122,6 +127,7 @@ impl Run {
             | Observed::KeysPlayed { .. }
             | Observed::FirstBite { .. }
             | Observed::Canary { .. }
+            | Observed::Knock { .. }
             | Observed::ClockStepped { .. }
             | Observed::DeadlineFired { .. } => {}
         }

@@ -149,11 +149,14 @@ impl Cutting {
 
     fn cut(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         // A line that has left its primary on its own is not a subject of this outage.
-        for case in subjects.running() {
-            if case.track.home() != Some(&case.primary) {
-                case.decide(judge::not_at_primary(case, fix));
-            }
-        }
+        let away = subjects.cases().iter().filter(|case| case.running() && case.track.home() != Some(&case.primary));
+        let found: Vec<_> = away
+            .filter_map(|case| {
+                let phone = subjects.watch(&case.id.phone)?;
+                Some((case.id.clone(), judge::not_at_primary(case, phone, fix)))
+            })
+            .collect();
+        found.into_iter().for_each(|(id, finding)| subjects.decide_case(&id, finding));
         let running = subjects.phones_running();
         self.targets.values_mut().for_each(|phones| phones.retain(|phone| running.contains(phone)));
         self.targets.retain(|_, phones| !phones.is_empty());
