@@ -74,8 +74,16 @@ pub fn not_at_primary(case: &CaseRun, phone: &PhoneWatch, now: Fix) -> Finding {
         .map(|attempt| attempt.first.seq)
         .collect();
     if unanswered.is_empty() {
-        Finding::fail(Blame::Phone, "left-primary", "the line left its primary server before the outage began")
-            .shown_by([now.seq])
+        let elsewhere = case.track.home().and_then(|home| Some((home, case.track.binding(home)?)));
+        let (where_to, shown) = elsewhere.map_or_else(
+            || ("left its primary server".to_owned(), now.seq),
+            |(home, binding)| (format!("registered at server {home}"), binding.created.seq),
+        );
+        let reason = format!(
+            "the line {where_to} before the outage began, although its primary server {} answers",
+            case.primary
+        );
+        Finding::fail(Blame::Phone, "left-primary", reason).shown_by([shown, now.seq])
     } else {
         let reason = format!("server {} stopped answering before the outage began", case.primary);
         Finding::fail(Blame::Server, "primary-silent", reason).shown_by(unanswered)
@@ -111,10 +119,8 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
         Move::Failover => {
             let at_primary = case.track.attempts_at(&case.primary).filter(|a| a.first.when.at >= cause.when.at);
             let tries: Vec<u64> = at_primary.map(|attempt| attempt.first.seq).collect();
-            let reason = format!(
-                "{} REGISTER transactions at the lost server, none at the backup",
-                if tries.is_empty() { "no".to_owned() } else { tries.len().to_string() }
-            );
+            let reason =
+                format!("the phone began {} at the lost server, and none at the backup", transactions(tries.len()));
             Finding::fail(Blame::Phone, "never-failed-over", reason)
                 .shown_by(std::iter::once(cause.seq).chain(tries.into_iter().take(8)))
         }
@@ -122,6 +128,15 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
             let reason = format!("the phone sent no REGISTER to server {} after it came back", case.primary);
             Finding::fail(Blame::Phone, "never-failed-back", reason).shown_by([cause.seq])
         }
+    }
+}
+
+/// `no REGISTER transaction`, `1 REGISTER transaction`, `4 REGISTER transactions`.
+fn transactions(count: usize) -> String {
+    match count {
+        0 => "no REGISTER transaction".to_owned(),
+        1 => "1 REGISTER transaction".to_owned(),
+        many => format!("{many} REGISTER transactions"),
     }
 }
 
@@ -150,7 +165,7 @@ fn refused(of: Move, server: String, tried: &[&Attempt], cause: Fix) -> Finding 
         None => Finding::fail(
             Blame::Server,
             if of == Move::Failover { "backup-silent" } else { "primary-silent" },
-            format!("{role} server {server} answered none of {} REGISTER transactions", tried.len()),
+            format!("{role} server {server} answered none of {}", transactions(tried.len())),
         ),
         Some((attempt, answer)) => match answer.code {
             401 | 407 if !tried.iter().any(|attempt| attempt.authorized) => Finding::fail(

@@ -91,13 +91,14 @@ impl PhoneWatch {
         }
     }
 
-    /// Takes a console line; returns the pattern's name if it is a fatal one.
-    pub fn console_line(&mut self, text: &str, echo: bool, fix: Fix) -> Option<String> {
+    /// Takes a console line; returns whether it tells of a reboot or a crash.
+    pub fn console_line(&mut self, text: &str, echo: bool, fix: Fix) -> bool {
         if echo {
-            return None;
+            return false;
         }
         self.line = Some(fix);
-        match self.dialect.as_ref()?.meaning(text)? {
+        let Some(meaning) = self.dialect.as_ref().and_then(|dialect| dialect.meaning(text)) else { return false };
+        match meaning {
             ConsoleFact::Registered { extension, server } => {
                 self.beliefs.insert(extension, Belief { server: Some(server), fix });
             }
@@ -109,10 +110,10 @@ impl PhoneWatch {
             }
             ConsoleFact::Key { name } => self.keys_shown.push((name, fix)),
             ConsoleFact::StatusShown => self.status_shown = Some(fix),
-            ConsoleFact::Fatal { pattern } => return Some(pattern),
+            ConsoleFact::Fatal { .. } => return true,
             ConsoleFact::Prompt => {}
         }
-        None
+        false
     }
 
     /// Takes a knock that got through the bridge, or the answer to one.

@@ -40,7 +40,7 @@ pub struct Run {
     current: Option<StepRun>,
     reported: BTreeSet<CaseId>,
     ending: Option<Ending>,
-    stop: bool,
+    stop: Option<String>,
 }
 
 /// The run is over but for its outages.
@@ -60,7 +60,7 @@ impl Run {
             current: None,
             reported: BTreeSet::new(),
             ending: None,
-            stop: false,
+            stop: None,
         }
     }
 
@@ -122,7 +122,9 @@ impl Run {
             Observed::DriverFailed { part, phone, reason } => {
                 driver_failed(subjects, *part, phone.as_ref(), reason, fix);
             }
-            Observed::StopRequested { .. } => self.stop = true,
+            Observed::StopRequested { by } => {
+                self.stop.get_or_insert_with(|| by.clone());
+            }
             Observed::RunStarted { .. }
             | Observed::KeysPlayed { .. }
             | Observed::FirstBite { .. }
@@ -140,13 +142,14 @@ impl Run {
     pub fn advance(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) {
         self.expire(now, fix, out);
         loop {
-            if self.stop {
+            if let Some(by) = &self.stop {
+                let reason = format!("the run was ended by {by} before this case was decided");
                 self.subjects.decide_all(|| Finding {
                     verdict: Verdict::NotRun,
-                    ..Finding::unclear("interrupted", "the run was stopped").shown_by([fix.seq])
+                    ..Finding::unclear("interrupted", reason.clone()).shown_by([fix.seq])
                 });
             }
-            let onward = self.ending.is_none() && !self.stop && self.step_on(now, fix, out);
+            let onward = self.ending.is_none() && self.stop.is_none() && self.step_on(now, fix, out);
             self.report(now, fix, out);
             if self.ending.is_none() && self.subjects.running().next().is_none() {
                 let open = lift_all(&self.subjects, out);
@@ -391,7 +394,9 @@ fn home_changed(case: &mut CaseRun, before: Option<&ServerName>, fix: Fix, out: 
 }
 
 fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bool, fix: Fix, out: &mut Outbox) {
-    let Some(fatal) = subjects.watch_mut(phone).and_then(|watch| watch.console_line(text, echo, fix)) else { return };
+    if !subjects.watch_mut(phone).is_some_and(|watch| watch.console_line(text, echo, fix)) {
+        return;
+    }
     // A phone that boots at the beginning of the run is being switched on, not crashing.
     let ids: Vec<CaseId> = subjects
         .cases()
@@ -400,7 +405,7 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
         .map(|case| case.id.clone())
         .collect();
     for id in ids {
-        tell_detection(subjects, &id, &detect::reboot(&fatal, fix), fix, out);
+        tell_detection(subjects, &id, &detect::reboot(text, fix), fix, out);
     }
 }
 

@@ -111,6 +111,8 @@ fn a_signal_ends_a_run_in_good_order_with_its_own_exit_code() {
         let journal = fs::read_to_string(desk.run_directory().join("journal.jsonl")).unwrap();
         assert!(journal.contains("outage-ended"), "the outage outlived its run");
         assert!(desk.run_directory().join("report.html").exists(), "{signal} left no report");
+        let summary = fs::read_to_string(desk.run_directory().join("summary.json")).unwrap();
+        assert!(summary.contains(&format!("the run was ended by {signal} before")), "{summary}");
     }
 }
 
