@@ -25,6 +25,7 @@ mod raw;
 pub mod scenario;
 
 pub use bench::{Bench, ConsolePort, KeypadKind, KeypadPort, Line, Mac, Network, Phone, Role, Server};
+pub use check::LONGEST;
 pub use model::{Dialect, FailbackHabit, Model, RenewalLead, Source, Timer, Timers};
 pub use scenario::{Scenario, Step, StepKind};
 

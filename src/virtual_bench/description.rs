@@ -230,6 +230,7 @@ impl LabTimers {
             require(value >= Duration::from_secs(seconds) && value.subsec_nanos() == 0, || {
                 format!("`timers.{name}` must be whole seconds, at least {seconds}s; the phones can't do otherwise")
             })?;
+            require(value <= crate::config::LONGEST, || format!("`timers.{name}` can be 7days at most"))?;
         }
         require(self.transaction <= Duration::from_secs(64), || "`timers.transaction` can be 64s at most".to_owned())?;
         require(self.retry_rejected <= Duration::from_secs(1800), || {
@@ -333,6 +334,7 @@ mod tests {
             ("timers.renewal-lead = \"12s\"", "must be less than `timers.expires`"),
             ("timers.transaction = \"1s\"", "at least 4s"),
             ("timers.expires = \"2500ms\"", "whole seconds"),
+            ("timers.expires = \"8days\"", "7days at most"),
         ] {
             let said = refusal(text);
             assert!(said.contains(expected), "{text}: {said}");
