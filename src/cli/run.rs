@@ -64,7 +64,7 @@ fn run(args: &RunArgs, document: &Document, scenario: Scenario) -> Result<Exit, 
     let clock = RunClock::start();
     let run_dir = RunDir::create(&args.report_dir, &scenario.name, clock.epoch_unix_ns(), args.keep_secrets)?;
     let plan = plan(args, bench, models, scenario, run_dir.name(), clock.epoch_unix_ns());
-    let end = conduct(plan, &run_dir, &clock)?;
+    let end = conduct(plan, &run_dir, &clock).inspect_err(|_| run_dir.discard())?;
     conclude(args, &run_dir, &end)
 }
 

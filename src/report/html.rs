@@ -85,7 +85,7 @@ mod tests {
         let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("`{text}` is missing"));
         assert!(place("2 of 5 lines failed, 1 without a verdict because of the rig.") < place("What went wrong"));
         assert!(place("never-failed-back") < place("<h2>Results"));
-        assert!(place("✗ failover 15.977 s ± 0.3 ms, limit ≤ 11.920 s") < place("<h2>Results"));
+        assert!(place("✗ failover 15.977 s ± 0.4 ms, limit ≤ 11.920 s") < place("<h2>Results"));
         place("(assumed: renewal-lead)");
         place("records 17, 34, 402");
         place(&"ab".repeat(32));

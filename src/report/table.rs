@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::RunStory;
 use crate::{
-    look::{Look, harmless, width},
+    look::{Look, bound, harmless, width},
     verdict::{Case, Measurement, Verdict},
 };
 
@@ -139,7 +139,8 @@ impl Table {
     fn value(&self, measurement: Option<&Measurement>) -> String {
         let Some(measurement) = measurement else { return self.look.pick("–", "-").to_owned() };
         let Some(value) = measurement.value else { return "none".to_owned() };
-        let error = measurement.error.map_or_else(String::new, |e| format!(" {}{e:.1}", self.look.pick("±", "+-")));
+        let error =
+            measurement.error.map_or_else(String::new, |e| format!(" {}{:.1}", self.look.pick("±", "+-"), bound(e)));
         format!("{value:.1}{error}")
     }
 

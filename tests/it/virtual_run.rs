@@ -116,6 +116,31 @@ fn a_signal_ends_a_run_in_good_order_with_its_own_exit_code() {
     }
 }
 
+#[test]
+fn a_controller_that_is_killed_is_told_of() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["run", "--json", "--phones", "p1", "--set", "expires=1h"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let Some(_) = during_the_outage(&mut child) else { return };
+    let controller = descendants(child.id()).into_iter().find(|(_, words)| words.contains("siprig run")).unwrap();
+    kill(Pid::from_raw(controller.0.cast_signed()), Signal::SIGKILL).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &document["exit"]), (Some(1), &1.into()));
+    assert!(document["error"].as_str().unwrap().contains("SIGKILL"), "{document}");
+}
+
+/// The processes below one, with their command lines.
+fn descendants(of: u32) -> Vec<(u32, String)> {
+    let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+    let children = children.split_whitespace().map(|child| child.parse().unwrap());
+    let below = children.flat_map(|child: u32| {
+        let words = fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default().replace('\0', " ");
+        std::iter::once((child, words)).chain(descendants(child))
+    });
+    below.collect()
+}
+
 /// What the run said until the server was gone; none: there can be no virtual bench here.
 fn during_the_outage(child: &mut Child) -> Option<String> {
     let mut said = String::new();
