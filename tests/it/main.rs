@@ -6,5 +6,6 @@ mod bridge;
 mod cli;
 mod config;
 mod lab;
+mod sample;
 mod torture;
 mod virtual_run;
