@@ -77,7 +77,7 @@ impl Sum {
 
     fn whose(&self) -> String {
         match self.lines.as_slice() {
-            [few @ ..] if few.len() <= 2 => few.join(" and "),
+            few if few.len() <= 2 => few.join(" and "),
             all if self.of_all => format!("all {} lines", all.len()),
             [first, .., last] => format!("{} lines ({first} to {last})", self.lines.len()),
             _ => String::new(),
