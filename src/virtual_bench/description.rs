@@ -201,7 +201,10 @@ impl Description {
         require(!transports.is_empty(), || {
             "`virtual.transports` is empty; name at least one, as `[\"udp\"]`".to_owned()
         })?;
-        require(!domain.is_empty(), || "`virtual.domain` is empty; write a name, as `bench.test`".to_owned())?;
+        let in_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        require(!domain.is_empty() && domain.chars().all(in_a_name), || {
+            "`virtual.domain` can hold letters, digits, `-` and `.`; write it as `bench.test`".to_owned()
+        })?;
         require(!self.bench.name.is_empty(), || "`bench.name` is empty; write a name, as `virtual`".to_owned())?;
         let known = (1..=phones).map(phone_name).collect();
         references("virtual.phone", self.lab.phone.iter().map(|phone| phone.name.as_str()), &known)?;
@@ -327,6 +330,7 @@ mod tests {
         for (text, expected) in [
             ("virtual.phones = 0", "`virtual.phones` is 0; it can be 1 to 100"),
             ("virtual.servers = 9", "it can be 1 to 8"),
+            ("virtual.domain = \"a <b>\"", "letters, digits, `-` and `.`"),
             ("virtual.transports = []", "name at least one"),
             ("[[virtual.phone]]\nname = \"p5\"", "it has p1, p2, p3, p4"),
             ("[[virtual.phone]]\nname = \"p1\"\n[[virtual.phone]]\nname = \"p1\"", "twice"),
