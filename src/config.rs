@@ -28,6 +28,7 @@ mod raw;
 pub mod scenario;
 
 pub use bench::{Bench, ConsolePort, KeypadKind, KeypadPort, Line, Mac, Network, Phone, Role, Server};
+pub use check::LONGEST;
 pub use model::{
     Assignable, Dialect, FailbackHabit, KeyGroup, Model, RegistrationHabit, RenewalLead, Source, Timer, Timers,
     XmlNames,

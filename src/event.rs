@@ -261,6 +261,22 @@ pub enum Observed {
         /// Which phone.
         phone: PhoneName,
     },
+    /// A phone tried to reach a server ahead of any SIP, or was answered: what tells a server that is not there from a
+    /// phone that does not call.
+    Knock {
+        /// Which phone.
+        phone: PhoneName,
+        /// The server by the address on the wire.
+        server: ServerName,
+        /// What it knocked at.
+        door: Door,
+        /// Who did what.
+        knock: Knock,
+        /// Whether the frame arrived.
+        fate: Fate,
+        /// Where the frame lies in the capture.
+        raw: RawRef,
+    },
     /// Evidence was lost: from here to the record before, absence can not be proven.
     EvidenceLost {
         /// How.
@@ -485,6 +501,28 @@ pub enum Toward {
     Server,
     /// From a server to a phone.
     Phone,
+}
+
+/// What a phone must get past before it can say anything in SIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Door {
+    /// The link address of the server (ARP).
+    Arp,
+    /// A TCP connection to its SIP port.
+    Tcp,
+}
+
+/// What happens at a [`Door`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Knock {
+    /// The phone asks: an ARP request, a SYN.
+    Asked,
+    /// The server lets it in: an ARP reply, a SYN with ACK.
+    Opened,
+    /// The server refuses: a RST.
+    Refused,
 }
 
 /// A port of a phone.

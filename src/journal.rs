@@ -86,7 +86,9 @@ pub enum JournalError {
         found: String,
     },
     /// A complete line is no record.
-    #[error("line {line} of the journal {path} is not a record: {source}")]
+    #[error(
+        "line {line} of the journal {path} is not a record: {source}; restore the file from a copy, or cut it off there"
+    )]
     Malformed {
         /// The journal.
         path: PathBuf,
@@ -170,7 +172,7 @@ impl<R: BufRead> JournalReader<R> {
             source,
         })?;
         let header = serde_json::from_slice::<Header>(&line)
-            .map_err(|_| "its first line is no header".to_owned())
+            .map_err(|_| if line.is_empty() { "it is empty" } else { "its first line is no header" }.to_owned())
             .and_then(|header| if header.schema == SCHEMA { Ok(header) } else { Err(header.schema) })
             .map_err(|found| JournalError::Schema { path: path.to_owned(), found })?;
         Ok(Self { input, path: path.to_owned(), header, line, number: 1, torn: false, done: false })

@@ -81,6 +81,12 @@ pub fn width(text: &str) -> usize {
     ratatui::text::Span::raw(text).width()
 }
 
+/// An error bound to a tenth, never rounded down: ± 0.0 would claim that there is no error.
+pub fn bound(error: f64) -> f64 {
+    // The product of a tenth may lie a hair above the whole number that is meant.
+    (error * 10.0 - 1e-6).ceil().max(0.0) / 10.0
+}
+
 /// A time span in milliseconds as people read it: `412 ms`, `31.0 s`, `10 min 05 s`.
 pub fn span(ms: f64) -> String {
     let magnitude = ms.abs();
@@ -125,6 +131,11 @@ mod tests {
     fn escape_codes_and_reordering_from_a_phone_are_spelt_out() {
         assert_eq!(harmless("a\x1b[2Jb\u{202e}c\nd"), "a\\u{1b}[2Jb\\u{202e}c\\u{a}d");
         assert_eq!(harmless("C1 \u{9b}31m, nül"), "C1 \\u{9b}31m, nül");
+    }
+
+    #[test]
+    fn an_error_bound_is_never_made_smaller() {
+        assert_eq!([0.0, 0.03, 0.1, 0.11, 0.3, 0.7, 12.0].map(bound), [0.0, 0.1, 0.1, 0.2, 0.3, 0.7, 12.0]);
     }
 
     #[test]

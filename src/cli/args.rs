@@ -18,7 +18,12 @@ Exit codes (the first that applies):
     5            cases are outstanding
     4            nothing ran, or all was skipped
     2            wrong usage
-    0            all passed";
+    0            all passed
+
+Environment:
+  SIPRIG_STATE   where locks and sockets are; otherwise $XDG_RUNTIME_DIR/siprig, or a folder of yours in the temporary
+                 directory
+  NO_COLOR       write no colours, whatever the terminal can show";
 
 /// Takes the primary SIP server away from desk phones and proves on the wire that each survives it.
 ///

@@ -8,6 +8,8 @@ use std::{
     process::ExitCode,
 };
 
+use nix::sys::signal::Signal;
+
 use super::{args::BenchArgs, error::UserError, exit::Exit};
 use crate::{
     config::{document::Document, load, overrides::Override},
@@ -62,7 +64,19 @@ pub fn preview(description: &Description, rig: &Path) -> Result<Document, UserEr
 /// If the bench does not come up.
 pub fn run_inside(description: &Description, rig: &Path) -> Result<ExitCode, UserError> {
     let inner = as_applied(std::env::args_os().skip(1));
-    Ok(ExitCode::from(virtual_bench::launch(description, rig, &inner)?))
+    let code = virtual_bench::launch(description, rig, &inner)?;
+    killed_by(code).map_or(Ok(ExitCode::from(code)), |signal| {
+        let message = format!("{signal} ended the command in the virtual bench, and the bench with it");
+        let help = "is this machine out of memory? a run that had begun is kept, as `siprig runs list` shows";
+        Err(UserError::new(Exit::Unexpected, message, help))
+    })
+}
+
+/// The signal behind an exit code, if it is none that people end a command with.
+fn killed_by(code: u8) -> Option<Signal> {
+    let signal = Signal::try_from(i32::from(code.checked_sub(128)?)).ok()?;
+    let usual = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+    (!usual.contains(&signal)).then_some(signal)
 }
 
 /// The same arguments, for a bench file in which the overrides are applied already.

@@ -68,7 +68,7 @@ fn run(args: &RunArgs, document: &Document, scenario: Scenario) -> Result<Exit, 
     let clock = RunClock::start();
     let run_dir = RunDir::create(&args.report_dir, &scenario.name, clock.epoch_unix_ns(), args.keep_secrets)?;
     let plan = plan(args, bench, models, scenario, run_dir.name(), clock.epoch_unix_ns());
-    let end = conduct(plan, &run_dir, &clock)?;
+    let end = conduct(plan, &run_dir, &clock).inspect_err(|_| run_dir.discard())?;
     conclude(args, &run_dir, &end)
 }
 
@@ -94,15 +94,21 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
 
 /// Writes the reports, tells the result, and says what it comes to.
 fn conclude(args: &RunArgs, run_dir: &RunDir, end: &SessionEnd) -> Result<Exit, UserError> {
-    let story = report::load(run_dir.path())?;
-    let exit = Exit::of_run(&story.cases(), end.stopped_by.as_deref(), end.journal_failed.is_some());
-    let written = report::write_all(run_dir.path(), exit.code());
-    let shown = show(&story, run_dir, args.json, exit);
+    let mut story = report::load(run_dir.path())?;
+    story.journal_lost = end.journal_failed.as_ref().map(ToString::to_string);
+    let exit = |rig_failed| Exit::of_run(&story.cases(), end.stopped_by.as_deref(), rig_failed);
+    let written = report::write_all(run_dir.path(), exit(end.journal_failed.is_some()).code());
+    let exit = exit(end.journal_failed.is_some() || written.is_err());
+    show(&story, run_dir, args.json, exit)?;
     if let Some(error) = &end.journal_failed {
         say(&format!("rig error: {error}"));
     }
-    say(&format!("report: {}", written?.html.display()));
-    shown.map(|()| exit)
+    match written {
+        Ok(written) => say(&format!("report: {}", written.html.display())),
+        // The result was told; that it could not be kept is no second one.
+        Err(error) => UserError::from(error).print(),
+    }
+    Ok(exit)
 }
 
 /// Prints the closing table, or the document in its place.

@@ -144,7 +144,7 @@ impl Findings<'_> {
 }
 
 /// Longest time that anything here may be set to.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The text without its place.
 fn plain(text: &Text) -> Option<String> {

@@ -233,6 +233,17 @@ fn explain(message: &str) -> (String, Option<String>) {
         };
         return (format!("expected {expected}, found {found}"), Some(help));
     }
+    if let Some((found, expected)) =
+        message.strip_prefix("invalid value: integer `").and_then(|rest| rest.split_once("`, expected "))
+    {
+        let most = match expected {
+            "u8" => u64::from(u8::MAX),
+            "u16" => u64::from(u16::MAX),
+            "u32" => u64::from(u32::MAX),
+            _ => i64::MAX.cast_unsigned(),
+        };
+        return (format!("{found} is out of range"), Some(format!("write a whole number from 0 to {most}")));
+    }
     (message.to_owned(), Some("remove it, or write it as the other entries".to_owned()))
 }
 

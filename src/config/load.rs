@@ -5,7 +5,8 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +21,9 @@ use super::{
 
 /// Where benches, models and scenarios are looked for before the embedded ones are used.
 pub const RIG: &str = "rig";
+
+/// Bytes of the largest file that is read.
+const LARGEST: u64 = 1 << 20;
 
 /// How deep models may extend one another.
 const DEEPEST: usize = 8;
@@ -155,7 +159,7 @@ fn beside(document: &Document, name: &str) -> String {
 
 fn open(kind: Kind, name: &str, rig: &Path, overrides: &[Override]) -> Result<Document, Diagnostics> {
     let path = if is_path(name) { PathBuf::from(name) } else { rig.join(format!("{}{name}.toml", kind.folder())) };
-    match std::fs::read_to_string(&path) {
+    match read_bounded(&path) {
         Ok(text) => return Document::parse(path, text, overrides),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !is_path(name) => {}
         Err(error) => {
@@ -163,6 +167,7 @@ fn open(kind: Kind, name: &str, rig: &Path, overrides: &[Override]) -> Result<Do
             let help = match error.kind() {
                 io::ErrorKind::NotFound => "name a file that is there",
                 io::ErrorKind::InvalidData => "TOML files are UTF-8",
+                io::ErrorKind::FileTooLarge => "name the right file",
                 _ => "make it readable for you",
             };
             return Err(Diagnostic::nowhere(message, help).into());
@@ -177,6 +182,16 @@ fn open(kind: Kind, name: &str, rig: &Path, overrides: &[Override]) -> Result<Do
     let message = format!("there is no {} `{name}`, neither in {} nor built in", kind.noun(), path.display());
     let help = if known.is_empty() { format!("write {}", path.display()) } else { suggest(name, &known) };
     Err(Diagnostic::nowhere(message, help).into())
+}
+
+/// Reads a file whole, unless it is larger than any that a person writes.
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than a mebibyte"));
+    }
+    Ok(text)
 }
 
 /// Names under which files of a kind can be found.

@@ -109,11 +109,11 @@ pub fn stranger(address: &str, fix: Fix) -> Detection {
 }
 
 /// The console shows a reboot or a crash.
-pub fn reboot(pattern: &str, fix: Fix) -> Detection {
+pub fn reboot(line: &str, fix: Fix) -> Detection {
     Detection {
         code: "reboot",
         blame: Blame::Phone,
-        note: format!("the console shows a reboot or a crash (`{pattern}`)"),
+        note: format!("the console shows a reboot or a crash: `{}`", line.trim()),
         evidence: vec![fix.seq],
     }
 }

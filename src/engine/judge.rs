@@ -9,12 +9,12 @@ use std::time::Duration;
 use super::{
     bound::{PROMISE, REGISTERING, Window},
     case::{CaseRun, Finding, Leg, Moved},
-    phone::PhoneWatch,
+    phone::{Knocking, PhoneWatch},
     registration::{Attempt, Fix},
 };
 use crate::{
     config::Source,
-    event::{Move, ServerName},
+    event::{Door, Move, ServerName, Stamp},
     verdict::Blame,
 };
 
@@ -82,15 +82,21 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
         .attempts_at(destination)
         .filter(|attempt| attempt.passed.is_some_and(|passed| passed.when.at >= cause.when.at))
         .collect();
-    if tried.is_empty() {
-        never_tried(case, of, cause)
-    } else {
-        refused(case.backup.as_ref() == Some(destination), destination.to_string(), &tried, cause)
+    let backup = case.backup.as_ref() == Some(destination);
+    if !tried.is_empty() {
+        return refused(backup, destination.to_string(), &tried, cause);
+    }
+    match phone.turned_away(destination, cause.when.at) {
+        Some(knock) => closed(if backup { "backup" } else { "primary" }, destination, knock, cause),
+        None => never_tried(case, of, cause),
     }
 }
 
 /// What to say of a line that is not at its primary when the outage begins.
-pub fn not_at_primary(case: &CaseRun, now: Fix) -> Finding {
+pub fn not_at_primary(case: &CaseRun, phone: &PhoneWatch, now: Fix) -> Finding {
+    if let Some(knock) = phone.turned_away(&case.primary, Stamp::ZERO) {
+        return closed("primary", &case.primary, knock, now);
+    }
     let unanswered: Vec<u64> = case
         .track
         .attempts_at(&case.primary)
@@ -98,8 +104,16 @@ pub fn not_at_primary(case: &CaseRun, now: Fix) -> Finding {
         .map(|attempt| attempt.first.seq)
         .collect();
     if unanswered.is_empty() {
-        Finding::fail(Blame::Phone, "left-primary", "the line left its primary server before the outage began")
-            .shown_by([now.seq])
+        let elsewhere = case.track.home().and_then(|home| Some((home, case.track.binding(home)?)));
+        let (where_to, shown) = elsewhere.map_or_else(
+            || ("left its primary server".to_owned(), now.seq),
+            |(home, binding)| (format!("registered at server {home}"), binding.created.seq),
+        );
+        let reason = format!(
+            "the line {where_to} before the outage began, although its primary server {} answers",
+            case.primary
+        );
+        Finding::fail(Blame::Phone, "left-primary", reason).shown_by([shown, now.seq])
     } else {
         let reason = format!("server {} stopped answering before the outage began", case.primary);
         Finding::fail(Blame::Server, "primary-silent", reason).shown_by(unanswered)
@@ -150,10 +164,8 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
         Move::Failover => {
             let at_primary = case.track.attempts_at(&case.primary).filter(|a| a.first.when.at >= cause.when.at);
             let tries: Vec<u64> = at_primary.map(|attempt| attempt.first.seq).collect();
-            let reason = format!(
-                "{} REGISTER transactions at the lost server, none at the backup",
-                if tries.is_empty() { "no".to_owned() } else { tries.len().to_string() }
-            );
+            let reason =
+                format!("the phone began {} at the lost server, and none at the backup", transactions(tries.len()));
             Finding::fail(Blame::Phone, "never-failed-over", reason)
                 .shown_by(std::iter::once(cause.seq).chain(tries.into_iter().take(8)))
         }
@@ -172,6 +184,31 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
     }
 }
 
+/// `no REGISTER transaction`, `1 REGISTER transaction`, `4 REGISTER transactions`.
+fn transactions(count: usize) -> String {
+    match count {
+        0 => "no REGISTER transaction".to_owned(),
+        1 => "1 REGISTER transaction".to_owned(),
+        many => format!("{many} REGISTER transactions"),
+    }
+}
+
+/// The phone could not even begin to speak SIP with the server.
+fn closed(role: &str, server: &ServerName, knock: &Knocking, cause: Fix) -> Finding {
+    let what = match (knock.door, knock.answer) {
+        (Door::Arp, _) => "does not answer ARP: it is off, or not on this network",
+        (Door::Tcp, None) => "does not answer the phone's TCP connection",
+        (Door::Tcp, Some(_)) => "refuses the phone's TCP connection: nothing listens there",
+    };
+    let evidence = [cause.seq, knock.asked.seq].into_iter().chain(knock.answer.map(|(_, fix)| fix.seq));
+    Finding::fail(
+        Blame::Server,
+        if role == "backup" { "backup-silent" } else { "primary-silent" },
+        format!("{role} server {server} {what}"),
+    )
+    .shown_by(evidence)
+}
+
 /// The phone tried, and the server did not take it.
 fn refused(backup: bool, server: String, tried: &[&Attempt], cause: Fix) -> Finding {
     let evidence = std::iter::once(cause.seq).chain(tried.iter().rev().take(8).map(|attempt| attempt.first.seq));
@@ -185,8 +222,8 @@ fn refused(backup: bool, server: String, tried: &[&Attempt], cause: Fix) -> Find
             Blame::Server,
             if backup { "backup-silent" } else { "primary-silent" },
             format!(
-                "{role} server {server} answered none of {} REGISTER transactions{}",
-                told.len(),
+                "{role} server {server} answered none of {}{}",
+                transactions(told.len()),
                 if met { " with credentials" } else { "" }
             ),
         ),
@@ -241,7 +278,7 @@ mod tests {
     fn finding(tape: &Tape) -> Finding {
         let server = "b".into();
         let tried: Vec<&Attempt> = tape.track.attempts_at(&server).collect();
-        let cause = Fix { seq: 0, when: crate::event::When::exactly(crate::event::Stamp::ZERO) };
+        let cause = Fix { seq: 0, when: crate::event::When::exactly(Stamp::ZERO) };
         refused(true, server.to_string(), &tried, cause)
     }
 
@@ -249,7 +286,7 @@ mod tests {
     fn a_server_that_falls_silent_after_its_challenge_has_rejected_nobody() {
         let finding = finding(&tape());
         assert_eq!((finding.code, finding.blame), ("backup-silent", Some(Blame::Server)));
-        assert!(finding.reason.contains("none of 1 REGISTER transactions with credentials"), "{}", finding.reason);
+        assert!(finding.reason.contains("none of 1 REGISTER transaction with credentials"), "{}", finding.reason);
     }
 
     #[test]

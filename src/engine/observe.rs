@@ -40,6 +40,11 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
             }
             awake(subjects, phone, fix);
         }
+        Observed::Knock { phone, server, door, knock, fate: Fate::Passed, .. } => {
+            if let Some(watch) = subjects.watch_mut(phone) {
+                watch.knocked(server, *door, *knock, fix);
+            }
+        }
         Observed::OutageBegan { outage } => cut(subjects, *outage, fix),
         Observed::OutageEnded { outage, .. } => lift(subjects, *outage, fix),
         Observed::FirstBite { outage, phone, toward: Toward::Server } => {
@@ -66,6 +71,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::KeysPlayed { .. }
         | Observed::FirstBite { .. }
         | Observed::Canary { .. }
+        | Observed::Knock { .. }
         | Observed::ClockStepped { .. }
         | Observed::DeadlineFired { .. } => {}
     }
@@ -255,7 +261,7 @@ fn home_changed(case: &mut CaseRun, before: Option<&ServerName>, fix: Fix, out: 
 }
 
 fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bool, fix: Fix, out: &mut Outbox) {
-    let fatal = subjects.watch_mut(phone).and_then(|watch| watch.console_line(text, echo, fix));
+    let fatal = subjects.watch_mut(phone).is_some_and(|watch| watch.console_line(text, echo, fix));
     let ids: Vec<CaseId> = subjects.cases().iter().map(|case| case.id.clone()).collect();
     for id in ids.into_iter().filter(|id| id.phone == *phone) {
         let nowhere = subjects.belief(&id).is_some_and(|belief| belief.fix == fix && belief.server.is_none());
@@ -263,7 +269,9 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
             note_stranding(case, fix);
         }
     }
-    let Some(fatal) = fatal else { return };
+    if !fatal {
+        return;
+    }
     // A phone that boots at the beginning of the run is being switched on, not crashing.
     let ids: Vec<CaseId> = subjects
         .cases()
@@ -272,7 +280,7 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
         .map(|case| case.id.clone())
         .collect();
     for id in ids {
-        tell_detection(subjects, &id, &detect::reboot(&fatal, fix), fix, out);
+        tell_detection(subjects, &id, &detect::reboot(text, fix), fix, out);
     }
 }
 

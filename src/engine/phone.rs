@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use super::registration::Fix;
 use crate::{
     config::{Model, Phone},
-    event::{KeyName, PortKind},
+    event::{Door, KeyName, Knock, PortKind, ServerName, Stamp},
     wire::console::{CompiledDialect, ConsoleFact},
 };
 
@@ -35,8 +35,21 @@ pub struct PhoneWatch {
     pub keys_shown: Vec<(KeyName, Fix)>,
     /// The last line that shows the registration status on the display.
     pub status_shown: Option<Fix>,
+    /// The last time it knocked at each server and got through the bridge.
+    pub knocks: BTreeMap<ServerName, Knocking>,
     /// When its console said that it gives a server up.
     pub gave_up: BTreeMap<String, Fix>,
+}
+
+/// A phone's attempt to reach a server ahead of any SIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Knocking {
+    /// What it knocked at.
+    pub door: Door,
+    /// The first asking that nobody had answered yet.
+    pub asked: Fix,
+    /// What the server said to it.
+    pub answer: Option<(bool, Fix)>,
 }
 
 /// What a console says of a line.
@@ -73,17 +86,19 @@ impl PhoneWatch {
             beliefs: BTreeMap::new(),
             keys_shown: Vec::new(),
             status_shown: None,
+            knocks: BTreeMap::new(),
             gave_up: BTreeMap::new(),
         }
     }
 
-    /// Takes a console line; returns the pattern's name if it is a fatal one.
-    pub fn console_line(&mut self, text: &str, echo: bool, fix: Fix) -> Option<String> {
+    /// Takes a console line; returns whether it tells of a reboot or a crash.
+    pub fn console_line(&mut self, text: &str, echo: bool, fix: Fix) -> bool {
         if echo {
-            return None;
+            return false;
         }
         self.line = Some(fix);
-        match self.dialect.as_ref()?.meaning(text)? {
+        let Some(meaning) = self.dialect.as_ref().and_then(|dialect| dialect.meaning(text)) else { return false };
+        match meaning {
             ConsoleFact::Registered { extension, server } => {
                 self.beliefs.insert(extension, Belief { server: Some(server), fix });
             }
@@ -95,10 +110,32 @@ impl PhoneWatch {
             }
             ConsoleFact::Key { name } => self.keys_shown.push((name, fix)),
             ConsoleFact::StatusShown => self.status_shown = Some(fix),
-            ConsoleFact::Fatal { pattern } => return Some(pattern),
+            ConsoleFact::Fatal { .. } => return true,
             ConsoleFact::Prompt => {}
         }
-        None
+        false
+    }
+
+    /// Takes a knock that got through the bridge, or the answer to one.
+    pub fn knocked(&mut self, server: &ServerName, door: Door, knock: Knock, fix: Fix) {
+        let last = self.knocks.get_mut(server).filter(|last| last.door == door && last.answer.is_none());
+        match (knock, last) {
+            // It asks again because it was not answered.
+            (Knock::Asked, Some(_)) => {}
+            (Knock::Asked, None) => {
+                self.knocks.insert(server.clone(), Knocking { door, asked: fix, answer: None });
+            }
+            (Knock::Opened | Knock::Refused, Some(last)) => last.answer = Some((knock == Knock::Opened, fix)),
+            // The end of a connection that stood, or an answer to what was not seen.
+            (Knock::Opened | Knock::Refused, None) => {}
+        }
+    }
+
+    /// The last knock at a server, if it came to nothing and not before that time.
+    pub fn turned_away(&self, server: &ServerName, since: Stamp) -> Option<&Knocking> {
+        let last = self.knocks.get(server)?;
+        let latest = last.answer.map_or(last.asked, |(_, fix)| fix);
+        (latest.when.at >= since && !last.answer.is_some_and(|(opened, _)| opened)).then_some(last)
     }
 
     /// Whether its console can be asked now.
@@ -116,7 +153,7 @@ impl PhoneWatch {
     }
 
     /// Whether any witness saw it alive since that record's time.
-    pub fn alive_since(&self, start: crate::event::Stamp) -> bool {
+    pub fn alive_since(&self, start: Stamp) -> bool {
         [self.frame, self.line].into_iter().flatten().any(|fix| fix.when.at >= start)
     }
 }
@@ -124,7 +161,7 @@ impl PhoneWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Stamp, When};
+    use crate::event::When;
 
     #[test]
     fn addresses_are_read_with_and_without_port() {

@@ -33,7 +33,7 @@ pub struct Run {
     current: Option<StepRun>,
     reported: BTreeSet<CaseId>,
     ending: Option<Ending>,
-    stop: bool,
+    stop: Option<String>,
 }
 
 /// The run is over but for its outages.
@@ -53,7 +53,7 @@ impl Run {
             current: None,
             reported: BTreeSet::new(),
             ending: None,
-            stop: false,
+            stop: None,
         }
     }
 
@@ -61,7 +61,9 @@ impl Run {
     pub fn observe(&mut self, observed: &Observed, fix: Fix, out: &mut Outbox) {
         match observed {
             Observed::OutageEnded { outage, why, .. } => self.outage_ended(*outage, *why, fix),
-            Observed::StopRequested { .. } => self.stop = true,
+            Observed::StopRequested { by } => {
+                self.stop.get_or_insert_with(|| by.clone());
+            }
             _ => {}
         }
         observe::observe(observed, fix, &mut self.subjects, out);
@@ -89,13 +91,14 @@ impl Run {
         let over = Stamp(now.0.saturating_sub(GRACE.as_nanos() as u64));
         observe::expire(&mut self.subjects, over, fix, out);
         loop {
-            if self.stop {
+            if let Some(by) = &self.stop {
+                let reason = format!("the run was ended by {by} before this case was decided");
                 self.subjects.decide_all(|| Finding {
                     verdict: Verdict::NotRun,
-                    ..Finding::unclear("interrupted", "the run was stopped").shown_by([fix.seq])
+                    ..Finding::unclear("interrupted", reason.clone()).shown_by([fix.seq])
                 });
             }
-            let onward = self.ending.is_none() && !self.stop && self.step_on(now, fix, out);
+            let onward = self.ending.is_none() && self.stop.is_none() && self.step_on(now, fix, out);
             self.report(now, fix, out);
             if self.ending.is_none() && self.subjects.running().next().is_none() {
                 let open = lift_all(&self.subjects, out);

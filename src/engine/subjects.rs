@@ -6,6 +6,7 @@ use super::{
     Outbox,
     case::{CaseRun, Finding},
     detect::Detectors,
+    judge,
     phone::{Belief, PhoneWatch},
     registration::{Fix, LineTrack},
 };
@@ -246,9 +247,11 @@ impl Subjects {
         true
     }
 
-    /// The phone's console, if it is gone: the record, and what the system said.
-    pub fn console_lost(&self, phone: &PhoneName) -> Option<(Fix, String)> {
-        self.watches.get(phone)?.lost.get(&PortKind::Console).cloned()
+    /// What it means for a phone that its console is gone, if it is.
+    pub fn console_lost(&self, phone: &PhoneName) -> Option<Finding> {
+        let watch = self.watches.get(phone)?;
+        let (lost, why) = watch.lost.get(&PortKind::Console)?;
+        Some(judge::port_lost(watch, "console-lost", format!("the console was lost: {why}"), lost.seq))
     }
 
     /// What the phone's console last said of the line.

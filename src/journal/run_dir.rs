@@ -75,6 +75,12 @@ impl RunDir {
         if dir.journal().is_file() { Ok(dir) } else { Err(RunDirError::NotARun { path: path.to_owned() }) }
     }
 
+    /// Removes the directory of a run that did not take place. What can not be removed stays.
+    pub fn discard(&self) {
+        // The reason why there was no run is being told; that a directory is left over is not worth another word.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+
     /// The directory itself.
     pub fn path(&self) -> &Path {
         &self.path

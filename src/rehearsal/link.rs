@@ -9,7 +9,7 @@ use std::{
 
 use super::{FRAME_ERROR_NS, Happening, Rehearsal};
 use crate::{
-    event::{Fate, Observed, OutageId, PhoneName, RawRef, SipFact, Stamp, Toward, Transport, When},
+    event::{Door, Fate, Knock, Observed, OutageId, PhoneName, RawRef, SipFact, Stamp, Toward, Transport, When},
     virtual_bench::{
         phone::{PhoneInput, PhoneOutput},
         random::Random,
@@ -32,6 +32,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// A sign of life is reported at most this often.
 const LIFE_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes of the frame of a SYN without options.
+const SYN_LENGTH: u64 = 54;
 
 /// First port of a phone's connections.
 const FIRST_PORT: u16 = 40_000;
@@ -270,9 +273,15 @@ impl Rehearsal {
                 }
             }
             Load::Syn { conn, tries } if outage.is_some() => {
+                self.knock(&phone, server, Knock::Asked, outage);
                 self.try_again(phone, server, toward, |tries| Load::Syn { conn, tries }, tries, SYN_AGAIN);
             }
-            Load::Syn { conn, .. } => self.deliver(&phone, server, toward, Delivery::Syn(conn)),
+            Load::Syn { conn, .. } => {
+                self.knock(&phone, server, Knock::Asked, None);
+                let answer = if self.servers.contains_key(&server) { Knock::Opened } else { Knock::Refused };
+                self.knock(&phone, server, answer, None);
+                self.deliver(&phone, server, toward, Delivery::Syn(conn));
+            }
             Load::End { conn } => {
                 let key = (phone.clone(), conn);
                 if outage.is_none() {
@@ -418,6 +427,16 @@ impl Rehearsal {
                 self.see(phone, server, local, toward, Transport::Tcp, outage, &message);
             }
         }
+    }
+
+    /// The tap sees the beginning of a connection, or what a server says to it.
+    fn knock(&mut self, phone: &PhoneName, server: SocketAddr, knock: Knock, outage: Option<OutageId>) {
+        let Some(server) = self.plan.bench.server_at(server.ip()).map(|server| server.name.clone()) else { return };
+        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: SYN_LENGTH };
+        self.link.captured += raw.len;
+        let fate = outage.map_or(Fate::Passed, Fate::Dropped);
+        let observed = Observed::Knock { phone: phone.clone(), server, door: Door::Tcp, knock, fate, raw };
+        self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, observed);
     }
 
     /// The tap sees a message.

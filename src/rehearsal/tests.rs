@@ -88,6 +88,55 @@ fn a_backup_that_refuses_is_the_server_s_fault() {
 }
 
 #[test]
+fn a_server_where_nothing_listens_is_at_fault_whatever_the_phones_speak() {
+    for (gone, code) in [("10.77.0.2:5060", "primary-silent"), ("10.77.0.3:5060", "backup-silent")] {
+        let scenario = load::scenario("failover", Path::new(load::RIG)).unwrap();
+        let mut rehearsal =
+            Rehearsal::new(&Description::default(), scenario, Weather::default(), |_| {}, |_| {}).unwrap();
+        rehearsal.servers.remove(&gone.parse().unwrap()).unwrap();
+        let records = rehearsal.run().unwrap();
+        // p1 and p2 speak UDP, p3 and p4 TCP: they never come to send a REGISTER.
+        for phone in ["p1", "p2", "p3", "p4"] {
+            assert_eq!(found(&records, phone), (Verdict::Fail, Some(Blame::Server), Some(code)), "{phone}");
+        }
+    }
+}
+
+#[test]
+fn a_console_that_is_gone_is_never_held_against_its_phone() {
+    for tenths in [1, 2, 3, 4, 5, 6, 8, 60, 100, 105] {
+        let gone = Duration::from_millis(tenths * 100);
+        let records = with_defect(PhoneDefect::ConsoleClosesAfter(gone));
+        let lost = (Verdict::RigError, Some(Blame::Rig), Some("console-lost"));
+        let verdict = found(&records, "p1");
+        assert!(verdict == lost || verdict == (Verdict::Pass, None, None), "{gone:?}: {verdict:?}");
+    }
+}
+
+#[test]
+fn reasons_quote_what_was_seen() {
+    let reason = |defect| {
+        let records = with_defect(defect);
+        cases(&records).find(|case| case.id.phone.0 == "p1").unwrap().reason.clone().unwrap()
+    };
+    let reboot = reason(PhoneDefect::RebootsAfter(Duration::from_secs(3)));
+    assert!(reboot.contains("kernel: Kernel panic - "), "{reboot}");
+    let never = reason(PhoneDefect::NeverFailsOver);
+    assert_eq!(never, "the phone began 1 REGISTER transaction at the lost server, and none at the backup");
+    let both = reason(PhoneDefect::RegistersAtBoth);
+    assert_eq!(both, "the line registered at server b before the outage began, although its primary server a answers");
+}
+
+fn with_defect(defect: PhoneDefect) -> Vec<Record> {
+    let only = |phone: &mut PhoneSpec| {
+        if phone.name == "p1" {
+            phone.defects.push(defect);
+        }
+    };
+    rehearse(&Description::default(), Weather::default(), only, |_| {})
+}
+
+#[test]
 fn a_failover_is_measured_from_the_cut_to_the_2xx_of_the_backup() {
     let records = rehearse(&Description::default(), Weather::default(), |_| {}, |_| {});
     let began = records.iter().find(|it| matches!(it.event, Event::Observed(Observed::OutageBegan { .. }))).unwrap();

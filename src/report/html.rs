@@ -1,12 +1,18 @@
 //! The HTML report: one file that needs no network and no script, in light, dark and on paper.
 //!
-//! Text from phones reaches the page only through the template engine, which escapes it. A content security policy
-//! forbids everything but the one inlined style sheet, by its hash.
+//! Text from phones reaches the page only through the template engine, which makes it [`Harmless`]. A content security
+//! policy forbids everything but the one inlined style sheet, by its hash.
 
-use askama::Template;
+use std::fmt;
+
+use askama::{
+    Template,
+    filters::{Escaper, Html},
+};
 use sha2::{Digest, Sha256};
 
 use super::{RawFile, ReportError, RunStory};
+use crate::look::harmless;
 
 mod bench;
 mod mark;
@@ -17,6 +23,17 @@ mod timeline;
 
 /// The style sheet of the page.
 const STYLE: &str = include_str!("templates/report.css");
+
+/// How text gets into the page (`askama.toml`): markup is escaped, and what a browser would hide or take for an order to
+/// write backwards is spelt out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Harmless;
+
+impl Escaper for Harmless {
+    fn write_escaped_str<W: fmt::Write>(&self, dest: W, text: &str) -> fmt::Result {
+        Html.write_escaped_str(dest, &harmless(text))
+    }
+}
 
 /// The HTML document.
 ///
@@ -68,7 +85,7 @@ mod tests {
         let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("`{text}` is missing"));
         assert!(place("2 of 5 lines failed, 1 without a verdict because of the rig.") < place("What went wrong"));
         assert!(place("never-failed-back") < place("<h2>Results"));
-        assert!(place("✗ failover 15.977 s ± 0.3 ms, limit ≤ 11.920 s") < place("<h2>Results"));
+        assert!(place("✗ failover 15.977 s ± 0.4 ms, limit ≤ 11.920 s") < place("<h2>Results"));
         place("(assumed: renewal-lead)");
         place("records 17, 34, 402");
         place(&"ab".repeat(32));
@@ -87,6 +104,15 @@ mod tests {
         assert!(!hostile.contains("<script") && !hostile.contains("<b>&<"), "markup came through");
         let drawings = |page: &str| page.matches("</svg>").count();
         assert_eq!(drawings(&hostile), drawings(&page(&sample::mixed_run())), "one was closed from within");
+    }
+
+    #[test]
+    fn what_a_browser_would_hide_or_write_backwards_is_spelt_out() {
+        let mut records = sample::mixed_run();
+        sample::rename_reason(&mut records, "late", "\x1b[31m \u{202e}gpj.exe\u{0}");
+        let page = page(&records);
+        assert!(page.contains("\\u{1b}[31m \\u{202e}gpj.exe\\u{0}"), "the reason is missing");
+        assert!(!page.contains(|c: char| crate::look::is_harmful(c) && c != '\n'), "something came through");
     }
 
     #[test]

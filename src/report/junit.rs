@@ -8,7 +8,10 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{ReportError, RunStory};
-use crate::verdict::{Case, Verdict};
+use crate::{
+    look::harmless,
+    verdict::{Case, Verdict},
+};
 
 /// The XML document.
 ///
@@ -66,9 +69,10 @@ fn status(case: &Case) -> TestCaseStatus {
     status
 }
 
-/// Without what XML 1.0 (section 2.2) can not hold even when escaped, and without line breaks.
+/// Without what XML 1.0 (section 2.2) can not hold even when escaped; with line breaks, and what hides or reorders text,
+/// spelt out.
 fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')).collect()
+    harmless(text).replace(['\u{fffe}', '\u{ffff}'], "")
 }
 
 #[cfg(test)]
@@ -101,7 +105,7 @@ mod tests {
         let xml = render(&RunStory::from_records(&records)).unwrap();
         let report = Report::deserialize_from_str(&xml).unwrap();
         let TestCaseStatus::NonSuccess { message, .. } = &report.test_suites[0].test_cases[4].status else { panic!() };
-        assert_eq!(message.as_ref().unwrap().as_str(), "<script>&\"]]>[31m");
+        assert_eq!(message.as_ref().unwrap().as_str(), "\\u{0}\\u{b}<script>&\"]]>\\u{1b}[31m");
     }
 
     #[test]

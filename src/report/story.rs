@@ -41,6 +41,8 @@ pub struct RunStory {
     pub troubles: Vec<Trouble>,
     /// Who asked for an early end.
     pub stopped_by: Option<String>,
+    /// Why the journal could not be written to its end, which it can not tell itself.
+    pub journal_lost: Option<String>,
     /// The engine said that it is through.
     pub ended: bool,
     /// Time of the last record.
@@ -237,13 +239,20 @@ impl RunStory {
     }
 
     fn undecided(&self, id: CaseId) -> Case {
-        let (code, reason) = match &self.stopped_by {
-            Some(by) => ("interrupted", format!("the run was ended by {by} before this case was decided")),
-            None => ("no-verdict", "the journal ends before this case was decided".to_owned()),
+        let (verdict, blame, code, reason) = match (&self.journal_lost, &self.stopped_by) {
+            (Some(why), _) => (Verdict::RigError, Blame::Rig, "journal-lost", why.clone()),
+            (None, Some(by)) => {
+                let reason = format!("the run was ended by {by} before this case was decided");
+                (Verdict::NotRun, Blame::Unknown, "interrupted", reason)
+            }
+            (None, None) => {
+                let reason = "the journal ends before this case was decided".to_owned();
+                (Verdict::NotRun, Blame::Unknown, "no-verdict", reason)
+            }
         };
         Case {
-            verdict: Verdict::NotRun,
-            blame: Some(Blame::Unknown),
+            verdict,
+            blame: Some(blame),
             code: Some(code.to_owned()),
             reason: Some(reason),
             expected: true,

@@ -5,7 +5,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{ReportError, RunStory};
-use crate::verdict::{Case, Measurement};
+use crate::{
+    look::bound,
+    verdict::{Case, Measurement},
+};
 
 /// The version of the document's contract.
 pub const SCHEMA: &str = "siprig.run/1";
@@ -67,7 +70,7 @@ fn round(measurement: &mut Measurement) {
     tenth(&mut measurement.at_ms);
     if measurement.unit == "ms" {
         tenth(&mut measurement.value);
-        tenth(&mut measurement.error);
+        measurement.error = measurement.error.map(bound);
         tenth(&mut measurement.min);
         tenth(&mut measurement.max);
     }
@@ -90,7 +93,7 @@ mod tests {
         assert!(json.starts_with(begin), "{json}");
         let measurement = concat!(
             r#""expected":true,"attempts":1,"evidence":[17,34,402],"measurements":[{"name":"failover","#,
-            r#""at_ms":8000.0,"from_server":"a","to_server":"b","value":8253.2,"unit":"ms","error":0.3,"min":null,"#,
+            r#""at_ms":8000.0,"from_server":"a","to_server":"b","value":8253.2,"unit":"ms","error":0.4,"min":null,"#,
             r#""max":10200.0,"why_null":null}"#
         );
         assert!(json.contains(measurement), "{json}");

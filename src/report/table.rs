@@ -8,9 +8,11 @@ use anstyle::{AnsiColor, Style};
 
 use super::RunStory;
 use crate::{
-    look::{Look, harmless, span, width},
+    look::{Look, bound, harmless, width},
     verdict::{Case, Measurement, Verdict},
 };
+
+mod sums;
 
 /// Narrower terminals get the layout for this width.
 const NARROWEST: usize = 80;
@@ -35,6 +37,11 @@ pub fn render(story: &RunStory, width: usize, look: Look) -> String {
 
 /// The totals as words, the worst first: `2 failed, 1 without a verdict because of the rig, 3 passed`.
 pub fn totals(cases: &[Case]) -> String {
+    told(cases, |_| String::new())
+}
+
+/// The totals, and after each kind that is not a pass what `more` says of its cases.
+fn told(cases: &[Case], more: impl Fn(&[&Case]) -> String) -> String {
     let kinds = [
         (Verdict::Fail, "failed"),
         (Verdict::RigError, "without a verdict because of the rig"),
@@ -44,11 +51,19 @@ pub fn totals(cases: &[Case]) -> String {
         (Verdict::Pass, "passed"),
     ];
     let counted = kinds.iter().filter_map(|(verdict, words)| {
-        let count = cases.iter().filter(|case| case.verdict == *verdict).count();
-        (count > 0).then(|| format!("{count} {words}"))
+        let kind: Vec<_> = cases.iter().filter(|case| case.verdict == *verdict).collect();
+        let more = if *verdict == Verdict::Pass { String::new() } else { more(&kind) };
+        (!kind.is_empty()).then(|| format!("{} {words}{more}", kind.len()))
     });
     let counted: Vec<_> = counted.collect();
     if counted.is_empty() { "no cases".to_owned() } else { counted.join(", ") }
+}
+
+/// The names of the first few cases, and how many there are besides.
+fn names(cases: &[&Case], few: usize) -> String {
+    let shown: Vec<_> = cases.iter().take(few).map(|case| format!("{}/{}", case.id.phone, case.id.line)).collect();
+    let more = if cases.len() > few { format!(" and {} more", cases.len() - few) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }
 
 struct Table {
@@ -90,19 +105,17 @@ impl Table {
         }
     }
 
+    /// Where the limits come from; lines whose sums differ in their figures alone share one.
     fn derivations(&mut self, story: &RunStory, cases: &[Case]) {
-        let deadlines: Vec<_> = cases.iter().flat_map(|case| story.deadlines_of(&case.id)).collect();
-        if !deadlines.is_empty() {
+        let sums = sums::folded(story, cases);
+        if !sums.is_empty() {
             self.line("");
         }
-        for deadline in deadlines {
-            let assumed = match deadline.assumed.as_slice() {
-                [] => String::new(),
-                timers => format!(" (assumed: {})", timers.join(", ")),
-            };
-            let (of, case, sum) = (deadline.of, &deadline.case, &deadline.derivation);
-            let window = span(deadline.window_ms);
-            self.wrapped(&format!("deadline {}/{} {of}: {sum} = {window}{assumed}", case.phone, case.line), 0);
+        for sum in &sums {
+            self.wrapped(&sum.to_string(), 0);
+        }
+        if sums.iter().any(|sum| sum.differs()) {
+            self.line("  (each line with its own figures: report.html)");
         }
     }
 
@@ -120,13 +133,14 @@ impl Table {
 
     fn total(&mut self, cases: &[Case]) {
         self.line("");
-        self.line(&totals(cases));
+        self.wrapped(&told(cases, |kind| format!(" ({})", names(kind, 6))), 0);
     }
 
     fn value(&self, measurement: Option<&Measurement>) -> String {
         let Some(measurement) = measurement else { return self.look.pick("–", "-").to_owned() };
         let Some(value) = measurement.value else { return "none".to_owned() };
-        let error = measurement.error.map_or_else(String::new, |e| format!(" {}{e:.1}", self.look.pick("±", "+-")));
+        let error =
+            measurement.error.map_or_else(String::new, |e| format!(" {}{:.1}", self.look.pick("±", "+-"), bound(e)));
         format!("{value:.1}{error}")
     }
 
@@ -152,7 +166,8 @@ impl Table {
 
     fn line(&mut self, line: &str) {
         // Derivations are written with typographic signs, which a terminal without UTF-8 shows as rubbish.
-        let line = if self.look.unicode { line.to_owned() } else { line.replace('−', "-").replace('±', "+-") };
+        let line =
+            if self.look.unicode { line.to_owned() } else { line.replace(['−', '–'], "-").replace('±', "+-") };
         // Writing to a String can not fail.
         let _ = writeln!(self.out, "{}", line.trim_end());
     }
@@ -227,6 +242,21 @@ mod tests {
         let text = render(&story, 80, Look::PLAIN);
         assert!(text.is_ascii(), "{text}");
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn forty_phones_share_the_sums_that_are_alike_and_the_failed_ones_are_named_at_the_end() {
+        let mut fates = [sample::Fate::Clean; 40];
+        fates[16] = sample::Fate::NeverHome;
+        let text = render(&RunStory::from_records(&sample::run(&fates)), 80, GLYPHS);
+        let sums: Vec<_> = text.lines().filter(|line| line.starts_with("deadline")).collect();
+        assert_eq!(sums.len(), 3, "{sums:#?}");
+        assert!(
+            sums[0].starts_with("deadline failover of 39 lines (p1/1001 to p40/10040): 10.2–27.0 s of"),
+            "{sums:#?}"
+        );
+        assert!(sums[2].starts_with("deadline failback of p17/10017: "), "{sums:#?}");
+        assert_eq!(text.lines().last(), Some("1 failed (p17/10017), 39 passed"));
     }
 
     #[test]

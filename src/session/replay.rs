@@ -99,12 +99,20 @@ pub fn verify(path: &Path) -> Result<VerifyReport, ReplayError> {
         let journal = String::from_utf8_lossy(reader.line()).into_owned();
         if replayed.as_ref() != Some(&journal) {
             report.difference = Some(Difference { seq: record.seq, journal: Some(journal), replayed });
-            return Ok(report);
+            break;
         }
+    }
+    // What follows the first difference is counted and not compared.
+    for record in reader.by_ref() {
+        let record = record?;
+        report.records += 1;
+        report.observed += u64::from(matches!(record.event, Event::Observed(_)));
+        report.complete |= record.event == Event::Derived(Derived::RunEnded);
     }
     report.torn = reader.torn();
     // A run that was killed may have ended between an observation and its conclusions.
-    if let Some(record) = expected.pop_front().filter(|_| report.complete) {
+    let whole = report.complete && !report.torn && report.difference.is_none();
+    if let Some(record) = expected.pop_front().filter(|_| whole) {
         report.difference = Some(Difference { seq: record.seq, journal: None, replayed: Some(print(&record)?) });
     }
     Ok(report)
@@ -112,4 +120,59 @@ pub fn verify(path: &Path) -> Result<VerifyReport, ReplayError> {
 
 fn print(record: &Record) -> Result<String, ReplayError> {
     serde_json::to_string(record).map_err(|source| ReplayError::Print { seq: record.seq, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::*;
+    use crate::{
+        config::load,
+        journal::{JournalWriter, RunDir},
+        rehearsal::{Rehearsal, Weather},
+        virtual_bench::Description,
+    };
+
+    /// The journal of a short run, and the directory that it lies in.
+    fn journal() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path(), "failover", 0, false).unwrap();
+        let scenario = load::scenario("failover", Path::new(load::RIG)).unwrap();
+        let mut rehearsal =
+            Rehearsal::new(&Description::default(), scenario, Weather::default(), |_| {}, |_| {}).unwrap();
+        rehearsal.plan_mut().phones.truncate(1);
+        let mut writer = JournalWriter::create(&run).unwrap();
+        for record in rehearsal.run().unwrap() {
+            writer.append(&record).unwrap();
+        }
+        (folder, run.journal())
+    }
+
+    #[test]
+    fn a_journal_that_breaks_off_anywhere_in_its_last_lines_is_no_different_one() {
+        let (_folder, path) = journal();
+        let whole = fs::read(&path).unwrap();
+        assert!(verify(&path).unwrap().complete);
+        for lost in [1, 2, 30, 200, 500, 1500, 4000] {
+            fs::write(&path, &whole[..whole.len() - lost]).unwrap();
+            let report = verify(&path).unwrap();
+            assert_eq!(report.difference, None, "{lost} bytes lost");
+            assert!(report.torn, "{lost} bytes lost");
+        }
+    }
+
+    #[test]
+    fn another_verdict_than_the_engine_s_is_found_and_the_rest_of_the_journal_still_counted() {
+        let (_folder, path) = journal();
+        let honest = verify(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(r#""verdict":"pass""#), "{text}");
+        fs::write(&path, text.replace(r#""verdict":"pass""#, r#""verdict":"fail""#)).unwrap();
+        let forged = verify(&path).unwrap();
+        let difference = forged.difference.unwrap();
+        assert!(difference.replayed.unwrap().contains(r#""verdict":"pass""#));
+        assert!(forged.complete, "a run that was not cut off is not said to be");
+        assert_eq!((forged.records, forged.observed), (honest.records, honest.observed));
+    }
 }

@@ -20,7 +20,8 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Columns below which nothing useful can be drawn.
+/// Columns below which nothing useful can be drawn. Wider ones are used by the text of events alone: most terminals
+/// wrap what no longer fits when they are made narrower, and what was wrapped can not be repainted in place.
 const NARROWEST: u16 = 80;
 /// Where each column of a line begins.
 const COLUMNS: [(u16, &str); 7] =
@@ -53,15 +54,19 @@ pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buff
     let shown = if lines < room { lines } else { room - room / 3 };
     // If not all lines fit, the last row says how many are missing.
     let whole = if shown < lines { shown - 1 } else { shown };
-    for (index, line) in board.lines.iter().take(whole.into()).enumerate() {
-        row(&mut pen, HEAD + index as u16, index, line, now);
+    let mut lines_shown: Vec<_> = board.lines.iter().enumerate().collect();
+    if shown < lines {
+        lines_shown.sort_by_key(|(_, line)| dullness(line));
+    }
+    for (y, (index, line)) in (HEAD..).zip(lines_shown.into_iter().take(whole.into())) {
+        row(&mut pen, y, index, line, now);
     }
     if shown < lines {
         pen.text(4, HEAD + whole, &format!("and {} more lines", lines - whole), pen.dim());
     }
     let below = HEAD + shown;
     if below < area.height {
-        let rule = look.pick("─", "-").repeat(area.width.into());
+        let rule = look.pick("─", "-").repeat(NARROWEST.into());
         pen.text(0, below, &rule, pen.dim());
         events(&mut pen, board, below + 1);
     }
@@ -69,7 +74,7 @@ pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buff
 
 fn title(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
     let end = decided(board);
-    let right = pen.area.width.saturating_sub(width(&end) as u16 + 1);
+    let right = NARROWEST.saturating_sub(width(&end) as u16 + 1);
     let room = right.saturating_sub(3);
     let time = clock(now, Stamp::ZERO);
     let mut title = vec![if board.scenario.is_empty() { "starting".to_owned() } else { board.scenario.clone() }];
@@ -110,6 +115,16 @@ fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
         pen.text(1, 1, &open, pen.dim());
     } else {
         pen.text(1, 1, &parts.join("   "), pen.colour(Color::Red).add_modifier(Modifier::BOLD));
+    }
+}
+
+/// What is shown first where not every line has room: trouble, then what is under way, then what went well.
+fn dullness(line: &LineState) -> u8 {
+    match (&line.verdict, &line.place) {
+        (Some((Verdict::Fail | Verdict::RigError | Verdict::Flaky, _)), _) => 0,
+        (None, Place::Nowhere) => 1,
+        (None, _) => 2,
+        (Some(_), _) => 3,
     }
 }
 
@@ -278,6 +293,25 @@ mod tests {
     #[test]
     fn before_the_first_record_there_is_something_to_see() {
         insta::assert_snapshot!(screen(&[], 300, (80, 6), GLYPHS));
+    }
+
+    #[test]
+    fn where_not_every_line_has_room_trouble_is_shown_first() {
+        let mut fates = [sample::Fate::Clean; 40];
+        fates[38] = sample::Fate::NeverHome;
+        let text = screen(&sample::run(&fates), 58_100, (80, 24), GLYPHS).to_string();
+        let first = text.lines().nth(3).unwrap();
+        assert!(first.contains(" 39 p39/10039") && first.contains("never-failed-back"), "{text}");
+        assert!(text.contains("and 27 more lines"), "{text}");
+    }
+
+    #[test]
+    fn on_a_wide_terminal_nothing_but_events_reaches_beyond_eighty_columns() {
+        let text = screen(&sample::mixed_run(), 21_000, (120, 24), GLYPHS).to_string();
+        let board = text.lines().take_while(|line| !line.contains('─'));
+        for row in board.chain(text.lines().filter(|line| line.contains('─'))) {
+            assert!(width(row.trim_matches('"').trim_end()) <= 80, "{row}");
+        }
     }
 
     #[test]

@@ -201,7 +201,10 @@ impl Description {
         require(!transports.is_empty(), || {
             "`virtual.transports` is empty; name at least one, as `[\"udp\"]`".to_owned()
         })?;
-        require(!domain.is_empty(), || "`virtual.domain` is empty; write a name, as `bench.test`".to_owned())?;
+        let in_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        require(!domain.is_empty() && domain.chars().all(in_a_name), || {
+            "`virtual.domain` can hold letters, digits, `-` and `.`; write it as `bench.test`".to_owned()
+        })?;
         require(!self.bench.name.is_empty(), || "`bench.name` is empty; write a name, as `virtual`".to_owned())?;
         let known = (1..=phones).map(phone_name).collect();
         references("virtual.phone", self.lab.phone.iter().map(|phone| phone.name.as_str()), &known)?;
@@ -230,6 +233,7 @@ impl LabTimers {
             require(value >= Duration::from_secs(seconds) && value.subsec_nanos() == 0, || {
                 format!("`timers.{name}` must be whole seconds, at least {seconds}s; the phones can't do otherwise")
             })?;
+            require(value <= crate::config::LONGEST, || format!("`timers.{name}` can be 7days at most"))?;
         }
         require(self.transaction <= Duration::from_secs(64), || "`timers.transaction` can be 64s at most".to_owned())?;
         require(self.retry_rejected <= Duration::from_secs(1800), || {
@@ -326,6 +330,7 @@ mod tests {
         for (text, expected) in [
             ("virtual.phones = 0", "`virtual.phones` is 0; it can be 1 to 100"),
             ("virtual.servers = 9", "it can be 1 to 8"),
+            ("virtual.domain = \"a <b>\"", "letters, digits, `-` and `.`"),
             ("virtual.transports = []", "name at least one"),
             ("[[virtual.phone]]\nname = \"p5\"", "it has p1, p2, p3, p4"),
             ("[[virtual.phone]]\nname = \"p1\"\n[[virtual.phone]]\nname = \"p1\"", "twice"),
@@ -333,6 +338,7 @@ mod tests {
             ("timers.renewal-lead = \"12s\"", "must be less than `timers.expires`"),
             ("timers.transaction = \"1s\"", "at least 4s"),
             ("timers.expires = \"2500ms\"", "whole seconds"),
+            ("timers.expires = \"8days\"", "7days at most"),
         ] {
             let said = refusal(text);
             assert!(said.contains(expected), "{text}: {said}");

@@ -8,5 +8,6 @@ mod config;
 mod lab;
 mod real_software;
 mod real_traffic;
+mod sample;
 mod torture;
 mod virtual_run;

@@ -111,7 +111,60 @@ fn a_signal_ends_a_run_in_good_order_with_its_own_exit_code() {
         let journal = fs::read_to_string(desk.run_directory().join("journal.jsonl")).unwrap();
         assert!(journal.contains("outage-ended"), "the outage outlived its run");
         assert!(desk.run_directory().join("report.html").exists(), "{signal} left no report");
+        let summary = fs::read_to_string(desk.run_directory().join("summary.json")).unwrap();
+        assert!(summary.contains(&format!("the run was ended by {signal} before")), "{summary}");
     }
+}
+
+#[test]
+fn a_disk_that_fills_up_is_a_fault_of_the_rig_and_gives_one_document() {
+    let desk = Desk::new();
+    let reports = desk.folder.path().join("reports");
+    fs::create_dir(&reports).unwrap();
+    // In a mount namespace of its own, which is gone with the run.
+    let small = "mount -t tmpfs -o size=100k siprig-test \"$1\" && shift && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", small, "sh"]).arg(&reports);
+    command.arg(env!("CARGO_BIN_EXE_siprig")).args(["run", "--json", "--phones", "p1,p2"]).args(SHORT);
+    command.current_dir(desk.folder.path()).env("SIPRIG_STATE", desk.folder.path().join("state"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("unshare: ") || refused(&output) {
+        println!("SKIPPED: no mounts here: {said}");
+        return;
+    }
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    assert_eq!((output.status.code(), &document["exit"]), (Some(3), &3.into()), "{document:#}");
+    for phone in ["p1", "p2"] {
+        let case = case(&document, phone);
+        assert_eq!((&case["verdict"], &case["blame"]), (&"rig-error".into(), &"rig".into()), "{case:#}");
+    }
+    assert!(said.contains("free some space on that disk"), "{said}");
+}
+
+#[test]
+fn a_controller_that_is_killed_is_told_of() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["run", "--json", "--phones", "p1", "--set", "expires=1h"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let Some(_) = during_the_outage(&mut child) else { return };
+    let controller = descendants(child.id()).into_iter().find(|(_, words)| words.contains("siprig run")).unwrap();
+    kill(Pid::from_raw(controller.0.cast_signed()), Signal::SIGKILL).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &document["exit"]), (Some(1), &1.into()));
+    assert!(document["error"].as_str().unwrap().contains("SIGKILL"), "{document}");
+}
+
+/// The processes below one, with their command lines.
+fn descendants(of: u32) -> Vec<(u32, String)> {
+    let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+    let children = children.split_whitespace().map(|child| child.parse().unwrap());
+    let below = children.flat_map(|child: u32| {
+        let words = fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default().replace('\0', " ");
+        std::iter::once((child, words)).chain(descendants(child))
+    });
+    below.collect()
 }
 
 /// What the run said until the server was gone; none: there can be no virtual bench here.

@@ -8,7 +8,9 @@ use std::{
 use crate::{
     bridge::rules::ports_of,
     config::{Bench, Mac},
-    event::{Fate, OutageId, PhoneName, RawRef, ServerName, SipFact, SipMessage, Toward, Transport},
+    event::{
+        Door, Fate, Knock, Observed, OutageId, PhoneName, RawRef, ServerName, SipFact, SipMessage, Toward, Transport,
+    },
     wire::{
         frame::{Body, Content, Frame, Packet, TcpSegment},
         sip,
@@ -37,6 +39,8 @@ pub(super) struct Sighting {
 pub(super) enum Found {
     /// A message, and when (wall clock).
     Sip(i64, Box<SipFact>),
+    /// An [`Observed::Knock`], and when.
+    Knock(i64, Box<Observed>),
     /// Bytes of a connection that we should have seen and did not.
     Gap(i64),
 }
@@ -86,14 +90,19 @@ impl Signalling {
     /// Reads one frame as it came in.
     pub fn read(&mut self, bytes: &[u8], sighting: &Sighting) -> Vec<Found> {
         let Ok(frame) = Frame::parse(bytes) else { return Vec::new() };
-        let Content::Ip(packet) = &frame.content else { return Vec::new() };
+        let knock = self.knock(&frame, sighting);
+        let Content::Ip(packet) = &frame.content else { return knock.into_iter().collect() };
         let Some(ends) = self.ends(&frame, packet, sighting.toward) else { return Vec::new() };
         let message = match &packet.body {
             Body::Udp { payload, .. } if sip::looks_like_sip(payload) => sip::read(payload),
             Body::Fragment { protocol: 17, payload, .. } if payload.get(8..).is_some_and(sip::looks_like_sip) => {
                 SipMessage::Unreadable { reason: "its datagram came in fragments".to_owned(), offset: 0 }
             }
-            Body::Tcp(segment) => return self.read_segment(ends, segment, sighting),
+            Body::Tcp(segment) => {
+                let mut found = self.read_segment(ends, segment, sighting);
+                found.extend(knock);
+                return found;
+            }
             _ => return Vec::new(),
         };
         let fact = self.fact(&ends, Transport::Udp, sighting.fate, sighting.raw.clone(), message);
@@ -109,6 +118,40 @@ impl Signalling {
             Toward::Phone => (frame.destination, destination, source),
         };
         Some(Ends { phone: self.phones.get(&mac)?.clone(), phone_addr, server_addr, toward })
+    }
+
+    /// Whether the frame is a phone's first step toward a server of the bench, or the answer to it.
+    fn knock(&self, frame: &Frame<'_>, sighting: &Sighting) -> Option<Found> {
+        let (door, knock, server) = match (&frame.content, sighting.toward) {
+            (Content::Arp { operation: 1, target_ip, .. }, Toward::Server) => {
+                (Door::Arp, Knock::Asked, (*target_ip).into())
+            }
+            (Content::Arp { operation: 2, sender_ip, .. }, Toward::Phone) => {
+                (Door::Arp, Knock::Opened, (*sender_ip).into())
+            }
+            (Content::Ip(Packet { source, destination, body: Body::Tcp(segment) }), toward) => {
+                match (toward, segment.syn, segment.ack.is_some(), segment.rst) {
+                    (Toward::Server, true, false, false) => (Door::Tcp, Knock::Asked, *destination),
+                    (Toward::Phone, true, true, false) => (Door::Tcp, Knock::Opened, *source),
+                    (Toward::Phone, _, _, true) => (Door::Tcp, Knock::Refused, *source),
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        let phone = match sighting.toward {
+            Toward::Server => frame.source,
+            Toward::Phone => frame.destination,
+        };
+        let observed = Observed::Knock {
+            phone: self.phones.get(&phone)?.clone(),
+            server: self.servers.get(&server)?.clone(),
+            door,
+            knock,
+            fate: sighting.fate,
+            raw: sighting.raw.clone(),
+        };
+        Some(Found::Knock(sighting.unix_ns, Box::new(observed)))
     }
 
     fn read_segment(&mut self, ends: Ends, segment: &TcpSegment<'_>, sighting: &Sighting) -> Vec<Found> {
@@ -175,5 +218,81 @@ impl Signalling {
         if let Some(oldest) = oldest {
             self.flows.remove(&oldest);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{load, overrides::Override};
+
+    const PHONE: [u8; 6] = [0, 8, 0x5d, 0x77, 0, 1];
+    const SERVER: [u8; 6] = [2, 0, 0, 0, 0, 3];
+
+    #[test]
+    fn a_phone_that_asks_for_a_server_or_calls_it_knocks() {
+        let arp = |operation: u8, from: [u8; 6], to: [u8; 6], sender: u8, target: u8| {
+            let head = [&to[..], &from, &[8, 6, 0, 1, 8, 0, 6, 4, 0, operation]].concat();
+            [&head[..], &from, &[10, 77, 0, sender], &to, &[10, 77, 0, target]].concat()
+        };
+        let tcp = |from: [u8; 6], to: [u8; 6], sender: u8, target: u8, flags: u8| {
+            let ip = [0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 77, 0, sender, 10, 77, 0, target];
+            let segment = [0x13, 0xc4, 0x13, 0xc4, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0];
+            [&to[..], &from, &[8, 0], &ip, &segment].concat()
+        };
+        const SYN: u8 = 2;
+        const RST: u8 = 4;
+        const ACK: u8 = 16;
+        let seen = [
+            (Toward::Server, arp(1, PHONE, [0xff; 6], 11, 3), Some((Door::Arp, Knock::Asked))),
+            (Toward::Phone, arp(2, SERVER, PHONE, 3, 11), Some((Door::Arp, Knock::Opened))),
+            (Toward::Server, arp(1, PHONE, [0xff; 6], 11, 99), None),
+            (Toward::Server, tcp(PHONE, SERVER, 11, 3, SYN), Some((Door::Tcp, Knock::Asked))),
+            (Toward::Phone, tcp(SERVER, PHONE, 3, 11, SYN | ACK), Some((Door::Tcp, Knock::Opened))),
+            (Toward::Phone, tcp(SERVER, PHONE, 3, 11, RST | ACK), Some((Door::Tcp, Knock::Refused))),
+            (Toward::Server, tcp(PHONE, SERVER, 11, 3, ACK), None),
+        ];
+        let mut signalling = Signalling::new(&bench());
+        for (toward, bytes, expected) in seen {
+            let raw = RawRef { file: String::new(), offset: 0, len: 0 };
+            let found = signalling.read(&bytes, &Sighting { toward, unix_ns: 5, fate: Fate::Passed, raw });
+            let knocks: Vec<_> = found
+                .into_iter()
+                .filter_map(|found| match found {
+                    Found::Knock(5, observed) => Some(*observed),
+                    _ => None,
+                })
+                .map(|observed| match observed {
+                    Observed::Knock { phone, server, door, knock, .. } => (phone.0, server.0, door, knock),
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            let expected = expected.map(|(door, knock)| ("p1".to_owned(), "b".to_owned(), door, knock));
+            assert_eq!(knocks, Vec::from_iter(expected), "{bytes:x?}");
+        }
+    }
+
+    fn bench() -> Bench {
+        let text = r#"
+            [bench]
+            name = "test"
+            [[server]]
+            name = "a"
+            role = "primary"
+            addresses = ["10.77.0.2"]
+            [[server]]
+            name = "b"
+            role = "backup"
+            addresses = ["10.77.0.3"]
+            [[phone]]
+            name = "p1"
+            model = "aastra-6731i"
+            mac = "00:08:5d:77:00:01"
+            address = "10.77.0.11"
+            extension = "1001"
+        "#;
+        let overrides: [Override; 0] = [];
+        let document = crate::config::document::Document::parse("test.toml".into(), text.to_owned(), &overrides);
+        load::checked_bench(&document.unwrap(), std::path::Path::new(load::RIG)).unwrap().0
     }
 }

@@ -180,11 +180,7 @@ impl Wait {
             };
         }
         if let Console::Asked { since, again, until } = self.console {
-            if let Some((lost, why)) = subjects.console_lost(&id.phone)
-                && let Some(watch) = subjects.watch(&id.phone)
-            {
-                let reason = format!("the console was lost: {why}");
-                let finding = judge::port_lost(watch, "console-lost", reason, lost.seq);
+            if let Some(finding) = subjects.console_lost(&id.phone) {
                 subjects.decide_case(id, finding);
                 return;
             }

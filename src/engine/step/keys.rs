@@ -141,9 +141,15 @@ impl Player {
                     .map(|(_, fix)| *fix);
                 if shown.is_none() && shows_keys {
                     let key = key.clone();
+                    let unheard = subjects.console_lost(phone);
                     return self.overdue(phone, now >= until, subjects, || {
-                        let reason = format!("key `{key}` was pressed and the console shows no effect of it");
-                        Finding::unclear("key-unconfirmed", reason).shown_by([fix.seq])
+                        unheard.unwrap_or_else(|| {
+                            let reason = format!(
+                                "key `{key}` was pressed and the console shows no effect of it; check the wires of \
+                                 the key matrix, then the phone"
+                            );
+                            Finding::unclear("key-unconfirmed", reason).shown_by([fix.seq])
+                        })
                     });
                 }
                 let when = shown.map_or(fix.when, |fix| fix.when);
@@ -161,9 +167,12 @@ impl Player {
             Stage::Menu { until } => {
                 let shown = subjects.watch(phone).and_then(|watch| watch.status_shown);
                 if shown.is_none() && subjects.shows_menu(phone) {
+                    let unheard = subjects.console_lost(phone);
                     return self.overdue(phone, now >= until, subjects, || {
-                        let reason = "the keys arrived, and the display does not show what they bring up";
-                        Finding::fail(crate::verdict::Blame::Phone, "menu-missing", reason).shown_by([fix.seq])
+                        unheard.unwrap_or_else(|| {
+                            let reason = "the keys arrived, and the display does not show what they bring up";
+                            Finding::fail(crate::verdict::Blame::Phone, "menu-missing", reason).shown_by([fix.seq])
+                        })
                     });
                 }
                 self.stage = Stage::Done;

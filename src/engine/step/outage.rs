@@ -7,10 +7,17 @@ use std::{
 
 use crate::{
     config::Role,
-    engine::{Outbox, case::Finding, judge, registration::Fix, subjects::Subjects},
+    engine::{
+        Outbox,
+        case::{CaseRun, Finding},
+        judge,
+        registration::Fix,
+        subjects::Subjects,
+    },
     event::{
         Action, Move, Observed, OutageId, OutageMode, OutageScope, OutageSpec, PhoneName, ServerName, Stamp, Toward,
     },
+    verdict::CaseId,
 };
 
 /// How long the bridge may take for an order.
@@ -147,12 +154,21 @@ impl Cutting {
     fn cut(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         // A line that has left its primary on its own is not a subject of this outage; one that an outage before drove
         // away, and of which nobody asked yet whether it came home, is.
-        for case in subjects.running() {
+        let away = |case: &&CaseRun| {
             let driven = case.last_cut().is_some() && case.moved(Move::Failback).is_none();
-            if self.targets.contains_key(&case.primary) && !driven && case.track.home() != Some(&case.primary) {
-                case.decide(judge::not_at_primary(case, fix));
-            }
-        }
+            let concerned = case.running() && self.targets.contains_key(&case.primary);
+            concerned && !driven && case.track.home() != Some(&case.primary)
+        };
+        let found: Vec<(CaseId, Finding)> = subjects
+            .cases()
+            .iter()
+            .filter(away)
+            .filter_map(|case| {
+                let phone = subjects.watch(&case.id.phone)?;
+                Some((case.id.clone(), judge::not_at_primary(case, phone, fix)))
+            })
+            .collect();
+        found.into_iter().for_each(|(id, finding)| subjects.decide_case(&id, finding));
         let running = subjects.phones_running();
         self.targets.values_mut().for_each(|phones| phones.retain(|phone| running.contains(phone)));
         self.targets.retain(|_, phones| !phones.is_empty());

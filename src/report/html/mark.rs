@@ -2,6 +2,7 @@
 
 use crate::{
     event::{OutageMode, OutageScope, When},
+    look::bound,
     report::story::Outage,
     verdict::Measurement,
 };
@@ -11,7 +12,7 @@ pub fn when(when: When) -> String {
     if when.error_ns == 0 {
         format!("{} s", when.at)
     } else {
-        format!("{} s ± {:.1} ms", when.at, when.error_ns as f64 / 1e6)
+        format!("{} s ± {:.1} ms", when.at, bound(when.error_ns as f64 / 1e6))
     }
 }
 
@@ -32,7 +33,8 @@ pub fn quantity(value: f64, unit: &str) -> String {
 
 /// `± 0.3 ms`, or nothing.
 pub fn error(measurement: &Measurement) -> String {
-    measurement.error.map_or_else(String::new, |error| format!("± {}", quantity(error, &measurement.unit)))
+    let error = measurement.error.map(|error| if measurement.unit == "ms" { bound(error) } else { error });
+    error.map_or_else(String::new, |error| format!("± {}", quantity(error, &measurement.unit)))
 }
 
 /// `≤ 11.800 s`, `4.000 s to 10.500 s`, or nothing.
