@@ -52,8 +52,12 @@ pub fn first_unanswered<'a>(case: &'a CaseRun, cut: &Cut) -> Option<&'a Attempt>
 fn failover(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
     let moved = whole_move(case, leg, Some(cut.began), "no move to the backup was seen", list);
     if let Some(moved) = moved {
-        let first = first_unanswered(case, cut).map(|attempt| attempt.first);
-        let none = "no REGISTER at the lost server was seen: its connection attempts died before one";
+        let unanswered = first_unanswered(case, cut).map(|attempt| attempt.first);
+        let first = unanswered.filter(|first| !case.keeps_both && first.when.at <= moved.request.when.at);
+        let none = match unanswered {
+            Some(_) => "the line was confirmed at its backup without having noticed the loss",
+            None => "no REGISTER at the lost server was seen: its connection attempts died before one",
+        };
         list.push(part(case, leg, "failover-waiting", Some(cut.began), first, none));
         list.push(part(case, leg, "failover-detecting", first, Some(moved.request), none));
         list.push(part(case, leg, "failover-registering", Some(moved.request), Some(moved.done), none));

@@ -50,6 +50,11 @@ fn real_phones_come_out_as_they_are() {
         assert_eq!(outcome(phone), ("pass".to_owned(), String::new()), "{:#?}", cases[phone]);
     }
     assert_eq!(outcome("p3"), ("fail".to_owned(), "never-failed-back".to_owned()));
+
+    // It was confirmed at the backup 27 s before it asked the lost server anything: no time of detecting comes of that.
+    let detecting = cases["p6"].measurements.iter().find(|it| it.name == "failover-detecting").unwrap();
+    assert_eq!(detecting.value, None);
+    assert!(detecting.why_null.as_ref().unwrap().contains("without having noticed"), "{detecting:?}");
 }
 
 #[test]
