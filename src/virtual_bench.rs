@@ -8,6 +8,7 @@
 
 pub mod board;
 pub mod description;
+pub mod http;
 mod init;
 pub mod launcher;
 pub mod namespace;
