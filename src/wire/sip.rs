@@ -9,6 +9,7 @@
 
 use crate::event::{SipMessage, SipStart, SipSummary};
 
+pub mod address;
 mod build;
 mod head;
 mod summary;
