@@ -39,7 +39,10 @@ fn main() -> ExitCode {
             if case.verdict != Verdict::Pass {
                 complaints += 1;
                 let (code, reason) = (case.code.as_deref(), case.reason.as_deref());
-                println!("run {number}: {} {:?} {code:?}: {reason:?}\n    {:?} {weather:?}", case.id, case.blame, description.timers);
+                println!(
+                    "run {number}: {} {:?} {code:?}: {reason:?}\n    {:?} {weather:?}",
+                    case.id, case.blame, description.timers
+                );
             }
         }
     }

@@ -17,7 +17,9 @@ use std::{
 use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
     engine::Engine,
-    event::{Action, Derived, Event, Observed, OutageEnd, OutageId, OutageTally, PhoneName, Record, Stamp, Toward, When},
+    event::{
+        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageTally, PhoneName, Record, Stamp, Toward, When,
+    },
     session,
     verdict::Case,
     virtual_bench::{

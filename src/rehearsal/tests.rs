@@ -17,7 +17,8 @@ fn healthy_phones_survive_a_failover_with_the_timers_of_the_virtual_bench() {
 fn ten_minutes_of_lifetime_move_within_the_documented_589_seconds() {
     let mut description = Description::default();
     manual_timers(&mut description);
-    let records = rehearse(&description, Weather { seed: 7, switch_on: Duration::from_secs(570), ..calm() }, |_| {}, |_| {});
+    let records =
+        rehearse(&description, Weather { seed: 7, switch_on: Duration::from_secs(570), ..calm() }, |_| {}, |_| {});
     assert!(records.last().unwrap().seen > Stamp::from_millis(600_000), "virtual time must have passed");
     for case in cases(&records) {
         assert_eq!(case.verdict, Verdict::Pass, "{case:#?}");
@@ -63,11 +64,16 @@ fn a_phone_that_never_comes_home_is_blamed_and_its_neighbours_are_not() {
 
 #[test]
 fn a_backup_that_refuses_is_the_server_s_fault() {
-    let records = rehearse(&Description::default(), Weather::default(), |_| {}, |server| {
-        if server.name == "b" {
-            server.defects.push(RegistrarDefect::Reject(503));
-        }
-    });
+    let records = rehearse(
+        &Description::default(),
+        Weather::default(),
+        |_| {},
+        |server| {
+            if server.name == "b" {
+                server.defects.push(RegistrarDefect::Reject(503));
+            }
+        },
+    );
     assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Server), Some("server-refused")));
 }
 
@@ -86,7 +92,8 @@ fn a_failover_is_measured_from_the_cut_to_the_2xx_of_the_backup() {
         assert_eq!(window.len(), 1, "one deadline for each case");
         let measured = case.measurements.iter().find(|it| it.name == "failover").unwrap();
         assert!((measured.at_ms.unwrap() - began.when.at.as_millis_f64()).abs() < 0.001);
-        let parts: f64 = ["failover-waiting", "failover-detecting", "failover-registering"].map(|it| value(case, it)).iter().sum();
+        let parts: f64 =
+            ["failover-waiting", "failover-detecting", "failover-registering"].map(|it| value(case, it)).iter().sum();
         assert!((parts - measured.value.unwrap()).abs() < 0.01, "{parts} is not {measured:?}");
         assert!(measured.value.unwrap() <= window[0]);
     }

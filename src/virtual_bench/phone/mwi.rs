@@ -75,8 +75,7 @@ impl Subscription {
     /// The account is registered: `moved`, at another server than before. Subscribes if that is called for.
     pub fn registered(&mut self, moved: bool, context: &Context<'_>) {
         self.moved |= moved;
-        let forgets = self.moved && context.has(PhoneDefect::ForgetsSubscription);
-        if forgets {
+        if self.has_forgotten(context) {
             (self.held, self.next) = (None, None);
         } else if self.account.mwi.is_some()
             && (moved || (self.held.is_none() && self.next.is_none() && !self.under_way))
@@ -163,8 +162,15 @@ impl Subscription {
         true
     }
 
+    fn has_forgotten(&self, context: &Context<'_>) -> bool {
+        self.moved && context.has(PhoneDefect::ForgetsSubscription)
+    }
+
     fn subscribe(&mut self, turn: Turn, endpoint: &mut Endpoint, context: &mut Context<'_>) {
         let (Some(to), Some(period)) = (self.account.proxies.get(turn.which), self.account.mwi) else { return };
+        if self.has_forgotten(context) {
+            return;
+        }
         self.under_way = true;
         let mut draft = match self.held.as_ref().filter(|held| held.which == turn.which) {
             Some(held) => held.dialog.draft("SUBSCRIBE", &self.account.user, context),

@@ -328,9 +328,13 @@ impl Registration {
     }
 
     fn plan_probe(&mut self, context: &mut Context<'_>) {
-        self.probe = None;
         let on_backup = self.held.is_some_and(|held| held.which == Which::Backup);
         if !on_backup || self.servers.primary.is_none() || context.has(PhoneDefect::NeverFailsBack) {
+            self.probe = None;
+            return;
+        }
+        if self.probe.is_some() {
+            // Renewals at the backup come in between, and put nothing off.
             return;
         }
         let pause = if context.habits.outbound {

@@ -16,6 +16,11 @@ use crate::{
 
 mod calls;
 mod defects;
+mod habits;
+mod lamp;
+mod local;
+mod logon;
+mod web;
 mod wire;
 mod world;
 
