@@ -4,6 +4,8 @@
 //! Errors name file, line, what was expected and what to do. What survives is a [`Plan`], which the journal's first
 //! record carries, so that a run can be judged again without the files it came from.
 //!
+//! The phones' own configuration files are [`provisioning`]'s; they are nobody's to refuse, and read tolerantly.
+//!
 //! Not here: anything that opens a port or an interface, and the description of the virtual bench.
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ mod embedded;
 pub mod load;
 pub mod model;
 pub mod overrides;
+pub mod provisioning;
 mod raw;
 pub mod scenario;
 

@@ -13,6 +13,7 @@
 //! | [`driver`] | the outside world: serial ports, keypads, the network, the clock, signals |
 //! | [`bridge`] | the privileged helper process that joins the two interfaces |
 //! | [`session`] | the one loop in which order is decided |
+//! | [`rehearsal`] | a run on virtual time: the engine on simulated phones and servers, without waiting |
 //! | [`look`] | what a terminal can show: glyphs, colour, and text from phones made harmless |
 //! | [`tui`] | the live display: state folded from records, and a pure drawing of it |
 //! | [`report`] | summary, JUnit and HTML, made from a journal |
@@ -30,6 +31,7 @@ pub mod engine;
 pub mod event;
 pub mod journal;
 pub mod look;
+pub mod rehearsal;
 pub mod report;
 pub mod session;
 pub mod tui;

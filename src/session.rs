@@ -22,6 +22,7 @@ mod desk;
 mod replay;
 
 use desk::Desk;
+pub(crate) use desk::conclusions;
 pub use replay::{Difference, Replay, ReplayError, VerifyReport, replay, verify};
 
 /// Reports that may wait for the session. Drivers that must not wait keep their own queue behind it.
@@ -139,7 +140,7 @@ impl Rig for Drivers {
 }
 
 /// What judges. The engine, but for tests.
-trait Judge {
+pub(crate) trait Judge {
     fn handle(&mut self, seq: u64, seen: Stamp, when: When, observed: &Observed);
     fn poll_derived(&mut self) -> Option<(When, Derived)>;
     fn poll_action(&mut self) -> Option<Action>;

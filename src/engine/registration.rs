@@ -19,6 +19,9 @@ use crate::event::{
 /// Attempts and ended bindings that are remembered for each line; the oldest go first.
 const MEMORY: usize = 256;
 
+/// Answers that wait for the report of their request; the oldest go first.
+const ORPHANS: usize = 16;
+
 /// Lifetime of a binding whose 2xx and request name none (RFC 3261 section 10.2.1.1 leaves it to the registrar).
 const UNSPOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
@@ -139,6 +142,18 @@ pub struct LineTrack {
     past: VecDeque<(ServerName, Span)>,
     home: Option<ServerName>,
     transactions: u64,
+    /// Answers whose request was not reported yet: each side of the bridge is watched by a tap of its own, and reports
+    /// may overtake one another.
+    orphans: VecDeque<Orphan>,
+}
+
+/// An answer that was reported before its request.
+#[derive(Debug)]
+struct Orphan {
+    server: ServerName,
+    code: u16,
+    message: SipSummary,
+    fix: Fix,
 }
 
 impl LineTrack {
@@ -151,6 +166,7 @@ impl LineTrack {
             past: VecDeque::new(),
             home: None,
             transactions: 0,
+            orphans: VecDeque::new(),
         }
     }
 
@@ -209,26 +225,26 @@ impl LineTrack {
             .collect()
     }
 
-    /// Takes a SIP message of this line. `patience` is how long the phone waits for an answer: a later one is stale.
-    pub fn observe(&mut self, fact: &SipFact, fix: Fix, patience: Duration) -> Option<Change> {
+    /// Takes a SIP message of this line; returns what it changed, and when that was: an answer may be reported ahead of
+    /// its request. `patience` is how long the phone waits for an answer: a later one is stale.
+    pub fn observe(&mut self, fact: &SipFact, fix: Fix, patience: Duration) -> Option<(Change, Fix)> {
         let SipMessage::Read(message) = &fact.message else { return None };
         if message.method != "REGISTER" || address_user(&message.to) != Some(self.line.extension.as_str()) {
             return None;
         }
         match (&message.start, fact.toward) {
             (SipStart::Request { .. }, Toward::Server) => {
-                if let Some(server) = &fact.server {
-                    self.request(server, message, fact.fate, fix);
-                }
-                None
+                let server = fact.server.as_ref()?;
+                self.request(server, message, fact.fate, fix);
+                self.adopt(server, message, patience)
             }
             // What does not arrive tells the phone nothing.
             (SipStart::Response { code, .. }, Toward::Phone) if *code >= 200 && fact.fate == Fate::Passed => {
                 match &fact.server {
-                    Some(server) => self.response(server, *code, message, fix, patience),
+                    Some(server) => self.response(server, *code, message, fix, patience).map(|change| (change, fix)),
                     None => (*code < 300
                         && message.contacts.iter().any(|contact| lifetime(contact, message) > Some(0)))
-                    .then(|| Change::Stranger { address: fact.server_addr.to_string() }),
+                    .then(|| (Change::Stranger { address: fact.server_addr.to_string() }, fix)),
                 }
             }
             _ => None,
@@ -270,7 +286,13 @@ impl LineTrack {
         fix: Fix,
         patience: Duration,
     ) -> Option<Change> {
-        let attempt = self.matching(server, message)?;
+        let Some(attempt) = self.matching(server, message) else {
+            if self.orphans.len() == ORPHANS {
+                self.orphans.pop_front();
+            }
+            self.orphans.push_back(Orphan { server: server.clone(), code, message: message.clone(), fix });
+            return None;
+        };
         if attempt.answer.is_some() {
             return None;
         }
@@ -292,6 +314,20 @@ impl LineTrack {
             }
             _ => None,
         }
+    }
+
+    /// Takes in the answer to this request that was reported before it.
+    fn adopt(&mut self, server: &ServerName, request: &SipSummary, patience: Duration) -> Option<(Change, Fix)> {
+        let answers = |orphan: &Orphan| {
+            orphan.server == *server
+                && orphan.message.call_id == request.call_id
+                && orphan.message.cseq == request.cseq
+                && orphan.message.branch == request.branch
+        };
+        let index = self.orphans.iter().position(answers)?;
+        let orphan = self.orphans.remove(index)?;
+        let change = self.response(server, orphan.code, &orphan.message, orphan.fix, patience)?;
+        Some((change, orphan.fix))
     }
 
     fn bind(&mut self, server: &ServerName, contact: String, granted: Duration, request: Fix, fix: Fix) -> Change {

@@ -60,7 +60,7 @@ impl Tape {
     fn put(&mut self, ms: u64, fact: &SipFact) -> Option<Change> {
         self.seq += 1;
         let fix = Fix { seq: self.seq, when: When::exactly(Stamp::from_millis(ms)) };
-        self.track.observe(fact, fix, PATIENCE)
+        self.track.observe(fact, fix, PATIENCE).map(|(change, _)| change)
     }
 
     fn request(&mut self, ms: u64, server: &str, cseq: u32, expires: u32) {
@@ -197,4 +197,18 @@ fn contacts_agree_despite_parameters_and_case() {
     assert!(same_contact("sip:1001@Host:5060;transport=udp", "sip:1001@host:5060"));
     assert!(!same_contact("sip:1001@host:5060", "sip:1002@host:5060"));
     assert!(!same_contact("sip:1001@host:5060", "sip:1001@host:5061"));
+}
+
+#[test]
+fn an_answer_that_is_reported_before_its_request_counts_from_its_own_time() {
+    let mut tape = Tape::new();
+    let start = SipStart::Response { code: 200, reason: "OK".to_owned() };
+    let answer = Tape::summary(start, 1, &[("sip:1001@10.77.0.11:5060", Some(60))], None);
+    assert_eq!(tape.put(20, &Tape::fact("a", Toward::Phone, Fate::Passed, answer)), None);
+    let start = SipStart::Request { method: "REGISTER".to_owned(), uri: "sip:bench.test".to_owned() };
+    let request = Tape::summary(start, 1, &[("sip:1001@10.77.0.11:5060", None)], Some(60));
+    let change = tape.put(10, &Tape::fact("a", Toward::Server, Fate::Passed, request));
+    assert!(matches!(change, Some(Change::Created { .. })), "{change:?}");
+    let binding = tape.track.binding(&"a".into()).unwrap();
+    assert_eq!((binding.created.when.at, binding.until), (Stamp::from_millis(20), Stamp::from_millis(60_020)));
 }

@@ -301,7 +301,7 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         if case.track.transactions() != attempts {
             detected.extend(detectors.attempted(fix).map(|it| (id.clone(), it)));
         }
-        if let Some(change) = change {
+        if let Some((change, fix)) = change {
             match &change {
                 Change::Stranger { address } => detected.push((id.clone(), detect::stranger(address, fix))),
                 Change::Created { server, .. } | Change::Refreshed { server, .. } => {

@@ -62,7 +62,7 @@ impl<J: Judge> Desk<J> {
 
 /// Everything that the judge concluded from the record `seq`, then everything that it orders, as the records that
 /// follow it. Orders carry no time of their own: they were given when their cause was seen.
-pub(super) fn conclusions(judge: &mut impl Judge, seq: u64, seen: Stamp) -> Vec<Record> {
+pub(crate) fn conclusions(judge: &mut impl Judge, seq: u64, seen: Stamp) -> Vec<Record> {
     let mut records = Vec::new();
     let mut number = seq;
     while let Some((when, derived)) = judge.poll_derived() {

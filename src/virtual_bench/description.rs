@@ -308,21 +308,21 @@ fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Descri
 }
 
 /// A duration that may be missing.
-mod optional_duration {
+pub(super) mod optional_duration {
     use std::time::Duration;
 
     use serde::{Deserializer, Serializer};
 
     use crate::config::duration;
 
-    pub(super) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match span {
             Some(span) => duration::serialize(span, serializer),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         #[derive(serde::Deserialize)]
         struct Text(#[serde(with = "crate::config::duration")] Duration);
         Ok(<Option<Text> as serde::Deserialize>::deserialize(deserializer)?.map(|text| text.0))

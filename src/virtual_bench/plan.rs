@@ -13,7 +13,7 @@ use std::{
 use super::{
     Description,
     description::{LabTimers, PhoneOverride, ServerOverride, phone_name, server_name},
-    phone::{LineSpec, PhoneSpec, PhoneTimers, shell::PhoneProcess},
+    phone::{LineSpec, PhoneSpec, PhoneTimers, Provisioning, shell::PhoneProcess},
     registrar::{DigestAlgorithm, Member, RegistrarSpec, User},
 };
 use crate::{
@@ -107,6 +107,7 @@ impl LabPlan {
                         port: SIP_PORT,
                         keys: keys.clone(),
                         lines: lines.collect(),
+                        provisioning: Provisioning::default(),
                         transport: transport.unwrap_or_default(),
                         timers: phone_timers(description.timers),
                         habits: own.map(|own: &PhoneOverride| own.habits).unwrap_or_default(),

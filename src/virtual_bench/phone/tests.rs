@@ -3,7 +3,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use self::world::{A, B, World, address, line, phone};
-use super::{Habits, Phone, PhoneDefect, PhoneInput, PhoneOutput, PhoneSpec, PhoneTimers, Transport};
+use super::{
+    Habits, Phone, PhoneDefect, PhoneInput, PhoneOutput, PhoneSpec, PhoneTimers, Transport,
+    settings::{self, Settings},
+};
 use crate::{
     config::RenewalLead,
     event::SipStart,
@@ -11,7 +14,9 @@ use crate::{
     wire::sip::{Message, build_request},
 };
 
+mod calls;
 mod defects;
+mod wire;
 mod world;
 
 const fn seconds(seconds: u64) -> Duration {
@@ -266,14 +271,18 @@ fn timers_out_of_range_go_to_the_nearest_end_of_it() {
         retry_rejected: seconds(9000),
         ..PhoneTimers::default()
     };
-    let clamped = wild.clamped();
+    let taken = |timers| {
+        let spec = PhoneSpec { timers, ..phone() };
+        Settings::of(&spec, &settings::layers(&spec)).timers(0)
+    };
+    let clamped = taken(wild);
     assert_eq!(clamped.expires, seconds(3600));
     assert_eq!(clamped.transaction, seconds(4));
     assert_eq!(clamped.renewal_lead, RenewalLead::Span(seconds(3599)));
     assert_eq!(clamped.retry_timeout, seconds(30));
     assert_eq!(clamped.retry_rejected, seconds(1800));
-    assert_eq!(PhoneTimers { transaction: seconds(100), ..wild }.clamped().transaction, seconds(64));
-    assert_eq!(PhoneTimers::default().clamped(), PhoneTimers::default());
+    assert_eq!(taken(PhoneTimers { transaction: seconds(100), ..wild }).transaction, seconds(64));
+    assert_eq!(taken(PhoneTimers::default()), PhoneTimers::default());
 }
 
 #[test]

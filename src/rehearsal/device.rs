@@ -1,0 +1,104 @@
+//! A simulated phone with the ports that a rig holds: its console, and a keypad board that plays keys.
+
+use std::time::Duration;
+
+use super::{Happening, Rehearsal, clock, stamp};
+use crate::{
+    event::{KeyName, Observed, PhoneName, PortKind, RawRef, Stamp, When},
+    journal::run_dir::console_log,
+    virtual_bench::phone::{Phone, PhoneInput, PhoneOutput},
+    wire::console::{Line, LineAssembler},
+};
+
+/// How long a board holds a key, and how long it pauses behind it (KP1's defaults).
+const HOLD: Duration = Duration::from_millis(80);
+
+/// From an order to the first contact.
+const BOARD: Duration = Duration::from_millis(2);
+
+/// A phone and what hangs on it.
+#[derive(Debug)]
+pub(super) struct Device {
+    pub(super) phone: Phone,
+    lines: LineAssembler,
+    /// When its last sign of life was reported.
+    pub(super) seen_alive: Option<Stamp>,
+}
+
+impl Device {
+    pub(super) fn new(phone: Phone) -> Self {
+        Self { phone, lines: LineAssembler::new(), seen_alive: None }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Stamp> {
+        self.phone.poll_deadline().map(stamp)
+    }
+
+    pub(super) fn typed(&mut self, text: &str, at: Stamp) {
+        self.lines.typed(text, at);
+    }
+
+    fn printed(&mut self, bytes: &[u8], at: Stamp) -> Vec<Line> {
+        let mut lines = Vec::new();
+        self.lines.feed(bytes, at, &mut lines);
+        lines
+    }
+}
+
+impl Rehearsal {
+    /// Something happens to a phone; what it does about it goes on its way.
+    pub(super) fn give_phone(&mut self, name: &PhoneName, input: PhoneInput) {
+        let Some(device) = self.devices.get_mut(name) else { return };
+        device.phone.handle(clock(self.now), input);
+        let outputs: Vec<PhoneOutput> = std::iter::from_fn(|| device.phone.poll_output()).collect();
+        for output in outputs {
+            match output {
+                PhoneOutput::Console(bytes) => self.print(name, &bytes),
+                PhoneOutput::ConsoleClosed => self.lose(name, PortKind::Console),
+                PhoneOutput::Died => {
+                    self.lose(name, PortKind::Console);
+                    self.lose(name, PortKind::Keypad);
+                }
+                sent => self.phone_sends(name, sent),
+            }
+        }
+    }
+
+    /// A board plays keys; it says so when the last one is up.
+    pub(super) fn play(&mut self, phone: PhoneName, sequence: u32, keys: &[KeyName]) {
+        let places = self.plan.phone(&phone).and_then(|phone| self.plan.model_of(phone)).map(|model| &model.keys);
+        let places: Vec<Option<(u8, u8)>> = keys.iter().map(|key| place(places?.get(key)?)).collect();
+        let mut at = self.now + BOARD;
+        for place in places {
+            if let Some((row, col)) = place {
+                self.schedule(at, Happening::ToPhone(phone.clone(), PhoneInput::KeyDown { row, col }));
+                self.schedule(at + HOLD, Happening::ToPhone(phone.clone(), PhoneInput::KeyUp { row, col }));
+            }
+            at = at + 2 * HOLD;
+        }
+        let ack_after_ns = at.since(self.now).as_nanos() as u64;
+        let played = Observed::KeysPlayed { phone, sequence, ack_after_ns, error: None };
+        self.schedule(at, Happening::Report(When::exactly(at), played));
+    }
+
+    fn print(&mut self, phone: &PhoneName, bytes: &[u8]) {
+        let at = self.now;
+        let lines = self.devices.get_mut(phone).map(|device| device.printed(bytes, at)).unwrap_or_default();
+        for line in lines {
+            let raw = RawRef { file: console_log(phone), offset: line.offset, len: line.len };
+            let observed = Observed::ConsoleLine { phone: phone.clone(), text: line.text, raw, echo: line.echo };
+            self.report(When::exactly(line.last), observed);
+        }
+    }
+
+    fn lose(&mut self, phone: &PhoneName, port: PortKind) {
+        let reason = "Input/output error".to_owned();
+        self.report(When::exactly(self.now), Observed::PortLost { phone: phone.clone(), port, reason });
+    }
+}
+
+/// Row and column of `row.column`.
+fn place(text: &str) -> Option<(u8, u8)> {
+    let (row, col) = text.split_once('.')?;
+    Some((row.parse().ok()?, col.parse().ok()?))
+}

@@ -1,0 +1,458 @@
+//! The way between phones and servers, with the bridge in its middle: what passes, what an outage takes, what TCP does
+//! about it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use super::{FRAME_ERROR_NS, Happening, Rehearsal};
+use crate::{
+    event::{Fate, Observed, OutageId, PhoneName, RawRef, SipFact, Stamp, Toward, Transport, When},
+    virtual_bench::{
+        phone::{PhoneInput, PhoneOutput},
+        random::Random,
+        registrar::{RegistrarInput, RegistrarOutput},
+    },
+    wire::{
+        sip,
+        stream::{Framed, Framer},
+    },
+};
+
+/// First pause before a segment is sent again; doubled each time (RFC 6298 section 2: 200 ms is Linux's minimum).
+const SEGMENT_AGAIN: Duration = Duration::from_millis(200);
+
+/// First pause before a SYN is sent again; doubled each time (RFC 6298 section 2.1).
+const SYN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Longest pause of both (Linux's `TCP_RTO_MAX`).
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// A sign of life is reported at most this often.
+const LIFE_EVERY: Duration = Duration::from_secs(1);
+
+/// First port of a phone's connections.
+const FIRST_PORT: u16 = 40_000;
+
+/// What the network is like. The default is a quiet one.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Weather {
+    /// Decides everything that is random about it.
+    pub seed: u64,
+    /// Longest time from an end to the bridge; each message takes its own, from zero to this.
+    pub delay: Duration,
+    /// This share of the datagrams, in hundredths of a percent, does not arrive.
+    pub loss_per_10000: u32,
+    /// Longest time from a frame to its report; each takes its own, so that reports overtake one another.
+    pub lateness: Duration,
+    /// Phones are switched on within this time after the bridge is up, each at its own moment.
+    pub switch_on: Duration,
+}
+
+/// The network's state.
+#[derive(Debug)]
+pub(super) struct Link {
+    weather: Weather,
+    random: Random,
+    cut: BTreeSet<OutageId>,
+    connections: BTreeMap<(PhoneName, u32), Connection>,
+    /// By the number that the servers know it by.
+    by_server: BTreeMap<u32, (PhoneName, u32)>,
+    opened: u32,
+    captured: u64,
+}
+
+#[derive(Debug)]
+struct Connection {
+    server: SocketAddr,
+    local: SocketAddr,
+    number: u32,
+    to_server: Direction,
+    to_phone: Direction,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+struct Direction {
+    seen: Framer,
+    /// When the last segment was at the bridge: nothing overtakes it.
+    last: Stamp,
+    /// What an outage took and is sent again.
+    blocked: VecDeque<Vec<u8>>,
+}
+
+/// Something is at the bridge.
+#[derive(Debug)]
+pub(super) struct Crossing {
+    phone: PhoneName,
+    server: SocketAddr,
+    toward: Toward,
+    load: Load,
+}
+
+#[derive(Debug)]
+enum Load {
+    Datagram { phone_addr: SocketAddr, bytes: Vec<u8> },
+    Segment { conn: u32, bytes: Vec<u8> },
+    Syn { conn: u32, tries: u32 },
+    Again { conn: u32, tries: u32 },
+    End { conn: u32 },
+}
+
+impl Link {
+    pub(super) fn new(weather: Weather) -> Self {
+        Self {
+            random: Random::new(weather.seed),
+            weather,
+            cut: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            by_server: BTreeMap::new(),
+            opened: 0,
+            captured: 0,
+        }
+    }
+
+    pub(super) fn cut(&mut self, outage: OutageId) {
+        self.cut.insert(outage);
+    }
+
+    pub(super) fn mend(&mut self, outage: OutageId) {
+        self.cut.remove(&outage);
+    }
+
+    pub(super) fn is_cut(&self, outage: OutageId) -> bool {
+        self.cut.contains(&outage)
+    }
+
+    /// When a phone is switched on.
+    pub(super) fn pause(&mut self) -> Duration {
+        self.some_of(self.weather.switch_on)
+    }
+
+    /// How late a report is.
+    pub(super) fn lateness(&mut self) -> Duration {
+        self.some_of(self.weather.lateness)
+    }
+
+    fn leg(&mut self) -> Duration {
+        self.some_of(self.weather.delay)
+    }
+
+    fn loses(&mut self) -> bool {
+        self.weather.loss_per_10000 > 0 && self.random.number() % 20_000 < u64::from(self.weather.loss_per_10000)
+    }
+
+    fn some_of(&mut self, most: Duration) -> Duration {
+        let most = most.as_nanos() as u64;
+        if most == 0 { Duration::ZERO } else { Duration::from_nanos(self.random.number() % most) }
+    }
+
+    fn direction(&mut self, phone: &PhoneName, conn: u32, toward: Toward) -> Option<&mut Direction> {
+        let connection = self.connections.get_mut(&(phone.clone(), conn))?;
+        Some(match toward {
+            Toward::Server => &mut connection.to_server,
+            Toward::Phone => &mut connection.to_phone,
+        })
+    }
+}
+
+impl Rehearsal {
+    /// A phone sends something to a server.
+    pub(super) fn phone_sends(&mut self, phone: &PhoneName, output: PhoneOutput) {
+        let Some(device) = self.devices.get(phone) else { return };
+        let own = SocketAddr::new(device.phone.spec().address, device.phone.spec().port);
+        let (server, load) = match output {
+            PhoneOutput::SendDatagram { to, bytes } => (to, Load::Datagram { phone_addr: own, bytes }),
+            PhoneOutput::TcpConnect { conn, to } => {
+                self.link.opened += 1;
+                let number = self.link.opened;
+                let local = SocketAddr::new(own.ip(), FIRST_PORT + (number % 20_000) as u16);
+                let connection = Connection {
+                    server: to,
+                    local,
+                    number,
+                    to_server: Direction::default(),
+                    to_phone: Direction::default(),
+                };
+                self.link.connections.insert((phone.clone(), conn), connection);
+                self.link.by_server.insert(number, (phone.clone(), conn));
+                (to, Load::Syn { conn, tries: 0 })
+            }
+            PhoneOutput::TcpSend { conn, bytes } => {
+                let Some(connection) = self.link.connections.get(&(phone.clone(), conn)) else { return };
+                (connection.server, Load::Segment { conn, bytes })
+            }
+            PhoneOutput::TcpClose { conn, .. } => {
+                let Some(connection) = self.link.connections.get(&(phone.clone(), conn)) else { return };
+                (connection.server, Load::End { conn })
+            }
+            PhoneOutput::Console(_) | PhoneOutput::ConsoleClosed | PhoneOutput::Died => return,
+        };
+        self.send(Crossing { phone: phone.clone(), server, toward: Toward::Server, load });
+    }
+
+    /// Something happens to a server; what it answers goes on its way.
+    pub(super) fn give_server(&mut self, at: SocketAddr, input: RegistrarInput) {
+        let Some(server) = self.servers.get_mut(&at) else { return };
+        server.handle(super::clock(self.now), input);
+        let outputs: Vec<RegistrarOutput> = std::iter::from_fn(|| server.poll_output()).collect();
+        for output in outputs {
+            let (phone, load) = match output {
+                RegistrarOutput::SendDatagram { to, bytes } => {
+                    let mut devices = self.devices.iter();
+                    let Some((phone, _)) = devices.find(|(_, it)| it.phone.spec().address == to.ip()) else { continue };
+                    (phone.clone(), Load::Datagram { phone_addr: to, bytes })
+                }
+                RegistrarOutput::TcpSend { conn, bytes } => {
+                    let Some((phone, conn)) = self.link.by_server.get(&conn).cloned() else { continue };
+                    (phone, Load::Segment { conn, bytes })
+                }
+                RegistrarOutput::TcpClose { conn } => {
+                    let Some((phone, conn)) = self.link.by_server.get(&conn).cloned() else { continue };
+                    (phone, Load::End { conn })
+                }
+            };
+            self.send(Crossing { phone, server: at, toward: Toward::Phone, load });
+        }
+    }
+
+    /// It is on its way to the bridge, if it is not lost before.
+    fn send(&mut self, crossing: Crossing) {
+        let mut at = self.now + self.link.leg();
+        match &crossing.load {
+            Load::Datagram { .. } if self.link.loses() => return,
+            Load::Segment { conn, .. } | Load::End { conn } => {
+                if let Some(direction) = self.link.direction(&crossing.phone, *conn, crossing.toward) {
+                    at = at.max(direction.last);
+                    direction.last = at;
+                }
+            }
+            Load::Datagram { .. } | Load::Syn { .. } | Load::Again { .. } => {}
+        }
+        self.schedule(at, Happening::Cross(crossing));
+    }
+
+    /// It is at the bridge.
+    pub(super) fn cross(&mut self, crossing: Crossing) {
+        let outage = self.outage_over(&crossing);
+        let gone = match crossing.load {
+            Load::Datagram { .. } => false,
+            Load::Segment { conn, .. } | Load::Syn { conn, .. } | Load::Again { conn, .. } | Load::End { conn } => {
+                !self.link.connections.contains_key(&(crossing.phone.clone(), conn))
+            }
+        };
+        if gone {
+            return;
+        }
+        self.show_life(&crossing);
+        if let Some(outage) = outage {
+            self.bite(outage, &crossing);
+        }
+        let Crossing { phone, server, toward, load } = crossing;
+        match load {
+            Load::Datagram { phone_addr, bytes } => {
+                self.see(&phone, server, phone_addr, toward, Transport::Udp, outage, &bytes);
+                if outage.is_none() && !self.link.loses() {
+                    self.deliver(&phone, server, toward, Delivery::Datagram(phone_addr, bytes));
+                }
+            }
+            Load::Segment { conn, bytes } => self.segment(&phone, server, toward, conn, bytes, outage),
+            Load::Again { conn, tries } if outage.is_some() => {
+                self.try_again(phone, server, toward, |tries| Load::Again { conn, tries }, tries, SEGMENT_AGAIN);
+            }
+            Load::Again { conn, .. } => {
+                let blocked = self.link.direction(&phone, conn, toward).map(|it| std::mem::take(&mut it.blocked));
+                for bytes in blocked.unwrap_or_default() {
+                    self.see_segment(&phone, server, toward, conn, None, &bytes);
+                    self.deliver(&phone, server, toward, Delivery::Segment(conn, bytes));
+                }
+            }
+            Load::Syn { conn, tries } if outage.is_some() => {
+                self.try_again(phone, server, toward, |tries| Load::Syn { conn, tries }, tries, SYN_AGAIN);
+            }
+            Load::Syn { conn, .. } => self.deliver(&phone, server, toward, Delivery::Syn(conn)),
+            Load::End { conn } => {
+                let key = (phone.clone(), conn);
+                if outage.is_none() {
+                    self.deliver(&phone, server, toward, Delivery::End(conn));
+                }
+                if toward == Toward::Server || outage.is_none() {
+                    self.link.connections.remove(&key);
+                }
+            }
+        }
+    }
+
+    fn segment(
+        &mut self,
+        phone: &PhoneName,
+        server: SocketAddr,
+        toward: Toward,
+        conn: u32,
+        bytes: Vec<u8>,
+        outage: Option<OutageId>,
+    ) {
+        let waiting = self.link.direction(phone, conn, toward).is_some_and(|direction| !direction.blocked.is_empty());
+        if outage.is_none() && !waiting {
+            self.see_segment(phone, server, toward, conn, None, &bytes);
+            return self.deliver(phone, server, toward, Delivery::Segment(conn, bytes));
+        }
+        if outage.is_some() {
+            self.see_segment(phone, server, toward, conn, outage, &bytes);
+        }
+        if let Some(direction) = self.link.direction(phone, conn, toward) {
+            direction.blocked.push_back(bytes);
+        }
+        if !waiting {
+            let load = |tries| Load::Again { conn, tries };
+            self.try_again(phone.clone(), server, toward, load, 0, SEGMENT_AGAIN);
+        }
+    }
+
+    fn try_again(
+        &mut self,
+        phone: PhoneName,
+        server: SocketAddr,
+        toward: Toward,
+        load: impl Fn(u32) -> Load,
+        tries: u32,
+        first: Duration,
+    ) {
+        let pause = first.saturating_mul(1 << tries.min(16)).min(LONGEST_PAUSE);
+        let at = self.now + pause;
+        self.schedule(at, Happening::Cross(Crossing { phone, server, toward, load: load(tries + 1) }));
+    }
+
+    /// From the bridge to the far end.
+    fn deliver(&mut self, phone: &PhoneName, server: SocketAddr, toward: Toward, what: Delivery) {
+        let at = self.now + self.link.leg();
+        let connection = |link: &Link, conn: u32| {
+            let connection = link.connections.get(&(phone.clone(), conn))?;
+            Some((connection.number, connection.local))
+        };
+        let happening = match (toward, what) {
+            (Toward::Server, Delivery::Datagram(from, bytes)) => {
+                Happening::ToServer(server, RegistrarInput::Datagram { from, bytes })
+            }
+            (Toward::Phone, Delivery::Datagram(_, bytes)) => {
+                Happening::ToPhone(phone.clone(), PhoneInput::Datagram { from: server, bytes })
+            }
+            (Toward::Server, Delivery::Segment(conn, bytes)) => {
+                let Some((conn, _)) = connection(&self.link, conn) else { return };
+                Happening::ToServer(server, RegistrarInput::TcpData { conn, bytes })
+            }
+            (Toward::Phone, Delivery::Segment(conn, bytes)) => {
+                Happening::ToPhone(phone.clone(), PhoneInput::TcpData { conn, bytes })
+            }
+            (_, Delivery::Syn(conn)) => {
+                let Some((number, from)) = connection(&self.link, conn) else { return };
+                if self.servers.contains_key(&server) {
+                    let accepted = RegistrarInput::TcpAccepted { conn: number, from };
+                    self.schedule(at, Happening::ToServer(server, accepted));
+                    Happening::ToPhone(phone.clone(), PhoneInput::TcpConnected { conn })
+                } else {
+                    let error = Some("Connection refused".to_owned());
+                    Happening::ToPhone(phone.clone(), PhoneInput::TcpClosed { conn, error })
+                }
+            }
+            (Toward::Server, Delivery::End(conn)) => {
+                let Some((conn, _)) = connection(&self.link, conn) else { return };
+                Happening::ToServer(server, RegistrarInput::TcpClosed { conn })
+            }
+            (Toward::Phone, Delivery::End(conn)) => {
+                Happening::ToPhone(phone.clone(), PhoneInput::TcpClosed { conn, error: None })
+            }
+        };
+        self.schedule(at, happening);
+    }
+
+    fn outage_over(&self, crossing: &Crossing) -> Option<OutageId> {
+        let server = self.plan.bench.server_at(crossing.server.ip())?;
+        let over = |(id, outage): (&OutageId, &super::Outage)| {
+            (self.link.is_cut(*id) && outage.server == server.name && outage.phones.contains(&crossing.phone))
+                .then_some(*id)
+        };
+        self.outages.iter().find_map(over)
+    }
+
+    fn bite(&mut self, id: OutageId, crossing: &Crossing) {
+        let Some(outage) = self.outages.get_mut(&id) else { return };
+        let tally = outage.tally.entry(crossing.phone.clone()).or_default();
+        match crossing.toward {
+            Toward::Server => tally.dropped_to_server += 1,
+            Toward::Phone => tally.dropped_to_phone += 1,
+        }
+        if outage.bitten.insert((crossing.phone.clone(), crossing.toward)) {
+            let bite = Observed::FirstBite { outage: id, phone: crossing.phone.clone(), toward: crossing.toward };
+            self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, bite);
+        }
+    }
+
+    fn show_life(&mut self, crossing: &Crossing) {
+        let now = self.now;
+        let Some(device) = self.devices.get_mut(&crossing.phone).filter(|_| crossing.toward == Toward::Server) else {
+            return;
+        };
+        if device.seen_alive.is_none_or(|last| now >= last + LIFE_EVERY) {
+            device.seen_alive = Some(now);
+            let life = Observed::SignOfLife { phone: crossing.phone.clone() };
+            self.report(When { at: now, error_ns: FRAME_ERROR_NS }, life);
+        }
+    }
+
+    fn see_segment(
+        &mut self,
+        phone: &PhoneName,
+        server: SocketAddr,
+        toward: Toward,
+        conn: u32,
+        outage: Option<OutageId>,
+        bytes: &[u8],
+    ) {
+        let Some(local) = self.link.connections.get(&(phone.clone(), conn)).map(|it| it.local) else { return };
+        let framed = self.link.direction(phone, conn, toward).map(|direction| direction.seen.push(bytes));
+        for framed in framed.unwrap_or_default() {
+            if let Framed::Message(message) = framed {
+                self.see(phone, server, local, toward, Transport::Tcp, outage, &message);
+            }
+        }
+    }
+
+    /// The tap sees a message.
+    #[expect(clippy::too_many_arguments, reason = "both ends, the way between them, and what became of it")]
+    fn see(
+        &mut self,
+        phone: &PhoneName,
+        server_addr: SocketAddr,
+        phone_addr: SocketAddr,
+        toward: Toward,
+        transport: Transport,
+        outage: Option<OutageId>,
+        bytes: &[u8],
+    ) {
+        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: bytes.len() as u64 };
+        self.link.captured += raw.len;
+        let fact = SipFact {
+            phone: phone.clone(),
+            server: self.plan.bench.server_at(server_addr.ip()).map(|server| server.name.clone()),
+            server_addr,
+            phone_addr,
+            toward,
+            transport,
+            fate: outage.map_or(Fate::Passed, Fate::Dropped),
+            raw,
+            message: sip::read(bytes),
+        };
+        self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, Observed::Sip(Box::new(fact)));
+    }
+}
+
+/// What arrives.
+enum Delivery {
+    Datagram(SocketAddr, Vec<u8>),
+    Segment(u32, Vec<u8>),
+    Syn(u32),
+    End(u32),
+}

@@ -1,0 +1,117 @@
+use super::*;
+use crate::{
+    event::Move,
+    verdict::{Blame, Verdict},
+    virtual_bench::{phone::PhoneDefect, registrar::RegistrarDefect},
+};
+
+#[test]
+fn healthy_phones_survive_a_failover_with_the_timers_of_the_virtual_bench() {
+    let records = rehearse(&Description::default(), Weather::default(), |_| {}, |_| {});
+    let cases: Vec<&Case> = cases(&records).collect();
+    assert_eq!(cases.len(), 4);
+    assert!(cases.iter().all(|case| case.verdict == Verdict::Pass), "{cases:#?}");
+}
+
+#[test]
+fn ten_minutes_of_lifetime_move_within_the_documented_589_seconds() {
+    let mut description = Description::default();
+    manual_timers(&mut description);
+    let records = rehearse(&description, Weather { seed: 7, switch_on: Duration::from_secs(570), ..calm() }, |_| {}, |_| {});
+    assert!(records.last().unwrap().seen > Stamp::from_millis(600_000), "virtual time must have passed");
+    for case in cases(&records) {
+        assert_eq!(case.verdict, Verdict::Pass, "{case:#?}");
+        let failover = value(case, "failover");
+        assert!((4_000.0..=589_500.0).contains(&failover), "{failover} ms");
+        assert!((3_999.0..=4_010.0).contains(&value(case, "failover-detecting")), "four sends, then the backup");
+    }
+}
+
+#[test]
+fn what_was_observed_judged_again_gives_the_same_records() {
+    let rough = Weather {
+        seed: 3,
+        delay: Duration::from_millis(30),
+        loss_per_10000: 100,
+        lateness: Duration::from_millis(20),
+        switch_on: Duration::from_secs(3),
+    };
+    let records = rehearse(&Description::default(), rough, |_| {}, |_| {});
+    let concluded: Vec<&Record> = records.iter().filter(|it| !matches!(it.event, Event::Observed(_))).collect();
+    let replayed = session::replay(records.iter().cloned()).records;
+    assert!(!concluded.is_empty());
+    assert_eq!(replayed.iter().collect::<Vec<_>>(), concluded);
+}
+
+#[test]
+fn a_phone_that_never_comes_home_is_blamed_and_its_neighbours_are_not() {
+    let records = rehearse(
+        &Description::default(),
+        Weather::default(),
+        |phone| {
+            if phone.name == "p3" {
+                phone.defects.push(PhoneDefect::NeverFailsBack);
+            }
+        },
+        |_| {},
+    );
+    assert_eq!(found(&records, "p3"), (Verdict::Fail, Some(Blame::Phone), Some("never-failed-back")));
+    for healthy in ["p1", "p2", "p4"] {
+        assert_eq!(found(&records, healthy), (Verdict::Pass, None, None));
+    }
+}
+
+#[test]
+fn a_backup_that_refuses_is_the_server_s_fault() {
+    let records = rehearse(&Description::default(), Weather::default(), |_| {}, |server| {
+        if server.name == "b" {
+            server.defects.push(RegistrarDefect::Reject(503));
+        }
+    });
+    assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Server), Some("server-refused")));
+}
+
+#[test]
+fn a_failover_is_measured_from_the_cut_to_the_2xx_of_the_backup() {
+    let records = rehearse(&Description::default(), Weather::default(), |_| {}, |_| {});
+    let began = records.iter().find(|it| matches!(it.event, Event::Observed(Observed::OutageBegan { .. }))).unwrap();
+    for case in cases(&records) {
+        let windows = records.iter().filter_map(|record| match &record.event {
+            Event::Derived(Derived::DeadlineComputed { case: id, of: Move::Failover, window_ms, .. }) => {
+                (*id == case.id).then_some(*window_ms)
+            }
+            _ => None,
+        });
+        let window: Vec<f64> = windows.collect();
+        assert_eq!(window.len(), 1, "one deadline for each case");
+        let measured = case.measurements.iter().find(|it| it.name == "failover").unwrap();
+        assert!((measured.at_ms.unwrap() - began.when.at.as_millis_f64()).abs() < 0.001);
+        let parts: f64 = ["failover-waiting", "failover-detecting", "failover-registering"].map(|it| value(case, it)).iter().sum();
+        assert!((parts - measured.value.unwrap()).abs() < 0.01, "{parts} is not {measured:?}");
+        assert!(measured.value.unwrap() <= window[0]);
+    }
+}
+
+fn calm() -> Weather {
+    Weather { delay: Duration::from_millis(1), ..Weather::default() }
+}
+
+fn rehearse(
+    description: &Description,
+    weather: Weather,
+    phone: impl FnMut(&mut PhoneSpec),
+    server: impl FnMut(&mut RegistrarSpec),
+) -> Vec<Record> {
+    let scenario = load::scenario("failover", Path::new(load::RIG)).unwrap();
+    Rehearsal::new(description, scenario, weather, phone, server).unwrap().run().unwrap()
+}
+
+fn found<'a>(records: &'a [Record], phone: &str) -> (Verdict, Option<Blame>, Option<&'a str>) {
+    let case = cases(records).find(|case| case.id.phone.0 == phone).unwrap();
+    (case.verdict, case.blame, case.code.as_deref())
+}
+
+fn value(case: &Case, name: &str) -> f64 {
+    let measurement = case.measurements.iter().find(|it| it.name == name);
+    measurement.and_then(|it| it.value).unwrap_or_else(|| panic!("{name} is not measured in {case:#?}"))
+}
