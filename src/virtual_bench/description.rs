@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     phone::{Habits, PhoneDefect, Transport},
-    registrar::RegistrarDefect,
+    registrar::{RegistrarDefect, WhenFull},
 };
 
 /// The file that is used where none is given.
@@ -75,6 +75,12 @@ pub struct Lab {
     pub domain: String,
     /// The registrars ask for passwords.
     pub digest: bool,
+    /// They also ask those who make calls.
+    pub call_digest: bool,
+    /// Home servers of the phones in turn, from the first again when they run out.
+    pub homes: Vec<String>,
+    /// Registration distribution: whoever logs on while the home server is full is sent to another one.
+    pub distribution: bool,
     /// What is different about single phones.
     pub phone: Vec<PhoneOverride>,
     /// What is different about single servers.
@@ -91,6 +97,9 @@ impl Default for Lab {
             servers: 2,
             domain: "bench.test".to_owned(),
             digest: true,
+            call_digest: false,
+            homes: vec![server_name(1)],
+            distribution: false,
             phone: Vec::new(),
             server: Vec::new(),
         }
@@ -129,6 +138,15 @@ pub struct ServerOverride {
     /// The longest lifetime that it grants.
     #[serde(default, with = "optional_duration")]
     pub max_expires: Option<Duration>,
+    /// How long its nonces may be used.
+    #[serde(default, with = "optional_duration")]
+    pub nonce_lifetime: Option<Duration>,
+    /// How many extensions can be registered at it at a time; at least 1. Without it there is no limit.
+    #[serde(default)]
+    pub capacity: Option<u32>,
+    /// What it answers when it is full.
+    #[serde(default)]
+    pub when_full: WhenFull,
     /// What is wrong with it.
     #[serde(default)]
     pub defects: Vec<RegistrarDefect>,
@@ -207,6 +225,17 @@ impl Description {
         references("virtual.phone", self.lab.phone.iter().map(|phone| phone.name.as_str()), &known)?;
         let known = (1..=servers).map(server_name).collect();
         references("virtual.server", self.lab.server.iter().map(|server| server.name.as_str()), &known)?;
+        require(!self.lab.homes.is_empty(), || "`virtual.homes` is empty; name a server, as `[\"a\"]`".to_owned())?;
+        for home in &self.lab.homes {
+            require(known.contains(home), || {
+                format!("`virtual.homes` names `{home}`, which this bench doesn't have; it has {}", listed(&known))
+            })?;
+        }
+        for server in &self.lab.server {
+            require(server.capacity != Some(0), || {
+                format!("capacity of virtual server `{}` is 0; it can be 1 and more, or left out", server.name)
+            })?;
+        }
         for phone in &self.lab.phone {
             phone
                 .lines
@@ -263,12 +292,15 @@ fn references<'a>(
     let mut seen = BTreeSet::new();
     for name in names {
         require(known.contains(name), || {
-            let all: Vec<_> = known.iter().map(String::as_str).collect();
-            format!("`[[{table}]]` names `{name}`, which this bench doesn't have; it has {}", all.join(", "))
+            format!("`[[{table}]]` names `{name}`, which this bench doesn't have; it has {}", listed(known))
         })?;
         require(seen.insert(name), || format!("`[[{table}]]` names `{name}` twice; put it all into one table"))?;
     }
     Ok(())
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), DescriptionError> {
@@ -330,6 +362,9 @@ mod tests {
             ("[[virtual.phone]]\nname = \"p5\"", "it has p1, p2, p3, p4"),
             ("[[virtual.phone]]\nname = \"p1\"\n[[virtual.phone]]\nname = \"p1\"", "twice"),
             ("[[virtual.server]]\nname = \"c\"", "it has a, b"),
+            ("virtual.homes = [\"a\", \"c\"]", "`virtual.homes` names `c`, which this bench doesn't have; it has a, b"),
+            ("virtual.homes = []", "name a server"),
+            ("[[virtual.server]]\nname = \"a\"\ncapacity = 0", "capacity of virtual server `a` is 0"),
             ("timers.renewal-lead = \"12s\"", "must be less than `timers.expires`"),
             ("timers.transaction = \"1s\"", "at least 4s"),
             ("timers.expires = \"2500ms\"", "whole seconds"),
@@ -349,11 +384,20 @@ mod tests {
             [[virtual.server]]
             name = "b"
             max-expires = "8s"
-            defects = [{ reject = 503 }]
+            capacity = 2
+            when-full = { unavailable = "30s" }
+            defects = [{ reject = 503 }, "two-faced", { keeps-for = "5s" }]
         "#;
         let lab = Description::from_text(text).expect("is a description").lab;
         assert_eq!(lab.phone[0].defects, [PhoneDefect::NeverFailsBack, PhoneDefect::MovesLate(Duration::from_secs(3))]);
-        assert_eq!(lab.server[0].defects, [RegistrarDefect::Reject(503)]);
+        let expected = [
+            RegistrarDefect::Reject(503),
+            RegistrarDefect::TwoFaced,
+            RegistrarDefect::KeepsFor(Duration::from_secs(5)),
+        ];
+        assert_eq!(lab.server[0].defects, expected);
+        assert_eq!(lab.server[0].capacity, Some(2));
+        assert_eq!(lab.server[0].when_full, WhenFull::Unavailable(Duration::from_secs(30)));
         assert_eq!(lab.server[0].max_expires, Some(Duration::from_secs(8)));
     }
 
