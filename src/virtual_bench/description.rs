@@ -402,6 +402,17 @@ mod tests {
     }
 
     #[test]
+    fn every_way_to_fail_that_the_embedded_file_names_can_be_written_so() {
+        let comments = EMBEDDED.lines().skip_while(|line| !line.starts_with("# Defects of servers")).skip(1);
+        let named: Vec<_> = comments.filter_map(|line| line.strip_prefix("#   ")?.split_once("  ")).collect();
+        assert_eq!(named.len(), 12, "{named:?}");
+        for (defect, _) in named {
+            let text = format!("[[virtual.server]]\nname = \"a\"\ndefects = [{defect}]\n");
+            assert!(Description::from_text(&text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_description_survives_being_handed_on_as_json() {
         let description =
             Description::from_text("[[virtual.server]]\nname = \"a\"\nmin-expires = \"5s\"").expect("reads");
