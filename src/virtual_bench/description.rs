@@ -2,6 +2,8 @@
 //!
 //! Not here: what becomes of it on the link (`plan`).
 
+mod settings;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -81,6 +83,8 @@ pub struct Lab {
     pub homes: Vec<String>,
     /// Registration distribution: whoever logs on while the home server is full is sent to another one.
     pub distribution: bool,
+    /// Settings of all phones, as their `aastra.cfg` would hold them.
+    pub settings: String,
     /// What is different about single phones.
     pub phone: Vec<PhoneOverride>,
     /// What is different about single servers.
@@ -100,6 +104,7 @@ impl Default for Lab {
             call_digest: false,
             homes: vec![server_name(1)],
             distribution: false,
+            settings: String::new(),
             phone: Vec::new(),
             server: Vec::new(),
         }
@@ -118,6 +123,9 @@ pub struct PhoneOverride {
     /// How many lines it has.
     #[serde(default)]
     pub lines: Option<u8>,
+    /// Its settings, as its `<MAC>.cfg` would hold them; they count more than those of all phones.
+    #[serde(default)]
+    pub settings: String,
     /// What it does where the manual is silent.
     #[serde(default)]
     pub habits: Habits,
@@ -240,6 +248,10 @@ impl Description {
             phone
                 .lines
                 .map_or(Ok(()), |lines| within(&format!("lines of virtual phone `{}`", phone.name), lines, 9))?;
+        }
+        settings::check("virtual.settings", &self.lab.settings)?;
+        for phone in &self.lab.phone {
+            settings::check(&format!("settings of virtual phone {}", phone.name), &phone.settings)?;
         }
         self.timers.checked()?;
         Ok(self)
@@ -365,6 +377,12 @@ mod tests {
             ("virtual.homes = [\"a\", \"c\"]", "`virtual.homes` names `c`, which this bench doesn't have; it has a, b"),
             ("virtual.homes = []", "name a server"),
             ("[[virtual.server]]\nname = \"a\"\ncapacity = 0", "capacity of virtual server `a` is 0"),
+            ("virtual.settings = \"sip proxi ip: 10.77.0.2\"", "`sip proxi ip` is not known; perhaps `sip proxy ip`"),
+            ("virtual.settings = \"nonsense\"", "`virtual.settings`, line 1: there is no colon"),
+            (
+                "[[virtual.phone]]\nname = \"p1\"\nsettings = \"\\nsip transaction timer: 32000\"",
+                "`settings of virtual phone p1`, line 2: `sip transaction timer` is decided by `timers.transaction`",
+            ),
             ("timers.renewal-lead = \"12s\"", "must be less than `timers.expires`"),
             ("timers.transaction = \"1s\"", "at least 4s"),
             ("timers.expires = \"2500ms\"", "whole seconds"),
@@ -410,6 +428,25 @@ mod tests {
             let text = format!("[[virtual.server]]\nname = \"a\"\ndefects = [{defect}]\n");
             assert!(Description::from_text(&text).is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_embedded_file_explains_about_phones_can_be_written() {
+        let explained: Vec<&str> = EMBEDDED.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+        let end = explained.iter().position(|line| *line == "Defects of phones:").expect("names the defects");
+        let start = explained.iter().position(|line| *line == "[[virtual.phone]]").expect("shows a phone");
+        let lab = Description::from_text(&explained[start..end].join("\n")).expect("is a description").lab;
+        assert_eq!((lab.phone[0].lines, lab.phone[0].habits.outbound), (Some(2), true));
+        assert!(lab.phone[0].settings.contains("sip line1 user name:\n"));
+
+        let named = explained[end + 1..].iter().take_while(|line| line.starts_with("  ")).map(|line| {
+            // What follows two spaces explains.
+            line.trim_start().split("    ").next().expect("has a beginning").trim_end_matches(',')
+        });
+        let defects = named.collect::<Vec<_>>().join(", ");
+        let text = format!("[[virtual.phone]]\nname = \"p1\"\ndefects = [{defects}]");
+        let lab = Description::from_text(&text).expect("all of them are defects").lab;
+        assert_eq!(lab.phone[0].defects.len(), 27, "and these are all");
     }
 
     #[test]

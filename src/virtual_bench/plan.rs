@@ -95,6 +95,7 @@ impl LabPlan {
                         backup,
                     }
                 });
+                let mac = Mac([0x00, 0x08, 0x5d, 0x77, 0x00, number]);
                 let turn = usize::from(number - 1) % lab.transports.len().max(1);
                 let transport = own.and_then(|own| own.transport).or_else(|| lab.transports.get(turn).copied());
                 PhoneProcess {
@@ -102,12 +103,16 @@ impl LabPlan {
                     console: directory.join(format!("{name}.console")),
                     keypad: directory.join(format!("{name}.keypad")),
                     phone: PhoneSpec {
-                        mac: Mac([0x00, 0x08, 0x5d, 0x77, 0x00, number]),
+                        mac,
                         address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 10 + number)),
                         port: SIP_PORT,
                         keys: keys.clone(),
                         lines: lines.collect(),
-                        provisioning: Provisioning::default(),
+                        provisioning: Provisioning {
+                            global: lab.settings.clone(),
+                            model: String::new(),
+                            phone: own_settings(mac, primary, own),
+                        },
                         transport: transport.unwrap_or_default(),
                         timers: phone_timers(description.timers),
                         habits: own.map(|own: &PhoneOverride| own.habits).unwrap_or_default(),
@@ -249,6 +254,17 @@ fn phone_timers(timers: LabTimers) -> PhoneTimers {
         retry_rejected: timers.retry_rejected,
         ..PhoneTimers::default()
     }
+}
+
+/// The settings of one phone alone: its Log On/Off key, which asks the primary and knows no other server, and what the
+/// description says.
+fn own_settings(mac: Mac, primary: Option<SocketAddr>, own: Option<&PhoneOverride>) -> String {
+    let server = primary.map_or_else(|| server_address(1), |primary| primary.ip());
+    let terminal = mac.to_string().replace(':', "");
+    let key = format!(
+        "prgkey1 type: xml\nprgkey1 label: Log On/Off\nprgkey1 value: http://{server}:{HTTP_PORT}/logon?mac={terminal}\n"
+    );
+    key + own.map_or("", |own| own.settings.as_str())
 }
 
 /// Four digits out of hexadecimal ones.

@@ -233,8 +233,8 @@ impl Call {
         let outside = matches!(exchange.job, Job::Invite(..));
         match code {
             200..300 if exchange.draft.method == "INVITE" => {
-                let Some(mut dialog) = Dialog::of_answer(message, exchange.draft.to) else {
-                    return self.end("ended: the answer names no contact", context);
+                let Some(mut dialog) = Dialog::of_answer(message, &exchange.draft) else {
+                    return self.end("failed: an unreadable answer", context);
                 };
                 if let (Stage::Up { dialog: known, .. }, false) = (&self.stage, outside) {
                     dialog = known.clone();

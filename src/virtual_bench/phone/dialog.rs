@@ -19,17 +19,18 @@ pub struct Dialog {
 }
 
 impl Dialog {
-    /// The caller's or subscriber's side: from what was sent and the answer to it.
-    pub fn of_answer(answer: &Message, source: SocketAddr) -> Option<Self> {
+    /// The caller's or subscriber's side: from what was sent and the answer to it. Servers that name no contact are reached
+    /// by what was asked for.
+    pub fn of_answer(answer: &Message, asked: &Draft) -> Option<Self> {
         let mut routes: Vec<String> = answer.headers("Record-Route").map(str::to_owned).collect();
         routes.reverse();
         Some(Self {
             call_id: answer.header("Call-ID")?.to_owned(),
             local: answer.header("From")?.to_owned(),
             remote: answer.header("To")?.to_owned(),
-            target: address::uri(answer.header("Contact")?).to_owned(),
+            target: answer.header("Contact").map_or(asked.uri.as_str(), address::uri).to_owned(),
             routes,
-            source,
+            source: asked.to,
         })
     }
 
@@ -51,6 +52,11 @@ impl Dialog {
         request.header("Call-ID") == Some(self.call_id.as_str())
             && tag("To") == address::tag(&self.local)
             && tag("From") == address::tag(&self.remote)
+    }
+
+    /// Whether an answer is to a request inside it.
+    pub fn has_answered(&self, answer: &Message) -> bool {
+        answer.header("Call-ID") == Some(self.call_id.as_str())
     }
 
     /// A re-INVITE moves the other end (RFC 3261 section 12.2).

@@ -201,7 +201,9 @@ impl Subscription {
         self.under_way = false;
         let asked = self.account.mwi.unwrap_or_default();
         let granted = message.summary().expires.map_or(asked, |seconds| Duration::from_secs(u64::from(seconds)));
-        let Some(dialog) = Dialog::of_answer(message, exchange.draft.to).filter(|_| !granted.is_zero()) else {
+        let known = self.held.as_ref().map(|held| &held.dialog).filter(|dialog| dialog.has_answered(message)).cloned();
+        let dialog = known.or_else(|| Dialog::of_answer(message, &exchange.draft));
+        let Some(dialog) = dialog.filter(|_| !granted.is_zero()) else {
             return self.rest(context.timers.retry_timeout, context);
         };
         let before = self.held.replace(Held { which: turn.which, dialog, expires_at: context.now + granted });

@@ -20,6 +20,7 @@ mod habits;
 mod lamp;
 mod local;
 mod logon;
+mod mx_one;
 mod web;
 mod wire;
 mod world;

@@ -5,7 +5,6 @@ mod defects;
 mod limits;
 mod net;
 mod seating;
-mod together;
 
 use proptest::prelude::*;
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::net::*;
-use crate::wire::aastra_xml::{Configuration, InputScreen, Object};
+use crate::{
+    virtual_bench::registrar::RegistrarInput,
+    wire::aastra_xml::{Configuration, InputScreen, Object},
+};
 
 /// Proxy, registrar, backup proxy and backup registrar.
 fn servers(settings: &Configuration) -> [Option<&str>; 4] {
@@ -79,6 +82,15 @@ fn the_application_answers_nothing_but_its_two_addresses() {
     for (target, code) in [("/", 404), ("/logon", 400), ("/logon?mac=1", 400), ("/logoff?mac=00085d77000g", 400)] {
         assert_eq!(net.fetch(A, target).code, code, "{target}");
     }
+}
+
+#[test]
+fn connections_that_ask_for_nothing_do_not_pile_up() {
+    let mut net = Net::new();
+    for conn in 0..257 {
+        net.give(at(A), RegistrarInput::HttpAccepted { conn, from: at(P1) });
+    }
+    assert_eq!(net.closed, [(at(A), 256)]);
 }
 
 #[test]
