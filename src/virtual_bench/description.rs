@@ -4,13 +4,16 @@
 
 mod settings;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     phone::{Habits, PhoneDefect, Transport},
-    registrar::{RegistrarDefect, WhenFull},
+    registrar::{DigestAlgorithm, RegistrarDefect, WhenFull},
 };
 
 /// The file that is used where none is given.
@@ -79,6 +82,10 @@ pub struct Lab {
     pub digest: bool,
     /// They also ask those who make calls.
     pub call_digest: bool,
+    /// What they challenge with, in this order.
+    pub digest_algorithms: Vec<DigestAlgorithm>,
+    /// Voice messages that wait, by extension.
+    pub messages: BTreeMap<String, u32>,
     /// Home servers of the phones in turn, from the first again when they run out.
     pub homes: Vec<String>,
     /// Registration distribution: whoever logs on while the home server is full is sent to another one.
@@ -102,6 +109,8 @@ impl Default for Lab {
             domain: "bench.test".to_owned(),
             digest: true,
             call_digest: false,
+            digest_algorithms: vec![DigestAlgorithm::Md5],
+            messages: BTreeMap::new(),
             homes: vec![server_name(1)],
             distribution: false,
             settings: String::new(),
@@ -215,6 +224,16 @@ impl Description {
         (1..=self.lab.phones).map(phone_name)
     }
 
+    /// Extensions of all phones.
+    fn extensions(&self) -> impl Iterator<Item = String> {
+        (1..=self.lab.phones).flat_map(|number| {
+            let name = phone_name(number);
+            let own = self.lab.phone.iter().find(|phone| phone.name == name);
+            let lines = own.and_then(|own| own.lines).unwrap_or(self.lab.lines);
+            (1..=lines).map(move |line| extension(line, number))
+        })
+    }
+
     /// The description as a whole: counts, names, references. For those who read it with a deserializer of their own.
     ///
     /// # Errors
@@ -227,6 +246,14 @@ impl Description {
         require(!transports.is_empty(), || {
             "`virtual.transports` is empty; name at least one, as `[\"udp\"]`".to_owned()
         })?;
+        require(!self.lab.digest_algorithms.is_empty(), || {
+            "`virtual.digest-algorithms` is empty; name `md5` or `sha-256`, or set `virtual.digest` to false".to_owned()
+        })?;
+        for extension in self.lab.messages.keys() {
+            require(self.extensions().any(|own| own == *extension), || {
+                format!("`virtual.messages` names extension `{extension}`, which no phone of this bench has")
+            })?;
+        }
         require(!domain.is_empty(), || "`virtual.domain` is empty; write a name, as `bench.test`".to_owned())?;
         require(!self.bench.name.is_empty(), || "`bench.name` is empty; write a name, as `virtual`".to_owned())?;
         let known = (1..=phones).map(phone_name).collect();
@@ -285,6 +312,11 @@ impl LabTimers {
 /// Name of the nth phone, from 1.
 pub fn phone_name(number: u8) -> String {
     format!("p{number}")
+}
+
+/// Extension of the nth line of the nth phone, both from 1.
+pub fn extension(line: u8, phone: u8) -> String {
+    (1000 * u32::from(line) + u32::from(phone)).to_string()
 }
 
 /// Name of the nth server, from 1.
@@ -376,6 +408,8 @@ mod tests {
             ("[[virtual.server]]\nname = \"c\"", "it has a, b"),
             ("virtual.homes = [\"a\", \"c\"]", "`virtual.homes` names `c`, which this bench doesn't have; it has a, b"),
             ("virtual.homes = []", "name a server"),
+            ("virtual.digest-algorithms = []", "name `md5` or `sha-256`"),
+            ("virtual.messages.2001 = 1", "extension `2001`, which no phone"),
             ("[[virtual.server]]\nname = \"a\"\ncapacity = 0", "capacity of virtual server `a` is 0"),
             ("virtual.settings = \"sip proxi ip: 10.77.0.2\"", "`sip proxi ip` is not known; perhaps `sip proxy ip`"),
             ("virtual.settings = \"nonsense\"", "`virtual.settings`, line 1: there is no colon"),

@@ -12,9 +12,9 @@ use std::{
 
 use super::{
     Description,
-    description::{LabTimers, PhoneOverride, ServerOverride, phone_name, server_name},
+    description::{LabTimers, PhoneOverride, ServerOverride, extension, phone_name, server_name},
     phone::{LineSpec, PhoneSpec, PhoneTimers, Provisioning, shell::PhoneProcess},
-    registrar::{DigestAlgorithm, Member, RegistrarSpec, User},
+    registrar::{Member, RegistrarSpec, User},
 };
 use crate::{
     config::{Mac, RenewalLead, Role},
@@ -76,14 +76,14 @@ impl LabPlan {
                 let own = lab.phone.iter().find(|phone| phone.name == name);
                 let lines = own.and_then(|own| own.lines).unwrap_or(lab.lines);
                 let lines = (1..=lines).map(|line| {
-                    let extension = format!("{}", 1000 * u32::from(line) + u32::from(number));
+                    let extension = extension(line, number);
                     let (password, pin) = (password(), pin(&password()));
                     let turn = usize::from(number - 1) % lab.homes.len().max(1);
                     let user = User {
                         password: password.clone(),
                         pin: Some(pin),
                         home: lab.homes.get(turn).cloned(),
-                        messages: 0,
+                        messages: lab.messages.get(&extension).copied().unwrap_or(0),
                     };
                     users.insert(extension.clone(), user);
                     LineSpec {
@@ -148,7 +148,7 @@ impl LabPlan {
                     when_full: own.map(|own| own.when_full).unwrap_or_default(),
                     distribution: lab.distribution,
                     challenge_calls: lab.call_digest,
-                    algorithms: if lab.digest { vec![DigestAlgorithm::Md5] } else { Vec::new() },
+                    algorithms: if lab.digest { lab.digest_algorithms.clone() } else { Vec::new() },
                     nonce_lifetime: own.and_then(|own| own.nonce_lifetime).unwrap_or(Duration::from_secs(300)),
                     min_expires: own.and_then(|own| own.min_expires).unwrap_or(Duration::from_secs(1)),
                     max_expires: own.and_then(|own| own.max_expires).unwrap_or(Duration::from_secs(3600)),
