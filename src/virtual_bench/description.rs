@@ -420,6 +420,17 @@ mod tests {
     }
 
     #[test]
+    fn every_way_to_fail_that_the_embedded_file_names_can_be_written_so() {
+        let comments = EMBEDDED.lines().skip_while(|line| !line.starts_with("# Defects of servers")).skip(1);
+        let named: Vec<_> = comments.filter_map(|line| line.strip_prefix("#   ")?.split_once("  ")).collect();
+        assert_eq!(named.len(), 12, "{named:?}");
+        for (defect, _) in named {
+            let text = format!("[[virtual.server]]\nname = \"a\"\ndefects = [{defect}]\n");
+            assert!(Description::from_text(&text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_the_embedded_file_explains_about_phones_can_be_written() {
         let explained: Vec<&str> = EMBEDDED.lines().filter_map(|line| line.strip_prefix("# ")).collect();
         let end = explained.iter().position(|line| *line == "Defects of phones:").expect("names the defects");

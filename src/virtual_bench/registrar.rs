@@ -63,6 +63,9 @@ use crate::{
 /// Methods that are understood, for `Allow`.
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, SUBSCRIBE";
 
+/// Most connections to the XML application whose request is not complete; more are closed at once.
+const MOST_HTTP: usize = 256;
+
 /// A simulated server.
 #[derive(Debug)]
 pub struct Registrar {
@@ -117,6 +120,9 @@ impl Registrar {
             RegistrarInput::Datagram { from, bytes } => self.message(now, &bytes, from, Way::Datagram(from)),
             RegistrarInput::TcpAccepted { conn, from } => {
                 self.connections.insert(conn, (from, Framer::default()));
+            }
+            RegistrarInput::HttpAccepted { conn, .. } if self.http.len() >= MOST_HTTP => {
+                self.outputs.push_back(RegistrarOutput::TcpClose { conn });
             }
             RegistrarInput::HttpAccepted { conn, .. } => {
                 self.http.insert(conn, RequestReader::default());

@@ -67,15 +67,15 @@ pub fn log_on(
     let user = spec.users.get(extension).filter(|user| user.pin.as_deref() == Some(pin))?;
     let home = cluster.home_of(user);
     let me = cluster.me();
-    let registrar = if door == Door::Code && !cluster.is_first() && me != home {
-        // Phones dial at their primary first. That the code came here is the sign that they can't reach it.
-        me
+    let (registrar, backup) = if door == Door::Code && !cluster.is_first() && me != home {
+        // Phones dial at their primary first. That the code came here is the sign that they can't reach it; this server
+        // serves them alone, and so what a log-off here has lost stays lost.
+        (me, None)
     } else if spec.distribution && cluster.is_full(home) {
-        cluster.with_room_beside(home).unwrap_or(home)
+        cluster.with_room_beside(home).map_or((home, cluster.beside(home)), |other| (other, Some(home)))
     } else {
-        home
+        (home, cluster.beside(home))
     };
-    let backup = if registrar == home { cluster.beside(home) } else { Some(home) };
     let account = [
         ("sip line1 user name", extension),
         ("sip line1 screen name", extension),

@@ -73,6 +73,35 @@ fn a_log_off_on_the_backup_loses_the_primary() {
 }
 
 #[test]
+fn who_logged_on_by_code_fails_over_and_comes_back() {
+    let mut link = Link::new(1, "sip line1 user name:\n");
+    link.run_to(1.0);
+    link.console(1, "dial *11*4711*1001#");
+    link.run_to(5.0);
+    assert_eq!(link.home(1), Some(address(A)));
+    link.cut.insert(address(A).ip());
+    link.run_to(60.0);
+    assert_eq!(link.home(1), Some(address(B)));
+    link.cut.clear();
+    link.run_to(120.0);
+    assert_eq!(link.home(1), Some(address(A)));
+}
+
+#[test]
+fn a_full_home_server_hands_whoever_logs_on_to_the_other() {
+    let mut link = Link::with(2, "sip line1 user name:\n", |spec| {
+        spec.distribution = true;
+        spec.capacity = (spec.name == "a").then_some(1);
+    });
+    link.run_to(1.0);
+    for (phone, extension, server) in [(1, 1001, A), (2, 1002, B)] {
+        link.console(phone, &format!("dial *11*4711*{extension}#"));
+        link.run_to(f64::from(phone) * 5.0);
+        assert_eq!(link.home(phone), Some(address(server)), "{extension}");
+    }
+}
+
+#[test]
 fn two_phones_call_each_other_by_way_of_their_server_and_the_call_outlives_it() {
     let mut link = Link::new(2, "");
     link.run_to(1.0);
@@ -137,6 +166,11 @@ enum Event {
 
 impl Link {
     fn new(phones: u8, files: &str) -> Self {
+        Self::with(phones, files, |_| {})
+    }
+
+    /// With servers as `change` leaves them.
+    fn with(phones: u8, files: &str, change: impl Fn(&mut RegistrarSpec)) -> Self {
         let users = ["1001", "1002"].map(|user| {
             let messages = u32::from(user == "1001");
             let user_spec =
@@ -144,12 +178,13 @@ impl Link {
             (user.to_owned(), user_spec)
         });
         let server = |name: &str, at: &str| {
-            let spec: RegistrarSpec = serde_json::from_value(serde_json::json!({
+            let mut spec: RegistrarSpec = serde_json::from_value(serde_json::json!({
                 "name": name, "address": address(at).ip(), "domain": "bench.test", "seed": name.len() + at.len(),
                 "users": BTreeMap::from(users.clone()),
                 "cluster": [{"name": "a", "address": A}, {"name": "b", "address": B}],
             }))
             .unwrap();
+            change(&mut spec);
             (address(at).ip(), Registrar::new(spec))
         };
         let phone = |number: u8| {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::net::*;
-use crate::wire::aastra_xml::{Configuration, InputScreen, Object};
+use crate::{
+    virtual_bench::registrar::RegistrarInput,
+    wire::aastra_xml::{Configuration, InputScreen, Object},
+};
 
 /// Proxy, registrar, backup proxy and backup registrar.
 fn servers(settings: &Configuration) -> [Option<&str>; 4] {
@@ -79,6 +82,15 @@ fn the_application_answers_nothing_but_its_two_addresses() {
     for (target, code) in [("/", 404), ("/logon", 400), ("/logon?mac=1", 400), ("/logoff?mac=00085d77000g", 400)] {
         assert_eq!(net.fetch(A, target).code, code, "{target}");
     }
+}
+
+#[test]
+fn connections_that_ask_for_nothing_do_not_pile_up() {
+    let mut net = Net::new();
+    for conn in 0..257 {
+        net.give(at(A), RegistrarInput::HttpAccepted { conn, from: at(P1) });
+    }
+    assert_eq!(net.closed, [(at(A), 256)]);
 }
 
 #[test]
@@ -187,14 +199,15 @@ fn a_wrong_pin_is_refused_and_its_ack_goes_nowhere() {
 }
 
 #[test]
-fn at_the_backup_the_code_makes_that_the_registrar_and_logging_off_loses_the_primary() {
+fn at_the_backup_the_code_makes_that_the_only_server_and_logging_off_loses_the_primary() {
     let mut net = Net::new();
     let got = net.dial(P1, B, MAC, "*11*1111*1001%23");
-    assert_eq!(servers(&got[2].settings()), HOME_B, "for 1001 of server a");
+    let alone = [Some("10.77.0.3"), Some("10.77.0.3"), Some("0.0.0.0"), Some("0.0.0.0")];
+    assert_eq!(servers(&got[2].settings()), alone, "for 1001 of server a");
     let got = net.dial(P1, B, "1001", "%2311%23");
     let settings = got[2].settings();
     assert_eq!(settings.value("sip line1 user name"), Some(""));
-    assert_eq!(servers(&settings), [Some("10.77.0.3"), Some("10.77.0.3"), Some("0.0.0.0"), Some("0.0.0.0")]);
+    assert_eq!(servers(&settings), alone);
     assert_eq!((net.server(A).seat_of("1001"), net.server(B).seat_of("1001")), (None, None));
 
     let got = net.dial(P1, A, MAC, "#11#");
