@@ -20,7 +20,10 @@ pub(super) const FILES: &[Embedded] = embedded![
     "models/aastra-6731i.toml",
     "models/baresip-serreg.toml",
     "models/baresip-srv.toml",
+    "scenarios/baseline.toml",
+    "scenarios/both-away.toml",
     "scenarios/failover.toml",
+    "scenarios/flapping.toml",
     "virtual.toml",
 ];
 

@@ -182,7 +182,7 @@ pub(super) struct Scenario {
     pub(super) step: Vec<Spanned<Step>>,
 }
 
-/// A step: exactly one of `expect`, `keys`, `outage` and `lift`.
+/// A step: exactly one of `expect`, `keys`, `outage`, `lift`, `wait` and `repeat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Step {
@@ -191,7 +191,20 @@ pub(super) struct Step {
     pub(super) expect: Text,
     pub(super) keys: Text,
     pub(super) outage: Option<Spanned<Outage>>,
-    pub(super) lift: Option<Spanned<bool>>,
+    pub(super) lift: Option<Spanned<Lift>>,
+    pub(super) wait: Text,
+    pub(super) repeat: Option<Spanned<i64>>,
+    /// What is repeated.
+    #[serde(default)]
+    pub(super) step: Vec<Spanned<Step>>,
+}
+
+/// `true` for everything, or the role of the servers that come back.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected `true`, \"primary\" or \"backup\"")]
+pub(super) enum Lift {
+    All(bool),
+    Role(String),
 }
 
 #[derive(Debug, Default, Deserialize)]

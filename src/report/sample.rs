@@ -381,7 +381,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
             proves: Some("If the primary server does not respond, the phone registers with the backup server.".into()),
             steps: vec![
                 step("every line is registered at its primary", StepKind::Expect { of: Move::Baseline }),
-                step("give the primary back", StepKind::Lift),
+                step("give the primary back", StepKind::Lift { server: None }),
             ],
         },
         phones: (0..fates.len()).map(name).collect(),
