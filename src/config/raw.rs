@@ -120,14 +120,34 @@ pub(super) struct Model {
     pub(super) title: Text,
     pub(super) extends: Text,
     pub(super) failback: Option<Spanned<Failback>>,
-    pub(super) keeps_both: Option<bool>,
+    pub(super) keeps_both: Option<Spanned<bool>>,
+    pub(super) registration: Text,
+    pub(super) keep_alive: Option<Spanned<ModelTimer>>,
     #[serde(default)]
     pub(super) timers: ModelTimers,
     pub(super) console: Option<Spanned<Dialect>>,
     #[serde(default)]
     pub(super) keys: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
+    pub(super) unwired: Vec<Spanned<String>>,
+    pub(super) xml_names: Text,
+    #[serde(default)]
+    pub(super) xml_keys: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    pub(super) groups: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
+    pub(super) assignable: Option<Assignable>,
+    #[serde(default)]
     pub(super) menus: BTreeMap<String, Spanned<Vec<Spanned<String>>>>,
+}
+
+/// How many keys can be given a meaning.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Assignable {
+    pub(super) programmable: Option<Spanned<i64>>,
+    pub(super) soft: Option<Spanned<i64>>,
+    pub(super) top_soft: Option<Spanned<i64>>,
+    pub(super) expansion_modules: Option<Spanned<i64>>,
 }
 
 /// What makes a phone on the backup try the primary again.
