@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench healthy -- [RUNS] [SEED] [ONLY]`; ONLY is the number of one run, whose journal is printed as well.
 
+#![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
+
 use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
 
 use siprig::{
@@ -17,12 +19,14 @@ fn main() -> ExitCode {
     let runs = numbers.next().unwrap_or(2_000);
     let seed = numbers.next().unwrap_or(1);
     let only = numbers.next();
+    let names = load::scenario_names(Path::new(load::RIG));
     let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     let mut complaints = 0u64;
     for number in (0..runs).filter(|number| only.is_none_or(|only| only == *number)) {
         let mut dice = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
         let (description, weather) = bench(&mut dice);
-        let scenario = match load::scenario("failover", Path::new(load::RIG)) {
+        let name = &names[number as usize % names.len()];
+        let scenario = match load::scenario(name, Path::new(load::RIG)) {
             Ok(scenario) => scenario,
             Err(error) => return refuse(&format!("{error:?}")),
         };
@@ -63,7 +67,7 @@ fn bench(dice: &mut Random) -> (Description, Weather) {
     let timers = &mut description.timers;
     timers.transaction = seconds(4 + below(29));
     timers.renewal_lead = timers.transaction + seconds(2 + below(30));
-    timers.expires = timers.renewal_lead + seconds(5 + below(600));
+    timers.expires = timers.renewal_lead + seconds(5 + below(560));
     timers.retry_timeout = seconds(30 + below(120));
     timers.retry_rejected = seconds(30 + below(600));
     let weather = Weather {

@@ -77,7 +77,7 @@ fn dispatch(command: &Command) -> ExitCode {
 fn document(command: &Command, error: &UserError) -> Option<String> {
     match command {
         Command::Run(args) if args.json => Summary::failed(error.exit.code(), error.text()).to_json().ok(),
-        Command::Check(args) if args.json => check::failed(error).ok(),
+        Command::Check(args) if args.json => check::failed(args, error).ok(),
         _ => None,
     }
 }

@@ -28,7 +28,10 @@ mod raw;
 pub mod scenario;
 
 pub use bench::{Bench, ConsolePort, KeypadKind, KeypadPort, Line, Mac, Network, Phone, Role, Server};
-pub use model::{Dialect, FailbackHabit, Model, RenewalLead, Source, Timer, Timers};
+pub use model::{
+    Assignable, Dialect, FailbackHabit, KeyGroup, Model, RegistrationHabit, RenewalLead, Source, Timer, Timers,
+    XmlNames,
+};
 pub use scenario::{Scenario, Step, StepKind};
 
 /// All that a run's judgement depends on.

@@ -12,6 +12,7 @@
 //! | [`detect`] | what is wrong in every scenario |
 //! | [`step`] | what each kind of step waits for |
 //! | [`subjects`] | all that a step can touch |
+//! | [`observe`] | what each observation changes in what is known |
 //! | [`run`] | the whole: cases, steps in order, the end |
 
 use std::collections::VecDeque;
@@ -25,6 +26,7 @@ pub mod coverage;
 pub mod detect;
 pub mod judge;
 pub mod measure;
+pub mod observe;
 pub mod phone;
 pub mod registration;
 pub mod run;

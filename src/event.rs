@@ -717,18 +717,27 @@ pub enum BindingEvent {
 pub enum Move {
     /// Registering at the primary in the first place.
     Baseline,
+    /// Being confirmed at the primary again, with nothing the matter.
+    Renewal,
     /// From the primary to the backup.
     Failover,
-    /// From the backup to the primary.
+    /// From the backup to the primary; of a line that never left it: being confirmed there again.
     Failback,
+    /// To nowhere: both servers are away, and the line has asked both in vain.
+    Stranded,
+    /// From nowhere to the first server that is back.
+    Recovery,
 }
 
 impl fmt::Display for Move {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Baseline => "baseline",
+            Self::Renewal => "renewal",
             Self::Failover => "failover",
             Self::Failback => "failback",
+            Self::Stranded => "stranded",
+            Self::Recovery => "recovery",
         })
     }
 }

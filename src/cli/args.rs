@@ -123,22 +123,34 @@ const CHECK_ABOUT: &str = "\
 Look at everything a run needs, without changing anything
 
 Reads the bench file and its models, looks at ports, interfaces, privileges, locks and disk space, and asks the servers \
-for a sign of life if this machine has the probe address. Each finding is one line, with a remedy where one is needed.";
+for a sign of life if this machine has the probe address. Each finding is one line, with a remedy where one is needed.
+
+With --config it looks at the phones' own configuration files instead (Aastra/Mitel 6700i): aastra.cfg or startup.cfg, \
+<model>.cfg, <MAC>.cfg and local.cfg, the later over the earlier. It says what will go wrong before a night is spent on \
+it: a backup that is off or differs, timers that break the 10 minutes, misspelt names; and how long each line will take to \
+move. Of a folder, each phone is judged. An error among the findings makes the exit code 78, a warning does not. \
+Passwords are never shown.";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
   siprig check                                     the virtual bench: does this machine allow it?
-  siprig check --bench rig/lab-3.toml              a lab, before the night";
+  siprig check --bench rig/lab-3.toml              a lab, before the night
+  siprig check --config /srv/tftp                  the phones of a provisioning server
+  siprig check --config aastra.cfg 6731i.cfg 00085D237429.cfg local.cfg
+                                                   those of one phone, and what was set on it";
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub bench: BenchArgs,
+    /// Judge configuration files of phones, or folders of them, and nothing else
+    #[arg(long, value_name = "FILE|DIR", num_args = 1.., conflicts_with_all = ["bench", "overrides"])]
+    pub config: Vec<PathBuf>,
     /// Where runs would be written
     #[arg(long, default_value = "reports", value_name = "DIR")]
     pub report_dir: PathBuf,
-    /// Print the findings as JSON (schema siprig.check/1)
+    /// Print the findings as JSON (schema siprig.check/1; siprig.audit/1 with --config)
     #[arg(long)]
     pub json: bool,
 }

@@ -24,6 +24,7 @@ use crate::{
 
 mod options;
 mod port;
+mod settings;
 
 /// The version of the document's contract.
 const SCHEMA: &str = "siprig.check/1";
@@ -76,11 +77,14 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-/// Checks a bench, here or inside the virtual bench.
+/// Checks a bench, here or inside the virtual bench, or the configuration files of phones.
 ///
 /// # Errors
 /// If a file is wrong, or the virtual bench does not come up.
 pub fn main(args: &CheckArgs) -> Result<ExitCode, UserError> {
+    if !args.config.is_empty() {
+        return settings::check(args).map(ExitCode::from);
+    }
     match bench::open(&args.bench)? {
         Opened::Virtual(description) => bench::run_inside(&description, &bench::rig()),
         Opened::Real(document) => check(args, &document).map(ExitCode::from),
@@ -91,7 +95,10 @@ pub fn main(args: &CheckArgs) -> Result<ExitCode, UserError> {
 ///
 /// # Errors
 /// If it can not be written as JSON.
-pub fn failed(error: &UserError) -> Result<String, serde_json::Error> {
+pub fn failed(args: &CheckArgs, error: &UserError) -> Result<String, serde_json::Error> {
+    if !args.config.is_empty() {
+        return settings::failed(error);
+    }
     let report =
         Report { schema: SCHEMA, bench: None, exit: error.exit.code(), error: Some(error.text()), findings: &[] };
     serde_json::to_string(&report).map(|text| text + "\n")

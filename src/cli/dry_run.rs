@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::{
-    config::{Line, Phone, Plan, RenewalLead, Source, StepKind, Timers},
+    config::{FailbackHabit, Line, Model, Phone, Plan, RegistrationHabit, RenewalLead, Source, StepKind, Timers},
     engine::bound,
     event::Move,
     look::{harmless, span},
@@ -67,6 +67,9 @@ fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
         writeln!(out, "  line    {}", path_of(line))?;
     }
     write_timers(out, &phone.timers)?;
+    if let Some(model) = plan.model_of(phone) {
+        writeln!(out, "  habits  {}", habits(model))?;
+    }
     let granted = phone.timers.expires.value;
     let failover = bound::failover(&phone.timers, granted, granted);
     writeln!(out, "  {} within {} at worst: {}", Move::Failover, ms(failover.length), failover.derivation)?;
@@ -75,6 +78,23 @@ fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
         writeln!(out, "  {} within {} at worst: {}", Move::Failback, ms(failback.length), failback.derivation)?;
     }
     Ok(())
+}
+
+/// How it registers, and what it sends in between.
+fn habits(model: &Model) -> String {
+    let registers = match (model.registration(), model.failback) {
+        (RegistrationHabit::Serial, _) => "one server at a time, the primary first at each renewal".to_owned(),
+        (RegistrationHabit::Concurrent, _) => "all servers at once".to_owned(),
+        (RegistrationHabit::KeepAlive, FailbackHabit::Poll(interval)) => {
+            format!("one server at a time, looks for the primary every {}", humantime::format_duration(interval))
+        }
+        (RegistrationHabit::KeepAlive, FailbackHabit::Renewal) => "one server at a time".to_owned(),
+    };
+    let keep_alive = model.keep_alive.map(|keep_alive| {
+        let every = humantime::format_duration(keep_alive.value);
+        format!("; keep-alives every {every} ({})", known(keep_alive.source))
+    });
+    registers + &keep_alive.unwrap_or_default()
 }
 
 fn path_of(line: &Line) -> String {

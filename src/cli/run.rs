@@ -38,9 +38,12 @@ pub fn main(args: &RunArgs) -> Result<ExitCode, UserError> {
         Opened::Virtual(description) => {
             // What can be known to be wrong is said before a bench is brought up for nothing.
             check_names(&args.phones, |name| description.phone_names().any(|known| known == name))?;
+            let preview = bench::preview(&description, &rig)?;
             if args.dry_run {
-                return run(args, &bench::preview(&description, &rig)?, scenario).map(ExitCode::from);
+                return run(args, &preview, scenario).map(ExitCode::from);
             }
+            let (bench, models) = load::checked_bench(&preview, &rig)?;
+            load::fit(&scenario, &selected(&bench, &args.phones), &models)?;
             bench::run_inside(&description, &rig)
         }
         Opened::Real(document) => run(args, &document, scenario).map(ExitCode::from),
@@ -50,6 +53,7 @@ pub fn main(args: &RunArgs) -> Result<ExitCode, UserError> {
 fn run(args: &RunArgs, document: &Document, scenario: Scenario) -> Result<Exit, UserError> {
     let (bench, models) = load::checked_bench(document, &bench::rig())?;
     check_names(&args.phones, |name| bench.phones.iter().any(|phone| phone.name.0 == name))?;
+    load::fit(&scenario, &selected(&bench, &args.phones), &models)?;
     if args.dry_run {
         print_data(&dry_run::render(&plan(args, bench, models, scenario, String::new(), 0)))?;
         return Ok(Exit::Success);

@@ -14,6 +14,8 @@ use super::{
 };
 
 pub(super) mod bench;
+pub(super) mod fit;
+mod keys;
 mod lines;
 pub(super) mod model;
 pub(super) mod scenario;

@@ -189,6 +189,11 @@ impl<'a> Findings<'a> {
         }
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
     /// The value, if nothing was found.
     pub(super) fn finish<T>(self, value: T) -> Result<T, Diagnostics> {
         if self.list.is_empty() { Ok(value) } else { Err(self.into()) }

@@ -17,10 +17,23 @@ macro_rules! embedded {
 /// All of them; a test holds that none is missing.
 pub(super) const FILES: &[Embedded] = embedded![
     "models/aastra-6700i.toml",
+    "models/aastra-6730i.toml",
+    "models/aastra-6731i-fw3.toml",
     "models/aastra-6731i.toml",
+    "models/aastra-6735i.toml",
+    "models/aastra-6737i.toml",
+    "models/aastra-6739i.toml",
+    "models/aastra-6753i.toml",
+    "models/aastra-6755i.toml",
+    "models/aastra-6757i.toml",
     "models/baresip-serreg.toml",
     "models/baresip-srv.toml",
+    "models/snom-d7xx.toml",
+    "models/yealink-t4x.toml",
+    "scenarios/baseline.toml",
+    "scenarios/both-away.toml",
     "scenarios/failover.toml",
+    "scenarios/flapping.toml",
     "virtual.toml",
 ];
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Bench, Model, Scenario, check,
+    Bench, Model, Phone, Scenario, check,
     diagnostic::{Diagnostic, Diagnostics},
     document::{Document, Findings, suggest},
     embedded,
@@ -98,6 +98,14 @@ pub fn scenario(name: &str, rig: &Path) -> Result<Scenario, Diagnostics> {
     let raw: raw::Scenario = document.read(&mut findings);
     let checked = check::scenario::scenario(&raw, &mut findings);
     findings.finish(checked)
+}
+
+/// Checks that phones can do what a scenario asks of them: that their models have the menus and keys of its steps.
+///
+/// # Errors
+/// What a phone with a keypad can not do. One without is no mistake: its case is skipped.
+pub fn fit(scenario: &Scenario, phones: &[&Phone], models: &BTreeMap<String, Model>) -> Result<(), Diagnostics> {
+    check::fit::fit(scenario, phones, models)
 }
 
 /// Names of the scenarios that can be run by name, those of the rig directory and the embedded ones.

@@ -1,10 +1,17 @@
 //! A phone model: what is known of a phone type. Data, one short TOML file per type in `rig/models/`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::KeyName;
+
+mod keys;
+
+pub use keys::{Assignable, KeyGroup, XmlNames};
 
 /// A checked phone model: its patterns compile, its menus use keys that it has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,12 +26,90 @@ pub struct Model {
     pub failback: FailbackHabit,
     /// It keeps its registration at the backup alive after returning, by design.
     pub keeps_both: bool,
+    /// How often it sends something to the server that it is registered at, to keep a path open; none: it does not, or
+    /// nobody knows.
+    #[serde(default)]
+    pub keep_alive: Option<Timer<Duration>>,
     /// How its console speaks; none: the type has no known console.
     pub console: Option<Dialect>,
     /// Its keys: name to matrix position `row.column` of a KP1 board.
     pub keys: BTreeMap<KeyName, String>,
+    /// Its keys that no board can be wired to, as those on a touch screen.
+    #[serde(default)]
+    pub unwired: BTreeSet<KeyName>,
+    /// The rule by which its keys are named in its XML interface; none: it has no such interface.
+    #[serde(default)]
+    pub xml_names: Option<XmlNames>,
+    /// Names of its keys in the XML interface, those of the rule included: `Key:PrgKey1`.
+    #[serde(default)]
+    pub xml_keys: BTreeMap<KeyName, String>,
+    /// What kind of key each one is.
+    #[serde(default)]
+    pub groups: BTreeMap<KeyName, KeyGroup>,
+    /// How many keys can be given a meaning in its configuration files.
+    #[serde(default)]
+    pub assignable: Assignable,
     /// Key sequences by what they bring up: `registration-status`.
     pub menus: BTreeMap<String, Vec<KeyName>>,
+}
+
+impl Model {
+    /// A phone of which nothing is known, which is what a model that extends nothing starts from. Its timers are those
+    /// that RFC 3261 implies.
+    pub fn unknown() -> Self {
+        const fn assumed<T>(value: T) -> Timer<T> {
+            Timer { value, source: Source::Assumed }
+        }
+        Self {
+            name: String::new(),
+            title: String::new(),
+            timers: Timers {
+                // RFC 3261 section 10.2.1.1: an hour, where the registrar chooses.
+                expires: assumed(Duration::from_secs(3600)),
+                // RFC 3261 section 17.1.2.2: timer F, 64 × T1.
+                transaction: assumed(Duration::from_secs(32)),
+                renewal_lead: assumed(RenewalLead::Percent(10.0)),
+                retry_timeout: assumed(Duration::from_secs(120)),
+                retry_rejected: assumed(Duration::from_secs(1800)),
+            },
+            failback: FailbackHabit::Renewal,
+            keeps_both: false,
+            keep_alive: None,
+            console: None,
+            keys: BTreeMap::new(),
+            unwired: BTreeSet::new(),
+            xml_names: None,
+            xml_keys: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            assignable: Assignable::default(),
+            menus: BTreeMap::new(),
+        }
+    }
+
+    /// How it registers, in a word.
+    pub fn registration(&self) -> RegistrationHabit {
+        match self.failback {
+            _ if self.keeps_both => RegistrationHabit::Concurrent,
+            FailbackHabit::Poll(_) => RegistrationHabit::KeepAlive,
+            FailbackHabit::Renewal => RegistrationHabit::Serial,
+        }
+    }
+
+    /// It has this key, wired or not.
+    pub fn has_key(&self, key: &KeyName) -> bool {
+        self.keys.contains_key(key) || self.unwired.contains(key)
+    }
+}
+
+/// How a phone with several servers registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationHabit {
+    /// At one server; each renewal tries the primary first.
+    Serial,
+    /// At all servers at once.
+    Concurrent,
+    /// At one server, and it watches the primary while it is elsewhere.
+    KeepAlive,
 }
 
 /// The timers that decide when a phone moves.

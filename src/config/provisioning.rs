@@ -29,7 +29,7 @@ mod value;
 
 pub use effective::{Effective, Key, LineSettings, Remark, RemarkKind, Server, Taken, Transport};
 pub use layers::{Layer, Layers, Merged, Refused, Setting};
-pub use parameter::{Identified, Kind, Parameter, Unit, Unknown, identify};
+pub use parameter::{Identified, Kind, Parameter, Unit, Unknown, identify, recognise};
 pub use syntax::{Assignment, Flaw, FlawKind, MAX_BYTES, MAX_FLAWS, MAX_LINE, MAX_LINES, Origin, SettingsFile};
 pub use value::{Host, Value};
 

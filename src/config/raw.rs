@@ -120,14 +120,34 @@ pub(super) struct Model {
     pub(super) title: Text,
     pub(super) extends: Text,
     pub(super) failback: Option<Spanned<Failback>>,
-    pub(super) keeps_both: Option<bool>,
+    pub(super) keeps_both: Option<Spanned<bool>>,
+    pub(super) registration: Text,
+    pub(super) keep_alive: Option<Spanned<ModelTimer>>,
     #[serde(default)]
     pub(super) timers: ModelTimers,
     pub(super) console: Option<Spanned<Dialect>>,
     #[serde(default)]
     pub(super) keys: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
+    pub(super) unwired: Vec<Spanned<String>>,
+    pub(super) xml_names: Text,
+    #[serde(default)]
+    pub(super) xml_keys: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    pub(super) groups: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
+    pub(super) assignable: Option<Assignable>,
+    #[serde(default)]
     pub(super) menus: BTreeMap<String, Spanned<Vec<Spanned<String>>>>,
+}
+
+/// How many keys can be given a meaning.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Assignable {
+    pub(super) programmable: Option<Spanned<i64>>,
+    pub(super) soft: Option<Spanned<i64>>,
+    pub(super) top_soft: Option<Spanned<i64>>,
+    pub(super) expansion_modules: Option<Spanned<i64>>,
 }
 
 /// What makes a phone on the backup try the primary again.
@@ -182,7 +202,7 @@ pub(super) struct Scenario {
     pub(super) step: Vec<Spanned<Step>>,
 }
 
-/// A step: exactly one of `expect`, `keys`, `outage` and `lift`.
+/// A step: exactly one of `expect`, `keys`, `outage`, `lift`, `wait` and `repeat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Step {
@@ -191,7 +211,20 @@ pub(super) struct Step {
     pub(super) expect: Text,
     pub(super) keys: Text,
     pub(super) outage: Option<Spanned<Outage>>,
-    pub(super) lift: Option<Spanned<bool>>,
+    pub(super) lift: Option<Spanned<Lift>>,
+    pub(super) wait: Text,
+    pub(super) repeat: Option<Spanned<i64>>,
+    /// What is repeated.
+    #[serde(default)]
+    pub(super) step: Vec<Spanned<Step>>,
+}
+
+/// `true` for everything, or the role of the servers that come back.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected `true`, \"primary\" or \"backup\"")]
+pub(super) enum Lift {
+    All(bool),
+    Role(String),
 }
 
 #[derive(Debug, Default, Deserialize)]

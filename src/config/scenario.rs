@@ -46,18 +46,27 @@ pub enum StepKind {
         /// Name of a key sequence of the model.
         menu: String,
     },
-    /// A server goes away for the phones under test.
+    /// Servers go away for the phones under test.
     Outage {
         /// What happens to the frames.
         mode: OutageMode,
-        /// Which server.
-        server: Role,
+        /// Which servers.
+        servers: Vec<Role>,
         /// How much of it.
         scope: OutageScope,
         /// It ends by itself after this time.
         #[serde(with = "super::duration")]
         limit: Duration,
     },
-    /// The outage in force ends.
-    Lift,
+    /// Outages in force end.
+    Lift {
+        /// Of the servers in this role; none: all of them.
+        server: Option<Role>,
+    },
+    /// Nothing happens for a while.
+    Wait {
+        /// For how long.
+        #[serde(rename = "for", with = "super::duration")]
+        span: Duration,
+    },
 }

@@ -40,6 +40,21 @@ pub fn baseline(timers: &Timers) -> Window {
     }
 }
 
+/// The window for a renewal of a binding granted for `granted`.
+pub fn renewal(timers: &Timers, granted: Duration) -> Window {
+    let lead = timers.renewal_lead.value.of(granted);
+    Window {
+        length: granted.saturating_sub(lead) + REGISTERING,
+        derivation: format!(
+            "{} granted − {} renewal lead + {} registering",
+            secs(granted),
+            secs(lead),
+            secs(REGISTERING)
+        ),
+        assumed: assumed(&[("renewal-lead", timers.renewal_lead.source)]),
+    }
+}
+
 /// The window for leaving a server that has gone, when `left` of a binding granted for `granted` remained.
 pub fn failover(timers: &Timers, granted: Duration, left: Duration) -> Window {
     let lead = timers.renewal_lead.value.of(granted);
@@ -101,6 +116,87 @@ pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: 
             ),
             assumed: assumed(&[("transaction", timers.transaction.source)]),
         },
+    }
+}
+
+/// The window for being confirmed at a primary that came back before the line had left it, when `left` of its binding
+/// there remained at the lift. A renewal under way may just have given the primary up: then the line is away for a
+/// period at the backup.
+pub fn stay(timers: &Timers, granted: Duration, left: Duration) -> Window {
+    let lead = timers.renewal_lead.value.of(granted);
+    let transaction = timers.transaction.value;
+    if left > lead {
+        Window {
+            length: left - lead + REGISTERING,
+            derivation: format!(
+                "still at the primary: {} of the granted {} left − {} renewal lead + {} registering",
+                secs(left),
+                secs(granted),
+                secs(lead),
+                secs(REGISTERING)
+            ),
+            assumed: assumed(&[("renewal-lead", timers.renewal_lead.source)]),
+        }
+    } else {
+        Window {
+            length: transaction + granted.saturating_sub(lead) + REGISTERING,
+            derivation: format!(
+                "a renewal was under way: {} transaction + {} granted at the backup − {} renewal lead + {} registering",
+                secs(transaction),
+                secs(granted),
+                secs(lead),
+                secs(REGISTERING)
+            ),
+            assumed: renewal_assumptions(timers),
+        }
+    }
+}
+
+/// The window for returning when the binding at the backup, last granted for `granted`, had lapsed at the lift: a round
+/// was under way, and may end at the backup once more.
+pub fn return_from_lapse(timers: &Timers, granted: Duration) -> Window {
+    let lead = timers.renewal_lead.value.of(granted);
+    let transaction = timers.transaction.value;
+    Window {
+        length: transaction + granted.saturating_sub(lead) + REGISTERING,
+        derivation: format!(
+            "the binding at the backup had lapsed: {} transaction + {} granted there − {} renewal lead + {} registering",
+            secs(transaction),
+            secs(granted),
+            secs(lead),
+            secs(REGISTERING)
+        ),
+        assumed: renewal_assumptions(timers),
+    }
+}
+
+/// The window for asking both servers in vain, when both went while `left` of the binding remained: the failover's
+/// waiting and detecting, and as long again for the backup.
+pub fn stranded(timers: &Timers, granted: Duration, left: Duration) -> Window {
+    let transaction = timers.transaction.value;
+    let window = failover(timers, granted, left);
+    Window {
+        length: window.length + transaction,
+        derivation: format!("{} + {} transaction at the backup", window.derivation, secs(transaction)),
+        assumed: window.assumed,
+    }
+}
+
+/// The window for registering again after both servers were away, when one is back. A round may be under way at the lift
+/// and fail; then the retry timer runs once more, and the primary is asked in vain if it is `primary_away`.
+pub fn recovery(timers: &Timers, primary_away: bool) -> Window {
+    let (transaction, retry) = (timers.transaction.value, timers.retry_timeout.value);
+    let asking = if primary_away { transaction } else { Duration::ZERO };
+    Window {
+        length: 2 * transaction + retry + asking + REGISTERING,
+        derivation: format!(
+            "a round under way may fail: 2 × {} transaction + {} retry after time-out{} + {} registering",
+            secs(transaction),
+            secs(retry),
+            if primary_away { format!(" + {} transaction at the primary", secs(transaction)) } else { String::new() },
+            secs(REGISTERING)
+        ),
+        assumed: assumed(&[("transaction", timers.transaction.source), ("retry-timeout", timers.retry_timeout.source)]),
     }
 }
 

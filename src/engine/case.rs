@@ -1,14 +1,17 @@
 //! One case while it runs: a line, its moves, and what was found against it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     bound::Window,
     registration::{Binding, Fix, LineTrack},
 };
 use crate::{
-    config::{FailbackHabit, Line, Model, Timers},
-    event::{Move, ServerName},
+    config::{FailbackHabit, Line, Model, Role, Timers},
+    event::{Move, ServerName, Stamp},
     verdict::{Blame, CaseId, Verdict},
 };
 
@@ -30,15 +33,13 @@ pub struct CaseRun {
     /// Where the line is registered.
     pub track: LineTrack,
     /// The moves it has made.
-    pub moves: BTreeMap<Move, Moved>,
+    pub moves: BTreeMap<Leg, Moved>,
     /// The windows computed for its moves.
-    pub windows: BTreeMap<Move, Window>,
-    /// The binding at the server that went, at the moment it went.
-    pub at_cut: Option<(Binding, std::time::Duration)>,
-    /// The binding at the backup at the moment of the lift.
-    pub at_lift: Option<(Binding, std::time::Duration)>,
-    /// The outage it is under: when it began, and when it was lifted.
-    pub cut: Option<Cut>,
+    pub windows: BTreeMap<Leg, Window>,
+    /// The first sign of life of its phone since the wire is watched: nothing can be asked of a phone before.
+    pub awake: Option<Fix>,
+    /// The outages that took one of its servers away, in order.
+    pub cuts: Vec<Cut>,
     /// The line's home changed this often.
     pub home_changes: u32,
     /// Records that the verdict rests on.
@@ -50,14 +51,46 @@ pub struct CaseRun {
 }
 
 /// An outage as a case sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
+    /// The server that went.
+    pub server: ServerName,
     /// It took force: *t0*.
     pub began: Fix,
+    /// The binding at that server when it went.
+    pub held: Option<Held>,
     /// Every path was open again.
     pub lifted: Option<Fix>,
+    /// The binding at the line's other server when every path was open again.
+    pub held_elsewhere: Option<Held>,
     /// The first frame of this phone that it dropped.
     pub first_bite: Option<Fix>,
+}
+
+/// A binding as it stood at an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The binding.
+    pub binding: Binding,
+    /// What was left of its lifetime.
+    pub left: Duration,
+}
+
+impl Held {
+    /// A binding as it stands at `at`; none if its time is over.
+    pub fn at(binding: &Binding, at: Stamp) -> Option<Self> {
+        (binding.until > at).then(|| Self { binding: binding.clone(), left: binding.until.since(at) })
+    }
+}
+
+/// A move within a case: the outage that makes it necessary (its place in [`CaseRun::cuts`]; the baseline has none), and
+/// which move it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Leg {
+    /// The outage.
+    pub cut: Option<usize>,
+    /// The move.
+    pub of: Move,
 }
 
 /// A move that was made.
@@ -130,9 +163,8 @@ impl CaseRun {
             track,
             moves: BTreeMap::new(),
             windows: BTreeMap::new(),
-            at_cut: None,
-            at_lift: None,
-            cut: None,
+            awake: None,
+            cuts: Vec::new(),
             home_changes: 0,
             evidence: BTreeSet::new(),
             decided: None,
@@ -146,28 +178,87 @@ impl CaseRun {
     }
 
     /// The server a move leads to.
-    pub fn destination(&self, of: Move) -> Option<&ServerName> {
-        match of {
-            Move::Baseline | Move::Failback => Some(&self.primary),
+    pub fn destination(&self, leg: Leg) -> Option<&ServerName> {
+        match leg.of {
+            Move::Baseline | Move::Renewal | Move::Failback => Some(&self.primary),
             Move::Failover => self.backup.as_ref(),
+            Move::Stranded => None,
+            // Every round begins with the primary.
+            Move::Recovery if self.is_away(&self.primary) => self.backup.as_ref(),
+            Move::Recovery => Some(&self.primary),
         }
     }
 
     /// The server a move leaves.
-    pub fn origin(&self, of: Move) -> Option<&ServerName> {
-        match of {
-            Move::Baseline => None,
-            Move::Failover => Some(&self.primary),
-            Move::Failback => self.backup.as_ref(),
+    pub fn origin(&self, leg: Leg) -> Option<&ServerName> {
+        match leg.of {
+            Move::Baseline | Move::Renewal | Move::Recovery => None,
+            Move::Failover | Move::Stranded => Some(&self.primary),
+            Move::Failback if self.moves.contains_key(&Leg { of: Move::Failover, ..leg }) => self.backup.as_ref(),
+            Move::Failback => self.cut_of(leg).and_then(|cut| cut.held_elsewhere.as_ref()).and(self.backup.as_ref()),
         }
     }
 
-    /// The instant that causes a move, given the beginning of the run's observation.
-    pub fn cause(&self, of: Move, observing: Fix) -> Option<Fix> {
+    /// Whether an outage holds a server back from this line.
+    pub fn is_away(&self, server: &ServerName) -> bool {
+        self.cuts.iter().any(|cut| cut.server == *server && cut.lifted.is_none())
+    }
+
+    /// The line's server in a role.
+    pub fn server_in(&self, role: Role) -> Option<&ServerName> {
+        match role {
+            Role::Primary => Some(&self.primary),
+            Role::Backup => self.backup.as_ref(),
+            Role::Other => None,
+        }
+    }
+
+    /// The server that the line has besides this one.
+    pub fn other_server(&self, server: &ServerName) -> Option<&ServerName> {
+        if *server == self.primary { self.backup.as_ref() } else { Some(&self.primary) }
+    }
+
+    /// Where a move belongs, as things stand: to the last outage that could have made it necessary.
+    pub fn leg(&self, of: Move) -> Option<Leg> {
         match of {
-            Move::Baseline => Some(observing),
-            Move::Failover => self.cut.map(|cut| cut.began),
-            Move::Failback => self.cut.and_then(|cut| cut.lifted),
+            Move::Baseline | Move::Renewal => Some(Leg { cut: None, of }),
+            Move::Failover | Move::Failback => {
+                let cut = self.cuts.iter().rposition(|cut| cut.server == self.primary)?;
+                Some(Leg { cut: Some(cut), of })
+            }
+            Move::Stranded => Some(Leg { cut: Some(self.cuts.len().checked_sub(1)?), of }),
+            Move::Recovery => {
+                let lifted = |cut: &Cut| cut.lifted.map(|lifted| lifted.when.at);
+                let last = self.cuts.iter().enumerate().filter(|(_, cut)| cut.lifted.is_some());
+                let (cut, _) = last.max_by_key(|(_, cut)| lifted(cut))?;
+                Some(Leg { cut: Some(cut), of })
+            }
+        }
+    }
+
+    /// The outage that a move belongs to.
+    pub fn cut_of(&self, leg: Leg) -> Option<&Cut> {
+        self.cuts.get(leg.cut?)
+    }
+
+    /// The last outage of the line's primary.
+    pub fn last_cut(&self) -> Option<&Cut> {
+        self.cuts.iter().rev().find(|cut| cut.server == self.primary)
+    }
+
+    /// The move that was made, in its latest turn.
+    pub fn moved(&self, of: Move) -> Option<&Moved> {
+        self.moves.get(&self.leg(of)?)
+    }
+
+    /// The instant that causes a move, given the beginning of the run's observation. A phone that was switched on later
+    /// is asked from its first sign of life on.
+    pub fn cause(&self, leg: Leg, observing: Fix) -> Option<Fix> {
+        match leg.of {
+            Move::Baseline => Some(self.awake.unwrap_or(observing)),
+            Move::Renewal => self.moves.get(&Leg { of: Move::Baseline, ..leg }).map(|moved| moved.done),
+            Move::Failover | Move::Stranded => self.cut_of(leg).map(|cut| cut.began),
+            Move::Failback | Move::Recovery => self.cut_of(leg).and_then(|cut| cut.lifted),
         }
     }
 

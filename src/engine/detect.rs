@@ -8,9 +8,11 @@ use super::{
 };
 use crate::{event::ServerName, verdict::Blame};
 
-/// A line that changes its home more often than this has no stable home. The scenario itself provokes three changes:
-/// registering, moving, returning.
-const HOME_CHANGES: u32 = 8;
+/// A line that changes its home more often than this has no stable home. Each outage provokes some changes beside it.
+const HOME_CHANGES: u32 = 6;
+
+/// Changes that one outage provokes: the binding runs out, the line moves, and returns.
+const CHANGES_BY_OUTAGE: u32 = 3;
 
 /// More new REGISTER transactions of a line than this within [`STORM_SPAN`] are a storm.
 const STORM_ATTEMPTS: usize = 40;
@@ -23,6 +25,7 @@ const STORM_SPAN: Duration = Duration::from_secs(10);
 pub struct Detectors {
     recent: VecDeque<Fix>,
     both: u32,
+    flapped: bool,
 }
 
 /// Something a detector saw.
@@ -47,11 +50,17 @@ impl Detection {
 
 impl Detectors {
     /// The line changed its home.
-    pub fn moved(&self, case: &CaseRun, fix: Fix) -> Option<Detection> {
-        (!case.keeps_both && case.home_changes == HOME_CHANGES).then(|| Detection {
+    pub fn moved(&mut self, case: &CaseRun, fix: Fix) -> Option<Detection> {
+        let outages = u32::try_from(case.cuts.len()).unwrap_or(u32::MAX);
+        let changes = case.home_changes;
+        if self.flapped || case.keeps_both || changes < HOME_CHANGES + outages.saturating_mul(CHANGES_BY_OUTAGE) {
+            return None;
+        }
+        self.flapped = true;
+        Some(Detection {
             code: "flapping",
             blame: Blame::Phone,
-            note: format!("the line changed its server {HOME_CHANGES} times"),
+            note: format!("the line changed its server {changes} times in {outages} outages"),
             evidence: vec![fix.seq],
         })
     }
@@ -73,8 +82,9 @@ impl Detectors {
     /// The line renewed at its backup although it had come home. The second time counts: the first renewal may have been
     /// on its way when the line came home.
     pub fn renewed(&mut self, case: &CaseRun, server: &ServerName, fix: Fix) -> Option<Detection> {
-        let home = case.cut.is_some_and(|cut| cut.lifted.is_some()) && case.track.binding(&case.primary).is_some();
-        let back = case.moves.contains_key(&crate::event::Move::Failback);
+        let lifted = case.last_cut().is_some_and(|cut| cut.lifted.is_some());
+        let home = lifted && case.track.binding(&case.primary).is_some();
+        let back = case.moved(crate::event::Move::Failback).is_some();
         if case.keeps_both || !home || !back || case.backup.as_ref() != Some(server) {
             return None;
         }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{
-    case::{CaseRun, Cut, Moved},
+    case::{CaseRun, Cut, Leg, Moved},
     coverage::{Span, uncovered},
     registration::{Attempt, Fix},
 };
@@ -18,75 +18,91 @@ use crate::{
 /// All measurements of a case, in the order of time.
 pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
     let mut list = Vec::new();
-    if let Some(moved) = case.moves.get(&Move::Baseline) {
-        list.push(total(case, Move::Baseline, observing, moved));
+    let baseline = Leg { cut: None, of: Move::Baseline };
+    if let (Some(moved), Some(cause)) = (case.moves.get(&baseline), case.cause(baseline, observing)) {
+        list.push(total(case, baseline, cause, moved));
     }
-    if let Some(cut) = case.cut {
-        failover(case, cut, &mut list);
-        failback(case, cut, &mut list);
-        reach(case, cut, now, &mut list);
-        stale(case, cut, &mut list);
+    let renewal = Leg { cut: None, of: Move::Renewal };
+    whole_move(case, renewal, case.cause(renewal, observing), "no renewal was seen", &mut list);
+    for (index, cut) in case.cuts.iter().enumerate() {
+        let leg = |of| Leg { cut: Some(index), of };
+        if cut.server == case.primary {
+            failover(case, leg(Move::Failover), cut, &mut list);
+            failback(case, leg(Move::Failback), cut, &mut list);
+        }
+        whole_move(case, leg(Move::Stranded), Some(cut.began), "the backup was not asked", &mut list);
+        whole_move(case, leg(Move::Recovery), cut.lifted, "no registration at a server that came back", &mut list);
+        if cut.server == case.primary {
+            reach(case, index, cut, now, &mut list);
+            stale(case, leg(Move::Failover), cut, &mut list);
+            stale(case, leg(Move::Failback), cut, &mut list);
+        }
     }
     list
 }
 
 /// The REGISTER at the lost server that it did not answer: the first whose sending, or one of whose copies, the outage
 /// could have taken.
-pub fn first_unanswered<'a>(case: &'a CaseRun, cut: Cut) -> Option<&'a Attempt> {
+pub fn first_unanswered<'a>(case: &'a CaseRun, cut: &Cut) -> Option<&'a Attempt> {
     let earliest = cut.began.when.at.0.saturating_sub(nanos(case.timers.transaction.value));
     let primary: &'a ServerName = &case.primary;
     case.track.attempts_at(primary).find(|attempt| attempt.answer.is_none() && attempt.first.when.at.0 >= earliest)
 }
 
-fn failover(case: &CaseRun, cut: Cut, list: &mut Vec<Measurement>) {
-    let Some(window) = case.windows.get(&Move::Failover) else { return };
-    let moved = case.moves.get(&Move::Failover);
-    let unanswered = first_unanswered(case, cut);
-    match moved {
-        Some(moved) => {
-            list.push(total(case, Move::Failover, cut.began, moved));
-            let none = "no REGISTER at the lost server was seen: its connection attempts died before one";
-            list.push(part(
-                case,
-                Move::Failover,
-                "failover-waiting",
-                Some(cut.began),
-                unanswered.map(|a| a.first),
-                none,
-            ));
-            let first = unanswered.map(|attempt| attempt.first);
-            list.push(part(case, Move::Failover, "failover-detecting", first, Some(moved.request), none));
-            list.push(part(case, Move::Failover, "failover-registering", Some(moved.request), Some(moved.done), none));
-        }
-        None => list.push(null(case, Move::Failover, Some(window.length), "no move to the backup was seen")),
+fn failover(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
+    let moved = whole_move(case, leg, Some(cut.began), "no move to the backup was seen", list);
+    if let Some(moved) = moved {
+        let first = first_unanswered(case, cut).map(|attempt| attempt.first);
+        let none = "no REGISTER at the lost server was seen: its connection attempts died before one";
+        list.push(part(case, leg, "failover-waiting", Some(cut.began), first, none));
+        list.push(part(case, leg, "failover-detecting", first, Some(moved.request), none));
+        list.push(part(case, leg, "failover-registering", Some(moved.request), Some(moved.done), none));
     }
     if let Some(bite) = cut.first_bite {
-        list.push(part(case, Move::Failover, "first-bite", Some(cut.began), Some(bite), ""));
+        list.push(part(case, leg, "first-bite", Some(cut.began), Some(bite), ""));
     }
 }
 
-fn failback(case: &CaseRun, cut: Cut, list: &mut Vec<Measurement>) {
-    let (Some(lifted), Some(window)) = (cut.lifted, case.windows.get(&Move::Failback)) else { return };
-    match case.moves.get(&Move::Failback) {
-        Some(moved) => {
-            list.push(total(case, Move::Failback, lifted, moved));
-            list.push(part(case, Move::Failback, "failback-waiting", Some(lifted), Some(moved.request), ""));
-            list.push(part(case, Move::Failback, "failback-registering", Some(moved.request), Some(moved.done), ""));
-        }
-        None => list.push(null(case, Move::Failback, Some(window.length), "no return to the primary was seen")),
+fn failback(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
+    if let Some(moved) = whole_move(case, leg, cut.lifted, "no return to the primary was seen", list) {
+        list.push(part(case, leg, "failback-waiting", cut.lifted, Some(moved.request), ""));
+        list.push(part(case, leg, "failback-registering", Some(moved.request), Some(moved.done), ""));
     }
 }
 
-/// `gap` and `unreachable`. A silent cut takes both directions, so that a server is reachable from the phone exactly
-/// when it can reach the phone, and the two agree; they part under one-way outages.
-fn reach(case: &CaseRun, cut: Cut, now: Stamp, list: &mut Vec<Measurement>) {
-    let until = case.moves.get(&Move::Failback).map_or(now, |moved| moved.done.when.at);
+/// A move that the scenario expected: its length against its window, or why it has none.
+fn whole_move(
+    case: &CaseRun,
+    leg: Leg,
+    cause: Option<Fix>,
+    why_null: &str,
+    list: &mut Vec<Measurement>,
+) -> Option<Moved> {
+    let (cause, window) = cause.zip(case.windows.get(&leg))?;
+    let moved = case.moves.get(&leg).copied();
+    match &moved {
+        Some(moved) => list.push(total(case, leg, cause, moved)),
+        None => list.push(null(case, leg, Some(window.length), why_null)),
+    }
+    moved
+}
+
+/// `gap` and `unreachable`, from an outage of the primary to the return, to the next outage of it, or to the end. A
+/// silent cut takes both directions, so that a server is reachable from the phone exactly when it can reach the phone,
+/// and the two agree; they part under one-way outages.
+fn reach(case: &CaseRun, index: usize, cut: &Cut, now: Stamp, list: &mut Vec<Measurement>) {
+    let next = case.cuts.iter().skip(index + 1).find(|later| later.server == case.primary);
+    let returned = case.moves.get(&Leg { cut: Some(index), of: Move::Failback });
+    let until = returned.map(|moved| moved.done.when.at).or(next.map(|cut| cut.began.when.at)).unwrap_or(now);
     let whole = Span { from: cut.began.when.at, until };
-    let dark = Span { from: cut.began.when.at, until: cut.lifted.map_or(until, |lift| lift.when.at) };
+    let dark = |server: &ServerName| -> Vec<Span> {
+        let cuts = case.cuts.iter().filter(|cut| cut.server == *server);
+        cuts.map(|cut| Span { from: cut.began.when.at, until: cut.lifted.map_or(until, |lift| lift.when.at) }).collect()
+    };
     let usable: Vec<Span> = case
         .track
         .held()
-        .flat_map(|(server, span)| if *server == case.primary { span.minus(&[dark]) } else { vec![span] })
+        .flat_map(|(server, span)| span.minus(&dark(server)))
         .filter_map(|span| span.within(whole))
         .collect();
     let value = uncovered(whole, &usable);
@@ -108,55 +124,52 @@ fn reach(case: &CaseRun, cut: Cut, now: Stamp, list: &mut Vec<Measurement>) {
 
 /// `stale`: for how long the old binding outlives each move. Normal until its expiry; a binding that is still live when
 /// the case ends is taken to last as long as the server granted.
-fn stale(case: &CaseRun, cut: Cut, list: &mut Vec<Measurement>) {
-    for of in [Move::Failover, Move::Failback] {
-        let (Some(moved), Some(old)) = (case.moves.get(&of), case.origin(of)) else { continue };
-        let moved_at = moved.done.when.at;
-        let renewed = (of == Move::Failover).then(|| case.moves.get(&Move::Failback).map(|back| back.done.when.at));
-        let end = case
-            .track
-            .held()
-            .filter(|(server, span)| *server == old && span.from <= moved_at && span.until > moved_at)
-            .map(|(_, span)| span.until)
-            .max();
+fn stale(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
+    let (Some(moved), Some(old)) = (case.moves.get(&leg), case.origin(leg)) else { return };
+    let moved_at = moved.done.when.at;
+    let outlived = case
+        .track
+        .held()
+        .filter(|(server, span)| *server == old && span.from <= moved_at && span.until > moved_at)
+        .map(|(_, span)| span.until)
+        .max();
+    let end = match (leg.of, outlived) {
         // The lifetime as it stood at the cut: a renewal after the return is no longer the old binding.
-        let end = match (of, &case.at_cut, end) {
-            (Move::Failover, Some((binding, _)), Some(_)) => Some(binding.until),
-            _ => end,
-        };
-        let end = match renewed.flatten() {
-            Some(back) => end.map(|end| end.min(back)),
-            None => end,
-        };
-        list.push(Measurement {
-            name: "stale".to_owned(),
-            at_ms: Some(round(moved_at.as_millis_f64())),
-            from_server: Some(old.to_string()),
-            to_server: case.destination(of).map(ToString::to_string),
-            value: Some(end.map_or(0.0, |end| millis(end.since(moved_at)))),
-            unit: "ms".to_owned(),
-            error: Some(error(moved.done, cut.began)),
-            min: None,
-            max: None,
-            why_null: None,
-        });
-    }
+        (Move::Failover, Some(end)) => {
+            let end = cut.held.as_ref().map_or(end, |held| held.binding.until);
+            let back = case.moves.get(&Leg { of: Move::Failback, ..leg }).map(|back| back.done.when.at);
+            Some(back.map_or(end, |back| end.min(back)))
+        }
+        (_, end) => end,
+    };
+    list.push(Measurement {
+        name: "stale".to_owned(),
+        at_ms: Some(round(moved_at.as_millis_f64())),
+        from_server: Some(old.to_string()),
+        to_server: case.destination(leg).map(ToString::to_string),
+        value: Some(end.map_or(0.0, |end| millis(end.since(moved_at)))),
+        unit: "ms".to_owned(),
+        error: Some(error(moved.done, cut.began)),
+        min: None,
+        max: None,
+        why_null: None,
+    });
 }
 
 /// The whole move, against its window.
-fn total(case: &CaseRun, of: Move, cause: Fix, moved: &Moved) -> Measurement {
-    let mut whole = part(case, of, &of.to_string(), Some(cause), Some(moved.done), "");
-    whole.max = case.windows.get(&of).map(|window| millis(window.length));
+fn total(case: &CaseRun, leg: Leg, cause: Fix, moved: &Moved) -> Measurement {
+    let mut whole = part(case, leg, &leg.of.to_string(), Some(cause), Some(moved.done), "");
+    whole.max = case.windows.get(&leg).map(|window| millis(window.length));
     whole
 }
 
-fn part(case: &CaseRun, of: Move, name: &str, from: Option<Fix>, to: Option<Fix>, why_null: &str) -> Measurement {
+fn part(case: &CaseRun, leg: Leg, name: &str, from: Option<Fix>, to: Option<Fix>, why_null: &str) -> Measurement {
     let both = from.zip(to);
     Measurement {
         name: name.to_owned(),
         at_ms: from.map(|from| round(from.when.at.as_millis_f64())),
-        from_server: case.origin(of).map(ToString::to_string),
-        to_server: case.destination(of).map(ToString::to_string),
+        from_server: case.origin(leg).map(ToString::to_string),
+        to_server: case.destination(leg).map(ToString::to_string),
         value: both.map(|(from, to)| round((to.when.at.0 as f64 - from.when.at.0 as f64) / 1e6)),
         unit: "ms".to_owned(),
         error: both.map(|(from, to)| error(from, to)),
@@ -166,8 +179,8 @@ fn part(case: &CaseRun, of: Move, name: &str, from: Option<Fix>, to: Option<Fix>
     }
 }
 
-fn null(case: &CaseRun, of: Move, limit: Option<Duration>, why: &str) -> Measurement {
-    let mut missing = part(case, of, &of.to_string(), None, None, why);
+fn null(case: &CaseRun, leg: Leg, limit: Option<Duration>, why: &str) -> Measurement {
+    let mut missing = part(case, leg, &leg.of.to_string(), None, None, why);
     missing.max = limit.map(millis);
     missing
 }

@@ -58,6 +58,8 @@ pub struct Attempt {
     pub first: Fix,
     /// How often it was sent, retransmissions included.
     pub sends: u32,
+    /// Its last sending before the answer.
+    pub last: Fix,
     /// Its first copy that got through; none: an outage took them all.
     pub passed: Option<Fix>,
     /// The final answer.
@@ -139,6 +141,8 @@ pub struct LineTrack {
     line: LineId,
     attempts: VecDeque<Attempt>,
     bindings: BTreeMap<ServerName, Binding>,
+    /// What each server granted last.
+    granted: BTreeMap<ServerName, Duration>,
     past: VecDeque<(ServerName, Span)>,
     home: Option<ServerName>,
     transactions: u64,
@@ -163,6 +167,7 @@ impl LineTrack {
             line,
             attempts: VecDeque::new(),
             bindings: BTreeMap::new(),
+            granted: BTreeMap::new(),
             past: VecDeque::new(),
             home: None,
             transactions: 0,
@@ -188,6 +193,11 @@ impl LineTrack {
     /// The live binding at a server.
     pub fn binding(&self, server: &ServerName) -> Option<&Binding> {
         self.bindings.get(server)
+    }
+
+    /// The lifetime that a server granted last, if it ever did.
+    pub fn last_granted(&self, server: &ServerName) -> Option<Duration> {
+        self.granted.get(server).copied()
     }
 
     /// The attempts at a server that asked for a binding, oldest first.
@@ -255,6 +265,9 @@ impl LineTrack {
         let passed = (fate == Fate::Passed).then_some(fix);
         if let Some(known) = self.matching(server, message) {
             known.sends += 1;
+            if known.answer.is_none_or(|answer| fix.when.at <= answer.fix.when.at) {
+                known.last = fix;
+            }
             known.passed = known.passed.or(passed);
             return;
         }
@@ -268,6 +281,7 @@ impl LineTrack {
             authorized: message.authorized,
             first: fix,
             sends: 1,
+            last: fix,
             passed,
             answer: None,
             call_id: message.call_id.clone(),
@@ -332,6 +346,7 @@ impl LineTrack {
 
     fn bind(&mut self, server: &ServerName, contact: String, granted: Duration, request: Fix, fix: Fix) -> Change {
         let until = fix.when.at + granted;
+        self.granted.insert(server.clone(), granted);
         self.home = Some(server.clone());
         match self.bindings.get_mut(server) {
             Some(binding) => {

@@ -12,6 +12,7 @@ use crate::{
 mod expect;
 mod keys;
 mod outage;
+mod wait;
 
 pub use outage::lift_all;
 
@@ -26,6 +27,8 @@ pub enum StepRun {
     Outage(outage::Cutting),
     /// Gives it back.
     Lift(outage::Lifting),
+    /// Lets time pass.
+    Wait(wait::Waiting),
 }
 
 impl StepRun {
@@ -41,17 +44,18 @@ impl StepRun {
         match kind {
             StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, subjects, fix, out)),
             StepKind::Keys { menu } => Self::Keys(keys::Keys::begin(menu, optional, subjects, fix, out)),
-            StepKind::Outage { mode, server, scope, limit } => {
-                Self::Outage(outage::Cutting::begin(*mode, *server, *scope, *limit, subjects, now, out))
+            StepKind::Outage { mode, servers, scope, limit } => {
+                Self::Outage(outage::Cutting::begin(*mode, servers, *scope, *limit, subjects, now, out))
             }
-            StepKind::Lift => Self::Lift(outage::Lifting::begin(subjects, now, out)),
+            StepKind::Lift { server } => Self::Lift(outage::Lifting::begin(*server, subjects, now, out)),
+            StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
         }
     }
 
     /// Hears an observation.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
-            Self::Expect(_) => {}
+            Self::Expect(_) | Self::Wait(_) => {}
             Self::Keys(step) => step.observe(observed, fix),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
@@ -65,6 +69,7 @@ impl StepRun {
             Self::Keys(step) => step.advance(now, fix, subjects, out),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects),
+            Self::Wait(step) => step.advance(now, subjects),
         }
     }
 
@@ -75,6 +80,7 @@ impl StepRun {
             Self::Keys(step) => step.deadline(),
             Self::Outage(step) => step.deadline(),
             Self::Lift(step) => step.deadline(),
+            Self::Wait(step) => Some((step.until, "the end of a pause")),
         }
     }
 }

@@ -14,6 +14,16 @@ fn healthy_phones_survive_a_failover_with_the_timers_of_the_virtual_bench() {
 }
 
 #[test]
+fn every_scenario_of_the_catalogue_passes_on_a_healthy_bench() {
+    for name in load::scenario_names(Path::new(load::RIG)) {
+        let records = rehearse_scenario(&name, &Description::default(), calm(), |_| {}, |_| {});
+        let cases: Vec<&Case> = cases(&records).collect();
+        assert_eq!(cases.len(), 4, "{name}");
+        assert!(cases.iter().all(|case| case.verdict == Verdict::Pass), "{name}: {cases:#?}");
+    }
+}
+
+#[test]
 fn ten_minutes_of_lifetime_move_within_the_documented_589_seconds() {
     let mut description = Description::default();
     manual_timers(&mut description);
@@ -109,7 +119,17 @@ fn rehearse(
     phone: impl FnMut(&mut PhoneSpec),
     server: impl FnMut(&mut RegistrarSpec),
 ) -> Vec<Record> {
-    let scenario = load::scenario("failover", Path::new(load::RIG)).unwrap();
+    rehearse_scenario("failover", description, weather, phone, server)
+}
+
+fn rehearse_scenario(
+    name: &str,
+    description: &Description,
+    weather: Weather,
+    phone: impl FnMut(&mut PhoneSpec),
+    server: impl FnMut(&mut RegistrarSpec),
+) -> Vec<Record> {
+    let scenario = load::scenario(name, Path::new(load::RIG)).unwrap();
     Rehearsal::new(description, scenario, weather, phone, server).unwrap().run().unwrap()
 }
 

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
     config::{
-        Bench, ConsolePort, FailbackHabit, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server,
-        Source, Step, StepKind, Timer, Timers,
+        Bench, ConsolePort, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source, Step,
+        StepKind, Timer, Timers,
     },
     event::{
         Action, BindingChange, BindingEvent, Derived, Event, LineId, Loss, Move, Observed, OutageEnd, OutageId,
@@ -368,11 +368,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
                 name: "virtual".into(),
                 title: "Simulated desk phone".into(),
                 timers: timers(),
-                failback: FailbackHabit::Renewal,
-                keeps_both: false,
-                console: None,
-                keys: BTreeMap::new(),
-                menus: BTreeMap::new(),
+                ..Model::unknown()
             },
         )]),
         scenario: Scenario {
@@ -381,7 +377,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
             proves: Some("If the primary server does not respond, the phone registers with the backup server.".into()),
             steps: vec![
                 step("every line is registered at its primary", StepKind::Expect { of: Move::Baseline }),
-                step("give the primary back", StepKind::Lift),
+                step("give the primary back", StepKind::Lift { server: None }),
             ],
         },
         phones: (0..fates.len()).map(name).collect(),

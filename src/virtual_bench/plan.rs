@@ -102,6 +102,7 @@ impl LabPlan {
                     interface: Some(END.to_owned()),
                     console: directory.join(format!("{name}.console")),
                     keypad: directory.join(format!("{name}.keypad")),
+                    http_port: HTTP_PORT,
                     phone: PhoneSpec {
                         mac,
                         address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 10 + number)),

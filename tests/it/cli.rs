@@ -150,7 +150,59 @@ fn a_bench_that_somebody_holds_is_busy_and_the_holder_is_named() {
 fn a_run_without_its_ports_is_a_fault_of_the_rig() {
     let desk = Desk::new();
     let full = bench("valid/bench-full.toml");
-    insta::assert_snapshot!("missing-port", desk.told(&["run", "--bench", &full, "--phones", "p1"]));
+    // The time since the run began, which no two runs have alike.
+    insta::with_settings!({ filters => vec![(r"(?m)^ +\d+\.\d{3}  ", "    0.001  ")] }, {
+        insta::assert_snapshot!("missing-port", desk.told(&["run", "--bench", &full, "--phones", "p1"]));
+    });
+}
+
+#[test]
+fn configuration_files_of_phones_are_judged_phone_by_phone_and_never_betray_a_secret() {
+    let desk = Desk::new();
+    let folder = |name: &str| bench(&format!("aastra/{name}"));
+    for (name, exit) in [("good", 0), ("bad", 78), ("slow", 78), ("logged-off", 78)] {
+        let told = desk.told(&["check", "--config", &folder(name)]);
+        assert!(told.contains(&format!("exit {exit}\n")), "{told}");
+        assert!(!told.contains("hush"), "{told}");
+        insta::assert_snapshot!(format!("audit-{name}"), told);
+
+        let json = desk.siprig(&["check", "--config", &folder(name), "--json"]);
+        let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        assert_eq!((&document["schema"], &document["exit"]), (&"siprig.audit/1".into(), &exit.into()));
+        assert!(!document.to_string().contains("hush"));
+    }
+    assert_eq!(desk.files(), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn the_document_of_an_audit_has_a_verdict_and_the_expected_times_for_each_phone() {
+    let desk = Desk::new();
+    let json = desk.siprig(&["check", "--json", "--config", &bench("aastra/slow"), &bench("aastra/good")]);
+    let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let phones = document["phones"].as_array().unwrap();
+    let verdicts: Vec<_> = phones.iter().map(|phone| (&phone["phone"], &phone["verdict"])).collect();
+    let (note, error) = (serde_json::json!("note"), serde_json::json!("error"));
+    let names = ["any phone", "00085D237429", "00085D23742A"].map(serde_json::Value::from);
+    assert_eq!(verdicts, [(&names[0], &error), (&names[1], &note), (&names[2], &note)]);
+    let expected = serde_json::json!({"best_s": 32.0, "mean_s": 324.5, "worst_s": 617.0});
+    assert_eq!(phones[0]["lines"][0]["failover"], expected);
+    assert_eq!(phones[0]["lines"][0]["binding_lapses"], true);
+    assert_eq!(phones[2]["lines"][1]["lifetime_s"], 120.0);
+}
+
+#[test]
+fn files_named_one_by_one_are_layers_whatever_their_order_and_each_must_be_somebodys() {
+    let desk = Desk::new();
+    let file = |name: &str| bench(&format!("aastra/{name}"));
+    let layers = [file("logged-off/local.cfg"), file("logged-off/00085D237429.cfg"), file("logged-off/aastra.cfg")];
+    let ordered = desk.siprig(&["check", "--config", &layers[0], &layers[1], &layers[2], "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&ordered.stdout).unwrap();
+    let files: Vec<_> =
+        document["phones"][0]["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+    assert_eq!(files, [layers[2].as_str(), &layers[1], &layers[0]]);
+    insta::assert_snapshot!("audit-foreign", desk.told(&["check", "--config", &file("bad/reception.cfg")]));
+    insta::assert_snapshot!("audit-missing", desk.told(&["check", "--config", "nowhere.cfg"]));
+    insta::assert_snapshot!("audit-and-bench", desk.told(&["check", "--config", "a.cfg", "--bench", "virtual"]));
 }
 
 #[test]
@@ -159,7 +211,8 @@ fn completions_and_manual_page_come_from_the_real_command_line() {
     for shell in ["bash", "zsh", "fish"] {
         let script = desk.siprig(&["completions", shell]);
         assert!(script.status.success());
-        assert!(String::from_utf8(script.stdout).unwrap().contains("report-dir"), "{shell}");
+        let script = String::from_utf8(script.stdout).unwrap();
+        assert!(script.contains("report-dir") && script.contains("config"), "{shell}");
     }
     let page = desk.siprig(&["man"]);
     assert!(String::from_utf8(page.stdout).unwrap().contains("SIPRIG RUNS VERIFY"));

@@ -6,7 +6,8 @@ use std::{
 };
 
 use siprig::config::{
-    FailbackHabit, Model, RenewalLead, Source, StepKind, diagnostic::Diagnostics, load, overrides::Override,
+    Assignable, FailbackHabit, KeyGroup, Model, Phone, RegistrationHabit, RenewalLead, Scenario, Source, Step,
+    StepKind, diagnostic::Diagnostics, load, overrides::Override,
 };
 
 #[test]
@@ -145,6 +146,94 @@ fn the_built_in_failover_needs_no_files() {
     assert_eq!((scenario.name.as_str(), outages), ("failover", 1));
 }
 
+#[test]
+fn every_model_of_the_rig_is_a_good_one_and_its_name_is_that_of_its_file() {
+    let mut count = 0;
+    for file in files("rig/models") {
+        let stem = file.file_stem().unwrap().to_str().unwrap();
+        let model = load::model(stem, Path::new("rig")).unwrap_or_else(|found| panic!("{found}"));
+        assert_eq!(model.name, stem);
+        assert!(model.keys.keys().all(|key| model.groups.contains_key(key)), "{stem}: a key without a group");
+        count += 1;
+    }
+    assert!(count >= 14, "only {count} models");
+}
+
+#[test]
+fn the_family_has_the_keys_that_each_model_is_known_to_have() {
+    let expected = [
+        ("aastra-6730i", 8, 0, 0, 0),
+        ("aastra-6731i", 8, 0, 0, 0),
+        ("aastra-6731i-fw3", 8, 0, 0, 0),
+        ("aastra-6735i", 6, 20, 0, 3),
+        ("aastra-6737i", 0, 20, 10, 3),
+        ("aastra-6739i", 0, 55, 0, 3),
+        ("aastra-6753i", 6, 0, 0, 3),
+        ("aastra-6755i", 6, 20, 0, 3),
+        ("aastra-6757i", 0, 20, 10, 3),
+    ];
+    for (name, programmable, soft, top_soft, expansion_modules) in expected {
+        let phone = model(name);
+        assert_eq!(phone.assignable, Assignable { programmable, soft, top_soft, expansion_modules }, "{name}");
+        let pressable = phone.groups.values().filter(|group| **group == KeyGroup::Programmable).count();
+        assert_eq!(pressable, usize::from(programmable), "{name}: programmable keys");
+        assert_eq!(phone.registration(), RegistrationHabit::Serial, "{name}");
+        assert!(phone.menus.contains_key("registration-status"), "{name}");
+        assert!(phone.keys.keys().all(|key| phone.xml_keys.contains_key(key)), "{name}: a key without a name in XML");
+    }
+    let touch = model("aastra-6739i");
+    assert_eq!((touch.unwired.len(), touch.xml_keys[&"softkey55".into()].as_str()), (55, "Key:SoftKey55"));
+}
+
+#[test]
+fn other_makers_have_other_habits_and_say_how_they_are_known() {
+    let (yealink, snom) = (model("yealink-t4x"), model("snom-d7xx"));
+    assert_eq!((yealink.registration(), yealink.keeps_both), (RegistrationHabit::Concurrent, true));
+    assert_eq!(yealink.timers.expires.source, Source::Manual);
+    assert_eq!((snom.registration(), snom.timers.retry_timeout.value), (RegistrationHabit::Serial, minutes(5)));
+    assert_eq!(snom.keep_alive.unwrap().source, Source::Assumed);
+    assert!(yealink.xml_keys.is_empty() && yealink.xml_names.is_none());
+}
+
+#[test]
+fn keys_have_names_in_xml_and_groups_by_rule_and_by_exception() {
+    let base = model("fixtures/config/valid/model-keys.toml");
+    let told = |key: &str| (base.xml_keys.get(&key.into()).map(String::as_str), base.groups[&key.into()]);
+    assert_eq!(told("1"), (Some("Key:KeyPad1"), KeyGroup::Keypad));
+    assert_eq!(told("prgkey1"), (Some("Key:P1"), KeyGroup::Programmable));
+    assert_eq!(told("select"), (Some("Key:Select"), KeyGroup::Navigation));
+    assert_eq!(told("hook"), (None, KeyGroup::Function));
+    assert_eq!(told("softkey2"), (Some("Key:SoftKey2"), KeyGroup::Soft));
+    assert_eq!((base.failback, base.registration()), (FailbackHabit::Poll(seconds(90)), RegistrationHabit::KeepAlive));
+
+    let heir = model("fixtures/config/valid/model-concurrent.toml");
+    assert_eq!((heir.registration(), heir.keep_alive), (RegistrationHabit::Concurrent, base.keep_alive));
+    assert_eq!(heir.keys[&"softkey1".into()], "2.0");
+    assert_eq!((heir.unwired.len(), heir.xml_keys.len()), (1, base.xml_keys.len()));
+}
+
+#[test]
+fn a_menu_or_key_that_a_phone_lacks_is_said_before_the_run() {
+    let (bench, mut models) = bench(&[]);
+    let phones: Vec<_> = bench.phones.iter().collect();
+    let asks = |menu: &str, optional| Scenario {
+        name: "status".into(),
+        title: String::new(),
+        proves: None,
+        steps: vec![Step { title: String::new(), kind: StepKind::Keys { menu: menu.into() }, optional }],
+    };
+    load::fit(&asks("registration-status", false), &phones, &models).unwrap();
+    load::fit(&asks("registration-stats", true), &phones, &models).unwrap();
+    let typo = load::fit(&asks("registration-stats", false), &phones, &models).unwrap_err();
+    let model = models.get_mut(&bench.phones[0].model).unwrap();
+    model.keys.remove(&"enter".into());
+    let unwired = load::fit(&asks("registration-status", true), &phones, &models).unwrap_err();
+    insta::assert_snapshot!(format!("{typo}\n\n{unwired}"));
+
+    let nobody = Phone { keypad: None, ..bench.phones[0].clone() };
+    load::fit(&asks("nothing", false), &[&nobody], &models).unwrap();
+}
+
 fn bench(overrides: &[&str]) -> (siprig::config::Bench, std::collections::BTreeMap<String, Model>) {
     let overrides: Vec<_> = overrides.iter().map(|text| text.parse().unwrap()).collect();
     load::bench("fixtures/config/valid/bench-full.toml", Path::new("rig"), &overrides)
@@ -171,6 +260,10 @@ fn files(folder: &str) -> Vec<PathBuf> {
     let mut files: Vec<_> = Path::new(folder).read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
+}
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
 }
 
 const fn minutes(count: u64) -> Duration {

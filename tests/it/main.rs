@@ -7,4 +7,5 @@ mod cli;
 mod config;
 mod lab;
 mod torture;
+mod virtual_phone;
 mod virtual_run;

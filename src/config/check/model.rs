@@ -1,103 +1,84 @@
 //! Checks of a phone model, laid over the one that it extends.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{Findings, LONGEST, plain, suggest};
-use crate::{
-    config::{
-        model::{Dialect, FailbackHabit, Model, RenewalLead, Source, Timer, Timers},
-        raw,
-    },
-    event::KeyName,
+use super::{Findings, LONGEST, keys, plain};
+use crate::config::{
+    model::{Dialect, FailbackHabit, Model, RegistrationHabit, RenewalLead, Source, Timer, Timers},
+    raw,
 };
 
 /// The checked model; it is worth nothing if there are findings.
 pub(in crate::config) fn model(raw: &raw::Model, base: Option<Model>, findings: &mut Findings<'_>) -> Model {
     let name = findings.required(raw.name.as_ref(), 0..0, "the model has no name", "add `name = \"…\"` on top");
     let name = name.and_then(|name| findings.name(name)).unwrap_or_default();
-    let base = base.unwrap_or_else(unknown_phone);
-    let mut keys = base.keys;
-    for (key, position) in &raw.keys {
-        if !is_position(position.get_ref()) {
-            let message = format!("`{}` is no position in a key matrix", position.get_ref());
-            findings.at(position.span(), message, "write row and column, as `3.1`, each between 0 and 31");
-        }
-        keys.insert(KeyName(key.clone()), position.get_ref().clone());
-    }
-    let menus = menus(raw, base.menus, &keys, findings);
+    let base = base.unwrap_or_else(Model::unknown);
+    let known = keys::Keys::of(raw, &base, findings);
+    let (failback, keeps_both) = registration(raw, &base, findings);
     Model {
         title: plain(&raw.title).unwrap_or_else(|| name.clone()),
         name,
         timers: timers(&raw.timers, base.timers, findings),
-        failback: raw
-            .failback
-            .as_ref()
-            .map_or(Some(base.failback), |habit| failback(habit.get_ref(), findings))
-            .unwrap_or(FailbackHabit::Renewal),
-        keeps_both: raw.keeps_both.unwrap_or(base.keeps_both),
+        failback,
+        keeps_both,
+        keep_alive: match &raw.keep_alive {
+            Some(raw) => keep_alive(raw, findings),
+            None => base.keep_alive,
+        },
         console: match &raw.console {
             Some(raw) => Some(dialect(raw.get_ref(), base.console, findings)),
             None => base.console,
         },
-        keys,
-        menus,
+        menus: known.menus(raw, base.menus, findings),
+        keys: known.wired,
+        unwired: known.unwired,
+        xml_names: known.xml_names,
+        xml_keys: known.xml_keys,
+        groups: known.groups,
+        assignable: keys::assignable(raw.assignable.as_ref(), base.assignable, findings),
     }
 }
 
-/// What a model that extends nothing starts from. Its timers are those that RFC 3261 implies, and known to nobody.
-fn unknown_phone() -> Model {
-    const fn assumed<T>(value: T) -> Timer<T> {
-        Timer { value, source: Source::Assumed }
-    }
-    Model {
-        name: String::new(),
-        title: String::new(),
-        timers: Timers {
-            // RFC 3261 section 10.2.1.1: an hour, where the registrar chooses.
-            expires: assumed(Duration::from_secs(3600)),
-            // RFC 3261 section 17.1.2.2: timer F, 64 × T1.
-            transaction: assumed(Duration::from_secs(32)),
-            renewal_lead: assumed(RenewalLead::Percent(10.0)),
-            retry_timeout: assumed(Duration::from_secs(120)),
-            retry_rejected: assumed(Duration::from_secs(1800)),
-        },
-        failback: FailbackHabit::Renewal,
-        keeps_both: false,
-        console: None,
-        keys: BTreeMap::new(),
-        menus: BTreeMap::new(),
-    }
-}
-
-/// `row.column`, both small numbers.
-fn is_position(text: &str) -> bool {
-    let small = |digits: &str| digits.parse::<u8>().is_ok_and(|number| number < 32);
-    text.split_once('.').is_some_and(|(row, column)| small(row) && small(column))
-}
-
-fn menus(
-    raw: &raw::Model,
-    mut menus: BTreeMap<String, Vec<KeyName>>,
-    keys: &BTreeMap<KeyName, String>,
-    findings: &mut Findings<'_>,
-) -> BTreeMap<String, Vec<KeyName>> {
-    let known: Vec<_> = keys.keys().map(|key| key.0.as_str()).collect();
-    for (menu, sequence) in &raw.menus {
-        for key in sequence.get_ref() {
-            if !known.contains(&key.get_ref().as_str()) {
-                let message =
-                    format!("the menu `{menu}` needs a key `{}`, which the model does not have", key.get_ref());
-                findings.at(key.span(), message, suggest(key.get_ref(), &known));
+/// The word `registration` stands for a pair of the two habits, which may also be given by themselves.
+fn registration(raw: &raw::Model, base: &Model, findings: &mut Findings<'_>) -> (FailbackHabit, bool) {
+    let words = [
+        ("serial", RegistrationHabit::Serial),
+        ("concurrent", RegistrationHabit::Concurrent),
+        ("keep-alive", RegistrationHabit::KeepAlive),
+    ];
+    let word = raw.registration.as_ref();
+    let habit = word.and_then(|word| findings.word(word, "habit of registering", &words));
+    let given = raw.failback.as_ref().and_then(|habit| failback(habit.get_ref(), findings));
+    let keeps = raw.keeps_both.as_ref().map(|keeps| *keeps.get_ref());
+    let (implied, implied_keeps) = match habit {
+        Some(RegistrationHabit::Serial) => (FailbackHabit::Renewal, false),
+        Some(RegistrationHabit::Concurrent) => (base.failback, true),
+        Some(RegistrationHabit::KeepAlive) => (base.failback, false),
+        None => (base.failback, base.keeps_both),
+    };
+    let found = (given.unwrap_or(implied), keeps.unwrap_or(implied_keeps));
+    if let (Some(habit), Some(word)) = (habit, word) {
+        let (message, help) = match (habit, found) {
+            (RegistrationHabit::Serial, (FailbackHabit::Poll(_), _)) => {
+                ("a phone that registers serially does not poll", "write `registration = \"keep-alive\"`")
             }
-        }
-        if sequence.get_ref().is_empty() {
-            findings.at(sequence.span(), format!("the menu `{menu}` has no keys"), "list keys of [keys], or remove it");
-        }
-        menus.insert(menu.clone(), sequence.get_ref().iter().map(|key| KeyName(key.get_ref().clone())).collect());
+            (RegistrationHabit::Serial | RegistrationHabit::KeepAlive, (_, true)) => {
+                ("a phone at one server at a time keeps no two registrations", "write `registration = \"concurrent\"`")
+            }
+            (RegistrationHabit::Concurrent, (_, false)) => {
+                ("a phone that registers concurrently keeps both registrations", "remove `keeps-both = false`")
+            }
+            (RegistrationHabit::KeepAlive, (FailbackHabit::Renewal, _)) => (
+                "it is not said how often the phone looks whether the primary is back",
+                "add `failback = { poll = \"2m\" }`",
+            ),
+            _ => return found,
+        };
+        findings.at(word.span(), message, help);
     }
-    menus
+    found
 }
 
 fn timers(raw: &raw::ModelTimers, base: Timers, findings: &mut Findings<'_>) -> Timers {
@@ -128,7 +109,20 @@ fn timer<T>(
     findings: &mut Findings<'_>,
     read: impl Fn(&mut Findings<'_>, &Spanned<String>) -> Option<T>,
 ) -> Timer<T> {
-    let Some(raw) = raw else { return base };
+    raw.and_then(|raw| known_timer(raw, findings, read)).unwrap_or(base)
+}
+
+/// The interval of keep-alives, which many phones do not have.
+fn keep_alive(raw: &Spanned<raw::ModelTimer>, findings: &mut Findings<'_>) -> Option<Timer<Duration>> {
+    known_timer(raw, findings, |findings, text| findings.duration(text, (Duration::from_secs(1), LONGEST)))
+}
+
+/// A value and how it is known.
+fn known_timer<T>(
+    raw: &Spanned<raw::ModelTimer>,
+    findings: &mut Findings<'_>,
+    read: impl Fn(&mut Findings<'_>, &Spanned<String>) -> Option<T>,
+) -> Option<Timer<T>> {
     let (span, raw) = (raw.span(), raw.get_ref());
     let sources = [("manual", Source::Manual), ("measured", Source::Measured), ("assumed", Source::Assumed)];
     let value = findings
@@ -147,10 +141,7 @@ fn timer<T>(
             "add `source = \"manual\"`, `\"measured\"` or `\"assumed\"`",
         )
         .and_then(|source| findings.word(source, "source of a timer", &sources));
-    match (value, source) {
-        (Some(value), Some(source)) => Timer { value, source },
-        _ => base,
-    }
+    Some(Timer { value: value?, source: source? })
 }
 
 fn failback(raw: &raw::Failback, findings: &mut Findings<'_>) -> Option<FailbackHabit> {

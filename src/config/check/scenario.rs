@@ -1,6 +1,6 @@
 //! Checks of a scenario: each step does one thing, and the moves come in an order that can happen.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use toml::Spanned;
 
@@ -17,6 +17,15 @@ use crate::{
 /// Longest time that an outage may last: a day.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(24 * 3600);
 
+/// Most steps of a scenario, repeated ones written out.
+const MOST_STEPS: usize = 500;
+
+/// Most repetitions of a group of steps.
+const MOST_REPEATS: i64 = 100;
+
+/// The roles that a server can have for every line.
+const ROLES: [(&str, Role); 2] = [("primary", Role::Primary), ("backup", Role::Backup)];
+
 /// The checked scenario; it is worth nothing if there are findings.
 pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'_>) -> Scenario {
     let name = findings.required(raw.name.as_ref(), 0..0, "the scenario has no name", "add `name = \"…\"` on top");
@@ -25,11 +34,7 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
         findings.missing(0..0, "the scenario has no steps", "add `[[step]]` tables");
     }
     let mut steps = Vec::new();
-    for raw in &raw.step {
-        let Some(kind) = kind(raw, findings) else { continue };
-        let title = plain(&raw.get_ref().title).unwrap_or_else(|| default_title(&kind));
-        steps.push((raw, Step { title, kind, optional: raw.get_ref().optional.unwrap_or(false) }));
-    }
+    unroll(&raw.step, &mut steps, findings);
     check_order(&steps, findings);
     Scenario {
         title: plain(&raw.title).unwrap_or_else(|| name.clone()),
@@ -39,13 +44,55 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
     }
 }
 
-fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKind> {
+/// Writes repeated steps out, each as often as it happens.
+fn unroll<'a>(
+    raw: &'a [Spanned<raw::Step>],
+    steps: &mut Vec<(&'a Spanned<raw::Step>, Step)>,
+    findings: &mut Findings<'_>,
+) {
+    for raw in raw {
+        let Some(work) = work(raw, findings) else { continue };
+        let before = findings.count();
+        match work {
+            Work::Once(kind) => {
+                let title = plain(&raw.get_ref().title).unwrap_or_else(|| default_title(&kind));
+                steps.push((raw, Step { title, kind, optional: raw.get_ref().optional.unwrap_or(false) }));
+            }
+            Work::Repeated(times) => {
+                // What is wrong with a repeated step is said once.
+                for _ in 0..times {
+                    unroll(&raw.get_ref().step, steps, findings);
+                    if findings.count() > before {
+                        break;
+                    }
+                }
+            }
+        }
+        if steps.len() > MOST_STEPS {
+            if findings.count() > before {
+                return;
+            }
+            findings.at(raw.span(), format!("the scenario has more than {MOST_STEPS} steps"), "repeat less often");
+            return;
+        }
+    }
+}
+
+/// What a `[[step]]` table stands for.
+enum Work {
+    Once(StepKind),
+    Repeated(i64),
+}
+
+fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
     let (span, step) = (raw.span(), raw.get_ref());
     let given = [
         ("expect", step.expect.is_some()),
         ("keys", step.keys.is_some()),
         ("outage", step.outage.is_some()),
         ("lift", step.lift.is_some()),
+        ("wait", step.wait.is_some()),
+        ("repeat", step.repeat.is_some()),
     ];
     let given: Vec<_> = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
     if given.len() != 1 {
@@ -53,21 +100,55 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
             [] => "the step does nothing".to_owned(),
             several => format!("the step does several things: {}", several.join(", ")),
         };
-        findings.at(span, message, "give each step one of `expect`, `keys`, `outage`, `lift`");
+        findings.at(span, message, "give each step one of `expect`, `keys`, `outage`, `lift`, `wait`, `repeat`");
         return None;
     }
+    let Some(repeat) = &step.repeat else {
+        if let Some(nested) = step.step.first() {
+            findings.at(nested.span(), "steps within a step that repeats nothing", "add `repeat = 3` to the outer one");
+        }
+        return kind(raw, findings).map(Work::Once);
+    };
+    if !(1..=MOST_REPEATS).contains(repeat.get_ref()) {
+        let message = format!("`repeat` is {}; it can be 1 to {MOST_REPEATS}", repeat.get_ref());
+        findings.at(repeat.span(), message, "write how often the steps below it are done");
+        return None;
+    }
+    if step.step.is_empty() {
+        findings.at(span, "`repeat` without steps", "add `[[step.step]]` tables below it");
+        return None;
+    }
+    Some(Work::Repeated(*repeat.get_ref()))
+}
+
+fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKind> {
+    let step = raw.get_ref();
     if let Some(expect) = &step.expect {
-        let moves = [("baseline", Move::Baseline), ("failover", Move::Failover), ("failback", Move::Failback)];
+        let moves = [Move::Baseline, Move::Renewal, Move::Failover, Move::Failback, Move::Stranded, Move::Recovery];
+        let names: Vec<String> = moves.iter().map(ToString::to_string).collect();
+        let moves: Vec<(&str, Move)> = names.iter().map(String::as_str).zip(moves).collect();
         return findings.word(expect, "move", &moves).map(|of| StepKind::Expect { of });
     }
     if let Some(keys) = &step.keys {
         return Some(StepKind::Keys { menu: keys.get_ref().clone() });
     }
     if let Some(lift) = &step.lift {
-        if !lift.get_ref() {
-            findings.at(lift.span(), "`lift = false` does nothing", "write `lift = true`, or remove the step");
-        }
-        return Some(StepKind::Lift);
+        return match lift.get_ref() {
+            raw::Lift::All(true) => Some(StepKind::Lift { server: None }),
+            raw::Lift::All(false) => {
+                findings.at(lift.span(), "`lift = false` does nothing", "write `lift = true`, or remove the step");
+                None
+            }
+            raw::Lift::Role(role) => {
+                let role = Spanned::new(lift.span(), role.clone());
+                let server = findings.word(&role, "role that a server has for every line", &ROLES)?;
+                Some(StepKind::Lift { server: Some(server) })
+            }
+        };
+    }
+    if let Some(wait) = &step.wait {
+        let span = findings.duration(wait, (Duration::from_millis(1), LONGEST_OUTAGE))?;
+        return Some(StepKind::Wait { span });
     }
     step.outage.as_ref().and_then(|outage| outage_kind(outage, findings))
 }
@@ -84,10 +165,12 @@ fn outage_kind(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> Optio
         }
         None => Some(OutageScope::Host),
     };
-    let roles = [("primary", Role::Primary), ("backup", Role::Backup)];
-    let server = findings
+    let roles: [(&str, &[Role]); 3] =
+        [("primary", &[Role::Primary]), ("backup", &[Role::Backup]), ("both", &[Role::Primary, Role::Backup])];
+    let servers = findings
         .required(raw.server.as_ref(), span.clone(), "the outage takes no server away", "add `server = \"primary\"`")
-        .and_then(|server| findings.word(server, "role that a server has for every line", &roles));
+        .and_then(|server| findings.word(server, "role that a server has for every line", &roles))
+        .map(<[Role]>::to_vec);
     let limit = findings
         .required(
             raw.limit.as_ref(),
@@ -96,60 +179,87 @@ fn outage_kind(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> Optio
             "add `limit = \"20m\"`: it ends by itself then, whatever happens to siprig",
         )
         .and_then(|limit| findings.duration(limit, (Duration::from_secs(1), LONGEST_OUTAGE)));
-    Some(StepKind::Outage { mode: mode?, server: server?, scope: scope?, limit: limit? })
+    Some(StepKind::Outage { mode: mode?, servers: servers?, scope: scope?, limit: limit? })
 }
 
-/// Follows what is away and where the lines are, as far as the steps say it.
+/// Follows what is away and what was awaited, as far as the steps say it.
 fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_>) {
-    let mut away: Option<Role> = None;
-    let mut failed_over = false;
+    let mut away: BTreeSet<Role> = BTreeSet::new();
+    let mut was_away: BTreeSet<Role> = BTreeSet::new();
+    let mut stranded = false;
     for (raw, step) in steps {
         let span = raw.span();
-        match step.kind {
-            StepKind::Outage { server, .. } => {
-                if away.is_some() {
-                    findings.at(
-                        span,
-                        "an outage begins while another is in force",
-                        "put a `lift = true` step before it",
-                    );
+        match &step.kind {
+            StepKind::Outage { servers, .. } => {
+                for server in servers {
+                    if !away.insert(*server) {
+                        let message = format!("an outage of the {server} begins while another is in force");
+                        findings.at(span.clone(), message, "put a `lift = true` step before it");
+                    }
                 }
-                away = Some(server);
+                was_away.extend(servers);
+                stranded |= away.len() == ROLES.len();
             }
-            StepKind::Lift => {
-                if away.take().is_none() {
+            StepKind::Lift { server } => {
+                let lifted: Vec<Role> = match server {
+                    Some(server) => away.take(server).into_iter().collect(),
+                    None => std::mem::take(&mut away).into_iter().collect(),
+                };
+                if lifted.is_empty() {
                     findings.at(span, "there is no outage to lift", "put an `outage` step before it");
                 }
             }
-            StepKind::Expect { of: Move::Failover } => {
-                if away != Some(Role::Primary) {
-                    findings.at(
-                        span,
-                        "a failover is expected while the primary is there",
-                        "put an `outage` of the primary before it",
-                    );
+            StepKind::Expect { of } => {
+                if let Some((message, help)) = cannot_happen(*of, &away, &was_away, stranded) {
+                    findings.at(span, message, help);
                 }
-                failed_over = true;
+                stranded &= *of != Move::Recovery;
             }
-            StepKind::Expect { of: Move::Failback } => {
-                if !failed_over {
-                    findings.at(span, "a failback is expected before any failover", "expect the failover first");
-                } else if away == Some(Role::Primary) {
-                    findings.at(
-                        span,
-                        "a failback is expected while the primary is away",
-                        "put a `lift = true` step before it",
-                    );
-                }
-                failed_over = false;
-            }
-            StepKind::Expect { of: Move::Baseline } => {
-                if away.is_some() {
-                    findings.at(span, "a baseline is expected during an outage", "expect it before the outage");
-                }
-            }
-            StepKind::Keys { .. } => {}
+            StepKind::Keys { .. } | StepKind::Wait { .. } => {}
         }
+    }
+}
+
+/// Why a move can not happen as things stand, and what to do about it.
+fn cannot_happen(
+    of: Move,
+    away: &BTreeSet<Role>,
+    was_away: &BTreeSet<Role>,
+    stranded: bool,
+) -> Option<(&'static str, &'static str)> {
+    let gone = |role| away.contains(&role);
+    match of {
+        Move::Baseline if !away.is_empty() => {
+            Some(("a baseline is expected during an outage", "expect it before the outage"))
+        }
+        Move::Renewal if !was_away.is_empty() => {
+            Some(("a renewal is expected after an outage", "expect it before, or a `failback`"))
+        }
+        Move::Failover if !gone(Role::Primary) => {
+            Some(("a failover is expected while the primary is there", "put an `outage` of the primary before it"))
+        }
+        Move::Failover if gone(Role::Backup) => Some((
+            "a failover is expected while the backup is away as well",
+            "expect `stranded`, or `lift = \"backup\"` before it",
+        )),
+        Move::Failback if gone(Role::Primary) => {
+            Some(("a failback is expected while the primary is away", "put a `lift = true` step before it"))
+        }
+        Move::Failback if !was_away.contains(&Role::Primary) => Some((
+            "a failback is expected before any outage of the primary",
+            "put an `outage` of the primary and a `lift` before it",
+        )),
+        Move::Stranded if away.len() < ROLES.len() => Some((
+            "`stranded` is expected while a server is there",
+            "put an `outage` with `server = \"both\"` before it",
+        )),
+        Move::Recovery if away.len() == ROLES.len() => {
+            Some(("a recovery is expected while both servers are away", "put a `lift` step before it"))
+        }
+        Move::Recovery if !stranded => {
+            Some(("a recovery is expected, but the servers were never both away", "expect `failback`"))
+        }
+        _ => None,
     }
 }
 
@@ -157,7 +267,12 @@ fn default_title(kind: &StepKind) -> String {
     match kind {
         StepKind::Expect { of } => format!("expect the {of}"),
         StepKind::Keys { menu } => format!("keys for {menu}"),
-        StepKind::Outage { server, .. } => format!("take the {server} away"),
-        StepKind::Lift => "end the outage".to_owned(),
+        StepKind::Outage { servers, .. } => match servers.as_slice() {
+            [server] => format!("take the {server} away"),
+            _ => "take both servers away".to_owned(),
+        },
+        StepKind::Lift { server: Some(server) } => format!("give the {server} back"),
+        StepKind::Lift { server: None } => "end the outage".to_owned(),
+        StepKind::Wait { span } => format!("wait {}", humantime::format_duration(*span)),
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     layers::{Merged, Setting},
-    parameter::{Identified, Kind, Parameter, Unit, identify},
+    parameter::{Identified, Kind, Parameter, Unit, recognise},
     syntax::Origin,
     value::{Host, Value},
 };
@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
         if let Some(value) = read(setting.value.expose()) {
             return Taken { value, origin };
         }
-        let taken = identify(&name).map_or("", |found| found.parameter.default);
+        let taken = recognise(&name).map_or("", |found| found.parameter.default);
         self.remark(name, setting, RemarkKind::NotA { expected, taken });
         Taken { value: fallback, origin }
     }
@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
     /// A time, in the parameter's unit and within its limits.
     fn time(&mut self, scope: Scope, name: &str) -> Taken<Duration> {
         let Some(Parameter { kind: Kind::Number { min, max, unit, raised }, default, .. }) =
-            identify(name).ok().map(|found| found.parameter)
+            recognise(name).map(|found| found.parameter)
         else {
             return Taken { value: Duration::ZERO, origin: None };
         };
@@ -324,7 +324,7 @@ impl<'a> Reader<'a> {
 
     fn digits(&mut self, name: &'static str) -> Taken<Value> {
         let read = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| Value::secret(text));
-        let default = identify(name).map_or("", |found| found.parameter.default);
+        let default = recognise(name).map_or("", |found| found.parameter.default);
         self.take(Scope { line: None }, name, "digits, which can be typed on the phone", read, Value::secret(default))
     }
 }
@@ -333,7 +333,7 @@ impl<'a> Reader<'a> {
 fn line_numbers(merged: &Merged) -> BTreeMap<u8, Option<Origin>> {
     let mut lines = BTreeMap::from([(1, None)]);
     for (name, setting) in merged.iter() {
-        if let Ok(Identified { line: Some(line), .. }) = identify(name) {
+        if let Some(Identified { line: Some(line), .. }) = recognise(name) {
             let first = lines.entry(line).or_insert(None);
             if first.as_ref().is_none_or(|first| setting.origin < *first) {
                 *first = Some(setting.origin.clone());
@@ -357,7 +357,7 @@ fn keys(merged: &Merged) -> BTreeMap<String, Key> {
     for (name, setting) in merged.iter() {
         let Some(key) = name.strip_suffix(" type") else { continue };
         let kind = setting.value.expose().to_ascii_lowercase();
-        if identify(name).is_err() || matches!(kind.as_str(), "" | "none" | "empty") {
+        if recognise(name).is_none() || matches!(kind.as_str(), "" | "none" | "empty") {
             continue;
         }
         let [value, label] = ["value", "label"].map(|attribute| merged.get(&format!("{key} {attribute}")));

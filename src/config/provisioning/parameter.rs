@@ -95,7 +95,7 @@ pub enum Unknown {
 }
 
 /// Highest line of a phone.
-pub(super) const LINES: u16 = 9;
+const LINES: u8 = 9;
 
 /// Longest name that is compared with others, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -105,35 +105,48 @@ const NUMBERED: [(&str, u16); 6] =
     [("prgkey", 20), ("topsoftkey", 44), ("softkey", 55), ("expmod", 3), ("key", 60), ("language ", 20)];
 
 /// Recognises a name in normal form.
+pub fn recognise(name: &str) -> Option<Identified> {
+    let listed = |name: &str| PARAMETERS.iter().find(|parameter| parameter.name == name);
+    if let Some(parameter) = listed(name) {
+        return Some(Identified { parameter, line: None, numbers: Vec::new() });
+    }
+    if let Some((number, rest)) = line_form(name) {
+        let parameter = listed(&format!("sip {rest}")).filter(|parameter| parameter.per_line)?;
+        let line = u8::try_from(number).ok().filter(|line| (1..=LINES).contains(line))?;
+        return Some(Identified { parameter, line: Some(line), numbers: Vec::new() });
+    }
+    let (pattern, numbers) = without_numbers(name);
+    let fit = limits(&pattern).zip(&numbers).all(|(limit, number)| (1..=limit).contains(number));
+    let parameter = listed(&pattern).filter(|_| fit)?;
+    Some(Identified { parameter, line: None, numbers })
+}
+
+/// Recognises a name in normal form, or says why it can not be; the latter takes long, as all names are compared.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn identify(name: &str) -> Result<Identified, Unknown> {
+    recognise(name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> Unknown {
     let listed = |name: &str| PARAMETERS.iter().find(|parameter| parameter.name == name);
-    if let Some(parameter) = listed(name) {
-        return Ok(Identified { parameter, line: None, numbers: Vec::new() });
-    }
     if let Some((number, rest)) = line_form(name) {
-        if let Some(parameter) = listed(&format!("sip {rest}")) {
-            return match u8::try_from(number) {
-                _ if !parameter.per_line => Err(Unknown::NotPerLine(parameter.name)),
-                Ok(line) if (1..=LINES).contains(&number) => {
-                    Ok(Identified { parameter, line: Some(line), numbers: Vec::new() })
-                }
-                _ => Err(Unknown::NoSuchNumber),
-            };
-        }
-        return Err(likely(&format!("sip {rest}")).map_or(Unknown::Unlisted, |likely| {
-            Unknown::Misspelt(likely.replacen("sip ", &format!("sip line{number} "), 1))
-        }));
+        let global = format!("sip {rest}");
+        return match listed(&global) {
+            Some(parameter) if parameter.per_line => Unknown::NoSuchNumber,
+            Some(parameter) => Unknown::NotPerLine(parameter.name),
+            None => likely(&global).map_or(Unknown::Unlisted, |likely| {
+                Unknown::Misspelt(likely.replacen("sip ", &format!("sip line{number} "), 1))
+            }),
+        };
     }
     let (pattern, numbers) = without_numbers(name);
-    if let Some(parameter) = listed(&pattern) {
-        let fit = limits(&pattern).zip(&numbers).all(|(limit, number)| (1..=limit).contains(number));
-        return if fit { Ok(Identified { parameter, line: None, numbers }) } else { Err(Unknown::NoSuchNumber) };
+    if listed(&pattern).is_some() {
+        return Unknown::NoSuchNumber;
     }
     let found = likely(&pattern).map(|likely| with_numbers(&likely, &numbers)).or_else(|| likely(name));
-    Err(found.map_or(Unknown::Unlisted, Unknown::Misspelt))
+    found.map_or(Unknown::Unlisted, Unknown::Misspelt)
 }
 
 /// Takes `sip lineN rest` apart.
@@ -178,7 +191,7 @@ fn likely(name: &str) -> Option<String> {
     PARAMETERS
         .iter()
         .filter(|parameter| parameter.name.len().abs_diff(name.len()) <= tolerated)
-        .map(|parameter| (strsim::damerau_levenshtein(name, parameter.name), parameter.name))
+        .map(|parameter| (strsim::osa_distance(name, parameter.name), parameter.name))
         .filter(|(distance, _)| (1..=tolerated).contains(distance))
         .min()
         .map(|(_, name)| name.to_owned())

@@ -55,11 +55,11 @@ impl fmt::Debug for Value {
 /// these is enough.
 fn is_secret(name: &str) -> bool {
     const WORDS: [&str; 7] = ["password", "passwd", "passcode", "pin", "secret", "psk", "passphrase"];
-    name.split(|c: char| !c.is_alphanumeric()).any(|word| {
-        WORDS
-            .iter()
-            .any(|secret| word == *secret || (secret.len() > 4 && strsim::damerau_levenshtein(word, secret) <= 2))
-    })
+    let resembles = |word: &str, secret: &str| {
+        secret.len() > 4 && word.len().abs_diff(secret.len()) <= 2 && strsim::osa_distance(word, secret) <= 2
+    };
+    let mut words = name.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| WORDS.iter().any(|secret| word == *secret || resembles(word, secret)))
 }
 
 /// A host as a setting names it.

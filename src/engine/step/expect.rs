@@ -6,14 +6,14 @@ use crate::{
     engine::{
         Outbox,
         bound::{self, Window},
-        case::{CaseRun, Finding},
+        case::{CaseRun, Finding, Leg},
         judge,
         registration::Fix,
         run::GRACE,
         subjects::Subjects,
     },
     event::{Derived, Move, Stamp},
-    verdict::CaseId,
+    verdict::{Blame, CaseId},
 };
 
 /// For this long a console may contradict the wire before it is held against the phone, and for this long it may keep
@@ -33,6 +33,7 @@ pub struct Expect {
 /// What is awaited of one case.
 #[derive(Debug)]
 struct Wait {
+    leg: Leg,
     cause: Fix,
     window: Window,
     console: Console,
@@ -56,23 +57,13 @@ impl Expect {
         let observing = subjects.observing().unwrap_or(fix);
         let mut waits = BTreeMap::new();
         for case in subjects.running() {
-            let Some((cause, window)) = case.cause(of, observing).zip(window(case, of)) else {
+            let asked = case.leg(of).and_then(|leg| Some((leg, case.cause(leg, observing)?, window(case, leg)?)));
+            let Some((leg, cause, window)) = asked else {
                 case.decide(impossible(case, of));
                 continue;
             };
-            out.conclude(
-                cause.when,
-                Derived::DeadlineComputed {
-                    case: case.id.clone(),
-                    of,
-                    window_ms: window.length.as_secs_f64() * 1000.0,
-                    derivation: window.derivation.clone(),
-                    assumed: window.assumed.clone(),
-                },
-            );
-            case.windows.insert(of, window.clone());
-            case.evidence.insert(cause.seq);
-            let wait = Wait { cause, window, console: Console::Waiting, asked_for_life: false };
+            let wait = Wait { leg, cause, window, console: Console::Waiting, asked_for_life: false };
+            wait.tell(case, out);
             waits.insert(case.id.clone(), wait);
         }
         Self { of, waits }
@@ -87,9 +78,10 @@ impl Expect {
                 continue;
             }
             let Some(wait) = self.waits.get_mut(&id) else { continue };
-            let moved = subjects.case(&id).and_then(|case| case.moves.get(&self.of)).copied();
+            wait.amend(&id, subjects, fix, out);
+            let moved = subjects.case(&id).and_then(|case| case.moves.get(&wait.leg)).copied();
             match moved {
-                None => wait.overdue(self.of, &id, now, subjects, out),
+                None => wait.overdue(&id, now, subjects, out),
                 Some(moved) => wait.testify(self.of, &id, moved, now, fix, subjects, out),
             }
         }
@@ -111,6 +103,31 @@ impl Expect {
 }
 
 impl Wait {
+    /// Tells what is expected until when, and from what that follows.
+    fn tell(&self, case: &mut CaseRun, out: &mut Outbox) {
+        let fact = Derived::DeadlineComputed {
+            case: case.id.clone(),
+            of: self.leg.of,
+            window_ms: self.window.length.as_secs_f64() * 1000.0,
+            derivation: self.window.derivation.clone(),
+            assumed: self.window.assumed.clone(),
+        };
+        out.conclude(self.cause.when, fact);
+        case.windows.insert(self.leg, self.window.clone());
+        case.evidence.insert(self.cause.seq);
+    }
+
+    /// Computes the window again: a late report may have changed what it follows from.
+    fn amend(&mut self, id: &CaseId, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) {
+        let observing = subjects.observing().unwrap_or(fix);
+        let Some((case, _)) = subjects.case_and_detectors(id) else { return };
+        let Some((cause, window)) = case.cause(self.leg, observing).zip(window(case, self.leg)) else { return };
+        if cause != self.cause || window != self.window {
+            (self.cause, self.window) = (cause, window);
+            self.tell(case, out);
+        }
+    }
+
     fn due(&self) -> Stamp {
         self.cause.when.at + self.window.length + GRACE
     }
@@ -120,7 +137,7 @@ impl Wait {
         self.cause.when.at + 2 * self.window.length + GRACE
     }
 
-    fn overdue(&mut self, of: Move, id: &CaseId, now: Stamp, subjects: &mut Subjects, out: &mut Outbox) {
+    fn overdue(&mut self, id: &CaseId, now: Stamp, subjects: &mut Subjects, out: &mut Outbox) {
         if now >= self.due() && !self.asked_for_life {
             self.asked_for_life = true;
             if subjects.watch(&id.phone).is_some_and(|watch| !watch.alive_since(self.cause.when.at)) {
@@ -131,7 +148,7 @@ impl Wait {
             && let Some(watch) = subjects.watch(&id.phone)
             && let Some(case) = subjects.case(id)
         {
-            let finding = judge::missing(case, watch, of, self.cause);
+            let finding = judge::missing(case, watch, self.leg, self.cause);
             subjects.decide_case(id, finding);
         }
     }
@@ -152,7 +169,12 @@ impl Wait {
                 // What a console wrote on its own in the course of the move counts; where it can be asked, it is asked.
                 let asked = subjects.ask_status(&id.phone, out);
                 let since = if asked { fix.when.at } else { moved.request.when.at };
-                Console::Asked { since, again: now + ASK_AGAIN, until: now + CONSOLE_PATIENCE + GRACE }
+                let until = match of {
+                    // Its last request may be under way until the window is over.
+                    Move::Stranded => now.max(self.cause.when.at + self.window.length),
+                    _ => now,
+                };
+                Console::Asked { since, again: now + ASK_AGAIN, until: until + CONSOLE_PATIENCE + GRACE }
             } else {
                 Console::Settled
             };
@@ -166,16 +188,16 @@ impl Wait {
                 subjects.decide_case(id, finding);
                 return;
             }
-            let expected = subjects.case(id).and_then(|case| case.destination(of)).cloned();
+            let expected = subjects.case(id).and_then(|case| case.destination(self.leg)).cloned();
             let belief = subjects.belief(id).filter(|belief| belief.fix.when.at >= since);
             let agrees = belief.as_ref().and_then(|belief| subjects.server_named_by(belief)) == expected;
             match belief {
-                Some(belief) if agrees && expected.is_some() => {
+                Some(belief) if agrees && expected.is_some() == belief.server.is_some() => {
                     subjects.add_case_evidence(id, belief.fix.seq);
                     self.console = Console::Settled;
                 }
                 Some(belief) if now >= until => {
-                    let expected = expected.map(|server| subjects.describe_server(&server)).unwrap_or_default();
+                    let expected = expected.map_or_else(|| "no server".to_owned(), |it| subjects.describe_server(&it));
                     let evidence = [moved.done.seq, belief.fix.seq];
                     let finding = judge::contradicted(of, belief.server.as_deref(), &expected, evidence);
                     subjects.decide_case(id, finding);
@@ -188,19 +210,20 @@ impl Wait {
                 }
                 _ if now >= again => {
                     subjects.ask_status(&id.phone, out);
-                    self.console = Console::Asked { since, again: again + ASK_AGAIN, until };
+                    let pause = ASK_AGAIN.max(until.since(now) / 8);
+                    self.console = Console::Asked { since, again: now + pause, until };
                     return;
                 }
                 _ => return,
             }
         }
-        self.conclude(of, id, moved, subjects);
+        self.conclude(id, moved, subjects);
     }
 
     /// The move was made and the console has nothing against it.
-    fn conclude(&self, of: Move, id: &CaseId, moved: crate::engine::case::Moved, subjects: &mut Subjects) {
+    fn conclude(&self, id: &CaseId, moved: crate::engine::case::Moved, subjects: &mut Subjects) {
         let Some(case) = subjects.case(id) else { return };
-        if let Some(finding) = judge::made(case, of, self.cause, &moved, &self.window) {
+        if let Some(finding) = judge::made(case, self.leg, self.cause, &moved, &self.window) {
             subjects.decide_case(id, finding);
             return;
         }
@@ -212,28 +235,46 @@ impl Wait {
 }
 
 /// The window of a move as it stands at its cause.
-fn window(case: &CaseRun, of: Move) -> Option<Window> {
-    match of {
-        Move::Baseline => Some(bound::baseline(&case.timers)),
+fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
+    let timers = &case.timers;
+    match leg.of {
+        Move::Baseline => Some(bound::baseline(timers)),
+        Move::Renewal => Some(bound::renewal(timers, case.track.last_granted(&case.primary)?)),
         Move::Failover => {
-            let (binding, left) = case.at_cut.as_ref()?;
-            Some(bound::failover(&case.timers, binding.granted, *left))
+            let held = case.cut_of(leg)?.held.as_ref()?;
+            Some(bound::failover(timers, held.binding.granted, held.left))
         }
         Move::Failback => {
-            let (binding, left) = case.at_lift.as_ref()?;
-            Some(bound::failback(&case.timers, case.habit, binding.granted, *left))
+            let cut = case.cut_of(leg)?;
+            match &cut.held_elsewhere {
+                Some(held) => Some(bound::failback(timers, case.habit, held.binding.granted, held.left)),
+                // The line never left, or has no backup.
+                None if !case.moves.contains_key(&Leg { of: Move::Failover, ..leg }) => {
+                    let held = cut.held.as_ref()?;
+                    let away = cut.lifted?.when.at.since(cut.began.when.at);
+                    Some(bound::stay(timers, held.binding.granted, held.left.saturating_sub(away)))
+                }
+                None => {
+                    let granted = case.backup.as_ref().and_then(|backup| case.track.last_granted(backup))?;
+                    Some(bound::return_from_lapse(timers, granted))
+                }
+            }
         }
+        Move::Stranded => {
+            let cut = case.cuts.iter().find(|cut| cut.server == case.primary && cut.lifted.is_none())?;
+            let held = cut.held.as_ref()?;
+            Some(bound::stranded(timers, held.binding.granted, held.left))
+        }
+        Move::Recovery => Some(bound::recovery(timers, case.is_away(&case.primary))),
     }
 }
 
 /// A move whose cause never came, or which begins where the line is not.
 fn impossible(case: &CaseRun, of: Move) -> Finding {
     match of {
-        Move::Failback if case.cut.is_some_and(|cut| cut.lifted.is_some()) => Finding::fail(
-            crate::verdict::Blame::Phone,
-            "lost-backup",
-            "at the lift the line had no binding at its backup",
-        ),
+        Move::Failback if case.last_cut().is_some_and(|cut| cut.lifted.is_some()) => {
+            Finding::fail(Blame::Phone, "lost-backup", "at the lift the line had no binding at its backup")
+        }
         _ => Finding::rig("no-cause", format!("a {of} was expected, but nothing happened that could cause it")),
     }
 }

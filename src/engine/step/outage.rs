@@ -8,7 +8,9 @@ use std::{
 use crate::{
     config::Role,
     engine::{Outbox, case::Finding, judge, registration::Fix, subjects::Subjects},
-    event::{Action, Observed, OutageId, OutageMode, OutageScope, OutageSpec, PhoneName, ServerName, Stamp, Toward},
+    event::{
+        Action, Move, Observed, OutageId, OutageMode, OutageScope, OutageSpec, PhoneName, ServerName, Stamp, Toward,
+    },
 };
 
 /// How long the bridge may take for an order.
@@ -47,7 +49,7 @@ impl Cutting {
     /// Sends the control canaries.
     pub fn begin(
         mode: OutageMode,
-        role: Role,
+        roles: &[Role],
         scope: OutageScope,
         limit: Duration,
         subjects: &mut Subjects,
@@ -56,12 +58,7 @@ impl Cutting {
     ) -> Self {
         let mut targets: BTreeMap<ServerName, Vec<PhoneName>> = BTreeMap::new();
         for case in subjects.running() {
-            let server = match role {
-                Role::Primary => Some(&case.primary),
-                Role::Backup => case.backup.as_ref(),
-                Role::Other => None,
-            };
-            if let Some(server) = server {
+            for server in roles.iter().filter_map(|role| case.server_in(*role)) {
                 let phones = targets.entry(server.clone()).or_default();
                 if !phones.contains(&case.id.phone) {
                     phones.push(case.id.phone.clone());
@@ -148,9 +145,11 @@ impl Cutting {
     }
 
     fn cut(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
-        // A line that has left its primary on its own is not a subject of this outage.
+        // A line that has left its primary on its own is not a subject of this outage; one that an outage before drove
+        // away, and of which nobody asked yet whether it came home, is.
         for case in subjects.running() {
-            if case.track.home() != Some(&case.primary) {
+            let driven = case.last_cut().is_some() && case.moved(Move::Failback).is_none();
+            if self.targets.contains_key(&case.primary) && !driven && case.track.home() != Some(&case.primary) {
                 case.decide(judge::not_at_primary(case, fix));
             }
         }
@@ -187,9 +186,20 @@ pub struct Lifting {
 }
 
 impl Lifting {
-    /// Lifts every outage in force.
-    pub fn begin(subjects: &mut Subjects, now: Stamp, out: &mut Outbox) -> Self {
-        Self { open: lift_all(subjects, out), until: now + PATIENCE }
+    /// Lifts the outages of servers in this role, or every outage in force.
+    pub fn begin(role: Option<Role>, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) -> Self {
+        let open = match role {
+            None => lift_all(subjects, out),
+            Some(role) => {
+                let servers: BTreeSet<ServerName> =
+                    subjects.running().filter_map(|case| case.server_in(role).cloned()).collect();
+                let open = subjects.outages_open().filter(|outage| {
+                    subjects.outages.get(outage).is_some_and(|outage| servers.contains(&outage.server))
+                });
+                order_end(open.collect(), out)
+            }
+        };
+        Self { open, until: now + PATIENCE }
     }
 
     /// Hears that an outage has ended.
@@ -219,7 +229,10 @@ impl Lifting {
 
 /// Orders the end of every outage that was ordered and says which they are.
 pub fn lift_all(subjects: &Subjects, out: &mut Outbox) -> BTreeSet<OutageId> {
-    let open: BTreeSet<OutageId> = subjects.outages_open().collect();
+    order_end(subjects.outages_open().collect(), out)
+}
+
+fn order_end(open: BTreeSet<OutageId>, out: &mut Outbox) -> BTreeSet<OutageId> {
     for outage in &open {
         out.order(Action::EndOutage { outage: *outage });
     }

@@ -13,6 +13,7 @@ use super::{
     endpoint::Endpoint,
     failover::{Turn, Which},
     line::LineEvent,
+    session,
     settings::Account,
 };
 use crate::wire::sip::Message;
@@ -156,7 +157,7 @@ impl Call {
     /// Picks up.
     pub fn pick_up(&mut self, account: &Account, context: &mut Context<'_>) {
         let Stage::Ringing { invite, way } = &self.stage else { return };
-        let content = Content { headers: vec![contact(account, context)], body: Some(session(false, context)) };
+        let content = Content { headers: vec![contact(account, context)], body: Some(session::offer(false, context)) };
         context.answer(invite, *way, (200, &self.tag), content);
         match Dialog::of_request(invite, &self.tag, way.address()) {
             Some(dialog) => {
@@ -196,7 +197,7 @@ impl Call {
         let Stage::Up { dialog, held } = &mut self.stage else { return };
         *held = !*held;
         let mut draft = dialog.draft("INVITE", &account.caller(context.mac), context);
-        draft.body = Some(session(*held, context));
+        draft.body = Some(session::offer(*held, context));
         endpoint.send(Exchange::new(Job::InCall(self.number), draft), context);
         let word = if *held { "held" } else { "connected" };
         self.tell(word, context);
@@ -319,7 +320,8 @@ impl Call {
             }
             ("INVITE", Stage::Up { dialog, held }) if dialog.owns(request) => {
                 dialog.refresh(request);
-                let content = Content { headers: vec![contact(account, context)], body: Some(session(*held, context)) };
+                let content =
+                    Content { headers: vec![contact(account, context)], body: Some(session::offer(*held, context)) };
                 context.answer(request, way, (200, &self.tag), content);
                 None
             }
@@ -343,7 +345,7 @@ impl Call {
                 ("To", format!("<{target}>")),
                 ("Contact", format!("<{}>", context.contact(&user))),
             ],
-            body: Some(session(false, context)),
+            body: Some(session::offer(false, context)),
         };
         endpoint.send(Exchange::new(Job::Invite(self.number, turn), draft), context);
         context
@@ -389,17 +391,6 @@ impl Call {
 
 fn contact(account: &Account, context: &Context<'_>) -> (&'static str, String) {
     ("Contact", format!("<{}>", context.contact(&account.caller(context.mac))))
-}
-
-/// A session description with one audio stream that nobody serves.
-fn session(held: bool, context: &Context<'_>) -> (&'static str, String) {
-    let ip = context.local.ip();
-    let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
-    let direction = if held { "sendonly" } else { "sendrecv" };
-    let body = format!(
-        "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio 3000 RTP/AVP 8 0\r\na={direction}\r\n"
-    );
-    ("application/sdp", body)
 }
 
 /// What was dialled, as the user part of a URI: a hash must be escaped there (RFC 3261 section 25.1).

@@ -14,7 +14,7 @@ pub enum PhoneDefect {
     NeverFailsOver,
     /// It takes a challenge of the backup for a rejection.
     ForgetsToAuthenticateOnBackup,
-    /// Console and display name the backup while it is registered at the primary.
+    /// Console, display and web page name the backup while it is registered at the primary.
     ClaimsBackup,
     /// It dies this long after link-up: no frame, no console, no key.
     DiesAfter(#[serde(with = "crate::config::duration")] Duration),

@@ -204,10 +204,8 @@ impl Display {
     fn type_on(&mut self, key: &str) -> Option<Wish> {
         let Page::Dialling(typed) = &mut self.page else { return None };
         let is_code = typed.starts_with(['*', '#']);
-        if key != "pound" || typed.is_empty() || is_code {
-            if typed.len() < LONGEST {
-                typed.push_str(symbol(key));
-            }
+        if (key != "pound" || typed.is_empty() || is_code) && typed.len() < LONGEST {
+            typed.push_str(symbol(key));
         }
         if key != "pound" || typed.len() < 2 {
             return None;

@@ -292,10 +292,9 @@ impl Line {
             self.subscription.registered(moved, context);
             self.subscription.run(&mut self.endpoint, context);
         }
-        if moved && context.has(PhoneDefect::DropsCallsOnMove) {
-            if let Some(call) = self.call.as_mut().filter(|call| call.state().is_some()) {
-                call.hang_up(&self.account, &mut self.endpoint, context);
-            }
+        let drops = moved && context.has(PhoneDefect::DropsCallsOnMove);
+        if let Some(call) = self.call.as_mut().filter(|call| drops && call.state().is_some()) {
+            call.hang_up(&self.account, &mut self.endpoint, context);
         }
         if let Some(call) = self.call.take_if(|call| call.is_over()) {
             self.endpoint.forget(call.call_id());

@@ -112,6 +112,10 @@ impl Phone {
 
     fn execute(&mut self, now: Duration, execute: Execute) {
         for item in execute.items {
+            if !self.is_up() {
+                // An item before this one turned the phone off.
+                return;
+            }
             if item.interrupts_call == Some(false) && !self.is_idle() {
                 continue;
             }

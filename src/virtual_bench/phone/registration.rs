@@ -5,6 +5,8 @@
 //! the primary from time to time, and when that answers it removes its binding and registers there (maker's guide, after
 //! draft 15 of what became RFC 5626). That it asks with OPTIONS is invented.
 
+mod probe;
+
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
@@ -20,11 +22,6 @@ use crate::wire::sip::Message;
 
 /// Pause of the defect that storms.
 const STORM: Duration = Duration::from_millis(200);
-/// Longest pause between two attempts at a server that is away (RFC 5626 section 4.5).
-const LONGEST_PROBE: Duration = Duration::from_secs(1800);
-/// The same for the first attempt while another flow works.
-const FIRST_PROBE: Duration = Duration::from_secs(90);
-
 /// What the status page says of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -206,6 +203,11 @@ impl Registration {
         };
         let server = exchange.draft.to;
         context.events.push(LineEvent::GaveUp { server, after: context.now.saturating_sub(exchange.since) });
+        if turn.which == Which::Primary && context.has(PhoneDefect::NeverGivesUp) {
+            // Over TCP it is the system that gives up.
+            self.next = Some(Next { at: context.now + context.timers.t2, turn });
+            return;
+        }
         let after = self.servers.after(turn, context);
         if after.is_some_and(|turn| turn.which == Which::Backup) && context.has(PhoneDefect::RebootsInsteadOfMoving) {
             return context.events.push(LineEvent::Panicked);
@@ -324,45 +326,6 @@ impl Registration {
             (renew_in / 4, which.other())
         } else {
             (renew_in, first)
-        }
-    }
-
-    fn plan_probe(&mut self, context: &mut Context<'_>) {
-        let on_backup = self.held.is_some_and(|held| held.which == Which::Backup);
-        if !on_backup || self.servers.primary.is_none() || context.has(PhoneDefect::NeverFailsBack) {
-            self.probe = None;
-            return;
-        }
-        if self.probe.is_some() {
-            // Renewals at the backup come in between, and put nothing off.
-            return;
-        }
-        let pause = if context.habits.outbound {
-            let longest = FIRST_PROBE.saturating_mul(1 << self.misses.min(8)).min(LONGEST_PROBE);
-            // Between half of it and all of it, by chance (RFC 5626 section 4.5).
-            let share = context.random.number() % 1000;
-            Some(longest / 2 + longest.mul_f64(0.0005 * f64::from(u16::try_from(share).unwrap_or(0))))
-        } else {
-            context.habits.probe
-        };
-        self.probe = pause.map(|pause| context.now + pause);
-    }
-
-    fn ask_primary(&mut self, endpoint: &mut Endpoint, context: &mut Context<'_>) {
-        if !context.habits.outbound {
-            return self.send(Job::Probe, Which::Primary, self.expires, endpoint, context);
-        }
-        let Some(to) = self.servers.primary else { return };
-        let mut draft = self.draft(Which::Primary, to, context);
-        (draft.method, draft.call_id) = ("OPTIONS", context.random.token());
-        endpoint.send(Exchange::new(Job::Probe, draft), context);
-    }
-
-    fn return_to_primary(&mut self, endpoint: &mut Endpoint, context: &mut Context<'_>) {
-        if self.held.is_some_and(|held| held.which == Which::Backup) {
-            self.send(Job::Remove, Which::Backup, Duration::ZERO, endpoint, context);
-            self.next = None;
-            self.register(Turn { which: Which::Primary, second: false }, endpoint, context);
         }
     }
 

@@ -28,9 +28,6 @@ use crate::virtual_bench::{
 /// How often it looks whether its interface has a link.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Port of the web interface.
-const HTTP_PORT: u16 = 80;
-
 /// What a phone process is started with: JSON in a file that only its owner may read, as it holds passwords.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -44,6 +41,9 @@ pub struct PhoneProcess {
     pub console: PathBuf,
     /// Where the symbolic link to its keypad board's PTY goes.
     pub keypad: PathBuf,
+    /// Port of its web interface.
+    #[serde(default = "http_port")]
+    pub http_port: u16,
 }
 
 /// Runs the phone until it is killed, or dies of a defect.
@@ -62,6 +62,7 @@ async fn device(spec: PhoneProcess) -> Result<(), ProcessError> {
         udp: None,
         sip: None,
         http: None,
+        http_port: spec.http_port,
         next_accepted: FIRST_ACCEPTED,
         links: HashMap::new(),
         events,
@@ -81,6 +82,7 @@ struct Device {
     /// Where others connect for SIP, and for its web interface; none before link-up.
     sip: Option<TcpListener>,
     http: Option<TcpListener>,
+    http_port: u16,
     /// Number of the next connection that somebody else opens.
     next_accepted: u32,
     /// All connections.
@@ -146,7 +148,7 @@ impl Device {
         let Ok(udp) = UdpSocket::bind((spec.address, spec.port)).await else { return false };
         let Ok(sip) = TcpListener::bind((spec.address, spec.port)).await else { return false };
         // Without the right to its port there is no web interface, as on a phone where it is switched off.
-        self.http = TcpListener::bind((spec.address, HTTP_PORT)).await.ok();
+        self.http = TcpListener::bind((spec.address, self.http_port)).await.ok();
         self.sip = Some(sip);
         if spec.habits.moves_on_icmp {
             icmp::ask_for(&udp);
@@ -244,6 +246,10 @@ async fn typed(console: Option<&Pty>) -> io::Result<Vec<u8>> {
         Some(console) => console.read().await,
         None => std::future::pending().await,
     }
+}
+
+const fn http_port() -> u16 {
+    80
 }
 
 fn has_carrier(interface: &str) -> bool {

@@ -11,8 +11,7 @@ use nix::{
 };
 use siprig::{
     config::{
-        Bench, FailbackHabit, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source,
-        Timer, Timers,
+        Bench, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source, Timer, Timers,
     },
     driver::{
         Report,
@@ -85,16 +84,7 @@ fn plan(network: Network) -> Plan {
         keypad: None,
         timers: timers.clone(),
     };
-    let model = Model {
-        name: "any".to_owned(),
-        title: "Any".to_owned(),
-        timers,
-        failback: FailbackHabit::Renewal,
-        keeps_both: false,
-        console: None,
-        keys: BTreeMap::new(),
-        menus: BTreeMap::new(),
-    };
+    let model = Model { name: "any".to_owned(), title: "Any".to_owned(), timers, ..Model::unknown() };
     let primary = vec![hosts::SERVER.ip, hosts::SERVER_6.ip];
     Plan {
         run: "test".to_owned(),

@@ -268,7 +268,7 @@ impl Link {
                     let from = SocketAddr::new(phone.spec().address, 5060);
                     let outputs: Vec<_> = std::iter::from_fn(|| phone.poll_output()).collect();
                     for output in outputs {
-                        self.from_phone(number, from, output);
+                        self.sent_by_phone(number, from, output);
                     }
                 }
                 Event::Server(server, input) => {
@@ -276,14 +276,14 @@ impl Link {
                     registrar.handle(self.now, input);
                     let outputs: Vec<_> = std::iter::from_fn(|| registrar.poll_output()).collect();
                     if !self.cut.contains(&server) {
-                        outputs.into_iter().for_each(|output| self.from_server(server, output));
+                        outputs.into_iter().for_each(|output| self.sent_by_server(server, output));
                     }
                 }
             }
         }
     }
 
-    fn from_phone(&mut self, number: u8, from: SocketAddr, output: PhoneOutput) {
+    fn sent_by_phone(&mut self, number: u8, from: SocketAddr, output: PhoneOutput) {
         match output {
             PhoneOutput::SendDatagram { to, bytes } => self.datagram(from, to, bytes),
             PhoneOutput::TcpConnect { conn, to } => {
@@ -308,7 +308,7 @@ impl Link {
         }
     }
 
-    fn from_server(&mut self, server: IpAddr, output: RegistrarOutput) {
+    fn sent_by_server(&mut self, server: IpAddr, output: RegistrarOutput) {
         match output {
             RegistrarOutput::SendDatagram { to, bytes } => self.datagram(SocketAddr::new(server, 5060), to, bytes),
             RegistrarOutput::TcpSend { conn, bytes } => {

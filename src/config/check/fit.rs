@@ -1,0 +1,54 @@
+//! Whether phones can do what a scenario asks of them: said before the run, not in the middle of a night.
+//!
+//! A phone without a keypad is no mistake: its case is skipped, or judged by the wire. A keypad whose model has not the
+//! menu or the key is one.
+
+use std::collections::BTreeMap;
+
+use super::suggest;
+use crate::config::{
+    KeypadKind, Model, Phone, Scenario, StepKind,
+    diagnostic::{Diagnostic, Diagnostics},
+};
+
+/// Checks the steps of a scenario that press keys against the models of the phones that are to press them.
+///
+/// # Errors
+/// Each menu that a phone's model has not, and each key that its board can not press; each once for a model.
+pub(in crate::config) fn fit(
+    scenario: &Scenario,
+    phones: &[&Phone],
+    models: &BTreeMap<String, Model>,
+) -> Result<(), Diagnostics> {
+    let mut found: Vec<Diagnostic> = Vec::new();
+    let mut tell = |finding| {
+        if !found.contains(&finding) {
+            found.push(finding);
+        }
+    };
+    for (number, step) in (1..).zip(&scenario.steps) {
+        let StepKind::Keys { menu } = &step.kind else { continue };
+        for phone in phones {
+            let (Some(keypad), Some(model)) = (&phone.keypad, models.get(&phone.model)) else { continue };
+            let needs = format!("step {number} of the scenario `{}` needs", scenario.name);
+            let Some(keys) = model.menus.get(menu) else {
+                if !step.optional {
+                    let menus: Vec<_> = model.menus.keys().map(String::as_str).collect();
+                    let message = format!("{needs} the menu `{menu}`, which the model `{}` does not have", model.name);
+                    tell(Diagnostic::nowhere(message, suggest(menu, &menus)));
+                }
+                continue;
+            };
+            let pressable = |key| match keypad.kind {
+                KeypadKind::Kp1 => model.keys.contains_key(key),
+            };
+            for key in keys.iter().filter(|key| !pressable(key)) {
+                let message =
+                    format!("{needs} the key `{key}`, which has no place on a key board in the model `{}`", model.name);
+                let help = "give it a place under [keys] of the model, or write the menu without it";
+                tell(Diagnostic::nowhere(message, help));
+            }
+        }
+    }
+    if found.is_empty() { Ok(()) } else { Err(Diagnostics(found)) }
+}

@@ -1,0 +1,345 @@
+//! What each observation changes in what is known: registrations, moves, ports, outages.
+//!
+//! Not here: what a step makes of it (`step`), and the end of the run (`run`).
+
+use std::time::Duration;
+
+use super::{
+    Outbox,
+    case::{CaseRun, Cut, Finding, Held, Leg, Moved},
+    detect::{self, Detection},
+    registration::{Change, Fix},
+    subjects::Subjects,
+};
+use crate::{
+    event::{
+        BindingChange, BindingEvent, Derived, Fate, Move, Observed, OutageId, PhoneName, PortKind, RigPart, ServerName,
+        SipFact, Stamp, Toward, When,
+    },
+    verdict::CaseId,
+};
+
+/// How much longer than its transaction timer a phone is taken to wait for an answer.
+const ANSWER_SLACK: Duration = Duration::from_secs(1);
+
+/// Takes an observation into what is known.
+pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+    match observed {
+        Observed::BridgeReady { .. } => subjects.observing = Some(fix),
+        Observed::PortOpened { phone, port } => {
+            if let Some(watch) = subjects.watch_mut(phone) {
+                watch.lost.remove(port);
+            }
+        }
+        Observed::PortLost { phone, port, reason } => lose_port(subjects, phone, *port, fix, reason),
+        Observed::ConsoleLine { phone, text, echo, .. } => console_line(subjects, phone, text, *echo, fix, out),
+        Observed::Sip(fact) => sip(subjects, fact, fix, out),
+        Observed::SignOfLife { phone } => {
+            if let Some(watch) = subjects.watch_mut(phone) {
+                watch.frame = Some(fix);
+            }
+            awake(subjects, phone, fix);
+        }
+        Observed::OutageBegan { outage } => cut(subjects, *outage, fix),
+        Observed::OutageEnded { outage, .. } => lift(subjects, *outage, fix),
+        Observed::FirstBite { outage, phone, toward: Toward::Server } => {
+            let server = subjects.outages.get(outage).map(|outage| outage.server.clone());
+            for case in subjects.running().filter(|case| case.id.phone == *phone) {
+                if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| Some(&cut.server) == server.as_ref()) {
+                    cut.first_bite.get_or_insert(fix);
+                }
+            }
+            if let Some(server) = server {
+                note_stranding_of_only_line(subjects, phone, &server, fix);
+            }
+        }
+        Observed::Leak { outage, phone, .. } => {
+            let reason = format!("the outage leaks: frames of outage {} went through", outage.0);
+            subjects.decide(phone, || Finding::rig("leak", reason.clone()).shown_by([fix.seq]));
+        }
+        Observed::EvidenceLost { .. } => subjects.losses.push(fix),
+        Observed::DriverFailed { part, phone, reason } => {
+            driver_failed(subjects, *part, phone.as_ref(), reason, fix);
+        }
+        Observed::RunStarted { .. }
+        | Observed::StopRequested { .. }
+        | Observed::KeysPlayed { .. }
+        | Observed::FirstBite { .. }
+        | Observed::Canary { .. }
+        | Observed::ClockStepped { .. }
+        | Observed::DeadlineFired { .. } => {}
+    }
+}
+
+/// Ends the bindings that ran out by `over`.
+pub fn expire(subjects: &mut Subjects, over: Stamp, fix: Fix, out: &mut Outbox) {
+    for case in subjects.cases_mut() {
+        let before = case.track.home().cloned();
+        for change in case.track.expire(over) {
+            binding_changed(case, change, fix, out);
+        }
+        home_changed(case, before.as_ref(), fix, out);
+    }
+}
+
+fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
+    if fact.toward == Toward::Server
+        && let Some(watch) = subjects.watch_mut(&fact.phone)
+    {
+        watch.frame = Some(fix);
+        watch.spoke = Some(fix);
+    }
+    if fact.toward == Toward::Server {
+        awake(subjects, &fact.phone, fix);
+    }
+    let mut detected = Vec::new();
+    let phone = fact.phone.clone();
+    let ids: Vec<CaseId> =
+        subjects.cases().iter().filter(|case| case.id.phone == phone).map(|case| case.id.clone()).collect();
+    for id in ids {
+        let Some((case, detectors)) = subjects.case_and_detectors(&id) else { continue };
+        let before = case.track.home().cloned();
+        let attempts = case.track.transactions();
+        let patience = case.timers.transaction.value + ANSWER_SLACK;
+        let change = case.track.observe(fact, fix, patience);
+        if case.track.transactions() != attempts {
+            detected.extend(detectors.attempted(fix).map(|it| (id.clone(), it)));
+        }
+        if let Some((change, fix)) = change {
+            match &change {
+                Change::Stranger { address } => detected.push((id.clone(), detect::stranger(address, fix))),
+                Change::Created { server, .. } | Change::Refreshed { server, .. } => {
+                    amend(case, server, fix);
+                    note_moves(case, server, fix);
+                    if matches!(change, Change::Refreshed { .. }) {
+                        detected.extend(detectors.renewed(case, server, fix).map(|it| (id.clone(), it)));
+                    }
+                }
+                Change::Removed { .. } | Change::Expired { .. } => {}
+            }
+            binding_changed(case, change, fix, out);
+        }
+        if fact.toward == Toward::Server && fact.fate != Fate::Passed && fact.server == case.backup {
+            let asked = case.track.attempts_at(fact.server.as_ref().unwrap_or(&case.primary)).next_back();
+            if let Some(asked) = asked.map(|attempt| attempt.first) {
+                note_stranding(case, asked);
+            }
+        }
+        if home_changed(case, before.as_ref(), fix, out) {
+            detected.extend(detectors.moved(case, fix).map(|it| (id.clone(), it)));
+        }
+    }
+    for (id, detection) in detected {
+        tell_detection(subjects, &id, &detection, fix, out);
+    }
+}
+
+/// The phone of these cases shows its first sign of life.
+fn awake(subjects: &mut Subjects, phone: &PhoneName, fix: Fix) {
+    let Some(observing) = subjects.observing() else { return };
+    for case in subjects.running().filter(|case| case.id.phone == *phone) {
+        if fix.when.at >= observing.when.at {
+            case.awake.get_or_insert(fix);
+        }
+    }
+}
+
+/// A registration may be reported after the outage that it came before.
+fn amend(case: &mut CaseRun, server: &ServerName, fix: Fix) {
+    let Some(binding) = case.track.binding(server).cloned() else { return };
+    for cut in &mut case.cuts {
+        if cut.server == *server && fix.when.at <= cut.began.when.at {
+            cut.held = Held::at(&binding, cut.began.when.at);
+        } else if let Some(lifted) = cut.lifted.filter(|lifted| fix.when.at <= lifted.when.at)
+            && cut.server != *server
+        {
+            cut.held_elsewhere = Held::at(&binding, lifted.when.at);
+        }
+    }
+}
+
+/// Notes the moves that a 2xx at this server completes.
+fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
+    let at = fix.when.at;
+    let moves: &[Move] = if *server == case.primary {
+        &[Move::Renewal, Move::Baseline, Move::Failback, Move::Recovery]
+    } else if case.backup.as_ref() == Some(server) {
+        &[Move::Failover, Move::Recovery]
+    } else {
+        &[]
+    };
+    for of in moves.iter().copied() {
+        let Some(leg) = case.leg(of).filter(|leg| !case.moves.contains_key(leg)) else { continue };
+        if leg.cut.is_none() && !case.cuts.is_empty() {
+            continue;
+        }
+        let since = match case.cut_of(leg) {
+            None if of == Move::Baseline => Stamp::ZERO,
+            // The first confirmation is the baseline's.
+            None => match case.moves.get(&Leg { of: Move::Baseline, ..leg }) {
+                Some(baseline) => baseline.done.when.at,
+                None => continue,
+            },
+            Some(cut) if of == Move::Failover => cut.began.when.at,
+            Some(Cut { lifted: Some(lifted), .. }) => lifted.when.at,
+            Some(_) => continue,
+        };
+        if at < since {
+            continue;
+        }
+        let request = case
+            .track
+            .attempts_at(server)
+            .filter_map(|attempt| attempt.passed)
+            .find(|passed| passed.when.at >= since)
+            .unwrap_or(fix);
+        case.evidence.extend([request.seq, fix.seq]);
+        case.moves.insert(leg, Moved { request, done: fix });
+    }
+}
+
+/// With both servers away: shows that the line has asked both in vain. A REGISTER to the backup does; over TCP there is
+/// none, as no connection comes about.
+fn note_stranding(case: &mut CaseRun, shown_by: Fix) {
+    let Some(backup) = case.backup.clone() else { return };
+    let Some(leg) = case.leg(Move::Stranded).filter(|leg| !case.moves.contains_key(leg)) else { return };
+    let since = case.cut_of(leg).map(|cut| cut.began.when.at);
+    if Some(shown_by.when.at) >= since && case.is_away(&case.primary) && case.is_away(&backup) {
+        case.evidence.insert(shown_by.seq);
+        case.moves.insert(leg, Moved { request: shown_by, done: shown_by });
+    }
+}
+
+/// A phone asks the backup while both servers are away; which line does is clear only if it has no other.
+fn note_stranding_of_only_line(subjects: &mut Subjects, phone: &PhoneName, server: &ServerName, fix: Fix) {
+    let mut cases = subjects.running().filter(|case| case.id.phone == *phone);
+    if let (Some(case), None) = (cases.next(), cases.next())
+        && case.backup.as_ref() == Some(server)
+    {
+        note_stranding(case, fix);
+    }
+}
+
+fn binding_changed(case: &CaseRun, change: Change, fix: Fix, out: &mut Outbox) {
+    let binding = |server: &ServerName| case.track.binding(server);
+    let granted = |server: &ServerName| binding(server).map_or(0, |binding| binding.granted.as_secs() as u32);
+    let (when, server, contact, event, evidence) = match change {
+        Change::Created { server, request } => {
+            let contact = binding(&server).map(|binding| binding.contact.clone()).unwrap_or_default();
+            let event = BindingEvent::Created { granted_s: granted(&server) };
+            (fix.when, server, contact, event, vec![request.seq, fix.seq])
+        }
+        Change::Refreshed { server, request } => {
+            let contact = binding(&server).map(|binding| binding.contact.clone()).unwrap_or_default();
+            let event = BindingEvent::Refreshed { granted_s: granted(&server) };
+            (fix.when, server, contact, event, vec![request.seq, fix.seq])
+        }
+        Change::Removed { server, contact } => (fix.when, server, contact, BindingEvent::Removed, vec![fix.seq]),
+        Change::Expired { server, contact, at } => {
+            (When::exactly(at), server, contact, BindingEvent::Expired, Vec::new())
+        }
+        Change::Stranger { .. } => return,
+    };
+    let line = case.track.line().clone();
+    out.conclude(when, Derived::Binding(BindingChange { line, server, contact, change: event, evidence }));
+}
+
+fn home_changed(case: &mut CaseRun, before: Option<&ServerName>, fix: Fix, out: &mut Outbox) -> bool {
+    let home = case.track.home().cloned();
+    if home.as_ref() == before {
+        return false;
+    }
+    case.home_changes += 1;
+    out.conclude(fix.when, Derived::Home { line: case.track.line().clone(), server: home });
+    true
+}
+
+fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bool, fix: Fix, out: &mut Outbox) {
+    let fatal = subjects.watch_mut(phone).and_then(|watch| watch.console_line(text, echo, fix));
+    let ids: Vec<CaseId> = subjects.cases().iter().map(|case| case.id.clone()).collect();
+    for id in ids.into_iter().filter(|id| id.phone == *phone) {
+        let nowhere = subjects.belief(&id).is_some_and(|belief| belief.fix == fix && belief.server.is_none());
+        if let Some((case, _)) = subjects.case_and_detectors(&id).filter(|_| nowhere) {
+            note_stranding(case, fix);
+        }
+    }
+    let Some(fatal) = fatal else { return };
+    // A phone that boots at the beginning of the run is being switched on, not crashing.
+    let ids: Vec<CaseId> = subjects
+        .cases()
+        .iter()
+        .filter(|case| case.id.phone == *phone && case.moved(Move::Baseline).is_some())
+        .map(|case| case.id.clone())
+        .collect();
+    for id in ids {
+        tell_detection(subjects, &id, &detect::reboot(&fatal, fix), fix, out);
+    }
+}
+
+fn tell_detection(subjects: &mut Subjects, id: &CaseId, detection: &Detection, fix: Fix, out: &mut Outbox) {
+    let Some(case) = subjects.case(id) else { return };
+    let fact = Derived::Detected {
+        line: case.track.line().clone(),
+        code: detection.code.to_owned(),
+        note: detection.note.clone(),
+        evidence: detection.evidence.clone(),
+    };
+    out.conclude(fix.when, fact);
+    subjects.decide_case(id, detection.finding());
+}
+
+fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
+    let Some(run) = subjects.outages.get_mut(&outage) else { return };
+    let (server, phones) = (run.server.clone(), run.phones.clone());
+    for case in subjects.running().filter(|case| phones.contains(&case.id.phone)) {
+        if case.primary != server && case.backup.as_ref() != Some(&server) {
+            continue;
+        }
+        let held = case.track.binding(&server).and_then(|binding| Held::at(binding, fix.when.at));
+        let server = server.clone();
+        case.cuts.push(Cut { server, began: fix, held, lifted: None, held_elsewhere: None, first_bite: None });
+        case.evidence.insert(fix.seq);
+    }
+}
+
+fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
+    let Some(run) = subjects.outages.get_mut(&outage) else { return };
+    run.ended = true;
+    let server = run.server.clone();
+    let at = fix.when.at;
+    for case in subjects.running() {
+        let other = case.other_server(&server).and_then(|other| case.track.binding(other));
+        let held_elsewhere = other.and_then(|binding| Held::at(binding, at));
+        let Some(cut) = case.cuts.iter_mut().find(|cut| cut.server == server && cut.lifted.is_none()) else { continue };
+        cut.lifted = Some(fix);
+        cut.held_elsewhere = held_elsewhere;
+        case.evidence.insert(fix.seq);
+        // Word of the lift may come after that of a registration that it let through.
+        let confirmed = case
+            .track
+            .attempts_at(&server)
+            .filter_map(|attempt| attempt.answer)
+            .rfind(|answer| answer.live && answer.fix.when.at >= at);
+        if let Some(answer) = confirmed {
+            note_moves(case, &server, answer.fix);
+        }
+    }
+}
+
+fn lose_port(subjects: &mut Subjects, phone: &PhoneName, port: PortKind, fix: Fix, reason: &str) {
+    if let Some(watch) = subjects.watch_mut(phone) {
+        watch.lost.insert(port, (fix, reason.to_owned()));
+    }
+}
+
+fn driver_failed(subjects: &mut Subjects, part: RigPart, phone: Option<&PhoneName>, reason: &str, fix: Fix) {
+    let code = match (part, phone) {
+        (RigPart::Console, Some(phone)) => return lose_port(subjects, phone, PortKind::Console, fix, reason),
+        (RigPart::Keypad, Some(phone)) => return lose_port(subjects, phone, PortKind::Keypad, fix, reason),
+        (RigPart::Console, None) => "console-lost",
+        (RigPart::Keypad, None) => "keypad-lost",
+        (RigPart::Bridge, _) => "bridge-lost",
+        (RigPart::Disk, _) => "disk",
+    };
+    subjects.decide_all(|| Finding::rig(code, reason).shown_by([fix.seq]));
+}
