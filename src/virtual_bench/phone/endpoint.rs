@@ -3,7 +3,7 @@
 //!
 //! Not here: what a request is for, and what its answer means (`registration`, `mwi`, `call`).
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use super::{
     PhoneDefect, PhoneOutput, Transport,
@@ -79,7 +79,7 @@ impl Endpoint {
     }
 
     /// When something is due.
-    pub fn next_due(&self) -> Option<std::time::Duration> {
+    pub fn next_due(&self) -> Option<Duration> {
         self.under_way.iter().filter_map(|(transaction, _)| transaction.deadline()).min()
     }
 

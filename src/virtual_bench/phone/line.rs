@@ -268,6 +268,12 @@ impl Line {
         self.endpoint.abort(context);
     }
 
+    /// Answers a request by a bare status code.
+    pub fn say(request: &Message, way: Way, code: u16, context: &mut Context<'_>) {
+        let tag = context.random.token();
+        context.answer(request, way, (code, &tag), Content::default());
+    }
+
     fn failed(&mut self, failed: Vec<Exchange>, context: &mut Context<'_>) {
         for exchange in failed {
             match exchange.job {
@@ -308,13 +314,5 @@ impl Line {
             |server| server == home || Some(server) == route || Some(server) == lamp || Some(server) != backup,
             context,
         );
-    }
-}
-
-impl Line {
-    /// Answers a request by a bare status code.
-    pub fn say(request: &Message, way: Way, code: u16, context: &mut Context<'_>) {
-        let tag = context.random.token();
-        context.answer(request, way, (code, &tag), Content::default());
     }
 }

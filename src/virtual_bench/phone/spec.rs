@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PhoneDefect;
 use crate::{
-    config::{Mac, RenewalLead, Timers},
+    config::{Mac, RenewalLead},
     event::KeyName,
     virtual_bench::description::optional_duration,
 };
@@ -152,20 +152,6 @@ impl Default for PhoneTimers {
             t2: Duration::from_secs(4),
             retry_timeout: Duration::from_secs(120),
             retry_rejected: Duration::from_secs(1800),
-        }
-    }
-}
-
-impl From<&Timers> for PhoneTimers {
-    /// The timers that a bench file expects of a phone; T1 and T2 are the defaults.
-    fn from(expected: &Timers) -> Self {
-        Self {
-            expires: expected.expires.value,
-            transaction: expected.transaction.value,
-            renewal_lead: expected.renewal_lead.value,
-            retry_timeout: expected.retry_timeout.value,
-            retry_rejected: expected.retry_rejected.value,
-            ..Self::default()
         }
     }
 }

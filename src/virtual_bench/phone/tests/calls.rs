@@ -1,5 +1,7 @@
 //! Calls: both sides, hold, cancel, failover of the INVITE, and what a move does to them.
 
+use std::path::Path;
+
 use super::{
     seconds,
     wire::Wire,
@@ -298,8 +300,7 @@ fn over_tcp_a_call_goes_over_the_connection_of_its_line() {
 
 /// A phone with the keys of the model.
 pub(super) fn phone_with_keys() -> PhoneSpec {
-    let model: toml::Table = toml::from_str(include_str!("../../../../rig/models/aastra-6731i.toml")).unwrap();
-    let keys = model["keys"].as_table().unwrap().iter();
-    let keys = keys.map(|(name, at)| (name.as_str().into(), at.as_str().unwrap().to_owned())).collect();
+    let rig = Path::new(env!("CARGO_MANIFEST_DIR")).join("rig");
+    let keys = crate::config::load::model("aastra-6731i", &rig).unwrap().keys;
     PhoneSpec { keys, ..phone() }
 }
