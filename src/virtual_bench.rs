@@ -1,4 +1,4 @@
-//! A lab without hardware, on one machine, for anybody: network namespaces, simulated phones and registrars.
+//! A lab without hardware, on one machine, for anybody: network namespaces, simulated phones and servers.
 //!
 //! It offers what hardware offers (a console and a keypad on PTYs, frames on a link) and an ordinary bench file that
 //! says where they are. The command line alone knows that a bench is virtual: before any thread exists it calls
@@ -8,6 +8,7 @@
 
 pub mod board;
 pub mod description;
+pub mod http;
 mod init;
 pub mod launcher;
 pub mod namespace;

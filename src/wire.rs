@@ -1,5 +1,6 @@
 //! Bytes to meaning and back. Pure: no I/O, no clock, no allocation without bound.
 
+pub mod aastra_xml;
 pub mod capture;
 pub mod console;
 pub mod digest;

@@ -203,6 +203,12 @@ impl Rehearsal {
         let outputs: Vec<RegistrarOutput> = std::iter::from_fn(|| server.poll_output()).collect();
         for output in outputs {
             let (phone, load) = match output {
+                // Between servers it stays behind the bridge, which does not see it.
+                RegistrarOutput::SendDatagram { to, bytes } if self.servers.contains_key(&to) => {
+                    let there = self.now + self.link.leg();
+                    self.schedule(there, Happening::ToServer(to, RegistrarInput::Datagram { from: at, bytes }));
+                    continue;
+                }
                 RegistrarOutput::SendDatagram { to, bytes } => {
                     let mut devices = self.devices.iter();
                     let Some((phone, _)) = devices.find(|(_, it)| it.phone.spec().address == to.ip()) else { continue };

@@ -2,13 +2,18 @@
 //!
 //! Not here: what becomes of it on the link (`plan`).
 
-use std::{collections::BTreeSet, time::Duration};
+mod settings;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     phone::{Habits, PhoneDefect, Transport},
-    registrar::RegistrarDefect,
+    registrar::{DigestAlgorithm, RegistrarDefect, WhenFull},
 };
 
 /// The file that is used where none is given.
@@ -75,6 +80,18 @@ pub struct Lab {
     pub domain: String,
     /// The registrars ask for passwords.
     pub digest: bool,
+    /// They also ask those who make calls.
+    pub call_digest: bool,
+    /// What they challenge with, in this order.
+    pub digest_algorithms: Vec<DigestAlgorithm>,
+    /// Voice messages that wait, by extension.
+    pub messages: BTreeMap<String, u32>,
+    /// Home servers of the phones in turn, from the first again when they run out.
+    pub homes: Vec<String>,
+    /// Registration distribution: whoever logs on while the home server is full is sent to another one.
+    pub distribution: bool,
+    /// Settings of all phones, as their `aastra.cfg` would hold them.
+    pub settings: String,
     /// What is different about single phones.
     pub phone: Vec<PhoneOverride>,
     /// What is different about single servers.
@@ -91,6 +108,12 @@ impl Default for Lab {
             servers: 2,
             domain: "bench.test".to_owned(),
             digest: true,
+            call_digest: false,
+            digest_algorithms: vec![DigestAlgorithm::Md5],
+            messages: BTreeMap::new(),
+            homes: vec![server_name(1)],
+            distribution: false,
+            settings: String::new(),
             phone: Vec::new(),
             server: Vec::new(),
         }
@@ -109,6 +132,9 @@ pub struct PhoneOverride {
     /// How many lines it has.
     #[serde(default)]
     pub lines: Option<u8>,
+    /// Its settings, as its `<MAC>.cfg` would hold them; they count more than those of all phones.
+    #[serde(default)]
+    pub settings: String,
     /// What it does where the manual is silent.
     #[serde(default)]
     pub habits: Habits,
@@ -129,6 +155,15 @@ pub struct ServerOverride {
     /// The longest lifetime that it grants.
     #[serde(default, with = "optional_duration")]
     pub max_expires: Option<Duration>,
+    /// How long its nonces may be used.
+    #[serde(default, with = "optional_duration")]
+    pub nonce_lifetime: Option<Duration>,
+    /// How many extensions can be registered at it at a time; at least 1. Without it there is no limit.
+    #[serde(default)]
+    pub capacity: Option<u32>,
+    /// What it answers when it is full.
+    #[serde(default)]
+    pub when_full: WhenFull,
     /// What is wrong with it.
     #[serde(default)]
     pub defects: Vec<RegistrarDefect>,
@@ -189,6 +224,16 @@ impl Description {
         (1..=self.lab.phones).map(phone_name)
     }
 
+    /// Extensions of all phones.
+    fn extensions(&self) -> impl Iterator<Item = String> {
+        (1..=self.lab.phones).flat_map(|number| {
+            let name = phone_name(number);
+            let own = self.lab.phone.iter().find(|phone| phone.name == name);
+            let lines = own.and_then(|own| own.lines).unwrap_or(self.lab.lines);
+            (1..=lines).map(move |line| extension(line, number))
+        })
+    }
+
     /// The description as a whole: counts, names, references. For those who read it with a deserializer of their own.
     ///
     /// # Errors
@@ -205,15 +250,38 @@ impl Description {
         require(!domain.is_empty() && domain.chars().all(in_a_name), || {
             "`virtual.domain` can hold letters, digits, `-` and `.`; write it as `bench.test`".to_owned()
         })?;
+        require(!self.lab.digest_algorithms.is_empty(), || {
+            "`virtual.digest-algorithms` is empty; name `md5` or `sha-256`, or set `virtual.digest` to false".to_owned()
+        })?;
+        for extension in self.lab.messages.keys() {
+            require(self.extensions().any(|own| own == *extension), || {
+                format!("`virtual.messages` names extension `{extension}`, which no phone of this bench has")
+            })?;
+        }
         require(!self.bench.name.is_empty(), || "`bench.name` is empty; write a name, as `virtual`".to_owned())?;
         let known = (1..=phones).map(phone_name).collect();
         references("virtual.phone", self.lab.phone.iter().map(|phone| phone.name.as_str()), &known)?;
         let known = (1..=servers).map(server_name).collect();
         references("virtual.server", self.lab.server.iter().map(|server| server.name.as_str()), &known)?;
+        require(!self.lab.homes.is_empty(), || "`virtual.homes` is empty; name a server, as `[\"a\"]`".to_owned())?;
+        for home in &self.lab.homes {
+            require(known.contains(home), || {
+                format!("`virtual.homes` names `{home}`, which this bench doesn't have; it has {}", listed(&known))
+            })?;
+        }
+        for server in &self.lab.server {
+            require(server.capacity != Some(0), || {
+                format!("capacity of virtual server `{}` is 0; it can be 1 and more, or left out", server.name)
+            })?;
+        }
         for phone in &self.lab.phone {
             phone
                 .lines
                 .map_or(Ok(()), |lines| within(&format!("lines of virtual phone `{}`", phone.name), lines, 9))?;
+        }
+        settings::check("virtual.settings", &self.lab.settings)?;
+        for phone in &self.lab.phone {
+            settings::check(&format!("settings of virtual phone {}", phone.name), &phone.settings)?;
         }
         self.timers.checked()?;
         Ok(self)
@@ -250,6 +318,11 @@ pub fn phone_name(number: u8) -> String {
     format!("p{number}")
 }
 
+/// Extension of the nth line of the nth phone, both from 1.
+pub fn extension(line: u8, phone: u8) -> String {
+    (1000 * u32::from(line) + u32::from(phone)).to_string()
+}
+
 /// Name of the nth server, from 1.
 pub fn server_name(number: u8) -> String {
     char::from(b'a' + (number - 1) % 26).to_string()
@@ -267,12 +340,15 @@ fn references<'a>(
     let mut seen = BTreeSet::new();
     for name in names {
         require(known.contains(name), || {
-            let all: Vec<_> = known.iter().map(String::as_str).collect();
-            format!("`[[{table}]]` names `{name}`, which this bench doesn't have; it has {}", all.join(", "))
+            format!("`[[{table}]]` names `{name}`, which this bench doesn't have; it has {}", listed(known))
         })?;
         require(seen.insert(name), || format!("`[[{table}]]` names `{name}` twice; put it all into one table"))?;
     }
     Ok(())
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), DescriptionError> {
@@ -280,21 +356,21 @@ fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Descri
 }
 
 /// A duration that may be missing.
-mod optional_duration {
+pub(super) mod optional_duration {
     use std::time::Duration;
 
     use serde::{Deserializer, Serializer};
 
     use crate::config::duration;
 
-    pub(super) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match span {
             Some(span) => duration::serialize(span, serializer),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         #[derive(serde::Deserialize)]
         struct Text(#[serde(with = "crate::config::duration")] Duration);
         Ok(<Option<Text> as serde::Deserialize>::deserialize(deserializer)?.map(|text| text.0))
@@ -335,6 +411,17 @@ mod tests {
             ("[[virtual.phone]]\nname = \"p5\"", "it has p1, p2, p3, p4"),
             ("[[virtual.phone]]\nname = \"p1\"\n[[virtual.phone]]\nname = \"p1\"", "twice"),
             ("[[virtual.server]]\nname = \"c\"", "it has a, b"),
+            ("virtual.homes = [\"a\", \"c\"]", "`virtual.homes` names `c`, which this bench doesn't have; it has a, b"),
+            ("virtual.homes = []", "name a server"),
+            ("virtual.digest-algorithms = []", "name `md5` or `sha-256`"),
+            ("virtual.messages.2001 = 1", "extension `2001`, which no phone"),
+            ("[[virtual.server]]\nname = \"a\"\ncapacity = 0", "capacity of virtual server `a` is 0"),
+            ("virtual.settings = \"sip proxi ip: 10.77.0.2\"", "`sip proxi ip` is not known; perhaps `sip proxy ip`"),
+            ("virtual.settings = \"nonsense\"", "`virtual.settings`, line 1: there is no colon"),
+            (
+                "[[virtual.phone]]\nname = \"p1\"\nsettings = \"\\nsip transaction timer: 32000\"",
+                "`settings of virtual phone p1`, line 2: `sip transaction timer` is decided by `timers.transaction`",
+            ),
             ("timers.renewal-lead = \"12s\"", "must be less than `timers.expires`"),
             ("timers.transaction = \"1s\"", "at least 4s"),
             ("timers.expires = \"2500ms\"", "whole seconds"),
@@ -355,12 +442,51 @@ mod tests {
             [[virtual.server]]
             name = "b"
             max-expires = "8s"
-            defects = [{ reject = 503 }]
+            capacity = 2
+            when-full = { unavailable = "30s" }
+            defects = [{ reject = 503 }, "two-faced", { keeps-for = "5s" }]
         "#;
         let lab = Description::from_text(text).expect("is a description").lab;
         assert_eq!(lab.phone[0].defects, [PhoneDefect::NeverFailsBack, PhoneDefect::MovesLate(Duration::from_secs(3))]);
-        assert_eq!(lab.server[0].defects, [RegistrarDefect::Reject(503)]);
+        let expected = [
+            RegistrarDefect::Reject(503),
+            RegistrarDefect::TwoFaced,
+            RegistrarDefect::KeepsFor(Duration::from_secs(5)),
+        ];
+        assert_eq!(lab.server[0].defects, expected);
+        assert_eq!(lab.server[0].capacity, Some(2));
+        assert_eq!(lab.server[0].when_full, WhenFull::Unavailable(Duration::from_secs(30)));
         assert_eq!(lab.server[0].max_expires, Some(Duration::from_secs(8)));
+    }
+
+    #[test]
+    fn every_way_to_fail_that_the_embedded_file_names_can_be_written_so() {
+        let comments = EMBEDDED.lines().skip_while(|line| !line.starts_with("# Defects of servers")).skip(1);
+        let named: Vec<_> = comments.filter_map(|line| line.strip_prefix("#   ")?.split_once("  ")).collect();
+        assert_eq!(named.len(), 12, "{named:?}");
+        for (defect, _) in named {
+            let text = format!("[[virtual.server]]\nname = \"a\"\ndefects = [{defect}]\n");
+            assert!(Description::from_text(&text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_embedded_file_explains_about_phones_can_be_written() {
+        let explained: Vec<&str> = EMBEDDED.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+        let end = explained.iter().position(|line| *line == "Defects of phones:").expect("names the defects");
+        let start = explained.iter().position(|line| *line == "[[virtual.phone]]").expect("shows a phone");
+        let lab = Description::from_text(&explained[start..end].join("\n")).expect("is a description").lab;
+        assert_eq!((lab.phone[0].lines, lab.phone[0].habits.outbound), (Some(2), true));
+        assert!(lab.phone[0].settings.contains("sip line1 user name:\n"));
+
+        let named = explained[end + 1..].iter().take_while(|line| line.starts_with("  ")).map(|line| {
+            // What follows two spaces explains.
+            line.trim_start().split("    ").next().expect("has a beginning").trim_end_matches(',')
+        });
+        let defects = named.collect::<Vec<_>>().join(", ");
+        let text = format!("[[virtual.phone]]\nname = \"p1\"\ndefects = [{defects}]");
+        let lab = Description::from_text(&text).expect("all of them are defects").lab;
+        assert_eq!(lab.phone[0].defects.len(), 27, "and these are all");
     }
 
     #[test]

@@ -1,8 +1,13 @@
-//! A simulated desk phone in the manner of the Aastra 6700i: registers, fails over and back, talks on a serial console,
-//! has keys and a display. Sans-IO: time is an argument, so a test jumps from deadline to deadline.
+//! A simulated desk phone in the manner of the Aastra 6700i: registers, fails over and back, calls and is called, talks
+//! on a serial console, has keys, a display and lamps, a web page and the XML interface. Sans-IO: time is an argument, so a
+//! test jumps from deadline to deadline.
 //!
-//! Its registration follows the maker's public guides with `sip outbound support: 0`. Its console is invented, as no
-//! public description of a real one is known.
+//! It follows the maker's public guides. INVENTED, as nothing public tells it: the console; the places in the menus and
+//! that `pound` confirms there; that the log-on key's form is submitted field by field with `pound`; what the log-on code
+//! does on the wire (an INVITE of the code, from the MAC address while nobody is logged on, and a NOTIFY with the settings);
+//! that such a NOTIFY is taken from its own servers even without `sip xml notify event`; that digits stand for the soft keys
+//! of a text screen; that whoever logs off leaves the binding to lapse. Which servers a log-off leaves to the phone is for
+//! the settings in that NOTIFY to say.
 //!
 //! Not here: the keypad board (`board`), sockets and PTYs ([`shell`]), the server's side (`registrar`).
 
@@ -14,75 +19,95 @@ use std::{
     time::Duration,
 };
 
+mod answers;
+mod buttons;
+mod call;
+mod console;
 mod context;
+mod defect;
+mod dialog;
+mod dispatch;
 mod display;
+mod draft;
+mod endpoint;
+mod failover;
+mod form;
 mod icmp;
 mod io;
+mod keypad;
+mod lamps;
 mod line;
 mod link;
-mod peer;
+mod menu;
+mod mwi;
+mod power;
+mod push;
+mod registration;
+mod session;
+mod settings;
 pub mod shell;
 pub mod spec;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod transaction;
+mod web;
 
-pub use io::{PhoneInput, PhoneOutput};
-pub use spec::{Habits, LineSpec, PhoneDefect, PhoneSpec, PhoneTimers, Transport};
+pub use defect::PhoneDefect;
+pub use io::{FIRST_ACCEPTED, PhoneInput, PhoneOutput, Service};
+pub use spec::{Habits, LineSpec, PhoneSpec, PhoneTimers, Provisioning, Transport};
 
 use self::{
+    answers::{Answers, Way},
+    buttons::Hook,
     context::Context,
-    display::{Account, Display, status_text},
-    line::{Line, LineEvent, Status},
+    display::Display,
+    keypad::Keypad,
+    lamps::Lamps,
+    line::{Line, LineEvent},
+    power::{Power, Reboot},
+    settings::Settings,
     terminal::{Colour, Terminal},
+    web::{Browser, Visitors},
 };
 use super::random::Random;
-use crate::{
-    event::SipStart,
-    wire::sip::{Message, build_response},
-};
-
-/// Edges of a contact that follow its last one this closely are bounces.
-const DEBOUNCE: Duration = Duration::from_millis(5);
-
-/// How long a phone that panicked is off before it boots.
-const REBOOT: Duration = Duration::from_secs(2);
+use crate::{config::provisioning::Layers, wire::stream::Framer};
 
 /// Firmware version in the `User-Agent` and on the console.
 const FIRMWARE: &str = "3.2.0.70-SIP";
-
-/// What a phone is doing as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Power {
-    /// No link was seen yet.
-    NoLink,
-    /// It runs.
-    Running,
-    /// It panicked and boots again at that time.
-    Rebooting(Duration),
-    /// It died.
-    Dead,
-}
 
 /// A simulated phone.
 #[derive(Debug)]
 pub struct Phone {
     spec: PhoneSpec,
-    timers: PhoneTimers,
+    /// What counts since the last boot.
+    settings: Settings,
+    /// Where the settings are from; what was set on the phone itself outlives a boot.
+    layers: Layers,
+    /// The layers have changed since `settings` were made.
+    settings_changed: bool,
     agent: String,
     instance: String,
     random: Random,
     next_conn: u32,
     power: Power,
+    /// It is to boot once it is idle.
+    reset_asked: bool,
     /// What its defects will do to it, and when; known since link-up.
     doom: Vec<(Duration, PhoneDefect)>,
     lines: Vec<Line>,
+    answers: Answers,
+    /// SIP connections that others opened.
+    accepted: BTreeMap<u32, (SocketAddr, Framer)>,
+    visitors: Visitors,
+    browser: Browser,
     terminal: Terminal,
     console_open: bool,
+    console_silent: bool,
     display: Display,
-    lamp: bool,
-    /// When each contact was last seen to move.
-    edges: BTreeMap<(u8, u8), Duration>,
+    hook: Hook,
+    lamps: Lamps,
+    keypad: Keypad,
     outputs: VecDeque<PhoneOutput>,
 }
 
@@ -90,25 +115,35 @@ impl Phone {
     /// A phone that has power and no link.
     pub fn new(spec: PhoneSpec) -> Self {
         let mac = spec.mac.to_string().replace(':', "");
+        let layers = settings::layers(&spec);
         let mut terminal = Terminal::default();
         let start = Duration::ZERO;
         terminal.log(start, "kernel", Colour::Plain, format_args!("Aastra 6731i {FIRMWARE}, MAC {}", spec.mac));
         terminal.log(start, "eth0", Colour::Plain, "link is down");
         terminal.prompt();
         let mut phone = Self {
-            timers: spec.timers.clamped(),
+            settings: Settings::of(&spec, &layers),
+            layers,
+            settings_changed: false,
             agent: format!("Aastra 6731i/{FIRMWARE}"),
             instance: format!("<urn:uuid:00000000-0000-1000-8000-{mac}>"),
             random: Random::new(spec.seed),
             next_conn: 1,
             power: Power::NoLink,
+            reset_asked: false,
             doom: Vec::new(),
             lines: Vec::new(),
+            answers: Answers::default(),
+            accepted: BTreeMap::new(),
+            visitors: Visitors::default(),
+            browser: Browser::default(),
             terminal,
             console_open: true,
+            console_silent: false,
             display: Display::default(),
-            lamp: false,
-            edges: BTreeMap::new(),
+            hook: Hook::default(),
+            lamps: Lamps::default(),
+            keypad: Keypad::default(),
             outputs: VecDeque::new(),
             spec,
         };
@@ -136,6 +171,7 @@ impl Phone {
         for index in 0..self.lines.len() {
             self.with_line(index, now, Line::run);
         }
+        self.run_due(now);
         if self.power == Power::Running {
             self.show(now);
         }
@@ -149,214 +185,83 @@ impl Phone {
 
     /// When it wants [`PhoneInput::Timeout`], on the scale of `now`.
     pub fn poll_deadline(&self) -> Option<Duration> {
-        let reboot = match self.power {
+        let power = match self.power {
             Power::Dead => return None,
-            Power::Rebooting(until) => Some(until),
+            Power::Rebooting(until, _) => Some(until),
             Power::NoLink | Power::Running => None,
         };
+        let others =
+            [power, self.answers.next_due(), self.browser.next_due(), self.hook.next_due(), self.keypad.next_due()];
         let doom = self.doom.iter().map(|(at, _)| *at);
-        self.lines.iter().filter_map(Line::deadline).chain(doom).chain(reboot).min()
+        self.lines.iter().filter_map(Line::deadline).chain(doom).chain(others.into_iter().flatten()).min()
     }
 
     fn take(&mut self, now: Duration, input: PhoneInput) {
         match input {
             PhoneInput::LinkUp => self.link_up(now),
-            PhoneInput::Datagram { from, bytes } => self.message(now, &bytes, |bytes| {
-                // Answers go where the request came from, as with `rport` (RFC 3581).
-                PhoneOutput::SendDatagram { to: from, bytes }
-            }),
+            PhoneInput::Datagram { from, bytes } if self.is_up() => self.message(now, &bytes, Way::Datagram(from)),
             PhoneInput::Unreachable { to } if self.spec.habits.moves_on_icmp => {
                 for index in 0..self.lines.len() {
                     self.with_line(index, now, |line, context| line.unreachable(to, context));
                 }
             }
+            PhoneInput::TcpAccepted { conn, .. } if !self.is_up() => {
+                self.outputs.push_back(PhoneOutput::TcpClose { conn, abort: true });
+            }
+            PhoneInput::TcpAccepted { conn, from, service: Service::Sip } => {
+                self.accepted.insert(conn, (from, Framer::default()));
+            }
+            PhoneInput::TcpAccepted { conn, from, service: Service::Http } => self.visitors.enter(conn, from),
             PhoneInput::TcpConnected { conn } => {
-                for index in 0..self.lines.len() {
-                    self.with_line(index, now, |line, context| line.connected(conn, context));
+                if !self.browser.connected(conn, &mut self.outputs) {
+                    for index in 0..self.lines.len() {
+                        self.with_line(index, now, |line, context| line.connected(conn, context));
+                    }
                 }
             }
-            PhoneInput::TcpData { conn, bytes } => {
-                let messages = self.lines.iter_mut().find_map(|line| line.received(conn, &bytes));
-                for bytes in messages.unwrap_or_default() {
-                    self.message(now, &bytes, |bytes| PhoneOutput::TcpSend { conn, bytes });
-                }
-            }
+            PhoneInput::TcpData { conn, bytes } => self.stream(now, conn, &bytes),
             PhoneInput::TcpClosed { conn, .. } => {
+                self.accepted.remove(&conn);
+                self.visitors.leave(conn);
+                if let Some(fetched) = self.browser.closed(conn) {
+                    self.fetched(now, fetched);
+                }
                 for index in 0..self.lines.len() {
                     self.with_line(index, now, |line, context| line.closed(conn, context));
                 }
             }
-            PhoneInput::Console(bytes) => {
-                for byte in bytes {
-                    if let Some(command) = self.terminal.typed(byte) {
-                        self.command(&command);
-                        self.terminal.prompt();
-                    }
-                }
-            }
-            PhoneInput::KeyDown { row, col } => self.key(now, row, col, true),
-            PhoneInput::KeyUp { row, col } => self.key(now, row, col, false),
-            PhoneInput::Unreachable { .. } | PhoneInput::Timeout => {}
+            PhoneInput::Console(bytes) if !self.console_silent => self.typed(now, &bytes),
+            PhoneInput::KeyDown { row, col } => self.contact(now, row, col, true),
+            PhoneInput::KeyUp { row, col } => self.contact(now, row, col, false),
+            PhoneInput::Datagram { .. }
+            | PhoneInput::Unreachable { .. }
+            | PhoneInput::Console(_)
+            | PhoneInput::Timeout => {}
         }
     }
 
-    fn link_up(&mut self, now: Duration) {
-        if self.power != Power::NoLink {
-            return;
-        }
-        self.doom = self
-            .spec
-            .defects
-            .iter()
-            .filter_map(|defect| match defect {
-                PhoneDefect::DiesAfter(span)
-                | PhoneDefect::ConsoleClosesAfter(span)
-                | PhoneDefect::RebootsAfter(span) => Some((now + *span, *defect)),
-                _ => None,
-            })
-            .collect();
-        self.boot(now);
-    }
-
-    fn boot(&mut self, now: Duration) {
-        self.power = Power::Running;
-        self.terminal.log(now, "eth0", Colour::Plain, format_args!("link is up, address {}", self.spec.address));
-        let start = now + self.spec.boot;
-        for spec in self.spec.lines.clone() {
-            let line = Line::new(spec, &mut self.context(now, &mut Vec::new()), start);
-            self.lines.push(line);
-        }
-    }
-
-    /// Lets defects that are due take effect, and boots again when it is time.
-    fn meet_doom(&mut self, now: Duration) {
-        if matches!(self.power, Power::Rebooting(until) if until <= now) {
-            self.terminal.print("\r\nbootloader: cold start");
-            self.boot(now);
-            self.terminal.prompt();
-        }
-        let due: Vec<PhoneDefect> = self.doom.extract_if(.., |(at, _)| *at <= now).map(|(_, defect)| defect).collect();
-        for defect in due {
-            match defect {
-                PhoneDefect::ConsoleClosesAfter(_) => {
-                    self.console_open = false;
-                    self.outputs.push_back(PhoneOutput::ConsoleClosed);
-                }
-                PhoneDefect::RebootsAfter(_) => {
-                    self.terminal.log(now, "kernel", Colour::Red, "Kernel panic - not syncing: watchdog");
-                    for index in 0..self.lines.len() {
-                        self.with_line(index, now, Line::abort);
-                    }
-                    self.go_down();
-                    self.power = Power::Rebooting(now + REBOOT);
-                }
-                PhoneDefect::DiesAfter(_) => {
-                    self.go_down();
-                    self.power = Power::Dead;
-                    self.outputs.push_back(PhoneOutput::Died);
-                    return;
-                }
-                _ => {}
+    /// What is due beside the lines.
+    fn run_due(&mut self, now: Duration) {
+        let unconfirmed = self.answers.run(now, &self.settings.timers(0), &mut self.outputs);
+        for call_id in unconfirmed {
+            for index in 0..self.lines.len() {
+                self.with_line(index, now, |line, context| line.unconfirmed(&call_id, context));
             }
         }
-    }
-
-    fn go_down(&mut self) {
-        self.lines.clear();
-        self.terminal.reset();
-        self.display = Display::default();
-        self.flush_console();
-    }
-
-    fn message(&mut self, now: Duration, bytes: &[u8], answer: impl Fn(Vec<u8>) -> PhoneOutput) {
-        let Ok(message) = Message::parse(bytes) else { return };
-        match message.start() {
-            SipStart::Request { method, .. } => {
-                self.outputs.extend(respond(&message, method, &self.agent).map(answer));
-            }
-            SipStart::Response { .. } => {
-                for index in 0..self.lines.len() {
-                    if self.with_line(index, now, |line, context| line.response(&message, context)) {
-                        break;
-                    }
-                }
-            }
+        if let Some(fetched) = self.browser.run(now, &mut self.outputs) {
+            self.fetched(now, fetched);
         }
-    }
-
-    fn key(&mut self, now: Duration, row: u8, col: u8, down: bool) {
-        let deaf = self.spec.defects.contains(&PhoneDefect::DeafKeypad) || self.power != Power::Running;
-        let place = format!("{row}.{col}");
-        let found = self.spec.keys.iter().find(|(_, at)| **at == place).map(|(name, _)| name.0.clone());
-        // A contact without a key behind it does nothing, and says nothing.
-        let Some(name) = found.filter(|_| !deaf) else { return };
-        let bounces = self.edges.get(&(row, col)).is_some_and(|edge| now.saturating_sub(*edge) < DEBOUNCE);
-        if bounces {
-            return;
+        if let Some(number) = self.hook.run(now, &mut self.display) {
+            self.dial(now, &number);
         }
-        self.edges.insert((row, col), now);
-        if down {
-            self.terminal.log(now, "key", Colour::Plain, format_args!("press {name}"));
-            self.display.press(&name);
-        } else {
-            self.terminal.log(now, "key", Colour::Plain, format_args!("release {name}"));
+        if let Some(key) = self.keypad.run(now) {
+            self.press(now, &key);
         }
-    }
-
-    fn command(&mut self, command: &str) {
-        let accounts = self.accounts();
-        match command.split_whitespace().collect::<Vec<_>>().as_slice() {
-            [] => {}
-            ["help"] => self.terminal.print("commands: display, help, lamps, sip status, version"),
-            ["version"] => self.terminal.print(format_args!("Aastra 6731i {FIRMWARE}")),
-            ["display"] => self.terminal.print(format_args!("display: {}", self.display.text(&accounts))),
-            ["lamps"] => self.terminal.print(format_args!("lamp: message {}", on_off(self.lamp))),
-            ["sip", "status"] => {
-                self.terminal.print("Line  SIP Account  Status  Server  Backup Registrar Used?");
-                for (index, account) in accounts.iter().enumerate() {
-                    let server = account.server.map_or_else(|| "-".to_owned(), |server| server.to_string());
-                    let name = self.lines.get(index).map(Line::account).unwrap_or_default();
-                    let backup = if account.on_backup { "Yes" } else { "No" };
-                    self.terminal.print(format_args!(
-                        "{:<4}  {name}  {}  {server}  {backup}",
-                        index + 1,
-                        status_text(account.status)
-                    ));
-                }
-            }
-            [word, ..] => self.terminal.print(format_args!("{word}: not found; try help")),
+        if self.reset_asked && self.is_idle() && self.power == Power::Running {
+            self.reset_asked = false;
+            self.reboot(now, Reboot::Full);
         }
-    }
-
-    /// The accounts as console and display tell of them, which a defect may turn into a lie.
-    fn accounts(&self) -> Vec<Account> {
-        let lies = self.spec.defects.contains(&PhoneDefect::ClaimsBackup);
-        let account = |line: &Line| {
-            let home = line.home().map(|(server, on_backup, _)| match line.backup() {
-                Some(backup) if lies => (backup, true),
-                _ => (server, on_backup),
-            });
-            Account {
-                extension: line.extension().to_owned(),
-                status: line.status(),
-                server: home.map(|(server, _)| server.ip()),
-                on_backup: home.is_some_and(|(_, on_backup)| on_backup),
-            }
-        };
-        self.lines.iter().map(account).collect()
-    }
-
-    /// Brings display and lamp up to date, and tells of changes on the console.
-    fn show(&mut self, now: Duration) {
-        let accounts = self.accounts();
-        if let Some(text) = self.display.changed(&accounts) {
-            self.terminal.log(now, "display", Colour::Plain, text);
-        }
-        let lamp = accounts.iter().any(|account| account.status != Status::Registered);
-        if lamp != self.lamp {
-            self.lamp = lamp;
-            self.terminal.log(now, "lamp", Colour::Plain, format_args!("message {}", on_off(lamp)));
-        }
+        self.take_over(now);
     }
 
     fn with_line<T: Default>(
@@ -366,94 +271,64 @@ impl Phone {
         act: impl FnOnce(&mut Line, &mut Context<'_>) -> T,
     ) -> T {
         let mut events = Vec::new();
+        let timers = self.settings.timers(index);
         // The line leaves the phone while it acts, as the context borrows the rest.
         let mut lines = std::mem::take(&mut self.lines);
         let result = match lines.get_mut(index) {
-            Some(line) => act(line, &mut self.context(now, &mut events)),
+            Some(line) => act(line, &mut self.context(now, &timers, &mut events)),
             None => T::default(),
         };
         self.lines = lines;
         for event in events {
             self.tell(now, index, &event);
+            self.follow(now, index, &event);
         }
         result
     }
 
-    fn context<'a>(&'a mut self, now: Duration, events: &'a mut Vec<LineEvent>) -> Context<'a> {
+    /// What the phone as a whole makes of what became of a line.
+    fn follow(&mut self, now: Duration, index: usize, event: &LineEvent) {
+        match event {
+            LineEvent::Panicked => self.panic(now),
+            LineEvent::Moved if index == 0 && self.has(PhoneDefect::LosesSecondLine) && self.lines.len() > 1 => {
+                self.with_line(1, now, Line::abort);
+                let mut gone = self.settings.accounts.get(1).cloned();
+                if let Some(account) = &mut gone {
+                    (account.registrars, account.proxies) = Default::default();
+                }
+                self.replace_line(1, gone, now);
+            }
+            _ => {}
+        }
+    }
+
+    fn has(&self, defect: PhoneDefect) -> bool {
+        self.spec.defects.contains(&defect)
+    }
+
+    fn context<'a>(
+        &'a mut self,
+        now: Duration,
+        timers: &'a PhoneTimers,
+        events: &'a mut Vec<LineEvent>,
+    ) -> Context<'a> {
         Context {
             now,
             local: SocketAddr::new(self.spec.address, self.spec.port),
-            transport: self.spec.transport,
-            timers: &self.timers,
-            habits: self.spec.habits,
+            mac: self.spec.mac,
+            transport: self.settings.transport,
+            timers,
+            habits: self.settings.habits,
             defects: &self.spec.defects,
             agent: &self.agent,
             instance: &self.instance,
             random: &mut self.random,
             next_conn: &mut self.next_conn,
+            answers: &mut self.answers,
             outputs: &mut self.outputs,
             events,
         }
     }
-
-    fn tell(&mut self, now: Duration, index: usize, event: &LineEvent) {
-        let Some(line) = self.lines.get(index) else { return };
-        let name = format!("line {} {}", index + 1, line.account());
-        let granted = line.home().map_or(0, |(_, _, granted)| granted.as_secs());
-        let (colour, text) = match event {
-            LineEvent::Registered => {
-                let account = self.accounts().swap_remove(index);
-                let server = account.server.map_or_else(|| "-".to_owned(), |server| server.to_string());
-                let backup = if account.on_backup { "yes" } else { "no" };
-                (Colour::Green, format!("registered at {server} expires {granted} backup {backup}"))
-            }
-            LineEvent::GaveUp { server, after } => {
-                (Colour::Red, format!("gave up on {} after {} ms", server.ip(), after.as_millis()))
-            }
-            LineEvent::Lost { why, retry: Some(retry) } => {
-                (Colour::Red, format!("No Service: {why}; next try in {} s", retry.as_secs()))
-            }
-            LineEvent::Lost { why, retry: None } => (Colour::Red, format!("No Service: {why}")),
-            LineEvent::Rejected { server, code, retry } => {
-                (Colour::Red, format!("{code} from {}; next try in {} s", server.ip(), retry.as_secs()))
-            }
-        };
-        self.terminal.log(now, "sip", colour, format_args!("{name} {text}"));
-    }
-
-    fn flush_console(&mut self) {
-        let bytes = self.terminal.take();
-        if self.console_open && !bytes.is_empty() {
-            self.outputs.push_back(PhoneOutput::Console(bytes));
-        }
-    }
-}
-
-/// The answer to a request from outside; none to an ACK. OPTIONS and NOTIFY are welcome, calls are not.
-fn respond(request: &Message, method: &str, agent: &str) -> Option<Vec<u8>> {
-    let (code, reason) = match method {
-        "ACK" => return None,
-        "OPTIONS" | "NOTIFY" => (200, "OK"),
-        "INVITE" => (486, "Busy Here"),
-        "CANCEL" | "BYE" => (481, "Call/Transaction Does Not Exist"),
-        _ => (405, "Method Not Allowed"),
-    };
-    let to = request.header("To").unwrap_or_default();
-    let to = if to.contains("tag=") { to.to_owned() } else { format!("{to};tag=phone") };
-    let mut headers: Vec<(&str, &str)> = request.headers("Via").map(|via| ("Via", via)).collect();
-    for name in ["From", "Call-ID", "CSeq"] {
-        headers.push((name, request.header(name)?));
-    }
-    headers.extend([
-        ("To", to.as_str()),
-        ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY"),
-        ("User-Agent", agent),
-    ]);
-    build_response(code, reason, &headers, b"").ok()
-}
-
-const fn on_off(on: bool) -> &'static str {
-    if on { "on" } else { "off" }
 }
 
 /// Runs a simulated phone as a process: see [`shell`].

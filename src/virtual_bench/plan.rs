@@ -12,9 +12,9 @@ use std::{
 
 use super::{
     Description,
-    description::{LabTimers, PhoneOverride, ServerOverride, phone_name, server_name},
-    phone::{LineSpec, PhoneSpec, PhoneTimers, shell::PhoneProcess},
-    registrar::{DigestAlgorithm, RegistrarSpec},
+    description::{LabTimers, PhoneOverride, ServerOverride, extension, phone_name, server_name},
+    phone::{LineSpec, PhoneSpec, PhoneTimers, Provisioning, shell::PhoneProcess},
+    registrar::{Member, RegistrarSpec, User},
 };
 use crate::{
     config::{Mac, RenewalLead, Role},
@@ -31,6 +31,7 @@ pub const END: &str = "eth0";
 pub const PREFIX: u8 = 24;
 
 const SIP_PORT: u16 = 5060;
+const HTTP_PORT: u16 = 80;
 
 /// Everybody on the link.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +59,7 @@ pub struct Server {
 
 impl LabPlan {
     /// Lays the bench out. Its files go into `directory`; `keys` are those of the phone model; `password` makes up one
-    /// password after the other.
+    /// password after the other, in hexadecimal digits.
     pub fn new(
         description: &Description,
         directory: &Path,
@@ -75,9 +76,16 @@ impl LabPlan {
                 let own = lab.phone.iter().find(|phone| phone.name == name);
                 let lines = own.and_then(|own| own.lines).unwrap_or(lab.lines);
                 let lines = (1..=lines).map(|line| {
-                    let extension = format!("{}", 1000 * u32::from(line) + u32::from(number));
-                    let password = password();
-                    users.insert(extension.clone(), password.clone());
+                    let extension = extension(line, number);
+                    let (password, pin) = (password(), pin(&password()));
+                    let turn = usize::from(number - 1) % lab.homes.len().max(1);
+                    let user = User {
+                        password: password.clone(),
+                        pin: Some(pin),
+                        home: lab.homes.get(turn).cloned(),
+                        messages: lab.messages.get(&extension).copied().unwrap_or(0),
+                    };
+                    users.insert(extension.clone(), user);
                     LineSpec {
                         auth_user: extension.clone(),
                         extension,
@@ -87,18 +95,25 @@ impl LabPlan {
                         backup,
                     }
                 });
+                let mac = Mac([0x00, 0x08, 0x5d, 0x77, 0x00, number]);
                 let turn = usize::from(number - 1) % lab.transports.len().max(1);
                 let transport = own.and_then(|own| own.transport).or_else(|| lab.transports.get(turn).copied());
                 PhoneProcess {
                     interface: Some(END.to_owned()),
                     console: directory.join(format!("{name}.console")),
                     keypad: directory.join(format!("{name}.keypad")),
+                    http_port: HTTP_PORT,
                     phone: PhoneSpec {
-                        mac: Mac([0x00, 0x08, 0x5d, 0x77, 0x00, number]),
+                        mac,
                         address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 10 + number)),
                         port: SIP_PORT,
                         keys: keys.clone(),
                         lines: lines.collect(),
+                        provisioning: Provisioning {
+                            global: lab.settings.clone(),
+                            model: String::new(),
+                            phone: own_settings(mac, primary, own),
+                        },
                         transport: transport.unwrap_or_default(),
                         timers: phone_timers(description.timers),
                         habits: own.map(|own: &PhoneOverride| own.habits).unwrap_or_default(),
@@ -110,6 +125,8 @@ impl LabPlan {
                 }
             })
             .collect();
+        let member = |(number, address): &(u8, SocketAddr)| Member { name: server_name(*number), address: *address };
+        let cluster: Vec<_> = servers.iter().map(member).collect();
         let servers = servers.into_iter().map(|(number, address)| {
             let name = server_name(number);
             let own: Option<&ServerOverride> = lab.server.iter().find(|server| server.name == name);
@@ -124,10 +141,16 @@ impl LabPlan {
                     name,
                     address: address.ip(),
                     port: address.port(),
+                    http_port: HTTP_PORT,
                     domain: lab.domain.clone(),
                     users: users.clone(),
-                    algorithms: if lab.digest { vec![DigestAlgorithm::Md5] } else { Vec::new() },
-                    nonce_lifetime: Duration::from_secs(300),
+                    cluster: cluster.clone(),
+                    capacity: own.and_then(|own| own.capacity),
+                    when_full: own.map(|own| own.when_full).unwrap_or_default(),
+                    distribution: lab.distribution,
+                    challenge_calls: lab.call_digest,
+                    algorithms: if lab.digest { lab.digest_algorithms.clone() } else { Vec::new() },
+                    nonce_lifetime: own.and_then(|own| own.nonce_lifetime).unwrap_or(Duration::from_secs(300)),
                     min_expires: own.and_then(|own| own.min_expires).unwrap_or(Duration::from_secs(1)),
                     max_expires: own.and_then(|own| own.max_expires).unwrap_or(Duration::from_secs(3600)),
                     defects: own.map(|own| own.defects.clone()).unwrap_or_default(),
@@ -159,10 +182,16 @@ impl LabPlan {
         bench
     }
 
-    /// Files that hold one password each, and what is in them.
-    pub fn password_files(&self) -> impl Iterator<Item = (PathBuf, &str)> {
+    /// Files that hold one password each, or the PIN of one extension, and what is in them.
+    pub fn secret_files(&self) -> impl Iterator<Item = (PathBuf, &str)> {
         let lines = self.phones.iter().flat_map(|process| &process.phone.lines);
-        lines.map(|line| (self.password_file(line), line.password.as_str()))
+        let passwords = lines.map(|line| (self.password_file(line), line.password.as_str()));
+        // All servers have the same users.
+        let users = self.servers.iter().take(1).flat_map(|server| &server.spec.users);
+        let pins = users.filter_map(|(extension, user)| {
+            Some((self.directory.join(format!("{extension}.pin")), user.pin.as_deref()?))
+        });
+        passwords.chain(pins)
     }
 
     fn password_file(&self, line: &LineSpec) -> PathBuf {
@@ -213,7 +242,7 @@ fn server_entry(server: &Server) -> toml::Value {
         ("name", server.spec.name.as_str().into()),
         ("role", server.role.to_string().into()),
         ("addresses", vec![server.spec.address.to_string()].into()),
-        ("services", table([("sip", vec![i64::from(server.spec.port)].into())])),
+        ("services", table([("sip", port(server.spec.port)), ("xml", port(server.spec.http_port))])),
     ])
 }
 
@@ -228,12 +257,33 @@ fn phone_timers(timers: LabTimers) -> PhoneTimers {
     }
 }
 
+/// The settings of one phone alone: its Log On/Off key, which asks the primary and knows no other server, and what the
+/// description says.
+fn own_settings(mac: Mac, primary: Option<SocketAddr>, own: Option<&PhoneOverride>) -> String {
+    let server = primary.map_or_else(|| server_address(1), |primary| primary.ip());
+    let terminal = mac.to_string().replace(':', "");
+    let key = format!(
+        "prgkey1 type: xml\nprgkey1 label: Log On/Off\nprgkey1 value: http://{server}:{HTTP_PORT}/logon?mac={terminal}\n"
+    );
+    key + own.map_or("", |own| own.settings.as_str())
+}
+
+/// Four digits out of hexadecimal ones.
+fn pin(digits: &str) -> String {
+    let number = digits.get(..7).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    format!("{:04}", number.unwrap_or_default() % 10_000)
+}
+
 const fn server_address(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1 + number))
 }
 
 const fn sip(address: IpAddr) -> SocketAddr {
     SocketAddr::new(address, SIP_PORT)
+}
+
+fn port(number: u16) -> toml::Value {
+    vec![i64::from(number)].into()
 }
 
 fn path(path: &Path) -> toml::Value {

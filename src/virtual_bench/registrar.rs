@@ -1,6 +1,16 @@
-//! A simulated registrar (RFC 3261 section 10.3) with digest authentication. Sans-IO, like the simulated phone.
+//! A simulated server of a telephone exchange in the manner of MX-ONE: registrar, home location register with a limit,
+//! proxy for calls, message waiting, free seating by key and by code; alone or with others as a cluster. Sans-IO, like the
+//! simulated phone.
 //!
-//! Not here: sockets ([`shell`]), proxying, calls.
+//! SIP is as the RFCs have it. Of MX-ONE the public manuals tell what its users see: that several servers are one exchange
+//! at any of which a phone can register, that `extension_registration_distribution` lets another server accept whom a
+//! full one can not, the codes `*11*PIN*extension#` and `#11#`, the Log On/Off key, and that logging off at the backup
+//! loses the primary. What goes over the wire for that is not public, and invented here: the addresses `/logon` and
+//! `/logoff` of the XML application with their queries, the objects that answer them, the settings sent in a NOTIFY with
+//! `Event: aastra-xml` beside the answered call, what a full server answers ([`WhenFull`]), and how the servers tell each
+//! other of their users.
+//!
+//! Not here: sockets ([`shell`]), media.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,9 +20,19 @@ use std::{
     time::Duration,
 };
 
+mod announcement;
+mod answer;
+mod application;
 mod binding;
+mod calls;
+mod cluster;
 mod guard;
 mod io;
+mod mwi;
+mod proxy;
+mod register;
+mod requests;
+mod seating;
 pub mod shell;
 pub mod spec;
 #[cfg(test)]
@@ -20,60 +40,70 @@ mod tests;
 
 pub use binding::Binding;
 pub use io::{RegistrarInput, RegistrarOutput};
-pub use spec::{DigestAlgorithm, RegistrarDefect, RegistrarSpec};
+pub use spec::{DigestAlgorithm, Member, RegistrarDefect, RegistrarSpec, User, WhenFull};
 
 use self::{
-    binding::{Change, Refused},
-    guard::{Guard, Pass},
+    announcement::Announcements,
+    answer::{Answer, Asked, Way, local_tag},
+    cluster::Cluster,
+    guard::Guard,
+    mwi::{Notice, Subscriptions},
+    proxy::Proxy,
+    requests::{About, Requests},
 };
-use super::random::Random;
+use super::{http::RequestReader, random::Random};
 use crate::{
     event::SipStart,
     wire::{
-        sip::{Message, address_of_record, build_response},
+        sip::{Message, Via},
         stream::{Framed, Framer},
     },
 };
 
-/// Where an answer goes.
-#[derive(Debug, Clone, Copy)]
-enum Way {
-    Datagram,
-    Connection(u32),
-}
+/// Methods that are understood, for `Allow`.
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, SUBSCRIBE";
 
-/// An answer in the making.
-struct Answer {
-    code: u16,
-    headers: Vec<(&'static str, String)>,
-}
+/// Most connections to the XML application whose request is not complete; more are closed at once.
+const MOST_HTTP: usize = 256;
 
-impl Answer {
-    const fn bare(code: u16) -> Self {
-        Self { code, headers: Vec::new() }
-    }
-}
-
-/// A simulated registrar.
+/// A simulated server.
 #[derive(Debug)]
 pub struct Registrar {
     spec: RegistrarSpec,
     guard: Guard,
+    proxy: Proxy,
+    cluster: Cluster,
     random: Random,
     bindings: BTreeMap<String, Vec<Binding>>,
+    subscriptions: Subscriptions,
+    announcements: Announcements,
+    requests: Requests,
     connections: BTreeMap<u32, (SocketAddr, Framer)>,
+    http: BTreeMap<u32, RequestReader>,
     outputs: VecDeque<RegistrarOutput>,
+    /// What a defect holds back, with the time when it goes out.
+    held_back: VecDeque<(Duration, RegistrarOutput)>,
+    /// It says nothing more, or never did.
+    silent: bool,
 }
 
 impl Registrar {
-    /// A registrar without bindings.
+    /// A server that knows of no phone.
     pub fn new(spec: RegistrarSpec) -> Self {
         Self {
             guard: Guard::new(&spec),
+            proxy: Proxy { address: spec.sip(), secret: spec.seed },
+            cluster: Cluster::new(&spec),
             random: Random::new(spec.seed),
             bindings: BTreeMap::new(),
+            subscriptions: Subscriptions::new(spec.seed),
+            announcements: Announcements::default(),
+            requests: Requests::default(),
             connections: BTreeMap::new(),
+            http: BTreeMap::new(),
             outputs: VecDeque::new(),
+            held_back: VecDeque::new(),
+            silent: spec.defects.contains(&RegistrarDefect::Silent),
             spec,
         }
     }
@@ -85,34 +115,29 @@ impl Registrar {
 
     /// Takes in what happened. `now` counts from any zero that is common to all calls, and never goes back.
     pub fn handle(&mut self, now: Duration, input: RegistrarInput) {
-        self.bindings.retain(|_, bindings| {
-            bindings.retain(|binding| binding.expires_at > now);
-            !bindings.is_empty()
-        });
+        self.run(now);
         match input {
-            RegistrarInput::Datagram { from, bytes } => self.message(now, &bytes, from, Way::Datagram),
+            RegistrarInput::Datagram { from, bytes } => self.message(now, &bytes, from, Way::Datagram(from)),
             RegistrarInput::TcpAccepted { conn, from } => {
                 self.connections.insert(conn, (from, Framer::default()));
             }
-            RegistrarInput::TcpData { conn, bytes } => {
-                let Some((from, framer)) = self.connections.get_mut(&conn) else { return };
-                let from = *from;
-                for framed in framer.push(&bytes) {
-                    match framed {
-                        Framed::Message(bytes) => self.message(now, &bytes, from, Way::Connection(conn)),
-                        Framed::KeepAlive => {}
-                        Framed::Garbage { .. } => {
-                            self.connections.remove(&conn);
-                            return self.outputs.push_back(RegistrarOutput::TcpClose { conn });
-                        }
-                    }
-                }
+            RegistrarInput::HttpAccepted { conn, .. } if self.http.len() >= MOST_HTTP => {
+                self.outputs.push_back(RegistrarOutput::TcpClose { conn });
             }
+            RegistrarInput::HttpAccepted { conn, .. } => {
+                self.http.insert(conn, RequestReader::default());
+            }
+            RegistrarInput::TcpData { conn, bytes } if self.http.contains_key(&conn) => self.fetch(conn, &bytes),
+            RegistrarInput::TcpData { conn, bytes } => self.stream(now, conn, &bytes),
             RegistrarInput::TcpClosed { conn } => {
                 self.connections.remove(&conn);
+                self.http.remove(&conn);
             }
             RegistrarInput::Timeout => {}
         }
+        self.cluster.set_full(self.is_full());
+        self.tell_the_others(now);
+        self.run(now);
     }
 
     /// The next thing it does; call until there is none.
@@ -120,9 +145,15 @@ impl Registrar {
         self.outputs.pop_front()
     }
 
-    /// When it wants [`RegistrarInput::Timeout`]: the end of the binding that ends first.
+    /// When it wants [`RegistrarInput::Timeout`].
     pub fn poll_deadline(&self) -> Option<Duration> {
-        self.bindings.values().flatten().map(|binding| binding.expires_at).min()
+        let bindings = self.bindings.values().flatten().map(|binding| binding.expires_at).min();
+        if self.silent {
+            return bindings;
+        }
+        let held_back = self.held_back.front().map(|(at, _)| *at);
+        let others = [self.subscriptions.deadline(), self.announcements.deadline(), self.requests.deadline()];
+        others.into_iter().chain([bindings, held_back]).flatten().min()
     }
 
     /// Bindings by extension, those that ended since the last input included.
@@ -130,128 +161,219 @@ impl Registrar {
         &self.bindings
     }
 
+    /// How many subscriptions to message waiting it holds.
+    pub fn subscriptions(&self) -> usize {
+        self.subscriptions.count()
+    }
+
+    /// The terminal at which a user is logged on by key or code, as far as this server knows: its MAC in twelve digits,
+    /// or the IP address of a phone that did not tell it.
+    pub fn seat_of(&self, extension: &str) -> Option<&str> {
+        self.cluster.seat_of(extension)
+    }
+
+    /// Does what is due.
+    fn run(&mut self, now: Duration) {
+        self.bindings.retain(|_, bindings| {
+            bindings.retain(|binding| binding.expires_at > now);
+            !bindings.is_empty()
+        });
+        let falls_silent = |defect: &RegistrarDefect| matches!(defect, RegistrarDefect::SilentAfter(at) if *at <= now);
+        self.silent |= self.spec.defects.iter().any(falls_silent);
+        if self.silent {
+            return;
+        }
+        while let Some((_, output)) = self.held_back.pop_front_if(|(at, _)| *at <= now) {
+            self.outputs.push_back(output);
+        }
+        let (repeats, given_up) = self.requests.run(now);
+        self.outputs.extend(repeats);
+        for about in given_up {
+            self.failed(&about);
+        }
+        let (repeats, byes) = self.announcements.run(now);
+        self.outputs.extend(repeats);
+        for bye in byes {
+            self.hang_up(now, &bye);
+        }
+        for notice in self.subscriptions.run(now) {
+            self.notify(now, &notice);
+        }
+    }
+
+    fn stream(&mut self, now: Duration, conn: u32, bytes: &[u8]) {
+        let Some((from, framer)) = self.connections.get_mut(&conn) else { return };
+        let from = *from;
+        for framed in framer.push(bytes) {
+            match framed {
+                Framed::Message(bytes) => self.message(now, &bytes, from, Way::Connection(conn)),
+                Framed::KeepAlive => {}
+                Framed::Garbage { .. } => {
+                    self.connections.remove(&conn);
+                    return self.outputs.push_back(RegistrarOutput::TcpClose { conn });
+                }
+            }
+        }
+    }
+
+    /// Bytes of a connection to the XML application.
+    fn fetch(&mut self, conn: u32, bytes: &[u8]) {
+        let Some(request) = self.http.get_mut(&conn).and_then(|reader| reader.push(bytes)) else { return };
+        if self.silent {
+            return;
+        }
+        let response = match request {
+            Ok(request) => application::answer(&self.spec, &mut self.cluster, &request),
+            Err(error) => error.response(),
+        };
+        self.http.remove(&conn);
+        self.outputs.push_back(RegistrarOutput::TcpSend { conn, bytes: response.to_bytes() });
+        self.outputs.push_back(RegistrarOutput::TcpClose { conn });
+    }
+
     fn message(&mut self, now: Duration, bytes: &[u8], from: SocketAddr, way: Way) {
-        if self.has(&RegistrarDefect::Silent) {
+        if self.silent {
             return;
         }
         let Ok(message) = Message::parse(bytes) else { return };
-        let SipStart::Request { method, .. } = message.start() else { return };
-        let answer = match method.as_str() {
-            "ACK" => return,
-            "REGISTER" => self.register(now, &message, from),
-            "OPTIONS" => Answer { code: 200, headers: vec![("Allow", "OPTIONS, REGISTER".to_owned())] },
-            _ => Answer { code: 405, headers: vec![("Allow", "OPTIONS, REGISTER".to_owned())] },
-        };
-        let Some(bytes) = self.print(&message, from, answer) else { return };
-        self.outputs.push_back(match way {
-            Way::Datagram => RegistrarOutput::SendDatagram { to: from, bytes },
-            Way::Connection(conn) => RegistrarOutput::TcpSend { conn, bytes },
-        });
+        match message.start() {
+            SipStart::Request { method, uri } => {
+                self.asked(now, &Asked { message: &message, method, uri, from, way });
+            }
+            SipStart::Response { code, reason } => self.answered(&message, *code, reason),
+        }
     }
 
-    fn register(&mut self, now: Duration, message: &Message, from: SocketAddr) -> Answer {
-        if let Some(code) = self.rejects() {
-            return Answer::bare(code);
-        }
-        let account = message.header("To").and_then(address_of_record);
-        let Some((extension, host)) = account else { return Answer::bare(400) };
-        let ours = host == self.spec.domain || host == self.spec.address.to_string();
-        let Some(password) = self.spec.users.get(&extension).filter(|_| ours) else { return Answer::bare(404) };
-        match self.guard.check(now, message, &extension, password) {
-            Pass::Welcome => {}
-            Pass::Challenge(challenges) => {
-                let headers = challenges.into_iter().map(|challenge| ("WWW-Authenticate", challenge)).collect();
-                return Answer { code: 401, headers };
+    fn asked(&mut self, now: Duration, asked: &Asked<'_>) {
+        let answer = match asked.method {
+            "REGISTER" => self.register(now, asked),
+            "OPTIONS" => Some(Answer::bare(200).with("Allow", ALLOW)),
+            "PUBLISH" => Some(self.hear(now, asked)),
+            "SUBSCRIBE" => {
+                let mailbox = asked.user_in("To").filter(|user| self.spec.users.contains_key(user));
+                let (answer, notice) = match mailbox {
+                    Some(extension) => self.subscriptions.subscribe(now, asked, &extension),
+                    None => (Answer::bare(404), None),
+                };
+                self.answer(now, asked, &answer);
+                return notice.into_iter().for_each(|notice| self.notify(now, &notice));
             }
-            Pass::Wrong => return Answer::bare(403),
-        }
-        let change = match Change::read(message, &self.spec) {
-            Ok(change) => change,
-            Err(Refused::TooBrief) => {
-                let least = self.spec.min_expires.as_secs();
-                return Answer { code: 423, headers: vec![("Min-Expires", least.to_string())] };
-            }
-            Err(Refused::Code(code)) => return Answer::bare(code),
+            _ => return self.route(now, asked),
         };
-        let mut bindings = self.bindings.get(&extension).cloned().unwrap_or_default();
-        if let Err(code) = change.apply(&mut bindings, now, from) {
-            return Answer::bare(code);
+        if let Some(answer) = answer {
+            self.answer(now, asked, &answer);
         }
-        let headers = if self.has(&RegistrarDefect::NoContactIn200) {
-            Vec::new()
-        } else {
-            bindings.iter().map(|binding| ("Contact", binding.contact_header(now))).collect()
-        };
-        if !self.has(&RegistrarDefect::Forgets) {
-            if bindings.is_empty() {
-                self.bindings.remove(&extension);
-            } else {
-                self.bindings.insert(extension, bindings);
-            }
-        }
-        Answer { code: 200, headers }
     }
 
-    fn print(&mut self, request: &Message, from: SocketAddr, answer: Answer) -> Option<Vec<u8>> {
-        let vias: Vec<&str> = request.headers("Via").collect();
-        let (top, below) = vias.split_first()?;
-        let top = received(top, from);
-        let to = request.header("To")?;
-        let tag = self.random.token();
-        let to = if to.contains(";tag=") { to.to_owned() } else { format!("{to};tag={tag}") };
-        let mut headers = vec![("Via", top.as_str())];
-        headers.extend(below.iter().map(|via| ("Via", *via)));
-        headers.extend([
-            ("From", request.header("From")?),
-            ("To", &to),
-            ("Call-ID", request.header("Call-ID")?),
-            ("CSeq", request.header("CSeq")?),
-        ]);
-        headers.extend(answer.headers.iter().map(|(name, value)| (*name, value.as_str())));
+    /// A response came: to a request of our own, or to one that was passed on.
+    fn answered(&mut self, message: &Message, code: u16, reason: &str) {
+        let ours = message.headers("Via").next().and_then(Via::parse).is_some_and(|via| via.is_of(self.spec.sip()));
+        if !ours {
+            return;
+        }
+        if let Some((way, bytes)) = self.proxy.back(message, code, reason) {
+            return self.outputs.push_back(way.send(bytes));
+        }
+        let branch = message.via_branch().filter(|_| code >= 200);
+        if let Some(about) = branch.and_then(|branch| self.requests.answered(branch))
+            && code >= 300
+        {
+            self.failed(&about);
+        }
+    }
+
+    /// A request of our own was refused, or nobody answered it.
+    fn failed(&mut self, about: &About) {
+        match about {
+            About::Subscription(tag) => self.subscriptions.failed(tag),
+            About::Nothing => {}
+        }
+    }
+
+    /// Another server tells what it knows.
+    fn hear(&mut self, now: Duration, asked: &Asked<'_>) -> Answer {
+        let Some(peer) = self.cluster.peer_at(asked.from.ip()) else { return Answer::bare(403) };
+        if asked.message.header("Event") != Some(cluster::EVENT) {
+            return Answer::bare(489);
+        }
+        let news = String::from_utf8_lossy(asked.message.body());
+        self.cluster.hear(now, peer, &news, |extension| self.spec.users.contains_key(extension));
+        Answer::bare(200)
+    }
+
+    fn tell_the_others(&mut self, now: Duration) {
+        let Some(news) = self.cluster.take_news().filter(|_| !self.silent) else { return };
+        let peers: Vec<_> = self.cluster.peers().collect();
+        for peer in peers {
+            let from = format!("<sip:{}@{}>;tag={}", self.spec.name, self.spec.domain, self.random.token());
+            let (uri, call_id) = (format!("sip:{peer}"), self.random.token());
+            let to = format!("<{uri}>");
+            let headers = [
+                ("From", from.as_str()),
+                ("To", &to),
+                ("Call-ID", &call_id),
+                ("CSeq", "1 PUBLISH"),
+                ("Event", cluster::EVENT),
+                ("Content-Type", "text/plain"),
+            ];
+            self.request(now, Way::Datagram(peer), ("PUBLISH", &uri), &headers, news.as_bytes(), About::Nothing);
+        }
+    }
+
+    fn notify(&mut self, now: Duration, notice: &Notice) {
+        let messages = self.spec.users.get(&notice.extension).map_or(0, |user| user.messages);
+        let waiting = if messages > 0 { "yes" } else { "no" };
+        let (name, domain) = (&notice.extension, &self.spec.domain);
+        let body = format!(
+            "Messages-Waiting: {waiting}\r\nMessage-Account: sip:{name}@{domain}\r\nVoice-Message: {messages}/0\r\n"
+        );
+        let (cseq, contact) = (format!("{} NOTIFY", notice.cseq), format!("<sip:{}>", self.spec.sip()));
+        let headers = [
+            ("From", notice.from.as_str()),
+            ("To", &notice.to),
+            ("Call-ID", &notice.call_id),
+            ("CSeq", &cseq),
+            ("Contact", &contact),
+            ("Event", mwi::EVENT),
+            ("Subscription-State", &notice.state),
+            ("Content-Type", "application/simple-message-summary"),
+        ];
+        let about = About::Subscription(notice.tag.clone());
+        self.request(now, notice.way, ("NOTIFY", &notice.uri), &headers, body.as_bytes(), about);
+    }
+
+    fn answer(&mut self, now: Duration, asked: &Asked<'_>, answer: &Answer) {
+        if let Some(bytes) = self.print(asked, answer) {
+            self.later_or_now(now, asked.way.send(bytes));
+        }
+    }
+
+    fn print(&self, asked: &Asked<'_>, answer: &Answer) -> Option<Vec<u8>> {
         let server = format!("siprig virtual registrar {}", self.spec.name);
-        headers.push(("Server", &server));
-        build_response(answer.code, reason(answer.code), &headers, b"").ok()
+        answer::print(asked, answer, &local_tag(self.spec.seed, asked.message), &server)
+    }
+
+    fn later_or_now(&mut self, now: Duration, output: RegistrarOutput) {
+        let late = self.spec.defects.iter().find_map(|defect| match defect {
+            RegistrarDefect::AnswersLate(span) => Some(*span),
+            _ => None,
+        });
+        match late {
+            Some(span) => self.held_back.push_back((now + span, output)),
+            None => self.outputs.push_back(output),
+        }
+    }
+
+    fn is_ours(&self, host: &str) -> bool {
+        host == self.spec.domain.to_ascii_lowercase() || self.cluster.has_host(host)
     }
 
     fn has(&self, defect: &RegistrarDefect) -> bool {
         self.spec.defects.contains(defect)
     }
-
-    fn rejects(&self) -> Option<u16> {
-        self.spec.defects.iter().find_map(|defect| match defect {
-            RegistrarDefect::Reject(code) => Some(*code),
-            _ => None,
-        })
-    }
 }
 
-/// The topmost Via with the address that the request really came from (RFC 3581 section 4).
-fn received(via: &str, from: SocketAddr) -> String {
-    let mut parts: Vec<String> = via.split(';').map(|part| part.trim().to_owned()).collect();
-    if let Some(rport) = parts.iter_mut().find(|part| part.eq_ignore_ascii_case("rport")) {
-        *rport = format!("rport={}", from.port());
-        parts.push(format!("received={}", from.ip()));
-    }
-    parts.join(";")
-}
-
-const fn reason(code: u16) -> &'static str {
-    match code {
-        200 => "OK",
-        302 => "Moved Temporarily",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        423 => "Interval Too Brief",
-        500 => "Server Internal Error",
-        503 => "Service Unavailable",
-        _ => "Refused",
-    }
-}
-
-/// Runs a simulated registrar as a process: see [`shell`].
+/// Runs a simulated server as a process: see [`shell`].
 pub fn main(spec_path: &Path) -> ExitCode {
     shell::main(spec_path)
 }

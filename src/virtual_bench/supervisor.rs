@@ -91,8 +91,8 @@ async fn supervise(directory: &Path) -> Result<(), Failure> {
     for (name, child) in &mut children {
         tokio::time::timeout(START, ready(child)).await.map_err(|_| format!("{name} does not start"))??;
     }
-    for (path, password) in plan.password_files() {
-        write_private(&path, password.as_bytes())?;
+    for (path, secret) in plan.secret_files() {
+        write_private(&path, secret.as_bytes())?;
     }
     let bench = directory.join("bench.toml");
     write_private(&bench, toml::to_string(&plan.bench_file())?.as_bytes())?;

@@ -14,13 +14,15 @@ use super::frame;
 const MASK: u8 = b'x';
 
 /// Where secrets stand in SIP and what phones carry in it. Each group of each pattern is a secret.
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 6] = [
     // Digest responses of both directions (RFC 7616 sections 3.4 and 3.5), in quotes or not, cut or not.
     r#"(?:response|rspauth)\s*=\s*"?([^"\s,;]+)"#,
     // Passwords in URIs: `sip:user:password@host`.
     r#"sips?:[^\s<>"@:]*:([^\s<>"@]+)@"#,
     // Passwords in settings, XML and JSON: `password=…`, `password: …`, `<password>…<`, `"password":"…"`.
     r#"(?:password|passwd|passcode|passwort|secret|\bpwd|\bpass|\bpin)["']?\s*[=:>]\s*(?:"([^"\r\n]*)|'([^'\r\n]*)|([^\s"'&;,<>]+))"#,
+    // Passwords in settings that the XML API of the phones carries, name and value in elements of their own.
+    r"(?:password|passwd|passcode|secret|\bpin)\s*</parameter>\s*<value>\s*(?:<!\[cdata\[)?([^<\]]+)",
     // Feature codes with a PIN: `*11*PIN*extension#`.
     r"(?:\*|%2a)[0-9]{1,3}(?:\*|%2a)([0-9]+)(?:\*|%2a|\z)",
     // A PIN after its name alone.
@@ -28,9 +30,11 @@ const SECRETS: [&str; 5] = [
 ];
 
 /// What a segment border leaves of a secret at the beginning of a buffer.
-const REMAINS: [&str; 2] = [
+const REMAINS: [&str; 3] = [
     // Of a digest response, with what is left of its name.
     r#"\A(?:(?:esponse|sponse|ponse|onse|nse|se|e)?\s*=\s*"?|")?(?:([0-9a-f]{1,64})"|([0-9a-f]{8,64})\z)"#,
+    // Of a password among settings, with what is left of its name.
+    r"\A(?:[a-z]{0,7}d)?\s*</parameter>\s*<value>\s*([^<]+)",
     // Of Basic credentials.
     r"\A\s*([a-z0-9+/]{8,}={1,2})\s*(?:\r?\n|\z)",
 ];

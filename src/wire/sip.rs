@@ -9,14 +9,17 @@
 
 use crate::event::{SipMessage, SipStart, SipSummary};
 
+pub mod address;
 mod build;
 mod head;
 mod summary;
 mod typed;
 pub(in crate::wire) mod value;
+mod via;
 
 pub use build::{BuildError, build_request, build_response};
 pub use typed::address_of_record;
+pub use via::Via;
 
 /// Longest message that is read, in bytes: what fits a UDP datagram.
 pub const MAX_MESSAGE: usize = 65_536;
@@ -106,6 +109,11 @@ impl Message {
             let separator = if listed { Some(b',') } else { None };
             value::split(&header.value, separator)
         })
+    }
+
+    /// Every header line in its order: long name and unfolded value, not split at commas. For those who pass it on.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|header| (&*header.name, &*header.value))
     }
 
     /// The body, cut by `Content-Length`.

@@ -208,14 +208,35 @@ fn simulated_phones_boot_and_register_once_a_bridge_joins_the_sides() {
 }
 
 #[test]
+fn a_simulated_server_lets_its_users_log_on_by_http_with_the_pin_that_the_bench_wrote_down() {
+    const SCRIPT: &str = r#"
+        cd "${1%/*}" || exit 20
+        ip link add br0 type bridge && ip address add 10.77.0.250/24 dev br0 && ip link set br0 up || exit 22
+        ip link set servers0 master br0 up && ip link set phones0 master br0 up || exit 23
+        bash -c 'exec 3<>/dev/tcp/10.77.0.2/80 || exit 24
+            printf "GET /logon?mac=00085d770001&extension=1001&pin=%s HTTP/1.1\r\nHost: a\r\n\r\n" "$(cat 1001.pin)" >&3
+            cat <&3'"#;
+    if !can_run("ip") || !can_run("bash") {
+        return;
+    }
+    let Some(place) = Place::new(User::Myself) else { return };
+    let Some(output) = Place::finish(place.command(&["run", SCRIPT]).env("LAB_REAL", "1")) else { return };
+    let said = text(&output.stdout);
+    assert!(said.starts_with("HTTP/1.1 200 OK\r\n"), "{output:?}");
+    let registrar = "<Parameter>sip registrar ip</Parameter><Value>10.77.0.2</Value>";
+    assert!(said.contains(registrar) && said.ends_with("</AastraIPPhoneConfiguration>"), "{said}");
+}
+
+#[test]
 fn the_bench_file_is_a_valid_one_and_its_secrets_are_in_private_files() {
     let Some(place) = Place::new(User::Myself) else { return };
-    let script = "cp \"$1\" bench.toml; cp \"${1%/*}\"/*.password .; stat -c %a \"${1%/*}\" \"$1\" *.password; \
+    let script = "cp \"$1\" bench.toml; cp \"${1%/*}\"/*.password .; \
+                  stat -c %a \"${1%/*}\" \"$1\" *.password \"${1%/*}\"/*.pin; \
                   cat /proc/[0-9]*/cmdline | tr '\\0' ' '";
     let Some(output) = place.run(script) else { return };
     assert!(output.status.success(), "{output:?}");
     let said = text(&output.stdout);
-    assert!(said.starts_with("700\n600\n600\n600\n600\n600\n"), "{said}");
+    assert!(said.starts_with("700\n600\n600\n600\n600\n600\n600\n600\n600\n600\n"), "{said}");
     let passwords = (1001..=1004).map(|n| fs::read_to_string(place.state().join(format!("{n}.password"))).unwrap());
     for password in passwords {
         assert!(password.len() >= 16 && !said.contains(&password), "a password shows in a list of processes");

@@ -10,4 +10,5 @@ mod real_software;
 mod real_traffic;
 mod sample;
 mod torture;
+mod virtual_phone;
 mod virtual_run;

@@ -2,8 +2,12 @@
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
-use super::{Habits, PhoneDefect, PhoneOutput, PhoneTimers, Transport, line::LineEvent};
-use crate::virtual_bench::random::Random;
+use super::{
+    Habits, PhoneDefect, PhoneOutput, PhoneTimers, Transport,
+    answers::{Answers, Content, Way},
+    line::LineEvent,
+};
+use crate::{config::Mac, virtual_bench::random::Random, wire::sip::Message};
 
 /// One turn of a phone: the time, its settings, and where its parts put what they do.
 #[derive(Debug)]
@@ -12,6 +16,8 @@ pub struct Context<'a> {
     pub now: Duration,
     /// Its own SIP address.
     pub local: SocketAddr,
+    /// Its MAC address.
+    pub mac: Mac,
     /// What it speaks SIP over.
     pub transport: Transport,
     /// Its clamped timers.
@@ -28,6 +34,8 @@ pub struct Context<'a> {
     pub random: &'a mut Random,
     /// Number of the next connection.
     pub next_conn: &'a mut u32,
+    /// What it answered.
+    pub answers: &'a mut Answers,
     /// What goes out.
     pub outputs: &'a mut VecDeque<PhoneOutput>,
     /// What became of the account at work.
@@ -48,8 +56,23 @@ impl Context<'_> {
         })
     }
 
-    /// How the URI of its contact for an extension begins; servers may change the order of what follows.
-    pub fn contact_start(&self, extension: &str) -> String {
-        format!("sip:{extension}@{}", self.local)
+    /// Answers a request with a status code and, where the request has none, that tag.
+    pub fn answer(&mut self, request: &Message, way: Way, (code, tag): (u16, &str), content: Content) {
+        let (agent, now, timers) = (self.agent, self.now, self.timers);
+        self.answers.give(request, way, (code, tag), content, agent, now, timers, self.outputs);
+    }
+
+    /// How the URI of its contact for a user begins; servers may change the order of what follows.
+    pub fn contact_start(&self, user: &str) -> String {
+        format!("sip:{user}@{}", self.local)
+    }
+
+    /// The URI of its contact for a user.
+    pub fn contact(&self, user: &str) -> String {
+        let parameter = match self.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+        };
+        self.contact_start(user) + parameter
     }
 }

@@ -1,15 +1,24 @@
 //! The display of a simulated phone and the keys that move through it.
-//!
-//! The menu's order is the 6731i's as far as guides show it; its page of registrations is invented.
 
 use std::net::IpAddr;
 
-use super::line::Status;
+use super::{
+    call::CallState,
+    form::Form,
+    menu::{Entry, Menu, Order},
+    registration::Status,
+};
+use crate::wire::aastra_xml::{SoftKey, TextScreen};
+
+/// Longest number that can be dialled.
+const LONGEST: usize = 40;
+/// Wrong passwords that lead back to idle.
+const TRIES: u8 = 3;
 
 /// What the display shows of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its extension.
+    /// Its extension; empty while nobody is logged on.
     pub extension: String,
     /// Registered or not.
     pub status: Status,
@@ -17,86 +26,167 @@ pub struct Account {
     pub server: Option<IpAddr>,
     /// That is the backup.
     pub on_backup: bool,
+    /// The other end of its call, and how that stands.
+    pub call: Option<(String, CallState)>,
+}
+
+/// What keys make the phone do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Dial what was typed.
+    Dial(String),
+    /// Carry out what a menu offers.
+    Order(Order),
+    /// Fetch an address of the XML interface.
+    Fetch(String),
 }
 
 /// A page of the display.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 enum Page {
     #[default]
     Idle,
-    Dialling,
-    Options,
-    PhoneStatus,
+    /// A number is being typed.
+    Dialling(String),
+    /// A list, and which entry is the current one.
+    List(Menu, usize),
     Registration,
+    /// The administrator's password: what was typed, and how often it was wrong.
+    Password(String, u8),
+    /// Is that meant?
+    Question(Order),
+    /// A form of the XML interface.
+    Form(Form),
+    /// A message, until any key. Digits stand for soft keys with addresses.
+    Notice(String, Vec<SoftKey>),
 }
-
-const OPTIONS: [&str; 7] = [
-    "Call Forward",
-    "Preferences",
-    "Phone Status",
-    "User Password",
-    "Administrator Menu",
-    "Restart Phone",
-    "Phone Lock",
-];
-const PHONE_STATUS: [&str; 6] =
-    ["IP & MAC Addresses", "LAN Port", "PC Port", "Firmware Info", "Error Messages", "Registration Status"];
 
 /// The display.
 #[derive(Debug, Default)]
 pub struct Display {
     page: Page,
-    cursor: usize,
-    dialled: usize,
     shown: String,
 }
 
 impl Display {
     /// A key went down.
-    pub fn press(&mut self, key: &str) {
-        let digit = key.strip_prefix("keypad").unwrap_or(key);
-        let number = digit.parse::<usize>().ok().filter(|number| *number <= 9);
-        match (self.page, key) {
-            (_, "options") if self.page == Page::Options => self.go(Page::Idle),
-            (_, "options") => self.go(Page::Options),
-            (_, "goodbye") => self.go(Page::Idle),
-            (Page::Options | Page::PhoneStatus, "navdown") => {
-                self.cursor = (self.cursor + 1).min(self.entries().len().saturating_sub(1));
+    pub fn press(&mut self, key: &str, password: &str) -> Option<Wish> {
+        let number = key.parse::<usize>().ok().filter(|number| *number <= 9);
+        let is_pad = number.is_some() || matches!(key, "star" | "pound");
+        match (&mut self.page, key) {
+            (_, "goodbye") => self.page = Page::Idle,
+            (Page::List(Menu::Options, _), "options") => self.page = Page::Idle,
+            (_, "options") => self.page = Page::List(Menu::Options, 0),
+            (Page::Notice(_, soft_keys), _) => {
+                let chosen = soft_keys.iter().find(|soft_key| Some(usize::from(soft_key.index)) == number);
+                let address = chosen.map(|soft_key| soft_key.uri.clone());
+                self.page = Page::Idle;
+                return address.map(Wish::Fetch);
             }
-            (Page::Options | Page::PhoneStatus, "navup") => self.cursor = self.cursor.saturating_sub(1),
-            (Page::Options | Page::PhoneStatus, "navright") => self.enter(self.cursor),
-            (Page::Options, "navleft") => self.go(Page::Idle),
-            (Page::PhoneStatus, "navleft") => self.go(Page::Options),
-            (Page::Registration, "navleft") => self.go(Page::PhoneStatus),
-            (Page::Options | Page::PhoneStatus, _) => {
+            (Page::Form(form), _) if is_pad => {
+                let address = form.press(key)?;
+                self.page = Page::Notice("Please wait".to_owned(), Vec::new());
+                return Some(Wish::Fetch(address));
+            }
+            (Page::List(menu, cursor), "navdown") => {
+                *cursor = (*cursor + 1).min(menu.entries().len().saturating_sub(1));
+            }
+            (Page::List(_, cursor), "navup") => *cursor = cursor.saturating_sub(1),
+            (Page::List(_, cursor), "navright") => {
+                let entry = *cursor;
+                self.enter(entry);
+            }
+            (Page::List(menu, _), "navleft") => {
+                self.page = menu.above().map_or(Page::Idle, |above| Page::List(above, 0));
+            }
+            (Page::List(..), _) => {
                 if let Some(entry) = number.and_then(|number| number.checked_sub(1)) {
                     self.enter(entry);
                 }
             }
-            (Page::Idle | Page::Dialling, _) if number.is_some() || matches!(digit, "star" | "pound") => {
-                self.page = Page::Dialling;
-                self.dialled = (self.dialled + 1).min(40);
+            (Page::Registration, "navleft") => self.page = Page::List(Menu::PhoneStatus, 0),
+            (Page::Password(..) | Page::Question(_), "navleft") => self.page = Page::List(Menu::Options, 0),
+            (Page::Password(typed, tries), "pound") => {
+                self.page = if typed == password {
+                    Page::List(Menu::Administrator, 0)
+                } else if *tries + 1 == TRIES {
+                    Page::Idle
+                } else {
+                    Page::Password(String::new(), *tries + 1)
+                };
             }
+            (Page::Password(typed, _), _) if number.is_some() && typed.len() < LONGEST => typed.push_str(key),
+            (Page::Question(order), "pound") => {
+                let order = *order;
+                self.page = Page::Idle;
+                return Some(Wish::Order(order));
+            }
+            (Page::Idle, _) if is_pad => self.page = Page::Dialling(symbol(key).to_owned()),
+            (Page::Dialling(typed), _) if is_pad => return self.type_on(key),
             _ => {}
         }
+        None
+    }
+
+    /// The telephone is off the hook, and somebody may dial.
+    pub fn off_hook(&mut self) {
+        if !matches!(self.page, Page::Dialling(_)) {
+            self.page = Page::Dialling(String::new());
+        }
+    }
+
+    /// What was dialled so far; none if nobody is dialling.
+    pub fn dialled(&self) -> Option<&str> {
+        match &self.page {
+            Page::Dialling(typed) => Some(typed),
+            _ => None,
+        }
+    }
+
+    /// Back to the idle page.
+    pub fn clear(&mut self) {
+        self.page = Page::Idle;
+    }
+
+    /// Opens a form.
+    pub fn fill_in(&mut self, form: Form) {
+        self.page = Page::Form(form);
+    }
+
+    /// Shows a message.
+    pub fn notice(&mut self, text: impl Into<String>) {
+        self.page = Page::Notice(text.into(), Vec::new());
+    }
+
+    /// Shows a text with what can be done about it.
+    pub fn read(&mut self, screen: TextScreen) {
+        let keys = screen.soft_keys.iter().map(|soft_key| format!(" | {}. {}", soft_key.index, soft_key.label));
+        let text = format!("{} | {}{}", screen.title, screen.text, keys.collect::<String>());
+        self.page = Page::Notice(text, screen.soft_keys);
     }
 
     /// What is shown now, as one line.
     pub fn text(&self, accounts: &[Account]) -> String {
-        match self.page {
-            Page::Idle => accounts.iter().fold("Idle".to_owned(), |text, account| {
-                let service = if account.status == Status::Registered { "" } else { " No Service" };
-                format!("{text} | {}{service}", account.extension)
-            }),
+        match &self.page {
+            Page::Idle => idle(accounts),
             // The digits stay out of the log: PINs are dialled, too.
-            Page::Dialling => format!("Dial> {}", "#".repeat(self.dialled)),
-            Page::Options => self.menu("Options", &OPTIONS),
-            Page::PhoneStatus => self.menu("Phone Status", &PHONE_STATUS),
+            Page::Dialling(typed) => format!("Dial> {}", "#".repeat(typed.len())),
+            Page::List(menu, cursor) => {
+                let entry = menu.entries().get(*cursor).map_or("", |(name, _)| name);
+                format!("{} | {}. {entry}", menu.title(), cursor + 1)
+            }
             Page::Registration => accounts.iter().fold("Registration Status".to_owned(), |text, account| {
                 let server = account.server.map_or_else(|| "-".to_owned(), |server| server.to_string());
                 let backup = if account.on_backup { "Yes" } else { "No" };
                 format!("{text} | {} {} {server} Backup: {backup}", account.extension, status_text(account.status))
             }),
+            Page::Password(typed, tries) => {
+                let wrong = if *tries > 0 && typed.is_empty() { "Wrong password | " } else { "" };
+                format!("{wrong}Enter Password: {}", "#".repeat(typed.len()))
+            }
+            Page::Question(order) => order.question().to_owned(),
+            Page::Form(form) => form.text(),
+            Page::Notice(text, _) => text.clone(),
         }
     }
 
@@ -109,37 +199,69 @@ impl Display {
         })
     }
 
-    fn go(&mut self, page: Page) {
-        (self.page, self.cursor, self.dialled) = (page, 0, 0);
-    }
-
-    fn entries(&self) -> &'static [&'static str] {
-        match self.page {
-            Page::Options => &OPTIONS,
-            Page::PhoneStatus => &PHONE_STATUS,
-            Page::Idle | Page::Dialling | Page::Registration => &[],
+    /// A further key while dialling. A code that begins with star or pound ends with a pound of its own; any other
+    /// number ends before it.
+    fn type_on(&mut self, key: &str) -> Option<Wish> {
+        let Page::Dialling(typed) = &mut self.page else { return None };
+        let is_code = typed.starts_with(['*', '#']);
+        if (key != "pound" || typed.is_empty() || is_code) && typed.len() < LONGEST {
+            typed.push_str(symbol(key));
         }
+        if key != "pound" || typed.len() < 2 {
+            return None;
+        }
+        let typed = std::mem::take(typed);
+        self.page = Page::Idle;
+        Some(Wish::Dial(typed))
     }
 
-    /// Opens an entry of the menu; those without a page of their own only become the current one.
+    /// Opens an entry of a list; those that lead nowhere only become the current one.
     fn enter(&mut self, entry: usize) {
-        match (self.page, self.entries().get(entry)) {
-            (Page::Options, Some(&"Phone Status")) => self.go(Page::PhoneStatus),
-            (Page::PhoneStatus, Some(&"Registration Status")) => self.go(Page::Registration),
-            (_, Some(_)) => self.cursor = entry,
-            (_, None) => {}
-        }
+        let Page::List(menu, cursor) = &mut self.page else { return };
+        self.page = match menu.entries().get(entry).map(|(_, entry)| *entry) {
+            Some(Entry::Menu(menu)) => Page::List(menu, 0),
+            Some(Entry::Registration) => Page::Registration,
+            Some(Entry::Password) => Page::Password(String::new(), 0),
+            Some(Entry::Ask(order)) => Page::Question(order),
+            Some(Entry::Nowhere) => {
+                *cursor = entry;
+                return;
+            }
+            None => return,
+        };
     }
+}
 
-    fn menu(&self, title: &str, entries: &[&str]) -> String {
-        let entry = entries.get(self.cursor).copied().unwrap_or_default();
-        format!("{title} | {}. {entry}", self.cursor + 1)
+fn idle(accounts: &[Account]) -> String {
+    accounts.iter().fold("Idle".to_owned(), |text, account| {
+        let name = if account.extension.is_empty() { "Log On" } else { &account.extension };
+        let service = if matches!(account.status, Status::Registered | Status::Idle) { "" } else { " No Service" };
+        let call = account.call.as_ref().map_or_else(String::new, |(other, state)| {
+            let state = match state {
+                CallState::Calling => "Calling",
+                CallState::RingsThere => "Ringing at",
+                CallState::RingsHere => "Call from",
+                CallState::Up => "Connected",
+                CallState::Held => "Held",
+            };
+            format!(" {state} {other}")
+        });
+        format!("{text} | {name}{service}{call}")
+    })
+}
+
+fn symbol(key: &str) -> &str {
+    match key {
+        "star" => "*",
+        "pound" => "#",
+        digit => digit,
     }
 }
 
 /// The status as the web page and the console write it.
 pub fn status_text(status: Status) -> String {
     match status {
+        Status::Idle => "-".to_owned(),
         Status::Registering => "Registering".to_owned(),
         Status::Registered => "Registered".to_owned(),
         Status::NoService => "No Service".to_owned(),

@@ -2,6 +2,18 @@
 
 use std::net::SocketAddr;
 
+/// The lowest number of a connection that others opened; those of its own are below.
+pub const FIRST_ACCEPTED: u32 = 1 << 31;
+
+/// What a phone listens for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// SIP over TCP, on its SIP port.
+    Sip,
+    /// Its web interface, on port 80.
+    Http,
+}
+
 /// What happens to a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PhoneInput {
@@ -23,6 +35,15 @@ pub enum PhoneInput {
     TcpConnected {
         /// Its number, given in [`PhoneOutput::TcpConnect`].
         conn: u32,
+    },
+    /// Somebody else opened a connection to it.
+    TcpAccepted {
+        /// A number from [`FIRST_ACCEPTED`] on, never used again.
+        conn: u32,
+        /// Who.
+        from: SocketAddr,
+        /// What for.
+        service: Service,
     },
     /// Bytes arrived on a connection.
     TcpData {

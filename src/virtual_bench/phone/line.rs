@@ -1,30 +1,29 @@
-//! One account of a simulated phone: where it is registered, whom it asks next, when it gives up.
-//!
-//! Every round begins with the primary, renewals included, and goes on to the backup when the transaction timer has run
-//! out: the maker's `sip outbound support: 0`.
-//!
-//! Not here: how a REGISTER is written and repeated (`peer`).
+//! One account of a simulated phone: its registration, its message lamp, its call, and the way they share to its
+//! servers. Lines know nothing of one another.
 
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    LineSpec, PhoneDefect,
+    PhoneDefect,
+    answers::{Content, Way},
+    call::{Call, CallState},
     context::Context,
-    peer::{Credential, Peer, Purpose, Request, Which},
+    draft::{Exchange, Job},
+    endpoint::{Endpoint, Identity, Reply},
+    failover::Which,
+    mwi::{self, Subscription},
+    registration::{Registration, Status},
+    settings::Account,
 };
-use crate::{
-    event::SipStart,
-    wire::{digest::Challenge, sip::Message},
-};
-
-/// How often a server may ask for credentials or another lifetime before that counts as a rejection.
-const ROUNDS: u8 = 4;
+use crate::wire::sip::{Message, address_of_record};
 
 /// What became of an account; the phone tells it on its console.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LineEvent {
     /// A server confirmed the registration.
     Registered,
+    /// It did so elsewhere than before.
+    Moved,
     /// A server counts as dead.
     GaveUp {
         /// Its address.
@@ -48,331 +47,272 @@ pub enum LineEvent {
         /// Until the next round.
         retry: Duration,
     },
-}
-
-/// What the status page says of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// The first round has not ended yet.
-    Registering,
-    /// Registered.
-    Registered,
-    /// Both servers were silent, or the registration ended without a successor.
-    NoService,
-    /// The last server asked refused with this code.
-    Rejected(u16),
-}
-
-/// The registration that the phone believes in.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    which: Which,
-    granted: Duration,
-    expires_at: Duration,
-}
-
-/// A round to come, or the second half of one.
-#[derive(Debug, Clone, Copy)]
-struct Next {
-    at: Duration,
-    which: Which,
-    second: bool,
+    /// The phone can not go on: a defect.
+    Panicked,
+    /// A server holds the subscription for the message lamp, and did not before.
+    Subscribed {
+        /// Its address.
+        server: SocketAddr,
+    },
+    /// A server refused that subscription.
+    NotSubscribed {
+        /// Status code.
+        code: u16,
+    },
+    /// A call changed.
+    Call {
+        /// The other end.
+        other: String,
+        /// For people.
+        what: String,
+    },
+    /// A server did not answer an INVITE.
+    CallTimedOut {
+        /// Its address.
+        server: SocketAddr,
+    },
 }
 
 /// One account.
 #[derive(Debug)]
 pub struct Line {
-    spec: LineSpec,
-    primary: Peer,
-    backup: Option<Peer>,
-    held: Option<Held>,
-    next: Option<Next>,
-    status: Status,
-    expires: Duration,
+    account: Account,
+    endpoint: Endpoint,
+    registration: Registration,
+    subscription: Subscription,
+    call: Option<Call>,
+    calls: u32,
 }
 
 impl Line {
     /// An account that begins its first round at `start`.
-    pub fn new(spec: LineSpec, context: &mut Context<'_>, start: Duration) -> Self {
+    pub fn new(account: Account, start: Duration, context: &mut Context<'_>) -> Self {
+        let identity = Identity { user: account.auth_user.clone(), password: account.password.clone() };
         Self {
-            primary: Peer::new(spec.primary, context),
-            backup: spec.backup.map(|address| Peer::new(address, context)),
-            held: None,
-            next: Some(Next { at: start, which: Which::Primary, second: false }),
-            status: Status::Registering,
-            expires: context.timers.expires,
-            spec,
+            endpoint: Endpoint::new(identity),
+            registration: Registration::new(&account, start, context),
+            subscription: Subscription::new(&account, context),
+            call: None,
+            calls: 0,
+            account,
         }
     }
 
-    /// Its extension and domain.
-    pub fn account(&self) -> String {
-        format!("{}@{}", self.spec.extension, self.spec.domain)
-    }
-
-    /// Its extension.
-    pub fn extension(&self) -> &str {
-        &self.spec.extension
+    /// What it was set to.
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// What the status page says.
     pub fn status(&self) -> Status {
-        self.status
+        self.registration.status()
     }
 
     /// Where it is registered: address, whether that is the backup, and the lifetime granted.
     pub fn home(&self) -> Option<(SocketAddr, bool, Duration)> {
-        let held = self.held?;
-        let address = match held.which {
-            Which::Primary => self.spec.primary,
-            Which::Backup => self.spec.backup?,
-        };
-        Some((address, held.which == Which::Backup, held.granted))
+        self.registration.home()
     }
 
-    /// The address of its backup.
-    pub fn backup(&self) -> Option<SocketAddr> {
-        self.spec.backup
+    /// Messages are waiting.
+    pub fn has_messages(&self) -> bool {
+        self.subscription.is_waiting()
+    }
+
+    /// Its call: the other end, and how it stands.
+    pub fn call(&self) -> Option<(&str, CallState)> {
+        let call = self.call.as_ref()?;
+        Some((call.other(), call.state()?))
     }
 
     /// When something is due.
     pub fn deadline(&self) -> Option<Duration> {
-        let own = [self.held.map(|held| held.expires_at), self.next.map(|next| next.at)];
-        let peers = self.peers().filter_map(Peer::deadline);
-        own.into_iter().flatten().chain(peers).min()
+        [self.endpoint.next_due(), self.registration.next_due(), self.subscription.next_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Runs what is due.
     pub fn run(&mut self, context: &mut Context<'_>) {
-        for which in [Which::Primary, Which::Backup] {
-            let given_up = self.peer_mut(which).map_or_else(Vec::new, |peer| peer.run(context));
-            for request in given_up {
-                self.server_failed(which, request, context);
-            }
-        }
-        if self.held.is_some_and(|held| held.expires_at <= context.now) {
-            self.lose("its registration expired", None, context);
-        }
-        if let Some(next) = self.next.filter(|next| next.at <= context.now) {
-            self.next = None;
-            self.register(next.which, next.second, context);
-        }
+        let failed = self.endpoint.run(context);
+        self.failed(failed, context);
+        self.registration.run(&mut self.endpoint, context);
+        self.subscription.run(&mut self.endpoint, context);
+        self.settle(context);
     }
 
     /// Takes in a response, wherever it came from; says whether it belongs to this account.
     pub fn response(&mut self, message: &Message, context: &mut Context<'_>) -> bool {
-        let Some(branch) = message.via_branch() else { return false };
-        for which in [Which::Primary, Which::Backup] {
-            let Some(peer) = self.peer_mut(which) else { continue };
-            let SipStart::Response { code, .. } = message.start() else { return false };
-            let code = *code;
-            if code < 200 {
-                continue;
-            }
-            if let Some(request) = peer.take(branch) {
-                self.answered(which, request, code, message, context);
+        let (exchange, code) = match self.endpoint.response(message, context) {
+            None => return false,
+            Some(Reply::Provisional(Job::Invite(number, _), code)) => {
+                if let Some(call) = self.call.as_mut().filter(|call| call.number() == number) {
+                    call.proceeds(code, &mut self.endpoint, context);
+                }
                 return true;
             }
+            Some(Reply::Provisional(..)) => return true,
+            Some(Reply::Final(exchange, code)) => (exchange, code),
+        };
+        match exchange.job {
+            Job::Subscribe(turn) => {
+                self.subscription.answered(exchange, turn, code, message, &mut self.endpoint, context);
+            }
+            Job::Invite(number, _) | Job::InCall(number) => {
+                if let Some(call) = self.call.as_mut().filter(|call| call.number() == number) {
+                    call.answered(exchange, code, message, &self.account, &mut self.endpoint, context);
+                }
+            }
+            _ => self.registration.answered(exchange, code, message, &mut self.endpoint, context),
         }
-        false
+        self.settle(context);
+        true
+    }
+
+    /// Takes in a request for this account: the code that answers it, or none if it has been seen to.
+    pub fn request(&mut self, method: &str, request: &Message, way: Way, context: &mut Context<'_>) -> Option<u16> {
+        let event = request.header("Event").map(|event| event.split(';').next().unwrap_or_default().trim());
+        if let ("NOTIFY", Some(mwi::EVENT)) = (method, event) {
+            let known = self.subscription.notified(request, way.address(), context);
+            return Some(if known { 200 } else { 481 });
+        }
+        let belongs = |call: &&mut Call| request.header("Call-ID") == Some(call.call_id());
+        let busy = self.call.is_some();
+        let answer = match self.call.as_mut().filter(belongs) {
+            Some(call) => call.request(method, request, way, &self.account, context),
+            None if method != "INVITE" => Some(481).filter(|_| method != "ACK"),
+            None if crate::wire::sip::address::tag(request.header("To").unwrap_or_default()).is_some() => Some(481),
+            None if busy || request.header("Contact").is_none() => Some(486),
+            None => {
+                self.calls += 1;
+                self.call = Some(Call::ring(self.calls, request.clone(), way, &self.account, context));
+                None
+            }
+        };
+        self.settle(context);
+        answer
+    }
+
+    /// Whether a request from outside is meant for this account: by its dialog, its user, or the number called.
+    pub fn is_meant(&self, request: &Message, called: &str) -> bool {
+        self.call.as_ref().is_some_and(|call| request.header("Call-ID") == Some(call.call_id()))
+            || (self.account.is_logged_on() && called == self.account.user)
+            || request.header("To").and_then(address_of_record).is_some_and(|(user, _)| user == self.account.user)
+    }
+
+    /// Calls somebody; says whether it could.
+    pub fn dial(&mut self, target: &str, context: &mut Context<'_>) -> bool {
+        if self.call.is_some() {
+            return false;
+        }
+        self.calls += 1;
+        self.call = Call::dial(self.calls, target, &self.account, &mut self.endpoint, context);
+        self.call.is_some()
+    }
+
+    /// Answers a call; says whether there was one.
+    pub fn pick_up(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(call) = self.call.as_mut().filter(|call| call.state() == Some(CallState::RingsHere)) else {
+            return false;
+        };
+        call.pick_up(&self.account, context);
+        true
+    }
+
+    /// Ends its call in whatever way fits; says whether there was one.
+    pub fn hang_up(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(call) = self.call.as_mut().filter(|call| call.state().is_some()) else { return false };
+        call.hang_up(&self.account, &mut self.endpoint, context);
+        self.settle(context);
+        true
+    }
+
+    /// Puts its call on hold, or takes it back.
+    pub fn hold(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(call) = self.call.as_mut() else { return false };
+        call.hold(&self.account, &mut self.endpoint, context);
+        true
+    }
+
+    /// The 200 for the call with this `Call-ID` was never acknowledged.
+    pub fn unconfirmed(&mut self, call_id: &str, context: &mut Context<'_>) {
+        if self.call.as_ref().is_some_and(|call| call.call_id() == call_id) {
+            self.hang_up(context);
+        }
     }
 
     /// A connection is open; says whether it is this account's.
     pub fn connected(&mut self, conn: u32, context: &mut Context<'_>) -> bool {
-        self.peers_mut().any(|peer| peer.connected(conn, context))
+        self.endpoint.connected(conn, context)
     }
 
-    /// Bytes came in on a connection: the messages in them, or none if the connection is not this account's.
-    pub fn received(&mut self, conn: u32, bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-        self.peers_mut().find_map(|peer| peer.received(conn, bytes))
+    /// Bytes came in on a connection: who sent them and the messages in them, or none if it is not this account's.
+    pub fn received(&mut self, conn: u32, bytes: &[u8]) -> Option<(SocketAddr, Vec<Vec<u8>>)> {
+        self.endpoint.received(conn, bytes)
     }
 
     /// A connection ended. Requests under way on it have failed.
     pub fn closed(&mut self, conn: u32, context: &mut Context<'_>) {
-        for which in [Which::Primary, Which::Backup] {
-            let failed = self.peer_mut(which).map_or_else(Vec::new, |peer| peer.closed(conn));
-            for request in failed {
-                self.server_failed(which, request, context);
-            }
-        }
+        let failed = self.endpoint.closed(conn);
+        self.failed(failed, context);
     }
 
     /// An ICMP error came back from the way to a server.
     pub fn unreachable(&mut self, to: SocketAddr, context: &mut Context<'_>) {
-        for which in [Which::Primary, Which::Backup] {
-            let failed = match self.peer_mut(which) {
-                Some(peer) if peer.address() == to => peer.abandon(context),
-                _ => Vec::new(),
-            };
-            for request in failed {
-                self.server_failed(which, request, context);
-            }
-        }
+        let failed = self.endpoint.abandon(to, context);
+        self.failed(failed, context);
     }
 
     /// Resets its connections: the phone is about to go down.
     pub fn abort(&mut self, context: &mut Context<'_>) {
-        for peer in self.peers_mut() {
-            peer.abandon(context);
-        }
+        self.endpoint.abort(context);
     }
 
-    fn register(&mut self, which: Which, second: bool, context: &mut Context<'_>) {
-        self.send(which, Request::new(Purpose::Register { second }, self.expires, context.now), context);
+    /// Answers a request by a bare status code.
+    pub fn say(request: &Message, way: Way, code: u16, context: &mut Context<'_>) {
+        let tag = context.random.token();
+        context.answer(request, way, (code, &tag), Content::default());
     }
 
-    fn send(&mut self, which: Which, request: Request, context: &mut Context<'_>) {
-        let spec = self.spec.clone();
-        if let Some(peer) = self.peer_mut(which) {
-            peer.send(&spec, request, context);
-        }
-    }
-
-    fn answered(&mut self, which: Which, request: Request, code: u16, message: &Message, context: &mut Context<'_>) {
-        match code {
-            200..300 => self.accepted(which, request, message, context),
-            401 | 407 => self.challenged(which, request, code, message, context),
-            423 => match message.summary().min_expires {
-                Some(least) if request.rounds < ROUNDS && u64::from(least) > request.expires.as_secs() => {
-                    let expires = Duration::from_secs(u64::from(least));
-                    if let Purpose::Register { .. } = request.purpose {
-                        self.expires = expires;
+    fn failed(&mut self, failed: Vec<Exchange>, context: &mut Context<'_>) {
+        for exchange in failed {
+            match exchange.job {
+                Job::Subscribe(turn) => self.subscription.failed(turn, &mut self.endpoint, context),
+                Job::Invite(number, _) | Job::InCall(number) => {
+                    if let Some(call) = self.call.as_mut().filter(|call| call.number() == number) {
+                        call.failed(&exchange, &self.account, &mut self.endpoint, context);
                     }
-                    self.send(which, request.again(expires), context);
                 }
-                _ => self.rejected(which, request, code, context),
-            },
-            503 if context.habits.moves_on_503 => self.server_failed(which, request, context),
-            _ => self.rejected(which, request, code, context),
-        }
-    }
-
-    fn accepted(&mut self, which: Which, request: Request, message: &Message, context: &mut Context<'_>) {
-        match request.purpose {
-            Purpose::Register { .. } => {}
-            Purpose::Remove => return self.peer_mut(which).into_iter().for_each(|peer| peer.hang_up(context)),
-            Purpose::Mirror => return,
-        }
-        let Some(granted) = granted(message, &context.contact_start(&self.spec.extension), request.expires) else {
-            // A success that names no contact of ours leaves the phone unreachable: nobody keeps a way to it.
-            let retry = context.timers.retry_timeout;
-            self.lose("the answer names no contact of this phone", Some(retry), context);
-            self.next = Some(Next { at: context.now + retry, which: Which::Primary, second: false });
-            return;
-        };
-        let before = self.held.replace(Held { which, granted, expires_at: context.now + granted });
-        self.status = Status::Registered;
-        let lead = context.timers.renewal_lead.of(granted);
-        // A lead as long as the lifetime would renew without a pause.
-        let renew_in = if lead < granted { granted - lead } else { granted / 2 };
-        let stays = which == Which::Backup && context.has(PhoneDefect::NeverFailsBack);
-        let first = if stays { Which::Backup } else { Which::Primary };
-        self.next = Some(Next { at: context.now + renew_in, which: first, second: false });
-        context.events.push(LineEvent::Registered);
-
-        if which == Which::Primary {
-            if before.is_some_and(|held| held.which == Which::Backup) {
-                self.leave_backup(context);
-            }
-            if context.has(PhoneDefect::RegistersAtBoth) {
-                self.send(Which::Backup, Request::new(Purpose::Mirror, self.expires, context.now), context);
+                _ => self.registration.failed(&exchange, &mut self.endpoint, context),
             }
         }
+        self.settle(context);
     }
 
-    fn leave_backup(&mut self, context: &mut Context<'_>) {
-        if context.habits.removes_backup_binding {
-            self.send(Which::Backup, Request::new(Purpose::Remove, Duration::ZERO, context.now), context);
-        } else if let Some(peer) = &mut self.backup {
-            peer.hang_up(context);
+    /// Draws conclusions: the lamp's subscription follows the registration, calls that are over are forgotten,
+    /// connections that nobody needs are closed.
+    fn settle(&mut self, context: &mut Context<'_>) {
+        let registered = context.events.contains(&LineEvent::Registered);
+        let moved = context.events.contains(&LineEvent::Moved);
+        if registered {
+            self.subscription.registered(moved, context);
+            self.subscription.run(&mut self.endpoint, context);
         }
-    }
-
-    fn challenged(&mut self, which: Which, request: Request, code: u16, message: &Message, context: &mut Context<'_>) {
-        let name = if code == 401 { "WWW-Authenticate" } else { "Proxy-Authenticate" };
-        let deaf = which == Which::Backup && context.has(PhoneDefect::ForgetsToAuthenticateOnBackup);
-        let Some(challenge) = Challenge::best(message.headers(name)).filter(|_| !deaf) else {
-            return self.rejected(which, request, code, context);
-        };
-        // Credentials that this server has just seen were wrong, unless only the nonce was too old.
-        let wrong = request.authorized && !challenge.stale && request.fresh;
-        if wrong || request.rounds >= ROUNDS {
-            return self.rejected(which, request, code, context);
+        let drops = moved && context.has(PhoneDefect::DropsCallsOnMove);
+        if let Some(call) = self.call.as_mut().filter(|call| drops && call.state().is_some()) {
+            call.hang_up(&self.account, &mut self.endpoint, context);
         }
-        if let Some(peer) = self.peer_mut(which) {
-            peer.remember(Credential::new(challenge, code == 407));
+        if let Some(call) = self.call.take_if(|call| call.is_over()) {
+            self.endpoint.forget(call.call_id());
         }
-        let expires = request.expires;
-        self.send(which, Request { fresh: true, ..request.again(expires) }, context);
+        let Some((home, ..)) = self.home() else { return };
+        let route = self.call.as_ref().and_then(Call::route);
+        let lamp = self.subscription.home();
+        let backup = self.account.registrars.get(Which::Backup);
+        // On the backup the way to the primary is not needed: the next round makes it anew.
+        self.endpoint.tidy(
+            |server| server == home || Some(server) == route || Some(server) == lamp || Some(server) != backup,
+            context,
+        );
     }
-
-    fn rejected(&mut self, which: Which, request: Request, code: u16, context: &mut Context<'_>) {
-        let (Purpose::Register { .. }, Some(server)) = (request.purpose, self.peer(which).map(Peer::address)) else {
-            return;
-        };
-        let retry = context.timers.retry_rejected;
-        self.held = None;
-        self.status = Status::Rejected(code);
-        self.next = Some(Next { at: context.now + retry, which: Which::Primary, second: false });
-        context.events.push(LineEvent::Rejected { server, code, retry });
-    }
-
-    fn server_failed(&mut self, which: Which, request: Request, context: &mut Context<'_>) {
-        let (Purpose::Register { second }, Some(server)) = (request.purpose, self.peer(which).map(Peer::address))
-        else {
-            return;
-        };
-        context.events.push(LineEvent::GaveUp { server, after: context.now.saturating_sub(request.since) });
-        let other = match which {
-            Which::Primary => Which::Backup,
-            Which::Backup => Which::Primary,
-        };
-        let forbidden = other == Which::Backup && context.has(PhoneDefect::NeverFailsOver);
-        if !second && self.peer(other).is_some() && !forbidden {
-            match context.moves_late().filter(|_| other == Which::Backup) {
-                Some(delay) => self.next = Some(Next { at: context.now + delay, which: other, second: true }),
-                None => self.register(other, true, context),
-            }
-        } else {
-            let retry = context.timers.retry_timeout;
-            self.lose("no server answers", Some(retry), context);
-            self.next = Some(Next { at: context.now + retry, which: Which::Primary, second: false });
-        }
-    }
-
-    fn lose(&mut self, why: &'static str, retry: Option<Duration>, context: &mut Context<'_>) {
-        self.held = None;
-        self.status = Status::NoService;
-        context.events.push(LineEvent::Lost { why, retry });
-    }
-
-    fn peer(&self, which: Which) -> Option<&Peer> {
-        match which {
-            Which::Primary => Some(&self.primary),
-            Which::Backup => self.backup.as_ref(),
-        }
-    }
-
-    fn peer_mut(&mut self, which: Which) -> Option<&mut Peer> {
-        match which {
-            Which::Primary => Some(&mut self.primary),
-            Which::Backup => self.backup.as_mut(),
-        }
-    }
-
-    fn peers(&self) -> impl Iterator<Item = &Peer> {
-        std::iter::once(&self.primary).chain(&self.backup)
-    }
-
-    fn peers_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
-        std::iter::once(&mut self.primary).chain(&mut self.backup)
-    }
-}
-
-/// The lifetime that a 2xx grants our own contact; none if it does not list it, or grants nothing.
-fn granted(message: &Message, contact_start: &str, asked: Duration) -> Option<Duration> {
-    let answer = message.summary();
-    let own = answer.contacts.iter().find(|contact| contact.uri.starts_with(contact_start))?;
-    let seconds = own.expires.or(answer.expires).map_or(asked.as_secs(), u64::from);
-    (seconds > 0).then(|| Duration::from_secs(seconds))
 }

@@ -46,6 +46,16 @@ impl Link {
         Self(orders)
     }
 
+    /// Serves a connection that somebody else opened.
+    pub fn accept(conn: u32, stream: TcpStream, events: mpsc::UnboundedSender<PhoneInput>) -> Self {
+        let (orders, todo) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let error = serve(conn, stream, todo, &events).await.err();
+            let _ = events.send(PhoneInput::TcpClosed { conn, error: error.map(|error| error.to_string()) });
+        });
+        Self(orders)
+    }
+
     /// Writes.
     pub fn send(&self, bytes: Vec<u8>) {
         let _ = self.0.send(Order::Send(bytes));

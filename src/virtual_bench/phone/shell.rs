@@ -13,9 +13,12 @@ use std::{
 
 use nix::{ifaddrs::getifaddrs, net::if_::InterfaceFlags};
 use serde::{Deserialize, Serialize};
-use tokio::{net::UdpSocket, sync::mpsc};
+use tokio::{
+    net::{TcpListener, TcpStream, UdpSocket},
+    sync::mpsc,
+};
 
-use super::{Phone, PhoneInput, PhoneOutput, PhoneSpec, icmp, link::Link};
+use super::{FIRST_ACCEPTED, Phone, PhoneInput, PhoneOutput, PhoneSpec, Service, icmp, link::Link};
 use crate::virtual_bench::{
     board::{Board, BoardInput, BoardOutput},
     process::{self, ProcessError, Uptime},
@@ -38,6 +41,9 @@ pub struct PhoneProcess {
     pub console: PathBuf,
     /// Where the symbolic link to its keypad board's PTY goes.
     pub keypad: PathBuf,
+    /// Port of its web interface.
+    #[serde(default = "http_port")]
+    pub http_port: u16,
 }
 
 /// Runs the phone until it is killed, or dies of a defect.
@@ -54,6 +60,10 @@ async fn device(spec: PhoneProcess) -> Result<(), ProcessError> {
         board: Board::new(1),
         phone: Phone::new(spec.phone),
         udp: None,
+        sip: None,
+        http: None,
+        http_port: spec.http_port,
+        next_accepted: FIRST_ACCEPTED,
         links: HashMap::new(),
         events,
     };
@@ -69,7 +79,13 @@ struct Device {
     keypad: Pty,
     /// None before link-up.
     udp: Option<UdpSocket>,
-    /// Its connections.
+    /// Where others connect for SIP, and for its web interface; none before link-up.
+    sip: Option<TcpListener>,
+    http: Option<TcpListener>,
+    http_port: u16,
+    /// Number of the next connection that somebody else opens.
+    next_accepted: u32,
+    /// All connections.
     links: HashMap<u32, Link>,
     /// Where connections report.
     events: mpsc::UnboundedSender<PhoneInput>,
@@ -96,6 +112,8 @@ impl Device {
                     }
                     Err(_) => self.collect_icmp(),
                 },
+                (stream, from) = accepted(self.sip.as_ref()) => self.accept(stream, from, Service::Sip),
+                (stream, from) = accepted(self.http.as_ref()) => self.accept(stream, from, Service::Http),
                 Some(input) = incoming.recv() => {
                     if let PhoneInput::TcpClosed { conn, .. } = &input {
                         self.links.remove(conn);
@@ -128,12 +146,24 @@ impl Device {
         }
         let spec = self.phone.spec();
         let Ok(udp) = UdpSocket::bind((spec.address, spec.port)).await else { return false };
+        let Ok(sip) = TcpListener::bind((spec.address, spec.port)).await else { return false };
+        // Without the right to its port there is no web interface, as on a phone where it is switched off.
+        self.http = TcpListener::bind((spec.address, self.http_port)).await.ok();
+        self.sip = Some(sip);
         if spec.habits.moves_on_icmp {
             icmp::ask_for(&udp);
         }
         self.udp = Some(udp);
         self.phone.handle(self.uptime.now(), PhoneInput::LinkUp);
         true
+    }
+
+    fn accept(&mut self, stream: TcpStream, from: SocketAddr, service: Service) {
+        let conn = self.next_accepted;
+        self.next_accepted = conn.checked_add(1).unwrap_or(FIRST_ACCEPTED);
+        // Before its first bytes, which come through the channel.
+        self.phone.handle(self.uptime.now(), PhoneInput::TcpAccepted { conn, from, service });
+        self.links.insert(conn, Link::accept(conn, stream, self.events.clone()));
     }
 
     fn collect_icmp(&mut self) {
@@ -196,11 +226,30 @@ async fn receive(udp: Option<&UdpSocket>, datagram: &mut [u8]) -> io::Result<(us
     }
 }
 
+async fn accepted(listener: Option<&TcpListener>) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener {
+            Some(listener) => {
+                // What went wrong with one connection is no reason to refuse the next.
+                match listener.accept().await {
+                    Ok(accepted) => return accepted,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
 async fn typed(console: Option<&Pty>) -> io::Result<Vec<u8>> {
     match console {
         Some(console) => console.read().await,
         None => std::future::pending().await,
     }
+}
+
+const fn http_port() -> u16 {
+    80
 }
 
 fn has_carrier(interface: &str) -> bool {

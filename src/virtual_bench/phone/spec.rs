@@ -8,9 +8,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::PhoneDefect;
 use crate::{
-    config::{Mac, RenewalLead, Timers},
+    config::{Mac, RenewalLead},
     event::KeyName,
+    virtual_bench::description::optional_duration,
 };
 
 /// A simulated phone.
@@ -29,7 +31,11 @@ pub struct PhoneSpec {
     /// Its keys, as in the model file: name to matrix position `row.column`.
     pub keys: BTreeMap<KeyName, String>,
     /// Its accounts, in the order of its lines.
+    #[serde(default)]
     pub lines: Vec<LineSpec>,
+    /// Its configuration files. What they set counts more than the fields here.
+    #[serde(default)]
+    pub provisioning: Provisioning,
     /// What it speaks SIP over.
     #[serde(default)]
     pub transport: Transport,
@@ -48,6 +54,25 @@ pub struct PhoneSpec {
     /// From link-up to the first REGISTER.
     #[serde(default = "boot_time", with = "crate::config::duration")]
     pub boot: Duration,
+}
+
+/// The configuration files that a phone loads at each boot, as text.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Provisioning {
+    /// `aastra.cfg`.
+    pub global: String,
+    /// `<model>.cfg`.
+    pub model: String,
+    /// `<MAC>.cfg`.
+    pub phone: String,
+}
+
+impl std::fmt::Debug for Provisioning {
+    /// Leaves the text out, which may hold passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provisioning").finish_non_exhaustive()
+    }
 }
 
 /// A SIP account.
@@ -131,43 +156,6 @@ impl Default for PhoneTimers {
     }
 }
 
-impl PhoneTimers {
-    /// As the phone takes them: values out of range go to the nearest end of it.
-    pub fn clamped(self) -> Self {
-        let seconds = Duration::from_secs;
-        let expires = match self.expires.as_secs() {
-            0 => seconds(3600),
-            asked => seconds(asked.min(i32::MAX as u64)),
-        };
-        Self {
-            expires,
-            transaction: self.transaction.clamp(seconds(4), seconds(64)),
-            renewal_lead: match self.renewal_lead {
-                RenewalLead::Span(span) => RenewalLead::Span(span.min(expires.saturating_sub(seconds(1)))),
-                percent @ RenewalLead::Percent(_) => percent,
-            },
-            t1: self.t1.clamp(Duration::from_millis(1), seconds(64)),
-            t2: self.t2.clamp(Duration::from_millis(1), seconds(64)),
-            retry_timeout: self.retry_timeout.clamp(seconds(30), seconds(214_748_364)),
-            retry_rejected: self.retry_rejected.clamp(seconds(30), seconds(1800)),
-        }
-    }
-}
-
-impl From<&Timers> for PhoneTimers {
-    /// The timers that a bench file expects of a phone; T1 and T2 are the defaults.
-    fn from(expected: &Timers) -> Self {
-        Self {
-            expires: expected.expires.value,
-            transaction: expected.transaction.value,
-            renewal_lead: expected.renewal_lead.value,
-            retry_timeout: expected.retry_timeout.value,
-            retry_rejected: expected.retry_rejected.value,
-            ..Self::default()
-        }
-    }
-}
-
 /// What the manual leaves open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -178,32 +166,15 @@ pub struct Habits {
     pub moves_on_icmp: bool,
     /// After returning to the primary it removes its binding at the backup; otherwise that is left to lapse.
     pub removes_backup_binding: bool,
-}
-
-/// A defect that a test of the rig wants to see caught.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PhoneDefect {
-    /// Once on the backup, it renews there as long as the backup answers.
-    NeverFailsBack,
-    /// It never tries the backup.
-    NeverFailsOver,
-    /// It takes a challenge of the backup for a rejection.
-    ForgetsToAuthenticateOnBackup,
-    /// Console and display name the backup while it is registered at the primary.
-    ClaimsBackup,
-    /// It dies this long after link-up: no frame, no console, no key.
-    DiesAfter(#[serde(with = "crate::config::duration")] Duration),
-    /// Its console closes this long after link-up; the phone itself goes on.
-    ConsoleClosesAfter(#[serde(with = "crate::config::duration")] Duration),
-    /// It panics and boots again this long after link-up, once.
-    RebootsAfter(#[serde(with = "crate::config::duration")] Duration),
-    /// Keys have no effect.
-    DeafKeypad,
-    /// Whenever it registers at the primary it also registers at the backup.
-    RegistersAtBoth,
-    /// After giving the primary up it waits this long before trying the backup.
-    MovesLate(#[serde(with = "crate::config::duration")] Duration),
+    /// A redirection (3xx) to the other server of the line is followed; otherwise it is a rejection like any other.
+    pub follows_redirect: bool,
+    /// On the backup it registers at the primary as well at this interval, and stays there if that is answered; none: it
+    /// waits for its next renewal.
+    #[serde(with = "optional_duration")]
+    pub probe: Option<Duration>,
+    /// `sip outbound support: 1`: it renews where it is registered, and asks the primary in the background at the pauses
+    /// of RFC 5626 section 4.5.
+    pub outbound: bool,
 }
 
 const fn sip_port() -> u16 {

@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::RegistrarSpec;
-use crate::wire::sip::Message;
+use super::{RegistrarSpec, answer::Way};
+use crate::wire::sip::{Message, address};
 
 /// Most bindings of one extension.
 const MOST: usize = 16;
@@ -15,8 +15,12 @@ pub struct Binding {
     pub contact: String,
     /// When it ends, on the scale of `now`.
     pub expires_at: Duration,
+    /// When it was made or refreshed last.
+    pub since: Duration,
     /// Where the request came from.
     pub source: SocketAddr,
+    /// Over what it came.
+    pub(super) way: Way,
     /// `Call-ID` of the request that made or refreshed it.
     pub call_id: String,
     /// `CSeq` number of that request.
@@ -29,6 +33,14 @@ impl Binding {
         let left = self.expires_at.saturating_sub(now);
         // A lifetime that was just granted must come back whole.
         format!("<{}>;expires={}", self.contact, left.as_millis().div_ceil(1000))
+    }
+
+    /// How a request gets to it: over the connection that it came over, else to the address in the Contact.
+    pub(super) fn way(&self) -> Way {
+        match self.way {
+            Way::Connection(_) => self.way,
+            Way::Datagram(_) => Way::Datagram(address::place(&self.contact).unwrap_or(self.source)),
+        }
     }
 }
 
@@ -74,11 +86,21 @@ impl Change {
         Ok(Self { call_id: request.call_id, cseq: request.cseq, remove_all: wildcard, contacts })
     }
 
-    /// Carries it out on the bindings of the extension, or changes nothing.
+    /// The longest lifetime that it grants; none if it binds nothing.
+    pub fn granted(&self) -> Option<Duration> {
+        self.contacts.iter().map(|(_, granted)| *granted).max().filter(|granted| !granted.is_zero())
+    }
+
+    /// Carries it out on the bindings of the extension, or changes nothing. The request came from there, over that.
     ///
     /// # Errors
     /// The status code, if it is out of order or asks for too much.
-    pub fn apply(self, bindings: &mut Vec<Binding>, now: Duration, source: SocketAddr) -> Result<(), u16> {
+    pub(super) fn apply(
+        self,
+        bindings: &mut Vec<Binding>,
+        now: Duration,
+        (source, way): (SocketAddr, Way),
+    ) -> Result<(), u16> {
         let touched = |binding: &&Binding| {
             self.remove_all || self.contacts.iter().any(|(contact, _)| *contact == binding.contact)
         };
@@ -101,8 +123,8 @@ impl Change {
             if bindings.len() >= MOST {
                 return Err(500);
             }
-            let expires_at = now + granted;
-            bindings.push(Binding { contact, expires_at, source, call_id: self.call_id.clone(), cseq: self.cseq });
+            let (call_id, cseq) = (self.call_id.clone(), self.cseq);
+            bindings.push(Binding { contact, expires_at: now + granted, since: now, source, way, call_id, cseq });
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
-//! Who may register: digest authentication (RFC 3261 section 22, RFC 8760) with nonces that carry their own age.
+//! Who gets in: digest authentication (RFC 3261 section 22, RFC 8760) with nonces that carry their own age.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{DigestAlgorithm, RegistrarSpec};
-use crate::wire::{
-    digest::{Algorithm, Challenge, Credentials},
-    sip::Message,
+use super::{
+    DigestAlgorithm, RegistrarDefect, RegistrarSpec,
+    answer::{Asked, hex},
 };
+use crate::wire::digest::{Algorithm, Challenge, Credentials};
 
 /// What the guard says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,30 +28,42 @@ pub struct Guard {
     algorithms: Vec<DigestAlgorithm>,
     nonce_lifetime: Duration,
     secret: u64,
+    /// From when on no credentials are right.
+    forgets_at: Option<Duration>,
 }
 
 impl Guard {
-    /// The guard of that registrar.
+    /// The guard of that server.
     pub fn new(spec: &RegistrarSpec) -> Self {
         Self {
             realm: spec.domain.clone(),
             algorithms: spec.algorithms.clone(),
-            nonce_lifetime: spec.nonce_lifetime,
+            nonce_lifetime: if spec.defects.contains(&RegistrarDefect::AlwaysStale) {
+                Duration::ZERO
+            } else {
+                spec.nonce_lifetime
+            },
             secret: spec.seed,
+            forgets_at: spec.defects.iter().find_map(|defect| match defect {
+                RegistrarDefect::LosesPasswordsAfter(at) => Some(*at),
+                _ => None,
+            }),
         }
     }
 
-    /// Checks a request for an extension with that password.
-    pub fn check(&self, now: Duration, message: &Message, extension: &str, password: &str) -> Pass {
+    /// Checks a request for an extension with that password. `header` is that of the credentials.
+    pub fn check(&self, now: Duration, asked: &Asked<'_>, header: &str, extension: &str, password: &str) -> Pass {
         if self.algorithms.is_empty() {
             return Pass::Welcome;
         }
-        let credentials = message
-            .headers("Authorization")
+        let credentials = asked
+            .message
+            .headers(header)
             .filter_map(Credentials::parse)
             .find(|credentials| credentials.realm == self.realm);
-        let Some(credentials) = credentials else { return self.challenge(now, false) };
-        let right = credentials.username == extension && credentials.verify("REGISTER", password);
+        let known = self.forgets_at.is_none_or(|at| now < at);
+        let Some(credentials) = credentials.filter(|_| known) else { return self.challenge(now, false) };
+        let right = credentials.username == extension && credentials.verify(asked.method, password);
         match self.age(now, &credentials.nonce) {
             _ if !right => Pass::Wrong,
             Some(age) if age < self.nonce_lifetime => Pass::Welcome,
@@ -74,11 +86,7 @@ impl Guard {
     /// A nonce made at that time: the time in milliseconds, and a proof that it is ours.
     fn nonce(&self, ms: u128) -> String {
         let proof = Sha256::new().chain_update(self.secret.to_be_bytes()).chain_update(ms.to_be_bytes()).finalize();
-        proof.iter().take(8).fold(format!("{ms:x}-"), |mut nonce, byte| {
-            // Writing to a String can not fail.
-            let _ = write!(nonce, "{byte:02x}");
-            nonce
-        })
+        format!("{ms:x}-{}", hex(&proof[..8]))
     }
 
     /// How old one of our nonces is; none if it is not ours.

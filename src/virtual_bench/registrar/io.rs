@@ -1,8 +1,8 @@
-//! What goes into a simulated registrar and what comes out of it.
+//! What goes into a simulated server and what comes out of it.
 
 use std::net::SocketAddr;
 
-/// What happens to a registrar.
+/// What happens to a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistrarInput {
     /// A datagram arrived.
@@ -12,14 +12,21 @@ pub enum RegistrarInput {
         /// All of it.
         bytes: Vec<u8>,
     },
-    /// Somebody opened a connection.
+    /// Somebody opened a connection to the SIP port.
     TcpAccepted {
         /// A number that no other connection has had.
         conn: u32,
         /// Who.
         from: SocketAddr,
     },
-    /// Bytes arrived on a connection.
+    /// Somebody opened a connection to the XML application.
+    HttpAccepted {
+        /// A number that no other connection has had, of either kind.
+        conn: u32,
+        /// Who.
+        from: SocketAddr,
+    },
+    /// Bytes arrived on a connection of either kind.
     TcpData {
         /// Its number.
         conn: u32,
@@ -35,7 +42,7 @@ pub enum RegistrarInput {
     Timeout,
 }
 
-/// What a registrar does.
+/// What a server does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistrarOutput {
     /// It sends a datagram.
@@ -52,7 +59,7 @@ pub enum RegistrarOutput {
         /// Bytes of the stream.
         bytes: Vec<u8>,
     },
-    /// It ends a connection that sends no SIP. No `TcpClosed` is to follow.
+    /// It ends a connection, once what it wrote is out. No `TcpClosed` is to follow.
     TcpClose {
         /// Its number.
         conn: u32,

@@ -1,8 +1,8 @@
-//! A simulated registrar as a process: UDP and TCP sockets on its address.
+//! A simulated server as a process: UDP and TCP sockets for SIP and a TCP socket for HTTP on its address.
 //!
 //! It expects to be in the right network namespace already.
 
-use std::{collections::HashMap, path::Path, process::ExitCode};
+use std::{collections::HashMap, net::SocketAddr, path::Path, process::ExitCode};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,17 +13,18 @@ use tokio::{
 use super::{Registrar, RegistrarInput, RegistrarOutput, RegistrarSpec};
 use crate::virtual_bench::process::{self, ProcessError, Uptime};
 
-/// Runs the registrar until it is killed. The file holds a [`RegistrarSpec`] as JSON.
+/// Runs the server until it is killed. The file holds a [`RegistrarSpec`] as JSON.
 pub fn main(spec_path: &Path) -> ExitCode {
     process::run(spec_path, device)
 }
 
 async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
     let uptime = Uptime::start();
-    let (address, port) = (spec.address, spec.port);
-    let listen = || ProcessError::in_the_way_of(format!("listen on {address}:{port}"));
-    let udp = UdpSocket::bind((address, port)).await.map_err(listen())?;
-    let tcp = TcpListener::bind((address, port)).await.map_err(listen())?;
+    let (sip, application) = (spec.sip(), SocketAddr::new(spec.address, spec.http_port));
+    let listen = |at: SocketAddr| ProcessError::in_the_way_of(format!("listen on {at}"));
+    let udp = UdpSocket::bind(sip).await.map_err(listen(sip))?;
+    let tcp = TcpListener::bind(sip).await.map_err(listen(sip))?;
+    let http = TcpListener::bind(application).await.map_err(listen(application))?;
     let mut registrar = Registrar::new(spec);
     // Each connection has a task; the registrar keeps the way to write to it, and dropping that closes it.
     let mut connections = HashMap::new();
@@ -52,16 +53,15 @@ async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
                 // An ICMP error for an earlier answer.
                 Err(_) => RegistrarInput::Timeout,
             },
-            accepted = tcp.accept() => match accepted {
-                Ok((stream, from)) => {
+            accepted = accept(&tcp, &http, next_conn + 1) => match accepted {
+                Some((stream, input)) => {
                     next_conn += 1;
                     let (writer, todo) = mpsc::unbounded_channel();
                     connections.insert(next_conn, writer);
                     tokio::spawn(serve(next_conn, stream, todo, events.clone()));
-                    RegistrarInput::TcpAccepted { conn: next_conn, from }
+                    input
                 }
-                // The connection was gone before it was taken.
-                Err(_) => RegistrarInput::Timeout,
+                None => RegistrarInput::Timeout,
             },
             Some(input) = incoming.recv() => {
                 if let RegistrarInput::TcpClosed { conn } = &input {
@@ -72,6 +72,18 @@ async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
             () = uptime.wait(registrar.poll_deadline()) => RegistrarInput::Timeout,
         };
         registrar.handle(uptime.now(), input);
+    }
+}
+
+/// The next connection of either kind; none if it was gone before it was taken.
+async fn accept(sip: &TcpListener, http: &TcpListener, conn: u32) -> Option<(TcpStream, RegistrarInput)> {
+    tokio::select! {
+        accepted = sip.accept() => {
+            accepted.ok().map(|(stream, from)| (stream, RegistrarInput::TcpAccepted { conn, from }))
+        }
+        accepted = http.accept() => {
+            accepted.ok().map(|(stream, from)| (stream, RegistrarInput::HttpAccepted { conn, from }))
+        }
     }
 }
 

@@ -1,8 +1,14 @@
 use std::{net::SocketAddr, time::Duration};
 
+mod calls;
+mod defects;
+mod limits;
+mod net;
+mod seating;
+
 use proptest::prelude::*;
 
-use super::{DigestAlgorithm, Registrar, RegistrarDefect, RegistrarInput, RegistrarOutput, RegistrarSpec};
+use super::{DigestAlgorithm, Registrar, RegistrarDefect, RegistrarInput, RegistrarOutput, RegistrarSpec, User};
 use crate::{
     event::{SipStart, SipSummary},
     wire::{
@@ -31,7 +37,12 @@ fn from() -> SocketAddr {
 
 /// A REGISTER of 1001 with that CSeq number and these further headers.
 fn register(cseq: u32, more: &[(&str, &str)]) -> Vec<u8> {
-    let cseq = format!("{cseq} REGISTER");
+    message("REGISTER", URI, cseq, more).unwrap()
+}
+
+/// None if no message can be built of that.
+fn message(method: &str, uri: &str, cseq: u32, more: &[(&str, &str)]) -> Option<Vec<u8>> {
+    let cseq = format!("{cseq} {method}");
     let mut headers = vec![
         ("Via", "SIP/2.0/UDP 10.77.0.11:5060;branch=z9hG4bKx;rport"),
         ("From", "<sip:1001@bench.test>;tag=f"),
@@ -40,7 +51,7 @@ fn register(cseq: u32, more: &[(&str, &str)]) -> Vec<u8> {
         ("CSeq", &cseq),
     ];
     headers.extend(more);
-    build_request("REGISTER", URI, &headers, b"").unwrap()
+    build_request(method, uri, &headers, b"").ok()
 }
 
 fn ask(registrar: &mut Registrar, at: u64, bytes: Vec<u8>) -> (u16, Message) {
@@ -163,7 +174,8 @@ fn strangers_are_not_found_and_other_methods_have_their_answers() {
     assert_eq!(code(&mut registrar, 0, other("REGISTER", "<sip:9999@bench.test>")), 404);
     assert_eq!(code(&mut registrar, 0, other("REGISTER", "<sip:1001@other.test>")), 404);
     assert_eq!(code(&mut registrar, 0, other("OPTIONS", "<sip:bench.test>")), 200);
-    assert_eq!(code(&mut registrar, 0, other("INVITE", "<sip:1001@bench.test>")), 405);
+    assert_eq!(code(&mut registrar, 0, other("INVITE", "<sip:1001@bench.test>")), 404, "it names nobody");
+    assert_eq!(code(&mut registrar, 0, other("PUBLISH", "<sip:bench.test>")), 403);
 }
 
 #[test]
@@ -176,18 +188,10 @@ fn the_answer_says_where_the_request_really_came_from() {
 }
 
 #[test]
-fn each_defect_shows() {
-    let with = |defect| Registrar::new(RegistrarSpec { defects: vec![defect], ..open_house() });
-    let mut silent = with(RegistrarDefect::Silent);
+fn a_silent_server_says_nothing_whatever_it_is_asked() {
+    let mut silent = Registrar::new(RegistrarSpec { defects: vec![RegistrarDefect::Silent], ..open_house() });
     silent.handle(Duration::ZERO, RegistrarInput::Datagram { from: from(), bytes: register(1, &[ONE]) });
-    assert_eq!(silent.poll_output(), None);
-    assert_eq!(code(&mut with(RegistrarDefect::Reject(503)), 0, register(1, &[ONE])), 503);
-    let mut bare = with(RegistrarDefect::NoContactIn200);
-    let (code_, answer) = ask(&mut bare, 0, register(1, &[ONE]));
-    assert_eq!((code_, answer.summary().contacts.len(), bare.bindings().len()), (200, 0, 1));
-    let mut forgets = with(RegistrarDefect::Forgets);
-    let (code_, answer) = ask(&mut forgets, 0, register(1, &[ONE]));
-    assert_eq!((code_, answer.summary().contacts.len(), forgets.bindings().len()), (200, 1, 0));
+    assert_eq!((silent.poll_output(), silent.poll_deadline()), (None, None));
 }
 
 #[test]
@@ -210,37 +214,58 @@ fn a_connection_is_cut_into_messages_and_closed_when_it_sends_none() {
 }
 
 #[test]
-fn passwords_are_not_shown() {
-    assert!(!format!("{:?}", spec()).contains("secret"));
+fn passwords_and_pins_are_not_shown_and_a_lone_password_is_a_user() {
+    let user = r#"{"password": "secret", "pin": "4711", "home": "b"}"#;
+    let user: User = serde_json::from_str(user).unwrap();
+    assert_eq!((user.pin.as_deref(), user.home.as_deref()), (Some("4711"), Some("b")));
+    let shown = format!("{:?} {user:?}", spec());
+    assert!(!shown.contains("secret") && !shown.contains("4711"), "{shown}");
+    assert_eq!(spec().users["1001"], User::from("secret".to_owned()));
+    let text = serde_json::to_string(&user).unwrap();
+    assert_eq!(serde_json::from_str::<User>(&text).unwrap(), user);
 }
 
 proptest! {
     #[test]
-    fn no_input_makes_a_registrar_panic(
+    fn no_input_makes_a_server_panic(
         inputs in proptest::collection::vec(
             (prop_oneof![proptest::collection::vec(any::<u8>(), 0..200), "(\\PC|\r\n){0,100}".prop_map(String::into_bytes)],
-             "[ -~]{0,60}", any::<u32>(), 0_u64..100_000, any::<bool>()),
+             "(INVITE|ACK|CANCEL|BYE|SUBSCRIBE|NOTIFY|PUBLISH|OPTIONS|REGISTER)",
+             "sip:([*]11[*]1[*]1001%23|%2311%23|1001|\\PC{0,9})(@(bench.test|10.77.0.2|x))?", "[ -~]{0,60}",
+             any::<u32>(), 0_u64..100_000, 0_u32..3, 0_u8..4),
             0..40,
         ),
     ) {
-        let mut registrar = Registrar::new(open_house());
-        registrar.handle(Duration::ZERO, RegistrarInput::TcpAccepted { conn: 1, from: from() });
+        let spec = RegistrarSpec { capacity: Some(1), challenge_calls: true, ..net::spec("a") };
+        let mut server = Registrar::new(spec);
         let mut now = Duration::ZERO;
-        for (noise, header, number, pause, tcp) in inputs {
+        for (noise, method, uri, header, number, pause, conn, peer) in inputs {
             now += Duration::from_millis(pause);
             let (text, number) = (header.as_str(), number.to_string());
-            let likely = [("Contact", text), ("Expires", &number), ("Authorization", text), ONE];
-            let likely = register(1, &likely[(pause % 3) as usize..]);
-            for bytes in [noise, likely] {
-                registrar.handle(now, if tcp {
-                    RegistrarInput::TcpData { conn: 1, bytes }
-                } else {
-                    RegistrarInput::Datagram { from: from(), bytes }
-                });
+            let likely = [("Contact", text), ("Expires", &number), ("Authorization", text), ("Event", "message-summary"),
+                ("Event", "siprig-cluster"), ("Route", text), ("Via", text), ("Max-Forwards", &number), ONE];
+            let likely = message(&method, &uri, 1, &likely[(pause % 8) as usize..]);
+            let from = if peer == 0 { net::at(net::B) } else { from() };
+            server.handle(now, if peer == 1 {
+                RegistrarInput::HttpAccepted { conn, from }
+            } else {
+                RegistrarInput::TcpAccepted { conn, from }
+            });
+            for bytes in likely.into_iter().chain([noise]) {
+                let asked = Message::parse(&bytes).ok().filter(|asked| asked.header("CSeq").is_some());
+                let answer = asked.map(|asked| net::respond(&asked, 100 + (pause % 500) as u16));
+                for bytes in answer.into_iter().chain([bytes]) {
+                    server.handle(now, if pause % 2 == 0 {
+                        RegistrarInput::TcpData { conn, bytes }
+                    } else {
+                        RegistrarInput::Datagram { from, bytes }
+                    });
+                }
             }
-            while registrar.poll_output().is_some() {}
-            prop_assert!(registrar.poll_deadline().is_none_or(|at| at > now));
-            prop_assert!(registrar.bindings().values().all(|bindings| bindings.len() <= 16));
+            while server.poll_output().is_some() {}
+            prop_assert!(server.poll_deadline().is_none_or(|at| at > now));
+            prop_assert!(server.bindings().values().all(|bindings| bindings.len() <= 16));
+            prop_assert!(server.bindings().len() <= 1);
         }
     }
 }

@@ -68,6 +68,7 @@ pub fn phone() -> PhoneSpec {
             .map(|(name, at)| (name.into(), at.to_owned()))
             .into(),
         lines: vec![line("1001")],
+        provisioning: super::super::Provisioning::default(),
         transport: super::super::Transport::Udp,
         timers: PhoneTimers {
             expires: Duration::from_secs(60),
