@@ -679,6 +679,12 @@ pub struct SipSummary {
     pub authorized: bool,
     /// `User-Agent` or `Server`.
     pub agent: Option<String>,
+    /// The nonce that it asks to be used (401, 407), or that its credentials use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// It says that the credentials were right but for the age of their nonce (`stale=true`, RFC 7616 section 3.3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale_nonce: bool,
     /// Findings that did not prevent reading: `bare LF`, `surplus body`, ….
     pub oddities: Vec<String>,
 }

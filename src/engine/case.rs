@@ -221,7 +221,8 @@ impl CaseRun {
     /// Where a move belongs, as things stand: to the last outage that could have made it necessary.
     pub fn leg(&self, of: Move) -> Option<Leg> {
         match of {
-            Move::Baseline | Move::Renewal => Some(Leg { cut: None, of }),
+            Move::Baseline => Some(Leg { cut: None, of }),
+            Move::Renewal => Some(Leg { cut: self.cuts.iter().rposition(|cut| cut.server == self.primary), of }),
             Move::Failover | Move::Failback => {
                 let cut = self.cuts.iter().rposition(|cut| cut.server == self.primary)?;
                 Some(Leg { cut: Some(cut), of })
@@ -256,7 +257,11 @@ impl CaseRun {
     pub fn cause(&self, leg: Leg, observing: Fix) -> Option<Fix> {
         match leg.of {
             Move::Baseline => Some(self.awake.unwrap_or(observing)),
-            Move::Renewal => self.moves.get(&Leg { of: Move::Baseline, ..leg }).map(|moved| moved.done),
+            // It follows the confirmation that brought the line there.
+            Move::Renewal => {
+                let of = if leg.cut.is_some() { Move::Failback } else { Move::Baseline };
+                self.moves.get(&Leg { of, ..leg }).map(|moved| moved.done)
+            }
             Move::Failover | Move::Stranded => self.cut_of(leg).map(|cut| cut.began),
             Move::Failback | Move::Recovery => self.cut_of(leg).and_then(|cut| cut.lifted),
         }

@@ -29,6 +29,8 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
         if cut.server == case.primary {
             failover(case, leg(Move::Failover), cut, &mut list);
             failback(case, leg(Move::Failback), cut, &mut list);
+            let renewal = leg(Move::Renewal);
+            whole_move(case, renewal, case.cause(renewal, observing), "no renewal was seen", &mut list);
         }
         whole_move(case, leg(Move::Stranded), Some(cut.began), "the backup was not asked", &mut list);
         whole_move(case, leg(Move::Recovery), cut.lifted, "no registration at a server that came back", &mut list);

@@ -53,6 +53,8 @@ impl Tape {
             retry_after: None,
             authorized: true,
             agent: None,
+            nonce: None,
+            stale_nonce: false,
             oddities: Vec::new(),
         }
     }

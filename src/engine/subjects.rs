@@ -229,6 +229,11 @@ impl Subjects {
         self.dialect(phone).is_some_and(|dialect| dialect.status_shown.is_some())
     }
 
+    /// Whether the phone's console shows which accounts the display shows as registered, and where.
+    pub fn shows_accounts(&self, phone: &PhoneName) -> bool {
+        self.dialect(phone).is_some_and(|dialect| dialect.shown_account.is_some())
+    }
+
     /// Whether the phone's console says where a line is registered.
     pub fn states_registration(&self, phone: &PhoneName) -> bool {
         self.dialect(phone).is_some_and(|dialect| dialect.registered.is_some())
@@ -257,6 +262,11 @@ impl Subjects {
     /// What the phone's console last said of the line.
     pub fn belief(&self, id: &CaseId) -> Option<Belief> {
         self.watches.get(&id.phone)?.beliefs.get(&id.line).cloned()
+    }
+
+    /// The server of the bench that has this address.
+    pub fn server_at(&self, address: &str) -> Option<ServerName> {
+        Some(self.plan.bench.server_at(address.parse().ok()?)?.name.clone())
     }
 
     /// The server of the bench that a console's statement means.

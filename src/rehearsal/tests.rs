@@ -1,3 +1,5 @@
+mod defects;
+
 use super::*;
 use crate::{
     event::Move,

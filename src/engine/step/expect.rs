@@ -13,7 +13,7 @@ use crate::{
         subjects::Subjects,
     },
     event::{Derived, Move, Stamp},
-    verdict::{Blame, CaseId},
+    verdict::CaseId,
 };
 
 /// For this long a console may contradict the wire before it is held against the phone, and for this long it may keep
@@ -56,15 +56,21 @@ impl Expect {
     pub fn begin(of: Move, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) -> Self {
         let observing = subjects.observing().unwrap_or(fix);
         let mut waits = BTreeMap::new();
+        let mut impossible = Vec::new();
         for case in subjects.running() {
             let asked = case.leg(of).and_then(|leg| Some((leg, case.cause(leg, observing)?, window(case, leg)?)));
             let Some((leg, cause, window)) = asked else {
-                case.decide(impossible(case, of));
+                impossible.push(case.id.clone());
                 continue;
             };
             let wait = Wait { leg, cause, window, console: Console::Waiting, asked_for_life: false };
             wait.tell(case, out);
             waits.insert(case.id.clone(), wait);
+        }
+        for id in impossible {
+            if let Some(finding) = without_cause(&id, of, subjects) {
+                subjects.decide_case(&id, finding);
+            }
         }
         Self { of, waits }
     }
@@ -263,12 +269,12 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
     }
 }
 
-/// A move whose cause never came, or which begins where the line is not.
-fn impossible(case: &CaseRun, of: Move) -> Finding {
-    match of {
-        Move::Failback if case.last_cut().is_some_and(|cut| cut.lifted.is_some()) => {
-            Finding::fail(Blame::Phone, "lost-backup", "at the lift the line had no binding at its backup")
-        }
+/// What to say of a move whose cause never came, or which begins where the line is not.
+fn without_cause(id: &CaseId, of: Move, subjects: &Subjects) -> Option<Finding> {
+    let (case, phone) = (subjects.case(id)?, subjects.watch(&id.phone)?);
+    let lifted = case.last_cut().is_some_and(|cut| cut.lifted.is_some());
+    Some(match of {
+        Move::Failback if lifted => judge::lost_backup(case, phone),
         _ => Finding::rig("no-cause", format!("a {of} was expected, but nothing happened that could cause it")),
-    }
+    })
 }
