@@ -19,6 +19,10 @@ use crate::event::{
 /// Attempts and ended bindings that are remembered for each line; the oldest go first.
 const MEMORY: usize = 256;
 
+/// Answers that may wait for the request they belong to. Both taps are read in turn, so these are few, and wait for
+/// milliseconds; what waits longer was asked for before anybody watched.
+const EARLY: usize = 16;
+
 /// Lifetime of a binding whose 2xx and request name none (RFC 3261 section 10.2.1.1 leaves it to the registrar).
 const UNSPOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
@@ -75,6 +79,15 @@ pub struct Answer {
     pub fix: Fix,
     /// It created or prolonged a binding.
     pub live: bool,
+}
+
+/// A final answer that was told before the REGISTER it belongs to, although it came after it.
+#[derive(Debug)]
+struct Early {
+    server: ServerName,
+    code: u16,
+    message: SipSummary,
+    fix: Fix,
 }
 
 /// A live binding.
@@ -135,6 +148,7 @@ pub enum Change {
 pub struct LineTrack {
     line: LineId,
     attempts: VecDeque<Attempt>,
+    early: VecDeque<Early>,
     bindings: BTreeMap<ServerName, Binding>,
     past: VecDeque<(ServerName, Span)>,
     home: Option<ServerName>,
@@ -147,6 +161,7 @@ impl LineTrack {
         Self {
             line,
             attempts: VecDeque::new(),
+            early: VecDeque::new(),
             bindings: BTreeMap::new(),
             past: VecDeque::new(),
             home: None,
@@ -209,27 +224,39 @@ impl LineTrack {
             .collect()
     }
 
-    /// Takes a SIP message of this line. `patience` is how long the phone waits for an answer: a later one is stale.
-    pub fn observe(&mut self, fact: &SipFact, fix: Fix, patience: Duration) -> Option<Change> {
+    /// Takes a SIP message of this line. `patience` is how long the phone waits for an answer: a later one is stale. Says
+    /// what changed, and by which message: that is not this one where an answer was told before its request.
+    pub fn observe(&mut self, fact: &SipFact, fix: Fix, patience: Duration) -> Option<(Change, Fix)> {
         let SipMessage::Read(message) = &fact.message else { return None };
         if message.method != "REGISTER" || address_user(&message.to) != Some(self.line.extension.as_str()) {
             return None;
         }
         match (&message.start, fact.toward) {
             (SipStart::Request { .. }, Toward::Server) => {
-                if let Some(server) = &fact.server {
-                    self.request(server, message, fact.fate, fix);
-                }
-                None
+                let server = fact.server.as_ref()?;
+                self.request(server, message, fact.fate, fix);
+                let early = self.take_early(server, message, fix)?;
+                let change = self.response(server, early.code, &early.message, early.fix, patience)?;
+                Some((change, early.fix))
             }
             // What does not arrive tells the phone nothing.
             (SipStart::Response { code, .. }, Toward::Phone) if *code >= 200 && fact.fate == Fate::Passed => {
-                match &fact.server {
+                let change = match &fact.server {
+                    Some(server) if self.matching(server, message).is_none() => {
+                        self.keep_early(Early {
+                            server: server.clone(),
+                            code: *code,
+                            message: (**message).clone(),
+                            fix,
+                        });
+                        None
+                    }
                     Some(server) => self.response(server, *code, message, fix, patience),
                     None => (*code < 300
                         && message.contacts.iter().any(|contact| lifetime(contact, message) > Some(0)))
                     .then(|| Change::Stranger { address: fact.server_addr.to_string() }),
-                }
+                };
+                change.map(|change| (change, fix))
             }
             _ => None,
         }
@@ -260,6 +287,24 @@ impl LineTrack {
             contact: message.contacts.first().cloned(),
             expires: message.expires,
         });
+    }
+
+    fn keep_early(&mut self, early: Early) {
+        if self.early.len() == EARLY {
+            self.early.pop_front();
+        }
+        self.early.push_back(early);
+    }
+
+    /// The answer to this request, if it was told already.
+    fn take_early(&mut self, server: &ServerName, request: &SipSummary, fix: Fix) -> Option<Early> {
+        let belongs = |early: &Early| {
+            early.server == *server
+                && early.fix.when.at >= fix.when.at
+                && same_transaction(transaction(&early.message), transaction(request))
+        };
+        let position = self.early.iter().position(belongs)?;
+        self.early.remove(position)
     }
 
     fn response(
@@ -323,16 +368,23 @@ impl LineTrack {
         Some(binding)
     }
 
-    /// The attempt that a message belongs to: same server, Call-ID and CSeq, and the same branch where both have one
-    /// (RFC 3261 section 17.1.3).
+    /// The attempt that a message belongs to.
     fn matching(&mut self, server: &ServerName, message: &SipSummary) -> Option<&mut Attempt> {
         self.attempts.iter_mut().rev().find(|attempt| {
-            attempt.server == *server
-                && attempt.call_id == message.call_id
-                && attempt.cseq == message.cseq
-                && (attempt.branch.is_empty() || message.branch.is_empty() || attempt.branch == message.branch)
+            let asked = (attempt.call_id.as_str(), attempt.cseq, attempt.branch.as_str());
+            attempt.server == *server && same_transaction(asked, transaction(message))
         })
     }
+}
+
+/// What names the transaction of a message: Call-ID, CSeq and branch.
+fn transaction(message: &SipSummary) -> (&str, u32, &str) {
+    (&message.call_id, message.cseq, &message.branch)
+}
+
+/// Same Call-ID and CSeq, and the same branch where both have one (RFC 3261 section 17.1.3).
+fn same_transaction(one: (&str, u32, &str), other: (&str, u32, &str)) -> bool {
+    (one.0, one.1) == (other.0, other.1) && (one.2.is_empty() || other.2.is_empty() || one.2 == other.2)
 }
 
 /// What a REGISTER asks for: every Contact must agree on zero before it counts as a removal.

@@ -11,12 +11,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Tape {
     track: LineTrack,
     seq: u64,
+    /// The message that made the last change.
+    by: Option<Fix>,
 }
 
 impl Tape {
     fn new() -> Self {
         let line = LineId { phone: "p1".into(), extension: "1001".to_owned() };
-        Self { track: LineTrack::new(line), seq: 0 }
+        Self { track: LineTrack::new(line), seq: 0, by: None }
     }
 
     fn fact(server: &str, toward: Toward, fate: Fate, message: SipSummary) -> SipFact {
@@ -60,7 +62,9 @@ impl Tape {
     fn put(&mut self, ms: u64, fact: &SipFact) -> Option<Change> {
         self.seq += 1;
         let fix = Fix { seq: self.seq, when: When::exactly(Stamp::from_millis(ms)) };
-        self.track.observe(fact, fix, PATIENCE)
+        let (change, by) = self.track.observe(fact, fix, PATIENCE)?;
+        self.by = Some(by);
+        Some(change)
     }
 
     fn request(&mut self, ms: u64, server: &str, cseq: u32, expires: u32) {
@@ -68,9 +72,13 @@ impl Tape {
     }
 
     fn send(&mut self, ms: u64, server: &str, cseq: u32, expires: u32, fate: Fate) {
+        assert_eq!(self.send_late(ms, server, cseq, expires, fate), None);
+    }
+
+    fn send_late(&mut self, ms: u64, server: &str, cseq: u32, expires: u32, fate: Fate) -> Option<Change> {
         let start = SipStart::Request { method: "REGISTER".to_owned(), uri: "sip:bench.test".to_owned() };
         let message = Self::summary(start, cseq, &[("sip:1001@10.77.0.11:5060", None)], Some(expires));
-        assert_eq!(self.put(ms, &Self::fact(server, Toward::Server, fate, message)), None);
+        self.put(ms, &Self::fact(server, Toward::Server, fate, message))
     }
 
     fn answer(
@@ -151,6 +159,34 @@ fn a_retransmission_that_gets_through_within_the_phones_patience_counts() {
     tape.send(0, "a", 1, 60, Fate::Dropped(OutageId(1)));
     tape.request(3_500, "a", 1, 60);
     assert!(matches!(tape.ok(3_501, "a", 1, 60), Some(Change::Created { .. })));
+}
+
+#[test]
+fn an_answer_that_is_told_before_its_request_counts_from_when_it_came() {
+    let mut tape = Tape::new();
+    assert_eq!(tape.ok(15, "a", 1, 60), None);
+    assert_eq!(tape.track.home(), None);
+    assert!(matches!(tape.send_late(10, "a", 1, 60, Fate::Passed), Some(Change::Created { .. })));
+    assert_eq!(tape.by.map(|by| (by.seq, by.when.at)), Some((1, Stamp::from_millis(15))));
+    assert_eq!(tape.track.home(), Some(&"a".into()));
+    assert_eq!(tape.track.next_expiry(), Some(Stamp::from_millis(60_015)));
+
+    assert_eq!(tape.answer(25, "b", 401, 2, &[]), None);
+    tape.request(20, "b", 2, 60);
+    let server = "b".into();
+    let answer = tape.track.attempts_at(&server).next().and_then(|attempt| attempt.answer);
+    assert_eq!(answer.map(|answer| answer.code), Some(401));
+}
+
+#[test]
+fn an_answer_to_something_else_waits_for_no_request() {
+    let mut tape = Tape::new();
+    tape.ok(5, "a", 1, 60);
+    tape.request(10, "a", 1, 60);
+    assert_eq!(tape.track.home(), None, "it came before the request was sent");
+    tape.ok(20, "b", 2, 60);
+    tape.request(19, "a", 2, 60);
+    assert_eq!(tape.track.home(), None, "it came from another server");
 }
 
 #[test]

@@ -297,10 +297,12 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         let before = case.track.home().cloned();
         let attempts = case.track.transactions();
         let patience = case.timers.transaction.value + ANSWER_SLACK;
-        let change = case.track.observe(fact, fix, patience);
+        let observed = case.track.observe(fact, fix, patience);
         if case.track.transactions() != attempts {
             detected.extend(detectors.attempted(fix).map(|it| (id.clone(), it)));
         }
+        // An answer that was told before its request counts from when it came.
+        let (change, fix) = observed.map_or((None, fix), |(change, by)| (Some(change), by));
         if let Some(change) = change {
             match &change {
                 Change::Stranger { address } => detected.push((id.clone(), detect::stranger(address, fix))),
