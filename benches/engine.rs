@@ -26,6 +26,16 @@ fn engine(criterion: &mut Criterion) {
     group.bench_function("judge", |bencher| {
         bencher.iter_batched(|| whole.clone(), |records| black_box(session::replay(records)), BatchSize::LargeInput);
     });
+    // Of that, what has to be done once for each run: checked patterns are made from the plan.
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("begin", |bencher| {
+        bencher.iter_batched(
+            || whole[..1].to_vec(),
+            |record| black_box(session::replay(record)),
+            BatchSize::LargeInput,
+        );
+    });
+    group.throughput(Throughput::Elements(whole.len() as u64));
     group.bench_function("read", |bencher| bencher.iter(|| black_box(records(&journal))));
     group.finish();
 }
