@@ -241,6 +241,9 @@ pub enum RunsCommand {
         /// Print the JSON document in place of the table
         #[arg(long)]
         json: bool,
+        /// Print where its time went in place of the table: for each step, how long phones were waited for, and the rest
+        #[arg(long, conflicts_with = "json")]
+        times: bool,
     },
     /// Judge a run again from what was observed, and compare with what was concluded then
     ///
