@@ -4,10 +4,18 @@
 
 #![expect(clippy::expect_used, reason = "without its fixture there is nothing to measure")]
 
-use std::{fs, hint::black_box, path::Path};
+use std::{fs, hint::black_box, path::Path, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use siprig::{event::Record, journal::JournalReader, session};
+use siprig::{
+    config::load,
+    event::{Record, Stamp},
+    journal::JournalReader,
+    rehearsal::{self, Rehearsal, Weather},
+    session,
+    verdict::Verdict,
+    virtual_bench::Description,
+};
 
 const JOURNAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/journals/failover.jsonl");
 
@@ -40,5 +48,24 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine);
+/// The main job with the timers of a real phone: ten minutes of lifetime, on virtual time.
+fn ten_minutes(criterion: &mut Criterion) {
+    let mut description = Description::default();
+    rehearsal::manual_timers(&mut description);
+    let scenario = load::scenario("failover", Path::new(load::RIG)).expect("the scenario is built in");
+    let weather = Weather { seed: 1, switch_on: Duration::from_secs(570), ..Weather::default() };
+    let run = || {
+        let rehearsal = Rehearsal::new(&description, scenario.clone(), weather, |_| {}, |_| {}).expect("a good bench");
+        rehearsal.run().expect("the run ends")
+    };
+    let records = run();
+    let passed = rehearsal::cases(&records).filter(|case| case.verdict == Verdict::Pass).count();
+    assert_eq!(passed, 4, "four healthy phones pass");
+    let virtual_time = records.last().expect("there are records").seen;
+    assert!(virtual_time > Stamp::from_millis(600_000), "ten minutes and more go by: {virtual_time} s");
+    criterion
+        .bench_function("failover with 600 s of lifetime, four phones", |bencher| bencher.iter(|| black_box(run())));
+}
+
+criterion_group!(benches, engine, ten_minutes);
 criterion_main!(benches);
