@@ -314,6 +314,15 @@ pub enum Observed {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum Derived {
+    /// The next of several scenarios begins. The first one begins with the run, without a word.
+    ScenarioStarted {
+        /// Its name.
+        scenario: String,
+        /// Its index, from 0.
+        index: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// A step of the scenario begins.
     StepStarted {
         /// Its index, from 0.

@@ -48,6 +48,8 @@ pub struct CaseRun {
     pub decided: Option<Finding>,
     /// It has finished the step in progress.
     pub step_done: bool,
+    /// Another scenario went before it.
+    pub follows: bool,
 }
 
 /// An outage as a case sees it.
@@ -169,6 +171,20 @@ impl CaseRun {
             evidence: BTreeSet::new(),
             decided: None,
             step_done: false,
+            follows: false,
+        }
+    }
+
+    /// Takes up where another scenario left off, at `fix`.
+    pub fn follow_on(&mut self, fix: Fix) {
+        self.follows = true;
+        self.awake = Some(fix);
+        if self.track.home() == Some(&self.primary)
+            && let Some(binding) = self.track.binding(&self.primary)
+        {
+            let baseline = Leg { cut: None, of: Move::Baseline };
+            self.evidence.insert(binding.confirmed.seq);
+            self.moves.insert(baseline, Moved { request: binding.confirmed, done: binding.confirmed });
         }
     }
 

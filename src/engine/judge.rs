@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::Source,
     event::{Door, Move, ServerName, Stamp},
-    verdict::Blame,
+    verdict::{Blame, Verdict},
 };
 
 /// What to say of a move that was made: in time, late, or beyond the manual's promise.
@@ -70,6 +70,14 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
     let of = leg.of;
     if phone.vanished() || !phone.alive_since(cause.when.at) {
         return lifeless(phone, cause.seq);
+    }
+    if of == Move::Baseline && case.follows {
+        let reason = format!("the line did not come back to server {} from the scenario before", case.primary);
+        return Finding { verdict: Verdict::NotRun, ..Finding::unclear("start-state", reason).shown_by([cause.seq]) };
+    }
+    if of == Move::Baseline && phone.frame.is_none_or(|frame| frame.when.at < cause.when.at) {
+        let reason = "the phone's console is alive, and no frame came from it; check its network cable and its side";
+        return Finding::unclear("no-frames", reason).shown_by([cause.seq]);
     }
     if of == Move::Stranded {
         return not_tried_both(case, cause);

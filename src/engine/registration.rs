@@ -108,6 +108,8 @@ pub struct Binding {
     pub granted: Duration,
     /// The 2xx that created it.
     pub created: Fix,
+    /// The 2xx that last confirmed it.
+    pub confirmed: Fix,
     /// When it runs out unless it is refreshed.
     pub until: Stamp,
 }
@@ -431,12 +433,12 @@ impl LineTrack {
         self.granted.insert(server.clone(), granted);
         let change = match self.bindings.get_mut(server) {
             Some(binding) => {
-                *binding = Binding { contact, granted, created: binding.created, until };
+                *binding = Binding { contact, granted, created: binding.created, confirmed: fix, until };
                 Change::Refreshed { server: server.clone(), request }
             }
             None => {
                 self.lapsed.remove(server);
-                self.bindings.insert(server.clone(), Binding { contact, granted, created: fix, until });
+                self.bindings.insert(server.clone(), Binding { contact, granted, created: fix, confirmed: fix, until });
                 Change::Created { server: server.clone(), request }
             }
         };

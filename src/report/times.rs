@@ -11,7 +11,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use crate::{
-    config::StepKind,
+    config::{Scenario, StepKind},
     event::{Action, Derived, Event, Observed, PhoneName, Record, Stamp},
     look::{harmless, width},
 };
@@ -156,6 +156,9 @@ fn millis(span: Duration) -> String {
 #[derive(Debug, Default)]
 pub struct Clerk {
     times: Times,
+    /// The steps of each scenario.
+    scenarios: Vec<Vec<StepKind>>,
+    /// Those of the one in progress.
     steps: Vec<StepKind>,
     current: Option<Open>,
     cause: Option<Cause>,
@@ -197,10 +200,16 @@ impl Clerk {
         match &record.event {
             Event::Observed(observed) => {
                 if let Observed::RunStarted { plan } = observed {
-                    self.steps = plan.scenario.steps.iter().map(|step| step.kind.clone()).collect();
+                    let kinds = |scenario: &Scenario| scenario.steps.iter().map(|step| step.kind.clone()).collect();
+                    self.scenarios = plan.scenarios().map(kinds).collect();
+                    self.steps = self.scenarios.first().cloned().unwrap_or_default();
                     self.open(None, "the rig comes up", Stamp::ZERO);
                 }
                 self.cause = Cause::of(record, observed);
+            }
+            Event::Derived(Derived::ScenarioStarted { index, .. }) => {
+                let scenario = self.scenarios.get(*index).cloned().unwrap_or_default();
+                self.steps = scenario;
             }
             Event::Derived(Derived::StepStarted { step, title, .. }) => {
                 self.close(record.seen);

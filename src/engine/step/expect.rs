@@ -12,13 +12,16 @@ use crate::{
         run::GRACE,
         subjects::Subjects,
     },
-    event::{Derived, Move, Stamp},
+    event::{Derived, Move, Stamp, Transport},
     verdict::CaseId,
 };
 
 /// For this long a console may contradict the wire before it is held against the phone, and for this long it may keep
 /// silent before it is held against the rig.
 const CONSOLE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The longest pause before a request is repeated over UDP: T2 (RFC 3261 section 17.1.2.2).
+const LAST_REPEAT: Duration = Duration::from_secs(4);
 
 /// When a console that has not agreed yet is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -180,6 +183,9 @@ impl Wait {
                     Move::Stranded => now.max(self.cause.when.at + self.window.length),
                     _ => now,
                 };
+                // The answer may have been lost behind the bridge: then the phone asks again, and does not know yet.
+                let transport = subjects.case(id).and_then(|case| case.track.transport());
+                let until = if transport == Some(Transport::Udp) { until + LAST_REPEAT } else { until };
                 Console::Asked { since, again: now + ASK_AGAIN, until: until + CONSOLE_PATIENCE + GRACE }
             } else {
                 Console::Settled

@@ -2,6 +2,7 @@
 
 use super::{
     mark,
+    page::WORST_FIRST,
     scale::{Px, Scale, Tick},
 };
 use crate::{
@@ -120,7 +121,7 @@ impl Timeline {
         let header = 20.0 + 16.0 * (story.outages.len().min(3) as f64);
         let mut drawing = Self { width: Px(WIDTH), top: Px(header), ticks: scale.ticks(), ..Self::default() };
         let mut y = header;
-        for case in cases {
+        for case in one_for_each_line(cases) {
             let lane = lane(story, case, &scale, y);
             let (top, height) = (lane.top, Px(lane.bottom.0 - lane.top.0));
             for outage in story.outages.values() {
@@ -142,6 +143,20 @@ impl Timeline {
         drawing.description = describe(story, cases);
         drawing
     }
+}
+
+/// One case for each line, the worst where several scenarios were run.
+fn one_for_each_line(cases: &[Case]) -> Vec<&Case> {
+    let rank = |case: &Case| WORST_FIRST.iter().position(|verdict| *verdict == case.verdict);
+    let mut lines: Vec<&Case> = Vec::new();
+    for case in cases {
+        match lines.iter_mut().find(|line| line.id.phone == case.id.phone && line.id.line == case.id.line) {
+            Some(line) if rank(case) < rank(line) => *line = case,
+            Some(_) => {}
+            None => lines.push(case),
+        }
+    }
+    lines
 }
 
 fn lane(story: &RunStory, case: &Case, scale: &Scale, top: f64) -> Lane {
