@@ -221,7 +221,13 @@ fn overall(cases: &[Case]) -> Verdict {
 fn sentence(cases: &[Case]) -> String {
     let count = |verdict| cases.iter().filter(|case| case.verdict == verdict).count();
     let total = cases.len();
-    let lines = if total == 1 { "line" } else { "lines" };
+    // With several scenarios a line is tried more than once.
+    let several = cases.iter().any(|case| case.id.scenario != cases[0].id.scenario);
+    let lines = match (several, total) {
+        (true, _) => "cases",
+        (false, 1) => "line",
+        (false, _) => "lines",
+    };
     let (passed, failed) = (count(Verdict::Pass), count(Verdict::Fail));
     if total == 0 {
         return "Nothing was tried.".to_owned();

@@ -263,22 +263,36 @@ fn marks(case: &Case, scale: &Scale) -> Vec<Mark> {
     marks
 }
 
+/// Rows of labels above the lanes.
+const LABEL_ROWS: usize = 3;
+
 fn edges(story: &RunStory, scale: &Scale) -> Vec<Edge> {
     let mut edges = Vec::new();
+    let mut taken = [const { Vec::new() }; LABEL_ROWS];
     for (index, outage) in story.outages.values().enumerate() {
         let Some(began) = outage.began else { continue };
-        let text_y = 14.0 + 16.0 * ((index % 3) as f64);
         let end = outage.ended.map_or_else(|| "the end".to_owned(), |end| format!("{} s", end.at));
         let label = format!("t0: {}, {} s to {end}", mark::outage(outage), began.at);
         let x = scale.at(began.at);
-        let fits = x + width(&label) as f64 * CHARACTER < WIDTH;
+        let long = width(&label) as f64 * CHARACTER;
+        let left = x + long >= WIDTH;
+        let text_x = if left { WIDTH - 4.0 } else { x };
+        let from = if left { text_x - long } else { x };
+        // A label that has no room beside others is left out: the table below says the same.
+        let first = index % LABEL_ROWS;
+        let rows = (first..LABEL_ROWS).chain(0..first);
+        let row = rows.into_iter().find(|row| taken[*row].iter().all(|(a, b)| from + long < *a || from > *b));
+        if let Some(row) = row {
+            taken[row].push((from, from + long));
+        }
+        let text_y = 14.0 + 16.0 * (row.unwrap_or(LABEL_ROWS - 1) as f64);
         edges.push(Edge {
             x: Px(x),
             y1: Px(text_y + 4.0),
-            text_x: Px(if fits { x } else { WIDTH - 4.0 }),
+            text_x: Px(text_x),
             text_y: Px(text_y),
-            left: !fits,
-            label,
+            left,
+            label: if row.is_some() { label } else { String::new() },
         });
         if let Some(ended) = outage.ended {
             let x = Px(scale.at(ended.at));
