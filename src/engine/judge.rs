@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Source,
-    event::{Door, Move, ServerName, Stamp},
+    event::{Door, Move, ServerName, Stamp, Transport},
     verdict::{Blame, Verdict},
 };
 
@@ -62,7 +62,7 @@ pub fn made(case: &CaseRun, leg: Leg, cause: Fix, moved: &Moved, window: &Window
 fn repeated(case: &CaseRun, server: &ServerName, moved: &Moved) -> Duration {
     let (from, to) = (moved.request.when.at, moved.done.when.at);
     let attempts = case.track.attempts_at(server).filter(|it| it.first.when.at >= from && it.first.when.at <= to);
-    attempts.filter(|it| it.answer.is_some()).map(|it| it.last.when.at.since(it.first.when.at)).sum()
+    attempts.filter(|it| it.answer.is_some()).map(|it| it.last.when.at.min(to).since(it.first.when.at)).sum()
 }
 
 /// What to say of a move that was not made although its time, and as much again, is over.
@@ -157,7 +157,16 @@ pub fn not_at_primary(case: &CaseRun, phone: &PhoneWatch, now: Fix) -> Finding {
 }
 
 /// What to say when a console contradicts the wire.
-pub fn contradicted(of: Move, said: Option<&str>, expected: &str, evidence: [u64; 2]) -> Finding {
+pub fn contradicted(case: &CaseRun, of: Move, said: Option<&str>, expected: &str, evidence: [u64; 2]) -> Finding {
+    // What had to be sent again may have been answered for the last time before the phone gave up, and in vain.
+    let asked = case.track.last_answered();
+    if said.is_none() && case.track.transport() == Some(Transport::Udp) && asked.is_some_and(|asked| asked.sends > 1) {
+        let reason = format!(
+            "after the {of} the wire shows the line at {expected}, and its console says nowhere: the answer to a \
+             repeated REGISTER may have been lost behind the bridge"
+        );
+        return Finding::unclear("answer-unheard", reason).shown_by(evidence);
+    }
     let said = said.map_or_else(|| "that it is registered nowhere".to_owned(), |server| format!("`{server}`"));
     let reason = format!("after the {of} the wire shows the line at {expected}, and its console says {said}");
     Finding::fail(Blame::Phone, "display-wrong", reason).shown_by(evidence)

@@ -62,7 +62,7 @@ pub struct Attempt {
     pub first: Fix,
     /// How often it was sent, retransmissions included.
     pub sends: u32,
-    /// Its last sending before the answer.
+    /// Its last sending while the phone waited. If that is after the answer, the phone has not heard it.
     pub last: Fix,
     /// Its first copy that got through while the phone still waited for an answer; none: an outage took them all.
     pub passed: Option<Fix>,
@@ -243,6 +243,12 @@ impl LineTrack {
         self.strangers.iter().map(|(address, fix)| (address, *fix))
     }
 
+    /// The attempt that was answered last.
+    pub fn last_answered(&self) -> Option<&Attempt> {
+        let answered = self.attempts.iter().filter_map(|attempt| Some((attempt.answer?.fix.when.at, attempt)));
+        answered.max_by_key(|(at, _)| *at).map(|(_, attempt)| attempt)
+    }
+
     /// What carried the line's last request.
     pub fn transport(&self) -> Option<Transport> {
         self.transport
@@ -330,7 +336,7 @@ impl LineTrack {
         let passed = (fate == Fate::Passed).then_some(fix);
         if let Some(known) = self.matching(server, message) {
             known.sends += 1;
-            if known.answer.is_none_or(|answer| fix.when.at <= answer.fix.when.at) {
+            if !known.stale(fix, patience) {
                 known.last = fix;
             }
             // A socket buffer delivers what the phone has long given up.

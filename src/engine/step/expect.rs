@@ -207,8 +207,10 @@ impl Wait {
                 Some(belief) if now >= until => {
                     let expected = expected.map_or_else(|| "no server".to_owned(), |it| subjects.describe_server(&it));
                     let evidence = [moved.done.seq, belief.fix.seq];
-                    let finding = judge::contradicted(of, belief.server.as_deref(), &expected, evidence);
-                    subjects.decide_case(id, finding);
+                    let said = belief.server.as_deref();
+                    let finding =
+                        subjects.case(id).map(|case| judge::contradicted(case, of, said, &expected, evidence));
+                    finding.into_iter().for_each(|finding| subjects.decide_case(id, finding));
                     return;
                 }
                 None if now >= until => {
