@@ -139,10 +139,14 @@ impl Rehearsal {
             overrides: Vec::new(),
             keep_secrets: false,
         };
+        // All servers have the same users.
+        let users = lab.servers.first().map(|server| server.spec.users.clone()).unwrap_or_default();
         let mut devices = BTreeMap::new();
         for mut process in lab.phones {
             phone(&mut process.phone);
-            devices.insert(PhoneName(process.phone.name.clone()), Device::new(Phone::new(process.phone)));
+            let first = process.phone.lines.first().map(|line| &line.extension);
+            let pin = first.and_then(|first| users.get(first)?.pin.clone());
+            devices.insert(PhoneName(process.phone.name.clone()), Device::new(Phone::new(process.phone), pin));
         }
         let mut servers = BTreeMap::new();
         for mut on_link in lab.servers {
@@ -354,3 +358,6 @@ fn clock(at: Stamp) -> Duration {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod logon_tests;

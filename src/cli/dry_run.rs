@@ -42,7 +42,7 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
         write_phone(out, plan, phone)?;
     }
     writeln!(out, "\nscenario  {}: {}", plan.scenario.name, harmless(&plan.scenario.title))?;
-    for (number, step) in (1..).zip(&plan.scenario.steps) {
+    for (number, step) in (1..).zip(plan.scenario.all_steps()) {
         let optional = if step.optional { " (where the phone can)" } else { "" };
         writeln!(out, "  {number:2}. {}{optional}", harmless(&step.title))?;
         if let StepKind::Outage { limit, .. } = step.kind {

@@ -35,6 +35,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/both-away.toml",
     "scenarios/failover.toml",
     "scenarios/flapping.toml",
+    "scenarios/log-off-on-backup.toml",
     "virtual.toml",
 ];
 

@@ -10,9 +10,9 @@ use super::{
     registration::{Binding, Fix, LineTrack},
 };
 use crate::{
-    config::{FailbackHabit, Line, Model, Role, Timers},
+    config::{DocumentedLimit, FailbackHabit, Line, Model, Role, Timers},
     event::{Move, ServerName, Stamp},
-    verdict::{Blame, CaseId, Verdict},
+    verdict::{Blame, CaseId, Measurement, Verdict},
 };
 
 /// A case while it runs.
@@ -40,14 +40,31 @@ pub struct CaseRun {
     pub awake: Option<Fix>,
     /// The outages that took one of its servers away, in order.
     pub cuts: Vec<Cut>,
+    /// The last key of the step that was last played on its phone went down: what log-on and log-off follow from.
+    pub ordered: Option<Ordered>,
     /// The line's home changed this often.
     pub home_changes: u32,
     /// Records that the verdict rests on.
     pub evidence: BTreeSet<u64>,
     /// The first thing found against it, or that it passed.
     pub decided: Option<Finding>,
+    /// What the steps came to, while the teardown restores the start state.
+    pub outcome: Option<Finding>,
+    /// What was measured until then: what the teardown does to a line is no measure of it.
+    pub measured: Option<Vec<Measurement>>,
+    /// The failure in which a documented limit showed, and what the document says.
+    pub limit_shown: Option<(Finding, DocumentedLimit)>,
     /// It has finished the step in progress.
     pub step_done: bool,
+}
+
+/// Keys that were played on a phone, as a case sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ordered {
+    /// The last of them was ordered.
+    pub at: Fix,
+    /// They make the phone boot.
+    pub reboots: bool,
 }
 
 /// An outage as a case sees it.
@@ -101,6 +118,9 @@ pub struct Moved {
     /// The 2xx that made the binding.
     pub done: Fix,
 }
+
+/// The code of a case that came to what a document says.
+pub const DOCUMENTED_LIMIT: &str = "documented-limit";
 
 /// What a case came to, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,10 +185,56 @@ impl CaseRun {
             windows: BTreeMap::new(),
             awake: None,
             cuts: Vec::new(),
+            ordered: None,
             home_changes: 0,
             evidence: BTreeSet::new(),
             decided: None,
+            outcome: None,
+            measured: None,
+            limit_shown: None,
             step_done: false,
+        }
+    }
+
+    /// What the case came to, once that is certain. A documented limit that showed is never a pass; what a teardown could
+    /// not restore spoils a pass, and is said beside anything else.
+    pub fn conclusion(&self) -> Option<Finding> {
+        let decided = self.decided.clone()?;
+        let restored = self.outcome.is_none() || decided.verdict == Verdict::Pass;
+        let trial = self.outcome.as_ref().unwrap_or(&decided);
+        let mut conclusion = match &self.limit_shown {
+            Some((shown, limit)) if trial.verdict == Verdict::Pass => {
+                let reason = format!("{} — the document says so: \"{}\"", shown.reason, limit.says);
+                Finding::fail(Blame::Configuration, DOCUMENTED_LIMIT, reason).shown_by(shown.evidence.iter().copied())
+            }
+            _ => trial.clone(),
+        };
+        if !restored && conclusion.verdict == Verdict::Pass || !restored && conclusion.code == DOCUMENTED_LIMIT {
+            return Some(decided);
+        }
+        if !restored {
+            conclusion.reason =
+                format!("{}; and the start state was not restored: {}", conclusion.reason, decided.reason);
+        }
+        Some(conclusion)
+    }
+
+    /// What the failure of a step, or its success, means where a document admits a limit.
+    pub fn weigh(&mut self, limit: &DocumentedLimit) -> bool {
+        match &self.decided {
+            Some(finding) if finding.verdict == Verdict::Fail && finding.code == limit.code => {
+                self.limit_shown = self.decided.take().map(|finding| (finding, limit.clone()));
+                true
+            }
+            None if self.step_done && self.limit_shown.is_none() => {
+                let reason = format!(
+                    "the documented limit does not show, and the document should be read again: \"{}\"",
+                    limit.says
+                );
+                self.decide(Finding::fail(Blame::Unknown, "limit-not-shown", reason));
+                false
+            }
+            _ => false,
         }
     }
 
@@ -182,17 +248,17 @@ impl CaseRun {
         match leg.of {
             Move::Baseline | Move::Renewal | Move::Failback => Some(&self.primary),
             Move::Failover => self.backup.as_ref(),
-            Move::Stranded => None,
+            Move::Stranded | Move::LogOff => None,
             // Every round begins with the primary.
-            Move::Recovery if self.is_away(&self.primary) => self.backup.as_ref(),
-            Move::Recovery => Some(&self.primary),
+            Move::Recovery | Move::LogOn if self.is_away(&self.primary) => self.backup.as_ref(),
+            Move::Recovery | Move::LogOn => Some(&self.primary),
         }
     }
 
     /// The server a move leaves.
     pub fn origin(&self, leg: Leg) -> Option<&ServerName> {
         match leg.of {
-            Move::Baseline | Move::Renewal | Move::Recovery => None,
+            Move::Baseline | Move::Renewal | Move::Recovery | Move::LogOn | Move::LogOff => None,
             Move::Failover | Move::Stranded => Some(&self.primary),
             Move::Failback if self.moves.contains_key(&Leg { of: Move::Failover, ..leg }) => self.backup.as_ref(),
             Move::Failback => self.cut_of(leg).and_then(|cut| cut.held_elsewhere.as_ref()).and(self.backup.as_ref()),
@@ -222,6 +288,7 @@ impl CaseRun {
     pub fn leg(&self, of: Move) -> Option<Leg> {
         match of {
             Move::Baseline | Move::Renewal => Some(Leg { cut: None, of }),
+            Move::LogOn | Move::LogOff => self.ordered.map(|_| Leg { cut: None, of }),
             Move::Failover | Move::Failback => {
                 let cut = self.cuts.iter().rposition(|cut| cut.server == self.primary)?;
                 Some(Leg { cut: Some(cut), of })
@@ -258,6 +325,7 @@ impl CaseRun {
             Move::Baseline => Some(self.awake.unwrap_or(observing)),
             Move::Renewal => self.moves.get(&Leg { of: Move::Baseline, ..leg }).map(|moved| moved.done),
             Move::Failover | Move::Stranded => self.cut_of(leg).map(|cut| cut.began),
+            Move::LogOn | Move::LogOff => self.ordered.map(|ordered| ordered.at),
             Move::Failback | Move::Recovery => self.cut_of(leg).and_then(|cut| cut.lifted),
         }
     }
@@ -275,6 +343,18 @@ impl CaseRun {
                 })
         };
         self.track.binding(backup).or_else(|| self.track.lapsed(backup).filter(renewing))
+    }
+
+    /// Keys are played whose effect nothing seen before can be.
+    pub fn order(&mut self, ordered: Ordered) {
+        self.ordered = Some(ordered);
+        self.moves.retain(|leg, _| !matches!(leg.of, Move::LogOn | Move::LogOff));
+    }
+
+    /// Notes that nobody is logged on any more, if no server holds a binding of the line.
+    pub fn note_log_off(&mut self, shown_by: Fix) {
+        let Some(leg) = self.leg(Move::LogOff).filter(|_| self.track.home().is_none()) else { return };
+        self.moves.entry(leg).or_insert(Moved { request: shown_by, done: shown_by });
     }
 
     /// Decides the case, unless it is decided.

@@ -24,6 +24,11 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
     }
     let renewal = Leg { cut: None, of: Move::Renewal };
     whole_move(case, renewal, case.cause(renewal, observing), "no renewal was seen", &mut list);
+    let by_keys = |of| (Leg { cut: None, of }, case.ordered.map(|ordered| ordered.at));
+    let (log_off, ordered) = by_keys(Move::LogOff);
+    whole_move(case, log_off, ordered, "a server held a binding to the end", &mut list);
+    let (log_on, ordered) = by_keys(Move::LogOn);
+    whole_move(case, log_on, ordered, "no registration was seen", &mut list);
     for (index, cut) in case.cuts.iter().enumerate() {
         let leg = |of| Leg { cut: Some(index), of };
         if cut.server == case.primary {

@@ -94,6 +94,7 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
     {
         watch.frame = Some(fix);
         watch.spoke = Some(fix);
+        watch.called(fact, fix);
     }
     if fact.toward == Toward::Server {
         awake(subjects, &fact.phone, fix);
@@ -167,6 +168,11 @@ fn amend(case: &mut CaseRun, server: &ServerName, fix: Fix) {
 /// Notes the moves that a 2xx at this server completes.
 fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
     let at = fix.when.at;
+    note_log_on(case, server, fix);
+    // What the teardown brings about is no move of the trial.
+    if case.outcome.is_some() {
+        return;
+    }
     let moves: &[Move] = if *server == case.primary {
         &[Move::Renewal, Move::Baseline, Move::Failback, Move::Recovery]
     } else if case.backup.as_ref() == Some(server) {
@@ -199,6 +205,20 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
             .filter_map(|attempt| attempt.passed)
             .find(|passed| passed.when.at >= since)
             .unwrap_or(fix);
+        case.evidence.extend([request.seq, fix.seq]);
+        case.moves.insert(leg, Moved { request, done: fix });
+    }
+}
+
+/// A 2xx at this server to a REGISTER that was sent after the keys of a log-on.
+fn note_log_on(case: &mut CaseRun, server: &ServerName, fix: Fix) {
+    case.moves.retain(|leg, _| leg.of != Move::LogOff);
+    let Some((leg, ordered)) = case.leg(Move::LogOn).zip(case.ordered) else { return };
+    if case.moves.contains_key(&leg) || case.destination(leg) != Some(server) {
+        return;
+    }
+    let mut passed = case.track.attempts_at(server).filter_map(|attempt| attempt.passed);
+    if let Some(request) = passed.find(|passed| passed.when.at >= ordered.at.when.at) {
         case.evidence.extend([request.seq, fix.seq]);
         case.moves.insert(leg, Moved { request, done: fix });
     }
@@ -256,6 +276,7 @@ fn home_changed(case: &mut CaseRun, before: Option<&ServerName>, fix: Fix, out: 
         return false;
     }
     case.home_changes += 1;
+    case.note_log_off(fix);
     out.conclude(fix.when, Derived::Home { line: case.track.line().clone(), server: home });
     true
 }
@@ -269,7 +290,8 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
             note_stranding(case, fix);
         }
     }
-    if !fatal {
+    let ordered = subjects.watch_mut(phone).is_some_and(|watch| fatal && std::mem::take(&mut watch.boot_ordered));
+    if !fatal || ordered {
         return;
     }
     // A phone that boots at the beginning of the run is being switched on, not crashing.

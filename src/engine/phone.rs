@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use super::registration::Fix;
 use crate::{
     config::{Model, Phone},
-    event::{Door, KeyName, Knock, PortKind, ServerName, Stamp},
+    event::{Door, KeyName, Knock, PortKind, ServerName, SipFact, SipMessage, SipStart, Stamp},
     wire::console::{CompiledDialect, ConsoleFact},
 };
 
@@ -37,6 +37,10 @@ pub struct PhoneWatch {
     pub status_shown: Option<Fix>,
     /// The last time it knocked at each server and got through the bridge.
     pub knocks: BTreeMap<ServerName, Knocking>,
+    /// The number that it called last.
+    pub dialled: Option<(String, Fix)>,
+    /// It was ordered to boot and has not done so yet.
+    pub boot_ordered: bool,
     /// When its console said that it gives a server up.
     pub gave_up: BTreeMap<String, Fix>,
 }
@@ -87,6 +91,8 @@ impl PhoneWatch {
             keys_shown: Vec::new(),
             status_shown: None,
             knocks: BTreeMap::new(),
+            dialled: None,
+            boot_ordered: false,
             gave_up: BTreeMap::new(),
         }
     }
@@ -114,6 +120,19 @@ impl PhoneWatch {
             ConsoleFact::Prompt => {}
         }
         false
+    }
+
+    /// Takes a SIP message from it: an INVITE shows what was dialled.
+    pub fn called(&mut self, fact: &SipFact, fix: Fix) {
+        let SipMessage::Read(message) = &fact.message else { return };
+        let SipStart::Request { method, uri } = &message.start else { return };
+        if method == "INVITE" {
+            let user = uri.split_once(':').map_or(uri.as_str(), |(_, rest)| rest);
+            let user = user.split_once('@').map_or(user, |(user, _)| user);
+            // `#` can not stand in a user part, `*` may be escaped (RFC 3261 section 25.1).
+            let number = user.replace("%23", "#").replace("%2A", "*").replace("%2a", "*");
+            self.dialled = Some((number, fix));
+        }
     }
 
     /// Takes a knock that got through the bridge, or the answer to one.

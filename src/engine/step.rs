@@ -43,7 +43,9 @@ impl StepRun {
     ) -> Self {
         match kind {
             StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, subjects, fix, out)),
-            StepKind::Keys { menu } => Self::Keys(keys::Keys::begin(menu, optional, subjects, fix, out)),
+            StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {
+                Self::Keys(keys::Keys::begin(kind, optional, subjects, now, fix, out))
+            }
             StepKind::Outage { mode, servers, scope, limit } => {
                 Self::Outage(outage::Cutting::begin(*mode, servers, *scope, *limit, subjects, now, out))
             }

@@ -16,7 +16,7 @@ use crate::{
         registrar::{RegistrarInput, RegistrarOutput},
     },
     wire::{
-        sip,
+        redact, sip,
         stream::{Framed, Framer},
     },
 };
@@ -457,6 +457,8 @@ impl Rehearsal {
         outage: Option<OutageId>,
         bytes: &[u8],
     ) {
+        let mut bytes = bytes.to_vec();
+        redact::sip_in_place(&mut bytes);
         let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: bytes.len() as u64 };
         self.link.captured += raw.len;
         let fact = SipFact {
@@ -468,7 +470,7 @@ impl Rehearsal {
             transport,
             fate: outage.map_or(Fate::Passed, Fate::Dropped),
             raw,
-            message: sip::read(bytes),
+            message: sip::read(&bytes),
         };
         self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, Observed::Sip(Box::new(fact)));
     }

@@ -57,6 +57,9 @@ impl Expect {
         let observing = subjects.observing().unwrap_or(fix);
         let mut waits = BTreeMap::new();
         for case in subjects.running() {
+            if of == Move::LogOff {
+                case.note_log_off(fix);
+            }
             let asked = case.leg(of).and_then(|leg| Some((leg, case.cause(leg, observing)?, window(case, leg)?)));
             let Some((leg, cause, window)) = asked else {
                 case.decide(impossible(case, of));
@@ -199,6 +202,8 @@ impl Wait {
                     subjects.decide_case(id, finding);
                     return;
                 }
+                // A console that lists accounts has nothing to say of one that is gone.
+                None if now >= until && of == Move::LogOff => self.console = Console::Settled,
                 None if now >= until => {
                     let reason = "the console was asked for the registration status and said nothing of this line";
                     subjects.decide_case(id, Finding::rig("console-silent", reason).shown_by([moved.done.seq]));
@@ -260,6 +265,12 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             Some(bound::stranded(timers, held.binding.granted, held.left))
         }
         Move::Recovery => Some(bound::recovery(timers, case.is_away(&case.primary))),
+        Move::LogOn => Some(bound::log_on(timers, case.is_away(&case.primary), case.ordered?.reboots)),
+        Move::LogOff => {
+            let servers = std::iter::once(&case.primary).chain(&case.backup);
+            let granted = servers.filter_map(|server| case.track.last_granted(server)).max();
+            Some(bound::log_off(timers, granted.unwrap_or(timers.expires.value)))
+        }
     }
 }
 
