@@ -139,20 +139,20 @@ impl Rehearsal {
             overrides: Vec::new(),
             keep_secrets: false,
         };
+        let mut servers = BTreeMap::new();
+        for mut on_link in lab.servers {
+            server(&mut on_link.spec);
+            let address = SocketAddr::new(on_link.spec.address, on_link.spec.port);
+            servers.insert(address, Registrar::new(on_link.spec));
+        }
         // All servers have the same users.
-        let users = lab.servers.first().map(|server| server.spec.users.clone()).unwrap_or_default();
+        let users = servers.values().next().map(|server| server.spec().users.clone()).unwrap_or_default();
         let mut devices = BTreeMap::new();
         for mut process in lab.phones {
             phone(&mut process.phone);
             let first = process.phone.lines.first().map(|line| &line.extension);
             let pin = first.and_then(|first| users.get(first)?.pin.clone());
             devices.insert(PhoneName(process.phone.name.clone()), Device::new(Phone::new(process.phone), pin));
-        }
-        let mut servers = BTreeMap::new();
-        for mut on_link in lab.servers {
-            server(&mut on_link.spec);
-            let address = SocketAddr::new(on_link.spec.address, on_link.spec.port);
-            servers.insert(address, Registrar::new(on_link.spec));
         }
         Ok(Self {
             plan,

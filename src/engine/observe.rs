@@ -337,7 +337,8 @@ fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     run.ended = true;
     let server = run.server.clone();
     let at = fix.when.at;
-    for case in subjects.running() {
+    // Also for those that are decided: their teardown must know what is there.
+    for case in subjects.cases_mut() {
         let held_elsewhere = if server == case.primary {
             case.origin_of_return(at).map(|binding| Held { binding: binding.clone(), left: binding.until.since(at) })
         } else {

@@ -116,13 +116,15 @@ impl Run {
                 });
             }
             let onward = self.ending.is_none() && self.stop.is_none() && self.step_on(now, fix, out);
-            if !self.subjects.plan().scenario.teardown.is_empty() {
-                self.tell_failures(fix, out);
+            if self.verdicts_wait() {
+                self.tell_failures(now, fix, out);
             }
             if self.restore(now, fix, out) {
                 continue;
             }
-            self.report(now, fix, out);
+            if !self.verdicts_wait() {
+                self.report(now, fix, out);
+            }
             if self.ending.is_none() && self.subjects.running().next().is_none() {
                 let open = lift_all(&self.subjects, out);
                 self.ending = Some(Ending { open, until: now + ENDING_PATIENCE, told: false });
@@ -216,7 +218,8 @@ impl Run {
         let observing = self.subjects.observing().unwrap_or(fix);
         for case in self.subjects.cases_mut() {
             if case.decided.as_ref().is_some_and(|finding| finding.verdict != Verdict::Skipped) {
-                case.measured = Some(measure::all(case, observing, now));
+                let measured = case.measured.take().unwrap_or_else(|| measure::all(case, observing, now));
+                case.measured = Some(measured);
                 case.outcome = case.decided.take();
                 case.step_done = false;
             }
@@ -228,6 +231,13 @@ impl Run {
         self.told.clear();
         self.current = Some(StepRun::begin(&StepKind::Lift { server: None }, false, &mut self.subjects, now, fix, out));
         true
+    }
+
+    /// Whether verdicts are not final yet, because a teardown comes after the last of them.
+    fn verdicts_wait(&mut self) -> bool {
+        let teardown = !self.subjects.plan().scenario.teardown.is_empty();
+        let trying = self.stage == Stage::Trial && self.stop.is_none();
+        teardown && trying && self.subjects.running().next().is_some()
     }
 
     /// Waits for the end of every outage; this is no step of the scenario, and not told as one.
@@ -248,12 +258,16 @@ impl Run {
 
     /// Tells at once of every case that left the step in progress because something was found against it; its verdict
     /// comes after the teardown.
-    fn tell_failures(&mut self, fix: Fix, out: &mut Outbox) {
-        for case in self.subjects.cases() {
-            if let Some(finding) = case.decided.as_ref().filter(|_| self.told.insert(case.id.clone())) {
-                self.tell_failure(&case.id, finding, fix, out);
+    fn tell_failures(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) {
+        let observing = self.subjects.observing().unwrap_or(fix);
+        let mut failures = Vec::new();
+        for case in self.subjects.cases_mut() {
+            if let Some(finding) = case.decided.clone().filter(|_| self.told.insert(case.id.clone())) {
+                case.measured = Some(measure::all(case, observing, now));
+                failures.push((case.id.clone(), finding));
             }
         }
+        failures.iter().for_each(|(case, finding)| self.tell_failure(case, finding, fix, out));
     }
 
     fn tell_failure(&self, case: &CaseId, finding: &Finding, fix: Fix, out: &mut Outbox) {

@@ -1,25 +1,127 @@
-//! Logging on and off: what the document admits comes out as such, and nothing else does.
+//! Logging on and off: what a document admits comes out as such and nothing else does, and the start state is restored.
 
-use std::path::Path;
+use std::{cell::RefCell, path::Path};
 
 use super::{Rehearsal, Weather, cases};
 use crate::{
-    config::load,
+    config::{DocumentedLimit, Scenario, StepKind, load},
     event::{Derived, Event, Record},
     verdict::{Blame, Case, Verdict},
-    virtual_bench::{Description, phone::PhoneSpec, registrar::RegistrarSpec},
+    virtual_bench::{
+        Description,
+        phone::{PhoneDefect, PhoneSpec},
+        registrar::RegistrarSpec,
+    },
 };
 
 #[test]
 fn a_log_off_on_the_backup_shows_the_documented_limit_and_is_cured() {
-    let records = rehearse("log-off-on-backup", |_| {}, |_| {});
+    let records = rehearse(scenario("log-off-on-backup"), |_| {}, |_| {});
     for case in cases(&records) {
-        assert_eq!((case.verdict, case.code.as_deref()), (Verdict::Fail, Some("documented-limit")), "{case:#?}");
-        assert_eq!((case.blame, case.expected), (Some(Blame::Configuration), false));
-        let home = homes(&records, case).pop().unwrap();
-        assert_eq!(home.as_deref(), Some("a"), "the teardown brought it home");
+        assert_eq!(found(case), (Verdict::Fail, Some(Blame::Configuration), Some("documented-limit")), "{case:#?}");
+        assert!(!case.expected);
+        let reason = case.reason.as_deref().unwrap();
+        assert!(reason.contains("sent no REGISTER to server a") && reason.contains("local settings"), "{reason}");
+        let homes = homes(&records, case);
+        let homes: Vec<Option<&str>> = homes.iter().map(Option::as_deref).collect();
+        assert_eq!(homes, [Some("a"), Some("b"), None, Some("b"), Some("a")], "the teardown brought it home");
+        assert!(!case.measurements.iter().any(|it| it.name == "failback" && it.value.is_some()), "{case:#?}");
     }
     assert_eq!(cases(&records).count(), 4);
+}
+
+#[test]
+fn a_pin_stands_in_no_record() {
+    let pins = RefCell::new(Vec::new());
+    let note = |server: &mut RegistrarSpec| {
+        pins.borrow_mut().extend(server.users.values().filter_map(|user| user.pin.clone()));
+    };
+    let records = rehearse(scenario("log-off-on-backup"), |_| {}, note);
+    let journal: String = records.iter().map(|record| serde_json::to_string(record).unwrap()).collect();
+    assert!(journal.contains(r#""keys":["{pin}"]"#) && journal.contains("*11*xxxxxxxxxxxx*1001"));
+    assert_eq!(pins.borrow().len(), 8);
+    for pin in pins.borrow().iter() {
+        assert!(!journal.contains(pin.as_str()), "{pin}");
+    }
+}
+
+#[test]
+fn a_limit_that_does_not_show_is_a_failure_that_nobody_expected() {
+    let mut scenario = scenario("failover");
+    let step = scenario.steps.iter_mut().find(|step| step.title == "every line comes home").unwrap();
+    step.documented_limit = Some(DocumentedLimit { code: "never-failed-back".into(), says: "It stays.".into() });
+    let records = rehearse(scenario, |phone| defect(phone, "p2", PhoneDefect::NeverFailsBack), |_| {});
+    for case in cases(&records) {
+        let code = if case.id.phone.0 == "p2" { "documented-limit" } else { "limit-not-shown" };
+        assert_eq!(
+            (case.verdict, case.code.as_deref(), case.expected),
+            (Verdict::Fail, Some(code), code != "documented-limit")
+        );
+        assert!(case.reason.as_deref().unwrap().contains("It stays."), "{case:#?}");
+    }
+}
+
+#[test]
+fn another_failure_than_the_documented_one_is_none() {
+    let records =
+        rehearse(scenario("log-off-on-backup"), |phone| defect(phone, "p1", PhoneDefect::NeverFailsOver), |_| {});
+    let case = case(&records, "p1");
+    assert_eq!(found(case), (Verdict::Fail, Some(Blame::Phone), Some("never-failed-over")), "{case:#?}");
+    assert!(case.expected);
+    assert!(!case.reason.as_deref().unwrap().contains("not restored"), "{case:#?}");
+}
+
+#[test]
+fn a_start_state_that_could_not_be_restored_is_said_beside_the_verdict() {
+    let mut scenario = scenario("log-off-on-backup");
+    scenario.steps.truncate(3);
+    let dead = |phone: &mut PhoneSpec| defect(phone, "p1", PhoneDefect::DeafKeypad);
+    let records = rehearse(scenario.clone(), dead, |_| {});
+    let unrestored = case(&records, "p1");
+    assert_eq!(found(unrestored).2, Some("key-unconfirmed"), "a pass is none: {unrestored:#?}");
+    assert_eq!(found(case(&records, "p2")), (Verdict::Pass, None, None));
+
+    let both = |phone: &mut PhoneSpec| {
+        defect(phone, "p1", PhoneDefect::DeafKeypad);
+        defect(phone, "p1", PhoneDefect::NeverFailsOver);
+    };
+    let records = rehearse(scenario, both, |_| {});
+    let failed = case(&records, "p1");
+    assert_eq!(found(failed).2, Some("never-failed-over"));
+    assert!(
+        failed.reason.as_deref().unwrap().contains("the start state was not restored: key `goodbye`"),
+        "{failed:#?}"
+    );
+}
+
+#[test]
+fn a_phone_that_lacks_a_part_is_skipped_with_the_reason() {
+    let mut rehearsal = rehearsal(scenario("log-off-on-backup"), |_| {}, |_| {});
+    rehearsal.plan_mut().bench.phones[0].keypad = None;
+    rehearsal.plan_mut().bench.phones[1].lines[0].pin_file = None;
+    let records = rehearsal.run().unwrap();
+    assert_eq!(found(case(&records, "p1")).2, Some("no-keypad"));
+    let pinless = case(&records, "p2");
+    assert_eq!((pinless.verdict, found(pinless).2), (Verdict::Skipped, Some("no-pin")));
+    assert!(pinless.reason.as_deref().unwrap().contains("give it a `pin-file`"));
+    assert_eq!(found(case(&records, "p3")).2, Some("documented-limit"));
+}
+
+#[test]
+fn a_boot_that_the_scenario_ordered_is_no_crash_and_another_one_is() {
+    let mut scenario = scenario("log-off-on-backup");
+    let ordered = scenario.teardown[0].clone();
+    let model = load::model("aastra-6731i", Path::new(load::RIG)).unwrap();
+    let keys = model.menus["remove-local-settings"].clone();
+    scenario.steps.truncate(1);
+    scenario.steps.push(ordered);
+    scenario.steps.push(scenario.teardown[1].clone());
+    scenario.teardown.clear();
+    let records = rehearse(scenario.clone(), |_| {}, |_| {});
+    assert!(cases(&records).all(|case| case.verdict == Verdict::Pass), "{:#?}", cases(&records).collect::<Vec<_>>());
+    scenario.steps[1].kind = StepKind::Press { keys, reboots: false };
+    let records = rehearse(scenario, |_| {}, |_| {});
+    assert!(cases(&records).all(|case| found(case).2 == Some("reboot")), "{:#?}", cases(&records).collect::<Vec<_>>());
 }
 
 /// The homes of a case's line, in order.
@@ -33,11 +135,36 @@ fn homes(records: &[Record], case: &Case) -> Vec<Option<String>> {
     homes.collect()
 }
 
+fn case<'a>(records: &'a [Record], phone: &str) -> &'a Case {
+    cases(records).find(|case| case.id.phone.0 == phone).unwrap()
+}
+
+fn found(case: &Case) -> (Verdict, Option<Blame>, Option<&str>) {
+    (case.verdict, case.blame, case.code.as_deref())
+}
+
+fn defect(phone: &mut PhoneSpec, name: &str, defect: PhoneDefect) {
+    if phone.name == name {
+        phone.defects.push(defect);
+    }
+}
+
+fn scenario(name: &str) -> Scenario {
+    load::scenario(name, Path::new(load::RIG)).unwrap()
+}
+
+fn rehearsal(
+    scenario: Scenario,
+    phone: impl FnMut(&mut PhoneSpec),
+    server: impl FnMut(&mut RegistrarSpec),
+) -> Rehearsal {
+    Rehearsal::new(&Description::default(), scenario, Weather::default(), phone, server).unwrap()
+}
+
 fn rehearse(
-    name: &str,
+    scenario: Scenario,
     phone: impl FnMut(&mut PhoneSpec),
     server: impl FnMut(&mut RegistrarSpec),
 ) -> Vec<Record> {
-    let scenario = load::scenario(name, Path::new(load::RIG)).unwrap();
-    Rehearsal::new(&Description::default(), scenario, Weather::default(), phone, server).unwrap().run().unwrap()
+    rehearsal(scenario, phone, server).run().unwrap()
 }

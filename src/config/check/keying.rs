@@ -94,7 +94,6 @@ pub(super) fn documented_limit(
 /// Whether a log-on or log-off has a cause, the teardown leaves the network alone, and no second limit hides a first.
 pub(super) fn check(steps: &[Placed<'_>], teardown: &[Placed<'_>], findings: &mut Findings<'_>) {
     let mut pressed = false;
-    let mut limited = false;
     for (raw, step) in steps.iter().chain(teardown) {
         match &step.kind {
             StepKind::Press { .. } | StepKind::Dial { .. } | StepKind::Keys { reboots: true, .. } => pressed = true,
@@ -104,10 +103,10 @@ pub(super) fn check(steps: &[Placed<'_>], teardown: &[Placed<'_>], findings: &mu
             }
             _ => {}
         }
-        if step.documented_limit.is_some() && std::mem::replace(&mut limited, true) {
-            let help = "give each documented limit a scenario of its own";
-            findings.at(raw.span(), "a second documented limit: a case can show only one", help);
-        }
+    }
+    for (raw, _) in steps.iter().filter(|(_, step)| step.documented_limit.is_some()).skip(1) {
+        let help = "give each documented limit a scenario of its own";
+        findings.at(raw.span(), "a second documented limit: a case can show only one", help);
     }
     for (raw, step) in teardown {
         match &step.kind {
