@@ -36,6 +36,8 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/failover.toml",
     "scenarios/flapping.toml",
     "scenarios/log-off-on-backup.toml",
+    "scenarios/log-on-key-dead.toml",
+    "scenarios/log-on-key.toml",
     "virtual.toml",
 ];
 

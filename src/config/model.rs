@@ -199,6 +199,9 @@ pub struct Dialect {
     pub key: Option<String>,
     /// A line that shows that the registration status is on the display.
     pub status_shown: Option<String>,
+    /// A line that tells of a change of the display; group `text`: what it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
     /// Lines that mean that the phone rebooted or crashed.
     pub fatal: Vec<String>,
 }

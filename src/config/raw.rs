@@ -190,6 +190,7 @@ pub(super) struct Dialect {
     pub(super) gave_up: Text,
     pub(super) key: Text,
     pub(super) status_shown: Text,
+    pub(super) display: Text,
     pub(super) fatal: Option<Vec<Spanned<String>>>,
 }
 
@@ -214,7 +215,7 @@ pub(super) struct DocumentedLimit {
     pub(super) says: Text,
 }
 
-/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `outage`, `lift`, `wait` and `repeat`.
+/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `display`, `outage`, `lift`, `wait` and `repeat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Step {
@@ -225,6 +226,7 @@ pub(super) struct Step {
     pub(super) press: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) reboots: Option<Spanned<bool>>,
     pub(super) dial: Text,
+    pub(super) display: Text,
     pub(super) documented_limit: Option<Spanned<DocumentedLimit>>,
     pub(super) outage: Option<Spanned<Outage>>,
     pub(super) lift: Option<Spanned<Lift>>,

@@ -89,6 +89,11 @@ pub enum StepKind {
         /// Digits of the key pad, and placeholders (see [`keying`]).
         number: String,
     },
+    /// Each phone's display comes to show a text, by its console.
+    Display {
+        /// A part of what it shows.
+        text: String,
+    },
     /// Servers go away for the phones under test.
     Outage {
         /// What happens to the frames.

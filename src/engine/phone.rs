@@ -37,6 +37,8 @@ pub struct PhoneWatch {
     pub status_shown: Option<Fix>,
     /// The last time it knocked at each server and got through the bridge.
     pub knocks: BTreeMap<ServerName, Knocking>,
+    /// What its console last told of the display.
+    pub displayed: Option<(String, Fix)>,
     /// The number that it called last.
     pub dialled: Option<(String, Fix)>,
     /// It was ordered to boot and has not done so yet.
@@ -91,6 +93,7 @@ impl PhoneWatch {
             keys_shown: Vec::new(),
             status_shown: None,
             knocks: BTreeMap::new(),
+            displayed: None,
             dialled: None,
             boot_ordered: false,
             gave_up: BTreeMap::new(),
@@ -115,7 +118,11 @@ impl PhoneWatch {
                 self.gave_up.insert(extension, fix);
             }
             ConsoleFact::Key { name } => self.keys_shown.push((name, fix)),
-            ConsoleFact::StatusShown => self.status_shown = Some(fix),
+            ConsoleFact::StatusShown => {
+                self.status_shown = Some(fix);
+                self.displayed = Some((text.to_owned(), fix));
+            }
+            ConsoleFact::Display { text } => self.displayed = Some((text, fix)),
             ConsoleFact::Fatal { .. } => return true,
             ConsoleFact::Prompt => {}
         }

@@ -298,6 +298,11 @@ impl Subjects {
         self.dialect(phone).is_some_and(|dialect| dialect.status_shown.is_some())
     }
 
+    /// Whether the phone's console tells what the display shows.
+    pub fn tells_display(&self, phone: &PhoneName) -> bool {
+        self.dialect(phone).is_some_and(|dialect| dialect.display.is_some())
+    }
+
     /// Whether the phone's console says where a line is registered.
     pub fn states_registration(&self, phone: &PhoneName) -> bool {
         self.dialect(phone).is_some_and(|dialect| dialect.registered.is_some())

@@ -124,6 +124,37 @@ fn a_boot_that_the_scenario_ordered_is_no_crash_and_another_one_is() {
     assert!(cases(&records).all(|case| found(case).2 == Some("reboot")), "{:#?}", cases(&records).collect::<Vec<_>>());
 }
 
+#[test]
+fn the_key_logs_on_at_the_primary_and_is_dead_while_that_is_away() {
+    let records = rehearse(scenario("log-on-key"), |_| {}, |_| {});
+    for case in cases(&records) {
+        assert_eq!(found(case), (Verdict::Pass, None, None), "{case:#?}");
+        let homes = homes(&records, case);
+        assert_eq!(homes[..3], [Some("a".to_owned()), None, Some("a".to_owned())], "{homes:?}");
+    }
+    let records = rehearse(scenario("log-on-key-dead"), |_| {}, |_| {});
+    for case in cases(&records) {
+        assert_eq!(found(case), (Verdict::Fail, Some(Blame::Configuration), Some("documented-limit")), "{case:#?}");
+        let reason = case.reason.as_deref().unwrap();
+        assert!(reason.starts_with("the display shows `No answer from server`, and not `Extension`"), "{reason}");
+        assert_eq!(homes(&records, case).pop().unwrap().as_deref(), Some("a"), "the teardown brought it home");
+    }
+}
+
+#[test]
+fn a_wrong_pin_is_no_log_on() {
+    let mut scenario = scenario("log-on-key");
+    scenario.steps.iter_mut().for_each(|step| {
+        if step.kind.types_pin() {
+            step.kind = StepKind::Press { keys: vec!["2".into(), "pound".into()], reboots: false };
+        }
+    });
+    let records = rehearse(scenario, |_| {}, |_| {});
+    for case in cases(&records) {
+        assert_eq!(found(case), (Verdict::Fail, Some(Blame::Unknown), Some("never-logged-on")), "{case:#?}");
+    }
+}
+
 /// The homes of a case's line, in order.
 fn homes(records: &[Record], case: &Case) -> Vec<Option<String>> {
     let homes = records.iter().filter_map(|record| match &record.event {

@@ -36,6 +36,16 @@ pub(super) fn kind(step: &raw::Step, findings: &mut Findings<'_>) -> Option<Step
     }
 }
 
+/// A step that waits for a text on the display.
+pub(super) fn display(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<StepKind> {
+    let wanted = text.get_ref().trim();
+    if wanted.is_empty() {
+        findings.at(text.span(), "a display that shows nothing is no sign", "write a part of what it is to show");
+        return None;
+    }
+    Some(StepKind::Display { text: wanted.to_owned() })
+}
+
 /// Whether the keys of a step make the phone boot.
 pub(super) fn reboots(step: &raw::Step) -> bool {
     step.reboots.as_ref().is_some_and(|reboots| *reboots.get_ref())
@@ -76,8 +86,8 @@ pub(super) fn documented_limit(
         );
     }
     let limit = step.get_ref().documented_limit.as_ref()?;
-    if !matches!(kind, StepKind::Expect { .. }) {
-        let help = "move it to the `expect` step that fails where the limit shows";
+    if !matches!(kind, StepKind::Expect { .. } | StepKind::Display { .. }) {
+        let help = "move it to the `expect` or `display` step that fails where the limit shows";
         findings.at(limit.span(), "a documented limit of a step that expects nothing", help);
         return None;
     }

@@ -99,6 +99,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         ("keys", step.keys.is_some()),
         ("press", step.press.is_some()),
         ("dial", step.dial.is_some()),
+        ("display", step.display.is_some()),
         ("outage", step.outage.is_some()),
         ("lift", step.lift.is_some()),
         ("wait", step.wait.is_some()),
@@ -113,7 +114,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         findings.at(
             span,
             message,
-            "give each step one of `expect`, `keys`, `press`, `dial`, `outage`, `lift`, `wait`, `repeat`",
+            "give each step one of `expect`, `keys`, `press`, `dial`, `display`, `outage`, `lift`, `wait`, `repeat`",
         );
         return None;
     }
@@ -158,6 +159,9 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
     }
     if step.press.is_some() || step.dial.is_some() {
         return keying::kind(step, findings);
+    }
+    if let Some(text) = &step.display {
+        return keying::display(text, findings);
     }
     if let Some(lift) = &step.lift {
         return match lift.get_ref() {
@@ -242,7 +246,11 @@ fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 }
                 stranded &= *of != Move::Recovery;
             }
-            StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } | StepKind::Wait { .. } => {}
+            StepKind::Keys { .. }
+            | StepKind::Press { .. }
+            | StepKind::Dial { .. }
+            | StepKind::Display { .. }
+            | StepKind::Wait { .. } => {}
         }
     }
 }
@@ -298,6 +306,7 @@ fn default_title(kind: &StepKind) -> String {
             format!("press {}", keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>().join(" "))
         }
         StepKind::Dial { number } => format!("dial {number}"),
+        StepKind::Display { text } => format!("the display shows {text}"),
         StepKind::Outage { servers, .. } => match servers.as_slice() {
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),

@@ -39,6 +39,11 @@ pub enum ConsoleFact {
     },
     /// The registration status is on the display.
     StatusShown,
+    /// The display changed.
+    Display {
+        /// What it shows.
+        text: String,
+    },
     /// The phone waits for a command.
     Prompt,
 }
@@ -86,6 +91,7 @@ enum Kind {
     GaveUp,
     Key,
     StatusShown,
+    Display,
     Prompt,
 }
 
@@ -99,6 +105,7 @@ impl Kind {
             Self::GaveUp => ("gave-up", &["extension", "server"]),
             Self::Key => ("key", &["key"]),
             Self::StatusShown => ("status-shown", &[]),
+            Self::Display => ("display", &["text"]),
             Self::Prompt => ("prompt", &[]),
         }
     }
@@ -117,6 +124,7 @@ impl CompiledDialect {
             (Kind::GaveUp, &dialect.gave_up),
             (Kind::Key, &dialect.key),
             (Kind::StatusShown, &dialect.status_shown),
+            (Kind::Display, &dialect.display),
             (Kind::Prompt, &dialect.prompt),
         ];
         let single = single.into_iter().filter_map(|(kind, text)| text.as_ref().map(|text| (kind, text)));
@@ -155,6 +163,7 @@ impl Pattern {
             Kind::GaveUp => ConsoleFact::GaveUp { extension: group("extension")?, server: group("server")? },
             Kind::Key => ConsoleFact::Key { name: KeyName(group("key")?) },
             Kind::StatusShown => ConsoleFact::StatusShown,
+            Kind::Display => ConsoleFact::Display { text: group("text")? },
             Kind::Prompt => ConsoleFact::Prompt,
         })
     }
@@ -178,6 +187,7 @@ mod tests {
             gave_up: Some(r"^acct (?P<extension>\S+): no answer from (?P<server>\S+)".to_owned()),
             key: Some(r"^key (?P<key>\S+) pressed".to_owned()),
             status_shown: Some("^display: registration status".to_owned()),
+            display: Some("^display: (?P<text>.*)".to_owned()),
             fatal: vec!["(?i)kernel panic".to_owned(), "^U-Boot ".to_owned()],
         }
     }
