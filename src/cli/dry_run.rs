@@ -44,7 +44,11 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(out, "\nscenario  {}: {}", plan.scenario.name, harmless(&plan.scenario.title))?;
     for (number, step) in (1..).zip(plan.scenario.all_steps()) {
         let optional = if step.optional { " (where the phone can)" } else { "" };
-        writeln!(out, "  {number:2}. {}{optional}", harmless(&step.title))?;
+        let teardown = if number > plan.scenario.steps.len() { "afterwards, " } else { "" };
+        writeln!(out, "  {number:2}. {teardown}{}{optional}", harmless(&step.title))?;
+        if let Some(limit) = &step.documented_limit {
+            writeln!(out, "      expected to fail with {}: \"{}\"", limit.code, harmless(&limit.says))?;
+        }
         if let StepKind::Outage { limit, .. } = step.kind {
             writeln!(out, "      ends by itself after {}", humantime::format_duration(limit))?;
         }

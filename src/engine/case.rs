@@ -209,7 +209,7 @@ impl CaseRun {
             }
             _ => trial.clone(),
         };
-        if !restored && conclusion.verdict == Verdict::Pass || !restored && conclusion.code == DOCUMENTED_LIMIT {
+        if !restored && (conclusion.verdict == Verdict::Pass || conclusion.code == DOCUMENTED_LIMIT) {
             return Some(decided);
         }
         if !restored {

@@ -22,8 +22,8 @@ fn every_scenario_of_the_catalogue_passes_on_a_healthy_bench_or_shows_its_docume
         let records = rehearse_scenario(&name, &Description::default(), calm(), |_| {}, |_| {});
         let cases: Vec<&Case> = cases(&records).collect();
         assert_eq!(cases.len(), 4, "{name}");
-        let found = |case: &&Case| (case.verdict, case.code.as_deref()) == expected && case.expected != limited;
-        assert!(cases.iter().all(|case| found(&case)), "{name}: {cases:#?}");
+        let found = |case: &Case| (case.verdict, case.code.as_deref()) == expected && case.expected != limited;
+        assert!(cases.iter().all(|case| found(case)), "{name}: {cases:#?}");
     }
 }
 
