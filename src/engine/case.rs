@@ -40,8 +40,10 @@ pub struct CaseRun {
     pub awake: Option<Fix>,
     /// The outages that took one of its servers away, in order.
     pub cuts: Vec<Cut>,
-    /// The last key of the step that was last played on its phone went down: what log-on and log-off follow from.
-    pub ordered: Option<Ordered>,
+    /// What was played on its phone, in order: what log-ons and log-offs follow from.
+    pub orders: Vec<Ordered>,
+    /// The scenario logged its user off: that nobody can reach them from then on is no loss.
+    pub logs_off: bool,
     /// The line's home changed this often.
     pub home_changes: u32,
     /// Records that the verdict rests on.
@@ -100,11 +102,11 @@ impl Held {
     }
 }
 
-/// A move within a case: the outage that makes it necessary (its place in [`CaseRun::cuts`]; the baseline has none), and
-/// which move it is.
+/// A move within a case: the outage that makes it necessary (its place in [`CaseRun::cuts`]; the baseline has none), for
+/// log-on and log-off the keys (their place in [`CaseRun::orders`]), and which move it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Leg {
-    /// The outage.
+    /// The outage, or the keys.
     pub cut: Option<usize>,
     /// The move.
     pub of: Move,
@@ -185,7 +187,8 @@ impl CaseRun {
             windows: BTreeMap::new(),
             awake: None,
             cuts: Vec::new(),
-            ordered: None,
+            orders: Vec::new(),
+            logs_off: false,
             home_changes: 0,
             evidence: BTreeSet::new(),
             decided: None,
@@ -288,7 +291,7 @@ impl CaseRun {
     pub fn leg(&self, of: Move) -> Option<Leg> {
         match of {
             Move::Baseline | Move::Renewal => Some(Leg { cut: None, of }),
-            Move::LogOn | Move::LogOff => self.ordered.map(|_| Leg { cut: None, of }),
+            Move::LogOn | Move::LogOff => Some(Leg { cut: Some(self.orders.len().checked_sub(1)?), of }),
             Move::Failover | Move::Failback => {
                 let cut = self.cuts.iter().rposition(|cut| cut.server == self.primary)?;
                 Some(Leg { cut: Some(cut), of })
@@ -325,7 +328,7 @@ impl CaseRun {
             Move::Baseline => Some(self.awake.unwrap_or(observing)),
             Move::Renewal => self.moves.get(&Leg { of: Move::Baseline, ..leg }).map(|moved| moved.done),
             Move::Failover | Move::Stranded => self.cut_of(leg).map(|cut| cut.began),
-            Move::LogOn | Move::LogOff => self.ordered.map(|ordered| ordered.at),
+            Move::LogOn | Move::LogOff => self.order_of(leg).map(|ordered| ordered.at),
             Move::Failback | Move::Recovery => self.cut_of(leg).and_then(|cut| cut.lifted),
         }
     }
@@ -345,10 +348,9 @@ impl CaseRun {
         self.track.binding(backup).or_else(|| self.track.lapsed(backup).filter(renewing))
     }
 
-    /// Keys are played whose effect nothing seen before can be.
-    pub fn order(&mut self, ordered: Ordered) {
-        self.ordered = Some(ordered);
-        self.moves.retain(|leg, _| !matches!(leg.of, Move::LogOn | Move::LogOff));
+    /// The keys that a log-on or log-off follows from.
+    pub fn order_of(&self, leg: Leg) -> Option<Ordered> {
+        self.orders.get(leg.cut?).copied()
     }
 
     /// Notes that nobody is logged on any more, if no server holds a binding of the line.

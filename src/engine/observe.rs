@@ -212,8 +212,11 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
 
 /// A 2xx at this server to a REGISTER that was sent after the keys of a log-on.
 fn note_log_on(case: &mut CaseRun, server: &ServerName, fix: Fix) {
-    case.moves.retain(|leg, _| leg.of != Move::LogOff);
-    let Some((leg, ordered)) = case.leg(Move::LogOn).zip(case.ordered) else { return };
+    if let Some(gone) = case.leg(Move::LogOff) {
+        case.moves.remove(&gone);
+    }
+    let Some(leg) = case.leg(Move::LogOn) else { return };
+    let Some(ordered) = case.order_of(leg) else { return };
     if case.moves.contains_key(&leg) || case.destination(leg) != Some(server) {
         return;
     }

@@ -167,6 +167,9 @@ impl Run {
             }
             return false;
         }
+        if self.stage == Stage::Trial && self.step == 0 && self.current.is_none() {
+            self.subjects.skip_unfit();
+        }
         if self.stage == Stage::Clearing {
             return self.clear(now, fix, out);
         }

@@ -266,6 +266,31 @@ impl Subjects {
         Ok(keys)
     }
 
+    /// Skips the cases of phones that lack a part for any step that is not optional, before anything is done to them:
+    /// in the middle of a scenario they would be left as they are then.
+    pub fn skip_unfit(&mut self) {
+        let steps: Vec<StepKind> =
+            self.plan.scenario.all_steps().filter(|step| !step.optional).map(|step| step.kind.clone()).collect();
+        for phone in self.phones_running() {
+            let lacks = steps.iter().find_map(|kind| match kind {
+                StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {
+                    self.keys_for(&phone, kind).err()
+                }
+                StepKind::Display { .. } => self.display_for(&phone).err(),
+                _ => None,
+            });
+            if let Some(lacks) = lacks {
+                self.decide(&phone, || lacks.clone());
+            }
+        }
+    }
+
+    /// What a phone lacks to say what is on its display, if anything.
+    pub fn display_for(&self, phone: &PhoneName) -> Result<(), Finding> {
+        let tells = self.dialect(phone).is_some_and(|dialect| dialect.display.is_some());
+        tells.then_some(()).ok_or_else(|| Finding::skipped("no-console", "no console tells what the display shows"))
+    }
+
     /// The last key of a step goes down on a phone.
     pub fn order_given(&mut self, phone: &PhoneName, now: Stamp, fix: Fix, reboots: bool) {
         let at = Fix { seq: fix.seq, when: When::exactly(now) };
@@ -273,7 +298,9 @@ impl Subjects {
             watch.dialled = None;
             watch.boot_ordered = reboots;
         }
-        self.running().filter(|case| case.id.phone == *phone).for_each(|case| case.order(Ordered { at, reboots }));
+        self.running()
+            .filter(|case| case.id.phone == *phone)
+            .for_each(|case| case.orders.push(Ordered { at, reboots }));
     }
 
     /// The call to this number that a phone made, if it was its last.
@@ -296,11 +323,6 @@ impl Subjects {
     /// Whether the phone's console shows what is on the display.
     pub fn shows_menu(&self, phone: &PhoneName) -> bool {
         self.dialect(phone).is_some_and(|dialect| dialect.status_shown.is_some())
-    }
-
-    /// Whether the phone's console tells what the display shows.
-    pub fn tells_display(&self, phone: &PhoneName) -> bool {
-        self.dialect(phone).is_some_and(|dialect| dialect.display.is_some())
     }
 
     /// Whether the phone's console says where a line is registered.

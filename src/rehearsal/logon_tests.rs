@@ -5,7 +5,7 @@ use std::{cell::RefCell, path::Path};
 use super::{Rehearsal, Weather, cases};
 use crate::{
     config::{DocumentedLimit, Scenario, StepKind, load},
-    event::{Derived, Event, Record},
+    event::{Action, Derived, Event, Record},
     verdict::{Blame, Case, Verdict},
     virtual_bench::{
         Description,
@@ -25,7 +25,9 @@ fn a_log_off_on_the_backup_shows_the_documented_limit_and_is_cured() {
         let homes = homes(&records, case);
         let homes: Vec<Option<&str>> = homes.iter().map(Option::as_deref).collect();
         assert_eq!(homes, [Some("a"), Some("b"), None, Some("b"), Some("a")], "the teardown brought it home");
-        assert!(!case.measurements.iter().any(|it| it.name == "failback" && it.value.is_some()), "{case:#?}");
+        let value = |name| case.measurements.iter().find(|it| it.name == name).map(|it| it.value.is_some());
+        assert_eq!((value("failback"), value("log-on"), value("log-off")), (Some(false), Some(true), Some(true)));
+        assert_eq!(value("unreachable"), None, "who logged off wants not to be reached");
     }
     assert_eq!(cases(&records).count(), 4);
 }
@@ -104,6 +106,9 @@ fn a_phone_that_lacks_a_part_is_skipped_with_the_reason() {
     let pinless = case(&records, "p2");
     assert_eq!((pinless.verdict, found(pinless).2), (Verdict::Skipped, Some("no-pin")));
     assert!(pinless.reason.as_deref().unwrap().contains("give it a `pin-file`"));
+    let played =
+        |record: &&Record| matches!(&record.event, Event::Action(Action::PlayKeys { phone, .. }) if phone.0 == "p2");
+    assert_eq!(records.iter().filter(played).count(), 0, "nobody logged it off before that was known");
     assert_eq!(found(case(&records, "p3")).2, Some("documented-limit"));
 }
 
@@ -152,6 +157,22 @@ fn a_wrong_pin_is_no_log_on() {
     let records = rehearse(scenario, |_| {}, |_| {});
     for case in cases(&records) {
         assert_eq!(found(case), (Verdict::Fail, Some(Blame::Unknown), Some("never-logged-on")), "{case:#?}");
+    }
+}
+
+#[test]
+fn codes_are_for_the_first_line_of_a_phone() {
+    let mut description = Description::default();
+    description.lab.lines = 2;
+    let rehearsal = Rehearsal::new(&description, scenario("log-on-key"), Weather::default(), |_| {}, |_| {});
+    let records = rehearsal.unwrap().run().unwrap();
+    for case in cases(&records) {
+        let expected = if case.id.line.starts_with('1') {
+            (Verdict::Pass, None)
+        } else {
+            (Verdict::Skipped, Some("not-first-line"))
+        };
+        assert_eq!((case.verdict, case.code.as_deref()), expected, "{case:#?}");
     }
 }
 

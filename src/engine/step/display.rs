@@ -22,14 +22,10 @@ impl Display {
     /// Phones whose console does not tell of their display pass over, or leave their cases as skipped.
     pub fn begin(text: &str, optional: bool, subjects: &mut Subjects, now: Stamp) -> Self {
         for phone in subjects.phones_running() {
-            if subjects.tells_display(&phone) {
-                continue;
-            }
-            let lacks = "no console tells what the display shows";
-            if optional {
-                subjects.finish_step(&phone, &format!("passed over: {lacks}"), &[]);
-            } else {
-                subjects.decide(&phone, || Finding::skipped("no-console", lacks));
+            match subjects.display_for(&phone) {
+                Ok(()) => {}
+                Err(lacks) if optional => subjects.finish_step(&phone, &format!("passed over: {}", lacks.reason), &[]),
+                Err(lacks) => subjects.decide(&phone, || lacks.clone()),
             }
         }
         Self { text: text.to_owned(), until: now + PATIENCE }

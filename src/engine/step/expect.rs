@@ -58,6 +58,7 @@ impl Expect {
         let mut waits = BTreeMap::new();
         for case in subjects.running() {
             if of == Move::LogOff {
+                case.logs_off = true;
                 case.note_log_off(fix);
             }
             let asked = case.leg(of).and_then(|leg| Some((leg, case.cause(leg, observing)?, window(case, leg)?)));
@@ -265,7 +266,7 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             Some(bound::stranded(timers, held.binding.granted, held.left))
         }
         Move::Recovery => Some(bound::recovery(timers, case.is_away(&case.primary))),
-        Move::LogOn => Some(bound::log_on(timers, case.is_away(&case.primary), case.ordered?.reboots)),
+        Move::LogOn => Some(bound::log_on(timers, case.is_away(&case.primary), case.order_of(leg)?.reboots)),
         Move::LogOff => {
             let servers = std::iter::once(&case.primary).chain(&case.backup);
             let granted = servers.filter_map(|server| case.track.last_granted(server)).max();
