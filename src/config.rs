@@ -20,6 +20,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod duration;
 mod embedded;
+pub mod keying;
 pub mod load;
 pub mod model;
 pub mod overrides;
@@ -33,7 +34,7 @@ pub use model::{
     Assignable, Dialect, FailbackHabit, KeyGroup, Model, RegistrationHabit, RenewalLead, Source, Timer, Timers,
     XmlNames,
 };
-pub use scenario::{Scenario, Step, StepKind};
+pub use scenario::{DocumentedLimit, Scenario, Step, StepKind};
 
 /// All that a run's judgement depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

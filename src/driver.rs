@@ -19,6 +19,7 @@ use crate::{
 };
 
 pub mod clock;
+pub mod discretion;
 pub mod keypad;
 pub mod network;
 mod outbox;
@@ -26,6 +27,7 @@ pub mod serial;
 pub mod signals;
 
 use clock::RunClock;
+use discretion::{Discretion, Pin, PinError};
 use keypad::{Keypad, Seat};
 use network::{NetworkDriver, NetworkError};
 use serial::{Console, ConsoleError, ConsoleSetup, PortError};
@@ -52,6 +54,14 @@ pub enum DriverError {
         phone: PhoneName,
         /// What is wrong.
         source: PortError,
+    },
+    /// The PIN of a line can not be had.
+    #[error("line {line}: {source}")]
+    Pin {
+        /// Its extension.
+        line: String,
+        /// What is wrong.
+        source: PinError,
     },
     /// The interfaces can not be had.
     #[error(transparent)]
@@ -165,16 +175,19 @@ impl Drivers {
 
     async fn open_all(&mut self, plan: &Plan, run_dir: &Path) -> Result<(), DriverError> {
         let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
+        let discretions: BTreeMap<PhoneName, Discretion> =
+            phones.iter().map(|phone| (phone.name.clone(), Discretion::default())).collect();
         for phone in &phones {
             if let Some(port) = &phone.console {
                 let dialect = plan.model_of(phone).and_then(|model| model.console.as_ref());
                 let keep_secrets = plan.keep_secrets;
-                let setup = ConsoleSetup { phone: &phone.name, port, dialect, run_dir, keep_secrets };
+                let discretion = discretions.get(&phone.name).cloned().unwrap_or_default();
+                let setup = ConsoleSetup { phone: &phone.name, port, dialect, run_dir, keep_secrets, discretion };
                 let console = Console::open(setup, &self.clock, self.reports.clone())?;
                 self.consoles.insert(phone.name.clone(), console);
             }
         }
-        for (port, seats) in boards(plan, &phones) {
+        for (port, seats) in boards(plan, &phones, &discretions)? {
             let Some(first) = seats.first().map(|seat| seat.phone.clone()) else { continue };
             self.keypad_of.extend(seats.iter().map(|seat| (seat.phone.clone(), port.clone())));
             let keypad = Keypad::open(&port, seats, &self.clock, self.reports.clone())
@@ -194,7 +207,11 @@ impl Drivers {
 }
 
 /// The boards of the phones under test, each with all phones that it serves.
-fn boards(plan: &Plan, phones: &[&Phone]) -> BTreeMap<PathBuf, Vec<Seat>> {
+fn boards(
+    plan: &Plan,
+    phones: &[&Phone],
+    discretions: &BTreeMap<PhoneName, Discretion>,
+) -> Result<BTreeMap<PathBuf, Vec<Seat>>, DriverError> {
     let mut boards = BTreeMap::<PathBuf, Vec<Seat>>::new();
     for phone in phones {
         if let Some(keypad) = &phone.keypad {
@@ -203,11 +220,20 @@ fn boards(plan: &Plan, phones: &[&Phone]) -> BTreeMap<PathBuf, Vec<Seat>> {
                     phone: phone.name.clone(),
                     unit: keypad.unit,
                     keys: plan.model_of(phone).map(|model| model.keys.clone()).unwrap_or_default(),
+                    pin: pin(plan, phone)?,
+                    discretion: discretions.get(&phone.name).cloned().unwrap_or_default(),
                 }),
             }
         }
     }
-    boards
+    Ok(boards)
+}
+
+/// The PIN that a scenario may have typed on a phone: that of its first line. None if it types none, or none is known.
+fn pin(plan: &Plan, phone: &Phone) -> Result<Option<Pin>, DriverError> {
+    let line = phone.lines.first().filter(|_| plan.scenario.types_pin());
+    let Some((line, path)) = line.and_then(|line| Some((line, line.pin_file.as_ref()?))) else { return Ok(None) };
+    Pin::read(path).map(Some).map_err(|source| DriverError::Pin { line: line.extension.clone(), source })
 }
 
 fn missing(part: RigPart, phone: PhoneName) -> Observed {

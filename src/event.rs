@@ -780,6 +780,10 @@ pub enum Move {
     Stranded,
     /// From nowhere to the first server that is back.
     Recovery,
+    /// Registering because somebody logged on, or because a phone was set back: at the first server that is there.
+    LogOn,
+    /// From wherever it was to nowhere: somebody logged off.
+    LogOff,
 }
 
 impl fmt::Display for Move {
@@ -791,6 +795,8 @@ impl fmt::Display for Move {
             Self::Failback => "failback",
             Self::Stranded => "stranded",
             Self::Recovery => "recovery",
+            Self::LogOn => "log-on",
+            Self::LogOff => "log-off",
         })
     }
 }

@@ -140,16 +140,20 @@ impl Rehearsal {
             overrides: Vec::new(),
             keep_secrets: false,
         };
-        let mut devices = BTreeMap::new();
-        for mut process in lab.phones {
-            phone(&mut process.phone);
-            devices.insert(PhoneName(process.phone.name.clone()), Device::new(Phone::new(process.phone)));
-        }
         let mut servers = BTreeMap::new();
         for mut on_link in lab.servers {
             server(&mut on_link.spec);
             let address = SocketAddr::new(on_link.spec.address, on_link.spec.port);
             servers.insert(address, Registrar::new(on_link.spec));
+        }
+        // All servers have the same users.
+        let users = servers.values().next().map(|server| server.spec().users.clone()).unwrap_or_default();
+        let mut devices = BTreeMap::new();
+        for mut process in lab.phones {
+            phone(&mut process.phone);
+            let first = process.phone.lines.first().map(|line| &line.extension);
+            let pin = first.and_then(|first| users.get(first)?.pin.clone());
+            devices.insert(PhoneName(process.phone.name.clone()), Device::new(Phone::new(process.phone), pin));
         }
         Ok(Self {
             plan,
@@ -355,3 +359,6 @@ fn clock(at: Stamp) -> Duration {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod logon_tests;

@@ -53,9 +53,13 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
 
 fn write_scenario(out: &mut String, scenario: &Scenario) -> fmt::Result {
     writeln!(out, "\nscenario  {}: {}", scenario.name, harmless(&scenario.title))?;
-    for (number, step) in (1..).zip(&scenario.steps) {
+    for (number, step) in (1..).zip(scenario.all_steps()) {
         let optional = if step.optional { " (where the phone can)" } else { "" };
-        writeln!(out, "  {number:2}. {}{optional}", harmless(&step.title))?;
+        let teardown = if number > scenario.steps.len() { "afterwards, " } else { "" };
+        writeln!(out, "  {number:2}. {teardown}{}{optional}", harmless(&step.title))?;
+        if let Some(limit) = &step.documented_limit {
+            writeln!(out, "      expected to fail with {}: \"{}\"", limit.code, harmless(&limit.says))?;
+        }
         if let StepKind::Outage { limit, .. } = step.kind {
             writeln!(out, "      ends by itself after {}", humantime::format_duration(limit))?;
         }

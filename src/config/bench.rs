@@ -127,6 +127,9 @@ pub struct Line {
     pub auth_user: Option<String>,
     /// File that holds its password.
     pub password_file: Option<PathBuf>,
+    /// File that holds the PIN its user logs on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin_file: Option<PathBuf>,
 }
 
 impl Line {

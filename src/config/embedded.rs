@@ -35,6 +35,9 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/both-away.toml",
     "scenarios/failover.toml",
     "scenarios/flapping.toml",
+    "scenarios/log-off-on-backup.toml",
+    "scenarios/log-on-key-dead.toml",
+    "scenarios/log-on-key.toml",
     "scenarios/settling.toml",
     "virtual.toml",
 ];

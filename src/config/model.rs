@@ -202,6 +202,9 @@ pub struct Dialect {
     /// Within such a line, each account that it shows as registered: groups `extension` and `server` (an address).
     #[serde(default)]
     pub shown_account: Option<String>,
+    /// A line that tells of a change of the display; group `text`: what it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
     /// Lines that mean that the phone rebooted or crashed.
     pub fatal: Vec<String>,
 }

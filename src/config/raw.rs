@@ -67,6 +67,7 @@ pub(super) struct Phone {
     pub(super) domain: Text,
     pub(super) auth_user: Text,
     pub(super) password_file: Text,
+    pub(super) pin_file: Text,
     #[serde(default)]
     pub(super) line: Vec<Spanned<Line>>,
     pub(super) console: Option<Spanned<Console>>,
@@ -84,6 +85,7 @@ pub(super) struct Line {
     pub(super) domain: Text,
     pub(super) auth_user: Text,
     pub(super) password_file: Text,
+    pub(super) pin_file: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -189,6 +191,7 @@ pub(super) struct Dialect {
     pub(super) key: Text,
     pub(super) status_shown: Text,
     pub(super) shown_account: Text,
+    pub(super) display: Text,
     pub(super) fatal: Option<Vec<Spanned<String>>>,
 }
 
@@ -201,9 +204,19 @@ pub(super) struct Scenario {
     pub(super) proves: Text,
     #[serde(default)]
     pub(super) step: Vec<Spanned<Step>>,
+    #[serde(default)]
+    pub(super) teardown: Vec<Spanned<Step>>,
 }
 
-/// A step: exactly one of `expect`, `keys`, `outage`, `lift`, `wait` and `repeat`.
+/// A limit that a document admits.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct DocumentedLimit {
+    pub(super) code: Text,
+    pub(super) says: Text,
+}
+
+/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `display`, `outage`, `lift`, `wait` and `repeat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Step {
@@ -211,6 +224,11 @@ pub(super) struct Step {
     pub(super) optional: Option<bool>,
     pub(super) expect: Text,
     pub(super) keys: Text,
+    pub(super) press: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) reboots: Option<Spanned<bool>>,
+    pub(super) dial: Text,
+    pub(super) display: Text,
+    pub(super) documented_limit: Option<Spanned<DocumentedLimit>>,
     pub(super) outage: Option<Spanned<Outage>>,
     pub(super) lift: Option<Spanned<Lift>>,
     pub(super) wait: Text,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::bench::Role;
-use crate::event::{Move, OutageMode, OutageScope};
+use super::{bench::Role, keying};
+use crate::event::{KeyName, Move, OutageMode, OutageScope};
 
 /// A checked scenario: every outage is lifted by a later step or by the teardown, moves come in a possible order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,21 @@ pub struct Scenario {
     pub proves: Option<String>,
     /// Its steps. All cases finish one before any begins the next.
     pub steps: Vec<Step>,
+    /// Steps that restore the start state, whatever the cases came to. Every outage is over before the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teardown: Vec<Step>,
+}
+
+impl Scenario {
+    /// The steps and those of the teardown, in order.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().chain(&self.teardown)
+    }
+
+    /// Whether any step types a PIN.
+    pub fn types_pin(&self) -> bool {
+        self.all_steps().any(|step| step.kind.types_pin())
+    }
 }
 
 /// One step.
@@ -30,6 +45,18 @@ pub struct Step {
     pub kind: StepKind,
     /// A phone that lacks the part (console, keypad, menu) passes over the step; otherwise its case is skipped.
     pub optional: bool,
+    /// What it expects does not happen, and a document says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documented_limit: Option<DocumentedLimit>,
+}
+
+/// A limit that the maker admits. A case that shows it fails as expected; one that does not show it fails unexpectedly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentedLimit {
+    /// The code that the step's failure has where the limit shows, as `never-failed-back`.
+    pub code: String,
+    /// The sentence of the document.
+    pub says: String,
 }
 
 /// What a step does or expects.
@@ -45,6 +72,27 @@ pub enum StepKind {
     Keys {
         /// Name of a key sequence of the model.
         menu: String,
+        /// They make the phone boot, which therefore is no crash, and bring up nothing else.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reboots: bool,
+    },
+    /// Each phone's keys are pressed one by one; each press is confirmed by its effect.
+    Press {
+        /// Key names of the model, and placeholders (see [`keying`]).
+        keys: Vec<KeyName>,
+        /// They make the phone boot, which therefore is no crash.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reboots: bool,
+    },
+    /// Each phone dials; the call on the wire confirms it.
+    Dial {
+        /// Digits of the key pad, and placeholders (see [`keying`]).
+        number: String,
+    },
+    /// Each phone's display comes to show a text, by its console.
+    Display {
+        /// A part of what it shows.
+        text: String,
     },
     /// Servers go away for the phones under test.
     Outage {
@@ -69,4 +117,20 @@ pub enum StepKind {
         #[serde(rename = "for", with = "super::duration")]
         span: Duration,
     },
+}
+
+impl StepKind {
+    /// The keys that it presses by name, with placeholders; none for those that the model names.
+    pub fn pressed(&self) -> Option<Vec<KeyName>> {
+        match self {
+            Self::Press { keys, .. } => Some(keys.clone()),
+            Self::Dial { number } => keying::keys_of(number).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether it types a PIN.
+    pub fn types_pin(&self) -> bool {
+        self.pressed().is_some_and(|keys| keys.iter().any(keying::is_pin))
+    }
 }

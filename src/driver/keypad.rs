@@ -17,10 +17,12 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{
     Report,
     clock::RunClock,
+    discretion::{Discretion, Pin},
     outbox::Outbox,
     serial::{Port, PortError, REOPEN_EVERY},
 };
 use crate::{
+    config::keying,
     event::{KeyName, Observed, PhoneName, PortKind, Stamp, When},
     wire::kp1::{Chord, Event, Host, HostEvent, Item, Key, MAX_LINE, Sequence, Verb},
 };
@@ -49,6 +51,10 @@ pub struct Seat {
     pub unit: u8,
     /// The phone's keys and where they are in the matrix, as `row.column`.
     pub keys: BTreeMap<KeyName, String>,
+    /// What is pressed in the place of `{pin}`.
+    pub pin: Option<Pin>,
+    /// What the phone's console shows is hidden while that is pressed.
+    pub discretion: Discretion,
 }
 
 /// An order to play keys.
@@ -245,6 +251,11 @@ impl Board {
         let ordered = self.clock.now();
         match self.translate(&order) {
             Ok((unit, sequence)) => {
+                if order.keys.iter().any(keying::is_pin)
+                    && let Some(seat) = self.seat(&order.phone)
+                {
+                    seat.discretion.begin();
+                }
                 let lasts = Duration::from_millis(sequence.duration_ms());
                 self.ask(unit, Verb::Play(sequence), Asked::Play { order, ordered, lasts });
             }
@@ -254,19 +265,32 @@ impl Board {
 
     /// Key names to places in the matrix.
     fn translate(&self, order: &Order) -> Result<(u8, Sequence), String> {
-        let seat = self.seats.iter().find(|seat| seat.phone == order.phone);
-        let seat = seat.ok_or_else(|| format!("no unit of this board is wired to {}", order.phone))?;
+        let seat =
+            self.seat(&order.phone).ok_or_else(|| format!("no unit of this board is wired to {}", order.phone))?;
         let tap = |name: &KeyName| {
-            let place = seat.keys.get(name).ok_or_else(|| format!("the phone's model has no key `{name}`"))?;
+            let place = seat.keys.get(name);
+            let name = &Self::sayable(order, name);
+            let place = place.ok_or_else(|| format!("the phone's model has no key `{name}`"))?;
             let key: Key =
                 place.parse().map_err(|_| format!("key `{name}` is at `{place}`, which is no row.column"))?;
             Ok::<_, String>(Item::Tap { keys: Chord::single(key), hold_ms: None })
         };
-        let items = order.keys.iter().map(tap).collect::<Result<Vec<_>, _>>()?;
+        let pin = seat.pin.as_ref().map(Pin::digits);
+        let keys = keying::with_pin(&order.keys, pin).ok_or("no PIN is known of this phone's line")?;
+        let items = keys.iter().map(tap).collect::<Result<Vec<_>, _>>()?;
         if items.is_empty() {
             return Err("there is no key to play".to_owned());
         }
         Ok((seat.unit, Sequence { hold_ms: Sequence::DEFAULT_MS, gap_ms: Sequence::DEFAULT_MS, items }))
+    }
+
+    /// The name of a key for messages, in which no digit of a PIN may stand.
+    fn sayable(order: &Order, key: &KeyName) -> KeyName {
+        if order.keys.contains(key) { key.clone() } else { keying::PIN.into() }
+    }
+
+    fn seat(&self, phone: &PhoneName) -> Option<&Seat> {
+        self.seats.iter().find(|seat| seat.phone == *phone)
     }
 
     fn received(&mut self, bytes: &[u8]) -> Result<(), Ended> {
@@ -352,6 +376,9 @@ impl Board {
 
     fn played(&mut self, order: Order, answered: Stamp, ordered: Stamp, error: Option<String>) {
         let ack_after_ns = answered.0.saturating_sub(ordered.0);
+        if let Some(seat) = self.seat(&order.phone) {
+            seat.discretion.end(self.clock.now());
+        }
         let observed = Observed::KeysPlayed { phone: order.phone, sequence: order.sequence, ack_after_ns, error };
         self.outbox.push(When::exactly(self.clock.now()), observed);
     }

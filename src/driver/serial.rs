@@ -11,14 +11,14 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Report, clock::RunClock, outbox::Outbox};
+use super::{Report, clock::RunClock, discretion::Discretion, outbox::Outbox};
 use crate::{
     config::{ConsolePort, Dialect},
     event::{Observed, PhoneName, PortKind, RawRef, RigPart, Stamp, When},
     journal::run_dir::console_log,
     wire::{
         console::{CompiledDialect, DialectError, Line, LineAssembler},
-        redact,
+        redact::{self, DigitMask},
     },
 };
 
@@ -79,7 +79,7 @@ pub enum ConsoleError {
 }
 
 /// What a console needs to know.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ConsoleSetup<'a> {
     /// Whose console it is.
     pub phone: &'a PhoneName,
@@ -91,6 +91,8 @@ pub struct ConsoleSetup<'a> {
     pub run_dir: &'a Path,
     /// Secrets are not masked.
     pub keep_secrets: bool,
+    /// Digits are hidden while this holds.
+    pub discretion: Discretion,
 }
 
 /// An open console.
@@ -110,7 +112,8 @@ impl Console {
         clock: &RunClock,
         reports: mpsc::Sender<Report>,
     ) -> Result<Self, ConsoleError> {
-        let ConsoleSetup { phone, port: ConsolePort { port: path, baud }, dialect, run_dir, keep_secrets } = setup;
+        let ConsoleSetup { phone, port: ConsolePort { port: path, baud }, dialect, run_dir, keep_secrets, discretion } =
+            setup;
         let phone = phone.clone();
         let port = Port::open(path, *baud).map_err(|source| ConsoleError::Port { phone: phone.clone(), source })?;
         let line_ending = dialect.map_or(LINE_ENDING, |dialect| &dialect.line_ending).to_owned();
@@ -131,6 +134,8 @@ impl Console {
             dialect,
             line_ending,
             keep_secrets,
+            discretion,
+            digits: DigitMask::default(),
             log: Some(log),
             lines: LineAssembler::new(),
             last_settled: None,
@@ -182,6 +187,8 @@ struct Reader {
     dialect: Option<CompiledDialect>,
     line_ending: String,
     keep_secrets: bool,
+    discretion: Discretion,
+    digits: DigitMask,
     /// None after it could not be written.
     log: Option<RawLog>,
     lines: LineAssembler,
@@ -218,7 +225,7 @@ impl Reader {
             let due = [self.lines.deadline(), self.typing.gives_up()].into_iter().flatten().min();
             tokio::select! {
                 read = port.read(&mut buffer) => match read {
-                    Ok(count) => self.received(&buffer[..count]),
+                    Ok(count) => self.received(&mut buffer[..count]),
                     Err(reason) => return Ended::Lost(reason),
                 },
                 order = self.orders.recv() => match order {
@@ -256,8 +263,10 @@ impl Reader {
         }
     }
 
-    fn received(&mut self, bytes: &[u8]) {
+    fn received(&mut self, bytes: &mut [u8]) {
         let now = self.clock.now();
+        self.digits.pass(bytes, self.discretion.holds(now) && !self.keep_secrets);
+        let bytes = &*bytes;
         self.log(|log| log.received(bytes, now));
         let mut lines = Vec::new();
         self.lines.feed(bytes, now, &mut lines);

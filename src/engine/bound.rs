@@ -11,6 +11,9 @@ use crate::config::{FailbackHabit, RenewalLead, Source, Timer, Timers};
 /// Time allowed for the registration itself: challenge, answer, and a slow server.
 pub const REGISTERING: Duration = Duration::from_secs(2);
 
+/// Time allowed for a boot that the scenario ordered: no manual says how long one takes.
+pub const BOOTING: Duration = Duration::from_secs(180);
+
 /// The longest time that the manual gives a phone to move (26/1531-ANF 901 14, section 11.28).
 pub const PROMISE: Duration = Duration::from_secs(600);
 
@@ -196,6 +199,40 @@ pub fn revival(timers: &Timers) -> Window {
             secs(REGISTERING)
         ),
         assumed: assumed(&[("retry-timeout", timers.retry_timeout.source), ("transaction", timers.transaction.source)]),
+    }
+}
+
+/// The window for registering after somebody logged on. Where the primary is away, the code and then the registration
+/// ask it in vain first; a phone that boots is given time for it.
+pub fn log_on(timers: &Timers, primary_away: bool, reboots: bool) -> Window {
+    let transaction = timers.transaction.value;
+    let asking = if primary_away { 2 * transaction } else { Duration::ZERO };
+    let booting = if reboots { BOOTING } else { Duration::ZERO };
+    let mut derivation = format!("{} logging on + {} registering", secs(REGISTERING), secs(REGISTERING));
+    if primary_away {
+        derivation += &format!(" + 2 × {} transaction at the primary", secs(transaction));
+    }
+    let mut assumed = if primary_away { assumed(&[("transaction", timers.transaction.source)]) } else { Vec::new() };
+    if reboots {
+        derivation += &format!(" + {} booting", secs(booting));
+        assumed.push("booting".to_owned());
+    }
+    Window { length: 2 * REGISTERING + asking + booting, derivation, assumed }
+}
+
+/// The window for being gone from every server after somebody logged off: bindings are removed, or run out, one that was
+/// renewed just before the code had its effect included.
+pub fn log_off(timers: &Timers, granted: Duration) -> Window {
+    let transaction = timers.transaction.value;
+    Window {
+        length: transaction + REGISTERING + granted,
+        derivation: format!(
+            "{} transaction (the code may go to a server that is away) + {} logging off + {} granted, not renewed",
+            secs(transaction),
+            secs(REGISTERING),
+            secs(granted)
+        ),
+        assumed: assumed(&[("transaction", timers.transaction.source)]),
     }
 }
 

@@ -10,9 +10,9 @@ use super::{
     registration::{Binding, Fix, LineTrack},
 };
 use crate::{
-    config::{FailbackHabit, Line, Model, Role, Timers},
+    config::{DocumentedLimit, FailbackHabit, Line, Model, Role, Timers},
     event::{Move, ServerName, Stamp},
-    verdict::{Blame, CaseId, Verdict},
+    verdict::{Blame, CaseId, Measurement, Verdict},
 };
 
 /// A case while it runs.
@@ -40,16 +40,35 @@ pub struct CaseRun {
     pub awake: Option<Fix>,
     /// The outages that took one of its servers away, in order.
     pub cuts: Vec<Cut>,
+    /// What was played on its phone, in order: what log-ons and log-offs follow from.
+    pub orders: Vec<Ordered>,
+    /// The scenario logged its user off: that nobody can reach them from then on is no loss.
+    pub logs_off: bool,
     /// The line's home changed this often.
     pub home_changes: u32,
     /// Records that the verdict rests on.
     pub evidence: BTreeSet<u64>,
     /// The first thing found against it, or that it passed.
     pub decided: Option<Finding>,
+    /// What the steps came to, while the teardown restores the start state.
+    pub outcome: Option<Finding>,
+    /// What was measured until then: what the teardown does to a line is no measure of it.
+    pub measured: Option<Vec<Measurement>>,
+    /// The failure in which a documented limit showed, and what the document says.
+    pub limit_shown: Option<(Finding, DocumentedLimit)>,
     /// It has finished the step in progress.
     pub step_done: bool,
     /// Another scenario went before it.
     pub follows: bool,
+}
+
+/// Keys that were played on a phone, as a case sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ordered {
+    /// The last of them was ordered.
+    pub at: Fix,
+    /// They make the phone boot.
+    pub reboots: bool,
 }
 
 /// An outage as a case sees it.
@@ -85,11 +104,11 @@ impl Held {
     }
 }
 
-/// A move within a case: the outage that makes it necessary (its place in [`CaseRun::cuts`]; the baseline has none), and
-/// which move it is.
+/// A move within a case: the outage that makes it necessary (its place in [`CaseRun::cuts`]; the baseline has none), for
+/// log-on and log-off the keys (their place in [`CaseRun::orders`]), and which move it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Leg {
-    /// The outage.
+    /// The outage, or the keys.
     pub cut: Option<usize>,
     /// The move.
     pub of: Move,
@@ -103,6 +122,9 @@ pub struct Moved {
     /// The 2xx that made the binding.
     pub done: Fix,
 }
+
+/// The code of a case that came to what a document says.
+pub const DOCUMENTED_LIMIT: &str = "documented-limit";
 
 /// What a case came to, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,9 +189,14 @@ impl CaseRun {
             windows: BTreeMap::new(),
             awake: None,
             cuts: Vec::new(),
+            orders: Vec::new(),
+            logs_off: false,
             home_changes: 0,
             evidence: BTreeSet::new(),
             decided: None,
+            outcome: None,
+            measured: None,
+            limit_shown: None,
             step_done: false,
             follows: false,
         }
@@ -188,6 +215,48 @@ impl CaseRun {
         }
     }
 
+    /// What the case came to, once that is certain. A documented limit that showed is never a pass; what a teardown could
+    /// not restore spoils a pass, and is said beside anything else.
+    pub fn conclusion(&self) -> Option<Finding> {
+        let decided = self.decided.clone()?;
+        let restored = self.outcome.is_none() || decided.verdict == Verdict::Pass;
+        let trial = self.outcome.as_ref().unwrap_or(&decided);
+        let mut conclusion = match &self.limit_shown {
+            Some((shown, limit)) if trial.verdict == Verdict::Pass => {
+                let reason = format!("{} — the document says so: \"{}\"", shown.reason, limit.says);
+                Finding::fail(Blame::Configuration, DOCUMENTED_LIMIT, reason).shown_by(shown.evidence.iter().copied())
+            }
+            _ => trial.clone(),
+        };
+        if !restored && (conclusion.verdict == Verdict::Pass || conclusion.code == DOCUMENTED_LIMIT) {
+            return Some(decided);
+        }
+        if !restored {
+            conclusion.reason =
+                format!("{}; and the start state was not restored: {}", conclusion.reason, decided.reason);
+        }
+        Some(conclusion)
+    }
+
+    /// What the failure of a step, or its success, means where a document admits a limit.
+    pub fn weigh(&mut self, limit: &DocumentedLimit) -> bool {
+        match &self.decided {
+            Some(finding) if finding.verdict == Verdict::Fail && finding.code == limit.code => {
+                self.limit_shown = self.decided.take().map(|finding| (finding, limit.clone()));
+                true
+            }
+            None if self.step_done && self.limit_shown.is_none() => {
+                let reason = format!(
+                    "the documented limit does not show, and the document should be read again: \"{}\"",
+                    limit.says
+                );
+                self.decide(Finding::fail(Blame::Unknown, "limit-not-shown", reason));
+                false
+            }
+            _ => false,
+        }
+    }
+
     /// Whether nothing was decided yet.
     pub fn running(&self) -> bool {
         self.decided.is_none()
@@ -198,17 +267,17 @@ impl CaseRun {
         match leg.of {
             Move::Baseline | Move::Renewal | Move::Failback => Some(&self.primary),
             Move::Failover => self.backup.as_ref(),
-            Move::Stranded => None,
+            Move::Stranded | Move::LogOff => None,
             // Every round begins with the primary.
-            Move::Recovery if self.is_away(&self.primary) => self.backup.as_ref(),
-            Move::Recovery => Some(&self.primary),
+            Move::Recovery | Move::LogOn if self.is_away(&self.primary) => self.backup.as_ref(),
+            Move::Recovery | Move::LogOn => Some(&self.primary),
         }
     }
 
     /// The server a move leaves.
     pub fn origin(&self, leg: Leg) -> Option<&ServerName> {
         match leg.of {
-            Move::Baseline | Move::Renewal | Move::Recovery => None,
+            Move::Baseline | Move::Renewal | Move::Recovery | Move::LogOn | Move::LogOff => None,
             Move::Failover | Move::Stranded => Some(&self.primary),
             Move::Failback if self.moves.contains_key(&Leg { of: Move::Failover, ..leg }) => self.backup.as_ref(),
             Move::Failback => self.cut_of(leg).and_then(|cut| cut.held_elsewhere.as_ref()).and(self.backup.as_ref()),
@@ -239,6 +308,7 @@ impl CaseRun {
         match of {
             Move::Baseline => Some(Leg { cut: None, of }),
             Move::Renewal => Some(Leg { cut: self.cuts.iter().rposition(|cut| cut.server == self.primary), of }),
+            Move::LogOn | Move::LogOff => Some(Leg { cut: Some(self.orders.len().checked_sub(1)?), of }),
             Move::Failover | Move::Failback => {
                 let cut = self.cuts.iter().rposition(|cut| cut.server == self.primary)?;
                 Some(Leg { cut: Some(cut), of })
@@ -279,6 +349,7 @@ impl CaseRun {
                 self.moves.get(&Leg { of, ..leg }).map(|moved| moved.done)
             }
             Move::Failover | Move::Stranded => self.cut_of(leg).map(|cut| cut.began),
+            Move::LogOn | Move::LogOff => self.order_of(leg).map(|ordered| ordered.at),
             Move::Failback | Move::Recovery => self.cut_of(leg).and_then(|cut| cut.lifted),
         }
     }
@@ -296,6 +367,17 @@ impl CaseRun {
                 })
         };
         self.track.binding(backup).or_else(|| self.track.lapsed(backup).filter(renewing))
+    }
+
+    /// The keys that a log-on or log-off follows from.
+    pub fn order_of(&self, leg: Leg) -> Option<Ordered> {
+        self.orders.get(leg.cut?).copied()
+    }
+
+    /// Notes that nobody is logged on any more, if no server holds a binding of the line.
+    pub fn note_log_off(&mut self, shown_by: Fix) {
+        let Some(leg) = self.leg(Move::LogOff).filter(|_| self.track.home().is_none()) else { return };
+        self.moves.entry(leg).or_insert(Moved { request: shown_by, done: shown_by });
     }
 
     /// Decides the case, unless it is decided.

@@ -82,6 +82,11 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
     if of == Move::Stranded {
         return not_tried_both(case, cause);
     }
+    if of == Move::LogOff {
+        let held = case.track.home().map_or_else(String::new, |home| format!(": server {home} holds a binding"));
+        let reason = format!("the line is still registered after its user logged off{held}");
+        return Finding::fail(Blame::Unknown, "never-logged-off", reason).shown_by([cause.seq]);
+    }
     let Some(destination) = case.destination(leg) else {
         return Finding::fail(Blame::Configuration, "no-backup", "the line has no backup server").shown_by([cause.seq]);
     };
@@ -229,7 +234,12 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
             let reason = format!("the phone sent no REGISTER to server {} in a whole lifetime", case.primary);
             Finding::fail(Blame::Phone, "never-renewed", reason).shown_by([cause.seq])
         }
-        Move::Recovery | Move::Stranded => {
+        Move::LogOn => {
+            let server = case.destination(Leg { cut: None, of }).unwrap_or(&case.primary);
+            let reason = format!("the phone sent no REGISTER to server {server} after its user logged on");
+            Finding::fail(Blame::Unknown, "never-logged-on", reason).shown_by([cause.seq])
+        }
+        Move::Recovery | Move::Stranded | Move::LogOff => {
             let reason = "the phone sent no REGISTER to the server that came back";
             Finding::fail(Blame::Phone, "never-recovered", reason).shown_by([cause.seq])
         }

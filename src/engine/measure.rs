@@ -15,7 +15,7 @@ use crate::{
     verdict::Measurement,
 };
 
-/// All measurements of a case, in the order of time.
+/// All measurements of a case, in the order of time: those that no outage causes, then outage by outage.
 pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
     let mut list = Vec::new();
     let baseline = Leg { cut: None, of: Move::Baseline };
@@ -28,6 +28,11 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
     }
     let renewal = Leg { cut: None, of: Move::Renewal };
     whole_move(case, renewal, case.cause(renewal, observing), "no renewal was seen", &mut list);
+    for (index, ordered) in case.orders.iter().enumerate() {
+        let leg = |of| Leg { cut: Some(index), of };
+        whole_move(case, leg(Move::LogOff), Some(ordered.at), "a server held a binding to the end", &mut list);
+        whole_move(case, leg(Move::LogOn), Some(ordered.at), "no registration was seen", &mut list);
+    }
     for (index, cut) in case.cuts.iter().enumerate() {
         let leg = |of| Leg { cut: Some(index), of };
         if cut.server == case.primary {
@@ -39,7 +44,9 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
         whole_move(case, leg(Move::Stranded), Some(cut.began), "the backup was not asked", &mut list);
         whole_move(case, leg(Move::Recovery), cut.lifted, "no registration at a server that came back", &mut list);
         if cut.server == case.primary {
-            reach(case, index, cut, now, &mut list);
+            if !case.logs_off {
+                reach(case, index, cut, now, &mut list);
+            }
             stale(case, leg(Move::Failover), cut, &mut list);
             stale(case, leg(Move::Failback), cut, &mut list);
         }

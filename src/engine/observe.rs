@@ -94,6 +94,7 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
     {
         watch.frame = Some(fix);
         watch.spoke = Some(fix);
+        watch.called(fact, fix);
     }
     if fact.toward == Toward::Server {
         awake(subjects, &fact.phone, fix);
@@ -187,6 +188,11 @@ fn amend(case: &mut CaseRun, server: &ServerName, fix: Fix) {
 /// Notes the moves that a 2xx at this server completes.
 fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
     let at = fix.when.at;
+    note_log_on(case, server, fix);
+    // What the teardown brings about is no move of the trial.
+    if case.outcome.is_some() {
+        return;
+    }
     let moves: &[Move] = if *server == case.primary {
         &[Move::Renewal, Move::Baseline, Move::Failback, Move::Recovery]
     } else if case.backup.as_ref() == Some(server) {
@@ -218,6 +224,23 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
             .filter_map(|attempt| attempt.passed)
             .find(|passed| passed.when.at >= since)
             .unwrap_or(fix);
+        case.evidence.extend([request.seq, fix.seq]);
+        case.moves.insert(leg, Moved { request, done: fix });
+    }
+}
+
+/// A 2xx at this server to a REGISTER that was sent after the keys of a log-on.
+fn note_log_on(case: &mut CaseRun, server: &ServerName, fix: Fix) {
+    if let Some(gone) = case.leg(Move::LogOff) {
+        case.moves.remove(&gone);
+    }
+    let Some(leg) = case.leg(Move::LogOn) else { return };
+    let Some(ordered) = case.order_of(leg) else { return };
+    if case.moves.contains_key(&leg) || case.destination(leg) != Some(server) {
+        return;
+    }
+    let mut passed = case.track.attempts_at(server).filter_map(|attempt| attempt.passed);
+    if let Some(request) = passed.find(|passed| passed.when.at >= ordered.at.when.at) {
         case.evidence.extend([request.seq, fix.seq]);
         case.moves.insert(leg, Moved { request, done: fix });
     }
@@ -275,6 +298,7 @@ fn home_changed(case: &mut CaseRun, before: Option<&ServerName>, fix: Fix, out: 
         return false;
     }
     case.home_changes += 1;
+    case.note_log_off(fix);
     out.conclude(fix.when, Derived::Home { line: case.track.line().clone(), server: home });
     true
 }
@@ -292,7 +316,8 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
         }
     }
     let phantom = subjects.watch_mut(phone).and_then(|watch| watch.phantom_key.take());
-    if !fatal && phantom.is_none() {
+    let ordered = subjects.watch_mut(phone).is_some_and(|watch| fatal && std::mem::take(&mut watch.boot_ordered));
+    if (!fatal || ordered) && phantom.is_none() {
         return;
     }
     // A phone that boots at the beginning of the run is being switched on, not crashing.
@@ -342,7 +367,8 @@ fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     run.ended = true;
     let server = run.server.clone();
     let at = fix.when.at;
-    for case in subjects.running() {
+    // Also for those that are decided: their teardown must know what is there.
+    for case in subjects.cases_mut() {
         let held_elsewhere = if server == case.primary {
             case.origin_of_return(at).map(|binding| Held { binding: binding.clone(), left: binding.until.since(at) })
         } else {

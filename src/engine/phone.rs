@@ -1,11 +1,15 @@
 //! What is known of a phone beside its registrations: its ports, its console's statements, its signs of life.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
 
 use super::registration::Fix;
 use crate::{
     config::{Model, Phone},
-    event::{Door, KeyName, Knock, PortKind, ServerName, Stamp},
+    event::{Door, KeyName, Knock, PortKind, ServerName, SipFact, SipMessage, SipStart, Stamp},
     wire::console::{CompiledDialect, ConsoleFact},
 };
 
@@ -35,6 +39,8 @@ pub struct PhoneWatch {
     pub keys_shown: Vec<(KeyName, Fix)>,
     /// Keys that were ordered and that its console has not shown.
     pub keys_ordered: Vec<KeyName>,
+    /// Keys that its model has.
+    pub known_keys: BTreeSet<KeyName>,
     /// A key that its console showed and nobody ordered.
     pub phantom_key: Option<KeyName>,
     /// The last line that shows the registration status on the display.
@@ -43,6 +49,12 @@ pub struct PhoneWatch {
     pub knocks: BTreeMap<ServerName, Knocking>,
     /// The accounts that the display showed as registered then, with the server's address.
     pub shown_accounts: Vec<(String, String)>,
+    /// What its console last told of the display.
+    pub displayed: Option<(String, Fix)>,
+    /// The number that it called last.
+    pub dialled: Option<(String, Fix)>,
+    /// It was ordered to boot and has not done so yet.
+    pub boot_ordered: bool,
     /// When its console said that it gives a server up.
     pub gave_up: BTreeMap<String, Fix>,
 }
@@ -92,10 +104,14 @@ impl PhoneWatch {
             beliefs: BTreeMap::new(),
             keys_shown: Vec::new(),
             keys_ordered: Vec::new(),
+            known_keys: model.map(|model| model.keys.keys().cloned().collect()).unwrap_or_default(),
             phantom_key: None,
             status_shown: None,
             shown_accounts: Vec::new(),
             knocks: BTreeMap::new(),
+            displayed: None,
+            dialled: None,
+            boot_ordered: false,
             gave_up: BTreeMap::new(),
         }
     }
@@ -122,18 +138,35 @@ impl PhoneWatch {
                     Some(index) => {
                         self.keys_ordered.remove(index);
                     }
-                    None => self.phantom_key = Some(name.clone()),
+                    None if self.known_keys.contains(&name) => self.phantom_key = Some(name.clone()),
+                    // A digit of a PIN: its line was masked.
+                    None => {}
                 }
                 self.keys_shown.push((name, fix));
             }
             ConsoleFact::StatusShown { accounts } => {
                 self.status_shown = Some(fix);
                 self.shown_accounts = accounts;
+                self.displayed = Some((text.to_owned(), fix));
             }
+            ConsoleFact::Display { text } => self.displayed = Some((text, fix)),
             ConsoleFact::Fatal { .. } => return true,
             ConsoleFact::Prompt => {}
         }
         false
+    }
+
+    /// Takes a SIP message from it: an INVITE shows what was dialled.
+    pub fn called(&mut self, fact: &SipFact, fix: Fix) {
+        let SipMessage::Read(message) = &fact.message else { return };
+        let SipStart::Request { method, uri } = &message.start else { return };
+        if method == "INVITE" {
+            let user = uri.split_once(':').map_or(uri.as_str(), |(_, rest)| rest);
+            let user = user.split_once('@').map_or(user, |(user, _)| user);
+            // `#` can not stand in a user part, `*` may be escaped (RFC 3261 section 25.1).
+            let number = user.replace("%23", "#").replace("%2A", "*").replace("%2a", "*");
+            self.dialled = Some((number, fix));
+        }
     }
 
     /// Takes a knock that got through the bridge, or the answer to one.

@@ -1,17 +1,18 @@
-//! The whole run: cases go through the steps side by side, all finish one before any begins the next.
+//! The whole run: cases go through the steps side by side, all finish one before any begins the next. When all are
+//! decided the teardown restores the start state, also of those that failed, and only then are the verdicts told.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Outbox,
-    case::{CaseRun, Finding},
+    case::{CaseRun, DOCUMENTED_LIMIT, Finding},
     measure, observe,
     registration::Fix,
     step::{StepRun, lift_all},
     subjects::Subjects,
 };
 use crate::{
-    config::{Plan, Scenario},
+    config::{Plan, Scenario, StepKind},
     event::{Action, Derived, Observed, OutageEnd, OutageId, Stamp},
     verdict::{Case, CaseId, Verdict},
 };
@@ -36,8 +37,22 @@ pub struct Run {
     step: usize,
     current: Option<StepRun>,
     reported: BTreeSet<CaseId>,
+    /// Cases whose failure in a step was told.
+    told: BTreeSet<CaseId>,
+    stage: Stage,
     ending: Option<Ending>,
     stop: Option<String>,
+}
+
+/// How far the run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The steps of the scenario.
+    Trial,
+    /// Every outage ends before the teardown.
+    Clearing,
+    /// The steps of the teardown.
+    Teardown,
 }
 
 /// The run is over but for its outages.
@@ -58,6 +73,8 @@ impl Run {
             step: 0,
             current: None,
             reported: BTreeSet::new(),
+            told: BTreeSet::new(),
+            stage: Stage::Trial,
             ending: None,
             stop: None,
         }
@@ -105,7 +122,15 @@ impl Run {
                 });
             }
             let onward = self.ending.is_none() && self.stop.is_none() && self.step_on(now, fix, out);
-            self.report(now, fix, out);
+            if self.verdicts_wait() {
+                self.tell_failures(now, fix, out);
+            }
+            if self.restore(now, fix, out) {
+                continue;
+            }
+            if !self.verdicts_wait() {
+                self.report(now, fix, out);
+            }
             if self.ending.is_none() && self.subjects.running().next().is_none() {
                 let open = lift_all(&self.subjects, out);
                 self.ending = Some(Ending { open, until: now + ENDING_PATIENCE, told: false });
@@ -142,7 +167,8 @@ impl Run {
         };
         out.conclude(fix.when, started);
         self.subjects.go_on(scenario, fix);
-        (self.step, self.current, self.ending) = (0, None, None);
+        (self.step, self.current, self.ending, self.stage) = (0, None, None, Stage::Trial);
+        self.told.clear();
         true
     }
 
@@ -170,20 +196,30 @@ impl Run {
             }
             return false;
         }
-        let steps = &self.subjects.plan().scenario.steps;
-        let Some(step) = steps.get(self.step).cloned() else {
+        if self.stage == Stage::Trial && self.step == 0 && self.current.is_none() {
+            self.subjects.skip_unfit();
+        }
+        if self.stage == Stage::Clearing {
+            return self.clear(now, fix, out);
+        }
+        let scenario = &self.subjects.plan().scenario;
+        let (trial, of) = (scenario.steps.len(), scenario.all_steps().count());
+        let left = self.stage == Stage::Teardown || self.step < trial;
+        let Some(step) = scenario.all_steps().nth(self.step).filter(|_| left).cloned() else {
             self.subjects.decide_all(Finding::pass);
             return true;
         };
         let current = match &mut self.current {
             Some(current) => current,
             none => {
-                let of = steps.len();
                 out.conclude(fix.when, Derived::StepStarted { step: self.step, of, title: step.title.clone() });
                 none.insert(StepRun::begin(&step.kind, step.optional, &mut self.subjects, now, fix, out))
             }
         };
         current.advance(now, fix, &mut self.subjects, out);
+        if let Some(limit) = &step.documented_limit {
+            self.subjects.weigh(limit, &self.told);
+        }
         for end in self.subjects.steps_ended.drain(..) {
             let fact = Derived::StepEnded {
                 step: self.step,
@@ -203,12 +239,88 @@ impl Run {
         true
     }
 
+    /// Begins to restore the start state when every case is decided; false if there is nothing to do about it. Cases that
+    /// never began, and runs that somebody ended, are left as they are.
+    fn restore(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) -> bool {
+        let over = self.stage == Stage::Trial && self.ending.is_none() && self.subjects.running().next().is_none();
+        let observed = self.subjects.observing().is_some();
+        if !over || !observed || self.stop.is_some() || self.subjects.plan().scenario.teardown.is_empty() {
+            return false;
+        }
+        let observing = self.subjects.observing().unwrap_or(fix);
+        for case in self.subjects.cases_mut() {
+            if case.decided.as_ref().is_some_and(|finding| finding.verdict != Verdict::Skipped) {
+                let measured = case.measured.take().unwrap_or_else(|| measure::all(case, observing, now));
+                case.measured = Some(measured);
+                case.outcome = case.decided.take();
+                case.step_done = false;
+            }
+        }
+        if self.subjects.running().next().is_none() {
+            return false;
+        }
+        self.stage = Stage::Clearing;
+        self.told.clear();
+        self.current = Some(StepRun::begin(&StepKind::Lift { server: None }, false, &mut self.subjects, now, fix, out));
+        true
+    }
+
+    /// Whether verdicts are not final yet, because a teardown comes after the last of them.
+    fn verdicts_wait(&mut self) -> bool {
+        let teardown = !self.subjects.plan().scenario.teardown.is_empty();
+        let trying = self.stage == Stage::Trial && self.stop.is_none();
+        teardown && trying && self.subjects.running().next().is_some()
+    }
+
+    /// Waits for the end of every outage; this is no step of the scenario, and not told as one.
+    fn clear(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) -> bool {
+        if let Some(lifting) = &mut self.current {
+            lifting.advance(now, fix, &mut self.subjects, out);
+        }
+        self.subjects.steps_ended.clear();
+        if self.subjects.running().any(|case| !case.step_done) {
+            return false;
+        }
+        self.subjects.running().for_each(|case| case.step_done = false);
+        self.current = None;
+        self.stage = Stage::Teardown;
+        self.step = self.subjects.plan().scenario.steps.len();
+        true
+    }
+
+    /// Tells at once of every case that left the step in progress because something was found against it; its verdict
+    /// comes after the teardown.
+    fn tell_failures(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) {
+        let observing = self.subjects.observing().unwrap_or(fix);
+        let mut failures = Vec::new();
+        for case in self.subjects.cases_mut() {
+            if let Some(finding) = case.decided.clone().filter(|_| self.told.insert(case.id.clone())) {
+                case.measured = Some(measure::all(case, observing, now));
+                failures.push((case.id.clone(), finding));
+            }
+        }
+        failures.iter().for_each(|(case, finding)| self.tell_failure(case, finding, fix, out));
+    }
+
+    fn tell_failure(&self, case: &CaseId, finding: &Finding, fix: Fix, out: &mut Outbox) {
+        if finding.verdict != Verdict::Pass && self.current.is_some() {
+            let fact = Derived::StepEnded {
+                step: self.step,
+                case: case.clone(),
+                ok: false,
+                note: finding.reason.clone(),
+                evidence: finding.evidence.clone(),
+            };
+            out.conclude(fix.when, fact);
+        }
+    }
+
     /// Tells of every case that was decided since.
     fn report(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) {
         let observing = self.subjects.observing().unwrap_or(fix);
         let lost = self.subjects.losses.iter().find(|loss| loss.when.at >= observing.when.at).copied();
         for case in self.subjects.cases() {
-            let Some(finding) = case.decided.clone().filter(|_| !self.reported.contains(&case.id)) else { continue };
+            let Some(finding) = case.conclusion().filter(|_| !self.reported.contains(&case.id)) else { continue };
             self.reported.insert(case.id.clone());
             let finding = match lost {
                 Some(loss) if matches!(finding.verdict, Verdict::Pass | Verdict::Fail) => Finding::rig(
@@ -218,15 +330,8 @@ impl Run {
                 .shown_by([loss.seq]),
                 _ => finding,
             };
-            if finding.verdict != Verdict::Pass && self.current.is_some() {
-                let fact = Derived::StepEnded {
-                    step: self.step,
-                    case: case.id.clone(),
-                    ok: false,
-                    note: finding.reason.clone(),
-                    evidence: finding.evidence.clone(),
-                };
-                out.conclude(fix.when, fact);
+            if self.told.insert(case.id.clone()) {
+                self.tell_failure(&case.id, &finding, fix, out);
             }
             tell(case, finding, observing, now, fix, out);
         }
@@ -235,7 +340,7 @@ impl Run {
 
 /// Writes a case's measurements and its verdict.
 fn tell(case: &CaseRun, finding: Finding, observing: Fix, now: Stamp, fix: Fix, out: &mut Outbox) {
-    let measurements = measure::all(case, observing, now);
+    let measurements = case.measured.clone().unwrap_or_else(|| measure::all(case, observing, now));
     for measurement in &measurements {
         out.conclude(fix.when, Derived::Measured { case: case.id.clone(), measurement: measurement.clone() });
     }
@@ -248,7 +353,7 @@ fn tell(case: &CaseRun, finding: Finding, observing: Fix, now: Stamp, fix: Fix, 
         blame: finding.blame,
         code: (!passed).then(|| finding.code.to_owned()),
         reason: (!passed).then_some(finding.reason),
-        expected: true,
+        expected: finding.code != DOCUMENTED_LIMIT,
         attempts: u32::from(!matches!(finding.verdict, Verdict::NotRun | Verdict::Skipped)),
         evidence: evidence.into_iter().collect(),
         measurements,

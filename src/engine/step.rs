@@ -9,6 +9,7 @@ use crate::{
     event::{Observed, Stamp},
 };
 
+mod display;
 mod expect;
 mod keys;
 mod outage;
@@ -23,6 +24,8 @@ pub enum StepRun {
     Expect(expect::Expect),
     /// Plays keys.
     Keys(keys::Keys),
+    /// Waits for a text on the display.
+    Display(display::Display),
     /// Takes a server away.
     Outage(outage::Cutting),
     /// Gives it back.
@@ -43,7 +46,10 @@ impl StepRun {
     ) -> Self {
         match kind {
             StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, subjects, fix, out)),
-            StepKind::Keys { menu } => Self::Keys(keys::Keys::begin(menu, optional, subjects, fix, out)),
+            StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {
+                Self::Keys(keys::Keys::begin(kind, optional, subjects, now, fix, out))
+            }
+            StepKind::Display { text } => Self::Display(display::Display::begin(text, optional, subjects, now)),
             StepKind::Outage { mode, servers, scope, limit } => {
                 Self::Outage(outage::Cutting::begin(*mode, servers, *scope, *limit, subjects, now, out))
             }
@@ -55,7 +61,7 @@ impl StepRun {
     /// Hears an observation.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
-            Self::Expect(_) | Self::Wait(_) => {}
+            Self::Expect(_) | Self::Display(_) | Self::Wait(_) => {}
             Self::Keys(step) => step.observe(observed, fix),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
@@ -67,6 +73,7 @@ impl StepRun {
         match self {
             Self::Expect(step) => step.advance(now, fix, subjects, out),
             Self::Keys(step) => step.advance(now, fix, subjects, out),
+            Self::Display(step) => step.advance(now, fix, subjects),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects),
             Self::Wait(step) => step.advance(now, subjects),
@@ -78,6 +85,7 @@ impl StepRun {
         match self {
             Self::Expect(step) => step.deadline(subjects),
             Self::Keys(step) => step.deadline(),
+            Self::Display(step) => Some(step.deadline()),
             Self::Outage(step) => step.deadline(),
             Self::Lift(step) => step.deadline(),
             Self::Wait(step) => Some((step.until, "the end of a pause")),

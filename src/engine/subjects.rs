@@ -1,18 +1,21 @@
 //! All that a run is about: its cases, its phones, its outages. Steps work on this.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Outbox,
-    case::{CaseRun, Finding},
+    case::{CaseRun, Finding, Ordered},
     detect::Detectors,
     judge,
     phone::{Belief, PhoneWatch},
     registration::{Fix, LineTrack},
 };
 use crate::{
-    config::{Plan, Scenario},
-    event::{Action, KeyName, LineId, OutageId, PhoneName, PortKind, ServerName},
+    config::{DocumentedLimit, Plan, Scenario, StepKind, keying},
+    event::{Action, KeyName, LineId, OutageId, PhoneName, PortKind, ServerName, Stamp, When},
     verdict::CaseId,
 };
 
@@ -206,6 +209,23 @@ impl Subjects {
         self.steps_ended.push(StepEnd { case: id.clone(), note: note.to_owned(), evidence: evidence.to_vec() });
     }
 
+    /// Weighs what the step in progress came to against the limit that a document admits of it. Cases that were told of
+    /// before left an earlier step.
+    pub fn weigh(&mut self, limit: &DocumentedLimit, told: &BTreeSet<CaseId>) {
+        let mut shown = Vec::new();
+        for case in self.cases.iter_mut().filter(|case| !told.contains(&case.id)) {
+            if case.weigh(limit)
+                && let Some((finding, _)) = &case.limit_shown
+            {
+                let note = format!("the documented limit shows: {}", finding.reason);
+                shown.push((case.id.clone(), note, finding.evidence.clone()));
+            }
+        }
+        for (id, note, evidence) in shown {
+            self.finish_case_step(&id, &note, &evidence);
+        }
+    }
+
     /// A record that the cases of a phone rest on.
     pub fn add_evidence(&mut self, phone: &PhoneName, seq: Option<u64>) {
         self.running().filter(|case| case.id.phone == *phone).for_each(|case| case.evidence.extend(seq));
@@ -240,6 +260,82 @@ impl Subjects {
     pub fn menu(&self, phone: &PhoneName, menu: &str) -> Option<Vec<KeyName>> {
         let phone = self.plan.phone(phone)?;
         self.plan.model_of(phone)?.menus.get(menu).cloned()
+    }
+
+    /// The keys that a step plays on a phone, or what the phone lacks for it. Codes act on the first line of a phone:
+    /// the cases of others are none of theirs.
+    pub fn keys_for(&mut self, name: &PhoneName, kind: &StepKind) -> Result<Vec<KeyName>, Finding> {
+        let no_keypad = || Finding::skipped("no-keypad", "the phone has no keypad or no such menu");
+        if !self.watch(name).is_some_and(|watch| watch.keypad) {
+            return Err(no_keypad());
+        }
+        let Some(keys) = kind.pressed() else {
+            let StepKind::Keys { menu, .. } = kind else { return Err(no_keypad()) };
+            return self.menu(name, menu).filter(|keys| !keys.is_empty()).ok_or_else(no_keypad);
+        };
+        let line = self.plan.phone(name).and_then(|phone| phone.lines.first()).ok_or_else(no_keypad)?;
+        if kind.types_pin() && line.pin_file.is_none() {
+            let reason = format!("no PIN is known of line {}; give it a `pin-file`", line.extension);
+            return Err(Finding::skipped("no-pin", reason));
+        }
+        let first = line.extension.clone();
+        let keys = keying::with_extension(&keys, &first).ok_or_else(|| {
+            Finding::skipped("not-dialable", format!("extension {first} can not be typed on a key pad"))
+        })?;
+        for case in self.running().filter(|case| case.id.phone == *name && case.id.line != first) {
+            let reason = format!("keys log on and off at line {first} of this phone, its first");
+            case.decide(Finding::skipped("not-first-line", reason));
+        }
+        Ok(keys)
+    }
+
+    /// Skips the cases of phones that lack a part for any step that is not optional, before anything is done to them:
+    /// in the middle of a scenario they would be left as they are then.
+    pub fn skip_unfit(&mut self) {
+        let steps: Vec<StepKind> =
+            self.plan.scenario.all_steps().filter(|step| !step.optional).map(|step| step.kind.clone()).collect();
+        for phone in self.phones_running() {
+            let lacks = steps.iter().find_map(|kind| match kind {
+                StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {
+                    self.keys_for(&phone, kind).err()
+                }
+                StepKind::Display { .. } => self.display_for(&phone).err(),
+                _ => None,
+            });
+            if let Some(lacks) = lacks {
+                self.decide(&phone, || lacks.clone());
+            }
+        }
+    }
+
+    /// What a phone lacks to say what is on its display, if anything.
+    pub fn display_for(&self, phone: &PhoneName) -> Result<(), Finding> {
+        let tells = self.dialect(phone).is_some_and(|dialect| dialect.display.is_some());
+        tells.then_some(()).ok_or_else(|| Finding::skipped("no-console", "no console tells what the display shows"))
+    }
+
+    /// The last key of a step goes down on a phone.
+    pub fn order_given(&mut self, phone: &PhoneName, now: Stamp, fix: Fix, reboots: bool) {
+        let at = Fix { seq: fix.seq, when: When::exactly(now) };
+        if let Some(watch) = self.watch_mut(phone) {
+            watch.dialled = None;
+            watch.boot_ordered = reboots;
+        }
+        self.running()
+            .filter(|case| case.id.phone == *phone)
+            .for_each(|case| case.orders.push(Ordered { at, reboots }));
+    }
+
+    /// The call to this number that a phone made, if it was its last.
+    pub fn dialled(&self, phone: &PhoneName, number: &str) -> Option<Fix> {
+        let extension = &self.plan.phone(phone)?.lines.first()?.extension;
+        let (seen, fix) = self.watch(phone)?.dialled.as_ref()?;
+        keying::dialled(seen, number, extension).then_some(*fix)
+    }
+
+    /// How long a phone waits for an answer.
+    pub fn transaction(&self, phone: &PhoneName) -> Duration {
+        self.plan.phone(phone).map_or(Duration::ZERO, |phone| phone.timers.transaction.value)
     }
 
     /// Whether the phone's console shows each key that arrives.

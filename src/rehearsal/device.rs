@@ -4,14 +4,21 @@ use std::time::Duration;
 
 use super::{Happening, Rehearsal, clock, stamp};
 use crate::{
+    config::keying,
     event::{KeyName, Observed, PhoneName, PortKind, RawRef, Stamp, When},
     journal::run_dir::console_log,
     virtual_bench::phone::{Phone, PhoneInput, PhoneOutput},
-    wire::console::{Line, LineAssembler},
+    wire::{
+        console::{Line, LineAssembler},
+        redact::DigitMask,
+    },
 };
 
 /// How long a board holds a key, and how long it pauses behind it (KP1's defaults).
 const HOLD: Duration = Duration::from_millis(80);
+
+/// For this long after a PIN the console's driver hides digits.
+const LINGERING: Duration = Duration::from_secs(1);
 
 /// From an order to the first contact.
 const BOARD: Duration = Duration::from_millis(2);
@@ -21,13 +28,24 @@ const BOARD: Duration = Duration::from_millis(2);
 pub(super) struct Device {
     pub(super) phone: Phone,
     lines: LineAssembler,
+    pin: Option<String>,
+    /// Its console hides digits until then.
+    hidden: Stamp,
+    digits: DigitMask,
     /// When its last sign of life was reported.
     pub(super) seen_alive: Option<Stamp>,
 }
 
 impl Device {
-    pub(super) fn new(phone: Phone) -> Self {
-        Self { phone, lines: LineAssembler::new(), seen_alive: None }
+    pub(super) fn new(phone: Phone, pin: Option<String>) -> Self {
+        Self {
+            phone,
+            lines: LineAssembler::new(),
+            pin,
+            hidden: Stamp::ZERO,
+            digits: DigitMask::default(),
+            seen_alive: None,
+        }
     }
 
     pub(super) fn deadline(&self) -> Option<Stamp> {
@@ -40,7 +58,9 @@ impl Device {
 
     fn printed(&mut self, bytes: &[u8], at: Stamp) -> Vec<Line> {
         let mut lines = Vec::new();
-        self.lines.feed(bytes, at, &mut lines);
+        let mut bytes = bytes.to_vec();
+        self.digits.pass(&mut bytes, at < self.hidden);
+        self.lines.feed(&bytes, at, &mut lines);
         lines
     }
 }
@@ -67,7 +87,9 @@ impl Rehearsal {
     /// A board plays keys; it says so when the last one is up.
     pub(super) fn play(&mut self, phone: PhoneName, sequence: u32, keys: &[KeyName]) {
         let places = self.plan.phone(&phone).and_then(|phone| self.plan.model_of(phone)).map(|model| &model.keys);
-        let places: Vec<Option<(u8, u8)>> = keys.iter().map(|key| place(places?.get(key)?)).collect();
+        let pin = self.devices.get(&phone).and_then(|device| device.pin.clone());
+        let pressed = keying::with_pin(keys, pin.as_deref()).unwrap_or_default();
+        let places: Vec<Option<(u8, u8)>> = pressed.iter().map(|key| place(places?.get(key)?)).collect();
         let mut at = self.now + BOARD;
         for place in places {
             if let Some((row, col)) = place {
@@ -75,6 +97,9 @@ impl Rehearsal {
                 self.schedule(at + HOLD, Happening::ToPhone(phone.clone(), PhoneInput::KeyUp { row, col }));
             }
             at = at + 2 * HOLD;
+        }
+        if let Some(device) = self.devices.get_mut(&phone).filter(|_| keys.iter().any(keying::is_pin)) {
+            device.hidden = at + LINGERING;
         }
         let ack_after_ns = at.since(self.now).as_nanos() as u64;
         let played = Observed::KeysPlayed { phone, sequence, ack_after_ns, error: None };

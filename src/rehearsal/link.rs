@@ -16,7 +16,7 @@ use crate::{
         registrar::{RegistrarInput, RegistrarOutput},
     },
     wire::{
-        sip,
+        redact, sip,
         stream::{Framed, Framer},
     },
 };
@@ -284,7 +284,7 @@ impl Rehearsal {
             }
             Load::Syn { conn, .. } => {
                 self.knock(&phone, server, Knock::Asked, None);
-                let answer = if self.servers.contains_key(&server) { Knock::Opened } else { Knock::Refused };
+                let answer = if self.listens(server) { Knock::Opened } else { Knock::Refused };
                 self.knock(&phone, server, answer, None);
                 self.deliver(&phone, server, toward, Delivery::Syn(conn));
             }
@@ -356,16 +356,20 @@ impl Rehearsal {
             }
             (Toward::Server, Delivery::Segment(conn, bytes)) => {
                 let Some((conn, _)) = connection(&self.link, conn) else { return };
-                Happening::ToServer(server, RegistrarInput::TcpData { conn, bytes })
+                Happening::ToServer(self.machine(server), RegistrarInput::TcpData { conn, bytes })
             }
             (Toward::Phone, Delivery::Segment(conn, bytes)) => {
                 Happening::ToPhone(phone.clone(), PhoneInput::TcpData { conn, bytes })
             }
             (_, Delivery::Syn(conn)) => {
                 let Some((number, from)) = connection(&self.link, conn) else { return };
-                if self.servers.contains_key(&server) {
-                    let accepted = RegistrarInput::TcpAccepted { conn: number, from };
-                    self.schedule(at, Happening::ToServer(server, accepted));
+                if self.listens(server) {
+                    let accepted = if self.is_application(server) {
+                        RegistrarInput::HttpAccepted { conn: number, from }
+                    } else {
+                        RegistrarInput::TcpAccepted { conn: number, from }
+                    };
+                    self.schedule(at, Happening::ToServer(self.machine(server), accepted));
                     Happening::ToPhone(phone.clone(), PhoneInput::TcpConnected { conn })
                 } else {
                     let error = Some("Connection refused".to_owned());
@@ -374,13 +378,29 @@ impl Rehearsal {
             }
             (Toward::Server, Delivery::End(conn)) => {
                 let Some((conn, _)) = connection(&self.link, conn) else { return };
-                Happening::ToServer(server, RegistrarInput::TcpClosed { conn })
+                Happening::ToServer(self.machine(server), RegistrarInput::TcpClosed { conn })
             }
             (Toward::Phone, Delivery::End(conn)) => {
                 Happening::ToPhone(phone.clone(), PhoneInput::TcpClosed { conn, error: None })
             }
         };
         self.schedule(at, happening);
+    }
+
+    /// Whether this is the port of an XML application.
+    fn is_application(&self, server: SocketAddr) -> bool {
+        let ports = self.plan.bench.server_at(server.ip()).and_then(|server| server.services.get("xml"));
+        ports.is_some_and(|ports| ports.contains(&server.port()))
+    }
+
+    /// The server behind a port: servers are known by where they speak SIP.
+    fn machine(&self, server: SocketAddr) -> SocketAddr {
+        let sip = self.servers.keys().find(|sip| self.is_application(server) && sip.ip() == server.ip());
+        sip.copied().unwrap_or(server)
+    }
+
+    fn listens(&self, server: SocketAddr) -> bool {
+        self.servers.contains_key(&self.machine(server))
     }
 
     fn outage_over(&self, crossing: &Crossing) -> Option<OutageId> {
@@ -426,7 +446,9 @@ impl Rehearsal {
         outage: Option<OutageId>,
         bytes: &[u8],
     ) {
-        let Some(local) = self.link.connections.get(&(phone.clone(), conn)).map(|it| it.local) else { return };
+        let ends = self.link.connections.get(&(phone.clone(), conn)).map(|it| (it.local, it.server));
+        // The tap reads SIP alone.
+        let Some((local, _)) = ends.filter(|(_, server)| !self.is_application(*server)) else { return };
         let framed = self.link.direction(phone, conn, toward).map(|direction| direction.seen.push(bytes));
         for framed in framed.unwrap_or_default() {
             if let Framed::Message(message) = framed {
@@ -437,6 +459,9 @@ impl Rehearsal {
 
     /// The tap sees the beginning of a connection, or what a server says to it.
     fn knock(&mut self, phone: &PhoneName, server: SocketAddr, knock: Knock, outage: Option<OutageId>) {
+        if self.is_application(server) {
+            return;
+        }
         let Some(server) = self.plan.bench.server_at(server.ip()).map(|server| server.name.clone()) else { return };
         let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: SYN_LENGTH };
         self.link.captured += raw.len;
@@ -457,6 +482,8 @@ impl Rehearsal {
         outage: Option<OutageId>,
         bytes: &[u8],
     ) {
+        let mut bytes = bytes.to_vec();
+        redact::sip_in_place(&mut bytes);
         let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: bytes.len() as u64 };
         self.link.captured += raw.len;
         let fact = SipFact {
@@ -468,7 +495,7 @@ impl Rehearsal {
             transport,
             fate: outage.map_or(Fate::Passed, Fate::Dropped),
             raw,
-            message: sip::read(bytes),
+            message: sip::read(&bytes),
         };
         self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, Observed::Sip(Box::new(fact)));
     }

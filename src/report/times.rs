@@ -366,7 +366,7 @@ mod tests {
     const EXPECT: StepKind = StepKind::Expect { of: crate::event::Move::Failover };
 
     fn keys() -> StepKind {
-        StepKind::Keys { menu: "status".into() }
+        StepKind::Keys { menu: "status".into(), reboots: false }
     }
 
     #[test]

@@ -188,14 +188,16 @@ impl LabPlan {
         let passwords = lines.map(|line| (self.password_file(line), line.password.as_str()));
         // All servers have the same users.
         let users = self.servers.iter().take(1).flat_map(|server| &server.spec.users);
-        let pins = users.filter_map(|(extension, user)| {
-            Some((self.directory.join(format!("{extension}.pin")), user.pin.as_deref()?))
-        });
+        let pins = users.filter_map(|(extension, user)| Some((self.pin_file(extension), user.pin.as_deref()?)));
         passwords.chain(pins)
     }
 
     fn password_file(&self, line: &LineSpec) -> PathBuf {
         self.directory.join(format!("{}.password", line.extension))
+    }
+
+    fn pin_file(&self, extension: &str) -> PathBuf {
+        self.directory.join(format!("{extension}.pin"))
     }
 
     fn phone_entry(&self, process: &PhoneProcess) -> toml::Value {
@@ -231,6 +233,7 @@ impl LabPlan {
             ("domain", line.domain.as_str().into()),
             ("auth-user", line.auth_user.as_str().into()),
             ("password-file", path(&self.password_file(line))),
+            ("pin-file", path(&self.pin_file(&line.extension))),
             ("primary", named(line.primary).into()),
         ];
         table(rest.into_iter().chain(backup))
@@ -268,10 +271,10 @@ fn own_settings(mac: Mac, primary: Option<SocketAddr>, own: Option<&PhoneOverrid
     key + own.map_or("", |own| own.settings.as_str())
 }
 
-/// Four digits out of hexadecimal ones.
+/// Twelve digits out of hexadecimal ones: so many stand nowhere by chance, and a leak can be looked for.
 fn pin(digits: &str) -> String {
-    let number = digits.get(..7).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    format!("{:04}", number.unwrap_or_default() % 10_000)
+    let number = digits.get(..15).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    format!("{:012}", number.unwrap_or_default() % 1_000_000_000_000)
 }
 
 const fn server_address(number: u8) -> IpAddr {

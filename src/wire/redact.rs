@@ -10,6 +10,10 @@ use regex::bytes::Regex;
 
 use super::frame;
 
+mod digits;
+
+pub use digits::DigitMask;
+
 /// What a secret's bytes become.
 const MASK: u8 = b'x';
 

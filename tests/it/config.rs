@@ -220,7 +220,13 @@ fn a_menu_or_key_that_a_phone_lacks_is_said_before_the_run() {
         name: "status".into(),
         title: String::new(),
         proves: None,
-        steps: vec![Step { title: String::new(), kind: StepKind::Keys { menu: menu.into() }, optional }],
+        steps: vec![Step {
+            title: String::new(),
+            kind: StepKind::Keys { menu: menu.into(), reboots: false },
+            optional,
+            documented_limit: None,
+        }],
+        teardown: Vec::new(),
     };
     load::fit(&asks("registration-status", false), &phones, &models).unwrap();
     load::fit(&asks("registration-stats", true), &phones, &models).unwrap();

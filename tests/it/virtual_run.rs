@@ -100,6 +100,35 @@ fn a_phone_that_never_comes_home_fails_and_the_others_do_not() {
 }
 
 #[test]
+fn a_documented_limit_shows_and_the_pin_that_was_typed_for_it_stands_in_no_file() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["run", "--json", "log-off-on-backup", "--phones", "p1"]);
+    let mut child = command.args(SHORT).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let Some(_) = during_the_outage(&mut child) else { return };
+    let controller = descendants(child.id()).into_iter().find(|(_, words)| words.contains("siprig run")).unwrap().0;
+    // The bench's own files are in a mount namespace of the run.
+    let inside = format!("/proc/{controller}/root{}/state/virtual/1001.pin", desk.folder.path().display());
+    let pin = fs::read_to_string(inside).unwrap();
+    assert_eq!(pin.len(), 12);
+
+    let output = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{document:#}");
+    let case = case(&document, "p1");
+    assert_eq!((&case["verdict"], &case["code"]), (&"fail".into(), &"documented-limit".into()), "{case:#}");
+    assert_eq!(case["expected"], false);
+
+    let console = fs::read_to_string(desk.run_directory().join("console-p1.log")).unwrap();
+    assert_eq!(console.matches("key: press x").count(), pin.len(), "each digit arrived, none was shown");
+    let files: Vec<PathBuf> = desk.run_directory().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 6, "{files:?}");
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        assert!(!bytes.windows(pin.len()).any(|window| window == pin.as_bytes()), "in {}", file.display());
+    }
+}
+
+#[test]
 fn a_signal_ends_a_run_in_good_order_with_its_own_exit_code() {
     for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
         let desk = Desk::new();

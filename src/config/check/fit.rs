@@ -9,6 +9,7 @@ use super::suggest;
 use crate::config::{
     KeypadKind, Model, Phone, Scenario, StepKind,
     diagnostic::{Diagnostic, Diagnostics},
+    keying,
 };
 
 /// Checks the steps of a scenario that press keys against the models of the phones that are to press them.
@@ -26,12 +27,17 @@ pub(in crate::config) fn fit(
             found.push(finding);
         }
     };
-    for (number, step) in (1..).zip(&scenario.steps) {
-        let StepKind::Keys { menu } = &step.kind else { continue };
+    for (number, step) in (1..).zip(scenario.all_steps()) {
+        let named = step.kind.pressed();
+        let menu = match &step.kind {
+            StepKind::Keys { menu, .. } => menu,
+            _ if named.is_some() => "",
+            _ => continue,
+        };
         for phone in phones {
             let (Some(keypad), Some(model)) = (&phone.keypad, models.get(&phone.model)) else { continue };
             let needs = format!("step {number} of the scenario `{}` needs", scenario.name);
-            let Some(keys) = model.menus.get(menu) else {
+            let Some(keys) = named.as_ref().or_else(|| model.menus.get(menu)) else {
                 if !step.optional {
                     let menus: Vec<_> = model.menus.keys().map(String::as_str).collect();
                     let message = format!("{needs} the menu `{menu}`, which the model `{}` does not have", model.name);
@@ -39,13 +45,13 @@ pub(in crate::config) fn fit(
                 }
                 continue;
             };
-            let pressable = |key| match keypad.kind {
+            let pressable = |key: &crate::event::KeyName| match keypad.kind {
                 KeypadKind::Kp1 => model.keys.contains_key(key),
             };
-            for key in keys.iter().filter(|key| !pressable(key)) {
+            for key in keys.iter().filter(|key| !keying::is_placeholder(key) && !pressable(key)) {
                 let message =
                     format!("{needs} the key `{key}`, which has no place on a key board in the model `{}`", model.name);
-                let help = "give it a place under [keys] of the model, or write the menu without it";
+                let help = "give it a place under [keys] of the model, or write the step or the menu without it";
                 tell(Diagnostic::nowhere(message, help));
             }
         }

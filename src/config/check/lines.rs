@@ -30,6 +30,7 @@ pub(super) fn lines(
         domain: raw.domain.clone(),
         auth_user: raw.auth_user.clone(),
         password_file: raw.password_file.clone(),
+        pin_file: raw.pin_file.clone(),
     };
     let all: Vec<_> = match (&raw.extension, raw.line.as_slice()) {
         (Some(_), []) => vec![Spanned::new(phone, shorthand)],
@@ -86,6 +87,7 @@ fn line(
         domain: plain(&raw.domain),
         auth_user: plain(&raw.auth_user),
         password_file: plain(&raw.password_file).map(|file| folder.join(file)),
+        pin_file: plain(&raw.pin_file).map(|file| folder.join(file)),
     })
 }
 

@@ -164,6 +164,7 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         key: None,
         status_shown: None,
         shown_account: None,
+        display: None,
         fatal: Vec::new(),
     });
     let fatal = raw
@@ -180,6 +181,7 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         key: findings.pattern(&raw.key, &["key"]).or(base.key),
         status_shown: findings.pattern(&raw.status_shown, &[]).or(base.status_shown),
         shown_account: findings.pattern(&raw.shown_account, &["extension", "server"]).or(base.shown_account),
+        display: findings.pattern(&raw.display, &["text"]).or(base.display),
         fatal: fatal.unwrap_or(base.fatal),
     }
 }

@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use toml::Spanned;
 
-use super::{Findings, plain};
+use super::{
+    Findings,
+    keying::{self, documented_limit},
+    plain,
+};
 use crate::{
     config::{
         bench::Role,
@@ -33,30 +37,34 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
     if raw.step.is_empty() {
         findings.missing(0..0, "the scenario has no steps", "add `[[step]]` tables");
     }
-    let mut steps = Vec::new();
+    let (mut steps, mut teardown) = (Vec::new(), Vec::new());
     unroll(&raw.step, &mut steps, findings);
+    unroll(&raw.teardown, &mut teardown, findings);
     check_order(&steps, findings);
+    keying::check(&steps, &teardown, findings);
     Scenario {
         title: plain(&raw.title).unwrap_or_else(|| name.clone()),
         name,
         proves: plain(&raw.proves).map(|text| text.trim().to_owned()),
         steps: steps.into_iter().map(|(_, step)| step).collect(),
+        teardown: teardown.into_iter().map(|(_, step)| step).collect(),
     }
 }
 
+/// A step and where it is written.
+pub(super) type Placed<'a> = (&'a Spanned<raw::Step>, Step);
+
 /// Writes repeated steps out, each as often as it happens.
-fn unroll<'a>(
-    raw: &'a [Spanned<raw::Step>],
-    steps: &mut Vec<(&'a Spanned<raw::Step>, Step)>,
-    findings: &mut Findings<'_>,
-) {
+fn unroll<'a>(raw: &'a [Spanned<raw::Step>], steps: &mut Vec<Placed<'a>>, findings: &mut Findings<'_>) {
     for raw in raw {
         let Some(work) = work(raw, findings) else { continue };
         let before = findings.count();
         match work {
             Work::Once(kind) => {
                 let title = plain(&raw.get_ref().title).unwrap_or_else(|| default_title(&kind));
-                steps.push((raw, Step { title, kind, optional: raw.get_ref().optional.unwrap_or(false) }));
+                let optional = raw.get_ref().optional.unwrap_or(false);
+                let documented_limit = documented_limit(raw, &kind, findings);
+                steps.push((raw, Step { title, kind, optional, documented_limit }));
             }
             Work::Repeated(times) => {
                 // What is wrong with a repeated step is said once.
@@ -89,6 +97,9 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
     let given = [
         ("expect", step.expect.is_some()),
         ("keys", step.keys.is_some()),
+        ("press", step.press.is_some()),
+        ("dial", step.dial.is_some()),
+        ("display", step.display.is_some()),
         ("outage", step.outage.is_some()),
         ("lift", step.lift.is_some()),
         ("wait", step.wait.is_some()),
@@ -100,7 +111,11 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
             [] => "the step does nothing".to_owned(),
             several => format!("the step does several things: {}", several.join(", ")),
         };
-        findings.at(span, message, "give each step one of `expect`, `keys`, `outage`, `lift`, `wait`, `repeat`");
+        findings.at(
+            span,
+            message,
+            "give each step one of `expect`, `keys`, `press`, `dial`, `display`, `outage`, `lift`, `wait`, `repeat`",
+        );
         return None;
     }
     let Some(repeat) = &step.repeat else {
@@ -124,13 +139,29 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
 fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKind> {
     let step = raw.get_ref();
     if let Some(expect) = &step.expect {
-        let moves = [Move::Baseline, Move::Renewal, Move::Failover, Move::Failback, Move::Stranded, Move::Recovery];
+        let moves = [
+            Move::Baseline,
+            Move::Renewal,
+            Move::Failover,
+            Move::Failback,
+            Move::Stranded,
+            Move::Recovery,
+            Move::LogOn,
+            Move::LogOff,
+        ];
         let names: Vec<String> = moves.iter().map(ToString::to_string).collect();
         let moves: Vec<(&str, Move)> = names.iter().map(String::as_str).zip(moves).collect();
         return findings.word(expect, "move", &moves).map(|of| StepKind::Expect { of });
     }
     if let Some(keys) = &step.keys {
-        return Some(StepKind::Keys { menu: keys.get_ref().clone() });
+        let reboots = keying::reboots(step);
+        return Some(StepKind::Keys { menu: keys.get_ref().clone(), reboots });
+    }
+    if step.press.is_some() || step.dial.is_some() {
+        return keying::kind(step, findings);
+    }
+    if let Some(text) = &step.display {
+        return keying::display(text, findings);
     }
     if let Some(lift) = &step.lift {
         return match lift.get_ref() {
@@ -183,7 +214,7 @@ fn outage_kind(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> Optio
 }
 
 /// Follows what is away and what was awaited, as far as the steps say it.
-fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_>) {
+fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
     let mut away: BTreeSet<Role> = BTreeSet::new();
     let mut was_away: BTreeSet<Role> = BTreeSet::new();
     let mut stranded = false;
@@ -221,7 +252,11 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
                 home |= *of == Move::Failback;
                 stranded &= *of != Move::Recovery;
             }
-            StepKind::Keys { .. } | StepKind::Wait { .. } => {}
+            StepKind::Keys { .. }
+            | StepKind::Press { .. }
+            | StepKind::Dial { .. }
+            | StepKind::Display { .. }
+            | StepKind::Wait { .. } => {}
         }
     }
 }
@@ -272,7 +307,12 @@ fn cannot_happen(
 fn default_title(kind: &StepKind) -> String {
     match kind {
         StepKind::Expect { of } => format!("expect the {of}"),
-        StepKind::Keys { menu } => format!("keys for {menu}"),
+        StepKind::Keys { menu, .. } => format!("keys for {menu}"),
+        StepKind::Press { keys, .. } => {
+            format!("press {}", keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>().join(" "))
+        }
+        StepKind::Dial { number } => format!("dial {number}"),
+        StepKind::Display { text } => format!("the display shows {text}"),
         StepKind::Outage { servers, .. } => match servers.as_slice() {
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),

@@ -13,7 +13,7 @@ use crate::{
     },
     wire::{
         frame::{Body, Content, Frame, Packet, TcpSegment},
-        sip,
+        redact, sip,
         stream::{Flow, FlowEvent},
     },
 };
@@ -50,6 +50,7 @@ pub(super) enum Found {
 pub(super) struct Signalling {
     phones: BTreeMap<Mac, PhoneName>,
     servers: BTreeMap<IpAddr, ServerName>,
+    keep_secrets: bool,
     flows: BTreeMap<Ends, Watched>,
 }
 
@@ -78,11 +79,13 @@ struct Tag {
 }
 
 impl Signalling {
-    pub fn new(bench: &Bench) -> Self {
+    /// For the phones and servers of a bench. Records hold what the capture holds: no secrets, unless they are kept.
+    pub fn new(bench: &Bench, keep_secrets: bool) -> Self {
         let servers = bench.servers.iter();
         Self {
             phones: bench.phones.iter().map(|phone| (phone.mac, phone.name.clone())).collect(),
             servers: servers.flat_map(|it| it.addresses.iter().map(|at| (*at, it.name.clone()))).collect(),
+            keep_secrets,
             flows: BTreeMap::new(),
         }
     }
@@ -94,7 +97,7 @@ impl Signalling {
         let Content::Ip(packet) = &frame.content else { return knock.into_iter().collect() };
         let Some(ends) = self.ends(&frame, packet, sighting.toward) else { return Vec::new() };
         let message = match &packet.body {
-            Body::Udp { payload, .. } if sip::looks_like_sip(payload) => sip::read(payload),
+            Body::Udp { payload, .. } if sip::looks_like_sip(payload) => self.message(payload),
             Body::Fragment { protocol: 17, payload, .. } if payload.get(8..).is_some_and(sip::looks_like_sip) => {
                 SipMessage::Unreadable { reason: "its datagram came in fragments".to_owned(), offset: 0 }
             }
@@ -185,9 +188,19 @@ impl Signalling {
                 }
                 FlowEvent::KeepAlive { .. } | FlowEvent::Gap { .. } | FlowEvent::Closed { .. } => continue,
             };
-            found.push(self.found(&ends, tag, sighting, fate, sip::read(&bytes)));
+            found.push(self.found(&ends, tag, sighting, fate, self.message(&bytes)));
         }
         found
+    }
+
+    /// Reads a message, its secrets masked: dialled numbers hold PINs.
+    fn message(&self, bytes: &[u8]) -> SipMessage {
+        if self.keep_secrets {
+            return sip::read(bytes);
+        }
+        let mut masked = bytes.to_vec();
+        redact::sip_in_place(&mut masked);
+        sip::read(&masked)
     }
 
     fn found(&self, ends: &Ends, tag: Tag, sighting: &Sighting, fate: Fate, message: SipMessage) -> Found {
@@ -252,7 +265,7 @@ mod tests {
             (Toward::Phone, tcp(SERVER, PHONE, 3, 11, RST | ACK), Some((Door::Tcp, Knock::Refused))),
             (Toward::Server, tcp(PHONE, SERVER, 11, 3, ACK), None),
         ];
-        let mut signalling = Signalling::new(&bench());
+        let mut signalling = Signalling::new(&bench(), false);
         for (toward, bytes, expected) in seen {
             let raw = RawRef { file: String::new(), offset: 0, len: 0 };
             let found = signalling.read(&bytes, &Sighting { toward, unix_ns: 5, fate: Fate::Passed, raw });

@@ -49,7 +49,7 @@ impl Watch {
             clock,
             phones: plan.bench.phones.iter().map(|phone| phone.name.clone()).collect(),
             servers: plan.bench.servers.iter().map(|server| server.name.clone()).collect(),
-            signalling: Signalling::new(&plan.bench),
+            signalling: Signalling::new(&plan.bench, plan.keep_secrets),
             keep_secrets: plan.keep_secrets,
             capture: Some(capture),
         })

@@ -61,6 +61,10 @@ impl Expect {
         let mut waits = BTreeMap::new();
         let mut impossible = Vec::new();
         for case in subjects.running() {
+            if of == Move::LogOff {
+                case.logs_off = true;
+                case.note_log_off(fix);
+            }
             let asked = case.leg(of).and_then(|leg| Some((leg, case.cause(leg, observing)?, window(case, leg)?)));
             let Some((leg, cause, window)) = asked else {
                 impossible.push(case.id.clone());
@@ -213,6 +217,8 @@ impl Wait {
                     finding.into_iter().for_each(|finding| subjects.decide_case(id, finding));
                     return;
                 }
+                // A console that lists accounts has nothing to say of one that is gone.
+                None if now >= until && of == Move::LogOff => self.console = Console::Settled,
                 None if now >= until => {
                     let reason = "the console was asked for the registration status and said nothing of this line";
                     subjects.decide_case(id, Finding::rig("console-silent", reason).shown_by([moved.done.seq]));
@@ -274,6 +280,12 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             Some(bound::stranded(timers, held.binding.granted, held.left))
         }
         Move::Recovery => Some(bound::recovery(timers, case.is_away(&case.primary))),
+        Move::LogOn => Some(bound::log_on(timers, case.is_away(&case.primary), case.order_of(leg)?.reboots)),
+        Move::LogOff => {
+            let servers = std::iter::once(&case.primary).chain(&case.backup);
+            let granted = servers.filter_map(|server| case.track.last_granted(server)).max();
+            Some(bound::log_off(timers, granted.unwrap_or(timers.expires.value)))
+        }
     }
 }
 

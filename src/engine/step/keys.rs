@@ -1,9 +1,14 @@
-//! Plays keys on every phone, one at a time, and confirms each by the effect that the console shows.
+//! Plays keys on every phone, one at a time, and confirms each by the effect that the console shows; what was dialled is
+//! confirmed by the call on the wire.
+//!
+//! A PIN is one press of its placeholder. While it is typed the console's driver hides what keys arrive, so that not more
+//! than their arrival can be confirmed.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    engine::{Outbox, case::Finding, judge, registration::Fix, subjects::Subjects},
+    config::{StepKind, keying},
+    engine::{Outbox, bound::REGISTERING, case::Finding, judge, registration::Fix, subjects::Subjects},
     event::{Action, Derived, KeyName, Observed, PhoneName, ServerName, Stamp},
     verdict::CaseId,
 };
@@ -16,6 +21,9 @@ const EFFECT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a display may take to show what is asked for, and for how long it may contradict the wire.
 const DISPLAY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// No key follows a PIN sooner: the console's driver hides its digits for a second after the last of them.
+const HUSH: Duration = Duration::from_millis(1200);
 
 /// How long the loss of a phone's other ports may come after that of its keypad.
 const FATE_PATIENCE: Duration = Duration::from_millis(300);
@@ -32,6 +40,18 @@ struct Player {
     keys: Vec<KeyName>,
     next: usize,
     stage: Stage,
+    ending: Ending,
+}
+
+/// What follows the last key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ending {
+    /// The menu that the keys bring up.
+    Menu,
+    /// A boot, if the keys bring one about.
+    Effect { reboots: bool },
+    /// A call to this number.
+    Call(String),
 }
 
 /// What a player waits for.
@@ -41,6 +61,10 @@ enum Stage {
     Ack { sequence: u32, until: Stamp },
     /// A console line that shows the key.
     Effect { until: Stamp },
+    /// The end of the time in which the digits of a PIN are hidden.
+    Hidden { until: Stamp },
+    /// The call on the wire.
+    Call { until: Stamp },
     /// A console line that shows the menu.
     Menu { until: Stamp },
     /// Word of the phone's other ports: whether it is the keypad that failed, or all of the phone is gone.
@@ -50,22 +74,35 @@ enum Stage {
 }
 
 impl Keys {
-    /// Plays the first key everywhere; phones without keypad or menu pass over, or leave their cases as skipped.
-    pub fn begin(menu: &str, optional: bool, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) -> Self {
+    /// Plays the first key everywhere; phones that lack a part pass over, or leave their cases as skipped.
+    pub fn begin(
+        kind: &StepKind,
+        optional: bool,
+        subjects: &mut Subjects,
+        now: Stamp,
+        fix: Fix,
+        out: &mut Outbox,
+    ) -> Self {
         let mut players = BTreeMap::new();
+        let ending = match kind {
+            StepKind::Keys { reboots: true, .. } => Ending::Effect { reboots: true },
+            StepKind::Press { reboots, .. } => Ending::Effect { reboots: *reboots },
+            StepKind::Dial { number } => Ending::Call(number.clone()),
+            _ => Ending::Menu,
+        };
         for phone in subjects.phones_running() {
-            let keys = subjects.menu(&phone, menu);
-            let keypad = subjects.watch(&phone).is_some_and(|watch| watch.keypad);
-            match keys {
-                Some(keys) if keypad && !keys.is_empty() => {
-                    let mut player = Player { keys, next: 0, stage: Stage::Done };
-                    player.play(&phone, subjects, fix.when.at, out);
+            match subjects.keys_for(&phone, kind) {
+                Ok(keys) => {
+                    let mut player = Player { keys, next: 0, stage: Stage::Done, ending: ending.clone() };
+                    player.play(&phone, subjects, now, fix, out);
                     players.insert(phone, player);
                 }
-                _ if optional => subjects.finish_step(&phone, "passed over: no keypad, or no such menu", &[]),
-                _ => {
-                    subjects.decide(&phone, || Finding::skipped("no-keypad", "the phone has no keypad or no such menu"))
+                // What journals of older versions say.
+                Err(lacks) if optional && lacks.code == "no-keypad" => {
+                    subjects.finish_step(&phone, "passed over: no keypad, or no such menu", &[]);
                 }
+                Err(lacks) if optional => subjects.finish_step(&phone, &format!("passed over: {}", lacks.reason), &[]),
+                Err(lacks) => subjects.decide(&phone, || lacks.clone()),
             }
         }
         Self { players }
@@ -80,6 +117,8 @@ impl Keys {
         }
         if let Some(error) = error {
             player.stage = Stage::Broken { error: error.clone(), by: fix.seq, until: fix.when.at + FATE_PATIENCE };
+        } else if keying::is_pin(&player.keys[player.next]) {
+            player.stage = Stage::Hidden { until: fix.when.at + HUSH };
         } else {
             player.stage = Stage::Effect { until: fix.when.at + EFFECT_PATIENCE };
         }
@@ -99,6 +138,8 @@ impl Keys {
             .filter_map(|player| match player.stage {
                 Stage::Ack { until, .. } => Some((until, "the keypad's acknowledgement")),
                 Stage::Effect { until } => Some((until, "the effect of a key")),
+                Stage::Hidden { until } => Some((until, "the end of a PIN")),
+                Stage::Call { until } => Some((until, "the call that was dialled")),
                 Stage::Broken { until, .. } => Some((until, "the fate of a phone's ports")),
                 Stage::Menu { until } => Some((until, "the menu that the keys bring up")),
                 Stage::Done => None,
@@ -108,8 +149,11 @@ impl Keys {
 }
 
 impl Player {
-    fn play(&mut self, phone: &PhoneName, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) {
+    fn play(&mut self, phone: &PhoneName, subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) {
         let sequence = subjects.next_sequence();
+        if self.next + 1 == self.keys.len() && self.ending != Ending::Menu {
+            subjects.order_given(phone, now, fix, self.ending == Ending::Effect { reboots: true });
+        }
         if let Some(watch) = subjects.watch_mut(phone) {
             watch.keys_shown.clear();
             watch.keys_ordered.push(self.keys[self.next].clone());
@@ -137,6 +181,31 @@ impl Player {
             Stage::Ack { until, .. } => self.overdue(phone, now >= until, subjects, || {
                 Finding::rig("keypad-silent", "the keypad did not acknowledge a key; check its cable and unit number")
             }),
+            Stage::Hidden { until } => {
+                if now < until {
+                    return false;
+                }
+                let shown = subjects.watch(phone).and_then(|watch| watch.keys_shown.first().map(|(_, fix)| *fix));
+                if shown.is_none() && subjects.shows_keys(phone) {
+                    return self.unconfirmed(phone, true, fix, subjects);
+                }
+                self.confirmed(phone, shown, now, fix, subjects, out);
+                true
+            }
+            Stage::Call { until } => {
+                let Ending::Call(number) = &self.ending else { return false };
+                let seen = subjects.dialled(phone, number);
+                if let Some(seen) = seen {
+                    self.stage = Stage::Done;
+                    subjects.add_evidence(phone, Some(seen.seq));
+                    subjects.finish_step(phone, "the number was called", &[seen.seq]);
+                    return false;
+                }
+                self.overdue(phone, now >= until, subjects, || {
+                    let reason = "the keys were pressed, and no call to the number that they dial was seen";
+                    Finding::unclear("dial-unconfirmed", reason).shown_by([fix.seq])
+                })
+            }
             Stage::Effect { until } => {
                 let key = &self.keys[self.next];
                 let shows_keys = subjects.shows_keys(phone);
@@ -145,28 +214,9 @@ impl Player {
                     .and_then(|watch| watch.keys_shown.iter().find(|(shown, _)| shown == key))
                     .map(|(_, fix)| *fix);
                 if shown.is_none() && shows_keys {
-                    let key = key.clone();
-                    let unheard = subjects.console_lost(phone);
-                    return self.overdue(phone, now >= until, subjects, || {
-                        unheard.unwrap_or_else(|| {
-                            let reason = format!(
-                                "key `{key}` was pressed and the console shows no effect of it; check the wires of \
-                                 the key matrix, then the phone"
-                            );
-                            Finding::unclear("key-unconfirmed", reason).shown_by([fix.seq])
-                        })
-                    });
+                    return self.unconfirmed(phone, now >= until, fix, subjects);
                 }
-                let when = shown.map_or(fix.when, |fix| fix.when);
-                let by = shown.map(|fix| fix.seq);
-                out.conclude(when, Derived::KeyConfirmed { phone: phone.clone(), key: key.clone(), by });
-                subjects.add_evidence(phone, by);
-                self.next += 1;
-                if self.next < self.keys.len() {
-                    self.play(phone, subjects, now, out);
-                } else {
-                    self.stage = Stage::Menu { until: now + DISPLAY_PATIENCE };
-                }
+                self.confirmed(phone, shown, now, fix, subjects, out);
                 true
             }
             Stage::Menu { until } => {
@@ -199,6 +249,52 @@ impl Player {
                 false
             }
         }
+    }
+
+    /// The key arrived, as far as that can be seen; the next one follows, or what the last one brings about.
+    fn confirmed(
+        &mut self,
+        phone: &PhoneName,
+        shown: Option<Fix>,
+        now: Stamp,
+        fix: Fix,
+        subjects: &mut Subjects,
+        out: &mut Outbox,
+    ) {
+        let key = self.keys[self.next].clone();
+        let (when, by) = (shown.map_or(fix.when, |fix| fix.when), shown.map(|fix| fix.seq));
+        out.conclude(when, Derived::KeyConfirmed { phone: phone.clone(), key, by });
+        subjects.add_evidence(phone, by);
+        self.next += 1;
+        if self.next < self.keys.len() {
+            return self.play(phone, subjects, now, fix, out);
+        }
+        match self.ending {
+            Ending::Menu => self.stage = Stage::Menu { until: now + DISPLAY_PATIENCE },
+            Ending::Call(_) => {
+                let patience = 2 * subjects.transaction(phone) + REGISTERING;
+                self.stage = Stage::Call { until: now + patience };
+            }
+            Ending::Effect { .. } => {
+                self.stage = Stage::Done;
+                subjects.finish_step(phone, "each key confirmed", &by.into_iter().collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// The console shows no effect of a key, and will not any more if it is `late`.
+    fn unconfirmed(&mut self, phone: &PhoneName, late: bool, fix: Fix, subjects: &mut Subjects) -> bool {
+        let key = self.keys[self.next].clone();
+        let unheard = subjects.console_lost(phone);
+        self.overdue(phone, late, subjects, || {
+            unheard.unwrap_or_else(|| {
+                let reason = format!(
+                    "key `{key}` was pressed and the console shows no effect of it; check the wires of the key matrix, \
+                     then the phone"
+                );
+                Finding::unclear("key-unconfirmed", reason).shown_by([fix.seq])
+            })
+        })
     }
 
     fn overdue(

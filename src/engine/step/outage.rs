@@ -153,11 +153,12 @@ impl Cutting {
 
     fn cut(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         // A line that has left its primary on its own is not a subject of this outage; one that an outage before drove
-        // away, and of which nobody asked yet whether it came home, is.
+        // away, and of which nobody asked yet whether it came home, is; so is one where nobody is logged on.
         let away = |case: &&CaseRun| {
             let driven = case.last_cut().is_some() && case.moved(Move::Failback).is_none();
             let concerned = case.running() && self.targets.contains_key(&case.primary);
-            concerned && !driven && case.track.home() != Some(&case.primary)
+            let nobody = case.moved(Move::LogOff).is_some();
+            concerned && !driven && !nobody && case.track.home() != Some(&case.primary)
         };
         let found: Vec<(CaseId, Finding)> = subjects
             .cases()

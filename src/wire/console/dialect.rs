@@ -42,6 +42,11 @@ pub enum ConsoleFact {
         /// Accounts that it shows as registered, each with the server's address as displayed.
         accounts: Vec<(String, String)>,
     },
+    /// The display changed.
+    Display {
+        /// What it shows.
+        text: String,
+    },
     /// The phone waits for a command.
     Prompt,
 }
@@ -91,6 +96,7 @@ enum Kind {
     GaveUp,
     Key,
     StatusShown,
+    Display,
     Prompt,
     ShownAccount,
 }
@@ -105,6 +111,7 @@ impl Kind {
             Self::GaveUp => ("gave-up", &["extension", "server"]),
             Self::Key => ("key", &["key"]),
             Self::StatusShown => ("status-shown", &[]),
+            Self::Display => ("display", &["text"]),
             Self::Prompt => ("prompt", &[]),
             Self::ShownAccount => ("shown-account", &["extension", "server"]),
         }
@@ -124,6 +131,7 @@ impl CompiledDialect {
             (Kind::GaveUp, &dialect.gave_up),
             (Kind::Key, &dialect.key),
             (Kind::StatusShown, &dialect.status_shown),
+            (Kind::Display, &dialect.display),
             (Kind::Prompt, &dialect.prompt),
         ];
         let single = single.into_iter().filter_map(|(kind, text)| text.as_ref().map(|text| (kind, text)));
@@ -171,6 +179,7 @@ impl Pattern {
             Kind::GaveUp => ConsoleFact::GaveUp { extension: group("extension")?, server: group("server")? },
             Kind::Key => ConsoleFact::Key { name: KeyName(group("key")?) },
             Kind::StatusShown => ConsoleFact::StatusShown { accounts: Vec::new() },
+            Kind::Display => ConsoleFact::Display { text: group("text")? },
             Kind::Prompt => ConsoleFact::Prompt,
             // It is looked for within lines of another kind.
             Kind::ShownAccount => return None,
@@ -197,6 +206,7 @@ mod tests {
             key: Some(r"^key (?P<key>\S+) pressed".to_owned()),
             status_shown: Some("^display: registration status".to_owned()),
             shown_account: Some(r"(?P<extension>\d+) at (?P<server>[0-9.]+)".to_owned()),
+            display: Some("^display: (?P<text>.*)".to_owned()),
             fatal: vec!["(?i)kernel panic".to_owned(), "^U-Boot ".to_owned()],
         }
     }

@@ -73,6 +73,7 @@ fn plan(network: Network) -> Plan {
         domain: None,
         auth_user: None,
         password_file: None,
+        pin_file: None,
     };
     let phone = Phone {
         name: PhoneName::from("p1"),
@@ -98,7 +99,13 @@ fn plan(network: Network) -> Plan {
             phones: vec![phone],
         },
         models: BTreeMap::from([("any".to_owned(), model)]),
-        scenario: Scenario { name: "test".to_owned(), title: "test".to_owned(), proves: None, steps: Vec::new() },
+        scenario: Scenario {
+            name: "test".to_owned(),
+            title: "test".to_owned(),
+            proves: None,
+            steps: Vec::new(),
+            teardown: Vec::new(),
+        },
         phones: vec![PhoneName::from("p1")],
         overrides: Vec::new(),
         keep_secrets: false,

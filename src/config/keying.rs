@@ -1,0 +1,126 @@
+//! What a scenario has typed: keys by name, digits of the key pad, and placeholders for what differs from line to line.
+//!
+//! `{extension}` is written out by the engine. `{pin}` stays what it is in every record: only the keypad's driver knows
+//! the digits.
+
+use crate::event::KeyName;
+
+/// Stands for the PIN of the line, a secret.
+pub const PIN: &str = "{pin}";
+
+/// Stands for the extension of the line.
+pub const EXTENSION: &str = "{extension}";
+
+/// The key of the key pad for a character that can be dialled.
+fn key_of(character: char) -> Option<KeyName> {
+    match character {
+        '0'..='9' => Some(KeyName(character.to_string())),
+        '*' => Some("star".into()),
+        '#' => Some("pound".into()),
+        _ => None,
+    }
+}
+
+/// The keys that dial a number, placeholders among them as they are.
+///
+/// # Errors
+/// The first piece of the number that no key pad has.
+pub fn keys_of(number: &str) -> Result<Vec<KeyName>, String> {
+    let mut keys = Vec::new();
+    let mut rest = number;
+    while let Some(character) = rest.chars().next() {
+        if let Some(placeholder) = [PIN, EXTENSION].into_iter().find(|placeholder| rest.starts_with(placeholder)) {
+            keys.push(placeholder.into());
+            rest = &rest[placeholder.len()..];
+        } else {
+            keys.push(key_of(character).ok_or_else(|| {
+                let end = rest.find('}').filter(|_| character == '{').map_or(character.len_utf8(), |end| end + 1);
+                rest[..end].to_owned()
+            })?);
+            rest = &rest[character.len_utf8()..];
+        }
+    }
+    Ok(keys)
+}
+
+/// The same keys with the extension written out; none if a key pad has not all of its characters.
+pub fn with_extension(keys: &[KeyName], extension: &str) -> Option<Vec<KeyName>> {
+    let digits: Option<Vec<KeyName>> = extension.chars().map(key_of).collect();
+    let mut written = Vec::new();
+    for key in keys {
+        if key.0 == EXTENSION {
+            written.extend(digits.clone()?);
+        } else {
+            written.push(key.clone());
+        }
+    }
+    Some(written)
+}
+
+/// Whether this stands for something that differs from line to line.
+pub fn is_placeholder(key: &KeyName) -> bool {
+    is_pin(key) || key.0 == EXTENSION
+}
+
+/// Whether this is the placeholder of the PIN.
+pub fn is_pin(key: &KeyName) -> bool {
+    key.0 == PIN
+}
+
+/// The keys to be pressed, the digits of the PIN in the place of its placeholder; none if there is none to put there.
+pub fn with_pin(keys: &[KeyName], pin: Option<&str>) -> Option<Vec<KeyName>> {
+    let mut pressed = Vec::new();
+    for key in keys {
+        if is_pin(key) {
+            pressed.extend(pin?.chars().map(key_of).collect::<Option<Vec<_>>>()?);
+        } else {
+            pressed.push(key.clone());
+        }
+    }
+    Some(pressed)
+}
+
+/// Whether a number that a phone was seen to dial is this one. A PIN in it may be masked or not.
+pub fn dialled(seen: &str, number: &str, extension: &str) -> bool {
+    let number = number.replace(EXTENSION, extension);
+    let Some((before, after)) = number.split_once(PIN) else { return seen == number };
+    let middle = seen.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    middle.is_some_and(|middle| !middle.is_empty() && middle.chars().all(|it| it.is_ascii_digit() || it == 'x'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(keys: &[KeyName]) -> String {
+        keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_code_becomes_keys_and_its_pin_stays_a_placeholder() {
+        let keys = keys_of("*11*{pin}*{extension}#").unwrap();
+        assert_eq!(names(&keys), "star 1 1 star {pin} star {extension} pound");
+        let keys = with_extension(&keys, "1001").unwrap();
+        assert_eq!(names(&keys), "star 1 1 star {pin} star 1 0 0 1 pound");
+        assert_eq!(names(&with_pin(&keys, Some("4711")).unwrap()), "star 1 1 star 4 7 1 1 star 1 0 0 1 pound");
+        assert_eq!(with_pin(&keys, None), None);
+    }
+
+    #[test]
+    fn what_no_key_pad_has_is_named() {
+        assert_eq!(keys_of("*11*{pim}#"), Err("{pim}".to_owned()));
+        assert_eq!(keys_of("12+"), Err("+".to_owned()));
+        assert_eq!(with_extension(&["{extension}".into()], "reception"), None);
+    }
+
+    #[test]
+    fn a_number_on_the_wire_is_known_by_all_but_its_pin() {
+        let code = "*11*{pin}*{extension}#";
+        assert!(dialled("*11*xxxx*1001#", code, "1001"));
+        assert!(dialled("*11*4711*1001#", code, "1001"));
+        for other in ["*11*xxxx*1002#", "*11**1001#", "*11*a*1001#", "#11#"] {
+            assert!(!dialled(other, code, "1001"), "{other}");
+        }
+        assert!(dialled("#11#", "#11#", "1001"));
+    }
+}
