@@ -3,6 +3,7 @@
 //! | part | what it knows |
 //! |---|---|
 //! | [`registration`] | which server holds a binding for a line, from the SIP that passes |
+//! | [`dialog`] | calls and subscriptions, from the SIP that passes |
 //! | [`phone`] | what console, keypad and frames say of a phone |
 //! | [`case`] | a line on its way through the scenario |
 //! | [`bound`] | how long a move may take |
@@ -24,6 +25,7 @@ pub mod bound;
 pub mod case;
 pub mod coverage;
 pub mod detect;
+pub mod dialog;
 pub mod judge;
 pub mod measure;
 pub mod observe;

@@ -53,6 +53,8 @@ impl Tape {
             retry_after: None,
             authorized: true,
             agent: None,
+            event: None,
+            subscription_state: None,
             oddities: Vec::new(),
         }
     }
