@@ -41,6 +41,8 @@ pub enum StepKind {
         /// Which move.
         of: Move,
     },
+    /// Each line has the subscription of its message lamp at the server where it is registered.
+    MessageLamp,
     /// Each phone's keys bring up a menu; each press is confirmed by its effect.
     Keys {
         /// Name of a key sequence of the model.

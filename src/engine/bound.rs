@@ -199,6 +199,27 @@ pub fn revival(timers: &Timers) -> Window {
     }
 }
 
+/// The window for having the message lamp's subscription where the line is, from the time that the line is there: by the
+/// subscription's own renewal at the latest, when `left` of one granted for `granted` remained; at once without one. Like
+/// every request it is tried at the primary first.
+pub fn lamp(timers: &Timers, held: Option<(Duration, Duration)>) -> Window {
+    let transaction = timers.transaction.value;
+    let (waiting, words) = match held {
+        Some((granted, left)) => {
+            let lead = timers.renewal_lead.value.of(granted);
+            let words =
+                format!("{} of a subscription for {} left − {} renewal lead + ", secs(left), secs(granted), secs(lead));
+            (left.saturating_sub(lead), words)
+        }
+        None => (Duration::ZERO, String::new()),
+    };
+    Window {
+        length: waiting + transaction + REGISTERING,
+        derivation: format!("{words}{} transaction + {} subscribing", secs(transaction), secs(REGISTERING)),
+        assumed: renewal_assumptions(timers),
+    }
+}
+
 /// Whether a binding at the backup runs out before its own renewal has given the primary up, by the phone's timers:
 /// then a lapse there is how these settings work, and no loss.
 pub fn renewal_outlasts_binding(timers: &Timers, habit: FailbackHabit, granted: Duration) -> bool {

@@ -38,7 +38,21 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
             stale(case, leg(Move::Failback), cut, &mut list);
         }
     }
+    list.extend(case.measured.iter().cloned());
     list
+}
+
+/// A span that a step has measured in a case: from the one record to the other, or why there is none.
+pub fn span(
+    case: &CaseRun,
+    name: &str,
+    leg: Leg,
+    from: Fix,
+    to: Result<Fix, &str>,
+    max: Option<Duration>,
+) -> Measurement {
+    let why = to.err().unwrap_or_default();
+    Measurement { max: max.map(millis), ..part(case, leg, name, Some(from), to.ok(), why) }
 }
 
 /// The REGISTER at the lost server that it did not answer: the first whose sending, or one of whose copies, the outage

@@ -11,6 +11,7 @@ use crate::{
 
 mod expect;
 mod keys;
+mod lamp;
 mod outage;
 mod wait;
 
@@ -21,6 +22,8 @@ pub use outage::lift_all;
 pub enum StepRun {
     /// Waits for a move.
     Expect(expect::Expect),
+    /// Waits for the message lamp's subscription.
+    Lamp(lamp::LampWait),
     /// Plays keys.
     Keys(keys::Keys),
     /// Takes a server away.
@@ -43,6 +46,7 @@ impl StepRun {
     ) -> Self {
         match kind {
             StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, subjects, fix, out)),
+            StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Keys { menu } => Self::Keys(keys::Keys::begin(menu, optional, subjects, fix, out)),
             StepKind::Outage { mode, servers, scope, limit } => {
                 Self::Outage(outage::Cutting::begin(*mode, servers, *scope, *limit, subjects, now, out))
@@ -55,7 +59,7 @@ impl StepRun {
     /// Hears an observation.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
-            Self::Expect(_) | Self::Wait(_) => {}
+            Self::Expect(_) | Self::Lamp(_) | Self::Wait(_) => {}
             Self::Keys(step) => step.observe(observed, fix),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
@@ -66,6 +70,7 @@ impl StepRun {
     pub fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
             Self::Expect(step) => step.advance(now, fix, subjects, out),
+            Self::Lamp(step) => step.advance(now, subjects),
             Self::Keys(step) => step.advance(now, fix, subjects, out),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects),
@@ -77,6 +82,7 @@ impl StepRun {
     pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
         match self {
             Self::Expect(step) => step.deadline(subjects),
+            Self::Lamp(step) => step.deadline(),
             Self::Keys(step) => step.deadline(),
             Self::Outage(step) => step.deadline(),
             Self::Lift(step) => step.deadline(),

@@ -23,6 +23,9 @@ const MOST_STEPS: usize = 500;
 /// Most repetitions of a group of steps.
 const MOST_REPEATS: i64 = 100;
 
+/// What a scenario calls the subscription of the message lamp.
+const MESSAGE_LAMP: &str = "mwi";
+
 /// The roles that a server can have for every line.
 const ROLES: [(&str, Role); 2] = [("primary", Role::Primary), ("backup", Role::Backup)];
 
@@ -121,13 +124,24 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
     Some(Work::Repeated(*repeat.get_ref()))
 }
 
+/// What can be expected.
+#[derive(Clone, Copy)]
+enum Awaited {
+    Move(Move),
+    MessageLamp,
+}
+
 fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKind> {
     let step = raw.get_ref();
     if let Some(expect) = &step.expect {
         let moves = [Move::Baseline, Move::Renewal, Move::Failover, Move::Failback, Move::Stranded, Move::Recovery];
         let names: Vec<String> = moves.iter().map(ToString::to_string).collect();
-        let moves: Vec<(&str, Move)> = names.iter().map(String::as_str).zip(moves).collect();
-        return findings.word(expect, "move", &moves).map(|of| StepKind::Expect { of });
+        let moves = names.iter().map(String::as_str).zip(moves.map(Awaited::Move));
+        let words: Vec<(&str, Awaited)> = moves.chain([(MESSAGE_LAMP, Awaited::MessageLamp)]).collect();
+        return findings.word(expect, "thing to expect", &words).map(|awaited| match awaited {
+            Awaited::Move(of) => StepKind::Expect { of },
+            Awaited::MessageLamp => StepKind::MessageLamp,
+        });
     }
     if let Some(keys) = &step.keys {
         return Some(StepKind::Keys { menu: keys.get_ref().clone() });
@@ -187,6 +201,8 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
     let mut away: BTreeSet<Role> = BTreeSet::new();
     let mut was_away: BTreeSet<Role> = BTreeSet::new();
     let mut stranded = false;
+    // Where the lines are is known.
+    let mut settled = false;
     for (raw, step) in steps {
         let span = raw.span();
         match &step.kind {
@@ -198,6 +214,7 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
                     }
                 }
                 was_away.extend(servers);
+                settled = false;
                 stranded |= away.len() == ROLES.len();
             }
             StepKind::Lift { server } => {
@@ -205,6 +222,7 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
                     Some(server) => away.take(server).into_iter().collect(),
                     None => std::mem::take(&mut away).into_iter().collect(),
                 };
+                settled = false;
                 if lifted.is_empty() {
                     findings.at(span, "there is no outage to lift", "put an `outage` step before it");
                 }
@@ -214,7 +232,13 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
                     findings.at(span, message, help);
                 }
                 stranded &= *of != Move::Recovery;
+                settled = *of != Move::Stranded;
             }
+            StepKind::MessageLamp if !settled => {
+                let message = "`mwi` is expected before it is clear where the lines are registered";
+                findings.at(span, message, "expect the `baseline`, `failover` or `failback` before it");
+            }
+            StepKind::MessageLamp => {}
             StepKind::Keys { .. } | StepKind::Wait { .. } => {}
         }
     }
@@ -266,6 +290,7 @@ fn cannot_happen(
 fn default_title(kind: &StepKind) -> String {
     match kind {
         StepKind::Expect { of } => format!("expect the {of}"),
+        StepKind::MessageLamp => "expect the message lamp's subscription".to_owned(),
         StepKind::Keys { menu } => format!("keys for {menu}"),
         StepKind::Outage { servers, .. } => match servers.as_slice() {
             [server] => format!("take the {server} away"),
