@@ -10,8 +10,10 @@
 //! | [`coverage`] | for how long nobody could be reached |
 //! | [`measure`] | the values that a case is measured by |
 //! | [`judge`] | whose fault it is |
+//! | [`call_judge`] | what became of a call, and whose fault it is |
 //! | [`detect`] | what is wrong in every scenario |
 //! | [`step`] | what each kind of step waits for |
+//! | [`pairs`] | who calls whom |
 //! | [`subjects`] | all that a step can touch |
 //! | [`observe`] | what each observation changes in what is known |
 //! | [`run`] | the whole: cases, steps in order, the end |
@@ -22,6 +24,7 @@ use self::{registration::Fix, run::Run};
 use crate::event::{Action, Derived, Observed, Stamp, When};
 
 pub mod bound;
+pub mod call_judge;
 pub mod case;
 pub mod coverage;
 pub mod detect;
@@ -29,6 +32,7 @@ pub mod dialog;
 pub mod judge;
 pub mod measure;
 pub mod observe;
+pub mod pairs;
 pub mod phone;
 pub mod registration;
 pub mod run;

@@ -202,7 +202,7 @@ pub(super) struct Scenario {
     pub(super) step: Vec<Spanned<Step>>,
 }
 
-/// A step: exactly one of `expect`, `keys`, `outage`, `lift`, `wait` and `repeat`.
+/// A step: exactly one of `expect`, `keys`, `call`, `outage`, `lift`, `wait` and `repeat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Step {
@@ -210,6 +210,7 @@ pub(super) struct Step {
     pub(super) optional: Option<bool>,
     pub(super) expect: Text,
     pub(super) keys: Text,
+    pub(super) call: Text,
     pub(super) outage: Option<Spanned<Outage>>,
     pub(super) lift: Option<Spanned<Lift>>,
     pub(super) wait: Text,
@@ -233,5 +234,6 @@ pub(super) struct Outage {
     pub(super) mode: Text,
     pub(super) server: Text,
     pub(super) scope: Text,
+    pub(super) phones: Text,
     pub(super) limit: Text,
 }

@@ -220,6 +220,27 @@ pub fn lamp(timers: &Timers, held: Option<(Duration, Duration)>) -> Window {
     }
 }
 
+/// The window for hearing the other end ring, from the first INVITE on. Every call tries the primary first.
+pub fn post_dial(timers: &Timers, primary_away: bool) -> Window {
+    let transaction = timers.transaction.value;
+    if !primary_away {
+        return Window {
+            length: REGISTERING,
+            derivation: format!("{} connecting", secs(REGISTERING)),
+            assumed: Vec::new(),
+        };
+    }
+    Window {
+        length: transaction + REGISTERING,
+        derivation: format!(
+            "{} transaction at the primary + {} connecting through the backup",
+            secs(transaction),
+            secs(REGISTERING)
+        ),
+        assumed: assumed(&[("transaction", timers.transaction.source)]),
+    }
+}
+
 /// Whether a binding at the backup runs out before its own renewal has given the primary up, by the phone's timers:
 /// then a lapse there is how these settings work, and no loss.
 pub fn renewal_outlasts_binding(timers: &Timers, habit: FailbackHabit, granted: Duration) -> bool {

@@ -8,6 +8,7 @@ use std::{
 use super::{
     bound::{self, Window},
     dialog::{Calls, Lamp},
+    pairs::Part,
     registration::{Binding, Fix, LineTrack},
 };
 use crate::{
@@ -35,6 +36,8 @@ pub struct CaseRun {
     pub track: LineTrack,
     /// Its calls.
     pub calls: Calls,
+    /// Its part in the call that was dialled last.
+    pub part: Option<Part>,
     /// The subscription of its message lamp.
     pub lamp: Lamp,
     /// What steps have measured beside the moves.
@@ -169,6 +172,7 @@ impl CaseRun {
             keeps_both: model.is_some_and(|model| model.keeps_both),
             track,
             calls: Calls::new(&line.extension),
+            part: None,
             lamp: Lamp::new(&line.extension),
             measured: Vec::new(),
             moves: BTreeMap::new(),

@@ -55,6 +55,22 @@ pub fn span(
     Measurement { max: max.map(millis), ..part(case, leg, name, Some(from), to.ok(), why) }
 }
 
+/// A span between two records that has nothing to do with a move.
+pub fn between(name: &str, from: Fix, to: Fix, max: Option<Duration>) -> Measurement {
+    Measurement {
+        name: name.to_owned(),
+        at_ms: Some(round(from.when.at.as_millis_f64())),
+        from_server: None,
+        to_server: None,
+        value: Some(millis(to.when.at.since(from.when.at))),
+        unit: "ms".to_owned(),
+        error: Some(error(from, to)),
+        min: None,
+        max: max.map(millis),
+        why_null: None,
+    }
+}
+
 /// The REGISTER at the lost server that it did not answer: the first whose sending, or one of whose copies, the outage
 /// could have taken.
 pub fn first_unanswered<'a>(case: &'a CaseRun, cut: &Cut) -> Option<&'a Attempt> {

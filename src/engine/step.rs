@@ -9,6 +9,8 @@ use crate::{
     event::{Observed, Stamp},
 };
 
+mod call;
+mod call_wait;
 mod expect;
 mod keys;
 mod lamp;
@@ -24,6 +26,8 @@ pub enum StepRun {
     Expect(expect::Expect),
     /// Waits for the message lamp's subscription.
     Lamp(lamp::LampWait),
+    /// Waits for what becomes of calls.
+    CallWait(call_wait::CallWait),
     /// Plays keys.
     Keys(keys::Keys),
     /// Takes a server away.
@@ -48,8 +52,10 @@ impl StepRun {
             StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, subjects, fix, out)),
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Keys { menu } => Self::Keys(keys::Keys::begin(menu, optional, subjects, fix, out)),
-            StepKind::Outage { mode, servers, scope, limit } => {
-                Self::Outage(outage::Cutting::begin(*mode, servers, *scope, *limit, subjects, now, out))
+            StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
+            StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
+            StepKind::Outage { mode, servers, scope, party, limit } => {
+                Self::Outage(outage::Cutting::begin(*mode, servers, *scope, *party, *limit, subjects, now, out))
             }
             StepKind::Lift { server } => Self::Lift(outage::Lifting::begin(*server, subjects, now, out)),
             StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
@@ -59,7 +65,7 @@ impl StepRun {
     /// Hears an observation.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
-            Self::Expect(_) | Self::Lamp(_) | Self::Wait(_) => {}
+            Self::Expect(_) | Self::Lamp(_) | Self::CallWait(_) | Self::Wait(_) => {}
             Self::Keys(step) => step.observe(observed, fix),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
@@ -71,6 +77,7 @@ impl StepRun {
         match self {
             Self::Expect(step) => step.advance(now, fix, subjects, out),
             Self::Lamp(step) => step.advance(now, subjects),
+            Self::CallWait(step) => step.advance(now, subjects),
             Self::Keys(step) => step.advance(now, fix, subjects, out),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects),
@@ -83,6 +90,7 @@ impl StepRun {
         match self {
             Self::Expect(step) => step.deadline(subjects),
             Self::Lamp(step) => step.deadline(),
+            Self::CallWait(step) => step.deadline(subjects),
             Self::Keys(step) => step.deadline(),
             Self::Outage(step) => step.deadline(),
             Self::Lift(step) => step.deadline(),

@@ -5,6 +5,7 @@ use crate::{
     virtual_bench::{phone::PhoneDefect, registrar::RegistrarDefect},
 };
 
+mod calls;
 mod lamps;
 
 #[test]

@@ -27,8 +27,12 @@ pub(in crate::config) fn fit(
         }
     };
     for (number, step) in (1..).zip(&scenario.steps) {
-        let StepKind::Keys { menu } = &step.kind else { continue };
-        for phone in phones {
+        let menus: Vec<&str> = match &step.kind {
+            StepKind::Keys { menu } => vec![menu],
+            StepKind::Call { act } => act.menus().to_vec(),
+            _ => continue,
+        };
+        for (phone, menu) in phones.iter().flat_map(|phone| menus.iter().map(move |menu| (phone, *menu))) {
             let (Some(keypad), Some(model)) = (&phone.keypad, models.get(&phone.model)) else { continue };
             let needs = format!("step {number} of the scenario `{}` needs", scenario.name);
             let Some(keys) = model.menus.get(menu) else {

@@ -9,7 +9,7 @@ use crate::{
     config::{
         bench::Role,
         raw,
-        scenario::{Scenario, Step, StepKind},
+        scenario::{CallAct, CallMark, Party, Scenario, Step, StepKind},
     },
     event::{Move, OutageMode, OutageScope},
 };
@@ -25,6 +25,19 @@ const MOST_REPEATS: i64 = 100;
 
 /// What a scenario calls the subscription of the message lamp.
 const MESSAGE_LAMP: &str = "mwi";
+
+/// How a scenario calls what becomes of a call.
+const CALL_MARKS: [(&str, CallMark); 5] = [
+    ("ringing", CallMark::Ringing),
+    ("answered", CallMark::Answered),
+    ("call-fails", CallMark::Fails),
+    ("call-alive", CallMark::Alive),
+    ("hung-up", CallMark::HungUp),
+];
+
+/// How it calls what keys do about one.
+const CALL_ACTS: [(&str, CallAct); 3] =
+    [("dial", CallAct::Dial), ("answer", CallAct::Answer), ("hang-up", CallAct::HangUp)];
 
 /// The roles that a server can have for every line.
 const ROLES: [(&str, Role); 2] = [("primary", Role::Primary), ("backup", Role::Backup)];
@@ -92,6 +105,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
     let given = [
         ("expect", step.expect.is_some()),
         ("keys", step.keys.is_some()),
+        ("call", step.call.is_some()),
         ("outage", step.outage.is_some()),
         ("lift", step.lift.is_some()),
         ("wait", step.wait.is_some()),
@@ -103,7 +117,11 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
             [] => "the step does nothing".to_owned(),
             several => format!("the step does several things: {}", several.join(", ")),
         };
-        findings.at(span, message, "give each step one of `expect`, `keys`, `outage`, `lift`, `wait`, `repeat`");
+        findings.at(
+            span,
+            message,
+            "give each step one of `expect`, `keys`, `call`, `outage`, `lift`, `wait`, `repeat`",
+        );
         return None;
     }
     let Some(repeat) = &step.repeat else {
@@ -129,6 +147,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
 enum Awaited {
     Move(Move),
     MessageLamp,
+    Call(CallMark),
 }
 
 fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKind> {
@@ -137,14 +156,19 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
         let moves = [Move::Baseline, Move::Renewal, Move::Failover, Move::Failback, Move::Stranded, Move::Recovery];
         let names: Vec<String> = moves.iter().map(ToString::to_string).collect();
         let moves = names.iter().map(String::as_str).zip(moves.map(Awaited::Move));
-        let words: Vec<(&str, Awaited)> = moves.chain([(MESSAGE_LAMP, Awaited::MessageLamp)]).collect();
+        let calls = CALL_MARKS.map(|(word, of)| (word, Awaited::Call(of)));
+        let words: Vec<(&str, Awaited)> = moves.chain([(MESSAGE_LAMP, Awaited::MessageLamp)]).chain(calls).collect();
         return findings.word(expect, "thing to expect", &words).map(|awaited| match awaited {
             Awaited::Move(of) => StepKind::Expect { of },
             Awaited::MessageLamp => StepKind::MessageLamp,
+            Awaited::Call(of) => StepKind::ExpectCall { of },
         });
     }
     if let Some(keys) = &step.keys {
         return Some(StepKind::Keys { menu: keys.get_ref().clone() });
+    }
+    if let Some(call) = &step.call {
+        return findings.word(call, "thing to do about a call", &CALL_ACTS).map(|act| StepKind::Call { act });
     }
     if let Some(lift) = &step.lift {
         return match lift.get_ref() {
@@ -193,7 +217,12 @@ fn outage_kind(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> Optio
             "add `limit = \"20m\"`: it ends by itself then, whatever happens to siprig",
         )
         .and_then(|limit| findings.duration(limit, (Duration::from_secs(1), LONGEST_OUTAGE)));
-    Some(StepKind::Outage { mode: mode?, servers: servers?, scope: scope?, limit: limit? })
+    let parties = [("all", None), ("callers", Some(Party::Callers)), ("callees", Some(Party::Callees))];
+    let party = match &raw.phones {
+        Some(phones) => findings.word(phones, "choice of phones", &parties)?,
+        None => None,
+    };
+    Some(StepKind::Outage { mode: mode?, servers: servers?, scope: scope?, party, limit: limit? })
 }
 
 /// Follows what is away and what was awaited, as far as the steps say it.
@@ -203,6 +232,7 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
     let mut stranded = false;
     // Where the lines are is known.
     let mut settled = false;
+    let mut call = None;
     for (raw, step) in steps {
         let span = raw.span();
         match &step.kind {
@@ -239,8 +269,69 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
                 findings.at(span, message, "expect the `baseline`, `failover` or `failback` before it");
             }
             StepKind::MessageLamp => {}
+            StepKind::Call { act } => call_order(&mut call, &mut |call| act_on(*act, call), span, findings),
+            StepKind::ExpectCall { of } => call_order(&mut call, &mut |call| expect_of(*of, call), span, findings),
             StepKind::Keys { .. } | StepKind::Wait { .. } => {}
         }
+    }
+}
+
+/// How far the calls of a scenario have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CallStage {
+    Dialled,
+    Ringing,
+    PickedUp,
+    Up,
+    Over,
+}
+
+type CallOrder = Result<Option<CallStage>, (&'static str, &'static str)>;
+
+fn call_order(
+    call: &mut Option<CallStage>,
+    next: &mut dyn FnMut(Option<CallStage>) -> CallOrder,
+    span: std::ops::Range<usize>,
+    findings: &mut Findings<'_>,
+) {
+    match next(*call) {
+        Ok(stage) => *call = stage,
+        Err((message, help)) => findings.at(span, message, help),
+    }
+}
+
+fn act_on(act: CallAct, call: Option<CallStage>) -> CallOrder {
+    match (act, call) {
+        (CallAct::Dial, None | Some(CallStage::Over)) => Ok(Some(CallStage::Dialled)),
+        (CallAct::Dial, Some(_)) => {
+            Err(("a call is dialled before the last one was ended", "put `call = \"hang-up\"` before it"))
+        }
+        (CallAct::Answer, Some(CallStage::Ringing)) => Ok(Some(CallStage::PickedUp)),
+        (CallAct::Answer, _) => {
+            Err(("a call is answered that is not known to ring", "put `expect = \"ringing\"` before it"))
+        }
+        (CallAct::HangUp, None | Some(CallStage::Over)) => {
+            Err(("there is no call to hang up", "put `call = \"dial\"` before it"))
+        }
+        (CallAct::HangUp, Some(_)) => Ok(Some(CallStage::Over)),
+    }
+}
+
+fn expect_of(of: CallMark, call: Option<CallStage>) -> CallOrder {
+    match (of, call) {
+        (CallMark::Ringing, Some(CallStage::Dialled)) => Ok(Some(CallStage::Ringing)),
+        (CallMark::Fails, Some(CallStage::Dialled)) => Ok(call),
+        (CallMark::Ringing | CallMark::Fails, _) => {
+            Err(("this is expected of a call that was not just dialled", "put `call = \"dial\"` before it"))
+        }
+        (CallMark::Answered, Some(CallStage::PickedUp)) => Ok(Some(CallStage::Up)),
+        (CallMark::Answered, _) => {
+            Err(("an answer is expected and nobody picks up", "put `call = \"answer\"` before it"))
+        }
+        (CallMark::Alive, Some(CallStage::Up)) => Ok(call),
+        (CallMark::Alive, _) => Err(("no call is up that could be alive", "put `expect = \"answered\"` before it")),
+        (CallMark::HungUp, Some(CallStage::Over)) => Ok(call),
+        (CallMark::HungUp, _) => Err(("nobody hangs up", "put `call = \"hang-up\"` before it")),
     }
 }
 
@@ -292,6 +383,14 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::Expect { of } => format!("expect the {of}"),
         StepKind::MessageLamp => "expect the message lamp's subscription".to_owned(),
         StepKind::Keys { menu } => format!("keys for {menu}"),
+        StepKind::Call { act: CallAct::Dial } => "each caller dials".to_owned(),
+        StepKind::Call { act: CallAct::Answer } => "each callee picks up".to_owned(),
+        StepKind::Call { act: CallAct::HangUp } => "each caller hangs up".to_owned(),
+        StepKind::ExpectCall { of: CallMark::Ringing } => "every callee rings".to_owned(),
+        StepKind::ExpectCall { of: CallMark::Answered } => "every call is up".to_owned(),
+        StepKind::ExpectCall { of: CallMark::Fails } => "no call gets through".to_owned(),
+        StepKind::ExpectCall { of: CallMark::Alive } => "every call is still up".to_owned(),
+        StepKind::ExpectCall { of: CallMark::HungUp } => "every call is over".to_owned(),
         StepKind::Outage { servers, .. } => match servers.as_slice() {
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),

@@ -31,6 +31,10 @@ pub struct End<'a> {
     pub by: &'a Exchange,
     /// Its first sending.
     pub fix: Fix,
+    /// It got through the bridge.
+    pub passed: bool,
+    /// The success that answered it, with credentials if it took them.
+    pub confirmed: Option<Answer>,
 }
 
 impl Calls {
@@ -102,9 +106,15 @@ impl<'a> Call<'a> {
 
     /// What ended it: the first BYE, or a CANCEL before it was picked up.
     pub fn ended(&self) -> Option<End<'a>> {
-        let ends = self.of("BYE").chain(self.of("CANCEL"));
-        let ends = ends.filter_map(|by| Some(End { by, fix: by.first()? }));
-        ends.min_by_key(|end| end.fix.when.at)
+        let ends = || self.of("BYE").chain(self.of("CANCEL")).filter_map(|by| Some((by, by.first()?)));
+        let (by, fix) = ends().min_by_key(|(_, first)| first.when.at)?;
+        let same = || ends().map(|(other, _)| other).filter(|it| it.toward == by.toward && it.method == by.method);
+        Some(End {
+            by,
+            fix,
+            passed: same().any(|it| it.sent.as_ref().is_some_and(|sent| sent.passed.is_some())),
+            confirmed: same().find_map(Exchange::accepted),
+        })
     }
 
     fn of(&self, method: &'static str) -> impl Iterator<Item = &'a Exchange> {

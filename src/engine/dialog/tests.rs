@@ -208,7 +208,7 @@ fn the_side_that_hangs_up_is_known_by_the_way_of_its_bye() {
     let call = tape.call();
     let end = call.ended().unwrap();
     assert_eq!((end.by.toward, end.fix.when.at), (Toward::Phone, Stamp::from_millis(20_000)));
-    assert_eq!(end.by.accepted().unwrap().code, 200);
+    assert_eq!((end.passed, end.confirmed.unwrap().code), (true, 200));
 }
 
 #[test]

@@ -28,6 +28,8 @@ struct Player {
     keys: Vec<KeyName>,
     next: usize,
     stage: Stage,
+    /// They bring up a menu, which the console shows.
+    menu: bool,
 }
 
 /// What a player waits for.
@@ -54,7 +56,7 @@ impl Keys {
             let keypad = subjects.watch(&phone).is_some_and(|watch| watch.keypad);
             match keys {
                 Some(keys) if keypad && !keys.is_empty() => {
-                    let mut player = Player { keys, next: 0, stage: Stage::Done };
+                    let mut player = Player { keys, next: 0, stage: Stage::Done, menu: true };
                     player.play(&phone, subjects, fix.when.at, out);
                     players.insert(phone, player);
                 }
@@ -63,6 +65,17 @@ impl Keys {
                     subjects.decide(&phone, || Finding::skipped("no-keypad", "the phone has no keypad or no such menu"))
                 }
             }
+        }
+        Self { players }
+    }
+
+    /// Plays these keys, which bring up no menu.
+    pub fn press(keys: BTreeMap<PhoneName, Vec<KeyName>>, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) -> Self {
+        let mut players = BTreeMap::new();
+        for (phone, keys) in keys.into_iter().filter(|(_, keys)| !keys.is_empty()) {
+            let mut player = Player { keys, next: 0, stage: Stage::Done, menu: false };
+            player.play(&phone, subjects, fix.when.at, out);
+            players.insert(phone, player);
         }
         Self { players }
     }
@@ -159,6 +172,9 @@ impl Player {
                 self.next += 1;
                 if self.next < self.keys.len() {
                     self.play(phone, subjects, now, out);
+                } else if !self.menu {
+                    self.stage = Stage::Done;
+                    subjects.finish_step(phone, "each key confirmed", &by.into_iter().collect::<Vec<_>>());
                 } else {
                     self.stage = Stage::Menu { until: now + EFFECT_PATIENCE };
                 }
