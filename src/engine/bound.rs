@@ -268,10 +268,10 @@ fn secs(span: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn timers(expires: u64, transaction: u64, lead: u64) -> Timers {
+    pub(in crate::engine) fn timers(expires: u64, transaction: u64, lead: u64) -> Timers {
         let manual = |secs| Timer { value: Duration::from_secs(secs), source: Source::Manual };
         Timers {
             expires: manual(expires),
@@ -323,6 +323,22 @@ mod tests {
         let window = revival(&timers(30, 32, 3));
         assert_eq!(window.length, Duration::from_secs(120 + 32 + 2));
         assert!(window.derivation.contains("120 s retry after a timeout"), "{}", window.derivation);
+    }
+
+    #[test]
+    fn a_lamp_may_wait_for_its_own_renewal_and_then_for_a_dead_primary() {
+        let seconds = Duration::from_secs;
+        let window = lamp(&timers(600, 4, 15), Some((seconds(3600), seconds(1000))));
+        assert_eq!(window.length, seconds(985 + 4 + 2));
+        assert!(window.derivation.starts_with("1000 s of a subscription for 3600 s left"), "{}", window.derivation);
+        assert_eq!(lamp(&timers(600, 4, 15), None).length, seconds(6), "at once without one");
+    }
+
+    #[test]
+    fn a_call_waits_for_a_dead_primary_only_while_it_is_dead() {
+        let seconds = Duration::from_secs;
+        assert_eq!(post_dial(&timers(600, 4, 15), true).length, seconds(6));
+        assert_eq!(post_dial(&timers(600, 4, 15), false).length, seconds(2));
     }
 
     #[test]

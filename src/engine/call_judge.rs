@@ -396,3 +396,7 @@ fn both_fail(finding: Finding) -> Outcome {
 fn name(server: Option<&ServerName>) -> String {
     server.map_or_else(|| "a server that nobody named".to_owned(), |server| format!("server {server}"))
 }
+
+#[cfg(test)]
+#[path = "call_judge_tests.rs"]
+mod tests;

@@ -17,4 +17,4 @@ pub use self::{
 };
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

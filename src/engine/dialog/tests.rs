@@ -17,7 +17,7 @@ struct Tape {
 
 /// A message of the transcript; the rest is as usual.
 #[derive(Clone)]
-struct Line {
+pub(in crate::engine) struct Line {
     server: &'static str,
     toward: Toward,
     dropped: bool,
@@ -34,7 +34,7 @@ struct Line {
 const CUT: Fate = Fate::Dropped(OutageId(1));
 
 /// A request of the phone.
-fn asks(server: &'static str, method: &'static str, cseq: u32) -> Line {
+pub(in crate::engine) fn asks(server: &'static str, method: &'static str, cseq: u32) -> Line {
     let start = SipStart::Request { method: method.to_owned(), uri: "sip:1002@bench.test".to_owned() };
     Line {
         server,
@@ -52,17 +52,17 @@ fn asks(server: &'static str, method: &'static str, cseq: u32) -> Line {
 }
 
 /// An answer to the phone.
-fn says(server: &'static str, code: u16, method: &'static str, cseq: u32) -> Line {
+pub(in crate::engine) fn says(server: &'static str, code: u16, method: &'static str, cseq: u32) -> Line {
     let start = SipStart::Response { code, reason: String::new() };
     Line { toward: Toward::Phone, start, ..asks(server, method, cseq) }
 }
 
 impl Line {
-    fn inside(self) -> Self {
+    pub(in crate::engine) fn inside(self) -> Self {
         Self { inside: true, ..self }
     }
 
-    fn dropped(self) -> Self {
+    pub(in crate::engine) fn dropped(self) -> Self {
         Self { dropped: true, ..self }
     }
 
@@ -72,11 +72,16 @@ impl Line {
 
     /// The other end asks, and the phone answers.
     fn turned(self) -> Self {
-        let toward = if self.toward == Toward::Server { Toward::Phone } else { Toward::Server };
-        Self { toward, called: true, ..self }
+        Self { called: true, ..self.there() }
     }
 
-    fn fact(self) -> SipFact {
+    /// The same at the other end: what one phone sends, the other one receives.
+    pub(in crate::engine) fn there(self) -> Self {
+        let toward = if self.toward == Toward::Server { Toward::Phone } else { Toward::Server };
+        Self { toward, ..self }
+    }
+
+    pub(in crate::engine) fn fact(self) -> SipFact {
         let (from, to) = if self.called { ("1002", "1001") } else { ("1001", "1002") };
         let subscribes = matches!(self.method, "SUBSCRIBE" | "NOTIFY");
         let message = SipSummary {

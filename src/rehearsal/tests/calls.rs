@@ -130,3 +130,48 @@ fn calls_are_judged_alike_in_bad_weather_and_after_a_replay() {
         assert_eq!(replayed.iter().collect::<Vec<_>>(), concluded);
     }
 }
+
+#[test]
+fn calls_and_lamps_come_out_right_with_the_timers_of_the_manual() {
+    for (seed, scenario) in (0..8).zip(SCENARIOS.iter().chain(&["mwi-after-move"]).cycle()) {
+        let mut description = with_lamps();
+        manual_timers(&mut description);
+        let weather = Weather { seed, switch_on: Duration::from_secs(5), ..calm() };
+        let records = rehearse_scenario(scenario, &description, weather, |_| {}, |_| {});
+        for case in cases(&records) {
+            assert_eq!(case.verdict, Verdict::Pass, "{scenario}, seed {seed}: {case:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_phone_that_dies_in_a_call_is_never_blamed_for_it() {
+    for scenario in SCENARIOS {
+        for tenths in (5..200).step_by(31) {
+            for dies in ["p1", "p2"] {
+                let gone = Duration::from_millis(tenths * 100);
+                let records = with(scenario, dies, PhoneDefect::DiesAfter(gone));
+                for phone in ["p1", "p2"] {
+                    let verdict = found(&records, phone);
+                    assert_ne!(
+                        verdict.1,
+                        Some(Blame::Phone),
+                        "{scenario}, {dies} dies after {gone:?}, {phone}: {:#?}",
+                        case(&records, phone)
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_backup_that_is_silent_is_at_fault_for_the_call_that_it_does_not_carry() {
+    let silent = |server: &mut RegistrarSpec| {
+        if server.name == "b" {
+            server.defects.push(RegistrarDefect::Silent);
+        }
+    };
+    let records = rehearse_scenario("call-before-renewal", &Description::default(), calm(), |_| {}, silent);
+    assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Server), Some("call-not-delivered")));
+}
