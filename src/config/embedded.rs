@@ -33,8 +33,12 @@ pub(super) const FILES: &[Embedded] = embedded![
     "models/yealink-t4x.toml",
     "scenarios/baseline.toml",
     "scenarios/both-away.toml",
+    "scenarios/call-before-renewal.toml",
+    "scenarios/call-in-the-gap.toml",
+    "scenarios/call-through-failover.toml",
     "scenarios/failover.toml",
     "scenarios/flapping.toml",
+    "scenarios/mwi-after-move.toml",
     "virtual.toml",
 ];
 
