@@ -75,7 +75,7 @@ fn bench(dice: &mut Random) -> (Description, Weather) {
         delay: Duration::from_millis(below(60)),
         loss_per_10000: [0, 0, 50, 200][below(4) as usize],
         lateness: Duration::from_millis(below(40)),
-        switch_on: seconds(below(60)),
+        switch_on: seconds(below(60)).min(description.timers.expires),
     };
     (description, weather)
 }

@@ -48,8 +48,11 @@ pub struct Plan {
     pub bench: Bench,
     /// The models of its phones, by the name the phones use.
     pub models: BTreeMap<String, Model>,
-    /// The scenario.
+    /// The scenario, or the first of several.
     pub scenario: Scenario,
+    /// The scenarios that follow it, each on all the phones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<Scenario>,
     /// The phones under test, a subset of the bench's, in its order.
     pub phones: Vec<PhoneName>,
     /// `--set` overrides in force, as given.
@@ -59,6 +62,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Every scenario, in the order in which they are run.
+    pub fn scenarios(&self) -> impl Iterator<Item = &Scenario> {
+        std::iter::once(&self.scenario).chain(&self.then)
+    }
+
+    /// What is run, for people: `failover`, or `failover and 2 more scenarios`.
+    pub fn title(&self) -> String {
+        let first = &self.scenario.name;
+        match self.then.len() {
+            0 => first.clone(),
+            1 => format!("{first} and 1 more scenario"),
+            more => format!("{first} and {more} more scenarios"),
+        }
+    }
+
     /// The phone of that name, if it is in the bench.
     pub fn phone(&self, name: &PhoneName) -> Option<&Phone> {
         self.bench.phones.iter().find(|phone| phone.name == *name)

@@ -314,6 +314,15 @@ pub enum Observed {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum Derived {
+    /// The next of several scenarios begins. The first one begins with the run, without a word.
+    ScenarioStarted {
+        /// Its name.
+        scenario: String,
+        /// Its index, from 0.
+        index: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// A step of the scenario begins.
     StepStarted {
         /// Its index, from 0.
@@ -685,6 +694,12 @@ pub struct SipSummary {
     /// State of `Subscription-State`, without parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_state: Option<String>,
+    /// The nonce that it asks to be used (401, 407), or that its credentials use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// It says that the credentials were right but for the age of their nonce (`stale=true`, RFC 7616 section 3.3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale_nonce: bool,
     /// Findings that did not prevent reading: `bare LF`, `surplus body`, ….
     pub oddities: Vec<String>,
 }

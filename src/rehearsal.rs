@@ -136,6 +136,7 @@ impl Rehearsal {
             bench,
             models,
             scenario,
+            then: Vec::new(),
             overrides: Vec::new(),
             keep_secrets: false,
         };

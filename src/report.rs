@@ -15,9 +15,11 @@ pub(crate) mod sample;
 pub mod story;
 pub mod summary;
 pub mod table;
+pub mod times;
 
 pub use story::RunStory;
 pub use summary::Summary;
+pub use times::Times;
 
 use sha2::{Digest, Sha256};
 
@@ -109,6 +111,18 @@ pub fn load(run_dir: &Path) -> Result<RunStory, ReportError> {
         story.apply(&record?);
     }
     Ok(story)
+}
+
+/// Where the time of the run in that directory went. A torn last line is passed over.
+///
+/// # Errors
+/// If its journal can not be read.
+pub fn times(run_dir: &Path) -> Result<Times, ReportError> {
+    let mut clerk = times::Clerk::default();
+    for record in JournalReader::open(&run_dir.join("journal.jsonl"))? {
+        clerk.apply(&record?);
+    }
+    Ok(clerk.end())
 }
 
 /// The raw files of a run directory with their checksums, sorted by name; the reports themselves are left out.

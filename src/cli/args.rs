@@ -78,15 +78,16 @@ Examples:
   siprig run                                       failover on the virtual bench
   siprig run --phones p1,p2 --set expires=20s      two of its phones, with another lifetime
   siprig run failover --bench rig/lab-3.toml       the phones of a lab
+  siprig run baseline failover both-away           several scenarios, one after the other
   siprig run --bench rig/lab-3.toml --dry-run      what would be done, with the computed times
   siprig run --json 2>/dev/null | jq '.cases[].verdict'";
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Name of a scenario, or path of its file
-    #[arg(default_value = "failover")]
-    pub scenario: String,
+    /// Names of scenarios, or paths of their files, in the order in which they are run
+    #[arg(default_value = "failover", value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
     #[command(flatten)]
     pub bench: BenchArgs,
     /// Only these phones, separated by commas; otherwise all of the bench
@@ -241,6 +242,9 @@ pub enum RunsCommand {
         /// Print the JSON document in place of the table
         #[arg(long)]
         json: bool,
+        /// Print where its time went in place of the table: for each step, how long phones were waited for, and the rest
+        #[arg(long, conflicts_with = "json")]
+        times: bool,
     },
     /// Judge a run again from what was observed, and compare with what was concluded then
     ///

@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use crate::{
-    config::{FailbackHabit, Line, Model, Phone, Plan, RegistrationHabit, RenewalLead, Source, StepKind, Timers},
+    config::{
+        FailbackHabit, Line, Model, Phone, Plan, RegistrationHabit, RenewalLead, Scenario, Source, StepKind, Timers,
+    },
     engine::bound,
     event::Move,
     look::{harmless, span},
@@ -41,16 +43,24 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
     for phone in plan.phones.iter().filter_map(|name| plan.phone(name)) {
         write_phone(out, plan, phone)?;
     }
-    writeln!(out, "\nscenario  {}: {}", plan.scenario.name, harmless(&plan.scenario.title))?;
-    for (number, step) in (1..).zip(&plan.scenario.steps) {
+    for scenario in plan.scenarios() {
+        write_scenario(out, scenario)?;
+    }
+    let lines: usize = plan.phones.iter().filter_map(|name| plan.phone(name)).map(|phone| phone.lines.len()).sum();
+    let cases = lines * plan.scenarios().count();
+    writeln!(out, "\n{cases} {}. Nothing was touched.", if cases == 1 { "case" } else { "cases" })
+}
+
+fn write_scenario(out: &mut String, scenario: &Scenario) -> fmt::Result {
+    writeln!(out, "\nscenario  {}: {}", scenario.name, harmless(&scenario.title))?;
+    for (number, step) in (1..).zip(&scenario.steps) {
         let optional = if step.optional { " (where the phone can)" } else { "" };
         writeln!(out, "  {number:2}. {}{optional}", harmless(&step.title))?;
         if let StepKind::Outage { limit, .. } = step.kind {
             writeln!(out, "      ends by itself after {}", humantime::format_duration(limit))?;
         }
     }
-    let cases: usize = plan.phones.iter().filter_map(|name| plan.phone(name)).map(|phone| phone.lines.len()).sum();
-    writeln!(out, "\n{cases} {}. Nothing was touched.", if cases == 1 { "case" } else { "cases" })
+    Ok(())
 }
 
 fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {

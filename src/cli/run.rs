@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -33,41 +34,60 @@ use crate::{
 pub fn main(args: &RunArgs) -> Result<ExitCode, UserError> {
     let rig = bench::rig();
     let opened = bench::open(&args.bench)?;
-    let scenario = load::scenario(&args.scenario, &rig)?;
+    let scenarios = scenarios(args, &rig)?;
     match opened {
         Opened::Virtual(description) => {
             // What can be known to be wrong is said before a bench is brought up for nothing.
             check_names(&args.phones, |name| description.phone_names().any(|known| known == name))?;
             let preview = bench::preview(&description, &rig)?;
             if args.dry_run {
-                return run(args, &preview, scenario).map(ExitCode::from);
+                return run(args, &preview, scenarios).map(ExitCode::from);
             }
             let (bench, models) = load::checked_bench(&preview, &rig)?;
-            load::fit(&scenario, &selected(&bench, &args.phones), &models)?;
+            fit(&scenarios, &selected(&bench, &args.phones), &models)?;
             bench::run_inside(&description, &rig)
         }
-        Opened::Real(document) => run(args, &document, scenario).map(ExitCode::from),
+        Opened::Real(document) => run(args, &document, scenarios).map(ExitCode::from),
     }
 }
 
-fn run(args: &RunArgs, document: &Document, scenario: Scenario) -> Result<Exit, UserError> {
+/// The scenarios that were named, each once.
+fn scenarios(args: &RunArgs, rig: &Path) -> Result<Vec<Scenario>, UserError> {
+    let scenarios: Vec<_> = args.scenarios.iter().map(|name| load::scenario(name, rig)).collect::<Result<_, _>>()?;
+    for (index, scenario) in scenarios.iter().enumerate() {
+        if scenarios.iter().take(index).any(|before| before.name == scenario.name) {
+            let message = format!("scenario `{}` is named twice", harmless(&scenario.name));
+            return Err(UserError::new(Exit::Usage, message, "name each scenario once; cases are told apart by it"));
+        }
+    }
+    Ok(scenarios)
+}
+
+/// Checks that the phones can do what all scenarios ask of them.
+fn fit(scenarios: &[Scenario], phones: &[&Phone], models: &BTreeMap<String, Model>) -> Result<(), UserError> {
+    scenarios.iter().try_for_each(|scenario| load::fit(scenario, phones, models))?;
+    Ok(())
+}
+
+fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<Exit, UserError> {
     let (bench, models) = load::checked_bench(document, &bench::rig())?;
     check_names(&args.phones, |name| bench.phones.iter().any(|phone| phone.name.0 == name))?;
-    load::fit(&scenario, &selected(&bench, &args.phones), &models)?;
+    fit(&scenarios, &selected(&bench, &args.phones), &models)?;
+    let mut plan = plan(args, bench, models, scenarios)?;
     if args.dry_run {
-        print_data(&dry_run::render(&plan(args, bench, models, scenario, String::new(), 0)))?;
+        print_data(&dry_run::render(&plan))?;
         return Ok(Exit::Success);
     }
-    let needed = lock::needed(&bench, &selected(&bench, &args.phones));
-    let myself = Holder::myself(&format!("siprig run {}", scenario.name));
+    let needed = lock::needed(&plan.bench, &selected(&plan.bench, &args.phones));
+    let myself = Holder::myself(&format!("siprig run {}", plan.title()));
     let _locks = lock::acquire(&state::directory()?, &needed, &myself, args.wait, |held| {
         let held = held.to_string();
         say(&format!("waiting: {}", held.split_once("; ").map_or(held.as_str(), |(held, _)| held)));
     })?;
 
     let clock = RunClock::start();
-    let run_dir = RunDir::create(&args.report_dir, &scenario.name, clock.epoch_unix_ns(), args.keep_secrets)?;
-    let plan = plan(args, bench, models, scenario, run_dir.name(), clock.epoch_unix_ns());
+    let run_dir = RunDir::create(&args.report_dir, &plan.scenario.name, clock.epoch_unix_ns(), args.keep_secrets)?;
+    (plan.run, plan.epoch_unix_ns) = (run_dir.name(), clock.epoch_unix_ns());
     let end = conduct(plan, &run_dir, &clock).inspect_err(|_| run_dir.discard())?;
     conclude(args, &run_dir, &end)
 }
@@ -121,25 +141,29 @@ pub(super) fn show(story: &RunStory, run_dir: &RunDir, json: bool, exit: Exit) -
     print_data(&report::table::render(story, width, Look::of_stream(is_terminal)))
 }
 
+/// What is to be run, without a name and a beginning yet.
 fn plan(
     args: &RunArgs,
     bench: Bench,
     models: BTreeMap<String, Model>,
-    scenario: Scenario,
-    run: String,
-    epoch_unix_ns: i64,
-) -> Plan {
-    Plan {
-        run,
-        epoch_unix_ns,
+    scenarios: Vec<Scenario>,
+) -> Result<Plan, UserError> {
+    let mut scenarios = scenarios.into_iter();
+    let Some(scenario) = scenarios.next() else {
+        return Err(UserError::new(Exit::Usage, "no scenario is named", "`siprig run` alone runs `failover`"));
+    };
+    Ok(Plan {
+        run: String::new(),
+        epoch_unix_ns: 0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         phones: selected(&bench, &args.phones).into_iter().map(|phone| phone.name.clone()).collect(),
         bench,
         models,
         scenario,
+        then: scenarios.collect(),
         overrides: bench::in_force(&args.bench).map(ToString::to_string).collect(),
         keep_secrets: args.keep_secrets,
-    }
+    })
 }
 
 /// The phones under test, in the order of the bench.

@@ -25,7 +25,11 @@ use crate::{
 pub fn main(command: &RunsCommand) -> Result<ExitCode, UserError> {
     match command {
         RunsCommand::List { report_dir } => list(report_dir),
-        RunsCommand::Show { run, json } => {
+        RunsCommand::Show { run, times: true, .. } => {
+            print_data(&report::times(find(run)?.path())?.render())?;
+            Ok(Exit::Success.into())
+        }
+        RunsCommand::Show { run, json, .. } => {
             let run_dir = find(run)?;
             let story = report::load(run_dir.path())?;
             let exit = exit_of(&run_dir, &story);

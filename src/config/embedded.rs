@@ -39,6 +39,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/failover.toml",
     "scenarios/flapping.toml",
     "scenarios/mwi-after-move.toml",
+    "scenarios/settling.toml",
     "virtual.toml",
 ];
 

@@ -199,6 +199,9 @@ pub struct Dialect {
     pub key: Option<String>,
     /// A line that shows that the registration status is on the display.
     pub status_shown: Option<String>,
+    /// Within such a line, each account that it shows as registered: groups `extension` and `server` (an address).
+    #[serde(default)]
+    pub shown_account: Option<String>,
     /// Lines that mean that the phone rebooted or crashed.
     pub fatal: Vec<String>,
 }

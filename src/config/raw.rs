@@ -188,6 +188,7 @@ pub(super) struct Dialect {
     pub(super) gave_up: Text,
     pub(super) key: Text,
     pub(super) status_shown: Text,
+    pub(super) shown_account: Text,
     pub(super) fatal: Option<Vec<Spanned<String>>>,
 }
 

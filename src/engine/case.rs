@@ -58,6 +58,8 @@ pub struct CaseRun {
     pub decided: Option<Finding>,
     /// It has finished the step in progress.
     pub step_done: bool,
+    /// Another scenario went before it.
+    pub follows: bool,
 }
 
 /// An outage as a case sees it.
@@ -183,6 +185,20 @@ impl CaseRun {
             evidence: BTreeSet::new(),
             decided: None,
             step_done: false,
+            follows: false,
+        }
+    }
+
+    /// Takes up where another scenario left off, at `fix`.
+    pub fn follow_on(&mut self, fix: Fix) {
+        self.follows = true;
+        self.awake = Some(fix);
+        if self.track.home() == Some(&self.primary)
+            && let Some(binding) = self.track.binding(&self.primary)
+        {
+            let baseline = Leg { cut: None, of: Move::Baseline };
+            self.evidence.insert(binding.confirmed.seq);
+            self.moves.insert(baseline, Moved { request: binding.confirmed, done: binding.confirmed });
         }
     }
 
@@ -235,7 +251,8 @@ impl CaseRun {
     /// Where a move belongs, as things stand: to the last outage that could have made it necessary.
     pub fn leg(&self, of: Move) -> Option<Leg> {
         match of {
-            Move::Baseline | Move::Renewal => Some(Leg { cut: None, of }),
+            Move::Baseline => Some(Leg { cut: None, of }),
+            Move::Renewal => Some(Leg { cut: self.cuts.iter().rposition(|cut| cut.server == self.primary), of }),
             Move::Failover | Move::Failback => {
                 let cut = self.cuts.iter().rposition(|cut| cut.server == self.primary)?;
                 Some(Leg { cut: Some(cut), of })
@@ -270,7 +287,11 @@ impl CaseRun {
     pub fn cause(&self, leg: Leg, observing: Fix) -> Option<Fix> {
         match leg.of {
             Move::Baseline => Some(self.awake.unwrap_or(observing)),
-            Move::Renewal => self.moves.get(&Leg { of: Move::Baseline, ..leg }).map(|moved| moved.done),
+            // It follows the confirmation that brought the line there.
+            Move::Renewal => {
+                let of = if leg.cut.is_some() { Move::Failback } else { Move::Baseline };
+                self.moves.get(&Leg { of, ..leg }).map(|moved| moved.done)
+            }
             Move::Failover | Move::Stranded => self.cut_of(leg).map(|cut| cut.began),
             Move::Failback | Move::Recovery => self.cut_of(leg).and_then(|cut| cut.lifted),
         }

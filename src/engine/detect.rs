@@ -6,7 +6,10 @@ use super::{
     case::{CaseRun, Finding},
     registration::Fix,
 };
-use crate::{event::ServerName, verdict::Blame};
+use crate::{
+    event::{KeyName, ServerName, Stamp},
+    verdict::Blame,
+};
 
 /// A line that changes its home more often than this has no stable home. Each outage provokes some changes beside it.
 const HOME_CHANGES: u32 = 6;
@@ -20,10 +23,25 @@ const STORM_ATTEMPTS: usize = 40;
 /// The span in which REGISTER transactions are counted.
 const STORM_SPAN: Duration = Duration::from_secs(10);
 
+/// This many renewals at one server in less time than half of one is due are a storm as well.
+const EARLY_RENEWALS: usize = 5;
+
+/// This many requests to a server ahead of its `Retry-After` are no accident.
+const EARLY_RETRIES: u32 = 2;
+
+/// A clock of a phone may be that much ahead of ours over a `Retry-After`.
+const RETRY_SLACK: Duration = Duration::from_secs(1);
+
+/// This many changes of server that no outage explains, with both bindings live, are no accident.
+const UNPROVOKED_CHANGES: u32 = 2;
+
 /// Counts what a line does.
 #[derive(Debug, Default)]
 pub struct Detectors {
     recent: VecDeque<Fix>,
+    renewals: VecDeque<Fix>,
+    unprovoked: u32,
+    early: u32,
     both: u32,
     flapped: bool,
 }
@@ -44,7 +62,12 @@ pub struct Detection {
 impl Detection {
     /// The finding it makes.
     pub fn finding(&self) -> Finding {
-        Finding::fail(self.blame, self.code, self.note.clone()).shown_by(self.evidence.iter().copied())
+        let finding = match self.blame {
+            // What may be the rig's own doing is no verdict on a phone.
+            Blame::Unknown => Finding::unclear(self.code, self.note.clone()),
+            blame => Finding::fail(blame, self.code, self.note.clone()),
+        };
+        finding.shown_by(self.evidence.iter().copied())
     }
 }
 
@@ -61,6 +84,66 @@ impl Detectors {
             code: "flapping",
             blame: Blame::Phone,
             note: format!("the line changed its server {changes} times in {outages} outages"),
+            evidence: vec![fix.seq],
+        })
+    }
+
+    /// A server confirmed the line that was at home at `before`; no outage of this line is in force or was ever.
+    pub fn confirmed(
+        &mut self,
+        case: &CaseRun,
+        before: Option<&ServerName>,
+        server: &ServerName,
+        fix: Fix,
+    ) -> Option<Detection> {
+        let before = before.filter(|before| *before != server && case.track.binding(before).is_some())?;
+        if case.keeps_both || !case.cuts.is_empty() {
+            return None;
+        }
+        self.unprovoked += 1;
+        (self.unprovoked == UNPROVOKED_CHANGES).then(|| Detection {
+            code: "double-registration",
+            blame: Blame::Phone,
+            note: format!("the line registers at servers {before} and {server} by turns, and no server was taken away"),
+            evidence: vec![fix.seq],
+        })
+    }
+
+    /// The line was confirmed where it is, and is next due a lead before `granted` is over.
+    pub fn refreshed(&mut self, due: Duration, fix: Fix) -> Option<Detection> {
+        self.renewals.push_back(fix);
+        if self.renewals.len() > EARLY_RENEWALS {
+            self.renewals.pop_front();
+        }
+        let first = self.renewals.front().filter(|_| self.renewals.len() == EARLY_RENEWALS)?;
+        let took = fix.when.at.since(first.when.at);
+        (2 * took < due).then(|| {
+            let evidence = self.renewals.drain(..).map(|fix| fix.seq).collect();
+            Detection {
+                code: "storm",
+                blame: Blame::Phone,
+                note: format!(
+                    "{EARLY_RENEWALS} renewals within {:.1} s, where one is due every {:.0} s",
+                    took.as_secs_f64(),
+                    due.as_secs_f64()
+                ),
+                evidence,
+            }
+        })
+    }
+
+    /// The line sent a REGISTER that begins a new transaction, at a server that asked it to wait until `wait`.
+    pub fn retried(&mut self, server: &ServerName, wait: Stamp, fix: Fix) -> Option<Detection> {
+        if fix.when.at + RETRY_SLACK >= wait {
+            return None;
+        }
+        self.early += 1;
+        (self.early == EARLY_RETRIES).then(|| Detection {
+            code: "retry-too-early",
+            blame: Blame::Phone,
+            note: format!(
+                "{EARLY_RETRIES} requests to server {server} ahead of the time that its Retry-After asks for"
+            ),
             evidence: vec![fix.seq],
         })
     }
@@ -95,6 +178,18 @@ impl Detectors {
             note: format!("the line renews at server {server} although it has returned to {}", case.primary),
             evidence: vec![fix.seq],
         })
+    }
+}
+
+/// The console shows a key that nobody pressed.
+pub fn phantom_key(key: &KeyName, fix: Fix) -> Detection {
+    Detection {
+        code: "phantom-key",
+        blame: Blame::Unknown,
+        note: format!(
+            "the console shows key `{key}`, which was not pressed: is it stuck, or is somebody at the phone?"
+        ),
+        evidence: vec![fix.seq],
     }
 }
 

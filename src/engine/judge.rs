@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::Source,
     event::{Door, Move, ServerName, Stamp},
-    verdict::Blame,
+    verdict::{Blame, Verdict},
 };
 
 /// What to say of a move that was made: in time, late, or beyond the manual's promise.
@@ -43,8 +43,8 @@ pub fn made(case: &CaseRun, leg: Leg, cause: Fix, moved: &Moved, window: &Window
         Finding::fail(blame, "promise-broken", format!("{said}, and the manual promises 10 minutes"))
     } else {
         let registering = moved.done.when.at.since(moved.request.when.at);
-        let asked = moved.request.when.at.since(cause.when.at);
-        if registering > REGISTERING && asked <= window.length.saturating_sub(REGISTERING) + doubt {
+        // Had the server answered within half of the allowance, would the move have been in time?
+        if took.saturating_sub(registering) + REGISTERING / 2 <= window.length + doubt && registering > REGISTERING {
             let took = registering.as_secs_f64();
             Finding::fail(
                 Blame::Server,
@@ -71,6 +71,14 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
     if let Some(finding) = dead(phone, cause) {
         return finding;
     }
+    if of == Move::Baseline && case.follows {
+        let reason = format!("the line did not come back to server {} from the scenario before", case.primary);
+        return Finding { verdict: Verdict::NotRun, ..Finding::unclear("start-state", reason).shown_by([cause.seq]) };
+    }
+    if of == Move::Baseline && phone.frame.is_none_or(|frame| frame.when.at < cause.when.at) {
+        let reason = "the phone's console is alive, and no frame came from it; check its network cable and its side";
+        return Finding::unclear("no-frames", reason).shown_by([cause.seq]);
+    }
     if of == Move::Stranded {
         return not_tried_both(case, cause);
     }
@@ -86,9 +94,37 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
     if !tried.is_empty() {
         return refused(backup, destination.to_string(), &tried, cause);
     }
-    match phone.turned_away(destination, cause.when.at) {
-        Some(knock) => closed(if backup { "backup" } else { "primary" }, destination, knock, cause),
+    if let Some(knock) = phone.turned_away(destination, cause.when.at) {
+        return closed(if backup { "backup" } else { "primary" }, destination, knock, cause);
+    }
+    match case.track.strangers().find(|(_, asked)| asked.when.at >= cause.when.at) {
+        Some((address, asked)) => {
+            let reason =
+                format!("instead of server {destination} the phone asked {address}, which the bench does not name");
+            Finding::fail(Blame::Configuration, "wrong-server", reason).shown_by([cause.seq, asked.seq])
+        }
         None => never_tried(case, of, cause),
+    }
+}
+
+/// What to say of a line that had moved, and that no server held when its primary came back.
+pub fn lost_backup(case: &CaseRun, phone: &PhoneWatch) -> Finding {
+    let Some(cut) = case.last_cut() else {
+        return Finding::rig("no-cause", "a return was expected, and nothing had gone");
+    };
+    if phone.vanished() || !phone.alive_since(cut.began.when.at) {
+        return lifeless(phone, cut.began.seq);
+    }
+    let tried: Vec<&Attempt> = match &case.backup {
+        Some(backup) => case.track.attempts_at(backup).filter(|it| it.first.when.at >= cut.began.when.at).collect(),
+        None => Vec::new(),
+    };
+    match (tried.last(), &case.backup) {
+        (Some(last), Some(backup)) if !last.answer.is_some_and(|answer| answer.live) => {
+            refused(true, backup.to_string(), &tried, cut.began)
+        }
+        _ => Finding::fail(Blame::Phone, "lost-backup", "at the lift the line had no binding at its backup")
+            .shown_by([cut.began.seq]),
     }
 }
 
@@ -125,6 +161,13 @@ pub fn contradicted(of: Move, said: Option<&str>, expected: &str, evidence: [u64
     let said = said.map_or_else(|| "that it is registered nowhere".to_owned(), |server| format!("`{server}`"));
     let reason = format!("after the {of} the wire shows the line at {expected}, and its console says {said}");
     Finding::fail(Blame::Phone, "display-wrong", reason).shown_by(evidence)
+}
+
+/// What to say when a display contradicts the wire.
+pub fn displayed_wrong(said: Option<&ServerName>, shown_by: u64) -> Finding {
+    let said = said.map_or_else(|| "no server".to_owned(), |server| format!("server {server}"));
+    let reason = format!("the display shows the line at {said}, and the wire shows otherwise");
+    Finding::fail(Blame::Phone, "display-wrong", reason).shown_by([shown_by])
 }
 
 /// What to say of a port that is gone: the cable's fault, unless all that could be heard of the phone is gone with it.
@@ -243,6 +286,16 @@ fn refused(backup: bool, server: String, tried: &[&Attempt], cause: Fix) -> Find
                 "no-live-contact",
                 format!("{role} server {server} answered {} without a live contact of the phone", answer.code),
             ),
+            401 | 407 if other_nonce(tried, attempt) => Finding::fail(
+                Blame::Phone,
+                "wrong-nonce",
+                format!("the phone answers {role} server {server} with another nonce than the one it was given"),
+            ),
+            401 | 407 if answer.stale_nonce => Finding::fail(
+                Blame::Server,
+                "stale-nonces",
+                format!("{role} server {server} calls the nonce too old that it has just given out"),
+            ),
             401 | 403 | 404 | 407 => Finding::fail(
                 Blame::Configuration,
                 "rejected",
@@ -250,6 +303,14 @@ fn refused(backup: bool, server: String, tried: &[&Attempt], cause: Fix) -> Find
                     "{role} server {server} rejected the line with {}{}",
                     answer.code,
                     if attempt.authorized { " in spite of its credentials" } else { "" }
+                ),
+            ),
+            300..=399 => Finding::fail(
+                Blame::Server,
+                "redirected",
+                format!(
+                    "{role} server {server} sent the line elsewhere with {}, and it did not register there",
+                    answer.code
                 ),
             ),
             500..=699 => Finding::fail(
@@ -265,6 +326,13 @@ fn refused(backup: bool, server: String, tried: &[&Attempt], cause: Fix) -> Find
         },
     };
     finding.shown_by(evidence)
+}
+
+/// Whether credentials use another nonce than the challenge asked for that they answer.
+fn other_nonce(tried: &[&Attempt], answered: &Attempt) -> bool {
+    let before = tried.iter().filter(|attempt| attempt.first.seq < answered.first.seq);
+    let asked = before.filter_map(|attempt| attempt.challenge.as_ref()).next_back();
+    asked.is_some() && answered.nonce.is_some() && asked != answered.nonce.as_ref()
 }
 
 #[cfg(test)]

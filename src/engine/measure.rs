@@ -20,7 +20,11 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
     let mut list = Vec::new();
     let baseline = Leg { cut: None, of: Move::Baseline };
     if let (Some(moved), Some(cause)) = (case.moves.get(&baseline), case.cause(baseline, observing)) {
-        list.push(total(case, baseline, cause, moved));
+        if moved.done.when.at < cause.when.at {
+            list.push(null(case, baseline, None, "it was registered there already"));
+        } else {
+            list.push(total(case, baseline, cause, moved));
+        }
     }
     let renewal = Leg { cut: None, of: Move::Renewal };
     whole_move(case, renewal, case.cause(renewal, observing), "no renewal was seen", &mut list);
@@ -29,6 +33,8 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
         if cut.server == case.primary {
             failover(case, leg(Move::Failover), cut, &mut list);
             failback(case, leg(Move::Failback), cut, &mut list);
+            let renewal = leg(Move::Renewal);
+            whole_move(case, renewal, case.cause(renewal, observing), "no renewal was seen", &mut list);
         }
         whole_move(case, leg(Move::Stranded), Some(cut.began), "the backup was not asked", &mut list);
         whole_move(case, leg(Move::Recovery), cut.lifted, "no registration at a server that came back", &mut list);

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::{
     Outbox,
-    case::{CaseRun, Cut, Finding, Held, Leg, Moved},
-    detect::{self, Detection},
+    case::{CaseRun, Cut, Finding, Held, Moved},
+    detect::{self, Detection, Detectors},
     registration::{Change, Fix},
     subjects::Subjects,
 };
 use crate::{
     event::{
         BindingChange, BindingEvent, Derived, Fate, Move, Observed, OutageId, PhoneName, PortKind, RigPart, ServerName,
-        SipFact, Stamp, Toward, When,
+        SipFact, Stamp, Toward, Transport, When,
     },
     verdict::CaseId,
 };
@@ -112,11 +112,16 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         let change = case.track.observe(fact, fix, patience);
         if case.track.transactions() != attempts {
             detected.extend(detectors.attempted(fix).map(|it| (id.clone(), it)));
+            let wait = fact.server.as_ref().and_then(|server| Some((server, case.track.asked_to_wait(server)?)));
+            let early = wait.and_then(|(server, wait)| detectors.retried(server, wait, fix));
+            detected.extend(early.map(|it| (id.clone(), it)));
         }
         if let Some((change, fix)) = change {
             match &change {
                 Change::Stranger { address } => detected.push((id.clone(), detect::stranger(address, fix))),
                 Change::Created { server, .. } | Change::Refreshed { server, .. } => {
+                    detected
+                        .extend(confirmed(case, detectors, before.as_ref(), server, fix).map(|it| (id.clone(), it)));
                     amend(case, server, fix);
                     note_moves(case, server, fix);
                     if matches!(change, Change::Refreshed { .. }) {
@@ -140,6 +145,21 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
     for (id, detection) in detected {
         tell_detection(subjects, &id, &detection, fix, out);
     }
+}
+
+/// Whether a confirmation is one that no healthy line asks for.
+fn confirmed(
+    case: &CaseRun,
+    detectors: &mut Detectors,
+    before: Option<&ServerName>,
+    server: &ServerName,
+    fix: Fix,
+) -> Option<Detection> {
+    let granted = case.track.last_granted(server).unwrap_or_default();
+    let due = granted.saturating_sub(case.timers.renewal_lead.value.of(granted));
+    let stays = before == Some(server);
+    let double = detectors.confirmed(case, before, server, fix);
+    double.or_else(|| if stays { detectors.refreshed(due, fix) } else { None })
 }
 
 /// The phone of these cases shows its first sign of life.
@@ -178,19 +198,18 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
     };
     for of in moves.iter().copied() {
         let Some(leg) = case.leg(of).filter(|leg| !case.moves.contains_key(leg)) else { continue };
-        if leg.cut.is_none() && !case.cuts.is_empty() {
+        if of == Move::Baseline && !case.cuts.is_empty() {
             continue;
         }
-        let since = match case.cut_of(leg) {
-            None if of == Move::Baseline => Stamp::ZERO,
-            // The first confirmation is the baseline's.
-            None => match case.moves.get(&Leg { of: Move::Baseline, ..leg }) {
-                Some(baseline) => baseline.done.when.at,
+        let since = match (of, case.cut_of(leg)) {
+            (Move::Baseline, _) => Stamp::ZERO,
+            (Move::Renewal, _) => match case.cause(leg, fix) {
+                Some(confirmed) => confirmed.when.at,
                 None => continue,
             },
-            Some(cut) if of == Move::Failover => cut.began.when.at,
-            Some(Cut { lifted: Some(lifted), .. }) => lifted.when.at,
-            Some(_) => continue,
+            (Move::Failover, Some(cut)) => cut.began.when.at,
+            (_, Some(Cut { lifted: Some(lifted), .. })) => lifted.when.at,
+            _ => continue,
         };
         if at < since {
             continue;
@@ -268,10 +287,14 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
     for id in ids.into_iter().filter(|id| id.phone == *phone) {
         let nowhere = subjects.belief(&id).is_some_and(|belief| belief.fix == fix && belief.server.is_none());
         if let Some((case, _)) = subjects.case_and_detectors(&id).filter(|_| nowhere) {
-            note_stranding(case, fix);
+            // Over UDP the wire would show that the backup was asked.
+            if case.track.transport() == Some(Transport::Tcp) {
+                note_stranding(case, fix);
+            }
         }
     }
-    if !fatal {
+    let phantom = subjects.watch_mut(phone).and_then(|watch| watch.phantom_key.take());
+    if !fatal && phantom.is_none() {
         return;
     }
     // A phone that boots at the beginning of the run is being switched on, not crashing.
@@ -282,7 +305,11 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
         .map(|case| case.id.clone())
         .collect();
     for id in ids {
-        tell_detection(subjects, &id, &detect::reboot(text, fix), fix, out);
+        let detection = match &phantom {
+            Some(key) => detect::phantom_key(key, fix),
+            None => detect::reboot(text, fix),
+        };
+        tell_detection(subjects, &id, &detection, fix, out);
     }
 }
 

@@ -33,10 +33,16 @@ pub struct PhoneWatch {
     pub beliefs: BTreeMap<String, Belief>,
     /// Keys whose arrival its console showed, with the records, oldest first. Cleared when keys are played.
     pub keys_shown: Vec<(KeyName, Fix)>,
+    /// Keys that were ordered and that its console has not shown.
+    pub keys_ordered: Vec<KeyName>,
+    /// A key that its console showed and nobody ordered.
+    pub phantom_key: Option<KeyName>,
     /// The last line that shows the registration status on the display.
     pub status_shown: Option<Fix>,
     /// The last time it knocked at each server and got through the bridge.
     pub knocks: BTreeMap<ServerName, Knocking>,
+    /// The accounts that the display showed as registered then, with the server's address.
+    pub shown_accounts: Vec<(String, String)>,
     /// When its console said that it gives a server up.
     pub gave_up: BTreeMap<String, Fix>,
 }
@@ -85,7 +91,10 @@ impl PhoneWatch {
             line: None,
             beliefs: BTreeMap::new(),
             keys_shown: Vec::new(),
+            keys_ordered: Vec::new(),
+            phantom_key: None,
             status_shown: None,
+            shown_accounts: Vec::new(),
             knocks: BTreeMap::new(),
             gave_up: BTreeMap::new(),
         }
@@ -108,8 +117,19 @@ impl PhoneWatch {
             ConsoleFact::GaveUp { extension, .. } => {
                 self.gave_up.insert(extension, fix);
             }
-            ConsoleFact::Key { name } => self.keys_shown.push((name, fix)),
-            ConsoleFact::StatusShown => self.status_shown = Some(fix),
+            ConsoleFact::Key { name } => {
+                match self.keys_ordered.iter().position(|ordered| *ordered == name) {
+                    Some(index) => {
+                        self.keys_ordered.remove(index);
+                    }
+                    None => self.phantom_key = Some(name.clone()),
+                }
+                self.keys_shown.push((name, fix));
+            }
+            ConsoleFact::StatusShown { accounts } => {
+                self.status_shown = Some(fix);
+                self.shown_accounts = accounts;
+            }
             ConsoleFact::Fatal { .. } => return true,
             ConsoleFact::Prompt => {}
         }

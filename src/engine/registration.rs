@@ -8,12 +8,13 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
     time::Duration,
 };
 
 use super::coverage::Span;
 use crate::event::{
-    Fate, LineId, ServerName, SipContact, SipFact, SipMessage, SipStart, SipSummary, Stamp, Toward, When,
+    Fate, LineId, ServerName, SipContact, SipFact, SipMessage, SipStart, SipSummary, Stamp, Toward, Transport, When,
 };
 
 /// Attempts and ended bindings that are remembered for each line; the oldest go first.
@@ -21,6 +22,9 @@ const MEMORY: usize = 256;
 
 /// Answers that wait for the report of their request; the oldest go first.
 const ORPHANS: usize = 16;
+
+/// Addresses of nobody that are remembered for each line.
+const STRANGERS: usize = 8;
 
 /// Lifetime of a binding whose 2xx and request name none (RFC 3261 section 10.2.1.1 leaves it to the registrar).
 const UNSPOKEN_LIFETIME: Duration = Duration::from_secs(3600);
@@ -64,6 +68,10 @@ pub struct Attempt {
     pub passed: Option<Fix>,
     /// The final answer, if it came while the phone still waited for it.
     pub answer: Option<Answer>,
+    /// The nonce that its credentials use.
+    pub nonce: Option<String>,
+    /// The nonce that the answer asks to be used.
+    pub challenge: Option<String>,
     call_id: String,
     cseq: u32,
     branch: String,
@@ -87,6 +95,8 @@ pub struct Answer {
     pub fix: Fix,
     /// It created or prolonged a binding.
     pub live: bool,
+    /// It found nothing wrong with the credentials but the age of their nonce.
+    pub stale_nonce: bool,
 }
 
 /// A live binding.
@@ -98,6 +108,8 @@ pub struct Binding {
     pub granted: Duration,
     /// The 2xx that created it.
     pub created: Fix,
+    /// The 2xx that last confirmed it.
+    pub confirmed: Fix,
     /// When it runs out unless it is refreshed.
     pub until: Stamp,
 }
@@ -152,6 +164,11 @@ pub struct LineTrack {
     granted: BTreeMap<ServerName, Duration>,
     lapsed: BTreeMap<ServerName, Binding>,
     past: VecDeque<(ServerName, Span)>,
+    /// Until when a server asked the line to stay away (RFC 3261 section 20.33).
+    wait: BTreeMap<ServerName, Stamp>,
+    /// Addresses of nobody that the bench names, with the first REGISTER to each.
+    strangers: BTreeMap<SocketAddr, Fix>,
+    transport: Option<Transport>,
     home: Option<ServerName>,
     anchor: Option<ServerName>,
     transactions: u64,
@@ -179,6 +196,9 @@ impl LineTrack {
             granted: BTreeMap::new(),
             lapsed: BTreeMap::new(),
             past: VecDeque::new(),
+            wait: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            transport: None,
             home: None,
             anchor: None,
             transactions: 0,
@@ -211,6 +231,21 @@ impl LineTrack {
     /// The live binding at a server.
     pub fn binding(&self, server: &ServerName) -> Option<&Binding> {
         self.bindings.get(server)
+    }
+
+    /// Until when a server asked the line to stay away, if it ever did.
+    pub fn asked_to_wait(&self, server: &ServerName) -> Option<Stamp> {
+        self.wait.get(server).copied()
+    }
+
+    /// Addresses that the bench does not name, with the first REGISTER to each: at most [`STRANGERS`].
+    pub fn strangers(&self) -> impl Iterator<Item = (&SocketAddr, Fix)> {
+        self.strangers.iter().map(|(address, fix)| (address, *fix))
+    }
+
+    /// What carried the line's last request.
+    pub fn transport(&self) -> Option<Transport> {
+        self.transport
     }
 
     /// The lifetime that a server granted last, if it ever did.
@@ -268,7 +303,13 @@ impl LineTrack {
         }
         match (&message.start, fact.toward) {
             (SipStart::Request { .. }, Toward::Server) => {
-                let server = fact.server.as_ref()?;
+                self.transport = Some(fact.transport);
+                let Some(server) = &fact.server else {
+                    if self.strangers.len() < STRANGERS {
+                        self.strangers.entry(fact.server_addr).or_insert(fix);
+                    }
+                    return None;
+                };
                 self.request(server, message, fact.fate, fix, patience);
                 self.adopt(server, message, patience)
             }
@@ -311,6 +352,8 @@ impl LineTrack {
             last: fix,
             passed,
             answer: None,
+            nonce: message.nonce.clone(),
+            challenge: None,
             call_id: message.call_id.clone(),
             cseq: message.cseq,
             branch: message.branch.clone(),
@@ -339,9 +382,13 @@ impl LineTrack {
         }
         let granted = if code < 300 { granted(attempt, message) } else { None };
         let live = granted.as_ref().is_some_and(|(_, lifetime)| !lifetime.is_zero());
-        attempt.answer = Some(Answer { code, fix, live });
+        attempt.answer = Some(Answer { code, fix, live, stale_nonce: message.stale_nonce });
+        attempt.challenge.clone_from(&message.nonce);
         let (request, purpose) = (attempt.first, attempt.purpose);
         if code >= 300 {
+            if let Some(wait) = message.retry_after {
+                self.wait.insert(server.clone(), fix.when.at + Duration::from_secs(wait.into()));
+            }
             return None;
         }
         match granted {
@@ -386,12 +433,12 @@ impl LineTrack {
         self.granted.insert(server.clone(), granted);
         let change = match self.bindings.get_mut(server) {
             Some(binding) => {
-                *binding = Binding { contact, granted, created: binding.created, until };
+                *binding = Binding { contact, granted, created: binding.created, confirmed: fix, until };
                 Change::Refreshed { server: server.clone(), request }
             }
             None => {
                 self.lapsed.remove(server);
-                self.bindings.insert(server.clone(), Binding { contact, granted, created: fix, until });
+                self.bindings.insert(server.clone(), Binding { contact, granted, created: fix, confirmed: fix, until });
                 Change::Created { server: server.clone(), request }
             }
         };

@@ -55,6 +55,8 @@ impl Tape {
             agent: None,
             event: None,
             subscription_state: None,
+            nonce: None,
+            stale_nonce: false,
             oddities: Vec::new(),
         }
     }

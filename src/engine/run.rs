@@ -11,7 +11,7 @@ use super::{
     subjects::Subjects,
 };
 use crate::{
-    config::Plan,
+    config::{Plan, Scenario},
     event::{Action, Derived, Observed, OutageEnd, OutageId, Stamp},
     verdict::{Case, CaseId, Verdict},
 };
@@ -29,6 +29,10 @@ const ENDING_PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Run {
     subjects: Subjects,
+    /// The scenarios to come.
+    then: Vec<Scenario>,
+    /// The index of the one in progress.
+    begun: usize,
     step: usize,
     current: Option<StepRun>,
     reported: BTreeSet<CaseId>,
@@ -49,6 +53,8 @@ impl Run {
     pub fn begin(plan: &Plan) -> Self {
         Self {
             subjects: Subjects::new(plan),
+            then: plan.then.clone(),
+            begun: 0,
             step: 0,
             current: None,
             reported: BTreeSet::new(),
@@ -104,6 +110,9 @@ impl Run {
                 let open = lift_all(&self.subjects, out);
                 self.ending = Some(Ending { open, until: now + ENDING_PATIENCE, told: false });
             }
+            if self.go_on(fix, out) {
+                continue;
+            }
             if !onward || self.ending.is_some() {
                 break;
             }
@@ -116,6 +125,25 @@ impl Run {
             out.conclude(fix.when, Derived::RunEnded);
             out.order(Action::Finish);
         }
+    }
+
+    /// Begins the next scenario, if this one has ended, all its outages with it, and nobody wants the run to end.
+    fn go_on(&mut self, fix: Fix, out: &mut Outbox) -> bool {
+        let ended = self.ending.as_ref().is_some_and(|ending| ending.open.is_empty() && !ending.told);
+        if !ended || self.stop.is_some() || self.subjects.observing().is_none() || self.then.is_empty() {
+            return false;
+        }
+        let scenario = self.then.remove(0);
+        self.begun += 1;
+        let started = Derived::ScenarioStarted {
+            scenario: scenario.name.clone(),
+            index: self.begun,
+            of: self.begun + 1 + self.then.len(),
+        };
+        out.conclude(fix.when, started);
+        self.subjects.go_on(scenario, fix);
+        (self.step, self.current, self.ending) = (0, None, None);
+        true
     }
 
     /// When it must be advanced although nothing is observed, and why.

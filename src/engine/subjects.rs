@@ -11,7 +11,7 @@ use super::{
     registration::{Fix, LineTrack},
 };
 use crate::{
-    config::Plan,
+    config::{Plan, Scenario},
     event::{Action, KeyName, LineId, OutageId, PhoneName, PortKind, ServerName},
     verdict::CaseId,
 };
@@ -88,7 +88,31 @@ impl Subjects {
         }
     }
 
-    /// The plan of the run.
+    /// Goes on to another scenario: new cases, of lines and phones about which all is kept that is known. A line that is
+    /// at its primary has begun there.
+    pub fn go_on(&mut self, scenario: Scenario, fix: Fix) {
+        self.plan.scenario = scenario;
+        let plan = &self.plan;
+        let mut cases = Vec::new();
+        for old in std::mem::take(&mut self.cases) {
+            let declared = plan.phone(&old.id.phone).and_then(|phone| {
+                let line = phone.lines.iter().find(|line| line.extension == old.id.line)?;
+                Some((phone, line))
+            });
+            let Some((phone, line)) = declared else { continue };
+            let id = CaseId { scenario: plan.scenario.name.clone(), ..old.id };
+            let mut case = CaseRun::new(id, line, phone.timers.clone(), plan.model_of(phone), old.track);
+            (case.calls, case.lamp) = (old.calls, old.lamp);
+            case.follow_on(fix);
+            cases.push(case);
+        }
+        self.detectors = cases.iter().map(|case| (case.id.clone(), Detectors::default())).collect();
+        self.cases = cases;
+        self.observing = Some(fix);
+        self.steps_ended.clear();
+    }
+
+    /// The plan of the run; its scenario is the one in progress.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -229,6 +253,11 @@ impl Subjects {
         self.dialect(phone).is_some_and(|dialect| dialect.status_shown.is_some())
     }
 
+    /// Whether the phone's console shows which accounts the display shows as registered, and where.
+    pub fn shows_accounts(&self, phone: &PhoneName) -> bool {
+        self.dialect(phone).is_some_and(|dialect| dialect.shown_account.is_some())
+    }
+
     /// Whether the phone's console says where a line is registered.
     pub fn states_registration(&self, phone: &PhoneName) -> bool {
         self.dialect(phone).is_some_and(|dialect| dialect.registered.is_some())
@@ -257,6 +286,11 @@ impl Subjects {
     /// What the phone's console last said of the line.
     pub fn belief(&self, id: &CaseId) -> Option<Belief> {
         self.watches.get(&id.phone)?.beliefs.get(&id.line).cloned()
+    }
+
+    /// The server of the bench that has this address.
+    pub fn server_at(&self, address: &str) -> Option<ServerName> {
+        Some(self.plan.bench.server_at(address.parse().ok()?)?.name.clone())
     }
 
     /// The server of the bench that a console's statement means.

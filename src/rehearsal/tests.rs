@@ -1,3 +1,5 @@
+mod defects;
+
 use super::*;
 use crate::{
     event::Move,
@@ -201,4 +203,43 @@ fn found<'a>(records: &'a [Record], phone: &str) -> (Verdict, Option<Blame>, Opt
 fn value(case: &Case, name: &str) -> f64 {
     let measurement = case.measurements.iter().find(|it| it.name == name);
     measurement.and_then(|it| it.value).unwrap_or_else(|| panic!("{name} is not measured in {case:#?}"))
+}
+
+#[test]
+fn scenarios_follow_one_another_and_each_takes_the_lines_where_the_last_one_left_them() {
+    let load = |name: &str| load::scenario(name, Path::new(load::RIG)).unwrap();
+    let mut description = Description::default();
+    description.lab.phones = 2;
+    let never = |phone: &mut PhoneSpec| {
+        if phone.name == "p2" {
+            phone.defects.push(PhoneDefect::NeverFailsBack);
+        }
+    };
+    let mut rehearsal = Rehearsal::new(&description, load("baseline"), calm(), never, |_| {}).unwrap();
+    rehearsal.plan_mut().then = vec![load("failover"), load("flapping")];
+    let records = rehearsal.run().unwrap();
+
+    let began: Vec<&str> = records
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::Derived(Derived::ScenarioStarted { scenario, .. }) => Some(scenario.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(began, ["failover", "flapping"]);
+    let of = |scenario: &str, phone: &str| {
+        let case = cases(&records).find(|case| case.id.scenario == scenario && case.id.phone.0 == phone).unwrap();
+        (case.verdict, case.code.as_deref())
+    };
+    for scenario in ["baseline", "failover", "flapping"] {
+        assert_eq!(of(scenario, "p1"), (Verdict::Pass, None), "{scenario}");
+    }
+    assert_eq!(of("baseline", "p2"), (Verdict::Pass, None));
+    assert_eq!(of("failover", "p2"), (Verdict::Fail, Some("never-failed-back")));
+    assert_eq!(of("flapping", "p2"), (Verdict::NotRun, Some("start-state")));
+    assert_eq!(session::replay(records.iter().cloned()).records.len(), records.len() - observed(&records));
+}
+
+fn observed(records: &[Record]) -> usize {
+    records.iter().filter(|record| matches!(record.event, Event::Observed(_))).count()
 }

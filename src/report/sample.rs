@@ -371,6 +371,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
                 ..Model::unknown()
             },
         )]),
+        then: Vec::new(),
         scenario: Scenario {
             name: "failover".into(),
             title: "the primary goes away for a while, and every line moves to the backup and comes home".into(),

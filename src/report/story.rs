@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    config::{Plan, Role},
+    config::{Line, Phone, Plan, Role, Scenario},
     event::{
         BindingEvent, Derived, Event, LineId, Loss, Move, Observed, OutageEnd, OutageId, OutageSpec, OutageTally,
         PhoneName, Record, ServerName, Stamp, When,
@@ -228,14 +228,17 @@ impl RunStory {
 
     fn planned(&self) -> Vec<CaseId> {
         let Some(plan) = &self.plan else { return Vec::new() };
-        let lines = plan.phones.iter().filter_map(|name| plan.phone(name)).flat_map(|phone| {
-            phone.lines.iter().map(|line| CaseId {
-                scenario: plan.scenario.name.clone(),
+        let lines = plan.phones.iter().filter_map(|name| plan.phone(name));
+        let lines: Vec<_> = lines.flat_map(|phone| phone.lines.iter().map(move |line| (phone, line))).collect();
+        let of = |scenario: &Scenario| {
+            let case = |(phone, line): &(&Phone, &Line)| CaseId {
+                scenario: scenario.name.clone(),
                 phone: phone.name.clone(),
                 line: line.extension.clone(),
-            })
-        });
-        lines.collect()
+            };
+            lines.iter().map(case).collect::<Vec<_>>()
+        };
+        plan.scenarios().flat_map(of).collect()
     }
 
     fn undecided(&self, id: CaseId) -> Case {
@@ -371,7 +374,7 @@ impl RunStory {
                 self.decided.push((**case).clone());
             }
             Derived::RunEnded => self.ended = true,
-            Derived::StepStarted { .. } | Derived::Home { .. } => {}
+            Derived::ScenarioStarted { .. } | Derived::StepStarted { .. } | Derived::Home { .. } => {}
         }
     }
 }

@@ -26,7 +26,13 @@ pub fn render(story: &RunStory, width: usize, look: Look) -> String {
     let mut table = Table { out: String::new(), width: width.max(NARROWEST), look };
     let cases = story.cases();
     table.heading();
+    let several = cases.iter().any(|case| case.id.scenario != cases[0].id.scenario);
+    let mut scenario = None;
     for case in &cases {
+        if several && scenario != Some(&case.id.scenario) {
+            table.line(&format!("-- {}", harmless(&case.id.scenario)));
+            scenario = Some(&case.id.scenario);
+        }
         table.case(case);
     }
     table.derivations(story, &cases);
@@ -96,6 +102,10 @@ impl Table {
         }
         if let Some(split) = split(case) {
             self.wrapped(&split, 12);
+        }
+        let others = other_moves(case);
+        if !others.is_empty() {
+            self.wrapped(&others, 12);
         }
         if let Some(reason) = &case.reason {
             let blame = case.blame.map_or_else(String::new, |blame| format!("{blame}, "));
@@ -183,6 +193,19 @@ impl Table {
 
 fn figures([failover, failover_limit, failback, failback_limit]: [String; 4]) -> String {
     format!("{failover:>15}{failover_limit:>10}{failback:>16}{failback_limit:>10}")
+}
+
+/// Moves with a limit for which there is no column: `recovery 41235.0 ms (limit 44000.0)`.
+fn other_moves(case: &Case) -> String {
+    let moves = case
+        .measurements
+        .iter()
+        .filter(|it| it.max.is_some() && it.unit == "ms" && !matches!(&*it.name, "baseline" | "failover" | "failback"));
+    let told = moves.map(|it| {
+        let value = it.value.map_or_else(|| "none".to_owned(), |value| format!("{value:.1} ms"));
+        format!("{} {value} (limit {})", it.name, limit(Some(it)))
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn limit(measurement: Option<&Measurement>) -> String {

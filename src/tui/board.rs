@@ -163,6 +163,10 @@ impl Board {
 
     fn derived(&mut self, at: Stamp, derived: &Derived) {
         match derived {
+            Derived::ScenarioStarted { scenario, .. } => {
+                self.scenario.clone_from(scenario);
+                self.lines.iter_mut().for_each(|line| line.verdict = None);
+            }
             Derived::StepStarted { step, of, title } => {
                 self.step = Some(StepState { step: *step, of: *of, title: title.clone(), began: at });
             }

@@ -54,7 +54,7 @@ impl Narrator {
             Observed::RunStarted { plan } => {
                 self.plan = Some(plan.clone());
                 let (phones, lines) = (plan.phones.len(), if plan.phones.len() == 1 { "phone" } else { "phones" });
-                (format!("{} on bench {}: {phones} {lines}", plan.scenario.name, plan.bench.name), false)
+                (format!("{} on bench {}: {phones} {lines}", plan.title(), plan.bench.name), false)
             }
             Observed::BridgeReady { bridge, adopted } => {
                 (format!("bridge {bridge} is up{}", if *adopted { " (adopted)" } else { "" }), false)
@@ -83,6 +83,9 @@ impl Narrator {
 
     fn derived(&self, derived: &Derived) -> Option<(String, bool)> {
         let told = match derived {
+            Derived::ScenarioStarted { scenario, index, of } => {
+                (format!("scenario {}/{of}: {scenario}", index + 1), false)
+            }
             Derived::StepStarted { step, of, title } => (format!("step {}/{of}: {title}", step + 1), false),
             Derived::StepEnded { case, ok: false, note, .. } => (format!("{}/{}: {note}", case.phone, case.line), true),
             Derived::Home { line, server: Some(server) } => {

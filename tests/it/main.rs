@@ -6,6 +6,7 @@ mod bridge;
 mod cli;
 mod config;
 mod lab;
+mod layering;
 mod real_software;
 mod real_traffic;
 mod sample;

@@ -28,9 +28,12 @@ const LAPSE: &str = "real-srv-lapse";
 /// p1 and p3 over TCP: their kernels deliver after the outage what they had given up in it.
 const TCP: &str = "real-failover-tcp";
 
+/// The virtual bench, for comparison.
+const VIRTUAL: &str = "failover";
+
 #[test]
 fn real_traffic_is_judged_as_it_was() {
-    for name in [FAILOVER, LAPSE, TCP] {
+    for name in [FAILOVER, LAPSE, TCP, VIRTUAL] {
         let path = journal(name);
         if std::env::var_os("SIPRIG_REJUDGE").is_some() {
             let judged = rejudged(&path);

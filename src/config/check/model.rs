@@ -163,6 +163,7 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         gave_up: None,
         key: None,
         status_shown: None,
+        shown_account: None,
         fatal: Vec::new(),
     });
     let fatal = raw
@@ -178,6 +179,7 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         gave_up: findings.pattern(&raw.gave_up, &["extension", "server"]).or(base.gave_up),
         key: findings.pattern(&raw.key, &["key"]).or(base.key),
         status_shown: findings.pattern(&raw.status_shown, &[]).or(base.status_shown),
+        shown_account: findings.pattern(&raw.shown_account, &["extension", "server"]).or(base.shown_account),
         fatal: fatal.unwrap_or(base.fatal),
     }
 }

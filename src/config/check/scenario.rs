@@ -233,6 +233,7 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
     // Where the lines are is known.
     let mut settled = false;
     let mut call = None;
+    let mut home = true;
     for (raw, step) in steps {
         let span = raw.span();
         match &step.kind {
@@ -246,6 +247,7 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
                 was_away.extend(servers);
                 settled = false;
                 stranded |= away.len() == ROLES.len();
+                home = false;
             }
             StepKind::Lift { server } => {
                 let lifted: Vec<Role> = match server {
@@ -260,7 +262,11 @@ fn check_order(steps: &[(&Spanned<raw::Step>, Step)], findings: &mut Findings<'_
             StepKind::Expect { of } => {
                 if let Some((message, help)) = cannot_happen(*of, &away, &was_away, stranded) {
                     findings.at(span, message, help);
+                } else if *of == Move::Renewal && !home {
+                    let message = "a renewal is expected of lines that nobody has seen come home";
+                    findings.at(span, message, "expect a `failback` before it");
                 }
+                home |= *of == Move::Failback;
                 stranded &= *of != Move::Recovery;
                 settled = *of != Move::Stranded;
             }
@@ -347,8 +353,8 @@ fn cannot_happen(
         Move::Baseline if !away.is_empty() => {
             Some(("a baseline is expected during an outage", "expect it before the outage"))
         }
-        Move::Renewal if !was_away.is_empty() => {
-            Some(("a renewal is expected after an outage", "expect it before, or a `failback`"))
+        Move::Renewal if !away.is_empty() => {
+            Some(("a renewal is expected during an outage", "put a `lift` and a `failback` before it"))
         }
         Move::Failover if !gone(Role::Primary) => {
             Some(("a failover is expected while the primary is there", "put an `outage` of the primary before it"))

@@ -67,6 +67,12 @@ impl Lamp {
         granted.into_iter().find(|it| it.done.when.at <= at && it.until > at)
     }
 
+    /// The subscription that lives at a server at that time.
+    pub fn held_at(&self, server: &ServerName, at: Stamp) -> Option<Subscribed> {
+        let there = self.subscribes().rev().filter(|asked| asked.server.as_ref() == Some(server));
+        there.filter_map(|asked| self.granted(asked)).find(|it| it.done.when.at <= at && it.until > at)
+    }
+
     fn subscribes(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
         let asks = |it: &&Exchange| it.method == "SUBSCRIBE" && it.toward == Toward::Server && it.sent.is_some();
         self.exchanges.all().filter(asks)

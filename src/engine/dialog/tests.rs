@@ -101,6 +101,8 @@ impl Line {
             agent: None,
             event: subscribes.then(|| "message-summary".to_owned()),
             subscription_state: self.state.map(str::to_owned),
+            nonce: None,
+            stale_nonce: false,
             oddities: Vec::new(),
         };
         SipFact {

@@ -13,13 +13,16 @@ use crate::{
         run::GRACE,
         subjects::Subjects,
     },
-    event::{Derived, Move, Stamp},
-    verdict::{Blame, CaseId},
+    event::{Derived, Move, Stamp, Transport},
+    verdict::CaseId,
 };
 
 /// For this long a console may contradict the wire before it is held against the phone, and for this long it may keep
 /// silent before it is held against the rig.
 const CONSOLE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The longest pause before a request is repeated over UDP: T2 (RFC 3261 section 17.1.2.2).
+const LAST_REPEAT: Duration = Duration::from_secs(4);
 
 /// When a console that has not agreed yet is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -60,15 +63,21 @@ impl Expect {
         for id in spared(of, subjects) {
             subjects.finish_case_step(&id, "the outage was for other phones", &[]);
         }
+        let mut impossible = Vec::new();
         for case in subjects.running().filter(|case| !case.step_done) {
             let asked = case.leg(of).and_then(|leg| Some((leg, case.cause(leg, observing)?, window(case, leg)?)));
             let Some((leg, cause, window)) = asked else {
-                case.decide(impossible(case, of));
+                impossible.push(case.id.clone());
                 continue;
             };
             let wait = Wait { leg, cause, window, console: Console::Waiting, asked_for_life: false };
             wait.tell(case, out);
             waits.insert(case.id.clone(), wait);
+        }
+        for id in impossible {
+            if let Some(finding) = without_cause(&id, of, subjects) {
+                subjects.decide_case(&id, finding);
+            }
         }
         Self { of, waits }
     }
@@ -178,6 +187,9 @@ impl Wait {
                     Move::Stranded => now.max(self.cause.when.at + self.window.length),
                     _ => now,
                 };
+                // The answer may have been lost behind the bridge: then the phone asks again, and does not know yet.
+                let transport = subjects.case(id).and_then(|case| case.track.transport());
+                let until = if transport == Some(Transport::Udp) { until + LAST_REPEAT } else { until };
                 Console::Asked { since, again: now + ASK_AGAIN, until: until + CONSOLE_PATIENCE + GRACE }
             } else {
                 Console::Settled
@@ -281,12 +293,12 @@ fn spared(of: Move, subjects: &Subjects) -> Vec<CaseId> {
     subjects.cases().iter().map(|case| &case.id).filter(|id| !meant(&id.phone)).cloned().collect()
 }
 
-/// A move whose cause never came, or which begins where the line is not.
-fn impossible(case: &CaseRun, of: Move) -> Finding {
-    match of {
-        Move::Failback if case.last_cut().is_some_and(|cut| cut.lifted.is_some()) => {
-            Finding::fail(Blame::Phone, "lost-backup", "at the lift the line had no binding at its backup")
-        }
+/// What to say of a move whose cause never came, or which begins where the line is not.
+fn without_cause(id: &CaseId, of: Move, subjects: &Subjects) -> Option<Finding> {
+    let (case, phone) = (subjects.case(id)?, subjects.watch(&id.phone)?);
+    let lifted = case.last_cut().is_some_and(|cut| cut.lifted.is_some());
+    Some(match of {
+        Move::Failback if lifted => judge::lost_backup(case, phone),
         _ => Finding::rig("no-cause", format!("a {of} was expected, but nothing happened that could cause it")),
-    }
+    })
 }

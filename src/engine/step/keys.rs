@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     engine::{Outbox, case::Finding, judge, registration::Fix, subjects::Subjects},
-    event::{Action, Derived, KeyName, Observed, PhoneName, Stamp},
+    event::{Action, Derived, KeyName, Observed, PhoneName, ServerName, Stamp},
+    verdict::CaseId,
 };
 
 /// How long a board may take to play one key and say so.
@@ -12,6 +13,9 @@ const ACK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a phone may take to show that a key arrived.
 const EFFECT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a display may take to show what is asked for, and for how long it may contradict the wire.
+const DISPLAY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the loss of a phone's other ports may come after that of its keypad.
 const FATE_PATIENCE: Duration = Duration::from_millis(300);
@@ -121,6 +125,7 @@ impl Player {
         let sequence = subjects.next_sequence();
         if let Some(watch) = subjects.watch_mut(phone) {
             watch.keys_shown.clear();
+            watch.keys_ordered.push(self.keys[self.next].clone());
             watch.status_shown = None;
         }
         out.order(Action::PlayKeys { phone: phone.clone(), sequence, keys: vec![self.keys[self.next].clone()] });
@@ -176,12 +181,22 @@ impl Player {
                     self.stage = Stage::Done;
                     subjects.finish_step(phone, "each key confirmed", &by.into_iter().collect::<Vec<_>>());
                 } else {
-                    self.stage = Stage::Menu { until: now + EFFECT_PATIENCE };
+                    self.stage = Stage::Menu { until: now + DISPLAY_PATIENCE };
                 }
                 true
             }
             Stage::Menu { until } => {
                 let shown = subjects.watch(phone).and_then(|watch| watch.status_shown);
+                if let Some(shown) = shown
+                    && let Some((id, said)) = displayed_wrong(subjects, phone)
+                {
+                    if now >= until {
+                        self.stage = Stage::Done;
+                        subjects.decide_case(&id, judge::displayed_wrong(said.as_ref(), shown.seq));
+                        subjects.finish_step(phone, "each key confirmed, status on the display", &[shown.seq]);
+                    }
+                    return false;
+                }
                 if shown.is_none() && subjects.shows_menu(phone) {
                     let unheard = subjects.console_lost(phone);
                     return self.overdue(phone, now >= until, subjects, || {
@@ -216,4 +231,20 @@ impl Player {
         }
         false
     }
+}
+
+/// A line of the phone that its display shows elsewhere than the wire does, and where: none if the model does not tell
+/// accounts on the display apart, or nothing is wrong.
+fn displayed_wrong(subjects: &Subjects, phone: &PhoneName) -> Option<(CaseId, Option<ServerName>)> {
+    if !subjects.shows_accounts(phone) {
+        return None;
+    }
+    let shown = &subjects.watch(phone)?.shown_accounts;
+    subjects.cases().iter().filter(|case| case.running() && case.id.phone == *phone).find_map(|case| {
+        let address = shown.iter().find(|(extension, _)| *extension == case.id.line).map(|(_, server)| server.as_str());
+        let said = address.and_then(|address| subjects.server_at(address));
+        // With no server away a line that is registered at several may show any of them: that is another fault.
+        let bound = said.as_ref().is_some_and(|said| case.cuts.is_empty() && case.track.binding(said).is_some());
+        (said.as_ref() != case.track.home() && !bound).then(|| (case.id.clone(), said))
+    })
 }

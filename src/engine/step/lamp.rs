@@ -66,14 +66,14 @@ impl Wait {
     fn of(case: &CaseRun, observing: Fix) -> Option<Self> {
         let (leg, moved) = case.last_move()?;
         let cause = case.cause(leg, observing)?;
-        let at = moved.done.when.at;
+        let at = moved.done.when.at.max(cause.when.at);
         let held = case.lamp.live_at(cause.when.at).filter(|held| held.until > at);
         let window = bound::lamp(&case.timers, held.map(|held| (held.granted, held.until.since(at))));
         Some(Self { leg, cause, moved, home: case.track.home()?.clone(), window })
     }
 
     fn due(&self) -> Stamp {
-        self.moved.done.when.at + self.window.length + GRACE
+        self.moved.done.when.at.max(self.cause.when.at) + self.window.length + GRACE
     }
 
     /// The longest time that it may take from the cause on.
@@ -85,9 +85,13 @@ impl Wait {
     fn advance(&self, id: &CaseId, now: Stamp, subjects: &mut Subjects) -> bool {
         let Some(case) = subjects.case(id).filter(|case| case.running() && !case.step_done) else { return true };
         let since = self.cause.when.at;
-        let stayed = self.leg.of == Move::Failback && case.origin(self.leg).is_none();
-        let kept = stayed.then(|| case.lamp.granted_at(&self.home, Stamp::ZERO)).flatten();
-        let granted = case.lamp.granted_at(&self.home, since).or(kept.filter(|kept| kept.until > now));
+        // A line that was not moved may keep the subscription that it has.
+        let stayed = match self.leg.of {
+            Move::Baseline => case.follows,
+            of => of == Move::Failback && case.origin(self.leg).is_none(),
+        };
+        let kept = stayed.then(|| case.lamp.held_at(&self.home, now)).flatten();
+        let granted = case.lamp.granted_at(&self.home, since).or(kept);
         match granted {
             Some(granted) if granted.notified.is_some() => self.restored(id, granted, subjects),
             _ if now < self.due() => return false,

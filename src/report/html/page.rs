@@ -12,6 +12,7 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
+    config::Scenario,
     event::OutageEnd,
     look::{Look, span},
     report::{RawFile, RunStory},
@@ -31,9 +32,7 @@ pub struct Page<'f> {
     symbol: &'static str,
     sentence: String,
     run: String,
-    scenario: String,
-    purpose: String,
-    proves: String,
+    scenarios: Vec<Tried>,
     bench: String,
     begun: String,
     took: String,
@@ -122,6 +121,23 @@ struct DeadlineRow {
     assumed: String,
 }
 
+/// A scenario that was run.
+struct Tried {
+    name: String,
+    purpose: String,
+    proves: String,
+}
+
+impl Tried {
+    fn of(scenario: &Scenario) -> Self {
+        Self {
+            name: scenario.name.clone(),
+            purpose: scenario.title.clone(),
+            proves: scenario.proves.clone().unwrap_or_default(),
+        }
+    }
+}
+
 struct MeasurementRow {
     /// How many rows the name of the line spans; 0: it was printed above.
     rows: usize,
@@ -151,9 +167,7 @@ impl<'f> Page<'f> {
             symbol: LOOK.symbol(overall),
             sentence: sentence(&cases),
             run: story.run().to_owned(),
-            scenario: text(|plan| &plan.scenario.name),
-            purpose: text(|plan| &plan.scenario.title),
-            proves: plan.and_then(|plan| plan.scenario.proves.clone()).unwrap_or_default(),
+            scenarios: plan.map(|plan| plan.scenarios().map(Tried::of).collect()).unwrap_or_default(),
             bench: text(|plan| &plan.bench.name),
             begun: plan.map_or_else(String::new, |plan| begun(plan.epoch_unix_ns)),
             took: span(story.last.as_millis_f64()),
@@ -197,7 +211,7 @@ const fn word(verdict: Verdict) -> &'static str {
 }
 
 /// The order in which verdicts matter to a reader.
-const WORST_FIRST: [Verdict; 6] =
+pub(super) const WORST_FIRST: [Verdict; 6] =
     [Verdict::Fail, Verdict::RigError, Verdict::NotRun, Verdict::Flaky, Verdict::Pass, Verdict::Skipped];
 
 fn overall(cases: &[Case]) -> Verdict {
@@ -207,7 +221,13 @@ fn overall(cases: &[Case]) -> Verdict {
 fn sentence(cases: &[Case]) -> String {
     let count = |verdict| cases.iter().filter(|case| case.verdict == verdict).count();
     let total = cases.len();
-    let lines = if total == 1 { "line" } else { "lines" };
+    // With several scenarios a line is tried more than once.
+    let several = cases.iter().any(|case| case.id.scenario != cases[0].id.scenario);
+    let lines = match (several, total) {
+        (true, _) => "cases",
+        (false, 1) => "line",
+        (false, _) => "lines",
+    };
     let (passed, failed) = (count(Verdict::Pass), count(Verdict::Fail));
     if total == 0 {
         return "Nothing was tried.".to_owned();
@@ -301,7 +321,7 @@ fn facts(story: &RunStory, case: &Case) -> Vec<(&'static str, String)> {
 }
 
 fn name(case: &Case) -> String {
-    format!("{}/{}", case.id.phone, case.id.line)
+    case.id.to_string()
 }
 
 fn outcome(case: &Case) -> Outcome {

@@ -2,6 +2,7 @@
 
 use super::{
     mark,
+    page::WORST_FIRST,
     scale::{Px, Scale, Tick},
 };
 use crate::{
@@ -120,7 +121,7 @@ impl Timeline {
         let header = 20.0 + 16.0 * (story.outages.len().min(3) as f64);
         let mut drawing = Self { width: Px(WIDTH), top: Px(header), ticks: scale.ticks(), ..Self::default() };
         let mut y = header;
-        for case in cases {
+        for case in one_for_each_line(cases) {
             let lane = lane(story, case, &scale, y);
             let (top, height) = (lane.top, Px(lane.bottom.0 - lane.top.0));
             for outage in story.outages.values() {
@@ -142,6 +143,20 @@ impl Timeline {
         drawing.description = describe(story, cases);
         drawing
     }
+}
+
+/// One case for each line, the worst where several scenarios were run.
+fn one_for_each_line(cases: &[Case]) -> Vec<&Case> {
+    let rank = |case: &Case| WORST_FIRST.iter().position(|verdict| *verdict == case.verdict);
+    let mut lines: Vec<&Case> = Vec::new();
+    for case in cases {
+        match lines.iter_mut().find(|line| line.id.phone == case.id.phone && line.id.line == case.id.line) {
+            Some(line) if rank(case) < rank(line) => *line = case,
+            Some(_) => {}
+            None => lines.push(case),
+        }
+    }
+    lines
 }
 
 fn lane(story: &RunStory, case: &Case, scale: &Scale, top: f64) -> Lane {
@@ -248,22 +263,36 @@ fn marks(case: &Case, scale: &Scale) -> Vec<Mark> {
     marks
 }
 
+/// Rows of labels above the lanes.
+const LABEL_ROWS: usize = 3;
+
 fn edges(story: &RunStory, scale: &Scale) -> Vec<Edge> {
     let mut edges = Vec::new();
+    let mut taken = [const { Vec::new() }; LABEL_ROWS];
     for (index, outage) in story.outages.values().enumerate() {
         let Some(began) = outage.began else { continue };
-        let text_y = 14.0 + 16.0 * ((index % 3) as f64);
         let end = outage.ended.map_or_else(|| "the end".to_owned(), |end| format!("{} s", end.at));
         let label = format!("t0: {}, {} s to {end}", mark::outage(outage), began.at);
         let x = scale.at(began.at);
-        let fits = x + width(&label) as f64 * CHARACTER < WIDTH;
+        let long = width(&label) as f64 * CHARACTER;
+        let left = x + long >= WIDTH;
+        let text_x = if left { WIDTH - 4.0 } else { x };
+        let from = if left { text_x - long } else { x };
+        // A label that has no room beside others is left out: the table below says the same.
+        let first = index % LABEL_ROWS;
+        let rows = (first..LABEL_ROWS).chain(0..first);
+        let row = rows.into_iter().find(|row| taken[*row].iter().all(|(a, b)| from + long < *a || from > *b));
+        if let Some(row) = row {
+            taken[row].push((from, from + long));
+        }
+        let text_y = 14.0 + 16.0 * (row.unwrap_or(LABEL_ROWS - 1) as f64);
         edges.push(Edge {
             x: Px(x),
             y1: Px(text_y + 4.0),
-            text_x: Px(if fits { x } else { WIDTH - 4.0 }),
+            text_x: Px(text_x),
             text_y: Px(text_y),
-            left: !fits,
-            label,
+            left,
+            label: if row.is_some() { label } else { String::new() },
         });
         if let Some(ended) = outage.ended {
             let x = Px(scale.at(ended.at));

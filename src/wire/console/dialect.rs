@@ -38,7 +38,10 @@ pub enum ConsoleFact {
         name: KeyName,
     },
     /// The registration status is on the display.
-    StatusShown,
+    StatusShown {
+        /// Accounts that it shows as registered, each with the server's address as displayed.
+        accounts: Vec<(String, String)>,
+    },
     /// The phone waits for a command.
     Prompt,
 }
@@ -69,6 +72,8 @@ pub enum DialectError {
 pub struct CompiledDialect {
     set: RegexSet,
     patterns: Vec<Pattern>,
+    /// Finds each registered account in a line that shows the registration status.
+    shown_account: Option<Regex>,
 }
 
 #[derive(Debug, Clone)]
@@ -87,6 +92,7 @@ enum Kind {
     Key,
     StatusShown,
     Prompt,
+    ShownAccount,
 }
 
 impl Kind {
@@ -100,6 +106,7 @@ impl Kind {
             Self::Key => ("key", &["key"]),
             Self::StatusShown => ("status-shown", &[]),
             Self::Prompt => ("prompt", &[]),
+            Self::ShownAccount => ("shown-account", &["extension", "server"]),
         }
     }
 }
@@ -123,13 +130,22 @@ impl CompiledDialect {
         let patterns = fatal.chain(single).map(|(kind, text)| compile(kind, text)).collect::<Result<Vec<_>, _>>()?;
         let set = RegexSet::new(patterns.iter().map(|pattern| pattern.regex.as_str()))
             .map_err(|source| DialectError::Pattern { entry: "all together", source })?;
-        Ok(Self { set, patterns })
+        let shown_account = dialect.shown_account.as_ref().map(|text| compile(Kind::ShownAccount, text)).transpose()?;
+        Ok(Self { set, patterns, shown_account: shown_account.map(|pattern| pattern.regex) })
     }
 
     /// What a line without control sequences means; none: nothing that the model knows of. Where several patterns
     /// match, the weightiest counts: a crash before a registration, a registration before a key.
     pub fn meaning(&self, line: &str) -> Option<ConsoleFact> {
-        self.set.matches(line).into_iter().find_map(|index| self.patterns.get(index)?.read(line))
+        let fact = self.set.matches(line).into_iter().find_map(|index| self.patterns.get(index)?.read(line))?;
+        Some(match (fact, &self.shown_account) {
+            (ConsoleFact::StatusShown { .. }, Some(account)) => {
+                let found = account.captures_iter(line);
+                let accounts = found.filter_map(|it| Some((group(&it, "extension")?, group(&it, "server")?)));
+                ConsoleFact::StatusShown { accounts: accounts.collect() }
+            }
+            (fact, _) => fact,
+        })
     }
 }
 
@@ -154,8 +170,10 @@ impl Pattern {
             Kind::Unregistered => ConsoleFact::Unregistered { extension: group("extension")? },
             Kind::GaveUp => ConsoleFact::GaveUp { extension: group("extension")?, server: group("server")? },
             Kind::Key => ConsoleFact::Key { name: KeyName(group("key")?) },
-            Kind::StatusShown => ConsoleFact::StatusShown,
+            Kind::StatusShown => ConsoleFact::StatusShown { accounts: Vec::new() },
             Kind::Prompt => ConsoleFact::Prompt,
+            // It is looked for within lines of another kind.
+            Kind::ShownAccount => return None,
         })
     }
 }
@@ -178,6 +196,7 @@ mod tests {
             gave_up: Some(r"^acct (?P<extension>\S+): no answer from (?P<server>\S+)".to_owned()),
             key: Some(r"^key (?P<key>\S+) pressed".to_owned()),
             status_shown: Some("^display: registration status".to_owned()),
+            shown_account: Some(r"(?P<extension>\d+) at (?P<server>[0-9.]+)".to_owned()),
             fatal: vec!["(?i)kernel panic".to_owned(), "^U-Boot ".to_owned()],
         }
     }
@@ -200,7 +219,13 @@ mod tests {
                 Some(ConsoleFact::GaveUp { extension: extension(), server: server() }),
             ),
             ("key options pressed", Some(ConsoleFact::Key { name: "options".into() })),
-            ("display: registration status", Some(ConsoleFact::StatusShown)),
+            ("display: registration status", Some(ConsoleFact::StatusShown { accounts: vec![] })),
+            (
+                "display: registration status 1001 at 10.77.0.3, 2001 at 10.77.0.2",
+                Some(ConsoleFact::StatusShown {
+                    accounts: vec![(extension(), server()), ("2001".to_owned(), "10.77.0.2".to_owned())],
+                }),
+            ),
             ("U-Boot 2012.07", Some(ConsoleFact::Fatal { pattern: "^U-Boot ".to_owned() })),
             ("> ", Some(ConsoleFact::Prompt)),
             (">", None),

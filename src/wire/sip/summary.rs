@@ -1,7 +1,10 @@
 //! What tracking of registrations, calls and subscriptions needs of a message, and what is odd about it.
 
 use super::{Message, typed, value};
-use crate::event::{SipContact, SipStart, SipSummary};
+use crate::{
+    event::{SipContact, SipStart, SipSummary},
+    wire::digest::{Challenge, Credentials},
+};
 
 /// Headers that every message carries (RFC 3261 sections 8.1.1 and 8.2.6.2).
 const REQUIRED: [&str; 5] = ["Via", "From", "To", "Call-ID", "CSeq"];
@@ -12,6 +15,15 @@ const SINGLE: [&str; 6] = ["From", "To", "Call-ID", "CSeq", "Expires", "Max-Forw
 /// Headers whose values are an address with parameters.
 const ADDRESSES: [&str; 3] = ["From", "To", "Contact"];
 
+/// Headers that ask for credentials (RFC 3261 section 22).
+const CHALLENGES: [&str; 2] = ["WWW-Authenticate", "Proxy-Authenticate"];
+
+/// Headers that carry them.
+const CREDENTIALS: [&str; 2] = ["Authorization", "Proxy-Authorization"];
+
+/// As much of a nonce is kept as tells it from others, in characters.
+const LONGEST_NONCE: usize = 128;
+
 /// Fills the summary. What is missing or unreadable is empty or zero there and named among the oddities.
 pub fn of(message: &Message) -> SipSummary {
     let (cseq, method) = message.header("CSeq").map(cseq).unwrap_or_default();
@@ -21,6 +33,16 @@ pub fn of(message: &Message) -> SipSummary {
     let agent = match message.start {
         SipStart::Request { .. } => message.header("User-Agent").or_else(|| message.header("Server")),
         SipStart::Response { .. } => message.header("Server").or_else(|| message.header("User-Agent")),
+    };
+    let challenge = || Challenge::best(CHALLENGES.iter().flat_map(|name| message.headers(name)));
+    let (nonce, stale_nonce) = match message.start {
+        SipStart::Request { .. } => {
+            let credentials = CREDENTIALS.iter().flat_map(|name| message.headers(name)).find_map(Credentials::parse);
+            (credentials.map(|credentials| credentials.nonce), false)
+        }
+        SipStart::Response { .. } => {
+            challenge().map_or((None, false), |challenge| (Some(challenge.nonce), challenge.stale))
+        }
     };
     SipSummary {
         start: message.start.clone(),
@@ -35,10 +57,12 @@ pub fn of(message: &Message) -> SipSummary {
         expires: delta("Expires"),
         min_expires: delta("Min-Expires"),
         retry_after: delta("Retry-After"),
-        authorized: ["Authorization", "Proxy-Authorization"].iter().any(|name| message.header(name).is_some()),
+        authorized: CREDENTIALS.iter().any(|name| message.header(name).is_some()),
         agent: agent.map(str::to_owned),
         event: word("Event"),
         subscription_state: word("Subscription-State"),
+        nonce: nonce.map(|nonce| nonce.chars().take(LONGEST_NONCE).collect()),
+        stale_nonce,
         oddities: message.oddities.0.iter().map(|what| (*what).to_owned()).collect(),
     }
 }

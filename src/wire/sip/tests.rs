@@ -71,6 +71,8 @@ fn a_plain_register_fills_the_summary() {
             agent: Some("Aastra 6731i/2.6.0.2019".into()),
             event: None,
             subscription_state: None,
+            nonce: None,
+            stale_nonce: false,
             oddities: vec![],
         }
     );

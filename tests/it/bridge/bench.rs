@@ -87,6 +87,7 @@ fn plan(network: Network) -> Plan {
     let model = Model { name: "any".to_owned(), title: "Any".to_owned(), timers, ..Model::unknown() };
     let primary = vec![hosts::SERVER.ip, hosts::SERVER_6.ip];
     Plan {
+        then: Vec::new(),
         run: "test".to_owned(),
         epoch_unix_ns: 0,
         version: "0".to_owned(),

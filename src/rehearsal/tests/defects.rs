@@ -1,0 +1,172 @@
+//! The rig must catch liars: each seeded defect, in each scenario that should see it, with the right blame and code; and
+//! the phone beside it, on which nothing is wrong, must not be blamed for anything.
+
+use super::*;
+use crate::virtual_bench::phone::Transport;
+
+/// A defect of phone p1: the scenario, and what it must come to.
+type PhoneRow = (&'static str, PhoneDefect, Verdict, Blame, &'static str);
+
+/// A defect of one server.
+type ServerRow = (&'static str, RegistrarDefect, Blame, &'static str);
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[test]
+fn every_defect_of_a_phone_is_caught_where_it_should_be_seen() {
+    use PhoneDefect as D;
+    use Verdict::{Fail, RigError};
+    let stranger = || D::RegistersAtStranger("10.77.0.99".parse().unwrap());
+    let rows: &[PhoneRow] = &[
+        ("failover", D::NeverFailsBack, Fail, Blame::Phone, "never-failed-back"),
+        ("both-away", D::NeverFailsBack, Fail, Blame::Phone, "never-failed-back"),
+        ("failover", D::NeverFailsOver, Fail, Blame::Phone, "never-failed-over"),
+        ("both-away", D::NeverFailsOver, Fail, Blame::Phone, "never-tried-backup"),
+        ("failover", D::ForgetsToAuthenticateOnBackup, Fail, Blame::Phone, "no-credentials"),
+        ("both-away", D::ForgetsToAuthenticateOnBackup, Fail, Blame::Phone, "no-credentials"),
+        ("baseline", D::ClaimsBackup, Fail, Blame::Phone, "display-wrong"),
+        ("failover", D::ClaimsBackup, Fail, Blame::Phone, "display-wrong"),
+        ("failover", D::DisplayWrong, Fail, Blame::Phone, "display-wrong"),
+        ("failover", D::DiesAfter(seconds(8)), RigError, Blame::Unknown, "no-sign-of-life"),
+        ("flapping", D::DiesAfter(seconds(8)), RigError, Blame::Unknown, "no-sign-of-life"),
+        ("failover", D::ConsoleClosesAfter(seconds(8)), RigError, Blame::Rig, "console-lost"),
+        ("failover", D::ConsoleSilentAfter(seconds(8)), RigError, Blame::Rig, "console-silent"),
+        ("failover", D::RebootsAfter(seconds(8)), Fail, Blame::Phone, "reboot"),
+        ("failover", D::RebootsInsteadOfMoving, Fail, Blame::Phone, "reboot"),
+        ("baseline", D::DeafKeypad, RigError, Blame::Unknown, "key-unconfirmed"),
+        ("failover", D::StickyKey, RigError, Blame::Unknown, "phantom-key"),
+        ("baseline", D::RegistersAtBoth, Fail, Blame::Phone, "double-registration"),
+        ("failover", D::MovesLate(seconds(5)), Fail, Blame::Phone, "late"),
+        ("failover", D::MovesLate(seconds(660)), Fail, Blame::Phone, "never-failed-over"),
+        ("baseline", D::LapsesBeforeRenewing, Fail, Blame::Phone, "late"),
+        ("failover", D::NeverGivesUp, Fail, Blame::Phone, "never-failed-over"),
+        ("both-away", D::NeverGivesUp, Fail, Blame::Phone, "never-tried-backup"),
+        ("settling", D::Flaps, Fail, Blame::Phone, "double-registration"),
+        ("settling", D::KeepsRenewingAtBackup, Fail, Blame::Phone, "double-registration"),
+        ("baseline", D::Storms, Fail, Blame::Phone, "storm"),
+        ("failover", D::Storms, Fail, Blame::Phone, "storm"),
+        ("failover", stranger(), Fail, Blame::Configuration, "wrong-server"),
+    ];
+    for (scenario, defect, verdict, blame, code) in rows {
+        let records = with_defects(scenario, 1, Some(*defect), |_| {});
+        assert_eq!(found(&records, "p1"), (*verdict, Some(*blame), Some(*code)), "{scenario} {defect:?}");
+        assert_eq!(found(&records, "p2"), (Verdict::Pass, None, None), "{scenario} {defect:?}: the healthy neighbour");
+    }
+}
+
+#[test]
+fn a_move_that_takes_more_than_ten_minutes_breaks_the_promise_with_the_real_timers() {
+    let mut description = Description::default();
+    manual_timers(&mut description);
+    description.timers.expires = seconds(400);
+    let records = rehearse(
+        &description,
+        calm(),
+        |phone| {
+            if phone.name == "p1" {
+                phone.defects.push(PhoneDefect::MovesLate(seconds(300)));
+            }
+        },
+        |_| {},
+    );
+    assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Phone), Some("promise-broken")));
+    assert_eq!(found(&records, "p2"), (Verdict::Pass, None, None));
+}
+
+#[test]
+fn settings_that_allow_more_than_ten_minutes_are_the_configuration_s_fault() {
+    let mut description = Description::default();
+    manual_timers(&mut description);
+    description.timers.expires = seconds(900);
+    let records = rehearse(&description, calm(), |_| {}, |_| {});
+    assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Configuration), Some("promise-broken")));
+}
+
+#[test]
+fn a_line_that_is_lost_while_the_other_one_moves_is_told_from_it() {
+    let records = with_defects("failover", 2, Some(PhoneDefect::LosesSecondLine), |_| {});
+    let of = |line: &str| cases(&records).find(|case| case.id.phone.0 == "p1" && case.id.line == line).unwrap();
+    assert_eq!(of("1001").verdict, Verdict::Pass);
+    assert_eq!((of("2001").verdict, of("2001").blame), (Verdict::Fail, Some(Blame::Phone)));
+}
+
+#[test]
+fn what_only_looks_like_a_registration_moves_nothing() {
+    for scenario in ["baseline", "failover", "settling"] {
+        let records = with_defects(scenario, 1, Some(PhoneDefect::PollsWithExpiresZero), |_| {});
+        assert_eq!(found(&records, "p1"), (Verdict::Pass, None, None), "{scenario}");
+    }
+}
+
+#[test]
+fn a_phone_that_does_not_wait_as_it_was_asked_to_is_caught_and_one_that_does_is_not() {
+    let busy = |server: &mut RegistrarSpec| {
+        if server.name == "b" {
+            server.defects.push(RegistrarDefect::Unavailable(seconds(20)));
+        }
+    };
+    let records = with_defects("failover", 1, Some(PhoneDefect::IgnoresRetryAfter), busy);
+    assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Phone), Some("retry-too-early")));
+    assert_eq!(found(&records, "p2"), (Verdict::Fail, Some(Blame::Server), Some("server-refused")));
+}
+
+#[test]
+fn a_phone_that_answers_with_an_old_nonce_is_told_from_a_server_that_takes_none() {
+    let impatient = |server: &mut RegistrarSpec| server.nonce_lifetime = seconds(1);
+    let records = with_defects("failover", 1, Some(PhoneDefect::ReusesNonce), impatient);
+    let case = cases(&records).find(|case| case.id.phone.0 == "p1").unwrap();
+    assert_eq!((case.verdict, case.blame), (Verdict::Fail, Some(Blame::Phone)), "{case:#?}");
+    assert_eq!(found(&records, "p2"), (Verdict::Pass, None, None));
+}
+
+#[test]
+fn every_defect_of_a_server_that_the_wire_can_show_is_the_server_s_or_its_settings() {
+    use RegistrarDefect as D;
+    let rows: &[ServerRow] = &[
+        ("a", D::Silent, Blame::Server, "primary-silent"),
+        ("b", D::Silent, Blame::Server, "backup-silent"),
+        ("a", D::SilentAfter(seconds(8)), Blame::Server, "primary-silent"),
+        ("b", D::SilentAfter(seconds(8)), Blame::Server, "backup-silent"),
+        ("a", D::TwoFaced, Blame::Server, "primary-silent"),
+        ("b", D::TwoFaced, Blame::Server, "backup-silent"),
+        ("b", D::Reject(403), Blame::Configuration, "rejected"),
+        ("b", D::Reject(503), Blame::Server, "server-refused"),
+        ("b", D::Unavailable(seconds(20)), Blame::Server, "server-refused"),
+        ("b", D::RedirectsNowhere, Blame::Server, "redirected"),
+        ("b", D::NoContactIn200, Blame::Server, "no-live-contact"),
+        ("b", D::AnswersLate(seconds(3)), Blame::Server, "slow-registrar"),
+        ("b", D::LosesPasswordsAfter(seconds(1)), Blame::Configuration, "rejected"),
+        ("b", D::AlwaysStale, Blame::Server, "stale-nonces"),
+    ];
+    for (which, defect, blame, code) in rows {
+        let records = with_defects("failover", 1, None, |server| {
+            if server.name == *which {
+                server.defects.push(defect.clone());
+            }
+        });
+        for phone in ["p1", "p2"] {
+            assert_eq!(found(&records, phone), (Verdict::Fail, Some(*blame), Some(*code)), "{which} {defect:?}");
+        }
+    }
+}
+
+/// Two phones over UDP, the first of them with a defect.
+fn with_defects(
+    scenario: &str,
+    lines: u8,
+    defect: Option<PhoneDefect>,
+    server: impl FnMut(&mut RegistrarSpec),
+) -> Vec<Record> {
+    let mut description = Description::default();
+    description.lab.phones = 2;
+    description.lab.lines = lines;
+    description.lab.transports = vec![Transport::Udp];
+    let spoil = |phone: &mut PhoneSpec| {
+        if phone.name == "p1" {
+            phone.defects.extend(defect);
+        }
+    };
+    rehearse_scenario(scenario, &description, calm(), spoil, server)
+}
