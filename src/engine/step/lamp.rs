@@ -107,11 +107,15 @@ impl Wait {
     }
 
     fn restored(&self, id: &CaseId, granted: Subscribed, subjects: &mut Subjects) {
+        let evidence: Vec<u64> =
+            [granted.request, granted.done].into_iter().chain(granted.notified).map(|fix| fix.seq).collect();
+        if granted.request.when.at < self.cause.when.at {
+            // Nothing was restored, so there is no time that it took.
+            return subjects.finish_case_step(id, &format!("still subscribed at {}", self.home), &evidence);
+        }
         let took = granted.done.when.at.since(self.cause.when.at);
         let limit = self.limit();
         self.measure(id, Ok(granted.done), subjects);
-        let evidence: Vec<u64> =
-            [granted.request, granted.done].into_iter().chain(granted.notified).map(|fix| fix.seq).collect();
         let said = format!("subscribed at {} after {:.1} s", self.home, took.as_secs_f64());
         let doubt = Duration::from_nanos(self.cause.when.error_ns + granted.done.when.error_ns);
         if took > limit + doubt {

@@ -186,4 +186,7 @@ fn scenarios_of_calls_and_lamps_follow_one_another() {
     let cases: Vec<&Case> = cases(&records).collect();
     assert_eq!(cases.len(), 4 * 4);
     assert!(cases.iter().all(|case| case.verdict == Verdict::Pass), "{cases:#?}");
+    let measured = |name: &str| cases.iter().flat_map(|case| &case.measurements).filter(|it| it.name == name).count();
+    assert_eq!(measured("mwi-failover"), 4);
+    assert_eq!(measured("mwi-baseline"), 0, "the lamps were subscribed before, which took no time of this scenario");
 }
