@@ -3,14 +3,17 @@
 //! | part | what it knows |
 //! |---|---|
 //! | [`registration`] | which server holds a binding for a line, from the SIP that passes |
+//! | [`dialog`] | calls and subscriptions, from the SIP that passes |
 //! | [`phone`] | what console, keypad and frames say of a phone |
 //! | [`case`] | a line on its way through the scenario |
 //! | [`bound`] | how long a move may take |
 //! | [`coverage`] | for how long nobody could be reached |
 //! | [`measure`] | the values that a case is measured by |
 //! | [`judge`] | whose fault it is |
+//! | [`call_judge`] | what became of a call, and whose fault it is |
 //! | [`detect`] | what is wrong in every scenario |
 //! | [`step`] | what each kind of step waits for |
+//! | [`pairs`] | who calls whom |
 //! | [`subjects`] | all that a step can touch |
 //! | [`observe`] | what each observation changes in what is known |
 //! | [`run`] | the whole: cases, steps in order, the end |
@@ -21,12 +24,15 @@ use self::{registration::Fix, run::Run};
 use crate::event::{Action, Derived, Observed, Stamp, When};
 
 pub mod bound;
+pub mod call_judge;
 pub mod case;
 pub mod coverage;
 pub mod detect;
+pub mod dialog;
 pub mod judge;
 pub mod measure;
 pub mod observe;
+pub mod pairs;
 pub mod phone;
 pub mod registration;
 pub mod run;

@@ -657,7 +657,7 @@ pub enum SipMessage {
     },
 }
 
-/// The headers of a SIP message that registration tracking needs.
+/// What tracking of registrations, calls and subscriptions needs of a SIP message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SipSummary {
     /// Request or response.
@@ -688,6 +688,12 @@ pub struct SipSummary {
     pub authorized: bool,
     /// `User-Agent` or `Server`.
     pub agent: Option<String>,
+    /// Package of `Event`, without parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// State of `Subscription-State`, without parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_state: Option<String>,
     /// The nonce that it asks to be used (401, 407), or that its credentials use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,

@@ -216,7 +216,7 @@ pub(super) struct DocumentedLimit {
     pub(super) says: Text,
 }
 
-/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `display`, `outage`, `lift`, `wait` and `repeat`.
+/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `display`, `call`, `outage`, `lift`, `wait` and `repeat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Step {
@@ -229,6 +229,7 @@ pub(super) struct Step {
     pub(super) dial: Text,
     pub(super) display: Text,
     pub(super) documented_limit: Option<Spanned<DocumentedLimit>>,
+    pub(super) call: Text,
     pub(super) outage: Option<Spanned<Outage>>,
     pub(super) lift: Option<Spanned<Lift>>,
     pub(super) wait: Text,
@@ -252,5 +253,6 @@ pub(super) struct Outage {
     pub(super) mode: Text,
     pub(super) server: Text,
     pub(super) scope: Text,
+    pub(super) phones: Text,
     pub(super) limit: Text,
 }

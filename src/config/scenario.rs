@@ -68,6 +68,8 @@ pub enum StepKind {
         /// Which move.
         of: Move,
     },
+    /// Each line has the subscription of its message lamp at the server where it is registered.
+    MessageLamp,
     /// Each phone's keys bring up a menu; each press is confirmed by its effect.
     Keys {
         /// Name of a key sequence of the model.
@@ -94,6 +96,16 @@ pub enum StepKind {
         /// A part of what it shows.
         text: String,
     },
+    /// In each pair of phones somebody's keys do something about a call.
+    Call {
+        /// What.
+        act: CallAct,
+    },
+    /// In each pair of phones a call stands so.
+    ExpectCall {
+        /// How.
+        of: CallMark,
+    },
     /// Servers go away for the phones under test.
     Outage {
         /// What happens to the frames.
@@ -102,6 +114,9 @@ pub enum StepKind {
         servers: Vec<Role>,
         /// How much of it.
         scope: OutageScope,
+        /// For which phones of each pair; none: for all under test.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        party: Option<Party>,
         /// It ends by itself after this time.
         #[serde(with = "super::duration")]
         limit: Duration,
@@ -133,4 +148,61 @@ impl StepKind {
     pub fn types_pin(&self) -> bool {
         self.pressed().is_some_and(|keys| keys.iter().any(keying::is_pin))
     }
+}
+
+/// A side of a call. Phones are paired in the order of the run: the first calls the second, the third the fourth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Party {
+    /// Who calls.
+    Callers,
+    /// Who is called.
+    Callees,
+}
+
+/// What keys do about a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallAct {
+    /// The caller dials the callee's extension.
+    Dial,
+    /// The callee picks up.
+    Answer,
+    /// The caller hangs up.
+    HangUp,
+}
+
+impl CallAct {
+    /// The key sequences of the model that it takes, before and after the digits.
+    pub const fn menus(self) -> &'static [&'static str] {
+        match self {
+            Self::Dial => &["hang-up", "send"],
+            Self::Answer => &["answer"],
+            Self::HangUp => &["hang-up"],
+        }
+    }
+
+    /// Whose keys are pressed.
+    pub const fn party(self) -> Party {
+        match self {
+            Self::Dial | Self::HangUp => Party::Callers,
+            Self::Answer => Party::Callees,
+        }
+    }
+}
+
+/// How a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallMark {
+    /// The callee's telephone rings, and the caller's hears it.
+    Ringing,
+    /// It was picked up, and the caller has confirmed that.
+    Answered,
+    /// It does not get through.
+    Fails,
+    /// It was picked up, and nobody has ended it.
+    Alive,
+    /// The caller has ended it, and the callee has confirmed that.
+    HungUp,
 }

@@ -236,6 +236,48 @@ pub fn log_off(timers: &Timers, granted: Duration) -> Window {
     }
 }
 
+/// The window for having the message lamp's subscription where the line is, from the time that the line is there: by the
+/// subscription's own renewal at the latest, when `left` of one granted for `granted` remained; at once without one. Like
+/// every request it is tried at the primary first.
+pub fn lamp(timers: &Timers, held: Option<(Duration, Duration)>) -> Window {
+    let transaction = timers.transaction.value;
+    let (waiting, words) = match held {
+        Some((granted, left)) => {
+            let lead = timers.renewal_lead.value.of(granted);
+            let words =
+                format!("{} of a subscription for {} left − {} renewal lead + ", secs(left), secs(granted), secs(lead));
+            (left.saturating_sub(lead), words)
+        }
+        None => (Duration::ZERO, String::new()),
+    };
+    Window {
+        length: waiting + transaction + REGISTERING,
+        derivation: format!("{words}{} transaction + {} subscribing", secs(transaction), secs(REGISTERING)),
+        assumed: renewal_assumptions(timers),
+    }
+}
+
+/// The window for hearing the other end ring, from the first INVITE on. Every call tries the primary first.
+pub fn post_dial(timers: &Timers, primary_away: bool) -> Window {
+    let transaction = timers.transaction.value;
+    if !primary_away {
+        return Window {
+            length: REGISTERING,
+            derivation: format!("{} connecting", secs(REGISTERING)),
+            assumed: Vec::new(),
+        };
+    }
+    Window {
+        length: transaction + REGISTERING,
+        derivation: format!(
+            "{} transaction at the primary + {} connecting through the backup",
+            secs(transaction),
+            secs(REGISTERING)
+        ),
+        assumed: assumed(&[("transaction", timers.transaction.source)]),
+    }
+}
+
 /// Whether a binding at the backup runs out before its own renewal has given the primary up, by the phone's timers:
 /// then a lapse there is how these settings work, and no loss.
 pub fn renewal_outlasts_binding(timers: &Timers, habit: FailbackHabit, granted: Duration) -> bool {
@@ -263,10 +305,10 @@ fn secs(span: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn timers(expires: u64, transaction: u64, lead: u64) -> Timers {
+    pub(in crate::engine) fn timers(expires: u64, transaction: u64, lead: u64) -> Timers {
         let manual = |secs| Timer { value: Duration::from_secs(secs), source: Source::Manual };
         Timers {
             expires: manual(expires),
@@ -318,6 +360,22 @@ mod tests {
         let window = revival(&timers(30, 32, 3));
         assert_eq!(window.length, Duration::from_secs(120 + 32 + 2));
         assert!(window.derivation.contains("120 s retry after a timeout"), "{}", window.derivation);
+    }
+
+    #[test]
+    fn a_lamp_may_wait_for_its_own_renewal_and_then_for_a_dead_primary() {
+        let seconds = Duration::from_secs;
+        let window = lamp(&timers(600, 4, 15), Some((seconds(3600), seconds(1000))));
+        assert_eq!(window.length, seconds(985 + 4 + 2));
+        assert!(window.derivation.starts_with("1000 s of a subscription for 3600 s left"), "{}", window.derivation);
+        assert_eq!(lamp(&timers(600, 4, 15), None).length, seconds(6), "at once without one");
+    }
+
+    #[test]
+    fn a_call_waits_for_a_dead_primary_only_while_it_is_dead() {
+        let seconds = Duration::from_secs;
+        assert_eq!(post_dial(&timers(600, 4, 15), true).length, seconds(6));
+        assert_eq!(post_dial(&timers(600, 4, 15), false).length, seconds(2));
     }
 
     #[test]

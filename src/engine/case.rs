@@ -7,6 +7,8 @@ use std::{
 
 use super::{
     bound::{self, Window},
+    dialog::{Calls, Lamp},
+    pairs::Part,
     registration::{Binding, Fix, LineTrack},
 };
 use crate::{
@@ -32,6 +34,14 @@ pub struct CaseRun {
     pub keeps_both: bool,
     /// Where the line is registered.
     pub track: LineTrack,
+    /// Its calls.
+    pub calls: Calls,
+    /// Its part in the call that was dialled last.
+    pub part: Option<Part>,
+    /// The subscription of its message lamp.
+    pub lamp: Lamp,
+    /// What steps have measured beside the moves.
+    pub noted: Vec<Measurement>,
     /// The moves it has made.
     pub moves: BTreeMap<Leg, Moved>,
     /// The windows computed for its moves.
@@ -185,6 +195,10 @@ impl CaseRun {
             habit: model.map_or(FailbackHabit::Renewal, |model| model.failback),
             keeps_both: model.is_some_and(|model| model.keeps_both),
             track,
+            calls: Calls::new(&line.extension),
+            part: None,
+            lamp: Lamp::new(&line.extension),
+            noted: Vec::new(),
             moves: BTreeMap::new(),
             windows: BTreeMap::new(),
             awake: None,
@@ -352,6 +366,13 @@ impl CaseRun {
             Move::LogOn | Move::LogOff => self.order_of(leg).map(|ordered| ordered.at),
             Move::Failback | Move::Recovery => self.cut_of(leg).and_then(|cut| cut.lifted),
         }
+    }
+
+    /// The move that brought the line to where it is: the last one that was expected and made, renewals aside.
+    pub fn last_move(&self) -> Option<(Leg, Moved)> {
+        let moves = |leg: &Leg| !matches!(leg.of, Move::Renewal | Move::Stranded) && self.windows.contains_key(leg);
+        let made = self.moves.iter().filter(|(leg, _)| moves(leg));
+        made.max_by_key(|(_, moved)| moved.done.when.at).map(|(leg, moved)| (*leg, *moved))
     }
 
     /// The binding that the line returns from if its primary comes back at `now`: the one at its backup. Where a

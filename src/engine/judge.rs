@@ -68,8 +68,8 @@ fn repeated(case: &CaseRun, server: &ServerName, moved: &Moved) -> Duration {
 /// What to say of a move that was not made although its time, and as much again, is over.
 pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Finding {
     let of = leg.of;
-    if phone.vanished() || !phone.alive_since(cause.when.at) {
-        return lifeless(phone, cause.seq);
+    if let Some(finding) = dead(phone, cause) {
+        return finding;
     }
     if of == Move::Baseline && case.follows {
         let reason = format!("the line did not come back to server {} from the scenario before", case.primary);
@@ -187,6 +187,11 @@ pub fn displayed_wrong(said: Option<&ServerName>, shown_by: u64) -> Finding {
 /// What to say of a port that is gone: the cable's fault, unless all that could be heard of the phone is gone with it.
 pub fn port_lost(phone: &PhoneWatch, code: &'static str, reason: String, shown_by: u64) -> Finding {
     if phone.vanished() { lifeless(phone, shown_by) } else { Finding::rig(code, reason).shown_by([shown_by]) }
+}
+
+/// What to say of a phone of which nothing was heard since: nothing against it. None if it is alive.
+pub fn dead(phone: &PhoneWatch, since: Fix) -> Option<Finding> {
+    (phone.vanished() || !phone.alive_since(since.when.at)).then(|| lifeless(phone, since.seq))
 }
 
 fn lifeless(phone: &PhoneWatch, shown_by: u64) -> Finding {

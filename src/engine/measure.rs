@@ -51,7 +51,37 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
             stale(case, leg(Move::Failback), cut, &mut list);
         }
     }
+    list.extend(case.noted.iter().cloned());
     list
+}
+
+/// A span that a step has measured in a case: from the one record to the other, or why there is none.
+pub fn span(
+    case: &CaseRun,
+    name: &str,
+    leg: Leg,
+    from: Fix,
+    to: Result<Fix, &str>,
+    max: Option<Duration>,
+) -> Measurement {
+    let why = to.err().unwrap_or_default();
+    Measurement { max: max.map(millis), ..part(case, leg, name, Some(from), to.ok(), why) }
+}
+
+/// A span between two records that has nothing to do with a move.
+pub fn between(name: &str, from: Fix, to: Fix, max: Option<Duration>) -> Measurement {
+    Measurement {
+        name: name.to_owned(),
+        at_ms: Some(round(from.when.at.as_millis_f64())),
+        from_server: None,
+        to_server: None,
+        value: Some(millis(to.when.at.since(from.when.at))),
+        unit: "ms".to_owned(),
+        error: Some(error(from, to)),
+        min: None,
+        max: max.map(millis),
+        why_null: None,
+    }
 }
 
 /// The REGISTER at the lost server that it did not answer: the first whose sending, or one of whose copies, the outage

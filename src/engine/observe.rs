@@ -105,6 +105,8 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         subjects.cases().iter().filter(|case| case.id.phone == phone).map(|case| case.id.clone()).collect();
     for id in ids {
         let Some((case, detectors)) = subjects.case_and_detectors(&id) else { continue };
+        case.calls.observe(fact, fix);
+        case.lamp.observe(fact, fix);
         let before = case.track.home().cloned();
         let attempts = case.track.transactions();
         let patience = case.timers.transaction.value + ANSWER_SLACK;

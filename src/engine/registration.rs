@@ -341,8 +341,6 @@ impl LineTrack {
             }
             // A socket buffer delivers what the phone has long given up.
             known.passed = known.passed.or(passed.filter(|_| !known.stale(fix, patience)));
-            // A socket buffer delivers what the phone has long given up.
-            known.passed = known.passed.or(passed.filter(|_| !known.stale(fix, patience)));
             return;
         }
         self.transactions += 1;

@@ -53,6 +53,8 @@ impl Tape {
             retry_after: None,
             authorized: true,
             agent: None,
+            event: None,
+            subscription_state: None,
             nonce: None,
             stale_nonce: false,
             oddities: Vec::new(),

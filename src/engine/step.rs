@@ -9,9 +9,12 @@ use crate::{
     event::{Observed, Stamp},
 };
 
+mod call;
+mod call_wait;
 mod display;
 mod expect;
 mod keys;
+mod lamp;
 mod outage;
 mod wait;
 
@@ -22,6 +25,10 @@ pub use outage::lift_all;
 pub enum StepRun {
     /// Waits for a move.
     Expect(expect::Expect),
+    /// Waits for the message lamp's subscription.
+    Lamp(lamp::LampWait),
+    /// Waits for what becomes of calls.
+    CallWait(call_wait::CallWait),
     /// Plays keys.
     Keys(keys::Keys),
     /// Waits for a text on the display.
@@ -50,8 +57,11 @@ impl StepRun {
                 Self::Keys(keys::Keys::begin(kind, optional, subjects, now, fix, out))
             }
             StepKind::Display { text } => Self::Display(display::Display::begin(text, optional, subjects, now)),
-            StepKind::Outage { mode, servers, scope, limit } => {
-                Self::Outage(outage::Cutting::begin(*mode, servers, *scope, *limit, subjects, now, out))
+            StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
+            StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
+            StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
+            StepKind::Outage { mode, servers, scope, party, limit } => {
+                Self::Outage(outage::Cutting::begin(*mode, servers, *scope, *party, *limit, subjects, now, out))
             }
             StepKind::Lift { server } => Self::Lift(outage::Lifting::begin(*server, subjects, now, out)),
             StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
@@ -61,7 +71,7 @@ impl StepRun {
     /// Hears an observation.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
-            Self::Expect(_) | Self::Display(_) | Self::Wait(_) => {}
+            Self::Expect(_) | Self::Lamp(_) | Self::CallWait(_) | Self::Display(_) | Self::Wait(_) => {}
             Self::Keys(step) => step.observe(observed, fix),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
@@ -72,6 +82,8 @@ impl StepRun {
     pub fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
             Self::Expect(step) => step.advance(now, fix, subjects, out),
+            Self::Lamp(step) => step.advance(now, subjects),
+            Self::CallWait(step) => step.advance(now, subjects),
             Self::Keys(step) => step.advance(now, fix, subjects, out),
             Self::Display(step) => step.advance(now, fix, subjects),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
@@ -84,6 +96,8 @@ impl StepRun {
     pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
         match self {
             Self::Expect(step) => step.deadline(subjects),
+            Self::Lamp(step) => step.deadline(),
+            Self::CallWait(step) => step.deadline(subjects),
             Self::Keys(step) => step.deadline(),
             Self::Display(step) => Some(step.deadline()),
             Self::Outage(step) => step.deadline(),

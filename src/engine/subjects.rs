@@ -105,6 +105,7 @@ impl Subjects {
             let Some((phone, line)) = declared else { continue };
             let id = CaseId { scenario: plan.scenario.name.clone(), ..old.id };
             let mut case = CaseRun::new(id, line, phone.timers.clone(), plan.model_of(phone), old.track);
+            (case.calls, case.lamp) = (old.calls, old.lamp);
             case.follow_on(fix);
             cases.push(case);
         }

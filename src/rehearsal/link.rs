@@ -82,6 +82,8 @@ struct Direction {
     seen: Framer,
     /// When the last segment was at the bridge: nothing overtakes it.
     last: Stamp,
+    /// When the last one arrived: the same.
+    arrived: Stamp,
     /// What an outage took and is sent again.
     blocked: VecDeque<Vec<u8>>,
 }
@@ -342,7 +344,13 @@ impl Rehearsal {
 
     /// From the bridge to the far end.
     fn deliver(&mut self, phone: &PhoneName, server: SocketAddr, toward: Toward, what: Delivery) {
-        let at = self.now + self.link.leg();
+        let mut at = self.now + self.link.leg();
+        if let Delivery::Segment(conn, _) | Delivery::End(conn) = &what
+            && let Some(direction) = self.link.direction(phone, *conn, toward)
+        {
+            at = at.max(direction.arrived);
+            direction.arrived = at;
+        }
         let connection = |link: &Link, conn: u32| {
             let connection = link.connections.get(&(phone.clone(), conn))?;
             Some((connection.number, connection.local))

@@ -7,6 +7,9 @@ use crate::{
     virtual_bench::{phone::PhoneDefect, registrar::RegistrarDefect},
 };
 
+mod calls;
+mod lamps;
+
 #[test]
 fn healthy_phones_survive_a_failover_with_the_timers_of_the_virtual_bench() {
     let records = rehearse(&Description::default(), Weather::default(), |_| {}, |_| {});
@@ -21,7 +24,7 @@ fn every_scenario_of_the_catalogue_passes_on_a_healthy_bench_or_shows_its_docume
         let scenario = load::scenario(&name, Path::new(load::RIG)).unwrap();
         let limited = scenario.all_steps().any(|step| step.documented_limit.is_some());
         let expected = if limited { (Verdict::Fail, Some("documented-limit")) } else { (Verdict::Pass, None) };
-        let records = rehearse_scenario(&name, &Description::default(), calm(), |_| {}, |_| {});
+        let records = rehearse_scenario(&name, &with_lamps(), calm(), |_| {}, |_| {});
         let cases: Vec<&Case> = cases(&records).collect();
         assert_eq!(cases.len(), 4, "{name}");
         let found = |case: &Case| (case.verdict, case.code.as_deref()) == expected && case.expected != limited;
@@ -162,6 +165,14 @@ fn a_failover_is_measured_from_the_cut_to_the_2xx_of_the_backup() {
         assert!((parts - measured.value.unwrap()).abs() < 0.01, "{parts} is not {measured:?}");
         assert!(measured.value.unwrap() <= window[0]);
     }
+}
+
+/// Phones that subscribe to their message lamps.
+fn with_lamps() -> Description {
+    let settings = "sip explicit mwi subscription: 1\nsip explicit mwi subscription period: 20\n".to_owned();
+    let mut description = Description::default();
+    description.lab.settings = settings;
+    description
 }
 
 fn calm() -> Weather {

@@ -29,12 +29,13 @@ pub(in crate::config) fn fit(
     };
     for (number, step) in (1..).zip(scenario.all_steps()) {
         let named = step.kind.pressed();
-        let menu = match &step.kind {
-            StepKind::Keys { menu, .. } => menu,
-            _ if named.is_some() => "",
+        let menus: Vec<&str> = match &step.kind {
+            StepKind::Keys { menu, .. } => vec![menu],
+            StepKind::Call { act } => act.menus().to_vec(),
+            _ if named.is_some() => vec![""],
             _ => continue,
         };
-        for phone in phones {
+        for (phone, menu) in phones.iter().flat_map(|phone| menus.iter().map(move |menu| (phone, *menu))) {
             let (Some(keypad), Some(model)) = (&phone.keypad, models.get(&phone.model)) else { continue };
             let needs = format!("step {number} of the scenario `{}` needs", scenario.name);
             let Some(keys) = named.as_ref().or_else(|| model.menus.get(menu)) else {

@@ -13,7 +13,7 @@ use crate::{
     config::{
         bench::Role,
         raw,
-        scenario::{Scenario, Step, StepKind},
+        scenario::{CallAct, CallMark, Party, Scenario, Step, StepKind},
     },
     event::{Move, OutageMode, OutageScope},
 };
@@ -26,6 +26,22 @@ const MOST_STEPS: usize = 500;
 
 /// Most repetitions of a group of steps.
 const MOST_REPEATS: i64 = 100;
+
+/// What a scenario calls the subscription of the message lamp.
+const MESSAGE_LAMP: &str = "mwi";
+
+/// How a scenario calls what becomes of a call.
+const CALL_MARKS: [(&str, CallMark); 5] = [
+    ("ringing", CallMark::Ringing),
+    ("answered", CallMark::Answered),
+    ("call-fails", CallMark::Fails),
+    ("call-alive", CallMark::Alive),
+    ("hung-up", CallMark::HungUp),
+];
+
+/// How it calls what keys do about one.
+const CALL_ACTS: [(&str, CallAct); 3] =
+    [("dial", CallAct::Dial), ("answer", CallAct::Answer), ("hang-up", CallAct::HangUp)];
 
 /// The roles that a server can have for every line.
 const ROLES: [(&str, Role); 2] = [("primary", Role::Primary), ("backup", Role::Backup)];
@@ -100,6 +116,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         ("press", step.press.is_some()),
         ("dial", step.dial.is_some()),
         ("display", step.display.is_some()),
+        ("call", step.call.is_some()),
         ("outage", step.outage.is_some()),
         ("lift", step.lift.is_some()),
         ("wait", step.wait.is_some()),
@@ -114,7 +131,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         findings.at(
             span,
             message,
-            "give each step one of `expect`, `keys`, `press`, `dial`, `display`, `outage`, `lift`, `wait`, `repeat`",
+            "give each step one of `expect`, `keys`, `press`, `dial`, `display`, `call`, `outage`, `lift`, `wait`, `repeat`",
         );
         return None;
     }
@@ -136,6 +153,14 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
     Some(Work::Repeated(*repeat.get_ref()))
 }
 
+/// What can be expected.
+#[derive(Clone, Copy)]
+enum Awaited {
+    Move(Move),
+    MessageLamp,
+    Call(CallMark),
+}
+
 fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKind> {
     let step = raw.get_ref();
     if let Some(expect) = &step.expect {
@@ -150,8 +175,14 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
             Move::LogOff,
         ];
         let names: Vec<String> = moves.iter().map(ToString::to_string).collect();
-        let moves: Vec<(&str, Move)> = names.iter().map(String::as_str).zip(moves).collect();
-        return findings.word(expect, "move", &moves).map(|of| StepKind::Expect { of });
+        let moves = names.iter().map(String::as_str).zip(moves.map(Awaited::Move));
+        let calls = CALL_MARKS.map(|(word, of)| (word, Awaited::Call(of)));
+        let words: Vec<(&str, Awaited)> = moves.chain([(MESSAGE_LAMP, Awaited::MessageLamp)]).chain(calls).collect();
+        return findings.word(expect, "thing to expect", &words).map(|awaited| match awaited {
+            Awaited::Move(of) => StepKind::Expect { of },
+            Awaited::MessageLamp => StepKind::MessageLamp,
+            Awaited::Call(of) => StepKind::ExpectCall { of },
+        });
     }
     if let Some(keys) = &step.keys {
         let reboots = keying::reboots(step);
@@ -162,6 +193,9 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
     }
     if let Some(text) = &step.display {
         return keying::display(text, findings);
+    }
+    if let Some(call) = &step.call {
+        return findings.word(call, "thing to do about a call", &CALL_ACTS).map(|act| StepKind::Call { act });
     }
     if let Some(lift) = &step.lift {
         return match lift.get_ref() {
@@ -210,7 +244,12 @@ fn outage_kind(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> Optio
             "add `limit = \"20m\"`: it ends by itself then, whatever happens to siprig",
         )
         .and_then(|limit| findings.duration(limit, (Duration::from_secs(1), LONGEST_OUTAGE)));
-    Some(StepKind::Outage { mode: mode?, servers: servers?, scope: scope?, limit: limit? })
+    let parties = [("all", None), ("callers", Some(Party::Callers)), ("callees", Some(Party::Callees))];
+    let party = match &raw.phones {
+        Some(phones) => findings.word(phones, "choice of phones", &parties)?,
+        None => None,
+    };
+    Some(StepKind::Outage { mode: mode?, servers: servers?, scope: scope?, party, limit: limit? })
 }
 
 /// Follows what is away and what was awaited, as far as the steps say it.
@@ -218,6 +257,9 @@ fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
     let mut away: BTreeSet<Role> = BTreeSet::new();
     let mut was_away: BTreeSet<Role> = BTreeSet::new();
     let mut stranded = false;
+    // Where the lines are is known.
+    let mut settled = false;
+    let mut call = None;
     let mut home = true;
     for (raw, step) in steps {
         let span = raw.span();
@@ -230,6 +272,7 @@ fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                     }
                 }
                 was_away.extend(servers);
+                settled = false;
                 stranded |= away.len() == ROLES.len();
                 home = false;
             }
@@ -238,6 +281,7 @@ fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                     Some(server) => away.take(server).into_iter().collect(),
                     None => std::mem::take(&mut away).into_iter().collect(),
                 };
+                settled = false;
                 if lifted.is_empty() {
                     findings.at(span, "there is no outage to lift", "put an `outage` step before it");
                 }
@@ -251,13 +295,80 @@ fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 }
                 home |= *of == Move::Failback;
                 stranded &= *of != Move::Recovery;
+                settled = *of != Move::Stranded;
             }
+            StepKind::MessageLamp if !settled => {
+                let message = "`mwi` is expected before it is clear where the lines are registered";
+                findings.at(span, message, "expect the `baseline`, `failover` or `failback` before it");
+            }
+            StepKind::MessageLamp => {}
+            StepKind::Call { act } => call_order(&mut call, &mut |call| act_on(*act, call), span, findings),
+            StepKind::ExpectCall { of } => call_order(&mut call, &mut |call| expect_of(*of, call), span, findings),
             StepKind::Keys { .. }
             | StepKind::Press { .. }
             | StepKind::Dial { .. }
             | StepKind::Display { .. }
             | StepKind::Wait { .. } => {}
         }
+    }
+}
+
+/// How far the calls of a scenario have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CallStage {
+    Dialled,
+    Ringing,
+    PickedUp,
+    Up,
+    Over,
+}
+
+type CallOrder = Result<Option<CallStage>, (&'static str, &'static str)>;
+
+fn call_order(
+    call: &mut Option<CallStage>,
+    next: &mut dyn FnMut(Option<CallStage>) -> CallOrder,
+    span: std::ops::Range<usize>,
+    findings: &mut Findings<'_>,
+) {
+    match next(*call) {
+        Ok(stage) => *call = stage,
+        Err((message, help)) => findings.at(span, message, help),
+    }
+}
+
+fn act_on(act: CallAct, call: Option<CallStage>) -> CallOrder {
+    match (act, call) {
+        (CallAct::Dial, None | Some(CallStage::Over)) => Ok(Some(CallStage::Dialled)),
+        (CallAct::Dial, Some(_)) => {
+            Err(("a call is dialled before the last one was ended", "put `call = \"hang-up\"` before it"))
+        }
+        (CallAct::Answer, Some(CallStage::Ringing)) => Ok(Some(CallStage::PickedUp)),
+        (CallAct::Answer, _) => {
+            Err(("a call is answered that is not known to ring", "put `expect = \"ringing\"` before it"))
+        }
+        (CallAct::HangUp, None | Some(CallStage::Over)) => {
+            Err(("there is no call to hang up", "put `call = \"dial\"` before it"))
+        }
+        (CallAct::HangUp, Some(_)) => Ok(Some(CallStage::Over)),
+    }
+}
+
+fn expect_of(of: CallMark, call: Option<CallStage>) -> CallOrder {
+    match (of, call) {
+        (CallMark::Ringing, Some(CallStage::Dialled)) => Ok(Some(CallStage::Ringing)),
+        (CallMark::Fails, Some(CallStage::Dialled)) => Ok(call),
+        (CallMark::Ringing | CallMark::Fails, _) => {
+            Err(("this is expected of a call that was not just dialled", "put `call = \"dial\"` before it"))
+        }
+        (CallMark::Answered, Some(CallStage::PickedUp)) => Ok(Some(CallStage::Up)),
+        (CallMark::Answered, _) => {
+            Err(("an answer is expected and nobody picks up", "put `call = \"answer\"` before it"))
+        }
+        (CallMark::Alive, Some(CallStage::Up)) => Ok(call),
+        (CallMark::Alive, _) => Err(("no call is up that could be alive", "put `expect = \"answered\"` before it")),
+        (CallMark::HungUp, Some(CallStage::Over)) => Ok(call),
+        (CallMark::HungUp, _) => Err(("nobody hangs up", "put `call = \"hang-up\"` before it")),
     }
 }
 
@@ -313,6 +424,15 @@ fn default_title(kind: &StepKind) -> String {
         }
         StepKind::Dial { number } => format!("dial {number}"),
         StepKind::Display { text } => format!("the display shows {text}"),
+        StepKind::MessageLamp => "expect the message lamp's subscription".to_owned(),
+        StepKind::Call { act: CallAct::Dial } => "each caller dials".to_owned(),
+        StepKind::Call { act: CallAct::Answer } => "each callee picks up".to_owned(),
+        StepKind::Call { act: CallAct::HangUp } => "each caller hangs up".to_owned(),
+        StepKind::ExpectCall { of: CallMark::Ringing } => "every callee rings".to_owned(),
+        StepKind::ExpectCall { of: CallMark::Answered } => "every call is up".to_owned(),
+        StepKind::ExpectCall { of: CallMark::Fails } => "no call gets through".to_owned(),
+        StepKind::ExpectCall { of: CallMark::Alive } => "every call is still up".to_owned(),
+        StepKind::ExpectCall { of: CallMark::HungUp } => "every call is over".to_owned(),
         StepKind::Outage { servers, .. } => match servers.as_slice() {
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
+    config::{Party, StepKind},
     engine::{
         Outbox,
         bound::{self, Window},
         case::{CaseRun, Finding, Leg},
-        judge,
+        judge, pairs,
         registration::Fix,
         run::GRACE,
         subjects::Subjects,
@@ -59,8 +60,11 @@ impl Expect {
     pub fn begin(of: Move, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) -> Self {
         let observing = subjects.observing().unwrap_or(fix);
         let mut waits = BTreeMap::new();
+        for id in spared(of, subjects) {
+            subjects.finish_case_step(&id, "the outage was for other phones", &[]);
+        }
         let mut impossible = Vec::new();
-        for case in subjects.running() {
+        for case in subjects.running().filter(|case| !case.step_done) {
             if of == Move::LogOff {
                 case.logs_off = true;
                 case.note_log_off(fix);
@@ -287,6 +291,20 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             Some(bound::log_off(timers, granted.unwrap_or(timers.expires.value)))
         }
     }
+}
+
+/// The cases that have no cause to move, because the scenario takes servers away from the other side of each pair only.
+fn spared(of: Move, subjects: &Subjects) -> Vec<CaseId> {
+    if matches!(of, Move::Baseline | Move::Renewal | Move::LogOn | Move::LogOff) {
+        return Vec::new();
+    }
+    let outages = subjects.plan().scenario.steps.iter().filter_map(|step| match step.kind {
+        StepKind::Outage { party, .. } => Some(party),
+        _ => None,
+    });
+    let parties: Vec<Option<Party>> = outages.collect();
+    let meant = |phone| parties.iter().any(|party| party.is_none_or(|party| pairs::is_of(subjects, phone, party)));
+    subjects.cases().iter().map(|case| &case.id).filter(|id| !meant(&id.phone)).cloned().collect()
 }
 
 /// What to say of a move whose cause never came, or which begins where the line is not.

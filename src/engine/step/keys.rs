@@ -108,6 +108,23 @@ impl Keys {
         Self { players }
     }
 
+    /// Plays these keys, which bring up no menu.
+    pub fn press(
+        keys: BTreeMap<PhoneName, Vec<KeyName>>,
+        subjects: &mut Subjects,
+        now: Stamp,
+        fix: Fix,
+        out: &mut Outbox,
+    ) -> Self {
+        let mut players = BTreeMap::new();
+        for (phone, keys) in keys.into_iter().filter(|(_, keys)| !keys.is_empty()) {
+            let mut player = Player { keys, next: 0, stage: Stage::Done, ending: Ending::Effect { reboots: false } };
+            player.play(&phone, subjects, now, fix, out);
+            players.insert(phone, player);
+        }
+        Self { players }
+    }
+
     /// Hears the board's acknowledgement.
     pub fn observe(&mut self, observed: &Observed, fix: Fix) {
         let Observed::KeysPlayed { phone, sequence, error, .. } = observed else { return };

@@ -6,11 +6,11 @@ use std::{
 };
 
 use crate::{
-    config::Role,
+    config::{Party, Role},
     engine::{
         Outbox,
         case::{CaseRun, Finding},
-        judge,
+        judge, pairs,
         registration::Fix,
         subjects::Subjects,
     },
@@ -54,17 +54,22 @@ enum Stage {
 
 impl Cutting {
     /// Sends the control canaries.
+    #[expect(clippy::too_many_arguments, reason = "an outage with all its choices, and the whole context of a step")]
     pub fn begin(
         mode: OutageMode,
         roles: &[Role],
         scope: OutageScope,
+        party: Option<Party>,
         limit: Duration,
         subjects: &mut Subjects,
         now: Stamp,
         out: &mut Outbox,
     ) -> Self {
         let mut targets: BTreeMap<ServerName, Vec<PhoneName>> = BTreeMap::new();
-        for case in subjects.running() {
+        let phones = subjects.phones_running();
+        let meant: Vec<PhoneName> =
+            phones.into_iter().filter(|phone| party.is_none_or(|party| pairs::is_of(subjects, phone, party))).collect();
+        for case in subjects.running().filter(|case| meant.contains(&case.id.phone)) {
             for server in roles.iter().filter_map(|role| case.server_in(*role)) {
                 let phones = targets.entry(server.clone()).or_default();
                 if !phones.contains(&case.id.phone) {

@@ -1,4 +1,4 @@
-//! What registration tracking needs of a message, and what is odd about it.
+//! What tracking of registrations, calls and subscriptions needs of a message, and what is odd about it.
 
 use super::{Message, typed, value};
 use crate::{
@@ -29,6 +29,7 @@ pub fn of(message: &Message) -> SipSummary {
     let (cseq, method) = message.header("CSeq").map(cseq).unwrap_or_default();
     let record = |name| message.header(name).map(record).unwrap_or_default();
     let delta = |name| message.header(name).and_then(delta_seconds);
+    let word = |name| message.header(name).map(|text| text.split(';').next().unwrap_or_default().trim().to_owned());
     let agent = match message.start {
         SipStart::Request { .. } => message.header("User-Agent").or_else(|| message.header("Server")),
         SipStart::Response { .. } => message.header("Server").or_else(|| message.header("User-Agent")),
@@ -58,6 +59,8 @@ pub fn of(message: &Message) -> SipSummary {
         retry_after: delta("Retry-After"),
         authorized: CREDENTIALS.iter().any(|name| message.header(name).is_some()),
         agent: agent.map(str::to_owned),
+        event: word("Event"),
+        subscription_state: word("Subscription-State"),
         nonce: nonce.map(|nonce| nonce.chars().take(LONGEST_NONCE).collect()),
         stale_nonce,
         oddities: message.oddities.0.iter().map(|what| (*what).to_owned()).collect(),

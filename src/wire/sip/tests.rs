@@ -69,6 +69,8 @@ fn a_plain_register_fills_the_summary() {
             retry_after: None,
             authorized: true,
             agent: Some("Aastra 6731i/2.6.0.2019".into()),
+            event: None,
+            subscription_state: None,
             nonce: None,
             stale_nonce: false,
             oddities: vec![],

@@ -1,0 +1,402 @@
+//! What became of a call between two phones of the bench, and whose fault it is if it came to nothing.
+//!
+//! Both legs are seen: what the caller sent and heard, and what reached the callee and left it. So a call that is lost is
+//! lost before the caller's phone, between the two, or at the callee's.
+
+use std::time::Duration;
+
+use super::{
+    bound::{self, REGISTERING, Window},
+    case::{CaseRun, Finding},
+    dialog::{Call, Exchange},
+    measure,
+    registration::Fix,
+    run::GRACE,
+};
+use crate::{
+    config::{CallMark, Party},
+    event::{ServerName, Stamp, Toward},
+    verdict::{Blame, Measurement},
+};
+
+/// How long that may take for which no phone has to wait for a dead server.
+const AT_ONCE: Duration = REGISTERING;
+
+/// A call, seen from both ends.
+#[derive(Debug)]
+pub struct View<'a> {
+    caller: &'a CaseRun,
+    /// The leg of the caller.
+    out: Option<Call<'a>>,
+    /// The leg of the callee.
+    into: Option<Call<'a>>,
+    /// When the step began.
+    step: Stamp,
+    /// The caller's phone has found out otherwise that its primary is gone.
+    noticed: bool,
+}
+
+/// How a call stands.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is not clear yet; at that time it is.
+    Wait(Stamp),
+    /// As expected.
+    Held {
+        /// For people.
+        note: String,
+        /// The records that show it.
+        evidence: Vec<u64>,
+        /// What was measured of the caller.
+        caller: Vec<Measurement>,
+        /// What was measured of the callee.
+        callee: Vec<Measurement>,
+    },
+    /// Otherwise.
+    Failed {
+        /// Who is concerned; none: both.
+        culprit: Option<Party>,
+        /// What is wrong.
+        finding: Finding,
+        /// What was measured of the caller.
+        measured: Vec<Measurement>,
+    },
+}
+
+impl<'a> View<'a> {
+    /// The call that was dialled since `since`.
+    pub fn new(caller: &'a CaseRun, callee: &'a CaseRun, since: Stamp, step: Stamp, noticed: bool) -> Self {
+        let (out, into) = (caller.calls.last(Toward::Server, since), callee.calls.last(Toward::Phone, since));
+        Self { caller, out, into, step, noticed }
+    }
+
+    /// How the call stands against what is expected of it.
+    pub fn outcome(&self, of: CallMark, now: Stamp) -> Outcome {
+        let Some((out, begun)) = self.out.as_ref().and_then(|out| Some((out, out.begun()?))) else {
+            let due = self.step + AT_ONCE + GRACE;
+            if now < due {
+                return Outcome::Wait(due);
+            }
+            let reason = "the keys arrived, and the phone sent no INVITE";
+            return caller_fails(Finding::fail(Blame::Phone, "never-called", reason));
+        };
+        if let Some(finding) = self.wrong_proxy(out, begun) {
+            return caller_fails(finding);
+        }
+        match of {
+            CallMark::Ringing => self.ringing(out, begun, now),
+            CallMark::Fails => self.fails(out, begun, now),
+            CallMark::Answered => self.answered(out, begun, now),
+            CallMark::Alive => self.alive(out, now),
+            CallMark::HungUp => self.hung_up(out, now),
+        }
+    }
+
+    fn ringing(&self, out: &Call<'_>, begun: Fix, now: Stamp) -> Outcome {
+        let window = self.window();
+        let Some((rang, carrier)) = out.rang() else {
+            let due = begun.when.at + 2 * window.length + GRACE;
+            return match out.refused() {
+                Some((answer, by)) => self.refused(answer.code, by, answer.fix),
+                None if now < due => Outcome::Wait(due),
+                None => self.unheard(out, begun, &window),
+            };
+        };
+        let Some(reached) = self.reached() else {
+            let due = rang.fix.when.at + GRACE;
+            if now < due {
+                return Outcome::Wait(due);
+            }
+            let reason = format!("the caller heard {}, and no INVITE reached the phone that it called", rang.code);
+            return both_fail(Finding::fail(Blame::Server, "call-astray", reason).shown_by([begun.seq, rang.fix.seq]));
+        };
+        let took = rang.fix.when.at.since(begun.when.at);
+        let measured = vec![self.span("post-dial-delay", out, begun, rang.fix, Some(window.length))];
+        let evidence = vec![begun.seq, rang.fix.seq, reached.seq];
+        let through = name(carrier);
+        let allowed = format!("{:.1} s allowed ({})", window.length.as_secs_f64(), window.derivation);
+        let note = format!("rang after {:.1} s through {through}, {allowed}", took.as_secs_f64());
+        let doubt = Duration::from_nanos(begun.when.error_ns + rang.fix.when.error_ns);
+        if took <= window.length + doubt {
+            return Outcome::Held { note, evidence, caller: measured, callee: Vec::new() };
+        }
+        let carried = out.invites.iter().find(|it| it.server.as_ref() == carrier).and_then(|it| it.first());
+        let connecting = carried.map_or(took, |carried| rang.fix.when.at.since(carried.when.at));
+        let blame = if connecting > REGISTERING { Blame::Server } else { Blame::Phone };
+        let finding = Finding::fail(blame, "call-late", format!("the call {note}")).shown_by(evidence);
+        let culprit = (blame == Blame::Phone).then_some(Party::Callers);
+        Outcome::Failed { culprit, finding, measured }
+    }
+
+    /// Nothing was heard of the call.
+    fn unheard(&self, out: &Call<'_>, begun: Fix, window: &Window) -> Outcome {
+        let tried: Vec<u64> = out.invites.iter().filter_map(|it| it.first()).map(|first| first.seq).take(8).collect();
+        let asked = |server: &ServerName| out.invites.iter().any(|it| it.server.as_ref() == Some(server));
+        let backup = self.caller.backup.as_ref();
+        let primary_away = self.caller.is_away(&self.caller.primary);
+        let outcome = match (backup.filter(|_| primary_away), self.reached(), &self.into) {
+            (Some(backup), ..) if !asked(backup) => {
+                let reason = format!(
+                    "the call was not tried at the backup {backup} in {:.1} s, although the primary did not answer ({})",
+                    2.0 * window.length.as_secs_f64(),
+                    window.derivation
+                );
+                caller_fails(Finding::fail(Blame::Phone, "call-not-rerouted", reason))
+            }
+            (_, Some(reached), _) => {
+                let finding =
+                    Finding::fail(Blame::Phone, "never-rang", "an INVITE reached the phone, and it did not ring");
+                callee_fails(finding.shown_by([reached.seq]))
+            }
+            (_, None, Some(_)) => both_fail(Finding::unclear(
+                "callee-unreachable",
+                "the call was lost in the outage on its way to the phone that was called",
+            )),
+            (_, None, None) => {
+                let last = name(out.invites.last().and_then(|it| it.server.as_ref()));
+                let reason = format!("the call got as far as {last}, which brought it to nobody and refused nothing");
+                both_fail(Finding::fail(Blame::Server, "call-not-delivered", reason))
+            }
+        };
+        outcome.shown_by(std::iter::once(begun.seq).chain(tried))
+    }
+
+    /// A server or the callee's phone said no.
+    fn refused(&self, code: u16, by: Option<&ServerName>, fix: Fix) -> Outcome {
+        let said = self.into.as_ref().and_then(|into| into.invites.last()?.answer).filter(|answer| answer.code == code);
+        if let Some(said) = said {
+            let reason = format!("the phone refused the call with {code}");
+            return callee_fails(Finding::fail(Blame::Phone, "refused-call", reason).shown_by([said.fix.seq]));
+        }
+        let blame = if matches!(code, 401..=404 | 407) { Blame::Configuration } else { Blame::Server };
+        both_fail(Finding::fail(blame, "call-refused", format!("{} refused the call with {code}", name(by))))
+            .shown_by([fix.seq])
+    }
+
+    fn fails(&self, out: &Call<'_>, begun: Fix, now: Stamp) -> Outcome {
+        if let Some((rang, _)) = out.rang() {
+            let reason = "the call got through: the line that was called had moved already, or was never cut off";
+            return both_fail(Finding::unclear("no-gap", reason)).shown_by([begun.seq, rang.fix.seq]);
+        }
+        let window = bound::post_dial(&self.caller.timers, true);
+        let due = begun.when.at + window.length + GRACE;
+        let refused = out.refused();
+        if refused.is_none() && now < due {
+            return Outcome::Wait(due);
+        }
+        if let Some(reached) = self.reached() {
+            return match refused {
+                Some((answer, by)) => self.refused(answer.code, by, answer.fix),
+                None => {
+                    let reason = "an INVITE reached the phone, and it did not ring";
+                    callee_fails(Finding::fail(Blame::Phone, "never-rang", reason).shown_by([reached.seq]))
+                }
+            };
+        }
+        let lost = self.into.iter().flat_map(|into| &into.invites).filter_map(|it| it.sent.as_ref());
+        let (dropped, first) =
+            lost.fold((0, None), |(sends, first), sent| (sends + sent.sends, first.or(Some(sent.first))));
+        let note = match refused {
+            Some((answer, by)) => format!("lost: {} refused it with {}", name(by), answer.code),
+            None => format!(
+                "lost: {dropped} INVITEs ran into the outage, and nothing rang in {:.1} s",
+                window.length.as_secs_f64()
+            ),
+        };
+        let evidence = [Some(begun), first, refused.map(|(answer, _)| answer.fix)];
+        let lost = Measurement {
+            value: Some(1.0),
+            unit: "1".to_owned(),
+            error: None,
+            ..measure::between("calls-lost", begun, begun, None)
+        };
+        Outcome::Held {
+            note,
+            evidence: evidence.into_iter().flatten().map(|fix| fix.seq).collect(),
+            caller: Vec::new(),
+            callee: vec![lost],
+        }
+    }
+
+    fn answered(&self, out: &Call<'_>, begun: Fix, now: Stamp) -> Outcome {
+        let due = self.step + AT_ONCE + GRACE;
+        let picked_up = self.into.as_ref().and_then(|into| into.invites.iter().find_map(|it| it.answer));
+        match (out.answered(), out.acknowledged()) {
+            (Some(answer), Some(ack)) => {
+                let took = answer.fix.when.at.since(begun.when.at).as_secs_f64();
+                Outcome::Held {
+                    note: format!("up {took:.1} s after its INVITE"),
+                    evidence: vec![begun.seq, answer.fix.seq, ack.seq],
+                    caller: vec![self.span("call-setup", out, begun, answer.fix, None)],
+                    callee: Vec::new(),
+                }
+            }
+            _ if now < due => Outcome::Wait(due),
+            (Some(answer), None) => {
+                let reason = "the caller's ACK was not seen: it sent none, or the phones speak past the bridge";
+                both_fail(Finding::unclear("dialog-unseen", reason)).shown_by([answer.fix.seq])
+            }
+            (None, _) => match picked_up.filter(|answer| answer.code < 300) {
+                Some(answer) => {
+                    let reason = "the phone that was called picked up, and the caller was not told";
+                    both_fail(Finding::fail(Blame::Server, "answer-lost", reason)).shown_by([answer.fix.seq])
+                }
+                None => {
+                    let reason = "the key to pick up arrived, and the phone did not answer the call";
+                    callee_fails(Finding::fail(Blame::Phone, "never-answered", reason).shown_by([begun.seq]))
+                }
+            },
+        }
+    }
+
+    fn alive(&self, out: &Call<'_>, now: Stamp) -> Outcome {
+        if let Some(outcome) = self.dropped(out) {
+            return outcome;
+        }
+        let due = self.step + GRACE;
+        let Some(answer) = out.answered().filter(|_| now >= due) else { return Outcome::Wait(due) };
+        let changes = out.changes();
+        let note = format!(
+            "up for {:.1} s, its session changed {changes} times, and no BYE was seen",
+            self.step.since(answer.fix.when.at).as_secs_f64()
+        );
+        Outcome::Held { note, evidence: vec![answer.fix.seq], caller: Vec::new(), callee: Vec::new() }
+    }
+
+    /// Somebody has ended the call, and nobody should have.
+    fn dropped(&self, out: &Call<'_>) -> Option<Outcome> {
+        let ends = [(Party::Callers, out.ended()), (Party::Callees, self.into.as_ref().and_then(Call::ended))];
+        let mut ends = ends.into_iter().filter_map(|(party, end)| Some((party, end?)));
+        let by_phone = ends.clone().filter(|(_, end)| end.by.toward == Toward::Server);
+        if let Some((party, end)) = by_phone.min_by_key(|(_, end)| end.fix.when.at) {
+            let reason = format!("the phone ended the call with {} at {}", end.by.method, name(end.by.server.as_ref()));
+            let finding = Finding::fail(Blame::Phone, "call-dropped", reason).shown_by([end.fix.seq]);
+            return Some(Outcome::Failed { culprit: Some(party), finding, measured: Vec::new() });
+        }
+        let (_, end) = ends.next()?;
+        let reason = format!("{} ended the call with {}", name(end.by.server.as_ref()), end.by.method);
+        Some(both_fail(Finding::fail(Blame::Server, "call-dropped", reason)).shown_by([end.fix.seq]))
+    }
+
+    fn hung_up(&self, out: &Call<'_>, now: Stamp) -> Outcome {
+        let due = self.step + AT_ONCE + GRACE;
+        let there = self.into.as_ref().and_then(Call::ended);
+        let Some(end) = out.ended() else {
+            if now < due {
+                return Outcome::Wait(due);
+            }
+            let reason = "the key to hang up arrived, and the phone sent no BYE";
+            return caller_fails(Finding::fail(Blame::Phone, "never-hung-up", reason));
+        };
+        if end.by.toward == Toward::Phone {
+            return self.dropped(out).unwrap_or(Outcome::Wait(due));
+        }
+        let taken = there.filter(|there| there.by.answer.is_some_and(|answer| answer.code < 300));
+        if let (Some(confirmed), Some(there)) = (end.confirmed, taken) {
+            return Outcome::Held {
+                note: format!("{} confirmed by the other end", end.by.method),
+                evidence: vec![end.fix.seq, there.fix.seq, confirmed.fix.seq],
+                caller: vec![self.span("hang-up", out, end.fix, confirmed.fix, Some(AT_ONCE))],
+                callee: Vec::new(),
+            };
+        }
+        if now < due {
+            return Outcome::Wait(due);
+        }
+        let method = &end.by.method;
+        let outcome = match there {
+            _ if !end.passed => {
+                both_fail(Finding::unclear("bye-lost", format!("an outage took the {method} of the caller")))
+            }
+            None => {
+                let reason = format!("the {method} of the caller did not reach the other end");
+                both_fail(Finding::fail(Blame::Server, "bye-lost", reason))
+            }
+            Some(there) => match there.by.answer {
+                None => callee_fails(Finding::fail(
+                    Blame::Phone,
+                    "bye-unanswered",
+                    format!("the phone did not answer the {method} of the caller"),
+                )),
+                Some(answer) if answer.code >= 300 => callee_fails(Finding::fail(
+                    Blame::Phone,
+                    "bye-refused",
+                    format!("the phone answered the {method} of the caller with {}", answer.code),
+                )),
+                Some(_) => {
+                    let reason = format!("the caller was not told that its {method} was answered");
+                    both_fail(Finding::fail(Blame::Server, "bye-answer-lost", reason))
+                }
+            },
+        };
+        outcome.shown_by(std::iter::once(end.fix).chain(there.map(|there| there.fix)).map(|fix| fix.seq))
+    }
+
+    /// The call began at another server than the line, which has no reason for that.
+    fn wrong_proxy(&self, out: &Call<'_>, begun: Fix) -> Option<Finding> {
+        let (primary, track) = (&self.caller.primary, &self.caller.track);
+        let first = out.invites.first()?.server.as_ref()?;
+        let cut = self.caller.last_cut().filter(|cut| cut.lifted.is_none());
+        let begun_since_cut = |cut: Stamp| track.attempts_at(primary).any(|attempt| attempt.first.when.at >= cut);
+        let noticed = self.noticed || cut.is_some_and(|cut| begun_since_cut(cut.began.when.at));
+        let registered = track.binding(primary).filter(|binding| binding.created.when.at <= begun.when.at)?;
+        if first == primary || (cut.is_some() && noticed) || track.home() != Some(primary) {
+            return None;
+        }
+        let reason =
+            format!("the line is registered at its primary server {primary}, and calls through server {first}");
+        Some(Finding::fail(Blame::Phone, "wrong-proxy", reason).shown_by([registered.created.seq, begun.seq]))
+    }
+
+    /// The first INVITE that reached the callee.
+    fn reached(&self) -> Option<Fix> {
+        let sent = |it: &&Exchange| it.sent.as_ref()?.passed;
+        self.into.as_ref()?.invites.iter().find_map(sent)
+    }
+
+    fn window(&self) -> Window {
+        bound::post_dial(&self.caller.timers, self.caller.is_away(&self.caller.primary))
+    }
+
+    /// A span of the caller's, from the server that was tried first to the one that carried the call.
+    fn span(&self, name: &str, out: &Call<'_>, from: Fix, to: Fix, max: Option<Duration>) -> Measurement {
+        let first = out.invites.first().and_then(|it| it.server.as_ref());
+        let carrier = out.rang().and_then(|(_, carrier)| carrier);
+        Measurement {
+            from_server: first.map(ToString::to_string),
+            to_server: carrier.map(ToString::to_string),
+            ..measure::between(name, from, to, max)
+        }
+    }
+}
+
+impl Outcome {
+    fn shown_by(self, evidence: impl IntoIterator<Item = u64>) -> Self {
+        match self {
+            Self::Failed { culprit, finding, measured } => {
+                Self::Failed { culprit, finding: finding.shown_by(evidence), measured }
+            }
+            other => other,
+        }
+    }
+}
+
+fn caller_fails(finding: Finding) -> Outcome {
+    Outcome::Failed { culprit: Some(Party::Callers), finding, measured: Vec::new() }
+}
+
+fn callee_fails(finding: Finding) -> Outcome {
+    Outcome::Failed { culprit: Some(Party::Callees), finding, measured: Vec::new() }
+}
+
+fn both_fail(finding: Finding) -> Outcome {
+    Outcome::Failed { culprit: None, finding, measured: Vec::new() }
+}
+
+fn name(server: Option<&ServerName>) -> String {
+    server.map_or_else(|| "a server that nobody named".to_owned(), |server| format!("server {server}"))
+}
+
+#[cfg(test)]
+#[path = "call_judge_tests.rs"]
+mod tests;

@@ -1,0 +1,207 @@
+//! Timed transcripts of both ends of a call, and who is blamed for what.
+
+use super::*;
+use crate::{
+    engine::{
+        bound::tests::timers,
+        case::Cut,
+        dialog::tests::{Line, asks, says},
+        registration::LineTrack,
+    },
+    event::{LineId, When},
+    verdict::CaseId,
+};
+
+/// 1001 on p1 calls 1002 on p2.
+struct Two {
+    caller: CaseRun,
+    callee: CaseRun,
+    seq: u64,
+}
+
+fn case(phone: &str, extension: &str) -> CaseRun {
+    let line = format!(r#"{{"extension":"{extension}","primary":"a","backup":"b"}}"#);
+    let id = CaseId { scenario: "calls".into(), phone: phone.into(), line: extension.into() };
+    let track = LineTrack::new(LineId { phone: phone.into(), extension: extension.into() });
+    CaseRun::new(id, &serde_json::from_str(&line).unwrap(), timers(12, 4, 6), None, track)
+}
+
+impl Two {
+    fn new() -> Self {
+        Self { caller: case("p1", "1001"), callee: case("p2", "1002"), seq: 0 }
+    }
+
+    /// The primary is away for the caller.
+    fn cut() -> Self {
+        let mut two = Self::new();
+        let began = Fix { seq: 0, when: When::exactly(Stamp::ZERO) };
+        let cut = Cut { server: "a".into(), began, held: None, lifted: None, held_elsewhere: None, first_bite: None };
+        two.caller.cuts.push(cut);
+        two
+    }
+
+    fn fix(&mut self, ms: u64) -> Fix {
+        self.seq += 1;
+        Fix { seq: self.seq, when: When::exactly(Stamp::from_millis(ms)) }
+    }
+
+    /// At the bridge, on the caller's side.
+    fn here(mut self, ms: u64, line: Line) -> Self {
+        let fix = self.fix(ms);
+        self.caller.calls.observe(&line.fact(), fix);
+        self
+    }
+
+    /// At the bridge, on the callee's side.
+    fn there(mut self, ms: u64, line: Line) -> Self {
+        let fix = self.fix(ms);
+        self.callee.calls.observe(&line.there().fact(), fix);
+        self
+    }
+
+    /// A call that rings at both ends.
+    fn ringing() -> Self {
+        let two = Self::new().here(0, asks("a", "INVITE", 1)).there(1, asks("a", "INVITE", 1));
+        two.there(2, says("a", 180, "INVITE", 1)).here(3, says("a", 180, "INVITE", 1))
+    }
+
+    /// A call that is up.
+    fn up() -> Self {
+        let two = Self::ringing().there(900, says("a", 200, "INVITE", 1)).here(901, says("a", 200, "INVITE", 1));
+        two.here(902, asks("a", "ACK", 1).inside()).there(903, asks("a", "ACK", 1).inside())
+    }
+
+    /// What it comes to in a step that began at `step`, at last.
+    fn outcome(&self, of: CallMark, step: u64) -> Outcome {
+        let view = || View::new(&self.caller, &self.callee, Stamp::ZERO, Stamp::from_millis(step), false);
+        let mut now = Stamp::from_millis(step);
+        loop {
+            match view().outcome(of, now) {
+                Outcome::Wait(until) => {
+                    assert!(until > now, "it would wait for ever");
+                    now = until;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn blamed(&self, of: CallMark, step: u64) -> (Option<Party>, Option<Blame>, &'static str) {
+        match self.outcome(of, step) {
+            Outcome::Failed { culprit, finding, .. } => (culprit, finding.blame, finding.code),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn holds(&self, of: CallMark, step: u64) -> String {
+        match self.outcome(of, step) {
+            Outcome::Held { note, .. } => note,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+const CALLER: Option<Party> = Some(Party::Callers);
+const CALLEE: Option<Party> = Some(Party::Callees);
+const PHONE: Option<Blame> = Some(Blame::Phone);
+const SERVER: Option<Blame> = Some(Blame::Server);
+const UNKNOWN: Option<Blame> = Some(Blame::Unknown);
+
+#[test]
+fn a_call_goes_well_from_its_first_ring_to_its_end() {
+    let two = Two::up();
+    assert_eq!(two.holds(CallMark::Ringing, 0), "rang after 0.0 s through server a, 2.0 s allowed (2 s connecting)");
+    assert_eq!(two.holds(CallMark::Answered, 800), "up 0.9 s after its INVITE");
+    assert_eq!(two.holds(CallMark::Alive, 60_901), "up for 60.0 s, its session changed 0 times, and no BYE was seen");
+    let two = two.here(61_000, asks("a", "BYE", 2).inside()).there(61_001, asks("a", "BYE", 2).inside());
+    let two = two.there(61_002, says("a", 200, "BYE", 2).inside()).here(61_003, says("a", 200, "BYE", 2).inside());
+    assert_eq!(two.holds(CallMark::HungUp, 61_000), "BYE confirmed by the other end");
+}
+
+#[test]
+fn a_caller_that_sends_nothing_is_at_fault() {
+    assert_eq!(Two::new().blamed(CallMark::Ringing, 0), (CALLER, PHONE, "never-called"));
+}
+
+#[test]
+fn a_caller_that_does_not_try_the_backup_is_at_fault_and_one_that_does_is_not() {
+    let two = Two::cut().here(0, asks("a", "INVITE", 1).dropped());
+    assert_eq!(two.blamed(CallMark::Ringing, 0), (CALLER, PHONE, "call-not-rerouted"));
+    let two = two.here(4_000, asks("b", "INVITE", 2));
+    assert_eq!(two.blamed(CallMark::Ringing, 0), (None, SERVER, "call-not-delivered"));
+}
+
+#[test]
+fn a_call_that_is_rerouted_too_late_is_the_phone_s_fault_and_one_that_is_carried_slowly_the_server_s() {
+    let rung = |tried: u64, rang: u64| {
+        let two = Two::cut().here(0, asks("a", "INVITE", 1).dropped()).here(tried, asks("b", "INVITE", 2));
+        two.there(tried + 1, asks("b", "INVITE", 2)).here(rang, says("b", 180, "INVITE", 2))
+    };
+    assert_eq!(rung(8_000, 8_010).blamed(CallMark::Ringing, 0), (CALLER, PHONE, "call-late"));
+    assert_eq!(rung(4_000, 7_500).blamed(CallMark::Ringing, 0), (None, SERVER, "call-late"));
+    assert!(rung(4_000, 4_100).holds(CallMark::Ringing, 0).contains("rang after 4.1 s through server b"));
+}
+
+#[test]
+fn a_callee_that_was_reached_and_does_not_ring_is_at_fault() {
+    let two = Two::new().here(0, asks("a", "INVITE", 1)).there(1, asks("a", "INVITE", 1));
+    for of in [CallMark::Ringing, CallMark::Fails] {
+        assert_eq!(two.blamed(of, 0), (CALLEE, PHONE, "never-rang"));
+    }
+}
+
+#[test]
+fn a_refusal_is_held_against_the_one_that_said_it() {
+    let asked = || Two::new().here(0, asks("a", "INVITE", 1));
+    let by_server = |code| asked().here(5, says("a", code, "INVITE", 1)).blamed(CallMark::Ringing, 0);
+    assert_eq!(by_server(480), (None, SERVER, "call-refused"));
+    assert_eq!(by_server(403), (None, Some(Blame::Configuration), "call-refused"));
+    let by_phone = asked().there(1, asks("a", "INVITE", 1)).there(2, says("a", 486, "INVITE", 1));
+    let by_phone = by_phone.here(3, says("a", 486, "INVITE", 1));
+    assert_eq!(by_phone.blamed(CallMark::Ringing, 0), (CALLEE, PHONE, "refused-call"));
+}
+
+#[test]
+fn a_call_that_the_outage_took_is_lost_as_expected_and_else_nobody_s_fault() {
+    let two = Two::new().here(0, asks("a", "INVITE", 1)).there(1, asks("a", "INVITE", 1).dropped());
+    let two = two.there(501, asks("a", "INVITE", 1).dropped());
+    assert_eq!(two.holds(CallMark::Fails, 0), "lost: 2 INVITEs ran into the outage, and nothing rang in 6.0 s");
+    assert_eq!(two.blamed(CallMark::Ringing, 0), (None, UNKNOWN, "callee-unreachable"));
+    assert_eq!(Two::ringing().blamed(CallMark::Fails, 0), (None, UNKNOWN, "no-gap"));
+}
+
+#[test]
+fn an_answer_is_missed_where_it_was_last_seen() {
+    assert_eq!(Two::ringing().blamed(CallMark::Answered, 500), (CALLEE, PHONE, "never-answered"));
+    let two = Two::ringing().there(900, says("a", 200, "INVITE", 1));
+    assert_eq!(two.blamed(CallMark::Answered, 500), (None, SERVER, "answer-lost"));
+    let two = two.here(901, says("a", 200, "INVITE", 1));
+    assert_eq!(two.blamed(CallMark::Answered, 500), (None, UNKNOWN, "dialog-unseen"));
+}
+
+#[test]
+fn who_ends_a_call_that_should_live_is_known_at_either_end() {
+    let bye = || asks("a", "BYE", 2).inside();
+    let caller = Two::up().here(5_000, bye()).there(5_001, bye());
+    assert_eq!(caller.blamed(CallMark::Alive, 6_000), (CALLER, PHONE, "call-dropped"));
+    let lost = Two::up().here(5_000, bye().dropped());
+    assert_eq!(lost.blamed(CallMark::Alive, 6_000), (CALLER, PHONE, "call-dropped"), "an outage hides nothing");
+    let server = Two::up().there(5_000, bye());
+    assert_eq!(server.blamed(CallMark::Alive, 6_000), (None, SERVER, "call-dropped"));
+}
+
+#[test]
+fn an_end_that_is_not_confirmed_is_held_against_whoever_had_it_last() {
+    let bye = || asks("a", "BYE", 2).inside();
+    assert_eq!(Two::up().blamed(CallMark::HungUp, 5_000), (CALLER, PHONE, "never-hung-up"));
+    let lost = Two::up().here(5_000, bye().dropped());
+    assert_eq!(lost.blamed(CallMark::HungUp, 5_000), (None, UNKNOWN, "bye-lost"));
+    let sent = || Two::up().here(5_000, bye());
+    assert_eq!(sent().blamed(CallMark::HungUp, 5_000), (None, SERVER, "bye-lost"));
+    let arrived = || sent().there(5_001, bye());
+    assert_eq!(arrived().blamed(CallMark::HungUp, 5_000), (CALLEE, PHONE, "bye-unanswered"));
+    let refused = arrived().there(5_002, says("a", 481, "BYE", 2).inside());
+    assert_eq!(refused.blamed(CallMark::HungUp, 5_000), (CALLEE, PHONE, "bye-refused"));
+    let answered = arrived().there(5_002, says("a", 200, "BYE", 2).inside());
+    assert_eq!(answered.blamed(CallMark::HungUp, 5_000), (None, SERVER, "bye-answer-lost"));
+}

@@ -1,0 +1,101 @@
+//! Somebody in each pair of phones does something about a call, by the keys.
+
+use std::collections::BTreeMap;
+
+use super::keys::Keys;
+use crate::{
+    config::{CallAct, Party},
+    engine::{
+        Outbox,
+        case::Finding,
+        pairs::{self, Pair, Part},
+        registration::Fix,
+        subjects::Subjects,
+    },
+    event::{Stamp, When},
+    verdict::CaseId,
+};
+
+/// Presses the keys of one side of each pair. Who lacks what it takes passes over, or is skipped with its partner.
+pub fn begin(act: CallAct, optional: bool, subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) -> Keys {
+    if let Some(odd) = pairs::odd_one(subjects) {
+        if optional {
+            subjects.finish_step(&odd, "passed over: nobody is left to call", &[]);
+        } else {
+            subjects.decide(&odd, || {
+                Finding::skipped("no-partner", "the phones are called in pairs, and this one is left")
+            });
+        }
+    }
+    let since = Fix { seq: fix.seq, when: When::exactly(now) };
+    let pairs = pairs::of(subjects);
+    finish_others(&pairs, subjects);
+    let mut presses = BTreeMap::new();
+    for pair in pairs {
+        if forsaken(&pair, subjects) {
+            continue;
+        }
+        let keys = pairs::fit(subjects, &pair).and_then(|()| pairs::keys(subjects, &pair, act));
+        match keys {
+            Ok(keys) => {
+                for id in pair.both() {
+                    match subjects.case_and_detectors(id) {
+                        Some((case, _)) if act == CallAct::Dial => case.part = Some(Part { since }),
+                        _ => {}
+                    }
+                }
+                let (active, passive) = match act.party() {
+                    Party::Callers => (&pair.caller, &pair.callee),
+                    Party::Callees => (&pair.callee, &pair.caller),
+                };
+                subjects.finish_case_step(passive, "the other phone's turn", &[]);
+                presses.insert(active.phone.clone(), keys);
+            }
+            Err(lack) => {
+                for id in pair.both() {
+                    if optional {
+                        subjects.finish_case_step(id, &format!("passed over: {}", lack.reason), &[]);
+                    } else {
+                        subjects.decide_case(id, lack.clone());
+                    }
+                }
+            }
+        }
+    }
+    Keys::press(presses, subjects, now, fix, out)
+}
+
+/// Calls are made on the first line of each phone; the others have nothing to do.
+pub(super) fn finish_others(pairs: &[Pair], subjects: &mut Subjects) {
+    let first: Vec<&CaseId> = pairs.iter().flat_map(Pair::both).collect();
+    let others: Vec<CaseId> = subjects
+        .running()
+        .map(|case| case.id.clone())
+        .filter(|id| first.iter().any(|first| first.phone == id.phone) && !first.contains(&id))
+        .collect();
+    for id in others {
+        subjects.finish_case_step(&id, "calls are made on the phone's first line", &[]);
+    }
+}
+
+/// Whether a pair has nobody left to be judged; who has lost the partner can not be judged either.
+pub(super) fn forsaken(pair: &Pair, subjects: &mut Subjects) -> bool {
+    let running = |id: &CaseId, subjects: &Subjects| subjects.case(id).is_some_and(|case| case.running());
+    let [caller, callee] = pair.both().map(|id| running(id, subjects));
+    let left = match (caller, callee) {
+        (true, true) => return false,
+        (true, false) => Some((&pair.caller, &pair.callee)),
+        (false, true) => Some((&pair.callee, &pair.caller)),
+        (false, false) => None,
+    };
+    if let Some((left, gone)) = left {
+        subjects.decide_case(left, partner_failed(gone));
+    }
+    true
+}
+
+/// What to say of a line whose partner in the call has failed.
+pub(super) fn partner_failed(partner: &CaseId) -> Finding {
+    let reason = format!("the call can not be judged: its other end, {}/{}, failed", partner.phone, partner.line);
+    Finding::unclear("partner-failed", reason)
+}

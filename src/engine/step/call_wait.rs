@@ -1,0 +1,104 @@
+//! Waits for what becomes of the call in each pair of phones.
+
+use super::call::{finish_others, forsaken, partner_failed};
+use crate::{
+    config::CallMark,
+    engine::{
+        call_judge::{Outcome, View},
+        case::Finding,
+        judge,
+        pairs::{self, Pair},
+        registration::Fix,
+        subjects::Subjects,
+    },
+    event::Stamp,
+    verdict::{Blame, CaseId},
+};
+
+/// The step.
+#[derive(Debug)]
+pub struct CallWait {
+    of: CallMark,
+    begun: Stamp,
+    pairs: Vec<(Pair, Option<Stamp>)>,
+}
+
+impl CallWait {
+    /// Finds the pairs that are in a call.
+    pub fn begin(of: CallMark, subjects: &mut Subjects, now: Stamp) -> Self {
+        let pairs = pairs::of(subjects);
+        finish_others(&pairs, subjects);
+        if let Some(odd) = pairs::odd_one(subjects) {
+            subjects.finish_step(&odd, "passed over: it has nobody to call", &[]);
+        }
+        Self { of, begun: now, pairs: pairs.into_iter().map(|pair| (pair, Some(now))).collect() }
+    }
+
+    /// Takes each pair as far as the records let it.
+    pub fn advance(&mut self, now: Stamp, subjects: &mut Subjects) {
+        for (pair, again) in &mut self.pairs {
+            if again.is_some() {
+                *again = look(self.of, self.begun, pair, now, subjects);
+            }
+        }
+    }
+
+    /// The first time at which a pair must be looked at again.
+    pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
+        let running = |pair: &Pair| pair.both().iter().all(|id| subjects.case(id).is_some_and(|case| case.running()));
+        let due = self.pairs.iter().filter(|(pair, _)| running(pair)).filter_map(|(_, again)| *again);
+        due.min().map(|at| (at, "what becomes of a call"))
+    }
+}
+
+/// When the pair must be looked at again; none: never.
+fn look(of: CallMark, begun: Stamp, pair: &Pair, now: Stamp, subjects: &mut Subjects) -> Option<Stamp> {
+    if forsaken(pair, subjects) {
+        return None;
+    }
+    let (caller, callee) = (subjects.case(&pair.caller)?, subjects.case(&pair.callee)?);
+    let Some(part) = caller.part else {
+        pair.both().into_iter().for_each(|id| subjects.finish_case_step(id, "passed over: nobody called", &[]));
+        return None;
+    };
+    let noticed = subjects.watch(&pair.caller.phone).is_some_and(|watch| {
+        let cut = caller.last_cut().filter(|cut| cut.lifted.is_none());
+        let knocked = watch.knocks.get(&caller.primary).map(|knock| knock.asked.when.at);
+        cut.is_some_and(|cut| knocked.is_some_and(|at| at >= cut.began.when.at))
+    });
+    match View::new(caller, callee, part.since.when.at, begun, noticed).outcome(of, now) {
+        Outcome::Wait(until) => return Some(until),
+        Outcome::Held { note, evidence, caller, callee } => {
+            for (id, measured) in [(&pair.caller, caller), (&pair.callee, callee)] {
+                if let Some((case, _)) = subjects.case_and_detectors(id) {
+                    case.noted.extend(measured);
+                }
+                subjects.finish_case_step(id, &note, &evidence);
+            }
+        }
+        Outcome::Failed { culprit, finding, measured } => {
+            if let Some((case, _)) = subjects.case_and_detectors(&pair.caller) {
+                case.noted.extend(measured);
+            }
+            match culprit.map(|party| pair.side(party)) {
+                Some(id) => blame(id, pair, part.since, finding, subjects),
+                // What lies between the two concerns both.
+                None => pair.both().into_iter().for_each(|id| subjects.decide_case(id, finding.clone())),
+            }
+        }
+    }
+    None
+}
+
+/// One side is at fault, if it lives; the other can not be judged.
+fn blame(id: &CaseId, pair: &Pair, since: Fix, finding: Finding, subjects: &mut Subjects) {
+    let dead = subjects.watch(&id.phone).and_then(|watch| judge::dead(watch, since));
+    for side in pair.both() {
+        let found = if side == id {
+            dead.clone().filter(|_| finding.blame == Some(Blame::Phone)).unwrap_or_else(|| finding.clone())
+        } else {
+            partner_failed(id)
+        };
+        subjects.decide_case(side, found);
+    }
+}
