@@ -161,6 +161,15 @@ fn a_wrong_pin_is_no_log_on() {
 }
 
 #[test]
+fn a_long_pin_takes_its_time() {
+    let long = |server: &mut RegistrarSpec| {
+        server.users.values_mut().for_each(|user| user.pin = Some("123456789012345678901234".to_owned()));
+    };
+    let records = rehearse(scenario("log-on-key"), |_| {}, long);
+    assert!(cases(&records).all(|case| case.verdict == Verdict::Pass), "{:#?}", cases(&records).collect::<Vec<_>>());
+}
+
+#[test]
 fn codes_are_for_the_first_line_of_a_phone() {
     let mut description = Description::default();
     description.lab.lines = 2;

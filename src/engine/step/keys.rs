@@ -16,6 +16,9 @@ use crate::{
 /// How long a board may take to play one key and say so.
 const ACK_PATIENCE: Duration = Duration::from_secs(3);
 
+/// The same for all digits of a PIN: 32 at most, each 160 ms.
+const PIN_ACK_PATIENCE: Duration = Duration::from_secs(8);
+
 /// How long a phone may take to show that a key arrived.
 const EFFECT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -176,8 +179,10 @@ impl Player {
             watch.keys_ordered.push(self.keys[self.next].clone());
             watch.status_shown = None;
         }
-        out.order(Action::PlayKeys { phone: phone.clone(), sequence, keys: vec![self.keys[self.next].clone()] });
-        self.stage = Stage::Ack { sequence, until: now + ACK_PATIENCE };
+        let key = self.keys[self.next].clone();
+        let patience = if keying::is_pin(&key) { PIN_ACK_PATIENCE } else { ACK_PATIENCE };
+        out.order(Action::PlayKeys { phone: phone.clone(), sequence, keys: vec![key] });
+        self.stage = Stage::Ack { sequence, until: now + patience };
     }
 
     /// One step onward; false if there is none yet.
