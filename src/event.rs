@@ -4,9 +4,16 @@
 //! the engine answers with [`Derived`] facts and with [`Action`]s for the drivers. All three are journalled, so that
 //! feeding the observed records of a journal to a fresh engine must give the same derived ones and the same actions.
 //!
+//! | part | what it holds |
+//! |---|---|
+//! | [`stamp`] | times, and names of phones, servers and keys |
+//! | [`outage`] | what an outage is, does and ends by |
+//! | [`sip`] | a SIP message as the wire shows it |
+//! | [`moves`] | bindings and moves, as the engine concludes them |
+//!
 //! Not here: how bytes become events (`wire`), where they come from (`driver`), what they mean (`engine`).
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,98 +22,15 @@ use crate::{
     verdict::{Case, CaseId, Measurement},
 };
 
-/// A point in time: nanoseconds since the run began, on the monotonic clock of the controller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Stamp(pub u64);
+pub mod moves;
+pub mod outage;
+pub mod sip;
+pub mod stamp;
 
-impl Stamp {
-    /// The instant at which the run began.
-    pub const ZERO: Self = Self(0);
-
-    /// The stamp that lies `millis` milliseconds after the beginning of the run.
-    pub const fn from_millis(millis: u64) -> Self {
-        Self(millis * 1_000_000)
-    }
-
-    /// Milliseconds since the beginning of the run.
-    pub fn as_millis_f64(self) -> f64 {
-        self.0 as f64 / 1e6
-    }
-
-    /// The time from `earlier` to `self`; zero if `earlier` is in fact later.
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-}
-
-impl std::ops::Add<Duration> for Stamp {
-    type Output = Self;
-
-    /// Saturates at the end of time (584 years after the run began).
-    fn add(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
-    }
-}
-
-impl fmt::Display for Stamp {
-    /// Seconds with milliseconds, as `12.345`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = (self.0 + 500_000) / 1_000_000;
-        write!(f, "{}.{:03}", ms / 1000, ms % 1000)
-    }
-}
-
-/// When something happened, as well as we know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct When {
-    /// The best estimate. May lie before records that were taken earlier.
-    pub at: Stamp,
-    /// The true time lies within ± this many nanoseconds of `at`.
-    #[serde(default)]
-    pub error_ns: u64,
-}
-
-impl When {
-    /// A time that is exact on our own clock, such as a deadline that fired.
-    pub const fn exactly(at: Stamp) -> Self {
-        Self { at, error_ns: 0 }
-    }
-}
-
-macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub String);
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-
-        impl From<&str> for $name {
-            fn from(name: &str) -> Self {
-                Self(name.to_owned())
-            }
-        }
-    };
-}
-
-name_type! {
-    /// The name of a phone in the bench file, as `p1`.
-    PhoneName
-}
-name_type! {
-    /// The name of a server in the bench file, as `a`.
-    ServerName
-}
-name_type! {
-    /// The name of a key in the phone model's table, as `options`.
-    KeyName
-}
+pub use moves::{BindingChange, BindingEvent, Move};
+pub use outage::{OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally, Toward};
+pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
+pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
 
 /// One SIP account of a phone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -445,73 +369,6 @@ pub enum Action {
     Finish,
 }
 
-/// A network fault, as ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutageSpec {
-    /// What happens to the frames.
-    pub mode: OutageMode,
-    /// The server that goes away.
-    pub server: ServerName,
-    /// How much of it.
-    pub scope: OutageScope,
-    /// For whom.
-    pub phones: Vec<PhoneName>,
-    /// It ends by itself after this time, whatever happens to the controller.
-    #[serde(with = "crate::config::duration")]
-    pub limit: Duration,
-}
-
-/// What an outage does to the frames under it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OutageMode {
-    /// They vanish, both ways, without a word.
-    Drop,
-}
-
-/// How much of a server an outage takes away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OutageScope {
-    /// Everything to and from its addresses.
-    Host,
-    /// Its SIP ports only.
-    Sip,
-}
-
-/// Why an outage ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OutageEnd {
-    /// As ordered.
-    Lifted,
-    /// Its time limit came.
-    Limit,
-    /// The bridge helper failed; the kernel forwards everything.
-    HelperLost,
-}
-
-/// What an outage did to one phone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct OutageTally {
-    /// Frames from the phone that were dropped.
-    pub dropped_to_server: u64,
-    /// Frames to the phone that were dropped.
-    pub dropped_to_phone: u64,
-    /// Frames under the outage that were seen beyond the bridge.
-    pub leaked: u64,
-}
-
-/// Direction of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Toward {
-    /// From a phone to a server.
-    Server,
-    /// From a server to a phone.
-    Phone,
-}
-
 /// What a phone must get past before it can say anything in SIP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -588,221 +445,4 @@ pub struct RawRef {
     pub offset: u64,
     /// Number of bytes.
     pub len: u64,
-}
-
-/// Transport of a SIP message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transport {
-    /// UDP.
-    Udp,
-    /// TCP.
-    Tcp,
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-        })
-    }
-}
-
-/// What the bridge did with the frame that carried a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fate {
-    /// It was forwarded.
-    Passed,
-    /// This outage dropped it.
-    Dropped(OutageId),
-}
-
-/// A SIP message seen on the wire, with what a judgement may need of it. Secrets are already masked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SipFact {
-    /// The phone that sent it or that it is for.
-    pub phone: PhoneName,
-    /// The server by the address on the wire; none: an address that the bench does not name.
-    pub server: Option<ServerName>,
-    /// Address and port of the server's end.
-    pub server_addr: SocketAddr,
-    /// Address and port of the phone's end.
-    pub phone_addr: SocketAddr,
-    /// Which way it went.
-    pub toward: Toward,
-    /// What carried it.
-    pub transport: Transport,
-    /// Whether it arrived.
-    pub fate: Fate,
-    /// Where its (first) frame lies in the capture.
-    pub raw: RawRef,
-    /// The message itself.
-    pub message: SipMessage,
-}
-
-/// The content of a SIP message as far as it was read; what could not be read is named, never guessed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SipMessage {
-    /// It was read.
-    Read(Box<SipSummary>),
-    /// It looks like SIP and could not be read.
-    Unreadable {
-        /// What is wrong with it.
-        reason: String,
-        /// Where, in bytes from its beginning.
-        offset: usize,
-    },
-}
-
-/// What tracking of registrations, calls and subscriptions needs of a SIP message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SipSummary {
-    /// Request or response.
-    pub start: SipStart,
-    /// `Call-ID`.
-    pub call_id: String,
-    /// Number of `CSeq`.
-    pub cseq: u32,
-    /// Method of `CSeq`, as written.
-    pub method: String,
-    /// `branch` of the topmost `Via`; empty if it has none.
-    pub branch: String,
-    /// Address of record of `From`: `user@host`.
-    pub from: String,
-    /// Address of record of `To`: `user@host`.
-    pub to: String,
-    /// `tag` of `To`.
-    pub to_tag: Option<String>,
-    /// Every `Contact`.
-    pub contacts: Vec<SipContact>,
-    /// `Expires`, in seconds.
-    pub expires: Option<u32>,
-    /// `Min-Expires`, in seconds.
-    pub min_expires: Option<u32>,
-    /// `Retry-After`, in seconds.
-    pub retry_after: Option<u32>,
-    /// It carries `Authorization` or `Proxy-Authorization`.
-    pub authorized: bool,
-    /// `User-Agent` or `Server`.
-    pub agent: Option<String>,
-    /// Package of `Event`, without parameters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<String>,
-    /// State of `Subscription-State`, without parameters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subscription_state: Option<String>,
-    /// The nonce that it asks to be used (401, 407), or that its credentials use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nonce: Option<String>,
-    /// It says that the credentials were right but for the age of their nonce (`stale=true`, RFC 7616 section 3.3).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stale_nonce: bool,
-    /// Findings that did not prevent reading: `bare LF`, `surplus body`, ….
-    pub oddities: Vec<String>,
-}
-
-/// The start line of a SIP message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SipStart {
-    /// A request.
-    Request {
-        /// As written; methods are case-sensitive (RFC 3261 section 7.1).
-        method: String,
-        /// The Request-URI as written.
-        uri: String,
-    },
-    /// A response.
-    Response {
-        /// Status code.
-        code: u16,
-        /// Reason phrase as written.
-        reason: String,
-    },
-}
-
-/// One `Contact`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SipContact {
-    /// The URI as written, without angle brackets; `*` for the wildcard.
-    pub uri: String,
-    /// Its own `expires` parameter, in seconds.
-    pub expires: Option<u32>,
-    /// Its `+sip.instance`, without quotes.
-    pub instance: Option<String>,
-}
-
-/// A change of a binding that a server holds for a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BindingChange {
-    /// The line.
-    pub line: LineId,
-    /// The server that holds or held it.
-    pub server: ServerName,
-    /// The bound contact.
-    pub contact: String,
-    /// What changed.
-    pub change: BindingEvent,
-    /// The records that show it.
-    pub evidence: Vec<u64>,
-}
-
-/// What happened to a binding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BindingEvent {
-    /// A 2xx created it.
-    Created {
-        /// Granted lifetime in seconds.
-        granted_s: u32,
-    },
-    /// A 2xx prolonged it.
-    Refreshed {
-        /// Granted lifetime in seconds.
-        granted_s: u32,
-    },
-    /// Its time ran out without a refresh.
-    Expired,
-    /// The phone removed it.
-    Removed,
-}
-
-/// A move of a line between servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Move {
-    /// Registering at the primary in the first place.
-    Baseline,
-    /// Being confirmed at the primary again, with nothing the matter.
-    Renewal,
-    /// From the primary to the backup.
-    Failover,
-    /// From the backup to the primary; of a line that never left it: being confirmed there again.
-    Failback,
-    /// To nowhere: both servers are away, and the line has asked both in vain.
-    Stranded,
-    /// From nowhere to the first server that is back.
-    Recovery,
-    /// Registering because somebody logged on, or because a phone was set back: at the first server that is there.
-    LogOn,
-    /// From wherever it was to nowhere: somebody logged off.
-    LogOff,
-}
-
-impl fmt::Display for Move {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Baseline => "baseline",
-            Self::Renewal => "renewal",
-            Self::Failover => "failover",
-            Self::Failback => "failback",
-            Self::Stranded => "stranded",
-            Self::Recovery => "recovery",
-            Self::LogOn => "log-on",
-            Self::LogOff => "log-off",
-        })
-    }
 }
