@@ -15,18 +15,21 @@ use siprig::{
     virtual_bench::{Description, phone::Transport, random::Random},
 };
 
+/// The scenarios of registration. Those of calls and log-ons are left out: what a lost frame does to a call is not told
+/// from what a phone does yet.
+const SCENARIOS: [&str; 5] = ["baseline", "both-away", "failover", "flapping", "settling"];
+
 fn main() -> ExitCode {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<u64>().ok());
     let runs = numbers.next().unwrap_or(2_000);
     let seed = numbers.next().unwrap_or(1);
     let only = numbers.next();
-    let names = load::scenario_names(Path::new(load::RIG));
     let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     let (mut complaints, mut undecided) = (0u64, 0u64);
     for number in (0..runs).filter(|number| only.is_none_or(|only| only == *number)) {
         let mut dice = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
         let (description, weather) = bench(&mut dice);
-        let name = &names[number as usize % names.len()];
+        let name = SCENARIOS[number as usize % SCENARIOS.len()];
         let scenario = match load::scenario(name, Path::new(load::RIG)) {
             Ok(scenario) => scenario,
             Err(error) => return refuse(&format!("{error:?}")),

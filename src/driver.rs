@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     bridge::protocol::Refusal,
-    config::{KeypadKind, Phone, Plan},
+    config::{KeypadKind, Phone, Plan, Scenario},
     event::{Action, Observed, PhoneName, RigPart, When},
 };
 
@@ -231,7 +231,7 @@ fn boards(
 
 /// The PIN that a scenario may have typed on a phone: that of its first line. None if it types none, or none is known.
 fn pin(plan: &Plan, phone: &Phone) -> Result<Option<Pin>, DriverError> {
-    let line = phone.lines.first().filter(|_| plan.scenario.types_pin());
+    let line = phone.lines.first().filter(|_| plan.scenarios().any(Scenario::types_pin));
     let Some((line, path)) = line.and_then(|line| Some((line, line.pin_file.as_ref()?))) else { return Ok(None) };
     Pin::read(path).map(Some).map_err(|source| DriverError::Pin { line: line.extension.clone(), source })
 }
