@@ -84,7 +84,8 @@ pub fn width(text: &str) -> usize {
 /// An error bound to a tenth, never rounded down: ± 0.0 would claim that there is no error.
 pub fn bound(error: f64) -> f64 {
     // The product of a tenth may lie a hair above the whole number that is meant.
-    (error * 10.0 - 1e-6).ceil().max(0.0) / 10.0
+    // `abs` for the zero: rounding up from just below it gives a negative one, which prints as "-0.0".
+    (error * 10.0 - 1e-6).ceil().max(0.0).abs() / 10.0
 }
 
 /// A time span in milliseconds as people read it: `412 ms`, `31.0 s`, `10 min 05 s`.
@@ -104,6 +105,15 @@ pub fn span(ms: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_bound_is_rounded_down_and_none_prints_as_negative() {
+        let printed = |error| format!("{:.1}", bound(error));
+        assert_eq!(printed(0.0), "0.0");
+        assert_eq!(printed(0.01), "0.1");
+        assert_eq!(printed(0.3), "0.3");
+        assert_eq!(printed(0.301), "0.4");
+    }
 
     fn look(terminal: bool, variables: &[(&str, &str)]) -> Look {
         Look::decide(terminal, |name| {
