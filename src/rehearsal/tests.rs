@@ -4,7 +4,10 @@ use super::*;
 use crate::{
     event::Move,
     verdict::{Blame, Verdict},
-    virtual_bench::{phone::PhoneDefect, registrar::RegistrarDefect},
+    virtual_bench::{
+        phone::{PhoneDefect, Transport},
+        registrar::RegistrarDefect,
+    },
 };
 
 mod calls;
@@ -45,6 +48,30 @@ fn ten_minutes_of_lifetime_move_within_the_documented_589_seconds() {
         assert!((4_000.0..=589_500.0).contains(&failover), "{failover} ms");
         assert!((3_999.0..=4_010.0).contains(&value(case, "failover-detecting")), "four sends, then the backup");
     }
+}
+
+/// What a phone asked of its primary in one of the short outages it may give up after the last of them, and move then.
+#[test]
+fn a_phone_that_moves_only_after_the_lift_has_not_lost_its_backup() {
+    let mut description = Description::default();
+    description.lab.transports = vec![Transport::Tcp];
+    description.lab.lines = 2;
+    let seconds = Duration::from_secs;
+    description.timers.transaction = seconds(24);
+    description.timers.renewal_lead = seconds(54);
+    description.timers.expires = seconds(73);
+    let weather = Weather {
+        seed: 3_289_143_641_984_122_621,
+        delay: Duration::from_millis(54),
+        lateness: Duration::from_millis(12),
+        switch_on: seconds(55),
+        ..calm()
+    };
+    let records = rehearse_scenario("flapping", &description, weather, |_| {}, |_| {});
+    let lift =
+        records.iter().rposition(|it| matches!(it.event, Event::Observed(Observed::OutageEnded { .. }))).unwrap();
+    assert!(records[lift..].iter().any(|it| says(it, "gave up on")), "no phone moved after the lift");
+    assert!(cases(&records).all(|case| case.verdict == Verdict::Pass), "{:#?}", cases(&records).collect::<Vec<_>>());
 }
 
 #[test]
@@ -246,4 +273,8 @@ fn scenarios_follow_one_another_and_each_takes_the_lines_where_the_last_one_left
 
 fn observed(records: &[Record]) -> usize {
     records.iter().filter(|record| matches!(record.event, Event::Observed(_))).count()
+}
+
+fn says(record: &Record, words: &str) -> bool {
+    matches!(&record.event, Event::Observed(Observed::ConsoleLine { text, .. }) if text.contains(words))
 }

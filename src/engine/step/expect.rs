@@ -269,13 +269,18 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             let cut = case.cut_of(leg)?;
             match &cut.held_elsewhere {
                 Some(held) => Some(bound::failback(timers, case.habit, held.binding.granted, held.left)),
-                // The line never left, or has no backup.
-                None if !case.moves.contains_key(&Leg { of: Move::Failover, ..leg }) => {
+                None => {
+                    let lifted = cut.lifted?.when.at;
+                    // It held nothing at its backup because it had lost it, or because it had not left: it never did, it has
+                    // no backup, or what it asked in the outage it gave up only afterwards.
+                    let left = case.moves.get(&Leg { of: Move::Failover, ..leg });
+                    if left.is_some_and(|left| left.done.when.at < lifted) {
+                        return None;
+                    }
                     let held = cut.held.as_ref()?;
-                    let away = cut.lifted?.when.at.since(cut.began.when.at);
+                    let away = lifted.since(cut.began.when.at);
                     Some(bound::stay(timers, held.binding.granted, held.left.saturating_sub(away)))
                 }
-                None => None,
             }
         }
         Move::Stranded => {
