@@ -160,7 +160,9 @@ fn phones_without_console_and_keypad_pass_by_the_wire_alone() {
 }
 
 fn with_bench(options: &[&str], directory: &Path) -> Command {
-    let mut command = Command::new(Path::new(ROOT).join("rig/real-software/with-bench.sh"));
+    // A shell can not trap what was ignored when it began, as a hangup is for all that `nohup` starts.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP,INT,TERM").arg(Path::new(ROOT).join("rig/real-software/with-bench.sh"));
     command.arg("--directory").arg(directory).args(options).arg("--");
     command
 }
