@@ -3,6 +3,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/wait-out.sh"
 
 # The command ends as it sees fit, and this script with it; whoever is impatient kills `with-bench.sh`. The first
 # process of a process namespace ignores signals that it does not handle, so each has a handler. A Ctrl-C reaches the
@@ -196,11 +197,4 @@ fi
 # In the background, so that a signal to this script is not held up by the command.
 env --default-signal=INT,QUIT "$@" <&0 &
 command=$!
-code=0
-wait "$command" || code=$?
-# A signal ends the wait, not the command.
-while kill -0 "$command" 2>/dev/null; do
-  code=0
-  wait "$command" || code=$?
-done
-exit "$code"
+wait_out "$command"

@@ -20,6 +20,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/wait-out.sh"
 skip() { echo "SKIPPED: $*" >&2; exit 77; }
 
 directory= kinds= wire_only=
@@ -77,11 +78,4 @@ env --default-signal=INT,QUIT setpriv --pdeathsig KILL \
   sh -c 'test "$PPID" = "$1" && shift && exec "$@"' sh "$$" \
   unshare "${user[@]}" --net --mount --pid --fork --kill-child --mount-proc "$here/inside.sh" "$@" <&0 &
 bench=$!
-code=0
-wait "$bench" || code=$?
-# A signal ends the wait, not the bench.
-while kill -0 "$bench" 2>/dev/null; do
-  code=0
-  wait "$bench" || code=$?
-done
-exit "$code"
+wait_out "$bench"

@@ -12,6 +12,9 @@ use std::{
     time::Duration,
 };
 
+mod terms;
+
+use self::terms::{address_user, granted, lifetime, purpose, same_contact};
 use super::coverage::Span;
 use crate::event::{
     Fate, LineId, ServerName, SipContact, SipFact, SipMessage, SipStart, SipSummary, Stamp, Toward, Transport, When,
@@ -25,9 +28,6 @@ const ORPHANS: usize = 16;
 
 /// Addresses of nobody that are remembered for each line.
 const STRANGERS: usize = 8;
-
-/// Lifetime of a binding whose 2xx and request name none (RFC 3261 section 10.2.1.1 leaves it to the registrar).
-const UNSPOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// A time, and the record that shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -475,50 +475,6 @@ impl LineTrack {
                 && (attempt.branch.is_empty() || message.branch.is_empty() || attempt.branch == message.branch)
         })
     }
-}
-
-/// What a REGISTER asks for: every Contact must agree on zero before it counts as a removal.
-fn purpose(message: &SipSummary) -> Purpose {
-    if message.contacts.is_empty() {
-        Purpose::Fetch
-    } else if message.contacts.iter().all(|contact| contact.uri == "*" || lifetime(contact, message) == Some(0)) {
-        Purpose::Remove
-    } else {
-        Purpose::Register
-    }
-}
-
-/// Lifetime of a contact: its own parameter first, then the header (RFC 3261 section 10.2.1.1).
-fn lifetime(contact: &SipContact, message: &SipSummary) -> Option<u32> {
-    contact.expires.or(message.expires)
-}
-
-/// The contact that a 2xx grants to this attempt, and for how long.
-fn granted(attempt: &Attempt, message: &SipSummary) -> Option<(String, Duration)> {
-    let asked = attempt.contact.as_ref()?;
-    let ours = message.contacts.iter().find(|contact| same_contact(&contact.uri, &asked.uri))?;
-    let lifetime = lifetime(ours, message)
-        .or(asked.expires)
-        .or(attempt.expires)
-        .map_or(UNSPOKEN_LIFETIME, |secs| Duration::from_secs(secs.into()));
-    Some((ours.uri.clone(), lifetime))
-}
-
-/// The user part of `user@host`.
-fn address_user(address: &str) -> Option<&str> {
-    address.rsplit_once('@').map(|(user, _)| user)
-}
-
-/// Whether two contact URIs name the same place: user exactly, host and port without regard to case, URI parameters
-/// aside, because registrars drop or add some.
-fn same_contact(one: &str, other: &str) -> bool {
-    fn key(uri: &str) -> (Option<&str>, String) {
-        let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
-        let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
-        let host = host.split([';', '?']).next().unwrap_or(host);
-        (user, host.to_ascii_lowercase())
-    }
-    key(one) == key(other)
 }
 
 #[cfg(test)]

@@ -7,18 +7,17 @@ use std::{
     time::Duration,
 };
 
+mod tap;
+
 use super::{FRAME_ERROR_NS, Happening, Rehearsal};
 use crate::{
-    event::{Door, Fate, Knock, Observed, OutageId, PhoneName, RawRef, SipFact, Stamp, Toward, Transport, When},
+    event::{Knock, Observed, OutageId, PhoneName, Stamp, Toward, Transport, When},
     virtual_bench::{
         phone::{PhoneInput, PhoneOutput},
         random::Random,
         registrar::{RegistrarInput, RegistrarOutput},
     },
-    wire::{
-        redact, sip,
-        stream::{Framed, Framer},
-    },
+    wire::stream::Framer,
 };
 
 /// First pause before a segment is sent again; doubled each time (RFC 6298 section 2: 200 ms is Linux's minimum).
@@ -29,12 +28,6 @@ const SYN_AGAIN: Duration = Duration::from_secs(1);
 
 /// Longest pause of both (Linux's `TCP_RTO_MAX`).
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
-
-/// A sign of life is reported at most this often.
-const LIFE_EVERY: Duration = Duration::from_secs(1);
-
-/// Bytes of the frame of a SYN without options.
-const SYN_LENGTH: u64 = 54;
 
 /// First port of a phone's connections.
 const FIRST_PORT: u16 = 40_000;
@@ -431,81 +424,6 @@ impl Rehearsal {
             let bite = Observed::FirstBite { outage: id, phone: crossing.phone.clone(), toward: crossing.toward };
             self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, bite);
         }
-    }
-
-    fn show_life(&mut self, crossing: &Crossing) {
-        let now = self.now;
-        let Some(device) = self.devices.get_mut(&crossing.phone).filter(|_| crossing.toward == Toward::Server) else {
-            return;
-        };
-        if device.seen_alive.is_none_or(|last| now >= last + LIFE_EVERY) {
-            device.seen_alive = Some(now);
-            let life = Observed::SignOfLife { phone: crossing.phone.clone() };
-            self.report(When { at: now, error_ns: FRAME_ERROR_NS }, life);
-        }
-    }
-
-    fn see_segment(
-        &mut self,
-        phone: &PhoneName,
-        server: SocketAddr,
-        toward: Toward,
-        conn: u32,
-        outage: Option<OutageId>,
-        bytes: &[u8],
-    ) {
-        let ends = self.link.connections.get(&(phone.clone(), conn)).map(|it| (it.local, it.server));
-        // The tap reads SIP alone.
-        let Some((local, _)) = ends.filter(|(_, server)| !self.is_application(*server)) else { return };
-        let framed = self.link.direction(phone, conn, toward).map(|direction| direction.seen.push(bytes));
-        for framed in framed.unwrap_or_default() {
-            if let Framed::Message(message) = framed {
-                self.see(phone, server, local, toward, Transport::Tcp, outage, &message);
-            }
-        }
-    }
-
-    /// The tap sees the beginning of a connection, or what a server says to it.
-    fn knock(&mut self, phone: &PhoneName, server: SocketAddr, knock: Knock, outage: Option<OutageId>) {
-        if self.is_application(server) {
-            return;
-        }
-        let Some(server) = self.plan.bench.server_at(server.ip()).map(|server| server.name.clone()) else { return };
-        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: SYN_LENGTH };
-        self.link.captured += raw.len;
-        let fate = outage.map_or(Fate::Passed, Fate::Dropped);
-        let observed = Observed::Knock { phone: phone.clone(), server, door: Door::Tcp, knock, fate, raw };
-        self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, observed);
-    }
-
-    /// The tap sees a message.
-    #[expect(clippy::too_many_arguments, reason = "both ends, the way between them, and what became of it")]
-    fn see(
-        &mut self,
-        phone: &PhoneName,
-        server_addr: SocketAddr,
-        phone_addr: SocketAddr,
-        toward: Toward,
-        transport: Transport,
-        outage: Option<OutageId>,
-        bytes: &[u8],
-    ) {
-        let mut bytes = bytes.to_vec();
-        redact::sip_in_place(&mut bytes);
-        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: bytes.len() as u64 };
-        self.link.captured += raw.len;
-        let fact = SipFact {
-            phone: phone.clone(),
-            server: self.plan.bench.server_at(server_addr.ip()).map(|server| server.name.clone()),
-            server_addr,
-            phone_addr,
-            toward,
-            transport,
-            fate: outage.map_or(Fate::Passed, Fate::Dropped),
-            raw,
-            message: sip::read(&bytes),
-        };
-        self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, Observed::Sip(Box::new(fact)));
     }
 }
 
