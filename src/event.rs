@@ -28,7 +28,7 @@ pub mod sip;
 pub mod stamp;
 
 pub use moves::{BindingChange, BindingEvent, Move};
-pub use outage::{OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally, Toward};
+pub use outage::{OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally, Spoof, Toward};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
 pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
 

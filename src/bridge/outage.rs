@@ -78,7 +78,7 @@ impl Outages {
         let phones: Option<BTreeSet<Mac>> = wanted.phones.iter().map(phone).collect();
         Ok(Rule {
             outage: wanted.outage,
-            mode: wanted.mode,
+            mode: wanted.mode.clone(),
             scope: wanted.scope,
             phones: phones.ok_or_else(|| format!("outage {number} names a phone that was not set up"))?,
             servers: server.addresses.clone(),

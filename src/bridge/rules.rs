@@ -68,7 +68,6 @@ impl Rule {
 
     /// Whether a frame of a covered pair is taken away.
     fn takes(&self, packet: &Packet<'_>, toward: Toward) -> bool {
-        let OutageMode::Drop = self.mode;
         match self.scope {
             OutageScope::Host => true,
             OutageScope::Sip => server_port(packet, toward).is_some_and(|port| self.sip_ports.contains(&port)),

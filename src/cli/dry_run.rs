@@ -4,7 +4,8 @@ use std::fmt::{self, Write as _};
 
 use crate::{
     config::{
-        FailbackHabit, Line, Model, Phone, Plan, RegistrationHabit, RenewalLead, Scenario, Source, StepKind, Timers,
+        FailbackHabit, Line, Model, OutagePlan, Phone, Plan, RegistrationHabit, RenewalLead, Scenario, Source,
+        StepKind, Timers,
     },
     engine::bound,
     event::Move,
@@ -60,7 +61,7 @@ fn write_scenario(out: &mut String, scenario: &Scenario) -> fmt::Result {
         if let Some(limit) = &step.documented_limit {
             writeln!(out, "      expected to fail with {}: \"{}\"", limit.code, harmless(&limit.says))?;
         }
-        if let StepKind::Outage { limit, .. } = step.kind {
+        if let StepKind::Outage(OutagePlan { limit, .. }) = step.kind {
             writeln!(out, "      ends by itself after {}", humantime::format_duration(limit))?;
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{bench::Role, keying};
-use crate::event::{KeyName, Move, OutageMode, OutageScope};
+use crate::event::{KeyName, Move, OutageScope, Toward};
 
 /// A checked scenario: every outage is lifted by a later step or by the teardown, moves come in a possible order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,20 +107,7 @@ pub enum StepKind {
         of: CallMark,
     },
     /// Servers go away for the phones under test.
-    Outage {
-        /// What happens to the frames.
-        mode: OutageMode,
-        /// Which servers.
-        servers: Vec<Role>,
-        /// How much of it.
-        scope: OutageScope,
-        /// For which phones of each pair; none: for all under test.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        party: Option<Party>,
-        /// It ends by itself after this time.
-        #[serde(with = "super::duration")]
-        limit: Duration,
-    },
+    Outage(OutagePlan),
     /// Outages in force end.
     Lift {
         /// Of the servers in this role; none: all of them.
@@ -147,6 +134,71 @@ impl StepKind {
     /// Whether it types a PIN.
     pub fn types_pin(&self) -> bool {
         self.pressed().is_some_and(|keys| keys.iter().any(keying::is_pin))
+    }
+}
+
+/// An outage as a scenario has it: by roles, which for each line are other servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OutagePlan {
+    /// What happens to the frames.
+    pub mode: ModePlan,
+    /// Only frames that go this way are taken; none: both ways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub toward: Option<Toward>,
+    /// Which servers.
+    pub servers: Vec<Role>,
+    /// How much of it.
+    pub scope: OutageScope,
+    /// For which phones of each pair; none: for all under test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party: Option<Party>,
+    /// When it begins.
+    #[serde(default, skip_serializing_if = "Moment::is_now")]
+    pub at: Moment,
+    /// It ends by itself after this time.
+    #[serde(with = "super::duration")]
+    pub limit: Duration,
+}
+
+/// What an outage does to frames, as a scenario has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModePlan {
+    /// See [`OutageMode::Drop`](crate::event::OutageMode::Drop).
+    Drop,
+    /// See [`OutageMode::Refuse`](crate::event::OutageMode::Refuse).
+    Refuse,
+    /// See [`OutageMode::Answer`](crate::event::OutageMode::Answer).
+    #[serde(rename_all = "kebab-case")]
+    Answer {
+        /// Status code: 300 to 699.
+        code: u16,
+        /// `Retry-After`, in seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_s: Option<u32>,
+        /// A 3xx names the line's server in this role.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redirect: Option<Role>,
+    },
+}
+
+/// When an outage begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// With the step, for all phones at once.
+    #[default]
+    Now,
+    /// For each phone just before it renews.
+    BeforeRenewal,
+    /// For each phone just after it has renewed.
+    AfterRenewal,
+}
+
+impl Moment {
+    fn is_now(&self) -> bool {
+        *self == Self::Now
     }
 }
 

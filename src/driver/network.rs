@@ -138,7 +138,7 @@ impl NetworkDriver {
     pub fn begin_outage(&mut self, outage: OutageId, spec: &OutageSpec) -> Result<(), NetworkError> {
         self.order(Order::Begin {
             outage,
-            mode: spec.mode,
+            mode: spec.mode.clone(),
             scope: spec.scope,
             server: self.server(&spec.server)?,
             phones: self.phones(&spec.phones)?,

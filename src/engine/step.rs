@@ -60,9 +60,7 @@ impl StepRun {
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
             StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
-            StepKind::Outage { mode, servers, scope, party, limit } => {
-                Self::Outage(outage::Cutting::begin(*mode, servers, *scope, *party, *limit, subjects, now, out))
-            }
+            StepKind::Outage(plan) => Self::Outage(outage::Cutting::begin(plan, subjects, now, out)),
             StepKind::Lift { server } => Self::Lift(outage::Lifting::begin(*server, subjects, now, out)),
             StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
         }

@@ -33,6 +33,8 @@ pub enum Fate {
     Passed,
     /// This outage dropped it.
     Dropped(OutageId),
+    /// It is no frame of the server's: the bridge made it for this outage, and it went to the phone.
+    Injected(OutageId),
 }
 
 /// A SIP message seen on the wire, with what a judgement may need of it. Secrets are already masked.

@@ -298,6 +298,7 @@ pub(crate) fn id(index: usize) -> CaseId {
 fn outage(phones: &[PhoneName]) -> OutageSpec {
     OutageSpec {
         mode: OutageMode::Drop,
+        toward: None,
         server: "a".into(),
         scope: OutageScope::Host,
         phones: phones.to_vec(),

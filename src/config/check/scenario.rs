@@ -13,9 +13,9 @@ use crate::{
     config::{
         bench::Role,
         raw,
-        scenario::{CallAct, CallMark, Party, Scenario, Step, StepKind},
+        scenario::{CallAct, CallMark, ModePlan, Moment, OutagePlan, Party, Scenario, Step, StepKind},
     },
-    event::{Move, OutageMode, OutageScope},
+    event::{Move, OutageScope},
 };
 
 /// Longest time that an outage may last: a day.
@@ -221,8 +221,8 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
 fn outage_kind(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> Option<StepKind> {
     let (span, raw) = (raw.span(), raw.get_ref());
     let mode = match &raw.mode {
-        Some(mode) => findings.word(mode, "mode of an outage", &[("drop", OutageMode::Drop)]),
-        None => Some(OutageMode::Drop),
+        Some(mode) => findings.word(mode, "mode of an outage", &[("drop", ModePlan::Drop)]),
+        None => Some(ModePlan::Drop),
     };
     let scope = match &raw.scope {
         Some(scope) => {
@@ -249,7 +249,15 @@ fn outage_kind(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> Optio
         Some(phones) => findings.word(phones, "choice of phones", &parties)?,
         None => None,
     };
-    Some(StepKind::Outage { mode: mode?, servers: servers?, scope: scope?, party, limit: limit? })
+    Some(StepKind::Outage(OutagePlan {
+        mode: mode?,
+        toward: None,
+        servers: servers?,
+        scope: scope?,
+        party,
+        at: Moment::Now,
+        limit: limit?,
+    }))
 }
 
 /// Follows what is away and what was awaited, as far as the steps say it.
@@ -264,7 +272,7 @@ fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
     for (raw, step) in steps {
         let span = raw.span();
         match &step.kind {
-            StepKind::Outage { servers, .. } => {
+            StepKind::Outage(OutagePlan { servers, .. }) => {
                 for server in servers {
                     if !away.insert(*server) {
                         let message = format!("an outage of the {server} begins while another is in force");
@@ -433,7 +441,7 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::ExpectCall { of: CallMark::Fails } => "no call gets through".to_owned(),
         StepKind::ExpectCall { of: CallMark::Alive } => "every call is still up".to_owned(),
         StepKind::ExpectCall { of: CallMark::HungUp } => "every call is over".to_owned(),
-        StepKind::Outage { servers, .. } => match servers.as_slice() {
+        StepKind::Outage(OutagePlan { servers, .. }) => match servers.as_slice() {
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),
         },

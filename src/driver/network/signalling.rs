@@ -160,7 +160,7 @@ impl Signalling {
     fn read_segment(&mut self, ends: Ends, segment: &TcpSegment<'_>, sighting: &Sighting) -> Vec<Found> {
         self.make_room(&ends);
         let outage = match sighting.fate {
-            Fate::Passed => None,
+            Fate::Passed | Fate::Injected(_) => None,
             Fate::Dropped(outage) => Some(outage),
         };
         let RawRef { offset, len, .. } = sighting.raw;

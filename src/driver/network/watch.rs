@@ -172,6 +172,7 @@ fn comment(frame: &SeenFrame) -> Option<String> {
     let fate = match frame.fate {
         Fate::Passed => None,
         Fate::Dropped(outage) => Some(format!("dropped by outage {}", outage.0)),
+        Fate::Injected(outage) => Some(format!("made by the bridge for outage {}", outage.0)),
     };
     match (frame.kind, fate) {
         (FrameKind::Traffic, fate) => fate,

@@ -303,8 +303,8 @@ fn spared(of: Move, subjects: &Subjects) -> Vec<CaseId> {
     if matches!(of, Move::Baseline | Move::Renewal | Move::LogOn | Move::LogOff) {
         return Vec::new();
     }
-    let outages = subjects.plan().scenario.steps.iter().filter_map(|step| match step.kind {
-        StepKind::Outage { party, .. } => Some(party),
+    let outages = subjects.plan().scenario.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Outage(plan) => Some(plan.party),
         _ => None,
     });
     let parties: Vec<Option<Party>> = outages.collect();

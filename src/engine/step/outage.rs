@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    config::{Party, Role},
+    config::{ModePlan, OutagePlan, Role},
     engine::{
         Outbox,
         case::{CaseRun, Finding},
@@ -14,9 +14,7 @@ use crate::{
         registration::Fix,
         subjects::Subjects,
     },
-    event::{
-        Action, Move, Observed, OutageId, OutageMode, OutageScope, OutageSpec, PhoneName, ServerName, Stamp, Toward,
-    },
+    event::{Action, Move, Observed, OutageId, OutageMode, OutageSpec, PhoneName, ServerName, Spoof, Stamp, Toward},
     verdict::CaseId,
 };
 
@@ -29,9 +27,7 @@ type Path = (PhoneName, ServerName, Toward);
 /// The step that takes a server away.
 #[derive(Debug)]
 pub struct Cutting {
-    mode: OutageMode,
-    scope: OutageScope,
-    limit: Duration,
+    plan: OutagePlan,
     /// The servers that go, and for which phones.
     targets: BTreeMap<ServerName, Vec<PhoneName>>,
     outages: BTreeMap<ServerName, OutageId>,
@@ -54,23 +50,14 @@ enum Stage {
 
 impl Cutting {
     /// Sends the control canaries.
-    #[expect(clippy::too_many_arguments, reason = "an outage with all its choices, and the whole context of a step")]
-    pub fn begin(
-        mode: OutageMode,
-        roles: &[Role],
-        scope: OutageScope,
-        party: Option<Party>,
-        limit: Duration,
-        subjects: &mut Subjects,
-        now: Stamp,
-        out: &mut Outbox,
-    ) -> Self {
+    pub fn begin(plan: &OutagePlan, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) -> Self {
+        let party = plan.party;
         let mut targets: BTreeMap<ServerName, Vec<PhoneName>> = BTreeMap::new();
         let phones = subjects.phones_running();
         let meant: Vec<PhoneName> =
             phones.into_iter().filter(|phone| party.is_none_or(|party| pairs::is_of(subjects, phone, party))).collect();
         for case in subjects.running().filter(|case| meant.contains(&case.id.phone)) {
-            for server in roles.iter().filter_map(|role| case.server_in(*role)) {
+            for server in plan.servers.iter().filter_map(|role| case.server_in(*role)) {
                 let phones = targets.entry(server.clone()).or_default();
                 if !phones.contains(&case.id.phone) {
                     phones.push(case.id.phone.clone());
@@ -79,9 +66,7 @@ impl Cutting {
         }
         let open = send_canaries(None, &targets, out);
         Self {
-            mode,
-            scope,
-            limit,
+            plan: plan.clone(),
             targets,
             outages: BTreeMap::new(),
             stage: Stage::Control { open },
@@ -181,11 +166,12 @@ impl Cutting {
         for (server, phones) in &self.targets {
             let outage = subjects.next_outage(server.clone(), phones);
             let spec = OutageSpec {
-                mode: self.mode,
+                mode: mode_for(self.plan.mode, phones, subjects),
+                toward: self.plan.toward,
                 server: server.clone(),
-                scope: self.scope,
+                scope: self.plan.scope,
                 phones: phones.clone(),
-                limit: self.limit,
+                limit: self.plan.limit,
             };
             out.order(Action::BeginOutage { outage, spec });
             self.outages.insert(server.clone(), outage);
@@ -285,6 +271,19 @@ fn lose(open: &BTreeSet<Path>, subjects: &mut Subjects, what: &str) {
     for (phone, server, toward) in open {
         let reason = format!("{what} {} was not accounted for", way(phone, server, *toward));
         subjects.decide(phone, || Finding::rig("canary-lost", reason.clone()));
+    }
+}
+
+/// What happens to the frames of these phones: a redirection leads to the server that their lines have in that role.
+fn mode_for(plan: ModePlan, phones: &[PhoneName], subjects: &Subjects) -> OutageMode {
+    match plan {
+        ModePlan::Drop => OutageMode::Drop,
+        ModePlan::Refuse => OutageMode::Refuse,
+        ModePlan::Answer { code, retry_after_s, redirect } => {
+            let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.id.phone));
+            let redirect = redirect.and_then(|role| concerned.find_map(|case| case.server_in(role).cloned()));
+            OutageMode::Answer(Spoof { code, retry_after_s, redirect })
+        }
     }
 }
 

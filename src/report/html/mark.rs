@@ -1,7 +1,7 @@
 //! Times, values and outages in words.
 
 use crate::{
-    event::{OutageMode, OutageScope, When},
+    event::{OutageScope, Toward, When},
     look::bound,
     report::story::Outage,
     verdict::Measurement,
@@ -53,12 +53,16 @@ pub fn outage(outage: &Outage) -> String {
     outage.spec.as_ref().map_or_else(
         || "outage".to_owned(),
         |spec| {
-            let OutageMode::Drop = spec.mode;
             let scope = match spec.scope {
                 OutageScope::Host => "whole host",
                 OutageScope::Sip => "SIP ports only",
             };
-            format!("{} away (drop, {scope})", spec.server)
+            let way = match spec.toward {
+                None => "",
+                Some(Toward::Server) => ", requests only",
+                Some(Toward::Phone) => ", answers only",
+            };
+            format!("{} away ({}{way}, {scope})", spec.server, spec.mode)
         },
     )
 }

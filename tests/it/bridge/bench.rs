@@ -177,6 +177,7 @@ impl Rig {
     pub fn begin_for(&mut self, outage: u32, scope: OutageScope, limit: Duration) -> Stamp {
         let spec = OutageSpec {
             mode: OutageMode::Drop,
+            toward: None,
             server: ServerName::from("a"),
             scope,
             phones: vec![PhoneName::from("p1")],
