@@ -34,7 +34,10 @@ pub use model::{
     Assignable, Dialect, FailbackHabit, KeyGroup, Model, RegistrationHabit, RenewalLead, Source, Timer, Timers,
     XmlNames,
 };
-pub use scenario::{CallAct, CallMark, DocumentedLimit, ModePlan, Moment, OutagePlan, Party, Scenario, Step, StepKind};
+pub use scenario::{
+    CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,
+    StartState, Step, StepKind,
+};
 
 /// All that a run's judgement depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

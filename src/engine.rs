@@ -10,13 +10,15 @@
 //! | [`coverage`] | for how long nobody could be reached |
 //! | [`measure`] | the values that a case is measured by |
 //! | [`judge`] | whose fault it is |
+//! | [`refusal`] | why a server did not take a line |
 //! | [`call_judge`] | what became of a call, and whose fault it is |
 //! | [`detect`] | what is wrong in every scenario |
 //! | [`step`] | what each kind of step waits for |
 //! | [`pairs`] | who calls whom |
 //! | [`subjects`] | all that a step can touch |
 //! | [`observe`] | what each observation changes in what is known |
-//! | [`run`] | the whole: cases, steps in order, the end |
+//! | [`course`] | who waits for whom: all phones together, or each pair or phone at its own pace |
+//! | [`run`] | the whole: cases, courses, the teardown, the end |
 
 use std::collections::VecDeque;
 
@@ -26,6 +28,7 @@ use crate::event::{Action, Derived, Observed, Stamp, When};
 pub mod bound;
 pub mod call_judge;
 pub mod case;
+pub mod course;
 pub mod coverage;
 pub mod detect;
 pub mod dialog;
@@ -34,6 +37,7 @@ pub mod measure;
 pub mod observe;
 pub mod pairs;
 pub mod phone;
+pub mod refusal;
 pub mod registration;
 pub mod run;
 pub mod step;

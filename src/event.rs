@@ -255,6 +255,9 @@ pub enum Derived {
         of: usize,
         /// For people: `take the primary away`.
         title: String,
+        /// The phones that begin it, where phones go at their own pace; none: all of the run.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        phones: Vec<PhoneName>,
     },
     /// A case finished or left a step.
     StepEnded {

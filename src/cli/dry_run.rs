@@ -4,11 +4,11 @@ use std::fmt::{self, Write as _};
 
 use crate::{
     config::{
-        FailbackHabit, Line, Model, OutagePlan, Phone, Plan, RegistrationHabit, RenewalLead, Scenario, Source,
-        StepKind, Timers,
+        FailbackHabit, Failure, Line, ModePlan, Model, Moment, Only, OutagePlan, Pace, Party, Phone, Plan,
+        RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers,
     },
     engine::bound,
-    event::Move,
+    event::{Move, Toward},
     look::{harmless, span},
 };
 
@@ -54,6 +54,18 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
 
 fn write_scenario(out: &mut String, scenario: &Scenario) -> fmt::Result {
     writeln!(out, "\nscenario  {}: {}", scenario.name, harmless(&scenario.title))?;
+    match scenario.start {
+        StartState::Registered => {}
+        StartState::LoggedOff => writeln!(out, "  begins with nobody logged on")?,
+    }
+    match scenario.pace {
+        Pace::Together => {}
+        Pace::Pairs => writeln!(out, "  each pair of phones at its own pace")?,
+        Pace::Phones => writeln!(out, "  each phone at its own pace")?,
+    }
+    for limit in &scenario.limits {
+        writeln!(out, "  {} at most {}", harmless(&limit.measurement), limit.at_most)?;
+    }
     for (number, step) in (1..).zip(scenario.all_steps()) {
         let optional = if step.optional { " (where the phone can)" } else { "" };
         let teardown = if number > scenario.steps.len() { "afterwards, " } else { "" };
@@ -61,11 +73,41 @@ fn write_scenario(out: &mut String, scenario: &Scenario) -> fmt::Result {
         if let Some(limit) = &step.documented_limit {
             writeln!(out, "      expected to fail with {}: \"{}\"", limit.code, harmless(&limit.says))?;
         }
-        if let StepKind::Outage(OutagePlan { limit, .. }) = step.kind {
-            writeln!(out, "      ends by itself after {}", humantime::format_duration(limit))?;
+        if let Some(only) = &step.only {
+            let whose = match only {
+                Only::Party(Party::Callers) => "phones that call".to_owned(),
+                Only::Party(Party::Callees) => "phones that are called".to_owned(),
+                Only::Model(model) => format!("phones of the model {}", harmless(model)),
+            };
+            writeln!(out, "      only {whose}")?;
+        }
+        if let StepKind::Outage(outage) = &step.kind {
+            write_outage(out, outage)?;
         }
     }
     Ok(())
+}
+
+fn write_outage(out: &mut String, outage: &OutagePlan) -> fmt::Result {
+    let what = match outage.mode {
+        ModePlan::Drop => match outage.toward {
+            None => String::new(),
+            Some(Toward::Server) => "requests alone are dropped; ".to_owned(),
+            Some(Toward::Phone) => "answers alone are dropped; ".to_owned(),
+        },
+        ModePlan::Refuse => "refused by ICMP and TCP reset; ".to_owned(),
+        ModePlan::Answer { code, .. } => format!("answered {code} in the server's name; "),
+    };
+    let when = match outage.at {
+        Moment::Now => "",
+        Moment::BeforeRenewal => "for each phone just before it renews; ",
+        Moment::AfterRenewal => "for each phone just after it has renewed; ",
+    };
+    let stands = match outage.failure {
+        Failure::Cut => "",
+        Failure::Down => " (stands for a server that is down: the bridge can only cut it off from the phones)",
+    };
+    writeln!(out, "      {what}{when}ends by itself after {}{stands}", humantime::format_duration(outage.limit))
 }
 
 fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {

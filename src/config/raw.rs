@@ -202,10 +202,41 @@ pub(super) struct Scenario {
     pub(super) name: Text,
     pub(super) title: Text,
     pub(super) proves: Text,
+    pub(super) tried_on: Text,
+    pub(super) pace: Text,
+    pub(super) start: Text,
+    #[serde(default)]
+    pub(super) limit: Vec<Spanned<Limit>>,
     #[serde(default)]
     pub(super) step: Vec<Spanned<Step>>,
     #[serde(default)]
     pub(super) teardown: Vec<Spanned<Step>>,
+    pub(super) teardown_limit: Text,
+}
+
+/// The most that a measurement may be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Limit {
+    pub(super) measurement: Text,
+    pub(super) at_most: Option<Spanned<Most>>,
+    pub(super) blame: Text,
+}
+
+/// A count, or a time.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a count, or a time as \"10m\"")]
+pub(super) enum Most {
+    Count(i64),
+    Time(String),
+}
+
+/// Phones that take a step: a side of each pair, or those of a model.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected \"callers\", \"callees\", or `{ model = \"…\" }`")]
+pub(super) enum Only {
+    Party(String),
+    Model { model: String },
 }
 
 /// A limit that a document admits.
@@ -233,6 +264,8 @@ pub(super) struct Step {
     pub(super) outage: Option<Spanned<Outage>>,
     pub(super) lift: Option<Spanned<Lift>>,
     pub(super) wait: Text,
+    pub(super) meet: Option<Spanned<bool>>,
+    pub(super) only: Option<Spanned<Only>>,
     pub(super) repeat: Option<Spanned<i64>>,
     /// What is repeated.
     #[serde(default)]
@@ -254,5 +287,11 @@ pub(super) struct Outage {
     pub(super) server: Text,
     pub(super) scope: Text,
     pub(super) phones: Text,
+    pub(super) one_way: Text,
+    pub(super) at: Text,
+    pub(super) code: Option<Spanned<i64>>,
+    pub(super) retry_after: Text,
+    pub(super) redirect: Text,
+    pub(super) failure: Text,
     pub(super) limit: Text,
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{bench::Role, keying};
-use crate::event::{KeyName, Move, OutageScope, Toward};
+use crate::{
+    event::{KeyName, Move, OutageScope, Toward},
+    verdict::Blame,
+};
 
 /// A checked scenario: every outage is lifted by a later step or by the teardown, moves come in a possible order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,14 +19,102 @@ pub struct Scenario {
     pub title: String,
     /// The sentence of the source document that it proves or refutes.
     pub proves: Option<String>,
-    /// Its steps. All cases finish one before any begins the next.
+    /// The virtual bench on which it is tried where no bench is named; none: the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried_on: Option<String>,
+    /// Who waits for whom.
+    #[serde(default, skip_serializing_if = "Pace::is_together")]
+    pub pace: Pace,
+    /// Where its lines are when it begins: verified before, and what it is restored to.
+    #[serde(default, skip_serializing_if = "StartState::is_registered")]
+    pub start: StartState,
+    /// Limits of measurements beside those that follow from the phones' timers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
+    /// Its steps, one after the other.
     pub steps: Vec<Step>,
     /// Steps that restore the start state, whatever the cases came to. Every outage is over before the first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teardown: Vec<Step>,
+    /// The teardown may take this long altogether.
+    #[serde(default = "teardown_limit", with = "super::duration", skip_serializing_if = "is_teardown_limit")]
+    pub teardown_limit: Duration,
+}
+
+/// How long a teardown may take where the scenario does not say: a boot and the log-on after it, twice.
+pub const fn teardown_limit() -> Duration {
+    Duration::from_secs(600)
+}
+
+fn is_teardown_limit(limit: &Duration) -> bool {
+    *limit == teardown_limit()
+}
+
+/// Who waits for whom before the next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// All phones finish a step before any begins the next.
+    #[default]
+    Together,
+    /// The two phones of each pair do, whatever the other pairs are at.
+    Pairs,
+    /// Each phone goes its own way.
+    Phones,
+}
+
+impl Pace {
+    fn is_together(&self) -> bool {
+        *self == Self::Together
+    }
+}
+
+/// Where lines are when a scenario begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartState {
+    /// Logged on and registered at the primary, local settings empty, in no call.
+    #[default]
+    Registered,
+    /// Nobody is logged on: no server holds a binding.
+    LoggedOff,
+}
+
+impl StartState {
+    fn is_registered(&self) -> bool {
+        *self == Self::Registered
+    }
+}
+
+/// A limit that a scenario sets to a measurement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Limit {
+    /// The measurement's name.
+    pub measurement: String,
+    /// The most that it may be, in its own unit (milliseconds for times).
+    pub at_most: u64,
+    /// Whose fault it is where it is more.
+    pub blame: Blame,
 }
 
 impl Scenario {
+    /// A scenario of these steps, and everything else as it is where a file does not say.
+    pub fn of(name: &str, title: &str, steps: Vec<Step>) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            proves: None,
+            tried_on: None,
+            pace: Pace::default(),
+            start: StartState::default(),
+            limits: Vec::new(),
+            steps,
+            teardown: Vec::new(),
+            teardown_limit: teardown_limit(),
+        }
+    }
+
     /// The steps and those of the teardown, in order.
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().chain(&self.teardown)
@@ -32,6 +123,13 @@ impl Scenario {
     /// Whether any step types a PIN.
     pub fn types_pin(&self) -> bool {
         self.all_steps().any(|step| step.kind.types_pin())
+    }
+}
+
+impl Step {
+    /// A step of all phones.
+    pub fn of(title: &str, kind: StepKind) -> Self {
+        Self { title: title.to_owned(), kind, optional: false, only: None, documented_limit: None }
     }
 }
 
@@ -45,9 +143,32 @@ pub struct Step {
     pub kind: StepKind,
     /// A phone that lacks the part (console, keypad, menu) passes over the step; otherwise its case is skipped.
     pub optional: bool,
+    /// Only these phones take it; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Only>,
     /// What it expects does not happen, and a document says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documented_limit: Option<DocumentedLimit>,
+}
+
+/// Phones that take a step which the others pass over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Only {
+    /// One side of each pair.
+    Party(Party),
+    /// Those whose model has this name, or a name that begins with it where it ends in `*`.
+    Model(String),
+}
+
+impl Only {
+    /// Whether a model is meant.
+    pub fn names_model(&self, model: &str) -> bool {
+        match self {
+            Self::Party(_) => false,
+            Self::Model(name) => name.strip_suffix('*').map_or(model == name, |beginning| model.starts_with(beginning)),
+        }
+    }
 }
 
 /// A limit that the maker admits. A case that shows it fails as expected; one that does not show it fails unexpectedly.
@@ -119,6 +240,8 @@ pub enum StepKind {
         #[serde(rename = "for", with = "super::duration")]
         span: Duration,
     },
+    /// Phones that go at their own pace wait here for all others.
+    Meet,
 }
 
 impl StepKind {
@@ -156,6 +279,9 @@ pub struct OutagePlan {
     /// When it begins.
     #[serde(default, skip_serializing_if = "Moment::is_now")]
     pub at: Moment,
+    /// What the sentence that is put to the proof means.
+    #[serde(default, skip_serializing_if = "Failure::is_cut")]
+    pub failure: Failure,
     /// It ends by itself after this time.
     #[serde(with = "super::duration")]
     pub limit: Duration,
@@ -181,6 +307,24 @@ pub enum ModePlan {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         redirect: Option<Role>,
     },
+}
+
+/// What an outage stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// The server is cut off from the phones: it runs, and the servers can see each other.
+    #[default]
+    Cut,
+    /// The server is down. The bridge can only cut it off from the phones; what the servers do among themselves then, the
+    /// outage does not show.
+    Down,
+}
+
+impl Failure {
+    fn is_cut(&self) -> bool {
+        *self == Self::Cut
+    }
 }
 
 /// When an outage begins.

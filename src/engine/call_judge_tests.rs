@@ -8,7 +8,7 @@ use crate::{
         dialog::tests::{Line, asks, says},
         registration::LineTrack,
     },
-    event::{LineId, When},
+    event::{LineId, OutageMode, When},
     verdict::CaseId,
 };
 
@@ -35,7 +35,16 @@ impl Two {
     fn cut() -> Self {
         let mut two = Self::new();
         let began = Fix { seq: 0, when: When::exactly(Stamp::ZERO) };
-        let cut = Cut { server: "a".into(), began, held: None, lifted: None, held_elsewhere: None, first_bite: None };
+        let cut = Cut {
+            server: "a".into(),
+            mode: OutageMode::Drop,
+            toward: None,
+            began,
+            held: None,
+            lifted: None,
+            held_elsewhere: None,
+            first_bite: None,
+        };
         two.caller.cuts.push(cut);
         two
     }

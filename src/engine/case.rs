@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{DocumentedLimit, FailbackHabit, Line, Model, Role, Timers},
-    event::{Move, ServerName, Stamp},
+    event::{Move, OutageMode, ServerName, Stamp, Toward},
     verdict::{Blame, CaseId, Measurement, Verdict},
 };
 
@@ -86,6 +86,10 @@ pub struct Ordered {
 pub struct Cut {
     /// The server that went.
     pub server: ServerName,
+    /// What happens to the frames.
+    pub mode: OutageMode,
+    /// Which of them; none: both ways.
+    pub toward: Option<Toward>,
     /// It took force: *t0*.
     pub began: Fix,
     /// The binding at that server when it went.
@@ -279,9 +283,10 @@ impl CaseRun {
     /// The server a move leads to.
     pub fn destination(&self, leg: Leg) -> Option<&ServerName> {
         match leg.of {
-            Move::Baseline | Move::Renewal | Move::Failback => Some(&self.primary),
-            Move::Failover => self.backup.as_ref(),
+            Move::Baseline | Move::Renewal | Move::Failback | Move::Rejection => Some(&self.primary),
+            Move::Failover | Move::Hold => self.backup.as_ref(),
             Move::Stranded | Move::LogOff => None,
+            Move::Admission => self.track.home(),
             // Every round begins with the primary.
             Move::Recovery | Move::LogOn if self.is_away(&self.primary) => self.backup.as_ref(),
             Move::Recovery | Move::LogOn => Some(&self.primary),
@@ -291,7 +296,9 @@ impl CaseRun {
     /// The server a move leaves.
     pub fn origin(&self, leg: Leg) -> Option<&ServerName> {
         match leg.of {
-            Move::Baseline | Move::Renewal | Move::Recovery | Move::LogOn | Move::LogOff => None,
+            Move::Baseline | Move::Renewal | Move::Recovery | Move::LogOn | Move::LogOff | Move::Admission => None,
+            Move::Rejection => None,
+            Move::Hold => self.backup.as_ref(),
             Move::Failover | Move::Stranded => Some(&self.primary),
             Move::Failback if self.moves.contains_key(&Leg { of: Move::Failover, ..leg }) => self.backup.as_ref(),
             Move::Failback => self.cut_of(leg).and_then(|cut| cut.held_elsewhere.as_ref()).and(self.backup.as_ref()),
@@ -312,6 +319,17 @@ impl CaseRun {
         }
     }
 
+    /// The role that a server has for this line.
+    pub fn role_of(&self, server: &ServerName) -> Role {
+        if *server == self.primary {
+            Role::Primary
+        } else if self.backup.as_ref() == Some(server) {
+            Role::Backup
+        } else {
+            Role::Other
+        }
+    }
+
     /// The server that the line has besides this one.
     pub fn other_server(&self, server: &ServerName) -> Option<&ServerName> {
         if *server == self.primary { self.backup.as_ref() } else { Some(&self.primary) }
@@ -322,8 +340,10 @@ impl CaseRun {
         match of {
             Move::Baseline => Some(Leg { cut: None, of }),
             Move::Renewal => Some(Leg { cut: self.cuts.iter().rposition(|cut| cut.server == self.primary), of }),
-            Move::LogOn | Move::LogOff => Some(Leg { cut: Some(self.orders.len().checked_sub(1)?), of }),
-            Move::Failover | Move::Failback => {
+            Move::LogOn | Move::LogOff | Move::Admission => {
+                Some(Leg { cut: Some(self.orders.len().checked_sub(1)?), of })
+            }
+            Move::Failover | Move::Failback | Move::Rejection | Move::Hold => {
                 let cut = self.cuts.iter().rposition(|cut| cut.server == self.primary)?;
                 Some(Leg { cut: Some(cut), of })
             }
@@ -362,15 +382,19 @@ impl CaseRun {
                 let of = if leg.cut.is_some() { Move::Failback } else { Move::Baseline };
                 self.moves.get(&Leg { of, ..leg }).map(|moved| moved.done)
             }
-            Move::Failover | Move::Stranded => self.cut_of(leg).map(|cut| cut.began),
-            Move::LogOn | Move::LogOff => self.order_of(leg).map(|ordered| ordered.at),
+            Move::Failover | Move::Stranded | Move::Rejection => self.cut_of(leg).map(|cut| cut.began),
+            Move::Hold => self.moves.get(&Leg { of: Move::Failover, ..leg }).map(|moved| moved.done),
+            Move::LogOn | Move::LogOff | Move::Admission => self.order_of(leg).map(|ordered| ordered.at),
             Move::Failback | Move::Recovery => self.cut_of(leg).and_then(|cut| cut.lifted),
         }
     }
 
     /// The move that brought the line to where it is: the last one that was expected and made, renewals aside.
     pub fn last_move(&self) -> Option<(Leg, Moved)> {
-        let moves = |leg: &Leg| !matches!(leg.of, Move::Renewal | Move::Stranded) && self.windows.contains_key(leg);
+        let moves = |leg: &Leg| {
+            !matches!(leg.of, Move::Renewal | Move::Stranded | Move::Rejection | Move::Hold)
+                && self.windows.contains_key(leg)
+        };
         let made = self.moves.iter().filter(|(leg, _)| moves(leg));
         made.max_by_key(|(_, moved)| moved.done.when.at).map(|(leg, moved)| (*leg, *moved))
     }

@@ -7,13 +7,15 @@
 use std::time::Duration;
 
 use super::{
-    bound::{PROMISE, REGISTERING, Window},
+    bound::{self, PROMISE, REGISTERING, Window},
     case::{CaseRun, Finding, Leg, Moved},
+    coverage::{Span, uncovered},
     phone::{Knocking, PhoneWatch},
+    refusal::refused,
     registration::{Attempt, Fix},
 };
 use crate::{
-    config::Source,
+    config::{Role, Source},
     event::{Door, Move, ServerName, Stamp, Transport},
     verdict::{Blame, Verdict},
 };
@@ -87,6 +89,16 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
         let reason = format!("the line is still registered after its user logged off{held}");
         return Finding::fail(Blame::Unknown, "never-logged-off", reason).shown_by([cause.seq]);
     }
+    if of == Move::Admission {
+        return not_admitted(case, cause);
+    }
+    if of == Move::Rejection
+        && let Some(asked) = case.track.attempts_at(&case.primary).rfind(|it| it.first.when.at >= cause.when.at)
+    {
+        let reason =
+            "the bridge took a REGISTER that it should have answered in the server's name, and answered nothing";
+        return Finding::rig("unanswered", reason).shown_by([cause.seq, asked.first.seq]);
+    }
     let Some(destination) = case.destination(leg) else {
         return Finding::fail(Blame::Configuration, "no-backup", "the line has no backup server").shown_by([cause.seq]);
     };
@@ -97,7 +109,7 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
         .collect();
     let backup = case.backup.as_ref() == Some(destination);
     if !tried.is_empty() {
-        return refused(backup, destination.to_string(), &tried, cause);
+        return refused(if backup { Role::Backup } else { Role::Primary }, destination, &tried, cause);
     }
     if let Some(knock) = phone.turned_away(destination, cause.when.at) {
         return closed(if backup { "backup" } else { "primary" }, destination, knock, cause);
@@ -126,11 +138,37 @@ pub fn lost_backup(case: &CaseRun, phone: &PhoneWatch) -> Finding {
     };
     match (tried.last(), &case.backup) {
         (Some(last), Some(backup)) if !last.answer.is_some_and(|answer| answer.live) => {
-            refused(true, backup.to_string(), &tried, cut.began)
+            refused(Role::Backup, backup, &tried, cut.began)
         }
         _ => Finding::fail(Blame::Phone, "lost-backup", "at the lift the line had no binding at its backup")
             .shown_by([cut.began.seq]),
     }
+}
+
+/// What to say of a line that was confirmed at its backup again, and that nobody held for a while in between.
+pub fn lapsed(case: &CaseRun, since: Fix, moved: &Moved) -> Option<Finding> {
+    let backup = case.backup.as_ref()?;
+    let whole = Span { from: since.when.at, until: moved.done.when.at };
+    let held: Vec<Span> =
+        case.track.held().filter(|(server, _)| *server == backup).filter_map(|(_, span)| span.within(whole)).collect();
+    let gone = uncovered(whole, &held);
+    if gone <= Duration::from_nanos(since.when.error_ns + moved.done.when.error_ns) {
+        return None;
+    }
+    let granted = case.track.last_granted(backup).unwrap_or_default();
+    let (transaction, lead) = (case.timers.transaction.value, case.timers.renewal_lead.value.of(granted));
+    let said = format!("for {:.1} s no server held the line: its binding at {backup} ran out", gone.as_secs_f64());
+    let finding = if bound::renewal_outlasts_binding(&case.timers, case.habit, granted) {
+        let (transaction, lead) = (transaction.as_secs_f64(), lead.as_secs_f64());
+        let reason = format!(
+            "{said}, because a renewal that begins {lead:.1} s before asks the lost primary for {transaction:.1} s first; \
+             set `sip transaction timer` below `sip registration renewal timer`"
+        );
+        Finding::fail(Blame::Configuration, "binding-lapses", reason)
+    } else {
+        Finding::fail(Blame::Phone, "binding-lapses", format!("{said} before the phone had renewed it"))
+    };
+    Some(finding.shown_by([since.seq, moved.request.seq, moved.done.seq]))
 }
 
 /// What to say of a line that is not at its primary when the outage begins.
@@ -202,6 +240,15 @@ fn lifeless(phone: &PhoneWatch, shown_by: u64) -> Finding {
         .shown_by(std::iter::once(shown_by).chain(phone.lost.values().map(|(fix, _)| fix.seq)))
 }
 
+/// No server of the bench took the line after its user logged on.
+fn not_admitted(case: &CaseRun, cause: Fix) -> Finding {
+    let since = |attempt: &&Attempt| attempt.passed.is_some_and(|passed| passed.when.at >= cause.when.at);
+    let tried: Vec<&Attempt> = case.track.attempts().filter(since).collect();
+    let Some(last) = tried.last().copied() else { return never_tried(case, Move::Admission, cause) };
+    let there: Vec<&Attempt> = tried.into_iter().filter(|attempt| attempt.server == last.server).collect();
+    refused(case.role_of(&last.server), &last.server, &there, cause)
+}
+
 /// The line was to ask both servers in vain, and did not ask the backup.
 fn not_tried_both(case: &CaseRun, cause: Fix) -> Finding {
     let tries = case.track.attempts_at(&case.primary).filter(|attempt| attempt.first.when.at >= cause.when.at).count();
@@ -235,9 +282,17 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
             let reason = format!("the phone sent no REGISTER to server {} after it came back", case.primary);
             Finding::fail(Blame::Phone, "never-failed-back", reason).shown_by([cause.seq])
         }
-        Move::Renewal => {
+        Move::Renewal | Move::Rejection => {
             let reason = format!("the phone sent no REGISTER to server {} in a whole lifetime", case.primary);
             Finding::fail(Blame::Phone, "never-renewed", reason).shown_by([cause.seq])
+        }
+        Move::Hold => {
+            let reason = "the phone sent no REGISTER to its backup in a whole lifetime";
+            Finding::fail(Blame::Phone, "never-renewed", reason).shown_by([cause.seq])
+        }
+        Move::Admission => {
+            let reason = "the phone sent no REGISTER to any server after its user logged on";
+            Finding::fail(Blame::Unknown, "never-logged-on", reason).shown_by([cause.seq])
         }
         Move::LogOn => {
             let server = case.destination(Leg { cut: None, of }).unwrap_or(&case.primary);
@@ -252,7 +307,7 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
 }
 
 /// `no REGISTER transaction`, `1 REGISTER transaction`, `4 REGISTER transactions`.
-fn transactions(count: usize) -> String {
+pub fn transactions(count: usize) -> String {
     match count {
         0 => "no REGISTER transaction".to_owned(),
         1 => "1 REGISTER transaction".to_owned(),
@@ -274,119 +329,4 @@ fn closed(role: &str, server: &ServerName, knock: &Knocking, cause: Fix) -> Find
         format!("{role} server {server} {what}"),
     )
     .shown_by(evidence)
-}
-
-/// The phone tried, and the server did not take it.
-fn refused(backup: bool, server: String, tried: &[&Attempt], cause: Fix) -> Finding {
-    let evidence = std::iter::once(cause.seq).chain(tried.iter().rev().take(8).map(|attempt| attempt.first.seq));
-    // A challenge is no refusal: if the phone met it, only what came of that counts.
-    let met = tried.iter().any(|attempt| attempt.authorized);
-    let told: Vec<&&Attempt> = tried.iter().filter(|attempt| attempt.authorized || !met).collect();
-    let last = told.iter().rev().find_map(|attempt| attempt.answer.map(|answer| (attempt, answer)));
-    let role = if backup { "backup" } else { "primary" };
-    let finding = match last {
-        None => Finding::fail(
-            Blame::Server,
-            if backup { "backup-silent" } else { "primary-silent" },
-            format!(
-                "{role} server {server} answered none of {}{}",
-                transactions(told.len()),
-                if met { " with credentials" } else { "" }
-            ),
-        ),
-        Some((attempt, answer)) => match answer.code {
-            401 | 407 if !met => Finding::fail(
-                Blame::Phone,
-                "no-credentials",
-                format!("{role} server {server} asked for credentials, and the phone sent none"),
-            ),
-            200..=299 => Finding::fail(
-                Blame::Server,
-                "no-live-contact",
-                format!("{role} server {server} answered {} without a live contact of the phone", answer.code),
-            ),
-            401 | 407 if other_nonce(tried, attempt) => Finding::fail(
-                Blame::Phone,
-                "wrong-nonce",
-                format!("the phone answers {role} server {server} with another nonce than the one it was given"),
-            ),
-            401 | 407 if answer.stale_nonce => Finding::fail(
-                Blame::Server,
-                "stale-nonces",
-                format!("{role} server {server} calls the nonce too old that it has just given out"),
-            ),
-            401 | 403 | 404 | 407 => Finding::fail(
-                Blame::Configuration,
-                "rejected",
-                format!(
-                    "{role} server {server} rejected the line with {}{}",
-                    answer.code,
-                    if attempt.authorized { " in spite of its credentials" } else { "" }
-                ),
-            ),
-            300..=399 => Finding::fail(
-                Blame::Server,
-                "redirected",
-                format!(
-                    "{role} server {server} sent the line elsewhere with {}, and it did not register there",
-                    answer.code
-                ),
-            ),
-            500..=699 => Finding::fail(
-                Blame::Server,
-                "server-refused",
-                format!("{role} server {server} refused the line with {}", answer.code),
-            ),
-            code => Finding::fail(
-                Blame::Unknown,
-                "rejected",
-                format!("{role} server {server} answered the line with {code}"),
-            ),
-        },
-    };
-    finding.shown_by(evidence)
-}
-
-/// Whether credentials use another nonce than the challenge asked for that they answer.
-fn other_nonce(tried: &[&Attempt], answered: &Attempt) -> bool {
-    let before = tried.iter().filter(|attempt| attempt.first.seq < answered.first.seq);
-    let asked = before.filter_map(|attempt| attempt.challenge.as_ref()).next_back();
-    asked.is_some() && answered.nonce.is_some() && asked != answered.nonce.as_ref()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{super::registration::tests::Tape, *};
-
-    /// The line has tried the backup: without credentials, and with them.
-    fn tape() -> Tape {
-        let mut tape = Tape::new();
-        tape.ask(59_280, "b", 1, false);
-        assert_eq!(tape.answer(59_281, "b", 401, 1, &[]), None);
-        tape.ask(63_284, "b", 2, true);
-        tape
-    }
-
-    fn finding(tape: &Tape) -> Finding {
-        let server = "b".into();
-        let tried: Vec<&Attempt> = tape.track.attempts_at(&server).collect();
-        let cause = Fix { seq: 0, when: crate::event::When::exactly(Stamp::ZERO) };
-        refused(true, server.to_string(), &tried, cause)
-    }
-
-    #[test]
-    fn a_server_that_falls_silent_after_its_challenge_has_rejected_nobody() {
-        let finding = finding(&tape());
-        assert_eq!((finding.code, finding.blame), ("backup-silent", Some(Blame::Server)));
-        assert!(finding.reason.contains("none of 1 REGISTER transaction with credentials"), "{}", finding.reason);
-    }
-
-    #[test]
-    fn a_server_that_does_not_take_the_credentials_has_rejected_the_line() {
-        let mut tape = tape();
-        assert_eq!(tape.answer(63_285, "b", 403, 2, &[]), None);
-        let finding = finding(&tape);
-        assert_eq!((finding.code, finding.blame), ("rejected", Some(Blame::Configuration)));
-        assert!(finding.reason.contains("403 in spite of its credentials"), "{}", finding.reason);
-    }
 }

@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use super::{
-    case::{CaseRun, Cut, Leg, Moved},
+    case::{CaseRun, Cut, Finding, Leg, Moved},
     coverage::{Span, uncovered},
     registration::{Attempt, Fix},
 };
 use crate::{
-    event::{Move, ServerName, Stamp},
+    config::Limit,
+    event::{Move, OutageMode, ServerName, Stamp, Toward},
     verdict::Measurement,
 };
 
@@ -32,11 +33,15 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
         let leg = |of| Leg { cut: Some(index), of };
         whole_move(case, leg(Move::LogOff), Some(ordered.at), "a server held a binding to the end", &mut list);
         whole_move(case, leg(Move::LogOn), Some(ordered.at), "no registration was seen", &mut list);
+        whole_move(case, leg(Move::Admission), Some(ordered.at), "no registration was seen", &mut list);
     }
     for (index, cut) in case.cuts.iter().enumerate() {
         let leg = |of| Leg { cut: Some(index), of };
         if cut.server == case.primary {
+            whole_move(case, leg(Move::Rejection), Some(cut.began), "nobody turned the line away", &mut list);
             failover(case, leg(Move::Failover), cut, &mut list);
+            let hold = leg(Move::Hold);
+            whole_move(case, hold, case.cause(hold, observing), "no renewal at the backup was seen", &mut list);
             failback(case, leg(Move::Failback), cut, &mut list);
             let renewal = leg(Move::Renewal);
             whole_move(case, renewal, case.cause(renewal, observing), "no renewal was seen", &mut list);
@@ -53,6 +58,26 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
     }
     list.extend(case.noted.iter().cloned());
     list
+}
+
+/// Holds measurements against the limits of a scenario, which from then on are theirs where they are narrower; says of the
+/// first that is beyond its limit that it is.
+pub fn hold_against(limits: &[Limit], measurements: &mut [Measurement]) -> Option<Finding> {
+    let mut beyond = None;
+    for limit in limits {
+        let most = limit.at_most as f64;
+        for measurement in measurements.iter_mut().filter(|it| it.name == limit.measurement) {
+            measurement.max = Some(measurement.max.map_or(most, |max| max.min(most)));
+            let over = measurement.value.filter(|value| *value > most + measurement.error.unwrap_or_default());
+            if let Some(value) = over.filter(|_| beyond.is_none()) {
+                let unit = if measurement.unit == "1" { "" } else { &measurement.unit };
+                let reason = format!("{} is {value} {unit}", limit.measurement);
+                let reason = format!("{}; the scenario allows {most} {unit}", reason.trim_end());
+                beyond = Some(Finding::fail(limit.blame, "over-limit", reason.trim_end()));
+            }
+        }
+    }
+    beyond
 }
 
 /// A span that a step has measured in a case: from the one record to the other, or why there is none.
@@ -89,11 +114,21 @@ pub fn between(name: &str, from: Fix, to: Fix, max: Option<Duration>) -> Measure
 pub fn first_unanswered<'a>(case: &'a CaseRun, cut: &Cut) -> Option<&'a Attempt> {
     let earliest = cut.began.when.at.0.saturating_sub(nanos(case.timers.transaction.value));
     let primary: &'a ServerName = &case.primary;
-    case.track.attempts_at(primary).find(|attempt| attempt.answer.is_none() && attempt.first.when.at.0 >= earliest)
+    case.track
+        .attempts_at(primary)
+        .find(|attempt| attempt.answered_by_server().is_none() && attempt.first.when.at.0 >= earliest)
 }
 
 fn failover(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
-    let moved = whole_move(case, leg, Some(cut.began), "no move to the backup was seen", list);
+    let expected = case.windows.contains_key(&leg);
+    let moved = if expected {
+        whole_move(case, leg, Some(cut.began), "no move to the backup was seen", list)
+    } else {
+        // Nobody asked for it: whether a phone that is turned away moves is its own habit, and worth to be known.
+        let moved = case.moves.get(&leg).copied().filter(|_| matches!(cut.mode, OutageMode::Answer(_)));
+        list.extend(moved.map(|moved| total(case, leg, cut.began, &moved)));
+        moved
+    };
     if let Some(moved) = moved {
         let unanswered = first_unanswered(case, cut).map(|attempt| attempt.first);
         let first = unanswered.filter(|first| !case.keeps_both && first.when.at <= moved.request.when.at);
@@ -134,26 +169,30 @@ fn whole_move(
     moved
 }
 
-/// `gap` and `unreachable`, from an outage of the primary to the return, to the next outage of it, or to the end. A
-/// silent cut takes both directions, so that a server is reachable from the phone exactly when it can reach the phone,
-/// and the two agree; they part under one-way outages.
+/// `gap` and `unreachable`, from an outage of the primary to the return, to the next outage of it, or to the end.
+///
+/// `gap`: no server that hears this phone held a binding. `unreachable`: none did with which the phone can speak both ways,
+/// as a call needs. They part where an outage takes the answers alone: the phone renews a binding and never hears of it.
 fn reach(case: &CaseRun, index: usize, cut: &Cut, now: Stamp, list: &mut Vec<Measurement>) {
     let next = case.cuts.iter().skip(index + 1).find(|later| later.server == case.primary);
     let returned = case.moves.get(&Leg { cut: Some(index), of: Move::Failback });
     let until = returned.map(|moved| moved.done.when.at).or(next.map(|cut| cut.began.when.at)).unwrap_or(now);
     let whole = Span { from: cut.began.when.at, until };
-    let dark = |server: &ServerName| -> Vec<Span> {
-        let cuts = case.cuts.iter().filter(|cut| cut.server == *server);
-        cuts.map(|cut| Span { from: cut.began.when.at, until: cut.lifted.map_or(until, |lift| lift.when.at) }).collect()
+    let deaf = |cut: &&Cut| cut.toward != Some(Toward::Phone);
+    let any = |_: &&Cut| true;
+    let value = |counts: &dyn Fn(&&Cut) -> bool| {
+        let dark = |server: &ServerName| -> Vec<Span> {
+            let cuts = case.cuts.iter().filter(|cut| cut.server == *server).filter(counts);
+            let span =
+                |cut: &Cut| Span { from: cut.began.when.at, until: cut.lifted.map_or(until, |lift| lift.when.at) };
+            cuts.map(span).collect()
+        };
+        let held = case.track.held().chain(case.track.held_unheard());
+        let usable: Vec<Span> =
+            held.flat_map(|(server, span)| span.minus(&dark(server))).filter_map(|span| span.within(whole)).collect();
+        uncovered(whole, &usable)
     };
-    let usable: Vec<Span> = case
-        .track
-        .held()
-        .flat_map(|(server, span)| span.minus(&dark(server)))
-        .filter_map(|span| span.within(whole))
-        .collect();
-    let value = uncovered(whole, &usable);
-    for name in ["gap", "unreachable"] {
+    for (name, value) in [("gap", value(&deaf)), ("unreachable", value(&any))] {
         list.push(Measurement {
             name: name.to_owned(),
             at_ms: Some(round(cut.began.when.at.as_millis_f64())),
@@ -177,13 +216,15 @@ fn stale(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
     let outlived = case
         .track
         .held()
+        .chain(case.track.held_unheard())
         .filter(|(server, span)| *server == old && span.from <= moved_at && span.until > moved_at)
         .map(|(_, span)| span.until)
         .max();
     let end = match (leg.of, outlived) {
         // The lifetime as it stood at the cut: a renewal after the return is no longer the old binding.
         (Move::Failover, Some(end)) => {
-            let end = cut.held.as_ref().map_or(end, |held| held.binding.until);
+            let unheard = case.track.held_unheard().find(|(server, _)| *server == old).map(|(_, span)| span.until);
+            let end = cut.held.as_ref().map_or(end, |held| held.binding.until).max(unheard.unwrap_or_default());
             let back = case.moves.get(&Leg { of: Move::Failback, ..leg }).map(|back| back.done.when.at);
             Some(back.map_or(end, |back| end.min(back)))
         }

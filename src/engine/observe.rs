@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     event::{
-        BindingChange, BindingEvent, Derived, Fate, Move, Observed, OutageId, PhoneName, PortKind, RigPart, ServerName,
-        SipFact, Stamp, Toward, Transport, When,
+        BindingChange, BindingEvent, Derived, Fate, Move, Observed, OutageId, OutageSpec, PhoneName, PortKind, RigPart,
+        ServerName, SipFact, Stamp, Toward, Transport, When,
     },
     verdict::CaseId,
 };
@@ -48,7 +48,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::OutageBegan { outage } => cut(subjects, *outage, fix),
         Observed::OutageEnded { outage, .. } => lift(subjects, *outage, fix),
         Observed::FirstBite { outage, phone, toward: Toward::Server } => {
-            let server = subjects.outages.get(outage).map(|outage| outage.server.clone());
+            let server = subjects.outages.get(outage).map(|run| run.spec.server.clone());
             for case in subjects.running().filter(|case| case.id.phone == *phone) {
                 if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| Some(&cut.server) == server.as_ref()) {
                     cut.first_bite.get_or_insert(fix);
@@ -129,6 +129,7 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
                         detected.extend(detectors.renewed(case, server, fix).map(|it| (id.clone(), it)));
                     }
                 }
+                Change::Refused { server, request, .. } => note_rejection(case, server, *request, fix),
                 Change::Removed { .. } | Change::Expired { .. } => {}
             }
             binding_changed(case, change, fix, out);
@@ -198,7 +199,7 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
     let moves: &[Move] = if *server == case.primary {
         &[Move::Renewal, Move::Baseline, Move::Failback, Move::Recovery]
     } else if case.backup.as_ref() == Some(server) {
-        &[Move::Failover, Move::Recovery]
+        &[Move::Hold, Move::Failover, Move::Recovery]
     } else {
         &[]
     };
@@ -209,7 +210,7 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
         }
         let since = match (of, case.cut_of(leg)) {
             (Move::Baseline, _) => Stamp::ZERO,
-            (Move::Renewal, _) => match case.cause(leg, fix) {
+            (Move::Renewal | Move::Hold, _) => match case.cause(leg, fix) {
                 Some(confirmed) => confirmed.when.at,
                 None => continue,
             },
@@ -231,20 +232,32 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
     }
 }
 
-/// A 2xx at this server to a REGISTER that was sent after the keys of a log-on.
+/// Notes that the line asked its primary in an outage and was turned away.
+fn note_rejection(case: &mut CaseRun, server: &ServerName, request: Fix, fix: Fix) {
+    let Some(leg) = case.leg(Move::Rejection).filter(|leg| !case.moves.contains_key(leg)) else { return };
+    let in_force = |cut: &Cut| cut.began.when.at <= request.when.at && cut.lifted.is_none();
+    if *server == case.primary && case.cut_of(leg).is_some_and(in_force) {
+        case.evidence.extend([request.seq, fix.seq]);
+        case.moves.insert(leg, Moved { request, done: fix });
+    }
+}
+
+/// A 2xx at this server to a REGISTER that was sent after the keys of a log-on: where the line belongs, or anywhere.
 fn note_log_on(case: &mut CaseRun, server: &ServerName, fix: Fix) {
     if let Some(gone) = case.leg(Move::LogOff) {
         case.moves.remove(&gone);
     }
-    let Some(leg) = case.leg(Move::LogOn) else { return };
-    let Some(ordered) = case.order_of(leg) else { return };
-    if case.moves.contains_key(&leg) || case.destination(leg) != Some(server) {
-        return;
-    }
-    let mut passed = case.track.attempts_at(server).filter_map(|attempt| attempt.passed);
-    if let Some(request) = passed.find(|passed| passed.when.at >= ordered.at.when.at) {
-        case.evidence.extend([request.seq, fix.seq]);
-        case.moves.insert(leg, Moved { request, done: fix });
+    for of in [Move::LogOn, Move::Admission] {
+        let Some((leg, ordered)) = case.leg(of).and_then(|leg| Some((leg, case.order_of(leg)?))) else { return };
+        let there = of == Move::Admission || case.destination(leg) == Some(server);
+        if case.moves.contains_key(&leg) || !there {
+            continue;
+        }
+        let mut passed = case.track.attempts_at(server).filter_map(|attempt| attempt.passed);
+        if let Some(request) = passed.find(|passed| passed.when.at >= ordered.at.when.at) {
+            case.evidence.extend([request.seq, fix.seq]);
+            case.moves.insert(leg, Moved { request, done: fix });
+        }
     }
 }
 
@@ -288,7 +301,7 @@ fn binding_changed(case: &CaseRun, change: Change, fix: Fix, out: &mut Outbox) {
         Change::Expired { server, contact, at } => {
             (When::exactly(at), server, contact, BindingEvent::Expired, Vec::new())
         }
-        Change::Stranger { .. } => return,
+        Change::Stranger { .. } | Change::Refused { .. } => return,
     };
     let line = case.track.line().clone();
     out.conclude(when, Derived::Binding(BindingChange { line, server, contact, change: event, evidence }));
@@ -352,14 +365,24 @@ fn tell_detection(subjects: &mut Subjects, id: &CaseId, detection: &Detection, f
 
 fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
-    let (server, phones) = (run.server.clone(), run.phones.clone());
+    let OutageSpec { server, phones, mode, toward, .. } = run.spec.clone();
     for case in subjects.running().filter(|case| phones.contains(&case.id.phone)) {
         if case.primary != server && case.backup.as_ref() != Some(&server) {
             continue;
         }
         let held = case.track.binding(&server).and_then(|binding| Held::at(binding, fix.when.at));
         let server = server.clone();
-        case.cuts.push(Cut { server, began: fix, held, lifted: None, held_elsewhere: None, first_bite: None });
+        let mode = mode.clone();
+        case.cuts.push(Cut {
+            server,
+            mode,
+            toward,
+            began: fix,
+            held,
+            lifted: None,
+            held_elsewhere: None,
+            first_bite: None,
+        });
         case.evidence.insert(fix.seq);
     }
 }
@@ -367,10 +390,10 @@ fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
 fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
     run.ended = true;
-    let server = run.server.clone();
+    let (server, phones) = (run.spec.server.clone(), run.spec.phones.clone());
     let at = fix.when.at;
     // Also for those that are decided: their teardown must know what is there.
-    for case in subjects.cases_mut() {
+    for case in subjects.cases_mut().iter_mut().filter(|case| phones.contains(&case.id.phone)) {
         let held_elsewhere = if server == case.primary {
             case.origin_of_return(at).map(|binding| Held { binding: binding.clone(), left: binding.until.since(at) })
         } else {

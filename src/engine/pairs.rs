@@ -38,19 +38,20 @@ impl Pair {
     }
 }
 
-/// The pairs of a run.
+/// The pairs of a run, as far as they are looked at.
 pub fn of(subjects: &Subjects) -> Vec<Pair> {
     let phones = subjects.plan().phones.chunks_exact(2);
     let pair = |two: &[PhoneName]| match two {
         [one, other] => Some(Pair { caller: first_line(subjects, one)?, callee: first_line(subjects, other)? }),
         _ => None,
     };
-    phones.filter_map(pair).collect()
+    phones.filter_map(pair).filter(|pair| subjects.in_focus(&pair.caller.phone)).collect()
 }
 
 /// The phone that is left over, if their number is odd.
 pub fn odd_one(subjects: &Subjects) -> Option<PhoneName> {
-    subjects.plan().phones.chunks_exact(2).remainder().first().cloned()
+    let odd = subjects.plan().phones.chunks_exact(2).remainder().first();
+    odd.filter(|phone| subjects.in_focus(phone)).cloned()
 }
 
 /// Whether a phone is on that side of its pair.

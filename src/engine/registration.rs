@@ -80,6 +80,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// The final answer, if the server gave it.
+    pub fn answered_by_server(&self) -> Option<Answer> {
+        self.answer.filter(|answer| !answer.ours)
+    }
+
     /// Whether the phone, which waits this long, no longer waits for an answer.
     fn stale(&self, now: Fix, patience: Duration) -> bool {
         now.when.at.since(self.first.when.at) > patience
@@ -97,6 +102,8 @@ pub struct Answer {
     pub live: bool,
     /// It found nothing wrong with the credentials but the age of their nonce.
     pub stale_nonce: bool,
+    /// The bridge gave it in the server's name.
+    pub ours: bool,
 }
 
 /// A live binding.
@@ -147,6 +154,15 @@ pub enum Change {
         /// When.
         at: Stamp,
     },
+    /// The line was turned away, and neither challenged nor told of a shorter lifetime.
+    Refused {
+        /// In this server's name.
+        server: ServerName,
+        /// The REGISTER that asked.
+        request: Fix,
+        /// The bridge did it.
+        ours: bool,
+    },
     /// A server that the bench does not name accepted the line.
     Stranger {
         /// Its address.
@@ -163,6 +179,8 @@ pub struct LineTrack {
     /// What each server granted last.
     granted: BTreeMap<ServerName, Duration>,
     lapsed: BTreeMap<ServerName, Binding>,
+    /// Bindings of which the line never heard, because an outage took the answers: the last one at each server.
+    unheard: BTreeMap<ServerName, Span>,
     past: VecDeque<(ServerName, Span)>,
     /// Until when a server asked the line to stay away (RFC 3261 section 20.33).
     wait: BTreeMap<ServerName, Stamp>,
@@ -182,6 +200,7 @@ pub struct LineTrack {
 struct Orphan {
     server: ServerName,
     code: u16,
+    ours: bool,
     message: SipSummary,
     fix: Fix,
 }
@@ -195,6 +214,7 @@ impl LineTrack {
             bindings: BTreeMap::new(),
             granted: BTreeMap::new(),
             lapsed: BTreeMap::new(),
+            unheard: BTreeMap::new(),
             past: VecDeque::new(),
             wait: BTreeMap::new(),
             strangers: BTreeMap::new(),
@@ -269,6 +289,17 @@ impl LineTrack {
         self.attempts.iter().filter(move |attempt| attempt.server == *server && attempt.purpose == Purpose::Register)
     }
 
+    /// The attempts that asked for a binding anywhere, oldest first.
+    pub fn attempts(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
+        self.attempts.iter().filter(|attempt| attempt.purpose == Purpose::Register)
+    }
+
+    /// The spans in which a server held a binding that the line was never told of, because its answers were taken away:
+    /// the last one at each server.
+    pub fn held_unheard(&self) -> impl Iterator<Item = (&ServerName, Span)> {
+        self.unheard.iter().map(|(server, span)| (server, *span))
+    }
+
     /// Every span in which a server held a binding; live ones end at their expiry.
     pub fn held(&self) -> impl Iterator<Item = (&ServerName, Span)> {
         let live = self
@@ -319,10 +350,21 @@ impl LineTrack {
                 self.request(server, message, fact.fate, fix, patience);
                 self.adopt(server, message, patience)
             }
-            // What does not arrive tells the phone nothing.
-            (SipStart::Response { code, .. }, Toward::Phone) if *code >= 200 && fact.fate == Fate::Passed => {
+            // What does not arrive tells the phone nothing; the server goes by it nevertheless.
+            (SipStart::Response { code, .. }, Toward::Phone) if matches!(fact.fate, Fate::Dropped(_)) => {
+                if (200..300).contains(code)
+                    && let Some(server) = &fact.server
+                {
+                    self.unheard(server, message, fix);
+                }
+                None
+            }
+            (SipStart::Response { code, .. }, Toward::Phone) if *code >= 200 => {
+                let ours = matches!(fact.fate, Fate::Injected(_));
                 match &fact.server {
-                    Some(server) => self.response(server, *code, message, fix, patience).map(|change| (change, fix)),
+                    Some(server) => {
+                        self.response(server, *code, ours, message, fix, patience).map(|change| (change, fix))
+                    }
                     None => (*code < 300
                         && message.contacts.iter().any(|contact| lifetime(contact, message) > Some(0)))
                     .then(|| (Change::Stranger { address: fact.server_addr.to_string() }, fix)),
@@ -370,6 +412,7 @@ impl LineTrack {
         &mut self,
         server: &ServerName,
         code: u16,
+        ours: bool,
         message: &SipSummary,
         fix: Fix,
         patience: Duration,
@@ -378,7 +421,8 @@ impl LineTrack {
             if self.orphans.len() == ORPHANS {
                 self.orphans.pop_front();
             }
-            self.orphans.push_back(Orphan { server: server.clone(), code, message: message.clone(), fix });
+            let (server, message) = (server.clone(), message.clone());
+            self.orphans.push_back(Orphan { server, code, ours, message, fix });
             return None;
         };
         if attempt.answer.is_some() || attempt.stale(fix, patience) {
@@ -386,14 +430,15 @@ impl LineTrack {
         }
         let granted = if code < 300 { granted(attempt, message) } else { None };
         let live = granted.as_ref().is_some_and(|(_, lifetime)| !lifetime.is_zero());
-        attempt.answer = Some(Answer { code, fix, live, stale_nonce: message.stale_nonce });
+        attempt.answer = Some(Answer { code, fix, live, stale_nonce: message.stale_nonce, ours });
         attempt.challenge.clone_from(&message.nonce);
         let (request, purpose) = (attempt.first, attempt.purpose);
         if code >= 300 {
             if let Some(wait) = message.retry_after {
                 self.wait.insert(server.clone(), fix.when.at + Duration::from_secs(wait.into()));
             }
-            return None;
+            let refused = purpose == Purpose::Register && !matches!(code, 401 | 407 | 423);
+            return refused.then(|| Change::Refused { server: server.clone(), request, ours });
         }
         match granted {
             Some((contact, lifetime)) if live && purpose == Purpose::Register => {
@@ -408,6 +453,21 @@ impl LineTrack {
         }
     }
 
+    /// A 2xx that an outage took away: the server holds the binding, and the line does not know.
+    fn unheard(&mut self, server: &ServerName, message: &SipSummary, fix: Fix) {
+        let Some(attempt) = self.matching(server, message) else { return };
+        let asked = attempt.purpose == Purpose::Register;
+        let Some((_, lifetime)) = granted(attempt, message).filter(|(_, lifetime)| asked && !lifetime.is_zero()) else {
+            return;
+        };
+        let until = fix.when.at + lifetime;
+        let span = self.unheard.entry(server.clone()).or_insert(Span { from: fix.when.at, until });
+        if span.until < fix.when.at {
+            span.from = fix.when.at;
+        }
+        span.until = span.until.max(until);
+    }
+
     /// Takes in the answer to this request that was reported before it.
     fn adopt(&mut self, server: &ServerName, request: &SipSummary, patience: Duration) -> Option<(Change, Fix)> {
         let answers = |orphan: &Orphan| {
@@ -418,7 +478,7 @@ impl LineTrack {
         };
         let index = self.orphans.iter().position(answers)?;
         let orphan = self.orphans.remove(index)?;
-        let change = self.response(server, orphan.code, &orphan.message, orphan.fix, patience)?;
+        let change = self.response(server, orphan.code, orphan.ours, &orphan.message, orphan.fix, patience)?;
         Some((change, orphan.fix))
     }
 

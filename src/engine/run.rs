@@ -1,18 +1,19 @@
-//! The whole run: cases go through the steps side by side, all finish one before any begins the next. When all are
-//! decided the teardown restores the start state, also of those that failed, and only then are the verdicts told.
+//! The whole run: cases go through the steps on their courses. When all are decided the teardown restores the start state,
+//! also of those that failed, and only then are the verdicts told.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Outbox,
     case::{CaseRun, DOCUMENTED_LIMIT, Finding},
+    course::{Course, Place},
     measure, observe,
     registration::Fix,
     step::{StepRun, lift_all},
     subjects::Subjects,
 };
 use crate::{
-    config::{Plan, Scenario, StepKind},
+    config::{Limit, Plan, Scenario, StepKind},
     event::{Action, Derived, Observed, OutageEnd, OutageId, Stamp},
     verdict::{Case, CaseId, Verdict},
 };
@@ -34,8 +35,11 @@ pub struct Run {
     then: Vec<Scenario>,
     /// The index of the one in progress.
     begun: usize,
-    step: usize,
-    current: Option<StepRun>,
+    courses: Vec<Course>,
+    /// Gives back what the steps took, before the teardown.
+    clearing: Option<StepRun>,
+    /// When the teardown must be over.
+    teardown_until: Stamp,
     reported: BTreeSet<CaseId>,
     /// Cases whose failure in a step was told.
     told: BTreeSet<CaseId>,
@@ -70,8 +74,9 @@ impl Run {
             subjects: Subjects::new(plan),
             then: plan.then.clone(),
             begun: 0,
-            step: 0,
-            current: None,
+            courses: Course::of(&plan.scenario, &plan.phones),
+            clearing: None,
+            teardown_until: Stamp::ZERO,
             reported: BTreeSet::new(),
             told: BTreeSet::new(),
             stage: Stage::Trial,
@@ -90,19 +95,25 @@ impl Run {
             _ => {}
         }
         observe::observe(observed, fix, &mut self.subjects, out);
-        if let Some(step) = &mut self.current {
+        for step in self.courses.iter_mut().filter_map(|course| course.current.as_mut()).chain(&mut self.clearing) {
             step.observe(observed, fix, &mut self.subjects, out);
         }
     }
 
     fn outage_ended(&mut self, outage: OutageId, why: OutageEnd, fix: Fix) {
-        let asked = matches!(self.current, Some(StepRun::Lift(_))) || self.ending.is_some();
+        let run = self.subjects.outages.get(&outage);
+        let phones = run.map(|run| run.spec.phones.clone()).unwrap_or_default();
+        let lifting = |course: &Course| matches!(course.current, Some(StepRun::Lift(_)));
+        let mut concerned = self.courses.iter().filter(|course| phones.iter().any(|phone| course.has(phone)));
+        let asked = self.clearing.is_some() || self.ending.is_some() || concerned.any(lifting);
         if why != OutageEnd::Lifted && !asked {
             let reason = match why {
                 OutageEnd::Limit => "the outage ended at its time limit before the scenario had lifted it",
                 OutageEnd::HelperLost | OutageEnd::Lifted => "the outage ended because the bridge helper was lost",
             };
-            self.subjects.decide_all(|| Finding::rig("outage-ended", reason).shown_by([fix.seq]));
+            for phone in &phones {
+                self.subjects.decide(phone, || Finding::rig("outage-ended", reason).shown_by([fix.seq]));
+            }
         }
         if let Some(ending) = &mut self.ending {
             ending.open.remove(&outage);
@@ -167,7 +178,8 @@ impl Run {
         };
         out.conclude(fix.when, started);
         self.subjects.go_on(scenario, fix);
-        (self.step, self.current, self.ending, self.stage) = (0, None, None, Stage::Trial);
+        self.courses = Course::of(&self.subjects.plan().scenario, &self.subjects.plan().phones);
+        (self.clearing, self.ending, self.stage) = (None, None, Stage::Trial);
         self.told.clear();
         true
     }
@@ -177,14 +189,14 @@ impl Run {
         if let Some(ending) = &self.ending {
             return (!ending.told).then_some((ending.until, "word that every outage has ended"));
         }
-        let step = match &self.current {
-            Some(step) => step.deadline(&self.subjects),
-            None => Some((Stamp::ZERO + BRIDGE_PATIENCE, "the bridge")),
-        };
+        let steps = self.courses.iter().filter_map(|course| course.current.as_ref()).chain(&self.clearing);
+        let step = steps.filter_map(|step| step.deadline(&self.subjects)).min();
+        let bridge = self.subjects.observing().is_none().then_some((Stamp::ZERO + BRIDGE_PATIENCE, "the bridge"));
+        let teardown = (self.stage == Stage::Teardown).then_some((self.teardown_until, "the end of the teardown"));
         let cases = self.subjects.cases().iter();
         let expiry =
             cases.filter_map(|case| case.track.next_expiry()).min().map(|at| (at + GRACE, "expiry of a binding"));
-        [step, expiry].into_iter().flatten().min()
+        [step, bridge, teardown, expiry].into_iter().flatten().min()
     }
 
     /// Begins, advances or ends a step; false if there is nothing to do now.
@@ -196,47 +208,37 @@ impl Run {
             }
             return false;
         }
-        if self.stage == Stage::Trial && self.step == 0 && self.current.is_none() {
+        if self.stage == Stage::Trial && self.courses.iter().all(|it| it.step == 0 && it.current.is_none()) {
             self.subjects.skip_unfit();
+            self.subjects.skip_unready(fix);
         }
-        if self.stage == Stage::Clearing {
-            return self.clear(now, fix, out);
+        match self.stage {
+            Stage::Clearing => return self.clear(now, fix, out),
+            Stage::Teardown if now >= self.teardown_until => {
+                let reason = "the teardown was not over in the time that the scenario gives it";
+                self.subjects.decide_all(|| Finding::unclear("teardown-overdue", reason));
+                return true;
+            }
+            Stage::Trial | Stage::Teardown => {}
         }
         let scenario = &self.subjects.plan().scenario;
-        let (trial, of) = (scenario.steps.len(), scenario.all_steps().count());
-        let left = self.stage == Stage::Teardown || self.step < trial;
-        let Some(step) = scenario.all_steps().nth(self.step).filter(|_| left).cloned() else {
-            self.subjects.decide_all(Finding::pass);
-            return true;
-        };
-        let current = match &mut self.current {
-            Some(current) => current,
-            none => {
-                out.conclude(fix.when, Derived::StepStarted { step: self.step, of, title: step.title.clone() });
-                none.insert(StepRun::begin(&step.kind, step.optional, &mut self.subjects, now, fix, out))
+        let end = if self.stage == Stage::Trial { scenario.steps.len() } else { scenario.all_steps().count() };
+        let places: Vec<Place> = self.courses.iter().map(|course| course.place(&self.subjects)).collect();
+        let mut onward = false;
+        for course in &mut self.courses {
+            if course.place(&self.subjects).is_none() {
+                continue;
             }
-        };
-        current.advance(now, fix, &mut self.subjects, out);
-        if let Some(limit) = &step.documented_limit {
-            self.subjects.weigh(limit, &self.told);
+            course.focus(&mut self.subjects);
+            if course.step < end {
+                onward |= course.advance(&places, &self.told, &mut self.subjects, now, fix, out);
+            } else {
+                self.subjects.decide_all(Finding::pass);
+                onward = true;
+            }
         }
-        for end in self.subjects.steps_ended.drain(..) {
-            let fact = Derived::StepEnded {
-                step: self.step,
-                case: end.case,
-                ok: true,
-                note: end.note,
-                evidence: end.evidence,
-            };
-            out.conclude(fix.when, fact);
-        }
-        if self.subjects.running().any(|case| !case.step_done) {
-            return false;
-        }
-        self.subjects.running().for_each(|case| case.step_done = false);
-        self.current = None;
-        self.step += 1;
-        true
+        self.subjects.focus(None);
+        onward
     }
 
     /// Begins to restore the start state when every case is decided; false if there is nothing to do about it. Cases that
@@ -261,7 +263,9 @@ impl Run {
         }
         self.stage = Stage::Clearing;
         self.told.clear();
-        self.current = Some(StepRun::begin(&StepKind::Lift { server: None }, false, &mut self.subjects, now, fix, out));
+        self.courses.clear();
+        let lift = StepKind::Lift { server: None };
+        self.clearing = Some(StepRun::begin(&lift, false, &mut self.subjects, now, fix, out));
         true
     }
 
@@ -274,7 +278,7 @@ impl Run {
 
     /// Waits for the end of every outage; this is no step of the scenario, and not told as one.
     fn clear(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) -> bool {
-        if let Some(lifting) = &mut self.current {
+        if let Some(lifting) = &mut self.clearing {
             lifting.advance(now, fix, &mut self.subjects, out);
         }
         self.subjects.steps_ended.clear();
@@ -282,9 +286,11 @@ impl Run {
             return false;
         }
         self.subjects.running().for_each(|case| case.step_done = false);
-        self.current = None;
+        self.clearing = None;
         self.stage = Stage::Teardown;
-        self.step = self.subjects.plan().scenario.steps.len();
+        let scenario = &self.subjects.plan().scenario;
+        self.courses = vec![Course::whole(scenario.steps.len())];
+        self.teardown_until = now + scenario.teardown_limit;
         true
     }
 
@@ -303,9 +309,10 @@ impl Run {
     }
 
     fn tell_failure(&self, case: &CaseId, finding: &Finding, fix: Fix, out: &mut Outbox) {
-        if finding.verdict != Verdict::Pass && self.current.is_some() {
+        let course = self.courses.iter().find(|course| course.has(&case.phone));
+        if let Some(course) = course.filter(|course| finding.verdict != Verdict::Pass && course.current.is_some()) {
             let fact = Derived::StepEnded {
-                step: self.step,
+                step: course.step,
                 case: case.clone(),
                 ok: false,
                 note: finding.reason.clone(),
@@ -333,14 +340,16 @@ impl Run {
             if self.told.insert(case.id.clone()) {
                 self.tell_failure(&case.id, &finding, fix, out);
             }
-            tell(case, finding, observing, now, fix, out);
+            tell(case, finding, &self.subjects.plan().scenario.limits, observing, now, fix, out);
         }
     }
 }
 
 /// Writes a case's measurements and its verdict.
-fn tell(case: &CaseRun, finding: Finding, observing: Fix, now: Stamp, fix: Fix, out: &mut Outbox) {
-    let measurements = case.measured.clone().unwrap_or_else(|| measure::all(case, observing, now));
+fn tell(case: &CaseRun, finding: Finding, limits: &[Limit], observing: Fix, now: Stamp, fix: Fix, out: &mut Outbox) {
+    let mut measurements = case.measured.clone().unwrap_or_else(|| measure::all(case, observing, now));
+    let beyond = measure::hold_against(limits, &mut measurements);
+    let finding = beyond.filter(|_| finding.verdict == Verdict::Pass).unwrap_or(finding);
     for measurement in &measurements {
         out.conclude(fix.when, Derived::Measured { case: case.id.clone(), measurement: measurement.clone() });
     }

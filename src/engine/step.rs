@@ -15,6 +15,7 @@ mod display;
 mod expect;
 mod keys;
 mod lamp;
+mod moment;
 mod outage;
 mod wait;
 
@@ -39,6 +40,8 @@ pub enum StepRun {
     Lift(outage::Lifting),
     /// Lets time pass.
     Wait(wait::Waiting),
+    /// Waits for the phones on other courses, which only the run knows.
+    Meet,
 }
 
 impl StepRun {
@@ -60,16 +63,17 @@ impl StepRun {
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
             StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
-            StepKind::Outage(plan) => Self::Outage(outage::Cutting::begin(plan, subjects, now, out)),
+            StepKind::Outage(plan) => Self::Outage(outage::Cutting::begin(plan, subjects, now, fix, out)),
             StepKind::Lift { server } => Self::Lift(outage::Lifting::begin(*server, subjects, now, out)),
             StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
+            StepKind::Meet => Self::Meet,
         }
     }
 
     /// Hears an observation.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
-            Self::Expect(_) | Self::Lamp(_) | Self::CallWait(_) | Self::Display(_) | Self::Wait(_) => {}
+            Self::Expect(_) | Self::Lamp(_) | Self::CallWait(_) | Self::Display(_) | Self::Wait(_) | Self::Meet => {}
             Self::Keys(step) => step.observe(observed, fix),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
@@ -87,6 +91,7 @@ impl StepRun {
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects),
             Self::Wait(step) => step.advance(now, subjects),
+            Self::Meet => {}
         }
     }
 
@@ -98,9 +103,10 @@ impl StepRun {
             Self::CallWait(step) => step.deadline(subjects),
             Self::Keys(step) => step.deadline(),
             Self::Display(step) => Some(step.deadline()),
-            Self::Outage(step) => step.deadline(),
+            Self::Outage(step) => step.deadline(subjects),
             Self::Lift(step) => step.deadline(),
             Self::Wait(step) => Some((step.until, "the end of a pause")),
+            Self::Meet => None,
         }
     }
 }

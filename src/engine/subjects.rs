@@ -14,9 +14,9 @@ use super::{
     registration::{Fix, LineTrack},
 };
 use crate::{
-    config::{DocumentedLimit, Plan, Scenario, StepKind, keying},
-    event::{Action, KeyName, LineId, OutageId, PhoneName, PortKind, ServerName, Stamp, When},
-    verdict::CaseId,
+    config::{DocumentedLimit, Plan, Scenario, StartState, StepKind, keying},
+    event::{Action, KeyName, LineId, OutageId, OutageSpec, PhoneName, PortKind, ServerName, Stamp, When},
+    verdict::{CaseId, Verdict},
 };
 
 /// The cases of a run and everything they touch.
@@ -31,15 +31,15 @@ pub struct Subjects {
     pub(super) losses: Vec<Fix>,
     pub(super) steps_ended: Vec<StepEnd>,
     last_sequence: u32,
+    /// The phones that are looked at; none: all.
+    focus: Option<BTreeSet<PhoneName>>,
 }
 
 /// An outage that was ordered.
 #[derive(Debug)]
 pub struct OutageRun {
-    /// The server that goes.
-    pub server: ServerName,
-    /// For whom.
-    pub phones: Vec<PhoneName>,
+    /// What was ordered.
+    pub spec: OutageSpec,
     /// All its paths are open again.
     pub ended: bool,
 }
@@ -88,7 +88,18 @@ impl Subjects {
             losses: Vec::new(),
             steps_ended: Vec::new(),
             last_sequence: 0,
+            focus: None,
         }
+    }
+
+    /// From now on, what is asked of running cases is asked of those of these phones alone; none: of all.
+    pub fn focus(&mut self, phones: Option<BTreeSet<PhoneName>>) {
+        self.focus = phones;
+    }
+
+    /// Whether a phone is among those that are looked at.
+    pub fn in_focus(&self, phone: &PhoneName) -> bool {
+        self.focus.as_ref().is_none_or(|focus| focus.contains(phone))
     }
 
     /// Goes on to another scenario: new cases, of lines and phones about which all is kept that is known. A line that is
@@ -135,15 +146,17 @@ impl Subjects {
         &mut self.cases
     }
 
-    /// The cases that are not decided.
+    /// The cases that are not decided, of the phones that are looked at.
     pub fn running(&mut self) -> impl Iterator<Item = &mut CaseRun> {
-        self.cases.iter_mut().filter(|case| case.running())
+        let focus = self.focus.as_ref();
+        let looked_at = move |case: &CaseRun| focus.is_none_or(|focus| focus.contains(&case.id.phone));
+        self.cases.iter_mut().filter(move |case| case.running() && looked_at(case))
     }
 
     /// The phones that have a case that is not decided, in order of the plan.
     pub fn phones_running(&self) -> Vec<PhoneName> {
         let mut phones: Vec<PhoneName> = Vec::new();
-        for case in self.cases.iter().filter(|case| case.running()) {
+        for case in self.cases.iter().filter(|case| case.running() && self.in_focus(&case.id.phone)) {
             if !phones.contains(&case.id.phone) {
                 phones.push(case.id.phone.clone());
             }
@@ -214,7 +227,9 @@ impl Subjects {
     /// before left an earlier step.
     pub fn weigh(&mut self, limit: &DocumentedLimit, told: &BTreeSet<CaseId>) {
         let mut shown = Vec::new();
-        for case in self.cases.iter_mut().filter(|case| !told.contains(&case.id)) {
+        let focus = self.focus.as_ref();
+        let looked_at = |case: &&mut CaseRun| focus.is_none_or(|focus| focus.contains(&case.id.phone));
+        for case in self.cases.iter_mut().filter(looked_at).filter(|case| !told.contains(&case.id)) {
             if case.weigh(limit)
                 && let Some((finding, _)) = &case.limit_shown
             {
@@ -246,15 +261,16 @@ impl Subjects {
     }
 
     /// Notes that an outage is ordered and gives it its number.
-    pub fn next_outage(&mut self, server: ServerName, phones: &[PhoneName]) -> OutageId {
+    pub fn next_outage(&mut self, spec: OutageSpec) -> OutageId {
         let outage = OutageId(self.outages.len() as u32 + 1);
-        self.outages.insert(outage, OutageRun { server, phones: phones.to_vec(), ended: false });
+        self.outages.insert(outage, OutageRun { spec, ended: false });
         outage
     }
 
-    /// The outages that were ordered and have not ended.
+    /// The outages that were ordered and have not ended, of the phones that are looked at.
     pub fn outages_open(&self) -> impl Iterator<Item = OutageId> {
-        self.outages.iter().filter(|(_, outage)| !outage.ended).map(|(id, _)| *id)
+        let concerned = |run: &OutageRun| run.spec.phones.iter().any(|phone| self.in_focus(phone));
+        self.outages.iter().filter(move |(_, run)| !run.ended && concerned(run)).map(|(id, _)| *id)
     }
 
     /// A key sequence of the phone's model.
@@ -305,6 +321,20 @@ impl Subjects {
             });
             if let Some(lacks) = lacks {
                 self.decide(&phone, || lacks.clone());
+            }
+        }
+    }
+
+    /// Leaves the cases of lines that are known not to be in the start state that the scenario begins in.
+    pub fn skip_unready(&mut self, fix: Fix) {
+        if self.plan.scenario.start != StartState::LoggedOff {
+            return;
+        }
+        for case in self.running() {
+            if let Some(home) = case.track.home().cloned() {
+                let reason = format!("the scenario begins with nobody logged on, and server {home} holds a binding");
+                let finding = Finding::unclear("start-state", reason).shown_by([fix.seq]);
+                case.decide(Finding { verdict: Verdict::NotRun, ..finding });
             }
         }
     }

@@ -61,6 +61,12 @@ pub enum Move {
     LogOn,
     /// From wherever it was to nowhere: somebody logged off.
     LogOff,
+    /// To nowhere yet: the line asked its primary, and was turned away in its name.
+    Rejection,
+    /// Being confirmed at the backup again while the primary is away, without having been lost there.
+    Hold,
+    /// Registering at any server of the bench, because somebody logged on.
+    Admission,
 }
 
 impl fmt::Display for Move {
@@ -74,6 +80,9 @@ impl fmt::Display for Move {
             Self::Recovery => "recovery",
             Self::LogOn => "log-on",
             Self::LogOff => "log-off",
+            Self::Rejection => "rejection",
+            Self::Hold => "hold",
+            Self::Admission => "admission",
         })
     }
 }

@@ -227,7 +227,7 @@ impl Journal {
     }
 
     fn step(&mut self, at_ms: f64, step: usize, title: &str) {
-        self.derive(at_ms, Derived::StepStarted { step, of: 5, title: title.into() });
+        self.derive(at_ms, Derived::StepStarted { step, of: 5, title: title.into(), phones: Vec::new() });
     }
 
     pub(crate) fn bind(&mut self, at_ms: f64, index: usize, server: &str, change: BindingEvent) {
@@ -346,7 +346,6 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
         keypad: None,
         timers: timers(),
     };
-    let step = |title: &str, kind| Step { title: title.into(), kind, optional: false, documented_limit: None };
     Plan {
         run: "2026-11-23T221503Z-failover".into(),
         epoch_unix_ns: 1_795_472_103_000_000_000,
@@ -375,14 +374,15 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
         )]),
         then: Vec::new(),
         scenario: Scenario {
-            name: "failover".into(),
-            title: "the primary goes away for a while, and every line moves to the backup and comes home".into(),
             proves: Some("If the primary server does not respond, the phone registers with the backup server.".into()),
-            steps: vec![
-                step("every line is registered at its primary", StepKind::Expect { of: Move::Baseline }),
-                step("give the primary back", StepKind::Lift { server: None }),
-            ],
-            teardown: Vec::new(),
+            ..Scenario::of(
+                "failover",
+                "the primary goes away for a while, and every line moves to the backup and comes home",
+                vec![
+                    Step::of("every line is registered at its primary", StepKind::Expect { of: Move::Baseline }),
+                    Step::of("give the primary back", StepKind::Lift { server: None }),
+                ],
+            )
         },
         phones: (0..fates.len()).map(name).collect(),
         overrides: vec![],

@@ -331,7 +331,7 @@ mod tests {
         }
 
         fn begins(self, seen: u64, step: usize) -> Self {
-            self.derive(seen, Derived::StepStarted { step, of: 2, title: format!("step {step}") })
+            self.derive(seen, Derived::StepStarted { step, of: 2, title: format!("step {step}"), phones: Vec::new() })
         }
 
         fn ends(self, seen: u64, step: usize, phone: usize) -> Self {

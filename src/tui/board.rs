@@ -29,6 +29,8 @@ pub struct Board {
     pub lines: Vec<LineState>,
     /// The step that runs.
     pub step: Option<StepState>,
+    /// The steps that run, by the phones that take them; those of all phones by none.
+    courses: BTreeMap<Vec<PhoneName>, StepState>,
     /// Outages in force.
     pub outages: BTreeMap<OutageId, OutageState>,
     /// Frames or bytes of evidence that were lost.
@@ -165,10 +167,17 @@ impl Board {
         match derived {
             Derived::ScenarioStarted { scenario, .. } => {
                 self.scenario.clone_from(scenario);
+                self.courses.clear();
                 self.lines.iter_mut().for_each(|line| line.verdict = None);
             }
-            Derived::StepStarted { step, of, title } => {
-                self.step = Some(StepState { step: *step, of: *of, title: title.clone(), began: at });
+            Derived::StepStarted { step, of, title, phones } => {
+                if phones.is_empty() {
+                    self.courses.clear();
+                }
+                let state = StepState { step: *step, of: *of, title: title.clone(), began: at };
+                self.courses.insert(phones.clone(), state);
+                // Where phones go at their own pace, the last of them is told of.
+                self.step = self.courses.values().min_by_key(|state| (state.step, state.began)).cloned();
             }
             Derived::Binding(change) => {
                 let Some(line) = self.line(&change.line) else { return };

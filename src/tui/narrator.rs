@@ -86,7 +86,11 @@ impl Narrator {
             Derived::ScenarioStarted { scenario, index, of } => {
                 (format!("scenario {}/{of}: {scenario}", index + 1), false)
             }
-            Derived::StepStarted { step, of, title } => (format!("step {}/{of}: {title}", step + 1), false),
+            Derived::StepStarted { step, of, title, phones } => {
+                let names: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
+                let whose = if names.is_empty() { String::new() } else { format!("{}: ", names.join(", ")) };
+                (format!("{whose}step {}/{of}: {title}", step + 1), false)
+            }
             Derived::StepEnded { case, ok: false, note, .. } => (format!("{}/{}: {note}", case.phone, case.line), true),
             Derived::Home { line, server: Some(server) } => {
                 (format!("{line} is registered at {}", server_label(self.plan.as_deref(), line, server)), false)

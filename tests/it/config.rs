@@ -216,17 +216,9 @@ fn keys_have_names_in_xml_and_groups_by_rule_and_by_exception() {
 fn a_menu_or_key_that_a_phone_lacks_is_said_before_the_run() {
     let (bench, mut models) = bench(&[]);
     let phones: Vec<_> = bench.phones.iter().collect();
-    let asks = |menu: &str, optional| Scenario {
-        name: "status".into(),
-        title: String::new(),
-        proves: None,
-        steps: vec![Step {
-            title: String::new(),
-            kind: StepKind::Keys { menu: menu.into(), reboots: false },
-            optional,
-            documented_limit: None,
-        }],
-        teardown: Vec::new(),
+    let asks = |menu: &str, optional| {
+        let kind = StepKind::Keys { menu: menu.into(), reboots: false };
+        Scenario::of("status", "", vec![Step { optional, ..Step::of("", kind) }])
     };
     load::fit(&asks("registration-status", false), &phones, &models).unwrap();
     load::fit(&asks("registration-stats", true), &phones, &models).unwrap();

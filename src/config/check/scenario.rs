@@ -1,25 +1,28 @@
 //! Checks of a scenario: each step does one thing, and the moves come in an order that can happen.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use toml::Spanned;
 
 use super::{
     Findings,
     keying::{self, documented_limit},
-    plain,
+    order, outage, plain,
 };
 use crate::{
     config::{
         bench::Role,
         raw,
-        scenario::{CallAct, CallMark, ModePlan, Moment, OutagePlan, Party, Scenario, Step, StepKind},
+        scenario::{
+            self, CallAct, CallMark, Limit, Only, OutagePlan, Pace, Party, Scenario, StartState, Step, StepKind,
+        },
     },
-    event::{Move, OutageScope},
+    event::Move,
+    verdict::Blame,
 };
 
 /// Longest time that an outage may last: a day.
-const LONGEST_OUTAGE: Duration = Duration::from_secs(24 * 3600);
+pub(super) const LONGEST_OUTAGE: Duration = Duration::from_secs(24 * 3600);
 
 /// Most steps of a scenario, repeated ones written out.
 const MOST_STEPS: usize = 500;
@@ -44,7 +47,7 @@ const CALL_ACTS: [(&str, CallAct); 3] =
     [("dial", CallAct::Dial), ("answer", CallAct::Answer), ("hang-up", CallAct::HangUp)];
 
 /// The roles that a server can have for every line.
-const ROLES: [(&str, Role); 2] = [("primary", Role::Primary), ("backup", Role::Backup)];
+pub(super) const ROLES: [(&str, Role); 2] = [("primary", Role::Primary), ("backup", Role::Backup)];
 
 /// The checked scenario; it is worth nothing if there are findings.
 pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'_>) -> Scenario {
@@ -56,14 +59,75 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
     let (mut steps, mut teardown) = (Vec::new(), Vec::new());
     unroll(&raw.step, &mut steps, findings);
     unroll(&raw.teardown, &mut teardown, findings);
-    check_order(&steps, findings);
+    let paces = [("together", Pace::Together), ("pairs", Pace::Pairs), ("phones", Pace::Phones)];
+    let pace = raw.pace.as_ref().and_then(|pace| findings.word(pace, "pace", &paces)).unwrap_or_default();
+    let starts = [("registered", StartState::Registered), ("logged-off", StartState::LoggedOff)];
+    let start = raw.start.as_ref().and_then(|start| findings.word(start, "start state", &starts)).unwrap_or_default();
+    let limits = raw.limit.iter().filter_map(|limit| self::limit(limit, findings)).collect();
+    let longest = (Duration::from_secs(1), LONGEST_OUTAGE);
+    let teardown_limit = raw.teardown_limit.as_ref().and_then(|limit| findings.duration(limit, longest));
+    check_start(start, &steps, findings);
+    order::check(&steps, findings);
     keying::check(&steps, &teardown, findings);
     Scenario {
         title: plain(&raw.title).unwrap_or_else(|| name.clone()),
         name,
         proves: plain(&raw.proves).map(|text| text.trim().to_owned()),
+        tried_on: raw.tried_on.as_ref().and_then(|bench| findings.name(bench)),
+        pace,
+        start,
+        limits,
         steps: steps.into_iter().map(|(_, step)| step).collect(),
         teardown: teardown.into_iter().map(|(_, step)| step).collect(),
+        teardown_limit: teardown_limit.unwrap_or_else(scenario::teardown_limit),
+    }
+}
+
+/// A limit that the scenario sets.
+fn limit(raw: &Spanned<raw::Limit>, findings: &mut Findings<'_>) -> Option<Limit> {
+    let (span, raw) = (raw.span(), raw.get_ref());
+    let help = "add its name, as `measurement = \"failover\"`";
+    let name = findings.required(raw.measurement.as_ref(), span.clone(), "the limit is of nothing", help);
+    let measurement = name.and_then(|name| findings.name(name))?;
+    let help = "add the most that it may be, as `at-most = \"10m\"`, or `at-most = 1` for a count";
+    let most = findings.required(raw.at_most.as_ref(), span, "the limit has no value", help)?;
+    let at_most = match most.get_ref() {
+        raw::Most::Count(count) => u64::try_from(*count).ok().or_else(|| {
+            findings.at(most.span(), "a limit below zero", "write a count or a time");
+            None
+        })?,
+        raw::Most::Time(text) => {
+            let text = Spanned::new(most.span(), text.clone());
+            let time = findings.duration(&text, (Duration::from_millis(1), LONGEST_OUTAGE))?;
+            u64::try_from(time.as_millis()).ok()?
+        }
+    };
+    let blames = [
+        ("phone", Blame::Phone),
+        ("server", Blame::Server),
+        ("configuration", Blame::Configuration),
+        ("unknown", Blame::Unknown),
+    ];
+    let blame = match &raw.blame {
+        Some(blame) => findings.word(blame, "thing to blame", &blames)?,
+        None => Blame::Unknown,
+    };
+    Some(Limit { measurement, at_most, blame })
+}
+
+/// Nobody who is logged off can be expected at the primary.
+fn check_start(start: StartState, steps: &[Placed<'_>], findings: &mut Findings<'_>) {
+    let first = steps.iter().find(|(_, step)| matches!(step.kind, StepKind::Expect { .. } | StepKind::Outage(_)));
+    match (start, first) {
+        (StartState::LoggedOff, Some((raw, Step { kind: StepKind::Expect { of: Move::Baseline }, .. }))) => {
+            let help = "remove the step, or `start = \"logged-off\"`";
+            findings.at(raw.span(), "a baseline is expected of lines on which nobody is logged on", help);
+        }
+        (StartState::Registered, Some((raw, Step { kind: StepKind::Outage(_), .. }))) => {
+            let help = "put `expect = \"baseline\"` before it";
+            findings.at(raw.span(), "an outage begins before it is known where the lines are", help);
+        }
+        _ => {}
     }
 }
 
@@ -80,7 +144,8 @@ fn unroll<'a>(raw: &'a [Spanned<raw::Step>], steps: &mut Vec<Placed<'a>>, findin
                 let title = plain(&raw.get_ref().title).unwrap_or_else(|| default_title(&kind));
                 let optional = raw.get_ref().optional.unwrap_or(false);
                 let documented_limit = documented_limit(raw, &kind, findings);
-                steps.push((raw, Step { title, kind, optional, documented_limit }));
+                let only = raw.get_ref().only.as_ref().and_then(|only| chosen(only, findings));
+                steps.push((raw, Step { title, kind, optional, only, documented_limit }));
             }
             Work::Repeated(times) => {
                 // What is wrong with a repeated step is said once.
@@ -102,6 +167,18 @@ fn unroll<'a>(raw: &'a [Spanned<raw::Step>], steps: &mut Vec<Placed<'a>>, findin
     }
 }
 
+/// The phones that take a step.
+fn chosen(only: &Spanned<raw::Only>, findings: &mut Findings<'_>) -> Option<Only> {
+    match only.get_ref() {
+        raw::Only::Party(party) => {
+            let party = Spanned::new(only.span(), party.clone());
+            let parties = [("callers", Party::Callers), ("callees", Party::Callees)];
+            findings.word(&party, "choice of phones", &parties).map(Only::Party)
+        }
+        raw::Only::Model { model } => Some(Only::Model(model.clone())),
+    }
+}
+
 /// What a `[[step]]` table stands for.
 enum Work {
     Once(StepKind),
@@ -120,6 +197,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         ("outage", step.outage.is_some()),
         ("lift", step.lift.is_some()),
         ("wait", step.wait.is_some()),
+        ("meet", step.meet.is_some()),
         ("repeat", step.repeat.is_some()),
     ];
     let given: Vec<_> = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
@@ -131,7 +209,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         findings.at(
             span,
             message,
-            "give each step one of `expect`, `keys`, `press`, `dial`, `display`, `call`, `outage`, `lift`, `wait`, `repeat`",
+            "give each step one of `expect`, `keys`, `press`, `dial`, `display`, `call`, `outage`, `lift`, `wait`, `meet`, `repeat`",
         );
         return None;
     }
@@ -173,6 +251,9 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
             Move::Recovery,
             Move::LogOn,
             Move::LogOff,
+            Move::Rejection,
+            Move::Hold,
+            Move::Admission,
         ];
         let names: Vec<String> = moves.iter().map(ToString::to_string).collect();
         let moves = names.iter().map(String::as_str).zip(moves.map(Awaited::Move));
@@ -211,216 +292,18 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
             }
         };
     }
+    if let Some(meet) = &step.meet {
+        if !meet.get_ref() {
+            findings.at(meet.span(), "`meet = false` does nothing", "write `meet = true`, or remove the step");
+            return None;
+        }
+        return Some(StepKind::Meet);
+    }
     if let Some(wait) = &step.wait {
         let span = findings.duration(wait, (Duration::from_millis(1), LONGEST_OUTAGE))?;
         return Some(StepKind::Wait { span });
     }
-    step.outage.as_ref().and_then(|outage| outage_kind(outage, findings))
-}
-
-fn outage_kind(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> Option<StepKind> {
-    let (span, raw) = (raw.span(), raw.get_ref());
-    let mode = match &raw.mode {
-        Some(mode) => findings.word(mode, "mode of an outage", &[("drop", ModePlan::Drop)]),
-        None => Some(ModePlan::Drop),
-    };
-    let scope = match &raw.scope {
-        Some(scope) => {
-            findings.word(scope, "scope of an outage", &[("host", OutageScope::Host), ("sip", OutageScope::Sip)])
-        }
-        None => Some(OutageScope::Host),
-    };
-    let roles: [(&str, &[Role]); 3] =
-        [("primary", &[Role::Primary]), ("backup", &[Role::Backup]), ("both", &[Role::Primary, Role::Backup])];
-    let servers = findings
-        .required(raw.server.as_ref(), span.clone(), "the outage takes no server away", "add `server = \"primary\"`")
-        .and_then(|server| findings.word(server, "role that a server has for every line", &roles))
-        .map(<[Role]>::to_vec);
-    let limit = findings
-        .required(
-            raw.limit.as_ref(),
-            span,
-            "the outage has no time limit",
-            "add `limit = \"20m\"`: it ends by itself then, whatever happens to siprig",
-        )
-        .and_then(|limit| findings.duration(limit, (Duration::from_secs(1), LONGEST_OUTAGE)));
-    let parties = [("all", None), ("callers", Some(Party::Callers)), ("callees", Some(Party::Callees))];
-    let party = match &raw.phones {
-        Some(phones) => findings.word(phones, "choice of phones", &parties)?,
-        None => None,
-    };
-    Some(StepKind::Outage(OutagePlan {
-        mode: mode?,
-        toward: None,
-        servers: servers?,
-        scope: scope?,
-        party,
-        at: Moment::Now,
-        limit: limit?,
-    }))
-}
-
-/// Follows what is away and what was awaited, as far as the steps say it.
-fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
-    let mut away: BTreeSet<Role> = BTreeSet::new();
-    let mut was_away: BTreeSet<Role> = BTreeSet::new();
-    let mut stranded = false;
-    // Where the lines are is known.
-    let mut settled = false;
-    let mut call = None;
-    let mut home = true;
-    for (raw, step) in steps {
-        let span = raw.span();
-        match &step.kind {
-            StepKind::Outage(OutagePlan { servers, .. }) => {
-                for server in servers {
-                    if !away.insert(*server) {
-                        let message = format!("an outage of the {server} begins while another is in force");
-                        findings.at(span.clone(), message, "put a `lift = true` step before it");
-                    }
-                }
-                was_away.extend(servers);
-                settled = false;
-                stranded |= away.len() == ROLES.len();
-                home = false;
-            }
-            StepKind::Lift { server } => {
-                let lifted: Vec<Role> = match server {
-                    Some(server) => away.take(server).into_iter().collect(),
-                    None => std::mem::take(&mut away).into_iter().collect(),
-                };
-                settled = false;
-                if lifted.is_empty() {
-                    findings.at(span, "there is no outage to lift", "put an `outage` step before it");
-                }
-            }
-            StepKind::Expect { of } => {
-                if let Some((message, help)) = cannot_happen(*of, &away, &was_away, stranded) {
-                    findings.at(span, message, help);
-                } else if *of == Move::Renewal && !home {
-                    let message = "a renewal is expected of lines that nobody has seen come home";
-                    findings.at(span, message, "expect a `failback` before it");
-                }
-                home |= *of == Move::Failback;
-                stranded &= *of != Move::Recovery;
-                settled = *of != Move::Stranded;
-            }
-            StepKind::MessageLamp if !settled => {
-                let message = "`mwi` is expected before it is clear where the lines are registered";
-                findings.at(span, message, "expect the `baseline`, `failover` or `failback` before it");
-            }
-            StepKind::MessageLamp => {}
-            StepKind::Call { act } => call_order(&mut call, &mut |call| act_on(*act, call), span, findings),
-            StepKind::ExpectCall { of } => call_order(&mut call, &mut |call| expect_of(*of, call), span, findings),
-            StepKind::Keys { .. }
-            | StepKind::Press { .. }
-            | StepKind::Dial { .. }
-            | StepKind::Display { .. }
-            | StepKind::Wait { .. } => {}
-        }
-    }
-}
-
-/// How far the calls of a scenario have come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CallStage {
-    Dialled,
-    Ringing,
-    PickedUp,
-    Up,
-    Over,
-}
-
-type CallOrder = Result<Option<CallStage>, (&'static str, &'static str)>;
-
-fn call_order(
-    call: &mut Option<CallStage>,
-    next: &mut dyn FnMut(Option<CallStage>) -> CallOrder,
-    span: std::ops::Range<usize>,
-    findings: &mut Findings<'_>,
-) {
-    match next(*call) {
-        Ok(stage) => *call = stage,
-        Err((message, help)) => findings.at(span, message, help),
-    }
-}
-
-fn act_on(act: CallAct, call: Option<CallStage>) -> CallOrder {
-    match (act, call) {
-        (CallAct::Dial, None | Some(CallStage::Over)) => Ok(Some(CallStage::Dialled)),
-        (CallAct::Dial, Some(_)) => {
-            Err(("a call is dialled before the last one was ended", "put `call = \"hang-up\"` before it"))
-        }
-        (CallAct::Answer, Some(CallStage::Ringing)) => Ok(Some(CallStage::PickedUp)),
-        (CallAct::Answer, _) => {
-            Err(("a call is answered that is not known to ring", "put `expect = \"ringing\"` before it"))
-        }
-        (CallAct::HangUp, None | Some(CallStage::Over)) => {
-            Err(("there is no call to hang up", "put `call = \"dial\"` before it"))
-        }
-        (CallAct::HangUp, Some(_)) => Ok(Some(CallStage::Over)),
-    }
-}
-
-fn expect_of(of: CallMark, call: Option<CallStage>) -> CallOrder {
-    match (of, call) {
-        (CallMark::Ringing, Some(CallStage::Dialled)) => Ok(Some(CallStage::Ringing)),
-        (CallMark::Fails, Some(CallStage::Dialled)) => Ok(call),
-        (CallMark::Ringing | CallMark::Fails, _) => {
-            Err(("this is expected of a call that was not just dialled", "put `call = \"dial\"` before it"))
-        }
-        (CallMark::Answered, Some(CallStage::PickedUp)) => Ok(Some(CallStage::Up)),
-        (CallMark::Answered, _) => {
-            Err(("an answer is expected and nobody picks up", "put `call = \"answer\"` before it"))
-        }
-        (CallMark::Alive, Some(CallStage::Up)) => Ok(call),
-        (CallMark::Alive, _) => Err(("no call is up that could be alive", "put `expect = \"answered\"` before it")),
-        (CallMark::HungUp, Some(CallStage::Over)) => Ok(call),
-        (CallMark::HungUp, _) => Err(("nobody hangs up", "put `call = \"hang-up\"` before it")),
-    }
-}
-
-/// Why a move can not happen as things stand, and what to do about it.
-fn cannot_happen(
-    of: Move,
-    away: &BTreeSet<Role>,
-    was_away: &BTreeSet<Role>,
-    stranded: bool,
-) -> Option<(&'static str, &'static str)> {
-    let gone = |role| away.contains(&role);
-    match of {
-        Move::Baseline if !away.is_empty() => {
-            Some(("a baseline is expected during an outage", "expect it before the outage"))
-        }
-        Move::Renewal if !away.is_empty() => {
-            Some(("a renewal is expected during an outage", "put a `lift` and a `failback` before it"))
-        }
-        Move::Failover if !gone(Role::Primary) => {
-            Some(("a failover is expected while the primary is there", "put an `outage` of the primary before it"))
-        }
-        Move::Failover if gone(Role::Backup) => Some((
-            "a failover is expected while the backup is away as well",
-            "expect `stranded`, or `lift = \"backup\"` before it",
-        )),
-        Move::Failback if gone(Role::Primary) => {
-            Some(("a failback is expected while the primary is away", "put a `lift = true` step before it"))
-        }
-        Move::Failback if !was_away.contains(&Role::Primary) => Some((
-            "a failback is expected before any outage of the primary",
-            "put an `outage` of the primary and a `lift` before it",
-        )),
-        Move::Stranded if away.len() < ROLES.len() => Some((
-            "`stranded` is expected while a server is there",
-            "put an `outage` with `server = \"both\"` before it",
-        )),
-        Move::Recovery if away.len() == ROLES.len() => {
-            Some(("a recovery is expected while both servers are away", "put a `lift` step before it"))
-        }
-        Move::Recovery if !stranded => {
-            Some(("a recovery is expected, but the servers were never both away", "expect `failback`"))
-        }
-        _ => None,
-    }
+    step.outage.as_ref().and_then(|it| outage::plan(it, findings)).map(StepKind::Outage)
 }
 
 fn default_title(kind: &StepKind) -> String {
@@ -447,6 +330,7 @@ fn default_title(kind: &StepKind) -> String {
         },
         StepKind::Lift { server: Some(server) } => format!("give the {server} back"),
         StepKind::Lift { server: None } => "end the outage".to_owned(),
+        StepKind::Meet => "wait for the other phones".to_owned(),
         StepKind::Wait { span } => format!("wait {}", humantime::format_duration(*span)),
     }
 }

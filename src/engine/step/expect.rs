@@ -182,7 +182,8 @@ impl Wait {
         out: &mut Outbox,
     ) {
         if self.console == Console::Waiting {
-            self.console = if subjects.states_registration(&id.phone) {
+            // What a phone shows that was turned away, no manual tells.
+            self.console = if of != Move::Rejection && subjects.states_registration(&id.phone) {
                 // What a console wrote on its own in the course of the move counts; where it can be asked, it is asked.
                 let asked = subjects.ask_status(&id.phone, out);
                 let since = if asked { fix.when.at } else { moved.request.when.at };
@@ -247,6 +248,12 @@ impl Wait {
             subjects.decide_case(id, finding);
             return;
         }
+        if self.leg.of == Move::Hold
+            && let Some(finding) = judge::lapsed(case, self.cause, &moved)
+        {
+            subjects.decide_case(id, finding);
+            return;
+        }
         let took = moved.done.when.at.since(self.cause.when.at).as_secs_f64();
         let note = format!("after {took:.1} s, {:.1} s allowed", self.window.length.as_secs_f64());
         let evidence = [self.cause.seq, moved.request.seq, moved.done.seq];
@@ -265,12 +272,28 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             Some(bound::failover(timers, held.binding.granted, held.left))
         }
         Move::Failback if case.keeps_both => Some(bound::revival(&case.timers)),
+        Move::Rejection => {
+            let held = case.cut_of(leg)?.held.as_ref()?;
+            Some(bound::rejection(timers, held.binding.granted, held.left))
+        }
+        Move::Hold => Some(bound::hold(timers, case.track.last_granted(case.backup.as_ref()?)?)),
         Move::Failback => {
             let cut = case.cut_of(leg)?;
+            let lifted = cut.lifted?.when.at;
+            let asked = case.track.asked_to_wait(&case.primary).filter(|until| *until > lifted);
+            let wait = asked.map(|until| until.since(lifted));
             match &cut.held_elsewhere {
-                Some(held) => Some(bound::failback(timers, case.habit, held.binding.granted, held.left)),
+                Some(held) => {
+                    let window = bound::failback(timers, case.habit, held.binding.granted, held.left);
+                    Some(match wait {
+                        Some(wait) => bound::asked_away(timers, window, held.binding.granted, wait),
+                        None => window,
+                    })
+                }
+                None if case.moves.contains_key(&Leg { of: Move::Rejection, ..leg }) => {
+                    Some(bound::after_rejection(timers, wait))
+                }
                 None => {
-                    let lifted = cut.lifted?.when.at;
                     // It held nothing at its backup because it had lost it, or because it had not left: it never did, it has
                     // no backup, or what it asked in the outage it gave up only afterwards.
                     let left = case.moves.get(&Leg { of: Move::Failover, ..leg });
@@ -289,6 +312,7 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             Some(bound::stranded(timers, held.binding.granted, held.left))
         }
         Move::Recovery => Some(bound::recovery(timers, case.is_away(&case.primary))),
+        Move::Admission => Some(bound::log_on(timers, case.is_away(&case.primary), case.order_of(leg)?.reboots)),
         Move::LogOn => Some(bound::log_on(timers, case.is_away(&case.primary), case.order_of(leg)?.reboots)),
         Move::LogOff => {
             let servers = std::iter::once(&case.primary).chain(&case.backup);
@@ -300,7 +324,7 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
 
 /// The cases that have no cause to move, because the scenario takes servers away from the other side of each pair only.
 fn spared(of: Move, subjects: &Subjects) -> Vec<CaseId> {
-    if matches!(of, Move::Baseline | Move::Renewal | Move::LogOn | Move::LogOff) {
+    if matches!(of, Move::Baseline | Move::Renewal | Move::LogOn | Move::LogOff | Move::Admission) {
         return Vec::new();
     }
     let outages = subjects.plan().scenario.steps.iter().filter_map(|step| match &step.kind {
@@ -309,7 +333,8 @@ fn spared(of: Move, subjects: &Subjects) -> Vec<CaseId> {
     });
     let parties: Vec<Option<Party>> = outages.collect();
     let meant = |phone| parties.iter().any(|party| party.is_none_or(|party| pairs::is_of(subjects, phone, party)));
-    subjects.cases().iter().map(|case| &case.id).filter(|id| !meant(&id.phone)).cloned().collect()
+    let looked_at = subjects.cases().iter().map(|case| &case.id).filter(|id| subjects.in_focus(&id.phone));
+    looked_at.filter(|id| !meant(&id.phone)).cloned().collect()
 }
 
 /// What to say of a move whose cause never came, or which begins where the line is not.

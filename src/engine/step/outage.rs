@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
+use super::moment;
 use crate::{
-    config::{ModePlan, OutagePlan, Role},
+    config::{ModePlan, Moment, OutagePlan, Role},
     engine::{
         Outbox,
         case::{CaseRun, Finding},
@@ -24,10 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A path that a canary takes.
 type Path = (PhoneName, ServerName, Toward);
 
-/// The step that takes a server away.
+/// The step that takes servers away: for all its phones at once, or for each at its own moment.
 #[derive(Debug)]
 pub struct Cutting {
+    parts: Vec<Part>,
+}
+
+/// The outage of some phones.
+#[derive(Debug)]
+struct Part {
     plan: OutagePlan,
+    phones: Vec<PhoneName>,
     /// The servers that go, and for which phones.
     targets: BTreeMap<ServerName, Vec<PhoneName>>,
     outages: BTreeMap<ServerName, OutageId>,
@@ -35,50 +43,101 @@ pub struct Cutting {
     until: Stamp,
 }
 
-/// What the step waits for.
+/// What a part of the step waits for.
 #[derive(Debug)]
 enum Stage {
+    /// The moment at which the phone's outage is to begin.
+    Moment(moment::Waiting),
     /// Control canaries, which must pass.
     Control { open: BTreeSet<Path> },
     /// Word that these outages are in force.
     Commit { open: BTreeSet<OutageId> },
-    /// Canaries of the outage, which must not pass.
+    /// Canaries of the outage, which must not pass where it takes frames, and must pass where it takes none.
     Proof { open: BTreeSet<Path> },
     /// Nothing.
     Done,
 }
 
 impl Cutting {
-    /// Sends the control canaries.
-    pub fn begin(plan: &OutagePlan, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) -> Self {
-        let party = plan.party;
-        let mut targets: BTreeMap<ServerName, Vec<PhoneName>> = BTreeMap::new();
+    /// Sends the control canaries, of each phone whose moment has come.
+    pub fn begin(plan: &OutagePlan, subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) -> Self {
         let phones = subjects.phones_running();
-        let meant: Vec<PhoneName> =
-            phones.into_iter().filter(|phone| party.is_none_or(|party| pairs::is_of(subjects, phone, party))).collect();
-        for case in subjects.running().filter(|case| meant.contains(&case.id.phone)) {
-            for server in plan.servers.iter().filter_map(|role| case.server_in(*role)) {
-                let phones = targets.entry(server.clone()).or_default();
+        let meant = |phone: &PhoneName| plan.party.is_none_or(|party| pairs::is_of(subjects, phone, party));
+        let (meant, others): (Vec<PhoneName>, Vec<PhoneName>) = phones.into_iter().partition(meant);
+        let parts = match plan.at {
+            Moment::Now => vec![Part::now(plan, meant, subjects, now, out)],
+            Moment::BeforeRenewal | Moment::AfterRenewal => {
+                meant.into_iter().map(|phone| Part::later(plan, phone, fix)).collect()
+            }
+        };
+        for phone in others {
+            subjects.finish_step(&phone, "the outage is for other phones", &[]);
+        }
+        Self { parts }
+    }
+
+    /// Hears canaries and commits.
+    pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+        self.parts.iter_mut().for_each(|part| part.observe(observed, fix, subjects, out));
+    }
+
+    /// From the control to the cut, from the cut to its proof, from there to the end.
+    pub fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+        self.parts.iter_mut().for_each(|part| part.advance(now, fix, subjects, out));
+    }
+
+    /// The patience for what is awaited.
+    pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
+        self.parts.iter().filter_map(|part| part.deadline(subjects)).min()
+    }
+}
+
+impl Part {
+    fn now(plan: &OutagePlan, phones: Vec<PhoneName>, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) -> Self {
+        let mut part = Self {
+            plan: plan.clone(),
+            phones,
+            targets: BTreeMap::new(),
+            outages: BTreeMap::new(),
+            stage: Stage::Done,
+            until: now,
+        };
+        part.control(subjects, now, out);
+        part
+    }
+
+    fn later(plan: &OutagePlan, phone: PhoneName, fix: Fix) -> Self {
+        let stage = Stage::Moment(moment::Waiting::begin(plan.at, &phone, fix));
+        Self {
+            plan: plan.clone(),
+            phones: vec![phone],
+            targets: BTreeMap::new(),
+            outages: BTreeMap::new(),
+            stage,
+            until: fix.when.at,
+        }
+    }
+
+    /// Sends the control canaries.
+    fn control(&mut self, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) {
+        for case in subjects.running().filter(|case| self.phones.contains(&case.id.phone)) {
+            for server in self.plan.servers.iter().filter_map(|role| case.server_in(*role)) {
+                let phones = self.targets.entry(server.clone()).or_default();
                 if !phones.contains(&case.id.phone) {
                     phones.push(case.id.phone.clone());
                 }
             }
         }
-        let open = send_canaries(None, &targets, out);
-        Self {
-            plan: plan.clone(),
-            targets,
-            outages: BTreeMap::new(),
-            stage: Stage::Control { open },
-            until: now + PATIENCE,
-        }
+        self.stage = Stage::Control { open: send_canaries(None, &self.targets, out) };
+        self.until = now + PATIENCE;
     }
 
-    /// Hears canaries and commits.
-    pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+    fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match (&mut self.stage, observed) {
             (Stage::Control { open }, Observed::Canary { outage: None, phone, server, toward, passed }) => {
-                open.remove(&(phone.clone(), server.clone(), *toward));
+                if !open.remove(&(phone.clone(), server.clone(), *toward)) {
+                    return;
+                }
                 if *passed {
                     subjects.add_evidence(phone, Some(fix.seq));
                 } else {
@@ -88,18 +147,25 @@ impl Cutting {
                 }
             }
             (Stage::Commit { open }, Observed::OutageBegan { outage }) => {
-                open.remove(outage);
-                if open.is_empty() {
-                    self.stage = Stage::Proof { open: send_canaries(Some(&self.outages), &self.targets, out) };
-                    self.until = fix.when.at + PATIENCE;
+                let mine = open.remove(outage);
+                if !mine || !open.is_empty() {
+                    return;
                 }
+                self.stage = Stage::Proof { open: send_canaries(Some(&self.outages), &self.targets, out) };
+                self.until = fix.when.at + PATIENCE;
             }
             (Stage::Proof { open }, Observed::Canary { outage: Some(_), phone, server, toward, passed }) => {
-                open.remove(&(phone.clone(), server.clone(), *toward));
-                if *passed {
-                    let way = way(phone, server, *toward);
+                if !open.remove(&(phone.clone(), server.clone(), *toward)) {
+                    return;
+                }
+                let taken = self.plan.toward.is_none_or(|taken| taken == *toward);
+                let way = way(phone, server, *toward);
+                if *passed && taken {
                     let reason = format!("the outage leaks: a canary {way} came through");
                     subjects.decide(phone, || Finding::rig("leak", reason.clone()).shown_by([fix.seq]));
+                } else if !*passed && !taken {
+                    let reason = format!("the outage takes too much: a canary {way} did not come through");
+                    subjects.decide(phone, || Finding::rig("path-blocked", reason.clone()).shown_by([fix.seq]));
                 } else {
                     subjects.add_evidence(phone, Some(fix.seq));
                 }
@@ -108,23 +174,39 @@ impl Cutting {
         }
     }
 
-    /// From the control to the cut, from the cut to its proof, from there to the end.
-    pub fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+    fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         let late = now >= self.until;
         match &self.stage {
+            Stage::Moment(waiting) => match waiting.look(subjects, now) {
+                moment::Look::Wait => {}
+                moment::Look::Come => self.control(subjects, now, out),
+                moment::Look::Never(id, finding) => {
+                    subjects.decide_case(&id, finding);
+                    let running = subjects.phones_running();
+                    if !self.phones.iter().any(|phone| running.contains(phone)) {
+                        self.stage = Stage::Done;
+                    }
+                }
+            },
             Stage::Control { open } if open.is_empty() || late => {
                 lose(open, subjects, "a control canary");
                 self.cut(now, fix, subjects, out);
             }
             Stage::Commit { .. } if late => {
-                let reason = "the bridge did not confirm the outage";
-                subjects.decide_all(|| Finding::rig("outage-unconfirmed", reason));
+                self.decide(subjects, || Finding::rig("outage-unconfirmed", "the bridge did not confirm the outage"));
                 self.stage = Stage::Done;
             }
             Stage::Proof { open } if open.is_empty() || late => {
                 lose(open, subjects, "a canary of the outage");
-                for phone in subjects.phones_running() {
-                    subjects.finish_step(&phone, "the outage is in force; canaries were dropped both ways", &[]);
+                let note = match self.plan.toward {
+                    None => "the outage is in force; canaries were dropped both ways",
+                    Some(Toward::Server) => {
+                        "the outage is in force; canaries to the server were dropped, others passed"
+                    }
+                    Some(Toward::Phone) => "the outage is in force; canaries to the phone were dropped, others passed",
+                };
+                for phone in &self.phones {
+                    subjects.finish_step(phone, note, &[]);
                 }
                 self.stage = Stage::Done;
             }
@@ -132,13 +214,17 @@ impl Cutting {
         }
     }
 
-    /// The patience for what is awaited.
-    pub fn deadline(&self) -> Option<(Stamp, &'static str)> {
-        match self.stage {
+    fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
+        match &self.stage {
+            Stage::Moment(waiting) => waiting.deadline(subjects).map(|at| (at, "the moment of an outage")),
             Stage::Control { .. } | Stage::Proof { .. } => Some((self.until, "canaries")),
             Stage::Commit { .. } => Some((self.until, "word that the outage is in force")),
             Stage::Done => None,
         }
+    }
+
+    fn decide(&self, subjects: &mut Subjects, finding: impl Fn() -> Finding) {
+        self.phones.iter().for_each(|phone| subjects.decide(phone, &finding));
     }
 
     fn cut(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
@@ -146,7 +232,8 @@ impl Cutting {
         // away, and of which nobody asked yet whether it came home, is; so is one where nobody is logged on.
         let away = |case: &&CaseRun| {
             let driven = case.last_cut().is_some() && case.moved(Move::Failback).is_none();
-            let concerned = case.running() && self.targets.contains_key(&case.primary);
+            let meant = self.phones.contains(&case.id.phone);
+            let concerned = case.running() && meant && self.targets.contains_key(&case.primary);
             let nobody = case.moved(Move::LogOff).is_some();
             concerned && !driven && !nobody && case.track.home() != Some(&case.primary)
         };
@@ -164,7 +251,6 @@ impl Cutting {
         self.targets.values_mut().for_each(|phones| phones.retain(|phone| running.contains(phone)));
         self.targets.retain(|_, phones| !phones.is_empty());
         for (server, phones) in &self.targets {
-            let outage = subjects.next_outage(server.clone(), phones);
             let spec = OutageSpec {
                 mode: mode_for(self.plan.mode, phones, subjects),
                 toward: self.plan.toward,
@@ -173,11 +259,12 @@ impl Cutting {
                 phones: phones.clone(),
                 limit: self.plan.limit,
             };
+            let outage = subjects.next_outage(spec.clone());
             out.order(Action::BeginOutage { outage, spec });
             self.outages.insert(server.clone(), outage);
         }
         if self.outages.is_empty() {
-            subjects.decide_all(|| Finding::rig("nothing-to-cut", "no line has a server in the role that goes away"));
+            self.decide(subjects, || Finding::rig("nothing-to-cut", "no line has a server in the role that goes away"));
             self.stage = Stage::Done;
         } else {
             self.stage = Stage::Commit { open: self.outages.values().copied().collect() };
@@ -202,7 +289,7 @@ impl Lifting {
                 let servers: BTreeSet<ServerName> =
                     subjects.running().filter_map(|case| case.server_in(role).cloned()).collect();
                 let open = subjects.outages_open().filter(|outage| {
-                    subjects.outages.get(outage).is_some_and(|outage| servers.contains(&outage.server))
+                    subjects.outages.get(outage).is_some_and(|outage| servers.contains(&outage.spec.server))
                 });
                 order_end(open.collect(), out)
             }
