@@ -83,7 +83,7 @@ fn document(command: &Command, error: &UserError) -> Option<String> {
 }
 
 fn virtual_alone(args: &args::VirtualArgs) -> Result<ExitCode, UserError> {
-    match bench::open(&args.bench)? {
+    match bench::open(&args.bench, &[])? {
         bench::Opened::Virtual(description) => {
             Ok(ExitCode::from(virtual_bench::standalone(&description, &bench::rig())?))
         }

@@ -9,6 +9,7 @@
 //! | [`bound`] | how long a move may take |
 //! | [`coverage`] | for how long nobody could be reached |
 //! | [`measure`] | the values that a case is measured by |
+//! | [`load`] | how hard moves hit a server |
 //! | [`judge`] | whose fault it is |
 //! | [`refusal`] | why a server did not take a line |
 //! | [`call_judge`] | what became of a call, and whose fault it is |
@@ -33,6 +34,7 @@ pub mod coverage;
 pub mod detect;
 pub mod dialog;
 pub mod judge;
+pub mod load;
 pub mod measure;
 pub mod observe;
 pub mod pairs;

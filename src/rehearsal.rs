@@ -23,7 +23,7 @@ use crate::{
     session,
     verdict::Case,
     virtual_bench::{
-        Description,
+        Description, DescriptionError,
         phone::{Phone, PhoneInput, PhoneSpec},
         plan::LabPlan,
         random::Random,
@@ -103,6 +103,9 @@ pub enum RehearsalError {
     /// The bench of the description is not a good one.
     #[error("the rehearsal's bench is wrong: {0:?}")]
     Bench(Diagnostics),
+    /// The bench that the scenario names can not be.
+    #[error("the rehearsal's bench can not be: {0}")]
+    Description(DescriptionError),
     /// It went on for a virtual week, or made a million records.
     #[error("the run did not end by {0} s; last it waited for {1}")]
     Endless(Stamp, &'static str),
@@ -327,6 +330,17 @@ impl Rehearsal {
         let when = When { at: self.now, error_ns: FRAME_ERROR_NS };
         self.observe(when, Observed::OutageEnded { outage, why, tally: ended.tally });
     }
+}
+
+/// The virtual bench on which a scenario is tried.
+///
+/// # Errors
+/// If there is none of that name, or something is wrong with it.
+pub fn tried_on(scenario: &Scenario) -> Result<Description, RehearsalError> {
+    let Some(name) = &scenario.tried_on else { return Ok(Description::default()) };
+    let document = load::document(name, Path::new(load::RIG), &[]).map_err(RehearsalError::Bench)?;
+    let description: Description = document.read_as().map_err(RehearsalError::Bench)?;
+    description.checked().map_err(RehearsalError::Description)
 }
 
 /// The cases that a run came to, in the order in which they were decided.

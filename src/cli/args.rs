@@ -113,9 +113,9 @@ pub struct RunArgs {
 /// Which bench.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Bench file, or the name of one in ./rig
-    #[arg(long, default_value = "virtual", value_name = "FILE")]
-    pub bench: String,
+    /// Bench file, or the name of one in ./rig [default: virtual, or what the scenario is tried on]
+    #[arg(long, value_name = "FILE")]
+    pub bench: Option<String>,
     /// Change a value of the bench file: timers.expires=10m, phone.p1.timers.transaction=8s, network.vlan=77. Timers may
     /// be named alone: expires, transaction, renewal-lead, retry-timeout, retry-rejected
     #[arg(long = "set", value_name = "KEY=VALUE")]

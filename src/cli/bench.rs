@@ -3,6 +3,7 @@
 //! A virtual bench is brought up first, and the same command is run inside it on the bench file found there.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -12,7 +13,7 @@ use nix::sys::signal::Signal;
 
 use super::{args::BenchArgs, error::UserError, exit::Exit};
 use crate::{
-    config::{document::Document, load, overrides::Override},
+    config::{Scenario, document::Document, load, overrides::Override},
     virtual_bench::{self, Description, plan::LabPlan},
 };
 
@@ -29,12 +30,27 @@ pub fn rig() -> PathBuf {
     PathBuf::from(load::RIG)
 }
 
-/// Reads the bench file that was named.
+/// The bench that is used where none is named.
+const DEFAULT: &str = "virtual";
+
+/// Reads the bench file that was named; or, where none was, that on which these scenarios are tried.
 ///
 /// # Errors
-/// What is wrong with it or with an override.
-pub fn open(args: &BenchArgs) -> Result<Opened, UserError> {
-    let document = load::document(&args.bench, &rig(), &args.overrides)?;
+/// What is wrong with it or with an override; scenarios that are tried on different benches.
+pub fn open(args: &BenchArgs, scenarios: &[Scenario]) -> Result<Opened, UserError> {
+    let tried_on = |scenario: &Scenario| scenario.tried_on.clone().unwrap_or_else(|| DEFAULT.to_owned());
+    let benches: BTreeSet<String> = scenarios.iter().map(tried_on).collect();
+    let name = match (&args.bench, benches.first()) {
+        (Some(named), _) => named,
+        (None, _) if benches.len() > 1 => {
+            let named: Vec<_> = scenarios.iter().map(|it| format!("{} on {}", it.name, tried_on(it))).collect();
+            let message = format!("these scenarios are tried on different benches: {}", named.join(", "));
+            return Err(UserError::new(Exit::Usage, message, "run them apart, or name one bench with --bench"));
+        }
+        (None, Some(tried_on)) => tried_on,
+        (None, None) => DEFAULT,
+    };
+    let document = load::document(name, &rig(), &args.overrides)?;
     if !document.is_virtual() {
         return Ok(Opened::Real(Box::new(document)));
     }

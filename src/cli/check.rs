@@ -85,7 +85,7 @@ pub fn main(args: &CheckArgs) -> Result<ExitCode, UserError> {
     if !args.config.is_empty() {
         return settings::check(args).map(ExitCode::from);
     }
-    match bench::open(&args.bench)? {
+    match bench::open(&args.bench, &[])? {
         Opened::Virtual(description) => bench::run_inside(&description, &bench::rig()),
         Opened::Real(document) => check(args, &document).map(ExitCode::from),
     }

@@ -33,8 +33,8 @@ use crate::{
 /// If no run took place.
 pub fn main(args: &RunArgs) -> Result<ExitCode, UserError> {
     let rig = bench::rig();
-    let opened = bench::open(&args.bench)?;
     let scenarios = scenarios(args, &rig)?;
+    let opened = bench::open(&args.bench, &scenarios)?;
     match opened {
         Opened::Virtual(description) => {
             // What can be known to be wrong is said before a bench is brought up for nothing.

@@ -206,6 +206,8 @@ pub(super) struct Scenario {
     pub(super) pace: Text,
     pub(super) start: Text,
     #[serde(default)]
+    pub(super) load: bool,
+    #[serde(default)]
     pub(super) limit: Vec<Spanned<Limit>>,
     #[serde(default)]
     pub(super) step: Vec<Spanned<Step>>,

@@ -28,6 +28,9 @@ pub struct Scenario {
     /// Where its lines are when it begins: verified before, and what it is restored to.
     #[serde(default, skip_serializing_if = "StartState::is_registered")]
     pub start: StartState,
+    /// The load that its moves put on servers is measured as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub load: bool,
     /// Limits of measurements beside those that follow from the phones' timers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Limit>,
@@ -108,6 +111,7 @@ impl Scenario {
             tried_on: None,
             pace: Pace::default(),
             start: StartState::default(),
+            load: false,
             limits: Vec::new(),
             steps,
             teardown: Vec::new(),

@@ -73,7 +73,8 @@ impl<'a> View<'a> {
     /// How the call stands against what is expected of it.
     pub fn outcome(&self, of: CallMark, now: Stamp) -> Outcome {
         let Some((out, begun)) = self.out.as_ref().and_then(|out| Some((out, out.begun()?))) else {
-            let due = self.step + AT_ONCE + GRACE;
+            // Over TCP the primary is asked for a connection first, which no INVITE shows.
+            let due = self.step + self.window().length + GRACE;
             if now < due {
                 return Outcome::Wait(due);
             }
@@ -338,6 +339,9 @@ impl<'a> View<'a> {
         let first = out.invites.first()?.server.as_ref()?;
         let cut = self.caller.last_cut().filter(|cut| cut.lifted.is_none());
         let begun_since_cut = |cut: Stamp| track.attempts_at(primary).any(|attempt| attempt.first.when.at >= cut);
+        if let Some(finding) = self.split_backup(out) {
+            return Some(finding);
+        }
         let noticed = self.noticed || cut.is_some_and(|cut| begun_since_cut(cut.began.when.at));
         let registered = track.binding(primary).filter(|binding| binding.created.when.at <= begun.when.at)?;
         if first == primary || (cut.is_some() && noticed) || track.home() != Some(primary) {
@@ -346,6 +350,22 @@ impl<'a> View<'a> {
         let reason =
             format!("the line is registered at its primary server {primary}, and calls through server {first}");
         Some(Finding::fail(Blame::Phone, "wrong-proxy", reason).shown_by([registered.created.seq, begun.seq]))
+    }
+
+    /// The line has moved to its backup, and calls through a third server.
+    fn split_backup(&self, out: &Call<'_>) -> Option<Finding> {
+        let (primary, backup, track) = (&self.caller.primary, self.caller.backup.as_ref()?, &self.caller.track);
+        let registered = track.binding(backup).filter(|_| track.home() == Some(backup))?;
+        let astray =
+            out.invites.iter().find(|it| it.server.as_ref().is_some_and(|it| it != primary && it != backup))?;
+        let reason = format!(
+            "the line is registered at its backup server {backup}, and calls through {}: `sip backup proxy ip` and `sip \
+             backup registrar ip` are to be equal",
+            name(astray.server.as_ref())
+        );
+        let evidence = [Some(registered.created), astray.first()];
+        let finding = Finding::fail(Blame::Configuration, "proxy-differs", reason);
+        Some(finding.shown_by(evidence.into_iter().flatten().map(|fix| fix.seq)))
     }
 
     /// The first INVITE that reached the callee.

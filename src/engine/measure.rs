@@ -93,6 +93,18 @@ pub fn span(
     Measurement { max: max.map(millis), ..part(case, leg, name, Some(from), to.ok(), why) }
 }
 
+/// A number that was counted in a move.
+pub fn count(case: &CaseRun, leg: Leg, name: &str, at: Fix, count: usize, unit: &str) -> Measurement {
+    Measurement {
+        at_ms: Some(round(at.when.at.as_millis_f64())),
+        value: Some(count as f64),
+        unit: unit.to_owned(),
+        error: None,
+        why_null: None,
+        ..part(case, leg, name, None, None, "")
+    }
+}
+
 /// A span between two records that has nothing to do with a move.
 pub fn between(name: &str, from: Fix, to: Fix, max: Option<Duration>) -> Measurement {
     Measurement {

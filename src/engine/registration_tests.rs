@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::*;
+use crate::event::SipContact;
 use crate::event::{OutageId, RawRef, Transport};
 
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -7,15 +7,15 @@ use super::{
     Outbox,
     case::{CaseRun, DOCUMENTED_LIMIT, Finding},
     course::{Course, Place},
-    measure, observe,
+    load, measure, observe,
     registration::Fix,
     step::{StepRun, lift_all},
     subjects::Subjects,
 };
 use crate::{
-    config::{Limit, Plan, Scenario, StepKind},
+    config::{Plan, Scenario, StepKind},
     event::{Action, Derived, Observed, OutageEnd, OutageId, Stamp},
-    verdict::{Case, CaseId, Verdict},
+    verdict::{Case, CaseId, Measurement, Verdict},
 };
 
 /// What happened may be told this much later; until then nothing is held to be absent.
@@ -250,9 +250,9 @@ impl Run {
             return false;
         }
         let observing = self.subjects.observing().unwrap_or(fix);
-        for case in self.subjects.cases_mut() {
+        let measured = self.measured(observing, now);
+        for (case, measured) in self.subjects.cases_mut().iter_mut().zip(measured) {
             if case.decided.as_ref().is_some_and(|finding| finding.verdict != Verdict::Skipped) {
-                let measured = case.measured.take().unwrap_or_else(|| measure::all(case, observing, now));
                 case.measured = Some(measured);
                 case.outcome = case.decided.take();
                 case.step_done = false;
@@ -299,13 +299,32 @@ impl Run {
     fn tell_failures(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) {
         let observing = self.subjects.observing().unwrap_or(fix);
         let mut failures = Vec::new();
-        for case in self.subjects.cases_mut() {
+        let measured = self.measured(observing, now);
+        for (case, measured) in self.subjects.cases_mut().iter_mut().zip(measured) {
             if let Some(finding) = case.decided.clone().filter(|_| self.told.insert(case.id.clone())) {
-                case.measured = Some(measure::all(case, observing, now));
+                case.measured = Some(measured);
                 failures.push((case.id.clone(), finding));
             }
         }
         failures.iter().for_each(|(case, finding)| self.tell_failure(case, finding, fix, out));
+    }
+
+    /// The measurements of every case, in their order.
+    fn measured(&self, observing: Fix, now: Stamp) -> Vec<Vec<Measurement>> {
+        self.subjects.cases().iter().map(|case| self.measured_of(case, observing, now)).collect()
+    }
+
+    /// The measurements of a case: as they stood when it was decided, or as they stand now.
+    fn measured_of(&self, case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
+        if let Some(measured) = &case.measured {
+            return measured.clone();
+        }
+        let mut measured = measure::all(case, observing, now);
+        if self.subjects.plan().scenario.load {
+            measured.extend(load::of(case, self.subjects.cases()));
+        }
+        measured.extend(load::spread(case, self.subjects.cases(), &self.subjects.plan().bench.servers));
+        measured
     }
 
     fn tell_failure(&self, case: &CaseId, finding: &Finding, fix: Fix, out: &mut Outbox) {
@@ -340,16 +359,17 @@ impl Run {
             if self.told.insert(case.id.clone()) {
                 self.tell_failure(&case.id, &finding, fix, out);
             }
-            tell(case, finding, &self.subjects.plan().scenario.limits, observing, now, fix, out);
+            let scenario = &self.subjects.plan().scenario;
+            let mut measurements = self.measured_of(case, observing, now);
+            let beyond = measure::hold_against(&scenario.limits, &mut measurements);
+            let finding = beyond.filter(|_| finding.verdict == Verdict::Pass).unwrap_or(finding);
+            tell(case, finding, measurements, fix, out);
         }
     }
 }
 
 /// Writes a case's measurements and its verdict.
-fn tell(case: &CaseRun, finding: Finding, limits: &[Limit], observing: Fix, now: Stamp, fix: Fix, out: &mut Outbox) {
-    let mut measurements = case.measured.clone().unwrap_or_else(|| measure::all(case, observing, now));
-    let beyond = measure::hold_against(limits, &mut measurements);
-    let finding = beyond.filter(|_| finding.verdict == Verdict::Pass).unwrap_or(finding);
+fn tell(case: &CaseRun, finding: Finding, measurements: Vec<Measurement>, fix: Fix, out: &mut Outbox) {
     for measurement in &measurements {
         out.conclude(fix.when, Derived::Measured { case: case.id.clone(), measurement: measurement.clone() });
     }

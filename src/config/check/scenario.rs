@@ -76,6 +76,7 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
         tried_on: raw.tried_on.as_ref().and_then(|bench| findings.name(bench)),
         pace,
         start,
+        load: raw.load,
         limits,
         steps: steps.into_iter().map(|(_, step)| step).collect(),
         teardown: teardown.into_iter().map(|(_, step)| step).collect(),

@@ -1,0 +1,56 @@
+//! How hard the moves of all lines hit a server: what a mass move or a mass return asks of it.
+
+use std::time::Duration;
+
+use super::{
+    case::{CaseRun, Leg, Moved},
+    measure,
+};
+use crate::{
+    config::Server,
+    event::{Move, Stamp},
+    verdict::Measurement,
+};
+
+/// The span in which registrations are counted.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// For each move of a case from or to its primary: `…-peak`, the most lines that the server took within a second, and
+/// `…-attempts`, the REGISTER transactions that this line began until it was taken, challenges included.
+pub fn of(case: &CaseRun, all: &[CaseRun]) -> Vec<Measurement> {
+    let moves = case.moves.iter().filter(|(leg, _)| matches!(leg.of, Move::Failover | Move::Failback));
+    moves.flat_map(|(leg, moved)| [peak(case, *leg, moved, all), attempts(case, *leg, moved)]).flatten().collect()
+}
+
+/// `spread`, for a line that was admitted at whatever server would have it: the most lines at a server of the bench, less
+/// the fewest at one.
+pub fn spread(case: &CaseRun, all: &[CaseRun], servers: &[Server]) -> Option<Measurement> {
+    let leg = case.leg(Move::Admission)?;
+    let moved = case.moves.get(&leg).filter(|_| case.windows.contains_key(&leg))?;
+    let at = |server: &Server| all.iter().filter(|case| case.track.home() == Some(&server.name)).count();
+    let (most, fewest) = (servers.iter().map(at).max()?, servers.iter().map(at).min()?);
+    Some(measure::count(case, leg, "spread", moved.done, most - fewest, "1"))
+}
+
+fn peak(case: &CaseRun, leg: Leg, moved: &Moved, all: &[CaseRun]) -> Option<Measurement> {
+    let (destination, cause) = (case.destination(leg)?, case.cause(leg, moved.done)?);
+    let same = |other: &&CaseRun| other.destination(leg) == Some(destination);
+    let mut taken: Vec<Stamp> = all
+        .iter()
+        .filter(same)
+        .filter_map(|other| other.moves.get(&leg))
+        .map(|moved| moved.done.when.at)
+        .filter(|at| *at >= cause.when.at)
+        .collect();
+    taken.sort_unstable();
+    let within = |first: &Stamp| taken.iter().filter(|at| **at >= *first && at.since(*first) < WINDOW).count();
+    let most = taken.iter().map(within).max()?;
+    Some(measure::count(case, leg, &format!("{}-peak", leg.of), moved.done, most, "1/s"))
+}
+
+fn attempts(case: &CaseRun, leg: Leg, moved: &Moved) -> Option<Measurement> {
+    let cause = case.cause(leg, moved.done)?;
+    let of_move = |at: Stamp| at >= cause.when.at && at <= moved.done.when.at;
+    let begun = case.track.attempts().filter(|attempt| of_move(attempt.first.when.at)).count();
+    Some(measure::count(case, leg, &format!("{}-attempts", leg.of), moved.done, begun, "1"))
+}
