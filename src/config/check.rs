@@ -19,6 +19,7 @@ mod keying;
 mod keys;
 mod lines;
 pub(super) mod model;
+mod ports;
 pub(super) mod scenario;
 
 /// Names become parts of file names and of overrides, hence no space, slash or dot in front.

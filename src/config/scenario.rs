@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{bench::Role, keying};
-use crate::event::{KeyName, Move, OutageScope, Toward};
+use crate::event::{KeyName, Move, OutageScope, PushCommand, Toward};
 
 /// A checked scenario: every outage is lifted by a later step or by the teardown, moves come in a possible order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +91,13 @@ pub enum StepKind {
         /// Digits of the key pad, and placeholders (see [`keying`]).
         number: String,
     },
+    /// Each phone is told something by its XML interface.
+    Push {
+        /// What.
+        command: PushCommand,
+    },
+    /// Each phone is made to boot: by its XML interface, or else by the keys of [`RESTART`](StepKind::RESTART).
+    Restart,
     /// Each phone's display comes to show a text, by its console.
     Display {
         /// A part of what it shows.
@@ -122,6 +129,9 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// The key sequence of a model that makes a phone boot.
+    pub const RESTART: &str = "restart";
+
     /// The keys that it presses by name, with placeholders; none for those that the model names.
     pub fn pressed(&self) -> Option<Vec<KeyName>> {
         match self {

@@ -16,6 +16,7 @@ mod expect;
 mod keys;
 mod lamp;
 mod outage;
+mod push;
 mod wait;
 
 pub use outage::lift_all;
@@ -31,6 +32,8 @@ pub enum StepRun {
     CallWait(call_wait::CallWait),
     /// Plays keys.
     Keys(keys::Keys),
+    /// Tells phones something by their XML interface.
+    Push(push::Push),
     /// Waits for a text on the display.
     Display(display::Display),
     /// Takes a server away.
@@ -56,6 +59,9 @@ impl StepRun {
             StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {
                 Self::Keys(keys::Keys::begin(kind, optional, subjects, now, fix, out))
             }
+            StepKind::Push { .. } | StepKind::Restart => {
+                Self::Push(push::Push::begin(kind, optional, subjects, now, fix, out))
+            }
             StepKind::Display { text } => Self::Display(display::Display::begin(text, optional, subjects, now)),
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
@@ -71,6 +77,7 @@ impl StepRun {
         match self {
             Self::Expect(_) | Self::Lamp(_) | Self::CallWait(_) | Self::Display(_) | Self::Wait(_) => {}
             Self::Keys(step) => step.observe(observed, fix),
+            Self::Push(step) => step.observe(observed, fix, subjects),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
         }
@@ -83,6 +90,7 @@ impl StepRun {
             Self::Lamp(step) => step.advance(now, subjects),
             Self::CallWait(step) => step.advance(now, subjects),
             Self::Keys(step) => step.advance(now, fix, subjects, out),
+            Self::Push(step) => step.advance(now, fix, subjects, out),
             Self::Display(step) => step.advance(now, fix, subjects),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects),
@@ -97,6 +105,7 @@ impl StepRun {
             Self::Lamp(step) => step.deadline(),
             Self::CallWait(step) => step.deadline(subjects),
             Self::Keys(step) => step.deadline(),
+            Self::Push(step) => step.deadline(),
             Self::Display(step) => Some(step.deadline()),
             Self::Outage(step) => step.deadline(),
             Self::Lift(step) => step.deadline(),

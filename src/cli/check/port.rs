@@ -1,22 +1,50 @@
 //! Are the ports of a phone there, may we use them, and does nobody else?
 
-use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs::OpenOptions,
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use nix::{errno::Errno, libc};
 
 use super::{Finding, State};
-use crate::config::Phone;
+use crate::{
+    config::{Keypad, Phone},
+    driver::push,
+};
 
-/// What is to be said about the ports of one phone.
-pub(super) fn of_phone(phone: &Phone) -> Vec<Finding> {
+/// What is to be said about the ports of one phone. `probe` is the address that pushes come from.
+pub(super) fn of_phone(phone: &Phone, probe: Option<IpAddr>) -> Vec<Finding> {
     let console = phone.console.as_ref().map(|console| ("console", console.port.as_path()));
-    let keypad = phone.keypad.as_ref().map(|keypad| ("keypad", keypad.port.as_path()));
-    if console.is_none() && keypad.is_none() {
+    let keypad = phone.keypad.as_ref().and_then(|keypad| Some(("keypad", keypad.board()?)));
+    let pushed = phone.push.map(|to| {
+        let called = if phone.keypad == Some(Keypad::Xml) { "keypad" } else { "XML interface" };
+        knock(to, probe, &format!("{called} of {} at {to}", phone.name))
+    });
+    if console.is_none() && keypad.is_none() && pushed.is_none() {
         let why = "the bench file names none; the wire alone will tell";
         return vec![Finding::skipped("port", format!("{}: neither console nor keypad", phone.name), why)];
     }
     let parts = console.into_iter().chain(keypad);
-    parts.map(|(part, path)| examine(path, &format!("{part} of {} at {}", phone.name, path.display()))).collect()
+    let parts = parts.map(|(part, path)| examine(path, &format!("{part} of {} at {}", phone.name, path.display())));
+    parts.chain(pushed).collect()
+}
+
+/// Connects to where objects are pushed to, and sends nothing: whether the phone lets this machine in, only a push tells.
+fn knock(to: SocketAddr, probe: Option<IpAddr>, called: &str) -> Finding {
+    if let Some(probe) = probe
+        && let Err(error) = UdpSocket::bind(SocketAddr::new(probe, 0))
+    {
+        let why = format!("this machine does not have {probe} now ({error}); a run joins the interfaces first");
+        return Finding::skipped("port", called, why);
+    }
+    match push::reach(to, probe) {
+        Ok(()) => Finding::ok("port", format!("{called} can be connected to")),
+        Err(objection) => Finding::problem("port", format!("{called}: {}", objection.what), objection.remedy),
+    }
 }
 
 /// Opens the port without waiting and without taking it as a controlling terminal, and closes it again.

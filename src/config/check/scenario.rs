@@ -15,7 +15,7 @@ use crate::{
         raw,
         scenario::{CallAct, CallMark, ModePlan, Moment, OutagePlan, Party, Scenario, Step, StepKind},
     },
-    event::{Move, OutageScope},
+    event::{Move, OutageScope, PushCommand},
 };
 
 /// Longest time that an outage may last: a day.
@@ -115,6 +115,8 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         ("keys", step.keys.is_some()),
         ("press", step.press.is_some()),
         ("dial", step.dial.is_some()),
+        ("push", step.push.is_some()),
+        ("restart", step.restart.is_some()),
         ("display", step.display.is_some()),
         ("call", step.call.is_some()),
         ("outage", step.outage.is_some()),
@@ -131,7 +133,8 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         findings.at(
             span,
             message,
-            "give each step one of `expect`, `keys`, `press`, `dial`, `display`, `call`, `outage`, `lift`, `wait`, `repeat`",
+            "give each step one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `display`, `call`, `outage`, `lift`, \
+             `wait`, `repeat`",
         );
         return None;
     }
@@ -190,6 +193,15 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
     }
     if step.press.is_some() || step.dial.is_some() {
         return keying::kind(step, findings);
+    }
+    if let Some(command) = &step.push {
+        return findings.word(command, "thing to push", &PushCommand::WORDS).map(|command| StepKind::Push { command });
+    }
+    if let Some(restart) = &step.restart {
+        if !restart.get_ref() {
+            findings.at(restart.span(), "`restart = false` does nothing", "write `restart = true`, or remove the step");
+        }
+        return restart.get_ref().then_some(StepKind::Restart);
     }
     if let Some(text) = &step.display {
         return keying::display(text, findings);
@@ -312,6 +324,8 @@ fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
             StepKind::MessageLamp => {}
             StepKind::Call { act } => call_order(&mut call, &mut |call| act_on(*act, call), span, findings),
             StepKind::ExpectCall { of } => call_order(&mut call, &mut |call| expect_of(*of, call), span, findings),
+            // Where a line is registered after a boot is for a `log-on` to say.
+            StepKind::Push { .. } | StepKind::Restart => settled = false,
             StepKind::Keys { .. }
             | StepKind::Press { .. }
             | StepKind::Dial { .. }
@@ -431,6 +445,8 @@ fn default_title(kind: &StepKind) -> String {
             format!("press {}", keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>().join(" "))
         }
         StepKind::Dial { number } => format!("dial {number}"),
+        StepKind::Push { command } => format!("push `{command}` to each phone"),
+        StepKind::Restart => "restart each phone".to_owned(),
         StepKind::Display { text } => format!("the display shows {text}"),
         StepKind::MessageLamp => "expect the message lamp's subscription".to_owned(),
         StepKind::Call { act: CallAct::Dial } => "each caller dials".to_owned(),
