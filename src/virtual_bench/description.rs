@@ -92,6 +92,10 @@ pub struct Lab {
     pub distribution: bool,
     /// Settings of all phones, as their `aastra.cfg` would hold them.
     pub settings: String,
+    /// The phones take what the rig pushes to them, and the bench file says so.
+    pub push: bool,
+    /// What the bench file names to press the phones' keys.
+    pub keypads: Keypads,
     /// What is different about single phones.
     pub phone: Vec<PhoneOverride>,
     /// What is different about single servers.
@@ -114,10 +118,23 @@ impl Default for Lab {
             homes: vec![server_name(1)],
             distribution: false,
             settings: String::new(),
+            push: true,
+            keypads: Keypads::Kp1,
             phone: Vec::new(),
             server: Vec::new(),
         }
     }
+}
+
+/// What presses the phones' keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keypads {
+    /// The key board of each phone.
+    #[default]
+    Kp1,
+    /// The phones' XML interface; the boards are there, and nobody speaks to them.
+    Xml,
 }
 
 /// What is different about one phone: a `[[virtual.phone]]` table.
@@ -279,6 +296,10 @@ impl Description {
                 .lines
                 .map_or(Ok(()), |lines| within(&format!("lines of virtual phone `{}`", phone.name), lines, 9))?;
         }
+        require(self.lab.push || self.lab.keypads != Keypads::Xml, || {
+            "`virtual.keypads` is `xml` and `virtual.push` is false; keys can not be pushed to phones that take no pushes"
+                .to_owned()
+        })?;
         settings::check("virtual.settings", &self.lab.settings)?;
         for phone in &self.lab.phone {
             settings::check(&format!("settings of virtual phone {}", phone.name), &phone.settings)?;
