@@ -373,3 +373,6 @@ mod tests;
 
 #[cfg(test)]
 mod logon_tests;
+
+#[cfg(test)]
+mod push_tests;
