@@ -268,3 +268,6 @@ fn silent(to: SocketAddr, from: Option<IpAddr>) -> Objection {
     let what = format!("{to} did not answer within {} s", PATIENCE.as_secs());
     Objection::new(what, format!("is the phone on, and can {from} reach it?"))
 }
+
+#[cfg(test)]
+mod tests;
