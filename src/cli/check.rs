@@ -137,8 +137,8 @@ fn look(bench: &Bench, document: &Document, report_dir: &Path) -> Vec<Finding> {
         bench.phones.len()
     );
     let mut findings = vec![Finding::ok("config", what)];
-    let probe = bench.network.as_ref().and_then(|network| network.probe_address).map(|(address, _)| address);
-    findings.extend(bench.phones.iter().flat_map(|phone| port::of_phone(phone, probe)));
+    findings.extend(bench.phones.iter().flat_map(port::of_phone));
+    findings.extend(port::of_pushes(bench));
     findings.extend(of_network(bench));
     findings.extend(options::of_servers(bench));
     findings.push(disk(report_dir));

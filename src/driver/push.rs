@@ -1,8 +1,8 @@
 //! Phones that are told things by HTTP: keys by name, and commands, one request at a time for each phone and in order.
 //!
 //! The phone acknowledges by its answer that it took an object, not that anything came of it: a key that it does not have
-//! is silently passed over (`docs/models.md`). A request never enters the capture, as it goes from the rig to the phone and
-//! the taps ship what passes between phones and servers; so the digits of a PIN stay here.
+//! is silently passed over (`docs/models.md`). A request never enters the capture, as the taps ship SIP and what tells why that
+//! fails; so the digits of a PIN stay here.
 //!
 //! Not here: the objects and the answers ([`wire::aastra_xml`](crate::wire::aastra_xml)), and whether a key had an effect on
 //! the phone (`engine`).
