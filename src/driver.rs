@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     bridge::protocol::Refusal,
-    config::{KeypadKind, Phone, Plan, Scenario},
+    config::{self, Phone, Plan, Scenario},
     event::{Action, Observed, PhoneName, RigPart, When},
 };
 
@@ -23,6 +23,7 @@ pub mod discretion;
 pub mod keypad;
 pub mod network;
 mod outbox;
+pub mod push;
 pub mod serial;
 pub mod signals;
 
@@ -30,6 +31,7 @@ use clock::RunClock;
 use discretion::{Discretion, Pin, PinError};
 use keypad::{Keypad, Seat};
 use network::{NetworkDriver, NetworkError};
+use push::{Addressee, Pusher};
 use serial::{Console, ConsoleError, ConsoleSetup, PortError};
 
 /// What a driver tells the session.
@@ -90,6 +92,8 @@ pub struct Drivers {
     /// Boards by port: one may serve several phones.
     keypads: BTreeMap<PathBuf, Keypad>,
     keypad_of: BTreeMap<PhoneName, PathBuf>,
+    /// Phones that are pushed to.
+    pushers: BTreeMap<PhoneName, Pusher>,
     /// None: the bench has no interfaces.
     network: Option<NetworkDriver>,
     reports: mpsc::Sender<Report>,
@@ -112,6 +116,7 @@ impl Drivers {
             consoles: BTreeMap::new(),
             keypads: BTreeMap::new(),
             keypad_of: BTreeMap::new(),
+            pushers: BTreeMap::new(),
             network: None,
             reports,
             clock: clock.clone(),
@@ -137,14 +142,26 @@ impl Drivers {
                 None => Err(missing(RigPart::Console, phone)),
             },
             Action::PlayKeys { phone, sequence, keys } => {
-                match self.keypad_of.get(&phone).and_then(|port| self.keypads.get(port)) {
-                    Some(keypad) => {
+                let board = self.keypad_of.get(&phone).and_then(|port| self.keypads.get(port));
+                match (board, self.pushers.get(&phone)) {
+                    (Some(keypad), _) => {
                         keypad.play(phone, sequence, keys);
                         Ok(())
                     }
-                    None => Err(missing(RigPart::Keypad, phone)),
+                    (None, Some(pusher)) => {
+                        pusher.play(sequence, keys);
+                        Ok(())
+                    }
+                    (None, None) => Err(missing(RigPart::Keypad, phone)),
                 }
             }
+            Action::Push { phone, sequence, command } => match self.pushers.get(&phone) {
+                Some(pusher) => {
+                    pusher.command(sequence, command);
+                    Ok(())
+                }
+                None => Err(missing(RigPart::Keypad, phone)),
+            },
             Action::BeginOutage { outage, spec } => self.network(|network| network.begin_outage(outage, &spec)),
             Action::EndOutage { outage } => self.network(|network| network.end_outage(outage)),
             Action::SendCanaries { outage, server, phones } => {
@@ -167,6 +184,9 @@ impl Drivers {
         }
         for keypad in self.keypads.into_values() {
             keypad.close().await;
+        }
+        for pusher in self.pushers.into_values() {
+            pusher.close().await;
         }
         for console in self.consoles.into_values() {
             console.close().await;
@@ -194,6 +214,10 @@ impl Drivers {
                 .map_err(|source| DriverError::Keypad { phone: first, source })?;
             self.keypads.insert(port, keypad);
         }
+        for addressee in addressees(plan, &phones, &discretions)? {
+            let phone = addressee.phone.clone();
+            self.pushers.insert(phone, Pusher::start(addressee, &self.clock, self.reports.clone()));
+        }
         if plan.bench.network.is_some() {
             self.network = Some(NetworkDriver::start(plan, &self.clock, run_dir, self.reports.clone()).await?);
         }
@@ -214,19 +238,40 @@ fn boards(
 ) -> Result<BTreeMap<PathBuf, Vec<Seat>>, DriverError> {
     let mut boards = BTreeMap::<PathBuf, Vec<Seat>>::new();
     for phone in phones {
-        if let Some(keypad) = &phone.keypad {
-            match keypad.kind {
-                KeypadKind::Kp1 => boards.entry(keypad.port.clone()).or_default().push(Seat {
-                    phone: phone.name.clone(),
-                    unit: keypad.unit,
-                    keys: plan.model_of(phone).map(|model| model.keys.clone()).unwrap_or_default(),
-                    pin: pin(plan, phone)?,
-                    discretion: discretions.get(&phone.name).cloned().unwrap_or_default(),
-                }),
-            }
+        if let Some(config::Keypad::Kp1 { port, unit }) = &phone.keypad {
+            boards.entry(port.clone()).or_default().push(Seat {
+                phone: phone.name.clone(),
+                unit: *unit,
+                keys: plan.model_of(phone).map(|model| model.keys.clone()).unwrap_or_default(),
+                pin: pin(plan, phone)?,
+                discretion: discretions.get(&phone.name).cloned().unwrap_or_default(),
+            });
         }
     }
     Ok(boards)
+}
+
+/// The phones under test that are pushed to, with the keys of those that have no other keypad.
+fn addressees(
+    plan: &Plan,
+    phones: &[&Phone],
+    discretions: &BTreeMap<PhoneName, Discretion>,
+) -> Result<Vec<Addressee>, DriverError> {
+    let from = plan.bench.network.as_ref().and_then(|network| network.probe_address).map(|(address, _)| address);
+    let mut addressees = Vec::new();
+    for phone in phones {
+        let Some(to) = phone.push else { continue };
+        let model = plan.model_of(phone).filter(|_| phone.keypad == Some(config::Keypad::Xml));
+        addressees.push(Addressee {
+            phone: phone.name.clone(),
+            to,
+            from,
+            keys: model.map(|model| model.xml_keys.clone()).unwrap_or_default(),
+            pin: if model.is_some() { pin(plan, phone)? } else { None },
+            discretion: discretions.get(&phone.name).cloned().unwrap_or_default(),
+        });
+    }
+    Ok(addressees)
 }
 
 /// The PIN that a scenario may have typed on a phone: that of its first line. None if it types none, or none is known.

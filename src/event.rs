@@ -115,13 +115,24 @@ pub enum Observed {
         /// It repeats what we typed.
         echo: bool,
     },
-    /// The keypad executed a key sequence, or gave up on it.
+    /// The keypad executed a key sequence, or gave up on it. A phone whose XML interface is its keypad took it, or did not.
     KeysPlayed {
         /// The phone whose keys they are.
         phone: PhoneName,
         /// The number given in [`Action::PlayKeys`].
         sequence: u32,
-        /// From the order to the board's acknowledgement.
+        /// From the order to the acknowledgement of the board, or of the phone.
+        ack_after_ns: u64,
+        /// What went wrong, if anything did.
+        error: Option<String>,
+    },
+    /// A phone took what was pushed to it, or did not.
+    Pushed {
+        /// The phone.
+        phone: PhoneName,
+        /// The number given in [`Action::Push`].
+        sequence: u32,
+        /// From the order to the phone's answer.
         ack_after_ns: u64,
         /// What went wrong, if anything did.
         error: Option<String>,
@@ -347,6 +358,15 @@ pub enum Action {
         /// Key names of the phone's model.
         keys: Vec<KeyName>,
     },
+    /// Tell a phone something by its XML interface.
+    Push {
+        /// The phone.
+        phone: PhoneName,
+        /// Comes back in [`Observed::Pushed`].
+        sequence: u32,
+        /// What it is told.
+        command: PushCommand,
+    },
     /// Take a server away.
     BeginOutage {
         /// The number that the engine gave it.
@@ -370,6 +390,32 @@ pub enum Action {
     },
     /// The run is over: close the drivers.
     Finish,
+}
+
+/// What a phone can be told by its XML interface (`Command:` of an `ExecuteItem`; Aastra XML guide PA-001011-03-04,
+/// page 151). Each makes it boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PushCommand {
+    /// Boot, once it is idle.
+    Reset,
+    /// Boot at once, and skip the boot loader.
+    FastReboot,
+    /// Remove the local configuration, and boot.
+    ClearLocal,
+}
+
+impl PushCommand {
+    /// All of them with their words in scenario files.
+    pub const WORDS: [(&str, Self); 3] =
+        [("reset", Self::Reset), ("fast-reboot", Self::FastReboot), ("clear-local", Self::ClearLocal)];
+}
+
+impl fmt::Display for PushCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::WORDS.iter().find(|(_, command)| command == self).map_or("", |(word, _)| *word);
+        f.pad(word)
+    }
 }
 
 /// What a phone must get past before it can say anything in SIP.

@@ -228,6 +228,3 @@ impl<R: BufRead> Iterator for JournalReader<R> {
         record
     }
 }
-
-#[cfg(test)]
-mod tests;

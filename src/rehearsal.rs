@@ -33,11 +33,13 @@ use crate::{
 
 mod device;
 mod link;
+mod push;
 
 pub use link::Weather;
 
 use device::Device;
 use link::{Crossing, Link};
+use push::Pushes;
 
 /// After this much virtual time a run is given up: no scenario takes so long.
 const LONGEST: Stamp = Stamp::from_millis(7 * 24 * 3600 * 1000);
@@ -68,6 +70,7 @@ pub struct Rehearsal {
     servers: BTreeMap<SocketAddr, Registrar>,
     link: Link,
     outages: BTreeMap<OutageId, Outage>,
+    pushes: Pushes,
     finished: bool,
 }
 
@@ -95,6 +98,8 @@ enum Happening {
     ToPhone(PhoneName, PhoneInput),
     /// Something reaches a server.
     ToServer(SocketAddr, RegistrarInput),
+    /// A phone that something was pushed to has not answered by then.
+    PushOverdue(PhoneName, u32),
 }
 
 /// Why a rehearsal came to no end.
@@ -170,6 +175,7 @@ impl Rehearsal {
             servers,
             link: Link::new(weather),
             outages: BTreeMap::new(),
+            pushes: Pushes::default(),
             finished: false,
         })
     }
@@ -248,6 +254,7 @@ impl Rehearsal {
             Happening::Cross(crossing) => self.cross(crossing),
             Happening::ToPhone(phone, input) => self.give_phone(&phone, input),
             Happening::ToServer(server, input) => self.give_server(server, input),
+            Happening::PushOverdue(phone, conn) => self.push_overdue(&phone, conn),
         }
     }
 
@@ -291,7 +298,11 @@ impl Rehearsal {
                 let bytes = format!("{text}{ending}").into_bytes();
                 self.schedule(soon, Happening::ToPhone(phone, PhoneInput::Console(bytes)));
             }
+            Action::PlayKeys { phone, sequence, keys } if self.pushes_keys(&phone) => {
+                self.push_keys(phone, sequence, keys);
+            }
             Action::PlayKeys { phone, sequence, keys } => self.play(phone, sequence, &keys),
+            Action::Push { phone, sequence, command } => self.push_command(phone, sequence, command),
             Action::BeginOutage { outage, spec } => {
                 let phones = spec.phones.iter().cloned().collect();
                 let force = Outage {
@@ -376,3 +387,6 @@ mod tests;
 
 #[cfg(test)]
 mod logon_tests;
+
+#[cfg(test)]
+mod push_tests;

@@ -321,6 +321,3 @@ impl<J: Judge> Course<J> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,6 @@
 
 pub mod board;
 pub mod description;
-pub mod http;
 mod init;
 pub mod launcher;
 pub mod namespace;

@@ -5,6 +5,7 @@ pub mod capture;
 pub mod console;
 pub mod digest;
 pub mod frame;
+pub mod http;
 pub mod kp1;
 pub mod redact;
 pub mod sip;

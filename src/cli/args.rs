@@ -128,8 +128,8 @@ pub struct BenchArgs {
 const CHECK_ABOUT: &str = "\
 Look at everything a run needs, without changing anything
 
-Reads the bench file and its models, looks at ports, interfaces, privileges, locks and disk space, and asks the servers \
-for a sign of life if this machine has the probe address. Each finding is one line, with a remedy where one is needed.
+Reads the bench file and its models, looks at ports, interfaces, privileges, locks and disk space, and, if this machine has \
+the probe address, asks the servers for a sign of life and connects to the phones that objects are pushed to. Each finding is one line, with a remedy where one is needed.
 
 With --config it looks at the phones' own configuration files instead (Aastra/Mitel 6700i): aastra.cfg or startup.cfg, \
 <model>.cfg, <MAC>.cfg and local.cfg, the later over the earlier. It says what will go wrong before a night is spent on \

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use crate::{
     config::{
-        FailbackHabit, Failure, Line, ModePlan, Model, Moment, Only, OutagePlan, Pace, Party, Phone, Plan,
+        FailbackHabit, Failure, Keypad, Line, ModePlan, Model, Moment, Only, OutagePlan, Pace, Party, Phone, Plan,
         RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers,
     },
     engine::bound,
@@ -117,8 +117,13 @@ fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
     if let Some(console) = &phone.console {
         writeln!(out, "  console {} at {} bit/s", console.port.display(), console.baud)?;
     }
-    if let Some(keypad) = &phone.keypad {
-        writeln!(out, "  keypad  {} unit {}", keypad.port.display(), keypad.unit)?;
+    match &phone.keypad {
+        Some(Keypad::Kp1 { port, unit }) => writeln!(out, "  keypad  {} unit {unit}", port.display())?,
+        Some(Keypad::Xml) => writeln!(out, "  keypad  its own XML interface")?,
+        None => {}
+    }
+    if let Some(push) = phone.push {
+        writeln!(out, "  push    {push}")?;
     }
     for line in &phone.lines {
         writeln!(out, "  line    {}", path_of(line))?;

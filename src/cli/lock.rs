@@ -21,7 +21,7 @@ use nix::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Bench, Phone},
+    config::{Bench, Keypad, Phone},
     driver::clock::RunClock,
 };
 
@@ -94,7 +94,8 @@ pub fn needed(bench: &Bench, phones: &[&Phone]) -> Vec<Lockable> {
         }
     }
     for phone in phones {
-        let ports = [phone.console.as_ref().map(|port| &port.port), phone.keypad.as_ref().map(|port| &port.port)];
+        let console = phone.console.as_ref().map(|console| console.port.as_path());
+        let ports = [console, phone.keypad.as_ref().and_then(Keypad::board)];
         for port in ports.into_iter().flatten() {
             // A port that is not there is nobody's; opening it will say so.
             if let Ok(found) = std::fs::metadata(port) {

@@ -1,6 +1,12 @@
 //! The bench file: one lab set-up. The names of its keys are a contract with other people's files.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +113,10 @@ pub struct Phone {
     /// Its serial console.
     pub console: Option<ConsolePort>,
     /// What presses its keys.
-    pub keypad: Option<KeypadPort>,
+    pub keypad: Option<Keypad>,
+    /// Where it takes XML objects that are pushed to it; none: it takes none, or nobody has allowed it to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<SocketAddr>,
     /// Its timers: those of the model under those of the bench file.
     pub timers: Timers,
 }
@@ -156,21 +165,27 @@ pub struct ConsolePort {
 
 /// What presses a phone's keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeypadPort {
-    /// How it is spoken to.
-    pub kind: KeypadKind,
-    /// Device path of the board.
-    pub port: PathBuf,
-    /// Which phone of the board, from 1.
-    pub unit: u8,
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Keypad {
+    /// A key matrix board that speaks KP1 (see `docs/kp1.md`).
+    Kp1 {
+        /// Device path of the board.
+        port: PathBuf,
+        /// Which phone of the board, from 1.
+        unit: u8,
+    },
+    /// The phone's own XML interface, at [`Phone::push`].
+    Xml,
 }
 
-/// How a keypad is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeypadKind {
-    /// A key matrix board that speaks KP1 (see `docs/kp1.md`).
-    Kp1,
+impl Keypad {
+    /// Device path of the board; none: there is no board.
+    pub fn board(&self) -> Option<&Path> {
+        match self {
+            Self::Kp1 { port, .. } => Some(port),
+            Self::Xml => None,
+        }
+    }
 }
 
 /// An Ethernet address.

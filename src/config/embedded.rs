@@ -32,6 +32,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "models/snom-d7xx.toml",
     "models/yealink-t4x.toml",
     "scenarios/baseline.toml",
+    "scenarios/boot-on-backup.toml",
     "scenarios/both-away.toml",
     "scenarios/call-before-renewal.toml",
     "scenarios/call-in-the-gap.toml",

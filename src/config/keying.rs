@@ -80,6 +80,11 @@ pub fn with_pin(keys: &[KeyName], pin: Option<&str>) -> Option<Vec<KeyName>> {
     Some(pressed)
 }
 
+/// The name of a key for messages, in which no digit of a PIN may stand: its own if it was ordered by that.
+pub fn sayable(ordered: &[KeyName], key: &KeyName) -> KeyName {
+    if ordered.contains(key) { key.clone() } else { PIN.into() }
+}
+
 /// Whether a number that a phone was seen to dial is this one. A PIN in it may be masked or not.
 pub fn dialled(seen: &str, number: &str, extension: &str) -> bool {
     let number = number.replace(EXTENSION, extension);

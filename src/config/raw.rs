@@ -72,6 +72,7 @@ pub(super) struct Phone {
     pub(super) line: Vec<Spanned<Line>>,
     pub(super) console: Option<Spanned<Console>>,
     pub(super) keypad: Option<Spanned<Keypad>>,
+    pub(super) push: Option<Spanned<Push>>,
     #[serde(default)]
     pub(super) timers: TimerOverrides,
 }
@@ -99,8 +100,22 @@ pub(super) struct Console {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Keypad {
     pub(super) kind: Text,
-    pub(super) port: Text,
+    pub(super) port: Option<Spanned<KeypadPort>>,
     pub(super) unit: Option<Spanned<i64>>,
+}
+
+/// A serial port, or a TCP port of the phone.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected the path of a serial port, or the number of a TCP port")]
+pub(super) enum KeypadPort {
+    Serial(String),
+    Tcp(i64),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Push {
+    pub(super) port: Option<Spanned<i64>>,
 }
 
 /// Timers of a bench file: plain values.
@@ -249,7 +264,8 @@ pub(super) struct DocumentedLimit {
     pub(super) says: Text,
 }
 
-/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `display`, `call`, `outage`, `lift`, `wait` and `repeat`.
+/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `display`, `call`, `outage`, `lift`, `wait`
+/// and `repeat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Step {
@@ -260,6 +276,8 @@ pub(super) struct Step {
     pub(super) press: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) reboots: Option<Spanned<bool>>,
     pub(super) dial: Text,
+    pub(super) push: Text,
+    pub(super) restart: Option<Spanned<bool>>,
     pub(super) display: Text,
     pub(super) documented_limit: Option<Spanned<DocumentedLimit>>,
     pub(super) call: Text,

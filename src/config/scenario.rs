@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{bench::Role, keying};
 use crate::{
-    event::{KeyName, Move, OutageScope, Toward},
+    event::{KeyName, Move, OutageScope, PushCommand, Toward},
     verdict::Blame,
 };
 
@@ -216,6 +216,13 @@ pub enum StepKind {
         /// Digits of the key pad, and placeholders (see [`keying`]).
         number: String,
     },
+    /// Each phone is told something by its XML interface.
+    Push {
+        /// What.
+        command: PushCommand,
+    },
+    /// Each phone is made to boot: by its XML interface, or else by the keys of [`RESTART`](StepKind::RESTART).
+    Restart,
     /// Each phone's display comes to show a text, by its console.
     Display {
         /// A part of what it shows.
@@ -249,6 +256,9 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// The key sequence of a model that makes a phone boot.
+    pub const RESTART: &str = "restart";
+
     /// The keys that it presses by name, with placeholders; none for those that the model names.
     pub fn pressed(&self) -> Option<Vec<KeyName>> {
         match self {

@@ -269,7 +269,7 @@ impl Board {
             self.seat(&order.phone).ok_or_else(|| format!("no unit of this board is wired to {}", order.phone))?;
         let tap = |name: &KeyName| {
             let place = seat.keys.get(name);
-            let name = &Self::sayable(order, name);
+            let name = &keying::sayable(&order.keys, name);
             let place = place.ok_or_else(|| format!("the phone's model has no key `{name}`"))?;
             let key: Key =
                 place.parse().map_err(|_| format!("key `{name}` is at `{place}`, which is no row.column"))?;
@@ -282,11 +282,6 @@ impl Board {
             return Err("there is no key to play".to_owned());
         }
         Ok((seat.unit, Sequence { hold_ms: Sequence::DEFAULT_MS, gap_ms: Sequence::DEFAULT_MS, items }))
-    }
-
-    /// The name of a key for messages, in which no digit of a PIN may stand.
-    fn sayable(order: &Order, key: &KeyName) -> KeyName {
-        if order.keys.contains(key) { key.clone() } else { keying::PIN.into() }
     }
 
     fn seat(&self, phone: &PhoneName) -> Option<&Seat> {
@@ -474,6 +469,3 @@ impl Board {
 async fn write_some(port: &Port, bytes: &[u8]) -> io::Result<usize> {
     if bytes.is_empty() { std::future::pending().await } else { port.write(bytes).await }
 }
-
-#[cfg(test)]
-mod tests;

@@ -384,6 +384,3 @@ impl Typing {
 fn read_at(at: Stamp) -> When {
     When { at, error_ns: u64::try_from(READ_ERROR.as_nanos()).unwrap_or(u64::MAX) }
 }
-
-#[cfg(test)]
-mod tests;

@@ -268,21 +268,28 @@ pub fn revival(timers: &Timers) -> Window {
 }
 
 /// The window for registering after somebody logged on. Where the primary is away, the code and then the registration
-/// ask it in vain first; a phone that boots is given time for it.
-pub fn log_on(timers: &Timers, primary_away: bool, reboots: bool) -> Window {
+/// ask it in vain first.
+pub fn log_on(timers: &Timers, primary_away: bool) -> Window {
     let transaction = timers.transaction.value;
     let asking = if primary_away { 2 * transaction } else { Duration::ZERO };
-    let booting = if reboots { BOOTING } else { Duration::ZERO };
     let mut derivation = format!("{} logging on + {} registering", secs(REGISTERING), secs(REGISTERING));
     if primary_away {
         derivation += &format!(" + 2 × {} transaction at the primary", secs(transaction));
     }
+    let assumed = if primary_away { assumed(&[("transaction", timers.transaction.source)]) } else { Vec::new() };
+    Window { length: 2 * REGISTERING + asking, derivation, assumed }
+}
+
+/// The window for registering after a boot that was ordered. Every boot asks the primary first.
+pub fn boot(timers: &Timers, primary_away: bool) -> Window {
+    let transaction = timers.transaction.value;
+    let asking = if primary_away { transaction } else { Duration::ZERO };
+    let at_primary =
+        if primary_away { format!(" + {} transaction at the primary", secs(transaction)) } else { String::new() };
+    let derivation = format!("{} booting{at_primary} + {} registering", secs(BOOTING), secs(REGISTERING));
     let mut assumed = if primary_away { assumed(&[("transaction", timers.transaction.source)]) } else { Vec::new() };
-    if reboots {
-        derivation += &format!(" + {} booting", secs(booting));
-        assumed.push("booting".to_owned());
-    }
-    Window { length: 2 * REGISTERING + asking + booting, derivation, assumed }
+    assumed.push("booting".to_owned());
+    Window { length: BOOTING + asking + REGISTERING, derivation, assumed }
 }
 
 /// The window for being gone from every server after somebody logged off: bindings are removed, or run out, one that was

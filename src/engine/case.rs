@@ -9,7 +9,7 @@ use super::{
     bound::{self, Window},
     dialog::{Calls, Lamp},
     pairs::Part,
-    registration::{Binding, Fix, LineTrack},
+    registration::{Attempt, Binding, Fix, LineTrack},
 };
 use crate::{
     config::{DocumentedLimit, FailbackHabit, Line, Model, Role, Timers},
@@ -50,7 +50,7 @@ pub struct CaseRun {
     pub awake: Option<Fix>,
     /// The outages that took one of its servers away, in order.
     pub cuts: Vec<Cut>,
-    /// What was played on its phone, in order: what log-ons and log-offs follow from.
+    /// What was played on its phone or pushed to it, in order: what log-ons and log-offs follow from.
     pub orders: Vec<Ordered>,
     /// The scenario logged its user off: that nobody can reach them from then on is no loss.
     pub logs_off: bool,
@@ -72,13 +72,15 @@ pub struct CaseRun {
     pub follows: bool,
 }
 
-/// Keys that were played on a phone, as a case sees them.
+/// Keys that were played on a phone, or what was pushed to it, as a case sees them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ordered {
-    /// The last of them was ordered.
+    /// It was ordered; of keys, the last of them.
     pub at: Fix,
-    /// They make the phone boot.
+    /// It makes the phone boot.
     pub reboots: bool,
+    /// The phone's console told of that boot.
+    pub booted: Option<Fix>,
 }
 
 /// An outage as a case sees it.
@@ -417,6 +419,17 @@ impl CaseRun {
     /// The keys that a log-on or log-off follows from.
     pub fn order_of(&self, leg: Leg) -> Option<Ordered> {
         self.orders.get(leg.cut?).copied()
+    }
+
+    /// Whether a REGISTER belongs to the life of the phone that an order to boot was to end: it goes on with a Call-ID
+    /// that was used before the order, which a boot does not do (RFC 3261 section 10.2: a client should keep one for the
+    /// registrations of a boot cycle). What a console tells of a boot counts more.
+    pub fn outlives_boot(&self, ordered: &Ordered, attempt: &Attempt) -> bool {
+        match ordered.booted {
+            _ if !ordered.reboots => false,
+            Some(booted) => attempt.first.when.at < booted.when.at,
+            None => self.track.goes_on(attempt, ordered.at),
+        }
     }
 
     /// Notes that nobody is logged on any more, if no server holds a binding of the line.

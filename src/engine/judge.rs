@@ -84,6 +84,9 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
     if of == Move::Stranded {
         return not_tried_both(case, cause);
     }
+    if let Some(finding) = never_booted(case, leg, cause) {
+        return finding;
+    }
     if of == Move::LogOff {
         let held = case.track.home().map_or_else(String::new, |home| format!(": server {home} holds a binding"));
         let reason = format!("the line is still registered after its user logged off{held}");
@@ -120,7 +123,7 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
                 format!("instead of server {destination} the phone asked {address}, which the bench does not name");
             Finding::fail(Blame::Configuration, "wrong-server", reason).shown_by([cause.seq, asked.seq])
         }
-        None => never_tried(case, of, cause),
+        None => never_tried(case, leg, cause),
     }
 }
 
@@ -244,7 +247,9 @@ fn lifeless(phone: &PhoneWatch, shown_by: u64) -> Finding {
 fn not_admitted(case: &CaseRun, cause: Fix) -> Finding {
     let since = |attempt: &&Attempt| attempt.passed.is_some_and(|passed| passed.when.at >= cause.when.at);
     let tried: Vec<&Attempt> = case.track.attempts().filter(since).collect();
-    let Some(last) = tried.last().copied() else { return never_tried(case, Move::Admission, cause) };
+    let Some(last) = tried.last().copied() else {
+        return never_tried(case, Leg { cut: None, of: Move::Admission }, cause);
+    };
     let there: Vec<&Attempt> = tried.into_iter().filter(|attempt| attempt.server == last.server).collect();
     refused(case.role_of(&last.server), &last.server, &there, cause)
 }
@@ -256,7 +261,22 @@ fn not_tried_both(case: &CaseRun, cause: Fix) -> Finding {
     Finding::fail(Blame::Phone, "never-tried-backup", reason).shown_by([cause.seq])
 }
 
-fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
+/// The phone was told to boot, and goes on with the registration that it had.
+fn never_booted(case: &CaseRun, leg: Leg, cause: Fix) -> Option<Finding> {
+    let ordered = case.order_of(leg).filter(|ordered| leg.of == Move::LogOn && ordered.booted.is_none())?;
+    let server = case.destination(leg)?;
+    let mut later = case.track.attempts_at(server).filter(|attempt| attempt.first.when.at >= cause.when.at);
+    let shows = later.find(|attempt| attempt.answer.is_some_and(|answer| answer.live))?;
+    let reason = format!(
+        "the phone was told to boot, and goes on at server {server} with the Call-ID that it had: it has not booted, or \
+         keeps its Call-IDs for ever"
+    );
+    let finding = Finding::fail(Blame::Unknown, "never-booted", reason).shown_by([cause.seq, shows.first.seq]);
+    case.outlives_boot(&ordered, shows).then_some(finding)
+}
+
+fn never_tried(case: &CaseRun, leg: Leg, cause: Fix) -> Finding {
+    let of = leg.of;
     match of {
         Move::Baseline if case.timers.expires.source == Source::Assumed => {
             let reason = format!(
@@ -270,6 +290,7 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
             let reason = format!("the phone is alive and sent no REGISTER to server {}", case.primary);
             Finding::fail(Blame::Phone, "never-registered", reason).shown_by([cause.seq])
         }
+        Move::LogOn if case.order_of(leg).is_some_and(|ordered| ordered.reboots) => unregistered_boot(case, leg, cause),
         Move::Failover => {
             let at_primary = case.track.attempts_at(&case.primary).filter(|a| a.first.when.at >= cause.when.at);
             let tries: Vec<u64> = at_primary.map(|attempt| attempt.first.seq).collect();
@@ -295,7 +316,7 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
             Finding::fail(Blame::Unknown, "never-logged-on", reason).shown_by([cause.seq])
         }
         Move::LogOn => {
-            let server = case.destination(Leg { cut: None, of }).unwrap_or(&case.primary);
+            let server = case.destination(leg).unwrap_or(&case.primary);
             let reason = format!("the phone sent no REGISTER to server {server} after its user logged on");
             Finding::fail(Blame::Unknown, "never-logged-on", reason).shown_by([cause.seq])
         }
@@ -304,6 +325,21 @@ fn never_tried(case: &CaseRun, of: Move, cause: Fix) -> Finding {
             Finding::fail(Blame::Phone, "never-recovered", reason).shown_by([cause.seq])
         }
     }
+}
+
+/// The phone was told to boot, and did not register where it can.
+fn unregistered_boot(case: &CaseRun, leg: Leg, cause: Fix) -> Finding {
+    let server = case.destination(leg).unwrap_or(&case.primary);
+    if *server == case.primary {
+        let reason = format!("the phone sent no REGISTER to server {server} after it was told to boot");
+        return Finding::fail(Blame::Phone, "never-registered", reason).shown_by([cause.seq]);
+    }
+    let at_primary = case.track.attempts_at(&case.primary).filter(|attempt| attempt.first.when.at >= cause.when.at);
+    let tries: Vec<u64> = at_primary.map(|attempt| attempt.first.seq).collect();
+    let begun = transactions(tries.len());
+    let reason = format!("after its boot the phone began {begun} at the lost server, and none at the backup");
+    Finding::fail(Blame::Phone, "never-failed-over", reason)
+        .shown_by(std::iter::once(cause.seq).chain(tries.into_iter().take(8)))
 }
 
 /// `no REGISTER transaction`, `1 REGISTER transaction`, `4 REGISTER transactions`.

@@ -69,6 +69,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::RunStarted { .. }
         | Observed::StopRequested { .. }
         | Observed::KeysPlayed { .. }
+        | Observed::Pushed { .. }
         | Observed::FirstBite { .. }
         | Observed::Canary { .. }
         | Observed::Knock { .. }
@@ -242,7 +243,8 @@ fn note_rejection(case: &mut CaseRun, server: &ServerName, request: Fix, fix: Fi
     }
 }
 
-/// A 2xx at this server to a REGISTER that was sent after the keys of a log-on: where the line belongs, or anywhere.
+/// A 2xx at this server to a REGISTER that was sent after the keys of a log-on or after a boot: where the line
+/// belongs, or anywhere.
 fn note_log_on(case: &mut CaseRun, server: &ServerName, fix: Fix) {
     if let Some(gone) = case.leg(Move::LogOff) {
         case.moves.remove(&gone);
@@ -253,8 +255,14 @@ fn note_log_on(case: &mut CaseRun, server: &ServerName, fix: Fix) {
         if case.moves.contains_key(&leg) || !there {
             continue;
         }
-        let mut passed = case.track.attempts_at(server).filter_map(|attempt| attempt.passed);
-        if let Some(request) = passed.find(|passed| passed.when.at >= ordered.at.when.at) {
+        let request = case
+            .track
+            .attempts_at(server)
+            .filter(|attempt| !case.outlives_boot(&ordered, attempt))
+            .filter_map(|attempt| attempt.passed)
+            // What was reported before the order was not sent after it, however coarse the clock.
+            .find(|passed| passed.when.at >= ordered.at.when.at && passed.seq > ordered.at.seq);
+        if let Some(request) = request {
             case.evidence.extend([request.seq, fix.seq]);
             case.moves.insert(leg, Moved { request, done: fix });
         }
@@ -331,7 +339,7 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
         }
     }
     let phantom = subjects.watch_mut(phone).and_then(|watch| watch.phantom_key.take());
-    let ordered = subjects.watch_mut(phone).is_some_and(|watch| fatal && std::mem::take(&mut watch.boot_ordered));
+    let ordered = fatal && boots_as_ordered(subjects, phone, fix);
     if (!fatal || ordered) && phantom.is_none() {
         return;
     }
@@ -349,6 +357,21 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
         };
         tell_detection(subjects, &id, &detection, fix, out);
     }
+}
+
+/// Whether the boot that a console tells of was ordered, and is not one after that.
+fn boots_as_ordered(subjects: &mut Subjects, phone: &PhoneName, fix: Fix) -> bool {
+    let ordered = subjects.watch_mut(phone).is_some_and(|watch| std::mem::take(&mut watch.boot_ordered));
+    let over = |case: &CaseRun| case.moved(Move::LogOn).is_some_and(|moved| moved.done.when.at < fix.when.at);
+    if !ordered || subjects.cases().iter().any(|case| case.id.phone == *phone && over(case)) {
+        return false;
+    }
+    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+        if let Some(order) = case.orders.last_mut() {
+            order.booted.get_or_insert(fix);
+        }
+    }
+    true
 }
 
 fn tell_detection(subjects: &mut Subjects, id: &CaseId, detection: &Detection, fix: Fix, out: &mut Outbox) {

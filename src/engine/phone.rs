@@ -23,8 +23,10 @@ pub struct PhoneWatch {
     pub dialect: Option<CompiledDialect>,
     /// Command that prints the registration status.
     pub status_command: Option<String>,
-    /// It has a keypad.
+    /// Its keys can be pressed.
     pub keypad: bool,
+    /// A board presses them, which has a port that can be lost.
+    pub board: bool,
     /// Ports that are gone at present, with what the system said.
     pub lost: BTreeMap<PortKind, (Fix, String)>,
     /// The last frame from it.
@@ -97,6 +99,7 @@ impl PhoneWatch {
             dialect: dialect.and_then(|dialect| CompiledDialect::new(dialect).ok()),
             status_command: dialect.and_then(|dialect| dialect.status_command.clone()),
             keypad: phone.keypad.is_some(),
+            board: phone.keypad.as_ref().is_some_and(|keypad| keypad.board().is_some()),
             lost: BTreeMap::new(),
             frame: None,
             spoke: None,
@@ -198,7 +201,7 @@ impl PhoneWatch {
 
     /// Whether every port that it had is gone and it spoke no SIP since: switched off, cut off, or dead.
     pub fn vanished(&self) -> bool {
-        let ports = usize::from(self.dialect.is_some()) + usize::from(self.keypad);
+        let ports = usize::from(self.dialect.is_some()) + usize::from(self.board);
         let last_loss = self.lost.values().map(|(fix, _)| fix.when.at).max();
         ports > 0
             && self.lost.len() >= ports

@@ -234,6 +234,13 @@ impl LineTrack {
         self.unheard.iter().map(|(server, span)| (server, *span))
     }
 
+    /// Whether an attempt goes on with the Call-ID of one that was made before `then`.
+    pub fn goes_on(&self, attempt: &Attempt, then: Fix) -> bool {
+        let before = |first: Fix| first.seq <= then.seq || first.when.at < then.when.at;
+        let mut earlier = self.attempts.iter().filter(|earlier| before(earlier.first));
+        earlier.any(|earlier| earlier.call_id == attempt.call_id && earlier.cseq < attempt.cseq)
+    }
+
     /// Every span in which a server held a binding; live ones end at their expiry.
     pub fn held(&self) -> impl Iterator<Item = (&ServerName, Span)> {
         let live = self

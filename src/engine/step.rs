@@ -17,6 +17,7 @@ mod keys;
 mod lamp;
 mod moment;
 mod outage;
+mod push;
 mod wait;
 
 pub use outage::lift_all;
@@ -32,6 +33,8 @@ pub enum StepRun {
     CallWait(call_wait::CallWait),
     /// Plays keys.
     Keys(keys::Keys),
+    /// Tells phones something by their XML interface.
+    Push(push::Push),
     /// Waits for a text on the display.
     Display(display::Display),
     /// Takes a server away.
@@ -59,6 +62,9 @@ impl StepRun {
             StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {
                 Self::Keys(keys::Keys::begin(kind, optional, subjects, now, fix, out))
             }
+            StepKind::Push { .. } | StepKind::Restart => {
+                Self::Push(push::Push::begin(kind, optional, subjects, now, fix, out))
+            }
             StepKind::Display { text } => Self::Display(display::Display::begin(text, optional, subjects, now)),
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
@@ -75,6 +81,7 @@ impl StepRun {
         match self {
             Self::Expect(_) | Self::Lamp(_) | Self::CallWait(_) | Self::Display(_) | Self::Wait(_) | Self::Meet => {}
             Self::Keys(step) => step.observe(observed, fix),
+            Self::Push(step) => step.observe(observed, fix, subjects),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
         }
@@ -87,6 +94,7 @@ impl StepRun {
             Self::Lamp(step) => step.advance(now, subjects),
             Self::CallWait(step) => step.advance(now, subjects),
             Self::Keys(step) => step.advance(now, fix, subjects, out),
+            Self::Push(step) => step.advance(now, fix, subjects, out),
             Self::Display(step) => step.advance(now, fix, subjects),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects),
@@ -102,6 +110,7 @@ impl StepRun {
             Self::Lamp(step) => step.deadline(),
             Self::CallWait(step) => step.deadline(subjects),
             Self::Keys(step) => step.deadline(),
+            Self::Push(step) => step.deadline(),
             Self::Display(step) => Some(step.deadline()),
             Self::Outage(step) => step.deadline(subjects),
             Self::Lift(step) => step.deadline(),

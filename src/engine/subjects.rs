@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{DocumentedLimit, Plan, Scenario, StartState, StepKind, keying},
-    event::{Action, KeyName, LineId, OutageId, OutageSpec, PhoneName, PortKind, ServerName, Stamp, When},
+    event::{Action, KeyName, LineId, OutageId, OutageSpec, PhoneName, PortKind, PushCommand, ServerName, Stamp, When},
     verdict::{CaseId, Verdict},
 };
 
@@ -53,6 +53,15 @@ pub struct StepEnd {
     pub note: String,
     /// The records that show it.
     pub evidence: Vec<u64>,
+}
+
+/// How a phone is told something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Telling {
+    /// By its XML interface.
+    Push(PushCommand),
+    /// By its keys.
+    Keys(Vec<KeyName>),
 }
 
 impl Subjects {
@@ -306,6 +315,25 @@ impl Subjects {
         Ok(keys)
     }
 
+    /// How a step that tells phones something tells it to this one, or what the phone lacks for it.
+    pub fn order_for(&mut self, name: &PhoneName, kind: &StepKind) -> Result<Telling, Finding> {
+        let pushed_to = self.plan.phone(name).is_some_and(|phone| phone.push.is_some());
+        match kind {
+            StepKind::Push { command } if pushed_to => Ok(Telling::Push(*command)),
+            StepKind::Restart if pushed_to => Ok(Telling::Push(PushCommand::Reset)),
+            StepKind::Restart => {
+                let keys = StepKind::Keys { menu: StepKind::RESTART.to_owned(), reboots: true };
+                self.keys_for(name, &keys).map(Telling::Keys).map_err(|_| {
+                    let reason = "the phone takes no pushes, and it has no keypad or no menu `restart`";
+                    Finding::skipped("no-restart", reason)
+                })
+            }
+            _ => {
+                Err(Finding::skipped("no-push", "the phone takes no pushes; if it does, add `push` to it in the bench"))
+            }
+        }
+    }
+
     /// Skips the cases of phones that lack a part for any step that is not optional, before anything is done to them:
     /// in the middle of a scenario they would be left as they are then.
     pub fn skip_unfit(&mut self) {
@@ -317,6 +345,7 @@ impl Subjects {
                     self.keys_for(&phone, kind).err()
                 }
                 StepKind::Display { .. } => self.display_for(&phone).err(),
+                StepKind::Push { .. } | StepKind::Restart => self.order_for(&phone, kind).err(),
                 _ => None,
             });
             if let Some(lacks) = lacks {
@@ -345,7 +374,7 @@ impl Subjects {
         tells.then_some(()).ok_or_else(|| Finding::skipped("no-console", "no console tells what the display shows"))
     }
 
-    /// The last key of a step goes down on a phone.
+    /// The last key of a step goes down on a phone, or something is pushed to it.
     pub fn order_given(&mut self, phone: &PhoneName, now: Stamp, fix: Fix, reboots: bool) {
         let at = Fix { seq: fix.seq, when: When::exactly(now) };
         if let Some(watch) = self.watch_mut(phone) {
@@ -354,7 +383,7 @@ impl Subjects {
         }
         self.running()
             .filter(|case| case.id.phone == *phone)
-            .for_each(|case| case.orders.push(Ordered { at, reboots }));
+            .for_each(|case| case.orders.push(Ordered { at, reboots, booted: None }));
     }
 
     /// The call to this number that a phone made, if it was its last.

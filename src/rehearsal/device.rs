@@ -18,7 +18,7 @@ use crate::{
 const HOLD: Duration = Duration::from_millis(80);
 
 /// For this long after a PIN the console's driver hides digits.
-const LINGERING: Duration = Duration::from_secs(1);
+pub(super) const LINGERING: Duration = Duration::from_secs(1);
 
 /// From an order to the first contact.
 const BOARD: Duration = Duration::from_millis(2);
@@ -28,9 +28,9 @@ const BOARD: Duration = Duration::from_millis(2);
 pub(super) struct Device {
     pub(super) phone: Phone,
     lines: LineAssembler,
-    pin: Option<String>,
+    pub(super) pin: Option<String>,
     /// Its console hides digits until then.
-    hidden: Stamp,
+    pub(super) hidden: Stamp,
     digits: DigitMask,
     /// When its last sign of life was reported.
     pub(super) seen_alive: Option<Stamp>,
@@ -79,7 +79,11 @@ impl Rehearsal {
                     self.lose(name, PortKind::Console);
                     self.lose(name, PortKind::Keypad);
                 }
-                sent => self.phone_sends(name, sent),
+                sent => {
+                    if let Some(sent) = self.answered(name, sent) {
+                        self.phone_sends(name, sent);
+                    }
+                }
             }
         }
     }

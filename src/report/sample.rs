@@ -344,6 +344,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
         }],
         console: (*fate != Fate::Skipped).then(|| ConsolePort { port: "/dev/pts/7".into(), baud: 115_200 }),
         keypad: None,
+        push: None,
         timers: timers(),
     };
     Plan {

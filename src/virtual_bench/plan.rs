@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     Description,
-    description::{LabTimers, PhoneOverride, ServerOverride, extension, phone_name, server_name},
+    description::{Keypads, Lab, LabTimers, PhoneOverride, ServerOverride, extension, phone_name, server_name},
     phone::{LineSpec, PhoneSpec, PhoneTimers, Provisioning, shell::PhoneProcess},
     registrar::{Member, RegistrarSpec, User},
 };
@@ -30,6 +30,9 @@ pub const END: &str = "eth0";
 /// Length of the network prefix of all addresses.
 pub const PREFIX: u8 = 24;
 
+/// The controller's own address, from which it pushes.
+const PROBE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 250));
+
 const SIP_PORT: u16 = 5060;
 const HTTP_PORT: u16 = 80;
 
@@ -43,6 +46,8 @@ pub struct LabPlan {
     bench: String,
     timers: LabTimers,
     model: String,
+    push: bool,
+    keypads: Keypads,
     directory: PathBuf,
 }
 
@@ -110,7 +115,7 @@ impl LabPlan {
                         keys: keys.clone(),
                         lines: lines.collect(),
                         provisioning: Provisioning {
-                            global: lab.settings.clone(),
+                            global: shared_settings(lab),
                             model: String::new(),
                             phone: own_settings(mac, primary, own),
                         },
@@ -164,6 +169,8 @@ impl LabPlan {
             bench: description.bench.name.clone(),
             timers: description.timers,
             model: lab.model.clone(),
+            push: lab.push,
+            keypads: lab.keypads,
             directory: directory.to_owned(),
         }
     }
@@ -173,7 +180,8 @@ impl LabPlan {
         let mut bench = toml::Table::new();
         bench.insert("bench".to_owned(), table([("name", self.bench.as_str().into())]));
         let network = [("phone-side", PHONE_SIDE.into()), ("server-side", SERVER_SIDE.into())];
-        bench.insert("network".to_owned(), table(network));
+        let probe = self.push.then(|| ("probe-address", format!("{PROBE}/{PREFIX}").into()));
+        bench.insert("network".to_owned(), table(network.into_iter().chain(probe)));
         bench.insert("server".to_owned(), self.servers.iter().map(server_entry).collect::<Vec<_>>().into());
         bench.insert(
             "phone".to_owned(),
@@ -210,16 +218,22 @@ impl LabPlan {
             ("retry-rejected", self.timers.retry_rejected),
         ];
         let timers = timers.map(|(name, span)| (name, humantime::format_duration(span).to_string().into()));
-        table([
+        let keypad = match self.keypads {
+            Keypads::Kp1 => table([("kind", "kp1".into()), ("port", path(&process.keypad)), ("unit", 1.into())]),
+            Keypads::Xml => table([("kind", "xml".into())]),
+        };
+        let push = self.push.then(|| ("push", table([("port", i64::from(process.http_port).into())])));
+        let entries = [
             ("name", phone.name.as_str().into()),
             ("model", self.model.as_str().into()),
             ("mac", phone.mac.to_string().into()),
             ("address", phone.address.to_string().into()),
             ("console", table([("port", path(&process.console)), ("baud", 115_200.into())])),
-            ("keypad", table([("kind", "kp1".into()), ("port", path(&process.keypad)), ("unit", 1.into())])),
+            ("keypad", keypad),
             ("timers", table(timers)),
             ("line", phone.lines.iter().map(|line| self.line_entry(line)).collect::<Vec<_>>().into()),
-        ])
+        ];
+        table(entries.into_iter().chain(push))
     }
 
     fn line_entry(&self, line: &LineSpec) -> toml::Value {
@@ -258,6 +272,12 @@ fn phone_timers(timers: LabTimers) -> PhoneTimers {
         retry_rejected: timers.retry_rejected,
         ..PhoneTimers::default()
     }
+}
+
+/// The settings of all phones: that they take pushes from the rig, and what the description says, which counts more.
+fn shared_settings(lab: &Lab) -> String {
+    let push = if lab.push { format!("xml application post list: {PROBE}\n") } else { String::new() };
+    push + &lab.settings
 }
 
 /// The settings of one phone alone: its Log On/Off key, which asks the primary and knows no other server, and what the

@@ -51,10 +51,11 @@ use self::{
     proxy::Proxy,
     requests::{About, Requests},
 };
-use super::{http::RequestReader, random::Random};
+use super::random::Random;
 use crate::{
     event::SipStart,
     wire::{
+        http::RequestReader,
         sip::{Message, Via},
         stream::{Framed, Framer},
     },

@@ -11,7 +11,7 @@ mod post;
 mod tree;
 mod uri;
 
-pub use post::{from_post, to_post};
+pub use post::{Objection, from_post, push, to_post};
 pub use uri::{ExecuteUri, Led, PhoneCommand};
 
 use self::tree::Element;

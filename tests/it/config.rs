@@ -6,7 +6,7 @@ use std::{
 };
 
 use siprig::config::{
-    Assignable, FailbackHabit, KeyGroup, Model, Phone, RegistrationHabit, RenewalLead, Scenario, Source, Step,
+    Assignable, FailbackHabit, KeyGroup, Keypad, Model, Phone, RegistrationHabit, RenewalLead, Scenario, Source, Step,
     StepKind, diagnostic::Diagnostics, load, overrides::Override,
 };
 
@@ -179,10 +179,37 @@ fn the_family_has_the_keys_that_each_model_is_known_to_have() {
         assert_eq!(pressable, usize::from(programmable), "{name}: programmable keys");
         assert_eq!(phone.registration(), RegistrationHabit::Serial, "{name}");
         assert!(phone.menus.contains_key("registration-status"), "{name}");
-        assert!(phone.keys.keys().all(|key| phone.xml_keys.contains_key(key)), "{name}: a key without a name in XML");
+        let mut keys = phone.keys.keys().chain(&phone.unwired);
+        assert!(keys.all(|key| phone.xml_keys.contains_key(key)), "{name}: a key without a name in XML");
+        assert!(phone.menus.contains_key("restart"), "{name}");
     }
     let touch = model("aastra-6739i");
     assert_eq!((touch.unwired.len(), touch.xml_keys[&"softkey55".into()].as_str()), (55, "Key:SoftKey55"));
+}
+
+#[test]
+fn a_phone_takes_pushes_where_the_bench_says_so_or_presses_keys_that_way() {
+    let (bench, models) = load::bench("fixtures/config/valid/bench-push.toml", Path::new("rig"), &[]).unwrap();
+    let found: Vec<_> = bench.phones.iter().map(|phone| (phone.keypad.clone(), phone.push)).collect();
+    let at = |place: &str| Some(place.parse().unwrap());
+    let board = Keypad::Kp1 { port: "/dev/ttyUSB0".into(), unit: 3 };
+    let expected = [
+        (Some(Keypad::Xml), at("10.77.0.11:80")),
+        (Some(Keypad::Xml), at("10.77.0.12:8080")),
+        (Some(board), at("10.77.0.13:81")),
+        (None, at("10.77.0.14:80")),
+    ];
+    assert_eq!(found, expected);
+
+    let press = |key: &str| {
+        let mut scenario = load::scenario("baseline", Path::new("rig")).unwrap();
+        scenario.steps[0].kind = StepKind::Press { keys: vec![key.into()], reboots: false };
+        scenario
+    };
+    let touch = [&bench.phones[1]];
+    load::fit(&press("softkey55"), &touch, &models).unwrap();
+    let unknown = load::fit(&press("hook"), &touch, &models).unwrap_err();
+    insta::assert_snapshot!("a_key_that_has_no_name_in_xml", unknown.to_string());
 }
 
 #[test]

@@ -48,6 +48,45 @@ impl Desk {
     }
 }
 
+/// A run on p1 in which its PIN was typed.
+struct Typed {
+    desk: Desk,
+    document: Value,
+    pin: String,
+}
+
+/// Runs a scenario and finds out in the middle of it which PIN the bench made up; none: no virtual bench here.
+fn typed_pin(scenario: &str, more: &[&str]) -> Option<Typed> {
+    let desk = Desk::new();
+    let mut command = desk.command(&["run", "--json", scenario, "--phones", "p1"]);
+    let mut child = command.args(SHORT).args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    told_of(&mut child, "is registered at")?;
+    let controller = descendants(child.id()).into_iter().find(|(_, words)| words.contains("siprig run")).unwrap().0;
+    // The bench's own files are in a mount namespace of the run.
+    let inside = format!("/proc/{controller}/root{}/state/virtual/1001.pin", desk.folder.path().display());
+    let pin = fs::read_to_string(inside).unwrap();
+    assert_eq!(pin.len(), 12);
+    let output = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{document:#}");
+    Some(Typed { desk, document, pin })
+}
+
+impl Typed {
+    fn stands_in_no_file(&self) {
+        let directory = self.desk.run_directory();
+        let console = fs::read_to_string(directory.join("console-p1.log")).unwrap();
+        assert_eq!(console.matches("key: press x").count(), self.pin.len(), "each digit arrived, none was shown");
+        let files: Vec<PathBuf> = directory.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(files.len() >= 6, "{files:?}");
+        for file in files {
+            let bytes = fs::read(&file).unwrap();
+            let found = bytes.windows(self.pin.len()).any(|window| window == self.pin.as_bytes());
+            assert!(!found, "in {}", file.display());
+        }
+    }
+}
+
 /// This machine lets nobody make namespaces.
 fn refused(output: &Output) -> bool {
     let refused = String::from_utf8_lossy(&output.stderr).contains("which this system refuses");
@@ -101,31 +140,46 @@ fn a_phone_that_never_comes_home_fails_and_the_others_do_not() {
 
 #[test]
 fn a_documented_limit_shows_and_the_pin_that_was_typed_for_it_stands_in_no_file() {
-    let desk = Desk::new();
-    let mut command = desk.command(&["run", "--json", "log-off-on-backup", "--phones", "p1"]);
-    let mut child = command.args(SHORT).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let Some(_) = during_the_outage(&mut child) else { return };
-    let controller = descendants(child.id()).into_iter().find(|(_, words)| words.contains("siprig run")).unwrap().0;
-    // The bench's own files are in a mount namespace of the run.
-    let inside = format!("/proc/{controller}/root{}/state/virtual/1001.pin", desk.folder.path().display());
-    let pin = fs::read_to_string(inside).unwrap();
-    assert_eq!(pin.len(), 12);
-
-    let output = child.wait_with_output().unwrap();
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{document:#}");
-    let case = case(&document, "p1");
+    let Some(typed) = typed_pin("log-off-on-backup", &[]) else { return };
+    let case = case(&typed.document, "p1");
     assert_eq!((&case["verdict"], &case["code"]), (&"fail".into(), &"documented-limit".into()), "{case:#}");
     assert_eq!(case["expected"], false);
+    typed.stands_in_no_file();
+}
 
-    let console = fs::read_to_string(desk.run_directory().join("console-p1.log")).unwrap();
-    assert_eq!(console.matches("key: press x").count(), pin.len(), "each digit arrived, none was shown");
-    let files: Vec<PathBuf> = desk.run_directory().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(files.len() >= 6, "{files:?}");
-    for file in files {
-        let bytes = fs::read(&file).unwrap();
-        assert!(!bytes.windows(pin.len()).any(|window| window == pin.as_bytes()), "in {}", file.display());
+#[test]
+fn a_pin_that_is_pushed_key_by_key_stands_in_no_file_and_no_push_in_the_capture() {
+    let Some(typed) = typed_pin("log-on-key", &["--set", "virtual.keypads=xml"]) else { return };
+    assert_eq!(case(&typed.document, "p1")["verdict"], "pass", "{:#}", typed.document);
+    typed.stands_in_no_file();
+    let capture = fs::read(typed.desk.run_directory().join("capture.pcapng")).unwrap();
+    let contains = |text: &str| capture.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(contains("REGISTER sip:"), "the capture is not empty");
+    for pushed in ["ExecuteItem", "Key:", "KeyPad", "POST / "] {
+        assert!(!contains(pushed), "`{pushed}` was captured");
     }
+}
+
+#[test]
+fn phones_that_are_restarted_while_their_primary_is_away_register_with_the_backup() {
+    let desk = Desk::new();
+    let Some((output, document)) = desk.run(&["boot-on-backup", "--phones", "p1,p3"]) else { return };
+    assert_eq!(output.status.code(), Some(0), "{document:#}\n{}", String::from_utf8_lossy(&output.stderr));
+    for phone in ["p1", "p3"] {
+        let case = case(&document, phone);
+        let value = |name: &str| {
+            let found = case["measurements"].as_array().unwrap().iter().find(|value| value["name"] == name);
+            found.and_then(|found| found["value"].as_f64()).unwrap_or_else(|| panic!("no {name}: {case:#}"))
+        };
+        // Two seconds off, and four of the transaction timer at the lost server.
+        assert!((6000.0..12_000.0).contains(&value("log-on")), "{case:#}");
+        assert!(value("failback") > 0.0, "{case:#}");
+    }
+    let journal = fs::read_to_string(desk.run_directory().join("journal.jsonl")).unwrap();
+    assert_eq!(journal.matches(r#""do":"push""#).count(), 2);
+    assert_eq!(journal.matches(r#""what":"pushed""#).count(), 2);
+    let verified = desk.command(&["runs", "verify", "latest"]).output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }
 
 #[test]
@@ -198,11 +252,16 @@ fn descendants(of: u32) -> Vec<(u32, String)> {
 
 /// What the run said until the server was gone; none: there can be no virtual bench here.
 fn during_the_outage(child: &mut Child) -> Option<String> {
+    told_of(child, "is taken away")
+}
+
+/// What a run said until it told of this.
+fn told_of(child: &mut Child, event: &str) -> Option<String> {
     let mut said = String::new();
     for line in BufReader::new(child.stderr.as_mut().unwrap()).lines() {
         let line = line.unwrap();
         said += &format!("{line}\n");
-        if line.contains("is taken away") {
+        if line.contains(event) {
             return Some(said);
         }
     }

@@ -1,22 +1,55 @@
 //! Are the ports of a phone there, may we use them, and does nobody else?
 
-use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs::OpenOptions,
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use nix::{errno::Errno, libc};
 
 use super::{Finding, State};
-use crate::config::Phone;
+use crate::{
+    config::{Bench, Keypad, Phone},
+    driver::push,
+};
 
 /// What is to be said about the ports of one phone.
 pub(super) fn of_phone(phone: &Phone) -> Vec<Finding> {
     let console = phone.console.as_ref().map(|console| ("console", console.port.as_path()));
-    let keypad = phone.keypad.as_ref().map(|keypad| ("keypad", keypad.port.as_path()));
-    if console.is_none() && keypad.is_none() {
+    let keypad = phone.keypad.as_ref().and_then(|keypad| Some(("keypad", keypad.board()?)));
+    if console.is_none() && phone.keypad.is_none() {
         let why = "the bench file names none; the wire alone will tell";
         return vec![Finding::skipped("port", format!("{}: neither console nor keypad", phone.name), why)];
     }
     let parts = console.into_iter().chain(keypad);
     parts.map(|(part, path)| examine(path, &format!("{part} of {} at {}", phone.name, path.display()))).collect()
+}
+
+/// What is to be said about the phones that objects are pushed to: whether they can be connected to. Nothing is sent, so
+/// whether a phone lets this machine in, only a push tells.
+pub(super) fn of_pushes(bench: &Bench) -> Vec<Finding> {
+    let probe = bench.network.as_ref().and_then(|network| network.probe_address).map(|(address, _)| address);
+    let pushed: Vec<_> = bench.phones.iter().filter_map(|phone| Some((phone, phone.push?))).collect();
+    if let (Some(probe), [_, ..]) = (probe, pushed.as_slice())
+        && let Err(error) = UdpSocket::bind(SocketAddr::new(probe, 0))
+    {
+        let why = format!("this machine does not have {probe} now ({error}); a run joins the interfaces first");
+        let what = format!("connections to the XML interfaces of {} phones", pushed.len());
+        return vec![Finding::skipped("port", what, why)];
+    }
+    pushed.into_iter().map(|(phone, to)| knock(phone, to, probe)).collect()
+}
+
+fn knock(phone: &Phone, to: SocketAddr, probe: Option<IpAddr>) -> Finding {
+    let part = if phone.keypad == Some(Keypad::Xml) { "keypad" } else { "XML interface" };
+    let called = format!("{part} of {} at {to}", phone.name);
+    match push::reach(to, probe) {
+        Ok(()) => Finding::ok("port", format!("{called} can be connected to")),
+        Err(objection) => Finding::problem("port", format!("{called}: {}", objection.what), objection.remedy),
+    }
 }
 
 /// Opens the port without waiting and without taking it as a controlling terminal, and closes it again.
@@ -45,11 +78,30 @@ fn examine(path: &Path, called: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{document::Document, load};
 
     #[test]
     fn a_port_that_is_not_there_is_a_problem_with_a_remedy() {
         let found = examine(Path::new("/dev/serial/by-id/usb-nowhere"), "console of p1");
         assert_eq!(found.state, State::Problem);
         assert!(found.remedy.is_some_and(|remedy| remedy.contains("plug it in")));
+    }
+
+    #[test]
+    fn a_phone_that_is_pushed_to_is_connected_to_and_one_where_nothing_listens_is_a_problem() {
+        let text = std::fs::read_to_string("fixtures/config/valid/bench-push.toml").unwrap();
+        let open = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let document = Document::parse("bench.toml".into(), text, &[]).unwrap();
+        let (mut bench, _) = load::checked_bench(&document, Path::new(load::RIG)).unwrap();
+        assert_eq!(of_pushes(&bench)[0].state, State::Skipped, "this machine does not have the probe address");
+        bench.network = None;
+        bench.phones.truncate(2);
+        bench.phones[0].push = open.local_addr().ok();
+        bench.phones[1].push = Some(closed);
+        let found = of_pushes(&bench);
+        assert_eq!(found[0].what, format!("keypad of p1 at {} can be connected to", open.local_addr().unwrap()));
+        assert_eq!((found[1].state, found.len()), (State::Problem, 2));
+        assert!(found[1].what.ends_with("refuses the connection") && found[1].remedy.is_some(), "{found:?}");
     }
 }

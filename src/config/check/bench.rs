@@ -1,19 +1,13 @@
 //! Checks of a bench: its network, its servers, its phones, and that no two of them claim the same thing.
 
-use std::{
-    collections::BTreeMap,
-    net::IpAddr,
-    ops::Range,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::IpAddr, ops::Range, path::Path, time::Duration};
 
 use toml::Spanned;
 
-use super::{Findings, LONGEST, called, lines};
+use super::{Findings, LONGEST, called, lines, ports};
 use crate::{
     config::{
-        bench::{Bench, ConsolePort, KeypadKind, KeypadPort, Mac, Network, Phone, Role, Server},
+        bench::{Bench, Mac, Network, Phone, Role, Server},
         diagnostic::Diagnostics,
         model::{Model, RenewalLead, Source, Timer, Timers},
         raw,
@@ -78,7 +72,7 @@ impl Claims {
     }
 
     /// Claims a thing that all owners of the same name share.
-    fn share(
+    pub(super) fn share(
         &mut self,
         what: &'static str,
         thing: &str,
@@ -297,73 +291,18 @@ fn phone(
     });
     let model_name = model.map(|model| model.get_ref().clone()).unwrap_or_default();
     let base = models.get(&model_name).map(|model| model.timers.clone());
+    let has_xml = models.get(&model_name).is_none_or(|model| !model.xml_keys.is_empty());
     Phone {
         lines: lines::lines(raw, &owner, span.clone(), servers, folder, claims, findings),
-        console: raw.console.as_ref().and_then(|console| self::console(console, &owner, folder, claims, findings)),
-        keypad: raw.keypad.as_ref().and_then(|keypad| self::keypad(keypad, &owner, folder, claims, findings)),
+        console: raw.console.as_ref().and_then(|console| ports::console(console, &owner, folder, claims, findings)),
+        keypad: raw.keypad.as_ref().and_then(|keypad| ports::keypad(keypad, &owner, folder, claims, findings)),
+        push: ports::push(raw, &owner, address, has_xml, findings),
         timers: timers([&whole.timers, &raw.timers], base, span, findings),
         name: PhoneName(name),
         model: model_name,
         mac: mac.unwrap_or(Mac([0; 6])),
         address,
     }
-}
-
-fn console(
-    raw: &Spanned<raw::Console>,
-    owner: &str,
-    folder: &Path,
-    claims: &mut Claims,
-    findings: &mut Findings<'_>,
-) -> Option<ConsolePort> {
-    let help = "add `port = \"/dev/serial/by-id/usb-…\"`";
-    let message = format!("the console of {owner} has no port");
-    let port = findings.required(raw.get_ref().port.as_ref(), raw.span(), &message, help)?;
-    let path = folder.join(port.get_ref());
-    claims.claim("port", &identity(&path), &format!("the console of {owner}"), port.span(), findings);
-    let baud = match &raw.get_ref().baud {
-        Some(baud) => findings.integer(baud, "bit rate", (50, 4_000_000))?,
-        None => 115_200,
-    };
-    Some(ConsolePort { port: path, baud })
-}
-
-fn keypad(
-    raw: &Spanned<raw::Keypad>,
-    owner: &str,
-    folder: &Path,
-    claims: &mut Claims,
-    findings: &mut Findings<'_>,
-) -> Option<KeypadPort> {
-    let (span, raw) = (raw.span(), raw.get_ref());
-    let kind = match &raw.kind {
-        Some(kind) => findings.word(kind, "kind of keypad that this version can drive", &[("kp1", KeypadKind::Kp1)]),
-        None => Some(KeypadKind::Kp1),
-    };
-    let unit = match &raw.unit {
-        Some(unit) => findings.integer(unit, "unit of a board", (1, 255)),
-        None => Some(1),
-    };
-    let message = format!("the keypad of {owner} has no port");
-    let port = findings.required(raw.port.as_ref(), span, &message, "add `port = \"/dev/serial/by-id/usb-…\"`")?;
-    let path = folder.join(port.get_ref());
-    let board = identity(&path);
-    // One board serves several phones, but neither two with one unit nor a console at the same time.
-    claims.claim(
-        "keypad unit",
-        &format!("{board} unit {}", unit?),
-        &format!("the keypad of {owner}"),
-        port.span(),
-        findings,
-    );
-    claims.share("port", &board, "a keypad board", port.span(), findings);
-    Some(KeypadPort { kind: kind?, port: path, unit: unit? })
-}
-
-/// What two paths to the same device have in common: where links lead, or the path itself without detours.
-fn identity(path: &Path) -> String {
-    let plain = || path.components().collect::<PathBuf>();
-    path.canonicalize().unwrap_or_else(|_| plain()).display().to_string()
 }
 
 /// The model's timers under those of the bench file; of two layers the later one counts.

@@ -106,10 +106,15 @@ pub(super) fn check(steps: &[Placed<'_>], teardown: &[Placed<'_>], findings: &mu
     let mut pressed = false;
     for (raw, step) in steps.iter().chain(teardown) {
         match &step.kind {
-            StepKind::Press { .. } | StepKind::Dial { .. } | StepKind::Keys { reboots: true, .. } => pressed = true,
+            StepKind::Press { .. }
+            | StepKind::Dial { .. }
+            | StepKind::Keys { reboots: true, .. }
+            | StepKind::Push { .. }
+            | StepKind::Restart => pressed = true,
             StepKind::Expect { of: of @ (Move::LogOn | Move::LogOff) } if !pressed => {
-                let help = "put a `dial` or `press` step before it";
-                findings.at(raw.span(), format!("a {of} is expected, but nobody has pressed a key"), help);
+                let help = "put a `dial`, `press`, `push` or `restart` step before it";
+                let message = format!("a {of} is expected, but nobody has pressed a key or restarted a phone");
+                findings.at(raw.span(), message, help);
             }
             _ => {}
         }

@@ -66,6 +66,8 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 stranded &= *of != Move::Recovery;
                 settled = !matches!(of, Move::Stranded | Move::Rejection);
             }
+            // Where a line is registered after a boot is for a `log-on` to say.
+            StepKind::Push { .. } | StepKind::Restart => settled = false,
             StepKind::MessageLamp if !settled => {
                 let message = "`mwi` is expected before it is clear where the lines are registered";
                 findings.at(span, message, "expect the `baseline`, `failover` or `failback` before it");

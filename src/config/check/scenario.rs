@@ -17,7 +17,7 @@ use crate::{
             self, CallAct, CallMark, Limit, Only, OutagePlan, Pace, Party, Scenario, StartState, Step, StepKind,
         },
     },
-    event::Move,
+    event::{Move, PushCommand},
     verdict::Blame,
 };
 
@@ -193,6 +193,8 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         ("keys", step.keys.is_some()),
         ("press", step.press.is_some()),
         ("dial", step.dial.is_some()),
+        ("push", step.push.is_some()),
+        ("restart", step.restart.is_some()),
         ("display", step.display.is_some()),
         ("call", step.call.is_some()),
         ("outage", step.outage.is_some()),
@@ -210,7 +212,8 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         findings.at(
             span,
             message,
-            "give each step one of `expect`, `keys`, `press`, `dial`, `display`, `call`, `outage`, `lift`, `wait`, `meet`, `repeat`",
+            "give each step one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `display`, `call`, `outage`, `lift`, \
+             `wait`, `meet`, `repeat`",
         );
         return None;
     }
@@ -273,6 +276,15 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
     if step.press.is_some() || step.dial.is_some() {
         return keying::kind(step, findings);
     }
+    if let Some(command) = &step.push {
+        return findings.word(command, "thing to push", &PushCommand::WORDS).map(|command| StepKind::Push { command });
+    }
+    if let Some(restart) = &step.restart {
+        if !restart.get_ref() {
+            findings.at(restart.span(), "`restart = false` does nothing", "write `restart = true`, or remove the step");
+        }
+        return restart.get_ref().then_some(StepKind::Restart);
+    }
     if let Some(text) = &step.display {
         return keying::display(text, findings);
     }
@@ -315,6 +327,8 @@ fn default_title(kind: &StepKind) -> String {
             format!("press {}", keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>().join(" "))
         }
         StepKind::Dial { number } => format!("dial {number}"),
+        StepKind::Push { command } => format!("push `{command}` to each phone"),
+        StepKind::Restart => "restart each phone".to_owned(),
         StepKind::Display { text } => format!("the display shows {text}"),
         StepKind::MessageLamp => "expect the message lamp's subscription".to_owned(),
         StepKind::Call { act: CallAct::Dial } => "each caller dials".to_owned(),

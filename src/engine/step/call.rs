@@ -62,7 +62,7 @@ pub fn begin(act: CallAct, optional: bool, subjects: &mut Subjects, now: Stamp, 
             }
         }
     }
-    Keys::press(presses, subjects, now, fix, out)
+    Keys::press(presses, false, subjects, now, fix, out)
 }
 
 /// Calls are made on the first line of each phone; the others have nothing to do.

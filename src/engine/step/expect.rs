@@ -312,8 +312,9 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             Some(bound::stranded(timers, held.binding.granted, held.left))
         }
         Move::Recovery => Some(bound::recovery(timers, case.is_away(&case.primary))),
-        Move::Admission => Some(bound::log_on(timers, case.is_away(&case.primary), case.order_of(leg)?.reboots)),
-        Move::LogOn => Some(bound::log_on(timers, case.is_away(&case.primary), case.order_of(leg)?.reboots)),
+        Move::Admission => Some(bound::log_on(timers, case.is_away(&case.primary))),
+        Move::LogOn if case.order_of(leg)?.reboots => Some(bound::boot(timers, case.is_away(&case.primary))),
+        Move::LogOn => Some(bound::log_on(timers, case.is_away(&case.primary))),
         Move::LogOff => {
             let servers = std::iter::once(&case.primary).chain(&case.backup);
             let granted = servers.filter_map(|server| case.track.last_granted(server)).max();

@@ -16,6 +16,9 @@ use crate::{
 /// How long a board may take to play one key and say so.
 const ACK_PATIENCE: Duration = Duration::from_secs(3);
 
+/// The same for a phone that keys are pushed to: its driver gives up before this, and says why.
+pub(super) const PUSH_PATIENCE: Duration = Duration::from_secs(5);
+
 /// The same for all digits of a PIN: 32 at most, each 160 ms.
 const PIN_ACK_PATIENCE: Duration = Duration::from_secs(8);
 
@@ -29,7 +32,7 @@ const DISPLAY_PATIENCE: Duration = Duration::from_secs(2);
 const HUSH: Duration = Duration::from_millis(1200);
 
 /// How long the loss of a phone's other ports may come after that of its keypad.
-const FATE_PATIENCE: Duration = Duration::from_millis(300);
+pub(super) const FATE_PATIENCE: Duration = Duration::from_millis(300);
 
 /// The step.
 #[derive(Debug)]
@@ -111,9 +114,10 @@ impl Keys {
         Self { players }
     }
 
-    /// Plays these keys, which bring up no menu.
+    /// Plays these keys, which bring up no menu, but may make the phones boot.
     pub fn press(
         keys: BTreeMap<PhoneName, Vec<KeyName>>,
+        reboots: bool,
         subjects: &mut Subjects,
         now: Stamp,
         fix: Fix,
@@ -121,7 +125,7 @@ impl Keys {
     ) -> Self {
         let mut players = BTreeMap::new();
         for (phone, keys) in keys.into_iter().filter(|(_, keys)| !keys.is_empty()) {
-            let mut player = Player { keys, next: 0, stage: Stage::Done, ending: Ending::Effect { reboots: false } };
+            let mut player = Player { keys, next: 0, stage: Stage::Done, ending: Ending::Effect { reboots } };
             player.play(&phone, subjects, now, fix, out);
             players.insert(phone, player);
         }
@@ -180,7 +184,12 @@ impl Player {
             watch.status_shown = None;
         }
         let key = self.keys[self.next].clone();
-        let patience = if keying::is_pin(&key) { PIN_ACK_PATIENCE } else { ACK_PATIENCE };
+        let board = subjects.watch(phone).is_none_or(|watch| watch.board);
+        let patience = match (keying::is_pin(&key), board) {
+            (true, _) => PIN_ACK_PATIENCE,
+            (false, true) => ACK_PATIENCE,
+            (false, false) => PUSH_PATIENCE,
+        };
         out.order(Action::PlayKeys { phone: phone.clone(), sequence, keys: vec![key] });
         self.stage = Stage::Ack { sequence, until: now + patience };
     }

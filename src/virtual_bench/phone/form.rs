@@ -2,7 +2,7 @@
 //!
 //! Invented: `pound` submits a field and goes on to the next, the last one sends the form; `star` deletes a character.
 
-use crate::{virtual_bench::http::HttpUrl, wire::aastra_xml::InputScreen};
+use crate::wire::{aastra_xml::InputScreen, http::HttpUrl};
 
 /// Longest entry of a field.
 const LONGEST: usize = 40;

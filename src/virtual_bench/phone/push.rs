@@ -7,12 +7,10 @@ use std::{
 };
 
 use super::{Colour, Phone, form::Form, line::Line, power::Reboot, settings::Settings, web::Fetched};
-use crate::{
-    virtual_bench::http::HttpResponse,
-    wire::{
-        aastra_xml::{Configuration, Execute, ExecuteUri, Object, PhoneCommand, from_post},
-        sip::Message,
-    },
+use crate::wire::{
+    aastra_xml::{Configuration, Execute, ExecuteUri, Object, PhoneCommand, from_post},
+    http::HttpResponse,
+    sip::Message,
 };
 
 /// Name of the event package that carries objects.

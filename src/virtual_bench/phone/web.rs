@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Colour, FIRMWARE, Phone, PhoneOutput, display::status_text, power::Power};
-use crate::virtual_bench::http::{HttpError, HttpRequest, HttpResponse, HttpUrl, RequestReader, ResponseReader};
+use crate::wire::http::{HttpError, HttpRequest, HttpResponse, HttpUrl, RequestReader, ResponseReader};
 
 /// User of the web interface who may see everything (maker's guide, manualsbrain.com manual 989282, page 800).
 const ADMIN: &str = "admin";

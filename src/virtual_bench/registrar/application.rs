@@ -5,9 +5,9 @@ use super::{
     seating::{self, Door},
     spec::RegistrarSpec,
 };
-use crate::{
-    virtual_bench::http::{HttpRequest, HttpResponse, HttpUrl},
-    wire::aastra_xml::{CONTENT_TYPE, InputField, InputScreen, Object, SoftKey, TextScreen},
+use crate::wire::{
+    aastra_xml::{CONTENT_TYPE, InputField, InputScreen, Object, SoftKey, TextScreen},
+    http::{HttpRequest, HttpResponse, HttpUrl},
 };
 
 /// The answer to a request.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::event::PushCommand;
+
 /// The `URI` of an `ExecuteItem`. Names in front of the colon are read in any case, white space behind it is optional.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecuteUri {
@@ -59,6 +61,16 @@ pub enum PhoneCommand {
     Lock,
     /// `Unlock`.
     Unlock,
+}
+
+impl From<PushCommand> for PhoneCommand {
+    fn from(command: PushCommand) -> Self {
+        match command {
+            PushCommand::Reset => Self::Reset,
+            PushCommand::FastReboot => Self::FastReboot,
+            PushCommand::ClearLocal => Self::ClearLocal,
+        }
+    }
 }
 
 const LEDS: [(&str, Led); 4] =

@@ -83,6 +83,7 @@ fn plan(network: Network) -> Plan {
         lines: vec![line],
         console: None,
         keypad: None,
+        push: None,
         timers: timers.clone(),
     };
     let model = Model { name: "any".to_owned(), title: "Any".to_owned(), timers, ..Model::unknown() };

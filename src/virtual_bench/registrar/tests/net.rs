@@ -9,9 +9,9 @@ use std::{
 use super::super::{Registrar, RegistrarInput, RegistrarOutput, RegistrarSpec};
 use crate::{
     event::SipStart,
-    virtual_bench::http::{HttpRequest, HttpResponse, HttpUrl, ResponseReader},
     wire::{
         aastra_xml::{Configuration, Object},
+        http::{HttpRequest, HttpResponse, HttpUrl, ResponseReader},
         sip::{Message, address, build_request, build_response},
         stream::{Framed, Framer},
     },

@@ -81,6 +81,21 @@ impl ResponseReader {
     }
 }
 
+/// The status code of a response whose beginning this is; none: its head is not complete yet. For whoever needs no more
+/// than that, whatever body follows.
+///
+/// # Errors
+/// If it is no response, or its head is too long.
+pub fn status(bytes: &[u8]) -> Result<Option<u16>, HttpError> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    match response.parse(bytes).map_err(fault)? {
+        httparse::Status::Complete(end) if end <= MAX_HEAD => response.code.map(Some).ok_or(HttpError::Malformed),
+        httparse::Status::Partial if bytes.len() <= MAX_HEAD => Ok(None),
+        httparse::Status::Complete(_) | httparse::Status::Partial => Err(HttpError::LongHead),
+    }
+}
+
 fn response((head, body): (ResponseHead, Vec<u8>)) -> HttpResponse {
     HttpResponse { code: head.start, headers: head.headers, body }
 }

@@ -1,5 +1,5 @@
-//! HTTP/1.1 (RFC 9110, RFC 9112) as simulated devices need it: both sides, sans-IO, one request for each connection, which
-//! the server closes.
+//! HTTP/1.1 (RFC 9110, RFC 9112) as devices and whoever pushes to them need it: both sides, one request for each connection,
+//! which the server closes.
 //!
 //! Not here: TLS, chunked bodies, redirects, connections that are used again. What a device answers is the device's.
 
@@ -8,7 +8,7 @@ mod read;
 mod url;
 
 pub use message::{HttpRequest, HttpResponse};
-pub use read::{HttpError, RequestReader, ResponseReader};
+pub use read::{HttpError, RequestReader, ResponseReader, status};
 pub use url::HttpUrl;
 
 /// Longest head that is read, in bytes: start line and headers.
