@@ -13,6 +13,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::reason;
+use crate::{
+    config::Server,
+    event::{ServerName, Spoof},
+};
 
 /// Longest answer, in bytes: with its headers it fits the smallest packet that every IPv6 path carries (RFC 8200 section
 /// 5). A request that would need a longer one is not answered.
@@ -42,6 +46,20 @@ struct Repeated<'a> {
 }
 
 impl StandIn {
+    /// What an ordered answer comes to: a redirection leads to the first address of its server, at its first SIP port.
+    ///
+    /// # Errors
+    /// If that server is not among these: its name.
+    pub fn of(spoof: &Spoof, servers: &[Server]) -> Result<Self, ServerName> {
+        let place = |name: &ServerName| {
+            let server = servers.iter().find(|server| server.name == *name);
+            let place = server.and_then(|it| Some((*it.addresses.first()?, *it.sip_ports().first()?).into()));
+            place.ok_or_else(|| name.clone())
+        };
+        let redirect = spoof.redirect.as_ref().map(place).transpose()?;
+        Ok(Self { code: spoof.code, retry_after_s: spoof.retry_after_s, redirect })
+    }
+
     /// The answer to a request that came from `source`, which learns that address by its topmost `Via` if it asks for it
     /// (RFC 3581 section 4). None if there is nothing to answer: no SIP request, an ACK (RFC 3261 section 17), a header
     /// that is missing, no end of the headers within 8192 bytes, or an answer longer than [`LONGEST`]. The same request has
