@@ -1,6 +1,8 @@
 //! What is said to a phone whose frame an outage took. Pure. At most one frame for each that was taken, but for a TCP
 //! segment that holds several requests: a phone hears no more than it asks for.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::{
     canary,
     connections::{Connections, Made},
@@ -12,7 +14,6 @@ use crate::{
     event::Toward,
     wire::frame::{self, Body, Content, Envelope, Frame, Packet, TcpSegment},
 };
-use std::net::{IpAddr, SocketAddr};
 
 /// Protocol number of UDP (IANA).
 const UDP: u8 = 17;
@@ -82,3 +83,6 @@ fn is_host(address: IpAddr) -> bool {
 fn is_canary(packet: &Packet<'_>) -> bool {
     matches!(packet.body, Body::Udp { payload, .. } if canary::nonce_of(payload).is_some())
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,6 +203,19 @@ mod tests {
     }
 
     #[test]
+    fn one_way_takes_only_what_goes_that_way_and_steals_both() {
+        for only in WAYS {
+            let mut table = table(OutageScope::Host);
+            table.rules.iter_mut().for_each(|rule| rule.toward = Some(only));
+            for toward in WAYS {
+                let frame = datagram(PHONE, server(2), 5060, toward);
+                assert_eq!(table.decide(&frame, toward, 1_500) != Decision::Pass, toward == only);
+                assert!(table.steals(&frame, toward, 1_500));
+            }
+        }
+    }
+
+    #[test]
     fn a_phones_own_sip_port_does_not_make_its_other_traffic_sip() {
         let mut frame = datagram(PHONE, server(2), 30_000, Toward::Server);
         if let Content::Ip(packet) = &mut frame.content {
