@@ -3,7 +3,7 @@
 //!
 //! What it sends it sends once: of an answer that is lost on the way to the phone nothing is repeated, and the phone's own
 //! timers decide. The two ends of a connection in which it has answered no longer agree; so each is reset when its outage
-//! ends, and the phone opens a new one.
+//! ends, and the phone opens a new one. A helper that is killed resets nothing: then the phone's transaction timer does.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -87,7 +87,7 @@ impl Connections {
         let mut made = Vec::new();
         if !self.knows(&ends, segment) {
             let Some(connection) = Connection::begin(outage, envelope, segment, at_ns) else { return made };
-            made = self.make_room();
+            made = self.give_up(&ends).into_iter().chain(self.make_room()).collect();
             self.0.insert(ends, connection);
         }
         let Some(connection) = self.0.get_mut(&ends) else { return made };
@@ -127,6 +127,12 @@ impl Connections {
             Began::Here(syn, _) => !segment.syn || segment.sequence == syn,
             Began::There(_) => !segment.syn,
         })
+    }
+
+    /// A phone that opens another connection from the same port has done with the last one; its server has not.
+    fn give_up(&mut self, ends: &Ends) -> Vec<Made> {
+        let left = self.0.remove(ends);
+        left.map_or_else(Vec::new, |connection| Connection { ended: true, ..connection }.reset(ends))
     }
 
     fn make_room(&mut self) -> Vec<Made> {

@@ -1,5 +1,6 @@
 //! What is said to a phone whose frame an outage took. Pure. At most one frame for each that was taken, but for a TCP
-//! segment that holds several requests: a phone hears no more than it asks for.
+//! segment that holds several requests: a phone hears no more than it asks for. Nothing is put together here: a request
+//! in fragments has no answer.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -200,6 +200,20 @@ fn a_connection_that_is_there_already_goes_on_with_its_numbers_and_is_reset_at_b
 }
 
 #[test]
+fn a_phone_that_calls_again_from_the_same_port_costs_the_server_its_old_end() {
+    let mut connections = Connections::default();
+    let mut phone = older();
+    phone.say(&mut connections, REQUEST.as_bytes());
+    let syn = phone.segment(true, false, b"");
+    let frame = Frame::parse(&syn).unwrap();
+    let made = to(&rule(BUSY), (&frame, &syn), &mut connections, 0);
+    let ways: Vec<_> = made.iter().map(|made| made.toward).collect();
+    assert_eq!(ways, [Toward::Server, Toward::Phone], "a reset, and the answer to the SYN");
+    assert!(matches!(body(&made[1].bytes), Body::Tcp(it) if it.syn && it.ack == Some(phone.next.wrapping_add(1))));
+    assert_eq!(connections.reset(OutageId(1)).len(), 1, "the new one is the bridge's alone");
+}
+
+#[test]
 fn what_was_lost_or_comes_twice_is_asked_for_again_or_acknowledged_and_never_answered_twice() {
     let mut connections = Connections::default();
     let mut phone = older();

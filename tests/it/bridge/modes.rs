@@ -29,7 +29,9 @@ fn a_refused_datagram_fails_at_its_sender_at_once() {
             serve(server);
             assert_eq!(hosts::udp_echoes(phone, server, OTHER_PORT, 1), 1);
             rig.begin_mode(number, REFUSE, None, OutageScope::Sip);
+            let asked = Instant::now();
             let refused = ask(phone, server, &register(1));
+            println!("refused after {:?}", asked.elapsed());
             assert_eq!(refused.map_err(|error| error.kind()), Err(io::ErrorKind::ConnectionRefused), "{server:?}");
             assert_eq!(hosts::udp_echoes(phone, server, OTHER_PORT, 3), 3, "nothing but SIP is refused");
             let (_, tally) = rig.end(number);
@@ -75,7 +77,9 @@ fn a_datagram_is_answered_in_the_server_s_name_and_after_the_lift_by_the_server(
         rig.begin_mode(1, busy(), None, OutageScope::Host);
         assert_eq!(rig.canaries(Some(1)), [false, false]);
         for (call, phone, server) in [(1, hosts::PHONE, hosts::SERVER), (2, hosts::PHONE_6, hosts::SERVER_6)] {
+            let asked = Instant::now();
             let answer = ask(phone, server, &register(call)).unwrap();
+            println!("answered after {:?}", asked.elapsed());
             assert!(answer.starts_with("SIP/2.0 503 ") && answer.contains("\r\nRetry-After: 30\r\n"), "{answer}");
         }
         assert_eq!(hosts::udp_delivered(hosts::PHONE, hosts::SERVER, OTHER_PORT, 3), 0);
