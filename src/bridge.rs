@@ -2,7 +2,7 @@
 //!
 //! Both interfaces are ports of an ordinary kernel bridge, so that phones keep their network whatever happens to us. For
 //! the time of an outage an nftables table takes exactly the flows under test away from the kernel; what of them may pass
-//! is sent on from here, through `pnet`. When this process dies the table dies with it, and when it hangs the table's
+//! is sent on from here, through `pnet`, and what a phone is told about the rest is made here. When this process dies the table dies with it, and when it hangs the table's
 //! elements expire: the bridge forwards again.
 //!
 //! The process has no user interface and writes no log. It speaks with the controller over one socket
@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 mod canary;
 mod clock;
+mod connections;
 mod expression;
 mod helper;
 pub mod join;
@@ -22,6 +23,7 @@ mod outage;
 mod outbox;
 mod parts;
 pub mod protocol;
+mod reply;
 pub mod rules;
 mod segment;
 mod sight;

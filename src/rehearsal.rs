@@ -18,7 +18,8 @@ use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
     engine::Engine,
     event::{
-        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageTally, PhoneName, Record, Stamp, Toward, When,
+        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageTally, PhoneName, Record, RigPart, Stamp, Toward,
+        When,
     },
     session,
     verdict::Case,
@@ -38,7 +39,7 @@ mod push;
 pub use link::Weather;
 
 use device::Device;
-use link::{Crossing, Link};
+use link::{Crossing, Link, Manner};
 use push::Pushes;
 
 /// After this much virtual time a run is given up: no scenario takes so long.
@@ -79,6 +80,11 @@ pub struct Rehearsal {
 struct Outage {
     server: crate::event::ServerName,
     phones: BTreeSet<PhoneName>,
+    manner: Manner,
+    /// Only what goes this way is taken.
+    toward: Option<Toward>,
+    /// Connections that their phones ended in it without their servers' knowing.
+    orphans: Vec<(SocketAddr, u32)>,
     tally: BTreeMap<PhoneName, OutageTally>,
     bitten: BTreeSet<(PhoneName, Toward)>,
 }
@@ -190,6 +196,18 @@ impl Rehearsal {
     /// # Errors
     /// If there is no end.
     pub fn run(mut self) -> Result<Vec<Record>, RehearsalError> {
+        self.begin();
+        while !self.finished {
+            if self.now > LONGEST || self.records.len() > MOST_RECORDS {
+                let waiting = self.engine.poll_deadline().map_or("nothing", |(_, reason)| reason);
+                return Err(RehearsalError::Endless(self.now, waiting));
+            }
+            self.step()?;
+        }
+        Ok(self.records)
+    }
+
+    fn begin(&mut self) {
         let plan = Box::new(self.plan.clone());
         self.observe(When::exactly(Stamp::ZERO), Observed::RunStarted { plan });
         let ready = Observed::BridgeReady { bridge: "siprig0".to_owned(), adopted: false };
@@ -199,14 +217,6 @@ impl Rehearsal {
             let link_up = BRIDGE_UP + self.link.pause();
             self.schedule(link_up, Happening::ToPhone(phone, PhoneInput::LinkUp));
         }
-        while !self.finished {
-            if self.now > LONGEST || self.records.len() > MOST_RECORDS {
-                let waiting = self.engine.poll_deadline().map_or("nothing", |(_, reason)| reason);
-                return Err(RehearsalError::Endless(self.now, waiting));
-            }
-            self.step()?;
-        }
-        Ok(self.records)
     }
 
     /// The next thing happens, whoever it concerns.
@@ -304,10 +314,21 @@ impl Rehearsal {
             Action::PlayKeys { phone, sequence, keys } => self.play(phone, sequence, &keys),
             Action::Push { phone, sequence, command } => self.push_command(phone, sequence, command),
             Action::BeginOutage { outage, spec } => {
+                let manner = match Manner::of(&spec, &self.plan.bench.servers) {
+                    Ok(manner) => manner,
+                    Err(stranger) => {
+                        let reason = format!("the bench has no server `{stranger}` to redirect to");
+                        let failed = Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason };
+                        return self.report(When::exactly(self.now), failed);
+                    }
+                };
                 let phones = spec.phones.iter().cloned().collect();
                 let force = Outage {
                     server: spec.server,
                     phones,
+                    manner,
+                    toward: spec.toward,
+                    orphans: Vec::new(),
                     tally: spec.phones.iter().map(|phone| (phone.clone(), OutageTally::default())).collect(),
                     bitten: BTreeSet::new(),
                 };
@@ -319,7 +340,7 @@ impl Rehearsal {
             Action::SendCanaries { outage, server, phones } => {
                 for phone in phones {
                     for toward in [Toward::Server, Toward::Phone] {
-                        let passed = outage.is_none_or(|outage| !self.link.is_cut(outage));
+                        let passed = outage.is_none_or(|outage| !self.takes(outage, toward));
                         let (phone, server) = (phone.clone(), server.clone());
                         let canary = Observed::Canary { outage, phone, server, toward, passed };
                         self.report(When { at: soon, error_ns: FRAME_ERROR_NS }, canary);
@@ -330,6 +351,12 @@ impl Rehearsal {
         }
     }
 
+    /// Whether an outage is in force and takes what goes this way.
+    fn takes(&self, id: OutageId, toward: Toward) -> bool {
+        let outage = self.outages.get(&id).filter(|_| self.link.is_cut(id));
+        outage.is_some_and(|outage| outage.toward.is_none_or(|only| only == toward))
+    }
+
     fn line_ending(&self, phone: &PhoneName) -> String {
         let model = self.plan.phone(phone).and_then(|phone| self.plan.model_of(phone));
         model.and_then(|model| model.console.as_ref()).map_or("\r", |dialect| &dialect.line_ending).to_owned()
@@ -338,6 +365,7 @@ impl Rehearsal {
     fn end_outage(&mut self, outage: OutageId, why: OutageEnd) {
         let Some(ended) = self.outages.remove(&outage) else { return };
         self.link.mend(outage);
+        self.reset_spoken(outage, ended.orphans);
         let when = When { at: self.now, error_ns: FRAME_ERROR_NS };
         self.observe(when, Observed::OutageEnded { outage, why, tally: ended.tally });
     }

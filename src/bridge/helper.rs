@@ -19,26 +19,25 @@ use nix::{
     unistd::getppid,
 };
 
+mod own;
+
 use super::{
-    canary::{self, Canary, CanaryPort},
+    canary::{Canary, CanaryPort},
     clock::{monotonic, nanos, timed, wall_ns},
+    connections::{Connections, Made},
     outage::{Outages, Wanted},
     outbox::Outbox,
     parts::Parts,
-    protocol::{FrameKind, Notice, Order, PhoneIndex, SeenFrame, ServerIndex, Setup},
-    rules::Decision,
-    sight::{Sight, Unsent, fate_of, report},
+    protocol::{Notice, Order, PhoneIndex, Setup},
+    sight::{Sight, Unsent},
     table::{LEASE, RENEWAL, Table},
     tap::Tap,
 };
 use crate::{
     config::Mac,
     event::{Loss, OutageEnd, OutageId, Toward},
-    wire::frame::Frame,
 };
 
-/// A canary that has not come out after this time was dropped.
-const CANARY_PATIENCE_NS: i64 = 100_000_000;
 /// How long the loop sleeps when there is nothing to do; losses are looked for as often.
 const IDLE: Duration = Duration::from_millis(250);
 /// Frames read from one tap before anything else gets a turn.
@@ -95,6 +94,8 @@ struct Helper {
     sip_ports: BTreeSet<u16>,
     last_life: BTreeMap<PhoneIndex, i64>,
     canaries: Vec<Canary>,
+    connections: Connections,
+    made: Vec<Made>,
     next_nonce: u64,
     unsent: Unsent,
     mtu: usize,
@@ -119,6 +120,8 @@ impl Helper {
             sip_ports,
             last_life: BTreeMap::new(),
             canaries: Vec::new(),
+            connections: Connections::default(),
+            made: Vec::new(),
             next_nonce: u64::try_from(wall_ns()).unwrap_or(0) << 20,
             unsent: Unsent::default(),
             mtu: parts.mtu,
@@ -223,9 +226,9 @@ impl Helper {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Setup(_) => self.outbox.send(&Notice::Trouble("was set up twice".to_owned())),
-            Order::Begin { outage, mode, scope, server, phones, limit_ms } => {
+            Order::Begin { outage, treatment, toward, scope, server, phones, limit_ms } => {
                 let limit = Duration::from_millis(limit_ms);
-                self.begin(&Wanted { outage, mode, scope, server, phones, limit });
+                self.begin(&Wanted { outage, treatment, toward, scope, server, phones, limit });
             }
             Order::End { outage } => self.lift(outage, OutageEnd::Lifted),
             Order::Canaries { outage, server, phones } => {
@@ -283,9 +286,12 @@ impl Helper {
         }
     }
 
-    /// Reads what came in before the end, so that it is in the tally, and says that the outage is over.
+    /// Reads what came in before the end, so that it is in the tally, resets the connections in which we spoke, and says
+    /// that the outage is over.
     fn finish(&mut self, outage: OutageId, why: OutageEnd, (unix_ns, error_ns): (i64, u64)) {
         self.drain_taps();
+        self.made = self.connections.reset(outage);
+        self.send_made();
         let tally = self.outages.close(outage);
         self.outbox.send(&Notice::Ended { outage, why, unix_ns, error_ns, tally });
     }
@@ -328,10 +334,13 @@ impl Helper {
                     sip_ports: &self.sip_ports,
                     last_life: &mut self.last_life,
                     canaries: &mut self.canaries,
+                    connections: &mut self.connections,
+                    made: &mut self.made,
                     unsent: &mut self.unsent,
                     mtu: self.mtu,
                 };
                 sight.take(received, entering, far);
+                self.send_made();
                 true
             }
             Ok(None) => false,
@@ -340,56 +349,6 @@ impl Helper {
                 self.outbox.send(&Notice::Trouble(format!("lost interface `{interface}`: {error}; bring it up again")));
                 false
             }
-        }
-    }
-
-    fn send_canary(&mut self, outage: Option<OutageId>, phone: PhoneIndex, server: ServerIndex, toward: Toward) {
-        let known = self.setup.phones.get(usize::from(phone)).zip(self.setup.servers.get(usize::from(server)));
-        let Some((key, of)) = known else {
-            return self
-                .outbox
-                .send(&Notice::Trouble("was asked for a canary on a path that was not set up".to_owned()));
-        };
-        let (Some(address), Some(port)) = (of.addresses.first(), of.sip_ports.first()) else { return };
-        let nonce = self.next_nonce;
-        self.next_nonce += 1;
-        let vlan = self.setup.network.vlan;
-        let bytes = canary::build(nonce, toward, key.mac, key.address, (*address, *port).into(), vlan);
-        let unix_ns = wall_ns();
-        let sent = self.canary_port.send(&bytes);
-        let Ok(frame) = Frame::parse(&bytes) else { return };
-        let (decision, stolen) = self.outages.judge(&frame, toward, unix_ns);
-        self.outbox.send(&Notice::Frame(SeenFrame {
-            toward,
-            unix_ns,
-            fate: fate_of(decision),
-            kind: FrameKind::Canary,
-            original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-            bytes: bytes.clone(),
-        }));
-        let canary = Canary { nonce, outage, phone, server, toward, unix_ns };
-        if let Err(error) = sent {
-            self.outbox.send(&Notice::Trouble(format!("could not send a canary: {error}")));
-        }
-        // Where the kernel gives the path up, what may pass is ours to send, canaries like everything else. Our own
-        // sending is not seen by the tap.
-        let far = match toward {
-            Toward::Server => &mut self.server_tap,
-            Toward::Phone => &mut self.phone_tap,
-        };
-        if stolen && decision == Decision::Pass && far.send(&bytes).is_ok() {
-            self.outbox.send(&report(&canary, true, unix_ns));
-        } else {
-            self.canaries.push(canary);
-        }
-    }
-
-    fn judge_canaries(&mut self, now_ns: i64) {
-        let (late, pending) =
-            self.canaries.drain(..).partition::<Vec<_>, _>(|canary| now_ns - canary.unix_ns > CANARY_PATIENCE_NS);
-        self.canaries = pending;
-        for canary in late {
-            self.outbox.send(&report(&canary, false, canary.unix_ns));
         }
     }
 

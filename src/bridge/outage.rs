@@ -7,13 +7,13 @@ use std::{
 };
 
 use super::{
-    protocol::{PhoneIndex, Setup},
+    protocol::{PhoneIndex, Setup, Treatment},
     rules::{Decision, Rule, RuleTable},
     table::Path,
 };
 use crate::{
     config::Mac,
-    event::{OutageId, OutageMode, OutageScope, OutageTally, Toward},
+    event::{OutageId, OutageScope, OutageTally, Toward},
     wire::frame::Frame,
 };
 
@@ -30,7 +30,9 @@ pub struct Wanted {
     /// Number of the outage.
     pub outage: OutageId,
     /// What happens to the frames.
-    pub mode: OutageMode,
+    pub treatment: Treatment,
+    /// Which way, if not both.
+    pub toward: Option<Toward>,
     /// How much of the server.
     pub scope: OutageScope,
     /// Which server.
@@ -78,7 +80,8 @@ impl Outages {
         let phones: Option<BTreeSet<Mac>> = wanted.phones.iter().map(phone).collect();
         Ok(Rule {
             outage: wanted.outage,
-            mode: wanted.mode.clone(),
+            treatment: wanted.treatment,
+            toward: wanted.toward,
             scope: wanted.scope,
             phones: phones.ok_or_else(|| format!("outage {number} names a phone that was not set up"))?,
             servers: server.addresses.clone(),
@@ -115,6 +118,11 @@ impl Outages {
     /// The numbers of those in force.
     pub fn in_force(&self) -> Vec<OutageId> {
         self.active.keys().copied().collect()
+    }
+
+    /// The rule of an outage, until it is [closed](Self::close): whoever is spoken to later is told nothing in its name.
+    pub fn rule(&self, outage: OutageId) -> Option<&Rule> {
+        self.table.rules.iter().find(|rule| rule.outage == outage && self.active.contains_key(&outage))
     }
 
     /// Those whose limit has come.
@@ -205,7 +213,8 @@ mod tests {
     fn wanted() -> Wanted {
         Wanted {
             outage: OutageId(1),
-            mode: OutageMode::Drop,
+            treatment: Treatment::Drop,
+            toward: None,
             scope: OutageScope::Host,
             server: 0,
             phones: vec![0],

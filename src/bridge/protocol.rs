@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Mac, Network},
-    event::{Fate, Loss, OutageEnd, OutageId, OutageMode, OutageScope, OutageTally, Toward},
+    event::{Fate, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Toward},
+    wire::sip::StandIn,
 };
 
 /// Largest message, in bytes: a frame of the largest IP packet and what describes it.
@@ -61,7 +62,9 @@ pub enum Order {
         /// Number of the outage.
         outage: OutageId,
         /// What happens to the frames.
-        mode: OutageMode,
+        treatment: Treatment,
+        /// Only frames that go this way are taken, and the others pass; none: both ways.
+        toward: Option<Toward>,
         /// How much of the server.
         scope: OutageScope,
         /// Which server.
@@ -87,6 +90,17 @@ pub enum Order {
     },
     /// Lift everything and end.
     Close,
+}
+
+/// What happens to frames under an outage: an [`OutageMode`](crate::event::OutageMode) without names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Treatment {
+    /// They vanish.
+    Drop,
+    /// They vanish, and the phone is told so.
+    Refuse,
+    /// They vanish, and SIP requests of the phone are answered.
+    Answer(StandIn),
 }
 
 /// A message from the helper.

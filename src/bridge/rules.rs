@@ -3,9 +3,10 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
+use super::protocol::Treatment;
 use crate::{
     config::Mac,
-    event::{OutageId, OutageMode, OutageScope, Toward},
+    event::{OutageId, OutageScope, Toward},
     wire::frame::{Body, Content, Frame, Packet},
 };
 
@@ -15,7 +16,9 @@ pub struct Rule {
     /// Which outage.
     pub outage: OutageId,
     /// What happens to the frames.
-    pub mode: OutageMode,
+    pub treatment: Treatment,
+    /// Only frames that go this way are taken; none: both ways. The kernel gives up both.
+    pub toward: Option<Toward>,
     /// How much of the server.
     pub scope: OutageScope,
     /// The phones concerned.
@@ -68,6 +71,9 @@ impl Rule {
 
     /// Whether a frame of a covered pair is taken away.
     fn takes(&self, packet: &Packet<'_>, toward: Toward) -> bool {
+        if self.toward.is_some_and(|only| only != toward) {
+            return false;
+        }
         match self.scope {
             OutageScope::Host => true,
             OutageScope::Sip => server_port(packet, toward).is_some_and(|port| self.sip_ports.contains(&port)),
@@ -146,7 +152,8 @@ mod tests {
     fn rule(scope: OutageScope) -> Rule {
         Rule {
             outage: OutageId(1),
-            mode: OutageMode::Drop,
+            treatment: Treatment::Drop,
+            toward: None,
             scope,
             phones: BTreeSet::from([PHONE]),
             servers: vec![server(2)],
@@ -192,6 +199,19 @@ mod tests {
             assert_eq!(table.decide(&sip, toward, 1_500), Decision::Drop(OutageId(1)));
             assert_eq!(table.decide(&rtp, toward, 1_500), Decision::Pass);
             assert!(table.steals(&rtp, toward, 1_500));
+        }
+    }
+
+    #[test]
+    fn one_way_takes_only_what_goes_that_way_and_steals_both() {
+        for only in WAYS {
+            let mut table = table(OutageScope::Host);
+            table.rules.iter_mut().for_each(|rule| rule.toward = Some(only));
+            for toward in WAYS {
+                let frame = datagram(PHONE, server(2), 5060, toward);
+                assert_eq!(table.decide(&frame, toward, 1_500) != Decision::Pass, toward == only);
+                assert!(table.steals(&frame, toward, 1_500));
+            }
         }
     }
 

@@ -8,16 +8,18 @@ use std::{
 use super::{
     canary::{self, Canary},
     clock::wall_ns,
+    connections::{Connections, Made},
     outage::Outages,
     outbox::Outbox,
     protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, Setup},
+    reply,
     rules::{Decision, ports_of},
     segment,
     tap::{Received, Tap},
 };
 use crate::{
     config::Mac,
-    event::{Fate, Loss, Toward},
+    event::{Fate, Loss, OutageId, Toward},
     wire::frame::{self, Body, Content, Frame},
 };
 
@@ -35,6 +37,9 @@ pub struct Sight<'a> {
     pub sip_ports: &'a BTreeSet<u16>,
     pub last_life: &'a mut BTreeMap<PhoneIndex, i64>,
     pub canaries: &'a mut Vec<Canary>,
+    pub connections: &'a mut Connections,
+    /// What is to be sent about the frames that were taken.
+    pub made: &'a mut Vec<Made>,
     pub unsent: &'a mut Unsent,
     pub mtu: usize,
 }
@@ -44,6 +49,14 @@ pub struct Sight<'a> {
 pub struct Unsent {
     pub count: u64,
     pub last: String,
+}
+
+impl Unsent {
+    /// One more.
+    pub fn count(&mut self, interface: &str, error: &io::Error) {
+        self.count += 1;
+        self.last = format!("through `{interface}`: {error}");
+    }
 }
 
 impl Sight<'_> {
@@ -80,15 +93,31 @@ impl Sight<'_> {
         if self.is_signalling(&frame, toward) {
             self.outbox.send(&Notice::Frame(seen(&received, toward, at_ns, fate_of(decision), FrameKind::Traffic)));
         }
+        if let Decision::Drop(outage) = decision
+            && toward == Toward::Server
+        {
+            self.reply(outage, &frame, &received, at_ns);
+        }
         if stolen && decision == Decision::Pass && now_ns - at_ns < STALE_NS {
             if received.checksum_open {
                 frame::fix_checksums(received.bytes);
             }
             if let Err(error) = send_on(far, received.bytes, self.mtu) {
-                self.unsent.count += 1;
-                self.unsent.last = format!("through `{}`: {error}", far.interface());
+                self.unsent.count(far.interface(), &error);
             }
         }
+    }
+
+    fn reply(&mut self, outage: OutageId, frame: &Frame<'_>, received: &Received<'_>, at_ns: i64) {
+        let Some(rule) = self.outages.rule(outage) else { return };
+        let mut completed = None;
+        if received.checksum_open {
+            let mut bytes = received.bytes.to_vec();
+            frame::fix_checksums(&mut bytes);
+            completed = Some(bytes);
+        }
+        let bytes = completed.as_deref().unwrap_or(received.bytes);
+        self.made.extend(reply::to(rule, (frame, bytes), self.connections, at_ns));
     }
 
     /// A frame that leaves proves what the bridge really does.

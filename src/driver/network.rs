@@ -8,9 +8,10 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use super::{Report, clock::RunClock, outbox::Outbox};
 use crate::{
-    bridge::protocol::{Notice, Order, PhoneKey, Refusal, ServerKey, Setup},
-    config::{Network, Plan},
-    event::{Observed, OutageEnd, OutageId, OutageSpec, PhoneName, RigPart, ServerName, When},
+    bridge::protocol::{Notice, Order, PhoneKey, Refusal, ServerKey, Setup, Treatment},
+    config::{Network, Plan, Server},
+    event::{Observed, OutageEnd, OutageId, OutageMode, OutageSpec, PhoneName, RigPart, ServerName, When},
+    wire::sip::StandIn,
 };
 
 mod link;
@@ -58,7 +59,7 @@ pub enum NetworkError {
 #[derive(Debug)]
 pub struct NetworkDriver {
     phones: Vec<PhoneName>,
-    servers: Vec<ServerName>,
+    servers: Vec<Server>,
     orders: mpsc::UnboundedSender<Order>,
     task: JoinHandle<Result<(), NetworkError>>,
     helper_pid: Option<u32>,
@@ -113,7 +114,7 @@ impl NetworkDriver {
         let pump = Pump { helper, watch, outbox, clock: clock.clone(), inbox, in_force: BTreeSet::new() };
         Ok(Self {
             phones: plan.bench.phones.iter().map(|phone| phone.name.clone()).collect(),
-            servers: plan.bench.servers.iter().map(|server| server.name.clone()).collect(),
+            servers: plan.bench.servers.clone(),
             orders,
             task: tokio::spawn(pump.run()),
             helper_pid,
@@ -134,11 +135,13 @@ impl NetworkDriver {
     /// Orders an outage. [`OutageBegan`](crate::event::Observed::OutageBegan) reports when it took force.
     ///
     /// # Errors
-    /// If the helper is gone, or the outage names a phone or server that the bench does not have.
+    /// If the helper is gone, or the outage names a phone or server that the bench does not have, as the one that goes away
+    /// or as the one that a redirection leads to.
     pub fn begin_outage(&mut self, outage: OutageId, spec: &OutageSpec) -> Result<(), NetworkError> {
         self.order(Order::Begin {
             outage,
-            mode: spec.mode.clone(),
+            treatment: self.treatment(&spec.mode)?,
+            toward: spec.toward,
             scope: spec.scope,
             server: self.server(&spec.server)?,
             phones: self.phones(&spec.phones)?,
@@ -191,18 +194,29 @@ impl NetworkDriver {
         self.orders.send(order).map_err(|_| NetworkError::Helper("has ended".to_owned()))
     }
 
+    fn treatment(&self, mode: &OutageMode) -> Result<Treatment, NetworkError> {
+        match mode {
+            OutageMode::Drop => Ok(Treatment::Drop),
+            OutageMode::Refuse => Ok(Treatment::Refuse),
+            OutageMode::Answer(spoof) => StandIn::of(spoof, &self.servers)
+                .map(Treatment::Answer)
+                .map_err(|stranger| NetworkError::Unknown(format!("server `{stranger}` to redirect to"))),
+        }
+    }
+
     fn server(&self, name: &ServerName) -> Result<u16, NetworkError> {
-        place(&self.servers, name).ok_or_else(|| NetworkError::Unknown(format!("server `{name}`")))
+        place(&self.servers, |it| it.name == *name).ok_or_else(|| NetworkError::Unknown(format!("server `{name}`")))
     }
 
     fn phones(&self, names: &[PhoneName]) -> Result<Vec<u16>, NetworkError> {
-        let find = |name| place(&self.phones, name).ok_or_else(|| NetworkError::Unknown(format!("phone `{name}`")));
+        let find =
+            |name| place(&self.phones, |it| it == name).ok_or_else(|| NetworkError::Unknown(format!("phone `{name}`")));
         names.iter().map(find).collect()
     }
 }
 
-fn place<T: PartialEq>(all: &[T], one: &T) -> Option<u16> {
-    all.iter().position(|it| it == one).and_then(|index| u16::try_from(index).ok())
+fn place<T>(all: &[T], wanted: impl Fn(&T) -> bool) -> Option<u16> {
+    all.iter().position(wanted).and_then(|index| u16::try_from(index).ok())
 }
 
 fn setup_of(plan: &Plan) -> Result<Setup, NetworkError> {

@@ -33,7 +33,8 @@ pub enum Fate {
     Passed,
     /// This outage dropped it.
     Dropped(OutageId),
-    /// It is no frame of the server's: the bridge made it for this outage, and it went to the phone.
+    /// It is no frame of the server's: the bridge made it for this outage, and it went to the phone. Of what the bridge
+    /// says in a phone's name there is one thing only, the reset of a connection that it answered in.
     Injected(OutageId),
 }
 

@@ -7,11 +7,16 @@ use std::{
     time::Duration,
 };
 
+mod outage;
 mod tap;
+
+pub(super) use outage::Manner;
+
+use outage::{REFUSED, Spoken};
 
 use super::{FRAME_ERROR_NS, Happening, Rehearsal};
 use crate::{
-    event::{Knock, Observed, OutageId, PhoneName, Stamp, Toward, Transport, When},
+    event::{Fate, Knock, OutageId, PhoneName, Stamp, Toward, Transport},
     virtual_bench::{
         phone::{PhoneInput, PhoneOutput},
         random::Random,
@@ -67,6 +72,8 @@ struct Connection {
     number: u32,
     to_server: Direction,
     to_phone: Direction,
+    /// What the bridge said in it.
+    spoken: Option<Spoken>,
 }
 
 /// One direction of a connection.
@@ -173,6 +180,7 @@ impl Rehearsal {
                     number,
                     to_server: Direction::default(),
                     to_phone: Direction::default(),
+                    spoken: None,
                 };
                 self.link.connections.insert((phone.clone(), conn), connection);
                 self.link.by_server.insert(number, (phone.clone(), conn));
@@ -240,7 +248,7 @@ impl Rehearsal {
 
     /// It is at the bridge.
     pub(super) fn cross(&mut self, crossing: Crossing) {
-        let outage = self.outage_over(&crossing);
+        let outage = self.outage_over(&crossing.phone, crossing.server, crossing.toward);
         let gone = match crossing.load {
             Load::Datagram { .. } => false,
             Load::Segment { conn, .. } | Load::Syn { conn, .. } | Load::Again { conn, .. } | Load::End { conn } => {
@@ -251,13 +259,19 @@ impl Rehearsal {
             return;
         }
         self.show_life(&crossing);
-        if let Some(outage) = outage {
-            self.bite(outage, &crossing);
-        }
+        let crossing = match outage {
+            Some(outage) => {
+                self.bite(outage, &crossing.phone, crossing.toward);
+                let Some(crossing) = self.speak(outage, crossing) else { return };
+                crossing
+            }
+            None => crossing,
+        };
+        let fate = outage.map_or(Fate::Passed, Fate::Dropped);
         let Crossing { phone, server, toward, load } = crossing;
         match load {
             Load::Datagram { phone_addr, bytes } => {
-                self.see(&phone, server, phone_addr, toward, Transport::Udp, outage, &bytes);
+                self.see(&phone, server, phone_addr, toward, Transport::Udp, fate, &bytes);
                 if outage.is_none() && !self.link.loses() {
                     self.deliver(&phone, server, toward, Delivery::Datagram(phone_addr, bytes));
                 }
@@ -269,18 +283,25 @@ impl Rehearsal {
             Load::Again { conn, .. } => {
                 let blocked = self.link.direction(&phone, conn, toward).map(|it| std::mem::take(&mut it.blocked));
                 for bytes in blocked.unwrap_or_default() {
-                    self.see_segment(&phone, server, toward, conn, None, &bytes);
+                    self.see_segment(&phone, server, toward, conn, Fate::Passed, &bytes);
                     self.deliver(&phone, server, toward, Delivery::Segment(conn, bytes));
                 }
             }
             Load::Syn { conn, tries } if outage.is_some() => {
-                self.knock(&phone, server, Knock::Asked, outage);
+                self.knock(&phone, server, Knock::Asked, fate);
                 self.try_again(phone, server, toward, |tries| Load::Syn { conn, tries }, tries, SYN_AGAIN);
             }
-            Load::Syn { conn, .. } => {
-                self.knock(&phone, server, Knock::Asked, None);
+            Load::Syn { conn, tries } => {
+                self.knock(&phone, server, Knock::Asked, Fate::Passed);
                 let answer = if self.listens(server) { Knock::Opened } else { Knock::Refused };
-                self.knock(&phone, server, answer, None);
+                // Without the answer nothing is open, and nothing refused.
+                if let Some(outage) = self.outage_over(&phone, server, Toward::Phone) {
+                    self.bite(outage, &phone, Toward::Phone);
+                    self.knock(&phone, server, answer, Fate::Dropped(outage));
+                    let load = |tries| Load::Syn { conn, tries };
+                    return self.try_again(phone, server, toward, load, tries, SYN_AGAIN);
+                }
+                self.knock(&phone, server, answer, Fate::Passed);
                 self.deliver(&phone, server, toward, Delivery::Syn(conn));
             }
             Load::End { conn } => {
@@ -306,11 +327,11 @@ impl Rehearsal {
     ) {
         let waiting = self.link.direction(phone, conn, toward).is_some_and(|direction| !direction.blocked.is_empty());
         if outage.is_none() && !waiting {
-            self.see_segment(phone, server, toward, conn, None, &bytes);
+            self.see_segment(phone, server, toward, conn, Fate::Passed, &bytes);
             return self.deliver(phone, server, toward, Delivery::Segment(conn, bytes));
         }
-        if outage.is_some() {
-            self.see_segment(phone, server, toward, conn, outage, &bytes);
+        if let Some(outage) = outage {
+            self.see_segment(phone, server, toward, conn, Fate::Dropped(outage), &bytes);
         }
         if let Some(direction) = self.link.direction(phone, conn, toward) {
             direction.blocked.push_back(bytes);
@@ -373,7 +394,7 @@ impl Rehearsal {
                     self.schedule(at, Happening::ToServer(self.machine(server), accepted));
                     Happening::ToPhone(phone.clone(), PhoneInput::TcpConnected { conn })
                 } else {
-                    let error = Some("Connection refused".to_owned());
+                    let error = Some(REFUSED.to_owned());
                     Happening::ToPhone(phone.clone(), PhoneInput::TcpClosed { conn, error })
                 }
             }
@@ -402,28 +423,6 @@ impl Rehearsal {
 
     fn listens(&self, server: SocketAddr) -> bool {
         self.servers.contains_key(&self.machine(server))
-    }
-
-    fn outage_over(&self, crossing: &Crossing) -> Option<OutageId> {
-        let server = self.plan.bench.server_at(crossing.server.ip())?;
-        let over = |(id, outage): (&OutageId, &super::Outage)| {
-            (self.link.is_cut(*id) && outage.server == server.name && outage.phones.contains(&crossing.phone))
-                .then_some(*id)
-        };
-        self.outages.iter().find_map(over)
-    }
-
-    fn bite(&mut self, id: OutageId, crossing: &Crossing) {
-        let Some(outage) = self.outages.get_mut(&id) else { return };
-        let tally = outage.tally.entry(crossing.phone.clone()).or_default();
-        match crossing.toward {
-            Toward::Server => tally.dropped_to_server += 1,
-            Toward::Phone => tally.dropped_to_phone += 1,
-        }
-        if outage.bitten.insert((crossing.phone.clone(), crossing.toward)) {
-            let bite = Observed::FirstBite { outage: id, phone: crossing.phone.clone(), toward: crossing.toward };
-            self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, bite);
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
 
 mod calls;
 mod lamps;
+mod modes;
 
 #[test]
 fn healthy_phones_survive_a_failover_with_the_timers_of_the_virtual_bench() {

@@ -21,8 +21,11 @@ use crate::config::Mac;
 
 mod craft;
 mod ip;
+mod sums;
 
-pub use craft::{fix_checksums, udp_frame};
+pub use craft::{Envelope, Timestamps, port_unreachable, timestamps, udp_frame};
+pub use sums::fix_checksums;
+
 use ip::Datagram;
 
 /// VLAN tags: 802.1Q, 802.1ad, and what older switches put before a second 802.1Q tag.

@@ -12,12 +12,16 @@ use crate::event::{SipMessage, SipStart, SipSummary};
 pub mod address;
 mod build;
 mod head;
+mod reason;
+mod stand_in;
 mod summary;
 mod typed;
 pub(in crate::wire) mod value;
 mod via;
 
 pub use build::{BuildError, build_request, build_response};
+pub use reason::reason;
+pub use stand_in::StandIn;
 pub use typed::address_of_record;
 pub use via::Via;
 

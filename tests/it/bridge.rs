@@ -42,6 +42,8 @@ macro_rules! in_lab {
     };
 }
 
+mod modes;
+
 fn register(call: u32) -> String {
     format!(
         "REGISTER sip:10.77.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.77.0.11;branch=z9hG4bK{call}\r\n\

@@ -51,7 +51,8 @@ pub(super) struct Signalling {
     phones: BTreeMap<Mac, PhoneName>,
     servers: BTreeMap<IpAddr, ServerName>,
     keep_secrets: bool,
-    flows: BTreeMap<Ends, Watched>,
+    /// What the bridge says in a server's name is a stream of its own: the two number their bytes alike.
+    flows: BTreeMap<(Ends, Author), Watched>,
 }
 
 /// One direction between one phone and one address.
@@ -61,6 +62,15 @@ struct Ends {
     phone_addr: SocketAddr,
     server_addr: SocketAddr,
     toward: Toward,
+}
+
+/// Who wrote a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Author {
+    /// The end that it comes from.
+    Sender,
+    /// The bridge, for this outage.
+    Bridge(OutageId),
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +86,13 @@ struct Tag {
     offset: u64,
     len: u64,
     outage: Option<OutageId>,
+}
+
+impl Ends {
+    fn is_same_connection(&self, other: &Self) -> bool {
+        let of = |it: &Self| (it.phone_addr, it.server_addr);
+        self.phone == other.phone && of(self) == of(other)
+    }
 }
 
 impl Signalling {
@@ -158,25 +175,35 @@ impl Signalling {
     }
 
     fn read_segment(&mut self, ends: Ends, segment: &TcpSegment<'_>, sighting: &Sighting) -> Vec<Found> {
-        self.make_room(&ends);
-        let outage = match sighting.fate {
-            Fate::Passed | Fate::Injected(_) => None,
-            Fate::Dropped(outage) => Some(outage),
+        let (author, outage) = match sighting.fate {
+            Fate::Passed => (Author::Sender, None),
+            Fate::Dropped(outage) => (Author::Sender, Some(outage)),
+            Fate::Injected(outage) => (Author::Bridge(outage), None),
         };
+        if segment.rst && author != Author::Sender {
+            // For the phone the connection is over, whoever thinks that he is still in it.
+            self.flows.retain(|(of, _), _| !of.is_same_connection(&ends));
+            return Vec::new();
+        }
+        self.make_room(&(ends.clone(), author));
         let RawRef { offset, len, .. } = sighting.raw;
-        let watched = self.flows.entry(ends.clone()).or_default();
+        let watched = self.flows.entry((ends.clone(), author)).or_default();
         watched.last_ns = sighting.unix_ns;
         let tag = Tag { unix_ns: sighting.unix_ns, offset, len, outage };
         let events = watched.flow.push(segment, tag, outage.is_some());
+        let arrived = match author {
+            Author::Sender => Fate::Passed,
+            Author::Bridge(outage) => Fate::Injected(outage),
+        };
         let mut found = Vec::new();
         for event in events {
             let (bytes, tag, fate) = match event {
                 // The first segment may have passed and a later one not; then the one at hand was dropped.
                 FlowEvent::Message { bytes, tag, dropped } => {
                     let by = tag.outage.or(outage).filter(|_| dropped);
-                    (bytes, tag, by.map_or(Fate::Passed, Fate::Dropped))
+                    (bytes, tag, by.map_or(arrived, Fate::Dropped))
                 }
-                FlowEvent::Redelivered { bytes, tag } => (bytes, tag, Fate::Passed),
+                FlowEvent::Redelivered { bytes, tag } => (bytes, tag, arrived),
                 FlowEvent::Gap { len, tag } if len > 0 => {
                     found.push(Found::Gap(tag.unix_ns));
                     continue;
@@ -223,7 +250,7 @@ impl Signalling {
     }
 
     /// Gives the connection up that was silent longest, if there are too many.
-    fn make_room(&mut self, newcomer: &Ends) {
+    fn make_room(&mut self, newcomer: &(Ends, Author)) {
         if self.flows.len() < MAX_FLOWS || self.flows.contains_key(newcomer) {
             return;
         }
@@ -235,77 +262,4 @@ impl Signalling {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{load, overrides::Override};
-
-    const PHONE: [u8; 6] = [0, 8, 0x5d, 0x77, 0, 1];
-    const SERVER: [u8; 6] = [2, 0, 0, 0, 0, 3];
-
-    #[test]
-    fn a_phone_that_asks_for_a_server_or_calls_it_knocks() {
-        let arp = |operation: u8, from: [u8; 6], to: [u8; 6], sender: u8, target: u8| {
-            let head = [&to[..], &from, &[8, 6, 0, 1, 8, 0, 6, 4, 0, operation]].concat();
-            [&head[..], &from, &[10, 77, 0, sender], &to, &[10, 77, 0, target]].concat()
-        };
-        let tcp = |from: [u8; 6], to: [u8; 6], sender: u8, target: u8, flags: u8| {
-            let ip = [0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 77, 0, sender, 10, 77, 0, target];
-            let segment = [0x13, 0xc4, 0x13, 0xc4, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0];
-            [&to[..], &from, &[8, 0], &ip, &segment].concat()
-        };
-        const SYN: u8 = 2;
-        const RST: u8 = 4;
-        const ACK: u8 = 16;
-        let seen = [
-            (Toward::Server, arp(1, PHONE, [0xff; 6], 11, 3), Some((Door::Arp, Knock::Asked))),
-            (Toward::Phone, arp(2, SERVER, PHONE, 3, 11), Some((Door::Arp, Knock::Opened))),
-            (Toward::Server, arp(1, PHONE, [0xff; 6], 11, 99), None),
-            (Toward::Server, tcp(PHONE, SERVER, 11, 3, SYN), Some((Door::Tcp, Knock::Asked))),
-            (Toward::Phone, tcp(SERVER, PHONE, 3, 11, SYN | ACK), Some((Door::Tcp, Knock::Opened))),
-            (Toward::Phone, tcp(SERVER, PHONE, 3, 11, RST | ACK), Some((Door::Tcp, Knock::Refused))),
-            (Toward::Server, tcp(PHONE, SERVER, 11, 3, ACK), None),
-        ];
-        let mut signalling = Signalling::new(&bench(), false);
-        for (toward, bytes, expected) in seen {
-            let raw = RawRef { file: String::new(), offset: 0, len: 0 };
-            let found = signalling.read(&bytes, &Sighting { toward, unix_ns: 5, fate: Fate::Passed, raw });
-            let knocks: Vec<_> = found
-                .into_iter()
-                .filter_map(|found| match found {
-                    Found::Knock(5, observed) => Some(*observed),
-                    _ => None,
-                })
-                .map(|observed| match observed {
-                    Observed::Knock { phone, server, door, knock, .. } => (phone.0, server.0, door, knock),
-                    other => panic!("{other:?}"),
-                })
-                .collect();
-            let expected = expected.map(|(door, knock)| ("p1".to_owned(), "b".to_owned(), door, knock));
-            assert_eq!(knocks, Vec::from_iter(expected), "{bytes:x?}");
-        }
-    }
-
-    fn bench() -> Bench {
-        let text = r#"
-            [bench]
-            name = "test"
-            [[server]]
-            name = "a"
-            role = "primary"
-            addresses = ["10.77.0.2"]
-            [[server]]
-            name = "b"
-            role = "backup"
-            addresses = ["10.77.0.3"]
-            [[phone]]
-            name = "p1"
-            model = "aastra-6731i"
-            mac = "00:08:5d:77:00:01"
-            address = "10.77.0.11"
-            extension = "1001"
-        "#;
-        let overrides: [Override; 0] = [];
-        let document = crate::config::document::Document::parse("test.toml".into(), text.to_owned(), &overrides);
-        load::checked_bench(&document.unwrap(), std::path::Path::new(load::RIG)).unwrap().0
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use super::{Crossing, FRAME_ERROR_NS, Rehearsal};
 use crate::{
-    event::{Door, Fate, Knock, Observed, OutageId, PhoneName, RawRef, SipFact, Toward, Transport, When},
+    event::{Door, Fate, Knock, Observed, PhoneName, RawRef, SipFact, Toward, Transport, When},
     wire::{redact, sip, stream::Framed},
 };
 
@@ -33,7 +33,7 @@ impl Rehearsal {
         server: SocketAddr,
         toward: Toward,
         conn: u32,
-        outage: Option<OutageId>,
+        fate: Fate,
         bytes: &[u8],
     ) {
         let ends = self.link.connections.get(&(phone.clone(), conn)).map(|it| (it.local, it.server));
@@ -42,20 +42,19 @@ impl Rehearsal {
         let framed = self.link.direction(phone, conn, toward).map(|direction| direction.seen.push(bytes));
         for framed in framed.unwrap_or_default() {
             if let Framed::Message(message) = framed {
-                self.see(phone, server, local, toward, Transport::Tcp, outage, &message);
+                self.see(phone, server, local, toward, Transport::Tcp, fate, &message);
             }
         }
     }
 
     /// The tap sees the beginning of a connection, or what a server says to it.
-    pub(super) fn knock(&mut self, phone: &PhoneName, server: SocketAddr, knock: Knock, outage: Option<OutageId>) {
+    pub(super) fn knock(&mut self, phone: &PhoneName, server: SocketAddr, knock: Knock, fate: Fate) {
         if self.is_application(server) {
             return;
         }
         let Some(server) = self.plan.bench.server_at(server.ip()).map(|server| server.name.clone()) else { return };
         let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: SYN_LENGTH };
         self.link.captured += raw.len;
-        let fate = outage.map_or(Fate::Passed, Fate::Dropped);
         let observed = Observed::Knock { phone: phone.clone(), server, door: Door::Tcp, knock, fate, raw };
         self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, observed);
     }
@@ -69,7 +68,7 @@ impl Rehearsal {
         phone_addr: SocketAddr,
         toward: Toward,
         transport: Transport,
-        outage: Option<OutageId>,
+        fate: Fate,
         bytes: &[u8],
     ) {
         let mut bytes = bytes.to_vec();
@@ -83,7 +82,7 @@ impl Rehearsal {
             phone_addr,
             toward,
             transport,
-            fate: outage.map_or(Fate::Passed, Fate::Dropped),
+            fate,
             raw,
             message: sip::read(&bytes),
         };

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 use super::{PhoneOutput, PhoneTimers};
 use crate::{
     event::SipStart,
-    wire::sip::{Message, address, build_response},
+    wire::sip::{self, Message, address, build_response},
 };
 
 /// Where an answer goes: where the request came from, as with `rport` (RFC 3581).
@@ -159,21 +159,5 @@ fn print(request: &Message, code: u16, to_tag: &str, content: Content, agent: &s
         headers.push(("Content-Type", kind));
         body
     });
-    build_response(code, reason(code), &headers, body.as_bytes()).ok()
-}
-
-const fn reason(code: u16) -> &'static str {
-    match code {
-        100 => "Trying",
-        180 => "Ringing",
-        200 => "OK",
-        400 => "Bad Request",
-        403 => "Forbidden",
-        405 => "Method Not Allowed",
-        481 => "Call/Transaction Does Not Exist",
-        486 => "Busy Here",
-        487 => "Request Terminated",
-        489 => "Bad Event",
-        _ => "Refused",
-    }
+    build_response(code, sip::reason(code), &headers, body.as_bytes()).ok()
 }

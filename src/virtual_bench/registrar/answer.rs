@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use sha2::{Digest, Sha256};
 
 use super::RegistrarOutput;
-use crate::wire::sip::{Message, Via, address, build_response};
+use crate::wire::sip::{self, Message, Via, address, build_response};
 
 /// Over what a message came in or goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Asked<'a> {
 impl Asked<'_> {
     /// User part of a header's address, if it has one.
     pub fn user_in(self, header: &str) -> Option<String> {
-        Some(crate::wire::sip::address_of_record(self.message.header(header)?)?.0)
+        Some(sip::address_of_record(self.message.header(header)?)?.0)
     }
 
     /// `tag` of `To`: the request is inside a dialog.
@@ -125,29 +125,5 @@ pub fn print(asked: &Asked<'_>, answer: &Answer, tag: &str, server: &str) -> Opt
     headers.push(("Server", server));
     let (kind, body) = answer.body.as_ref().map_or((None, ""), |(kind, body)| (Some(*kind), body.as_str()));
     headers.extend(kind.map(|kind| ("Content-Type", kind)));
-    build_response(answer.code, reason(answer.code), &headers, body.as_bytes()).ok()
-}
-
-const fn reason(code: u16) -> &'static str {
-    match code {
-        100 => "Trying",
-        200 => "OK",
-        302 => "Moved Temporarily",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        407 => "Proxy Authentication Required",
-        423 => "Interval Too Brief",
-        480 => "Temporarily Unavailable",
-        481 => "Call/Transaction Does Not Exist",
-        482 => "Loop Detected",
-        483 => "Too Many Hops",
-        488 => "Not Acceptable Here",
-        489 => "Bad Event",
-        500 => "Server Internal Error",
-        503 => "Service Unavailable",
-        _ => "Refused",
-    }
+    build_response(answer.code, sip::reason(answer.code), &headers, body.as_bytes()).ok()
 }

@@ -1,31 +1,29 @@
-//! Frames of our own making, and check sums.
+//! Frames of our own making.
 
-use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    ops::Range,
-};
+use std::net::{IpAddr, SocketAddr};
 
-use pnet::{
-    packet::{
-        ethernet::{EtherTypes, MutableEthernetPacket},
-        ip::IpNextHeaderProtocol,
-        ipv4::{Ipv4Flags, Ipv4Packet, MutableIpv4Packet},
-        ipv6::{Ipv6Packet, MutableIpv6Packet},
-        udp::{MutableUdpPacket, UdpPacket},
-        util,
-        vlan::{ClassOfService, MutableVlanPacket, VlanPacket},
+use pnet::packet::{
+    ethernet::{EtherType, EtherTypes},
+    icmp::{
+        IcmpTypes, destination_unreachable::IcmpCodes, destination_unreachable::MutableDestinationUnreachablePacket,
     },
-    util::MacAddr,
+    icmpv6::{Icmpv6Code, Icmpv6Types, MutableIcmpv6Packet},
+    ip::IpNextHeaderProtocol,
+    ipv4::{Ipv4Flags, Ipv4Packet, MutableIpv4Packet},
+    ipv6::{Ipv6Packet, MutableIpv6Packet},
+    tcp::{MutableTcpPacket, TcpFlags, TcpPacket},
+    udp::{MutableUdpPacket, UdpPacket},
 };
 
 use super::{
-    Link,
+    Link, TcpSegment,
     ip::{self, Datagram},
+    sums::{fix_checksums, mapped},
 };
 use crate::config::Mac;
 
-/// Length of an Ethernet header without tags.
-const ETHERNET: usize = 14;
+/// Length of the two Ethernet addresses.
+const ADDRESSES: usize = 12;
 
 /// Hop limit of what we send.
 const TTL: u8 = 64;
@@ -33,8 +31,159 @@ const TTL: u8 = 64;
 /// Most payload that fits a UDP datagram in IPv4.
 const MAX_PAYLOAD: usize = 65_507;
 
-/// A UDP datagram in an Ethernet frame, check sums right. Both addresses must be of one family; where they are not, both
-/// are written as IPv6 (an IPv4 address mapped). A payload beyond 65 507 bytes is cut.
+/// Longest ICMP error: what every host takes in one piece (RFC 1812 section 4.3.2.3; RFC 4443 section 2.4).
+const ICMP_MAX: usize = 576;
+/// See [`ICMP_MAX`].
+const ICMP_V6_MAX: usize = 1280;
+
+/// ICMP errors begin with type, code, check sum and four bytes without meaning here.
+const ICMP_HEADER: usize = 8;
+
+/// "Port unreachable" of ICMPv6 (RFC 4443 section 3.1).
+const PORT_UNREACHABLE_V6: Icmpv6Code = Icmpv6Code(4);
+
+/// Kind and length of the timestamps option of TCP (RFC 7323 section 3.2).
+const TIMESTAMPS: [u8; 2] = [8, 10];
+
+/// What stands around a packet on the wire: the two addresses and the VLAN tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope(Vec<u8>);
+
+/// The timestamps option of a TCP segment (RFC 7323 section 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timestamps {
+    /// TSval: the sender's clock.
+    pub value: u32,
+    /// TSecr: the last clock of the other end that the sender saw.
+    pub echo: u32,
+}
+
+impl Envelope {
+    /// From one to the other.
+    pub fn new(source: Mac, destination: Mac, vlan: Option<u16>) -> Self {
+        let mut bytes = [destination.0, source.0].concat();
+        if let Some(vlan) = vlan {
+            bytes.extend(EtherTypes::Vlan.0.to_be_bytes());
+            bytes.extend((vlan & 0x0FFF).to_be_bytes());
+        }
+        Self(bytes)
+    }
+
+    /// As that of a frame, tags included; none if the frame has no Ethernet header.
+    pub fn of(frame: &[u8]) -> Option<Self> {
+        let link = Link::parse(frame).ok()?;
+        // The last two bytes ahead of the payload say what that is.
+        frame.get(..link.payload_at - 2).map(|bytes| Self(bytes.to_vec()))
+    }
+
+    /// The other way round, in the same VLAN.
+    pub fn back(mut self) -> Self {
+        if let Some(addresses) = self.0.get_mut(..ADDRESSES) {
+            addresses.rotate_left(ADDRESSES / 2);
+        }
+        self
+    }
+
+    /// A UDP datagram, check sums right. Both addresses must be of one family; where they are not, both are written as
+    /// IPv6 (an IPv4 address mapped). A payload beyond 65 507 bytes is cut.
+    pub fn udp(&self, source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u8> {
+        let payload = &payload[..payload.len().min(MAX_PAYLOAD)];
+        let mut datagram = vec![0; UdpPacket::minimum_packet_size() + payload.len()];
+        let length = u16::try_from(datagram.len()).unwrap_or(u16::MAX);
+        if let Some(mut udp) = MutableUdpPacket::new(&mut datagram) {
+            udp.set_source(source.port());
+            udp.set_destination(destination.port());
+            udp.set_length(length);
+            // Anything but "sent without".
+            udp.set_checksum(1);
+            udp.set_payload(payload);
+        }
+        self.packet(source.ip(), destination.ip(), ip::UDP, &datagram)
+    }
+
+    /// A TCP segment with the widest window, check sums right; for addresses and length as [`udp`](Self::udp).
+    pub fn tcp(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        segment: &TcpSegment<'_>,
+        timestamps: Option<Timestamps>,
+    ) -> Vec<u8> {
+        let payload = &segment.payload[..segment.payload.len().min(MAX_PAYLOAD)];
+        let header = TcpPacket::minimum_packet_size();
+        let mut bytes = vec![0; header];
+        if let Some(Timestamps { value, echo }) = timestamps {
+            // Two of "no operation" keep what follows aligned.
+            bytes.extend([1, 1]);
+            bytes.extend(TIMESTAMPS);
+            bytes.extend(value.to_be_bytes());
+            bytes.extend(echo.to_be_bytes());
+        }
+        let words = u8::try_from(bytes.len() / 4).unwrap_or_default();
+        bytes.extend_from_slice(payload);
+        let flags = [
+            (segment.syn, TcpFlags::SYN),
+            (segment.fin, TcpFlags::FIN),
+            (segment.rst, TcpFlags::RST),
+            (segment.ack.is_some(), TcpFlags::ACK),
+            (!payload.is_empty(), TcpFlags::PSH),
+        ];
+        if let Some(mut tcp) = MutableTcpPacket::new(&mut bytes) {
+            tcp.set_source(segment.source_port);
+            tcp.set_destination(segment.destination_port);
+            tcp.set_sequence(segment.sequence);
+            tcp.set_acknowledgement(segment.ack.unwrap_or(0));
+            tcp.set_data_offset(words);
+            tcp.set_flags(flags.into_iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag));
+            tcp.set_window(u16::MAX);
+        }
+        self.packet(source, destination, ip::TCP, &bytes)
+    }
+
+    /// An IP packet around a payload whose check sum is still open.
+    fn packet(&self, source: IpAddr, destination: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = self.0.clone();
+        let protocol = IpNextHeaderProtocol(protocol);
+        let length = |header: usize| u16::try_from(header + payload.len()).unwrap_or(u16::MAX);
+        let mut begin = |EtherType(kind): EtherType, header: usize| {
+            frame.extend(kind.to_be_bytes());
+            let at = frame.len();
+            frame.resize(at + header, 0);
+            at
+        };
+        match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let at = begin(EtherTypes::Ipv4, Ipv4Packet::minimum_packet_size());
+                if let Some(mut header) = MutableIpv4Packet::new(&mut frame[at..]) {
+                    header.set_version(4);
+                    header.set_header_length(5);
+                    header.set_total_length(length(Ipv4Packet::minimum_packet_size()));
+                    header.set_flags(Ipv4Flags::DontFragment);
+                    header.set_ttl(TTL);
+                    header.set_next_level_protocol(protocol);
+                    header.set_source(source);
+                    header.set_destination(destination);
+                }
+            }
+            (source, destination) => {
+                let at = begin(EtherTypes::Ipv6, Ipv6Packet::minimum_packet_size());
+                if let Some(mut header) = MutableIpv6Packet::new(&mut frame[at..]) {
+                    header.set_version(6);
+                    header.set_payload_length(length(0));
+                    header.set_next_header(protocol);
+                    header.set_hop_limit(TTL);
+                    header.set_source(mapped(source));
+                    header.set_destination(mapped(destination));
+                }
+            }
+        }
+        frame.extend_from_slice(payload);
+        fix_checksums(&mut frame);
+        frame
+    }
+}
+
+/// A UDP datagram in an Ethernet frame; see [`Envelope::udp`].
 pub fn udp_frame(
     source_mac: Mac,
     destination_mac: Mac,
@@ -43,132 +192,55 @@ pub fn udp_frame(
     destination: SocketAddr,
     payload: &[u8],
 ) -> Vec<u8> {
-    let payload = &payload[..payload.len().min(MAX_PAYLOAD)];
-    let v4 = source.is_ipv4() && destination.is_ipv4();
-    let tag = if vlan.is_some() { VlanPacket::minimum_packet_size() } else { 0 };
-    let ip_at = ETHERNET + tag;
-    let udp_at = ip_at + if v4 { Ipv4Packet::minimum_packet_size() } else { Ipv6Packet::minimum_packet_size() };
-    let udp_len = UdpPacket::minimum_packet_size() + payload.len();
-    let mut frame = vec![0; udp_at + udp_len];
+    Envelope::new(source_mac, destination_mac, vlan).udp(source, destination, payload)
+}
 
-    let ethertype = if v4 { EtherTypes::Ipv4 } else { EtherTypes::Ipv6 };
-    if let Some(mut ethernet) = MutableEthernetPacket::new(&mut frame) {
-        ethernet.set_source(mac(source_mac));
-        ethernet.set_destination(mac(destination_mac));
-        ethernet.set_ethertype(if vlan.is_some() { EtherTypes::Vlan } else { ethertype });
-    }
-    if let Some(vlan) = vlan
-        && let Some(mut header) = MutableVlanPacket::new(&mut frame[ETHERNET..])
-    {
-        header.set_priority_code_point(ClassOfService(0));
-        header.set_vlan_identifier(vlan & 0x0FFF);
-        header.set_ethertype(ethertype);
-    }
-    match (source.ip(), destination.ip()) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            let total = u16::try_from(frame.len() - ip_at).unwrap_or(u16::MAX);
-            if let Some(mut header) = MutableIpv4Packet::new(&mut frame[ip_at..]) {
-                header.set_version(4);
-                header.set_header_length(5);
-                header.set_total_length(total);
-                header.set_flags(Ipv4Flags::DontFragment);
-                header.set_ttl(TTL);
-                header.set_next_level_protocol(IpNextHeaderProtocol(ip::UDP));
-                header.set_source(source);
-                header.set_destination(destination);
+/// What a host says to the sender of a datagram for whose port nobody listens: an ICMP error (RFC 1122 section 3.2.2.1,
+/// RFC 4443 section 3.1) that quotes as much of it as every host takes in one piece. None if the frame carries no IP packet.
+/// Whether it may be answered at all is for the caller to know.
+pub fn port_unreachable(frame: &[u8]) -> Option<Vec<u8>> {
+    let link = Link::parse(frame).ok()?;
+    let datagram = Datagram::parse(frame, &link).ok()?;
+    let v4 = datagram.source.is_ipv4();
+    let (headers, most) = if v4 {
+        (Ipv4Packet::minimum_packet_size(), ICMP_MAX)
+    } else {
+        (Ipv6Packet::minimum_packet_size(), ICMP_V6_MAX)
+    };
+    let whole = frame.get(datagram.header.start..datagram.payload.end)?;
+    let quote = &whole[..whole.len().min(most - headers - ICMP_HEADER)];
+    let mut message = vec![0; ICMP_HEADER];
+    message.extend_from_slice(quote);
+    let protocol = if v4 {
+        let mut icmp = MutableDestinationUnreachablePacket::new(&mut message)?;
+        icmp.set_icmp_type(IcmpTypes::DestinationUnreachable);
+        icmp.set_icmp_code(IcmpCodes::DestinationPortUnreachable);
+        ip::ICMP
+    } else {
+        let mut icmp = MutableIcmpv6Packet::new(&mut message)?;
+        icmp.set_icmpv6_type(Icmpv6Types::DestinationUnreachable);
+        icmp.set_icmpv6_code(PORT_UNREACHABLE_V6);
+        ip::ICMP_V6
+    };
+    let envelope = Envelope::of(frame)?.back();
+    Some(envelope.packet(datagram.destination, datagram.source, protocol, &message))
+}
+
+/// The timestamps option of the TCP segment in a frame, if there is one.
+pub fn timestamps(frame: &[u8]) -> Option<Timestamps> {
+    let datagram = Link::parse(frame).and_then(|link| Datagram::parse(frame, &link)).ok()?;
+    let tcp = frame.get(datagram.payload).filter(|_| datagram.protocol == ip::TCP && datagram.fragment.is_none())?;
+    let end = 4 * usize::from(TcpPacket::new(tcp)?.get_data_offset());
+    let mut options = tcp.get(TcpPacket::minimum_packet_size()..end)?;
+    loop {
+        match options {
+            [8, 10, a, b, c, d, e, f, g, h, ..] => {
+                let (value, echo) = (u32::from_be_bytes([*a, *b, *c, *d]), u32::from_be_bytes([*e, *f, *g, *h]));
+                return Some(Timestamps { value, echo });
             }
-        }
-        (source, destination) => {
-            if let Some(mut header) = MutableIpv6Packet::new(&mut frame[ip_at..]) {
-                header.set_version(6);
-                header.set_payload_length(u16::try_from(udp_len).unwrap_or(u16::MAX));
-                header.set_next_header(IpNextHeaderProtocol(ip::UDP));
-                header.set_hop_limit(TTL);
-                header.set_source(mapped(source));
-                header.set_destination(mapped(destination));
-            }
+            [1, rest @ ..] => options = rest,
+            [kind, length, ..] if *kind > 1 && *length > 1 => options = options.get(usize::from(*length)..)?,
+            _ => return None,
         }
     }
-    if let Some(mut header) = MutableUdpPacket::new(&mut frame[udp_at..]) {
-        header.set_source(source.port());
-        header.set_destination(destination.port());
-        header.set_length(u16::try_from(udp_len).unwrap_or(u16::MAX));
-        // Anything but "sent without".
-        header.set_checksum(1);
-        header.set_payload(payload);
-    }
-    fix_checksums(&mut frame);
-    frame
-}
-
-fn mac(mac: Mac) -> MacAddr {
-    MacAddr::from(mac.0)
-}
-
-fn mapped(address: IpAddr) -> Ipv6Addr {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    }
-}
-
-/// Makes the IPv4 header check sum and the UDP, TCP or ICMP check sum of a frame right again after its payload was
-/// changed. A frame that can not be read, a fragment, or a UDP datagram sent without check sum stays as it is.
-pub fn fix_checksums(frame: &mut [u8]) {
-    let Some(datagram) = Link::parse(frame).and_then(|link| Datagram::parse(frame, &link)).ok() else { return };
-    if datagram.source.is_ipv4() {
-        let header = &mut frame[datagram.header.clone()];
-        let sum = util::checksum(header, 5);
-        header[10..12].copy_from_slice(&sum.to_be_bytes());
-    }
-    if datagram.fragment.is_some() {
-        return;
-    }
-    match datagram.protocol {
-        ip::UDP => fix_udp(frame, &datagram),
-        ip::TCP if datagram.payload.len() >= 20 => {
-            let sum = transport_sum(frame, &datagram, datagram.payload.clone(), 8);
-            put(frame, datagram.payload.start + 16, sum);
-        }
-        ip::ICMP if datagram.payload.len() >= 4 => {
-            let sum = util::checksum(&frame[datagram.payload.clone()], 1);
-            put(frame, datagram.payload.start + 2, sum);
-        }
-        ip::ICMP_V6 if datagram.payload.len() >= 4 => {
-            let sum = transport_sum(frame, &datagram, datagram.payload.clone(), 1);
-            put(frame, datagram.payload.start + 2, sum);
-        }
-        _ => {}
-    }
-}
-
-fn fix_udp(frame: &mut [u8], datagram: &Datagram) {
-    let Some(udp) = UdpPacket::new(&frame[datagram.payload.clone()]) else { return };
-    let length = usize::from(udp.get_length());
-    let sent_without = udp.get_checksum() == 0;
-    if sent_without || length < UdpPacket::minimum_packet_size() || length > datagram.payload.len() {
-        return;
-    }
-    let start = datagram.payload.start;
-    let sum = transport_sum(frame, datagram, start..start + length, 3);
-    // Zero would say "sent without" (RFC 768).
-    put(frame, start + 6, if sum == 0 { 0xFFFF } else { sum });
-}
-
-/// The sum over pseudo header and segment; `skip` is the index of the check sum's own 16-bit word.
-fn transport_sum(frame: &[u8], datagram: &Datagram, segment: Range<usize>, skip: usize) -> u16 {
-    let protocol = IpNextHeaderProtocol(datagram.protocol);
-    let segment = &frame[segment];
-    match (datagram.source, datagram.destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            util::ipv4_checksum(segment, skip, &[], &source, &destination, protocol)
-        }
-        (source, destination) => {
-            util::ipv6_checksum(segment, skip, &[], &mapped(source), &mapped(destination), protocol)
-        }
-    }
-}
-
-fn put(frame: &mut [u8], at: usize, sum: u16) {
-    frame[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }

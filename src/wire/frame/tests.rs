@@ -205,6 +205,106 @@ fn lengths_that_contradict_each_other_are_refused() {
     }
 }
 
+fn tcp(segment: &TcpSegment<'_>, family: [&str; 2], vlan: Option<u16>, timestamps: Option<Timestamps>) -> Vec<u8> {
+    let [from, to] = family.map(|text| addr(text).ip());
+    Envelope::new(PHONE, SERVER, vlan).tcp(from, to, segment, timestamps)
+}
+
+const V4: [&str; 2] = ["10.77.0.11:1", "10.77.0.2:1"];
+const V6: [&str; 2] = ["[2001:db8::11]:1", "[2001:db8::2]:1"];
+
+#[test]
+fn a_tcp_segment_of_ours_is_read_back_and_its_sums_are_right() {
+    let segment = TcpSegment {
+        source_port: 5060,
+        destination_port: 40_000,
+        sequence: u32::MAX,
+        ack: Some(7),
+        syn: false,
+        fin: true,
+        rst: false,
+        payload: b"SIP/2.0 503",
+    };
+    let syn = TcpSegment { ack: None, syn: true, fin: false, payload: b"", ..segment };
+    let rst = TcpSegment { ack: None, rst: true, fin: false, payload: b"", ..segment };
+    for segment in [segment, syn, rst] {
+        for times in [None, Some(Timestamps { value: 1, echo: u32::MAX })] {
+            for family in [V4, V6] {
+                let frame = tcp(&segment, family, None, times);
+                assert_sums(&frame);
+                assert_eq!((packet(&frame).body, timestamps(&frame)), (Body::Tcp(segment), times));
+            }
+        }
+    }
+}
+
+#[test]
+fn timestamps_are_found_behind_other_options_and_broken_options_have_none() {
+    let segment = TcpSegment {
+        source_port: 1,
+        destination_port: 2,
+        sequence: 0,
+        ack: None,
+        syn: false,
+        fin: false,
+        rst: false,
+        payload: b"",
+    };
+    let mut frame = tcp(&segment, V4, None, Some(Timestamps { value: 5, echo: 6 }));
+    // A maximum segment size ahead of it; then one that is longer than the header.
+    frame.splice(54..54, [2, 4, 5, 180]);
+    frame[17] += 4;
+    frame[46] += 0x10;
+    assert_eq!(timestamps(&frame), Some(Timestamps { value: 5, echo: 6 }));
+    frame[55] = 200;
+    assert_eq!(timestamps(&frame), None);
+    frame[55] = 0;
+    assert_eq!(timestamps(&frame), None);
+    assert_eq!(timestamps(&v4(b"no TCP")), None);
+}
+
+#[test]
+fn a_refused_datagram_is_quoted_from_its_ip_header_on_and_sent_back_in_its_vlan() {
+    let datagram = |payload: &[u8], family: [&str; 2]| {
+        let [from, to] = family.map(addr);
+        udp_frame(PHONE, SERVER, Some(77), from, to, payload)
+    };
+    for (family, kind, code, most) in [(V4, 3, 3, 576), (V6, 1, 4, 1280)] {
+        for length in [0, 100, 1400] {
+            let refused = datagram(&vec![b'x'; length], family);
+            let mut padded = refused.clone();
+            padded.extend([0; 9]);
+            let error = port_unreachable(&padded).unwrap();
+            let read = Frame::parse(&error).unwrap();
+            assert_eq!((read.source, read.destination, &read.vlans[..]), (SERVER, PHONE, &[77][..]));
+            let Content::Ip(packet) = read.content else { panic!("{error:?}") };
+            assert_eq!((packet.source, packet.destination), (addr(family[1]).ip(), addr(family[0]).ip()));
+            let Body::Icmp { kind: found, code: why, payload } = packet.body else { panic!("{packet:?}") };
+            assert_eq!((found, why, &payload[..4]), (kind, code, &[0; 4][..]));
+            assert!(refused[18..].starts_with(&payload[4..]), "the datagram's own bytes, and no padding");
+            let headers = if kind == 3 { 20 + 8 } else { 40 + 8 };
+            assert_eq!(error.len() - 18, (headers + refused.len() - 18).min(most));
+            let untagged = [&error[..12], &error[16..]].concat();
+            if kind == 3 {
+                assert_eq!(ones_sum(&[&untagged[14..34]]), 0xFFFF, "IPv4 header");
+                assert_eq!(ones_sum(&[&untagged[34..]]), 0xFFFF, "ICMP");
+            } else {
+                assert_sums(&untagged);
+            }
+        }
+    }
+    assert_eq!(port_unreachable(&[0; 60]), None);
+}
+
+#[test]
+fn an_envelope_keeps_every_tag_bit_by_bit() {
+    let mut frame = udp_frame(PHONE, SERVER, Some(77), addr("10.0.0.1:1"), addr("10.0.0.2:2"), b"x");
+    frame.splice(12..12, [0x88, 0xa8, 0xE0, 5]);
+    frame[18] |= 0xA0;
+    let back = Envelope::of(&frame).unwrap().back().udp(addr("10.0.0.2:2"), addr("10.0.0.1:1"), b"y");
+    assert_eq!(back[..20], [&PHONE.0[..], &SERVER.0, &frame[12..20]].concat()[..]);
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_the_reader_or_the_repair_panic(
@@ -221,6 +321,7 @@ proptest! {
             bytes[18] = 0;
         }
         let _ = Frame::parse(&bytes);
+        let _ = (timestamps(&bytes), port_unreachable(&bytes), Envelope::of(&bytes));
         fix_checksums(&mut bytes);
     }
 

@@ -107,6 +107,10 @@ fn plan(network: Network) -> Plan {
     }
 }
 
+fn spec(mode: OutageMode, toward: Option<Toward>, scope: OutageScope, limit: Duration) -> OutageSpec {
+    OutageSpec { mode, toward, server: ServerName::from("a"), scope, phones: vec![PhoneName::from("p1")], limit }
+}
+
 impl Rig {
     pub fn start(_lab: &Lab) -> Self {
         Self::try_start(network()).unwrap()
@@ -170,15 +174,29 @@ impl Rig {
     }
 
     pub fn begin_for(&mut self, outage: u32, scope: OutageScope, limit: Duration) -> Stamp {
-        let spec = OutageSpec {
-            mode: OutageMode::Drop,
-            toward: None,
-            server: ServerName::from("a"),
-            scope,
-            phones: vec![PhoneName::from("p1")],
-            limit,
-        };
-        self.driver().begin_outage(OutageId(outage), &spec).unwrap();
+        self.begin_as(outage, OutageMode::Drop, None, scope, limit)
+    }
+
+    /// Begins an outage that does more than to drop, or less.
+    pub fn begin_mode(&mut self, outage: u32, mode: OutageMode, toward: Option<Toward>, scope: OutageScope) {
+        self.begin_as(outage, mode, toward, scope, Duration::from_secs(30));
+    }
+
+    /// Orders an outage, which may be refused.
+    pub fn try_begin(&mut self, mode: OutageMode) -> Result<(), NetworkError> {
+        let spec = spec(mode, None, OutageScope::Sip, Duration::from_secs(30));
+        self.driver().begin_outage(OutageId(1), &spec)
+    }
+
+    fn begin_as(
+        &mut self,
+        outage: u32,
+        mode: OutageMode,
+        toward: Option<Toward>,
+        scope: OutageScope,
+        limit: Duration,
+    ) -> Stamp {
+        self.driver().begin_outage(OutageId(outage), &spec(mode, toward, scope, limit)).unwrap();
         self.expect_at("the beginning", |it| matches!(it, Observed::OutageBegan { .. })).0
     }
 

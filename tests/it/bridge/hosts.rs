@@ -25,7 +25,7 @@ pub const PHONE_MAC: &str = "02:00:00:00:00:11";
 /// An address and the namespace that has it.
 #[derive(Debug, Clone, Copy)]
 pub struct Host {
-    namespace: &'static str,
+    pub namespace: &'static str,
     pub ip: IpAddr,
 }
 

@@ -1,0 +1,100 @@
+//! What the helper sends on its own account: canaries, and what it says in a server's name.
+
+use super::Helper;
+use crate::{
+    bridge::{
+        canary::{self, Canary},
+        clock::wall_ns,
+        connections::Made,
+        protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, ServerIndex},
+        rules::Decision,
+        sight::{fate_of, report},
+    },
+    event::{Fate, OutageId, Toward},
+    wire::frame::Frame,
+};
+
+/// A canary that has not come out after this time was dropped.
+const CANARY_PATIENCE_NS: i64 = 100_000_000;
+
+impl Helper {
+    /// Sends what we say in a server's name, past the bridge, and reports it. Our own sending is not seen by the tap: it is
+    /// no leak.
+    pub(super) fn send_made(&mut self) {
+        for Made { outage, toward, bytes } in std::mem::take(&mut self.made) {
+            let tap = match toward {
+                Toward::Server => &mut self.server_tap,
+                Toward::Phone => &mut self.phone_tap,
+            };
+            let unix_ns = wall_ns();
+            if let Err(error) = tap.send(&bytes) {
+                self.unsent.count(tap.interface(), &error);
+                continue;
+            }
+            self.outbox.send(&Notice::Frame(SeenFrame {
+                toward,
+                unix_ns,
+                fate: Fate::Injected(outage),
+                kind: FrameKind::Traffic,
+                original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+                bytes,
+            }));
+        }
+    }
+
+    pub(super) fn send_canary(
+        &mut self,
+        outage: Option<OutageId>,
+        phone: PhoneIndex,
+        server: ServerIndex,
+        toward: Toward,
+    ) {
+        let known = self.setup.phones.get(usize::from(phone)).zip(self.setup.servers.get(usize::from(server)));
+        let Some((key, of)) = known else {
+            return self
+                .outbox
+                .send(&Notice::Trouble("was asked for a canary on a path that was not set up".to_owned()));
+        };
+        let (Some(address), Some(port)) = (of.addresses.first(), of.sip_ports.first()) else { return };
+        let nonce = self.next_nonce;
+        self.next_nonce += 1;
+        let vlan = self.setup.network.vlan;
+        let bytes = canary::build(nonce, toward, key.mac, key.address, (*address, *port).into(), vlan);
+        let unix_ns = wall_ns();
+        let sent = self.canary_port.send(&bytes);
+        let Ok(frame) = Frame::parse(&bytes) else { return };
+        let (decision, stolen) = self.outages.judge(&frame, toward, unix_ns);
+        self.outbox.send(&Notice::Frame(SeenFrame {
+            toward,
+            unix_ns,
+            fate: fate_of(decision),
+            kind: FrameKind::Canary,
+            original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            bytes: bytes.clone(),
+        }));
+        let canary = Canary { nonce, outage, phone, server, toward, unix_ns };
+        if let Err(error) = sent {
+            self.outbox.send(&Notice::Trouble(format!("could not send a canary: {error}")));
+        }
+        // Where the kernel gives the path up, what may pass is ours to send, canaries like everything else. Our own
+        // sending is not seen by the tap.
+        let far = match toward {
+            Toward::Server => &mut self.server_tap,
+            Toward::Phone => &mut self.phone_tap,
+        };
+        if stolen && decision == Decision::Pass && far.send(&bytes).is_ok() {
+            self.outbox.send(&report(&canary, true, unix_ns));
+        } else {
+            self.canaries.push(canary);
+        }
+    }
+
+    pub(super) fn judge_canaries(&mut self, now_ns: i64) {
+        let (late, pending) =
+            self.canaries.drain(..).partition::<Vec<_>, _>(|canary| now_ns - canary.unix_ns > CANARY_PATIENCE_NS);
+        self.canaries = pending;
+        for canary in late {
+            self.outbox.send(&report(&canary, false, canary.unix_ns));
+        }
+    }
+}

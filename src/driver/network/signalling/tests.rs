@@ -1,0 +1,180 @@
+//! Knocks, and connections in which the bridge speaks.
+
+use super::*;
+use crate::{
+    config::{load, overrides::Override},
+    event::SipStart,
+    wire::frame::Envelope,
+};
+
+const PHONE: [u8; 6] = [0, 8, 0x5d, 0x77, 0, 1];
+const SERVER: [u8; 6] = [2, 0, 0, 0, 0, 3];
+
+#[test]
+fn a_phone_that_asks_for_a_server_or_calls_it_knocks() {
+    let arp = |operation: u8, from: [u8; 6], to: [u8; 6], sender: u8, target: u8| {
+        let head = [&to[..], &from, &[8, 6, 0, 1, 8, 0, 6, 4, 0, operation]].concat();
+        [&head[..], &from, &[10, 77, 0, sender], &to, &[10, 77, 0, target]].concat()
+    };
+    let tcp = |from: [u8; 6], to: [u8; 6], sender: u8, target: u8, flags: u8| {
+        let ip = [0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 77, 0, sender, 10, 77, 0, target];
+        let segment = [0x13, 0xc4, 0x13, 0xc4, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0];
+        [&to[..], &from, &[8, 0], &ip, &segment].concat()
+    };
+    const SYN: u8 = 2;
+    const RST: u8 = 4;
+    const ACK: u8 = 16;
+    let seen = [
+        (Toward::Server, arp(1, PHONE, [0xff; 6], 11, 3), Some((Door::Arp, Knock::Asked))),
+        (Toward::Phone, arp(2, SERVER, PHONE, 3, 11), Some((Door::Arp, Knock::Opened))),
+        (Toward::Server, arp(1, PHONE, [0xff; 6], 11, 99), None),
+        (Toward::Server, tcp(PHONE, SERVER, 11, 3, SYN), Some((Door::Tcp, Knock::Asked))),
+        (Toward::Phone, tcp(SERVER, PHONE, 3, 11, SYN | ACK), Some((Door::Tcp, Knock::Opened))),
+        (Toward::Phone, tcp(SERVER, PHONE, 3, 11, RST | ACK), Some((Door::Tcp, Knock::Refused))),
+        (Toward::Server, tcp(PHONE, SERVER, 11, 3, ACK), None),
+    ];
+    let mut signalling = Signalling::new(&bench(), false);
+    for (toward, bytes, expected) in seen {
+        let raw = RawRef { file: String::new(), offset: 0, len: 0 };
+        let found = signalling.read(&bytes, &Sighting { toward, unix_ns: 5, fate: Fate::Passed, raw });
+        let knocks: Vec<_> = found
+            .into_iter()
+            .filter_map(|found| match found {
+                Found::Knock(5, observed) => Some(*observed),
+                _ => None,
+            })
+            .map(|observed| match observed {
+                Observed::Knock { phone, server, door, knock, .. } => (phone.0, server.0, door, knock),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected = expected.map(|(door, knock)| ("p1".to_owned(), "b".to_owned(), door, knock));
+        assert_eq!(knocks, Vec::from_iter(expected), "{bytes:x?}");
+    }
+}
+
+/// One direction of a connection.
+struct Stream {
+    toward: Toward,
+    next: u32,
+}
+
+impl Stream {
+    fn segment(&mut self, flag: Option<Fate>, payload: &str) -> Vec<u8> {
+        let (phone, server) = ("10.77.0.11".parse().unwrap(), "10.77.0.3".parse().unwrap());
+        let (from, to, source, destination, ports) = match self.toward {
+            Toward::Server => (PHONE, SERVER, phone, server, (40_000, 5060)),
+            Toward::Phone => (SERVER, PHONE, server, phone, (5060, 40_000)),
+        };
+        let segment = TcpSegment {
+            source_port: ports.0,
+            destination_port: ports.1,
+            sequence: self.next,
+            ack: Some(1),
+            syn: flag == Some(Fate::Passed),
+            fin: false,
+            rst: matches!(flag, Some(Fate::Injected(_))),
+            payload: payload.as_bytes(),
+        };
+        self.next = self.next.wrapping_add(u32::from(segment.syn) + payload.len() as u32);
+        Envelope::new(Mac(from), Mac(to), None).tcp(source, destination, &segment, None)
+    }
+}
+
+fn sip(start: &str, call: u32) -> String {
+    format!(
+        "{start}\r\nVia: SIP/2.0/TCP x;branch=z9hG4bK{call}\r\nCall-ID: {call}\r\nCSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+#[test]
+fn what_the_bridge_says_in_a_connection_neither_stalls_it_nor_delivers_what_was_dropped() {
+    const ASK: &str = "REGISTER sip:b SIP/2.0";
+    const DONE: &str = "SIP/2.0 200 OK";
+    const BUSY: &str = "SIP/2.0 503 Service Unavailable";
+    let (dropped, injected) = (Fate::Dropped(OutageId(1)), Fate::Injected(OutageId(1)));
+    let mut up = Stream { toward: Toward::Server, next: u32::MAX - 50 };
+    let mut down = Stream { toward: Toward::Phone, next: 7_000 };
+    let mut signalling = Signalling::new(&bench(), false);
+    let mut found = Vec::new();
+    let mut see = |bytes: Vec<u8>, toward, fate| {
+        let raw = RawRef { file: String::new(), offset: 0, len: 0 };
+        for one in signalling.read(&bytes, &Sighting { toward, unix_ns: 5, fate, raw }) {
+            match one {
+                Found::Sip(_, fact) => match &fact.message {
+                    SipMessage::Read(message) => {
+                        let code = match message.start {
+                            SipStart::Response { code, .. } => code,
+                            SipStart::Request { .. } => 0,
+                        };
+                        found.push((code, message.call_id.clone(), fact.toward, fact.fate));
+                    }
+                    SipMessage::Unreadable { reason, .. } => panic!("{reason}"),
+                },
+                Found::Knock(_, observed) => {
+                    assert!(matches!(*observed, Observed::Knock { .. }));
+                }
+                Found::Gap(_) => panic!("a gap"),
+            }
+        }
+    };
+    // Before the outage.
+    see(up.segment(None, &sip(ASK, 1)), Toward::Server, Fate::Passed);
+    see(down.segment(None, &sip(DONE, 1)), Toward::Phone, Fate::Passed);
+    // In it, while the server speaks as well, from the same sequence number on.
+    see(up.segment(None, &sip(ASK, 2)), Toward::Server, dropped);
+    let mut bridge = Stream { ..down };
+    see(down.segment(None, &sip(DONE, 9)), Toward::Phone, dropped);
+    let busy = sip(BUSY, 2);
+    let (first, second) = busy.split_at(30);
+    see(bridge.segment(None, first), Toward::Phone, injected);
+    see(bridge.segment(None, second), Toward::Phone, injected);
+    see(up.segment(None, &sip(ASK, 3)), Toward::Server, dropped);
+    see(bridge.segment(None, &sip(BUSY, 3)), Toward::Phone, injected);
+    // Its end, and another connection between the same ports.
+    see(bridge.segment(Some(injected), ""), Toward::Phone, injected);
+    let mut up = Stream { toward: Toward::Server, next: 100 };
+    let mut down = Stream { toward: Toward::Phone, next: 7_100 };
+    see(up.segment(Some(Fate::Passed), ""), Toward::Server, Fate::Passed);
+    see(down.segment(Some(Fate::Passed), ""), Toward::Phone, Fate::Passed);
+    see(up.segment(None, &sip(ASK, 4)), Toward::Server, Fate::Passed);
+    see(down.segment(None, &sip(DONE, 4)), Toward::Phone, Fate::Passed);
+
+    let seen = |code, call: u32, toward, fate| (code, call.to_string(), toward, fate);
+    let expected = vec![
+        seen(0, 1, Toward::Server, Fate::Passed),
+        seen(200, 1, Toward::Phone, Fate::Passed),
+        seen(0, 2, Toward::Server, dropped),
+        seen(200, 9, Toward::Phone, dropped),
+        seen(503, 2, Toward::Phone, injected),
+        seen(0, 3, Toward::Server, dropped),
+        seen(503, 3, Toward::Phone, injected),
+        seen(0, 4, Toward::Server, Fate::Passed),
+        seen(200, 4, Toward::Phone, Fate::Passed),
+    ];
+    assert_eq!(found, expected);
+}
+
+fn bench() -> Bench {
+    let text = r#"
+        [bench]
+        name = "test"
+        [[server]]
+        name = "a"
+        role = "primary"
+        addresses = ["10.77.0.2"]
+        [[server]]
+        name = "b"
+        role = "backup"
+        addresses = ["10.77.0.3"]
+        [[phone]]
+        name = "p1"
+        model = "aastra-6731i"
+        mac = "00:08:5d:77:00:01"
+        address = "10.77.0.11"
+        extension = "1001"
+    "#;
+    let overrides: [Override; 0] = [];
+    let document = crate::config::document::Document::parse("test.toml".into(), text.to_owned(), &overrides);
+    load::checked_bench(&document.unwrap(), std::path::Path::new(load::RIG)).unwrap().0
+}
