@@ -102,7 +102,7 @@ pub struct Phone {
     pub mac: Mac,
     /// Its address, if it is fixed; otherwise learnt.
     pub address: Option<IpAddr>,
-    /// Its SIP accounts, at least one.
+    /// Its SIP accounts that register, in file order.
     pub lines: Vec<Line>,
     /// Its serial console.
     pub console: Option<ConsolePort>,
@@ -119,7 +119,8 @@ pub struct Line {
     pub extension: String,
     /// Where it belongs.
     pub primary: ServerName,
-    /// Where it goes when that is away; none: the line has no backup.
+    /// Where it goes when that is away; none: the line has no backup, which a bench file with a backup server for all
+    /// others says as `backup = "none"`.
     pub backup: Option<ServerName>,
     /// Domain of its address of record, if it matters.
     pub domain: Option<String>,

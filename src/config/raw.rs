@@ -80,6 +80,7 @@ pub(super) struct Phone {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Line {
     pub(super) extension: Text,
+    pub(super) registers: Option<bool>,
     pub(super) primary: Text,
     pub(super) backup: Text,
     pub(super) domain: Text,

@@ -54,7 +54,9 @@ mod transaction;
 mod web;
 
 pub use defect::PhoneDefect;
+pub use failover::Pair;
 pub use io::{FIRST_ACCEPTED, PhoneInput, PhoneOutput, Service};
+pub use settings::Account;
 pub use spec::{Habits, LineSpec, PhoneSpec, PhoneTimers, Provisioning, Transport};
 
 use self::{

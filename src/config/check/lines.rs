@@ -13,7 +13,11 @@ use crate::{
     event::ServerName,
 };
 
-/// The lines of a phone, from `[[phone.line]]` tables or from the shorthand in the phone itself.
+/// What a line names as its backup that has none, though a server has that role for all others.
+const NONE: &str = "none";
+
+/// The lines of a phone, from `[[phone.line]]` tables or from the shorthand in the phone itself. Those that do not register
+/// are checked and left out: nothing can be expected of them.
 pub(super) fn lines(
     raw: &raw::Phone,
     owner: &str,
@@ -25,6 +29,7 @@ pub(super) fn lines(
 ) -> Vec<Line> {
     let shorthand = raw::Line {
         extension: raw.extension.clone(),
+        registers: None,
         primary: raw.primary.clone(),
         backup: raw.backup.clone(),
         domain: raw.domain.clone(),
@@ -66,20 +71,24 @@ fn line(
         findings.at(extension.span(), format!("`{number}` can not be an extension"), help);
     }
     let primary = server_of(&raw.primary, Role::Primary, servers, findings);
-    let backup = server_of(&raw.backup, Role::Backup, servers, findings);
+    let backup = match &raw.backup {
+        Some(text) if text.get_ref() == NONE && servers.iter().all(|server| server.name.0 != NONE) => None,
+        named => server_of(named, Role::Backup, servers, findings),
+    };
     if primary.is_none() && raw.primary.is_none() {
         let help = "give a server `role = \"primary\"`, or the line `primary = \"NAME\"`";
         findings.missing(extension.span(), format!("line {number} of {owner} has no primary server"), help);
     }
     if primary.is_some() && primary == backup {
         let at = raw.backup.as_ref().or(raw.primary.as_ref()).map_or(span, Spanned::span);
-        let help = "name two different servers, or give the line no backup";
+        let help = "name two different servers, or write `backup = \"none\"`";
         findings.at(at, format!("line {number} of {owner} has the same server as primary and as backup"), help);
     }
     if let Some(primary) = &primary {
         let account = format!("{number} at {primary}");
         claims.claim("extension", &account, owner, extension.span(), findings);
     }
+    raw.registers.unwrap_or(true).then_some(())?;
     Some(Line {
         extension: number.clone(),
         primary: primary?,
