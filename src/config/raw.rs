@@ -83,6 +83,8 @@ pub(super) struct Line {
     pub(super) registers: Option<bool>,
     pub(super) primary: Text,
     pub(super) backup: Text,
+    pub(super) proxy: Text,
+    pub(super) backup_proxy: Text,
     pub(super) domain: Text,
     pub(super) auth_user: Text,
     pub(super) password_file: Text,

@@ -230,7 +230,11 @@ impl LabPlan {
     fn line_entry(&self, line: &LineSpec, account: &Account) -> toml::Value {
         let Pair { primary, backup } = account.registrars;
         let named = |address| self.server_at(address).map_or("none", |server| server.spec.name.as_str());
-        table([
+        let proxies = account.proxies.primary.filter(|_| account.proxies != account.registrars).map(|proxy| {
+            let backup = account.proxies.backup.map_or("none", named);
+            [("proxy", named(proxy).into()), ("backup-proxy", backup.into())]
+        });
+        let line = [
             ("extension", line.extension.as_str().into()),
             ("registers", primary.is_some().into()),
             ("domain", line.domain.as_str().into()),
@@ -239,7 +243,8 @@ impl LabPlan {
             ("pin-file", path(&self.pin_file(&line.extension))),
             ("primary", named(primary.unwrap_or(line.primary)).into()),
             ("backup", backup.map_or("none", named).into()),
-        ])
+        ];
+        table(line.into_iter().chain(proxies.into_iter().flatten()))
     }
 
     /// What keeps the bench from being one: servers that phones are set to and nobody plays.

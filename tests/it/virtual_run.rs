@@ -103,8 +103,11 @@ fn a_phone_that_never_comes_home_fails_and_the_others_do_not() {
 fn virtual_benches_side_by_side_exclude_nobody_and_phones_are_judged_by_the_servers_they_are_set_to() {
     let desk = Desk::new();
     let own = "virtual.phone.p1.settings=\"sip registrar ip: 10.77.0.4\\nsip backup registrar ip: 10.77.0.5\\n\"";
+    // With their own proxies callers do not notice that their registrar is away.
+    let apart = "virtual.settings=\"sip proxy ip: 10.77.0.4\\nsip backup proxy ip: 10.77.0.5\\n\"";
     let runs = [
         vec!["failover", "--phones", "p1,p2", "--set", "virtual.servers=4", "--set", own],
+        vec!["call-before-renewal", "--phones", "p1,p2", "--set", "virtual.servers=4", "--set", apart],
         vec!["baseline", "--phones", "p1"],
         vec!["baseline", "--phones", "p1"],
     ];

@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::{Findings, bench::Claims, plain, suggest};
 use crate::{
     config::{
-        bench::{Line, Role, Server},
+        bench::{Line, Proxies, Role, Server},
         raw,
     },
     event::ServerName,
@@ -30,6 +30,8 @@ pub(super) fn lines(
     let shorthand = raw::Line {
         extension: raw.extension.clone(),
         registers: None,
+        proxy: None,
+        backup_proxy: None,
         primary: raw.primary.clone(),
         backup: raw.backup.clone(),
         domain: raw.domain.clone(),
@@ -71,10 +73,7 @@ fn line(
         findings.at(extension.span(), format!("`{number}` can not be an extension"), help);
     }
     let primary = server_of(&raw.primary, Role::Primary, servers, findings);
-    let backup = match &raw.backup {
-        Some(text) if text.get_ref() == NONE && servers.iter().all(|server| server.name.0 != NONE) => None,
-        named => server_of(named, Role::Backup, servers, findings),
-    };
+    let backup = backup_of(&raw.backup, servers, findings);
     if primary.is_none() && raw.primary.is_none() {
         let help = "give a server `role = \"primary\"`, or the line `primary = \"NAME\"`";
         findings.missing(extension.span(), format!("line {number} of {owner} has no primary server"), help);
@@ -89,15 +88,32 @@ fn line(
         claims.claim("extension", &account, owner, extension.span(), findings);
     }
     raw.registers.unwrap_or(true).then_some(())?;
+    let primary = primary?;
+    let proxies = Proxies {
+        primary: raw
+            .proxy
+            .as_ref()
+            .map_or(Some(primary.clone()), |_| server_of(&raw.proxy, Role::Primary, servers, findings))?,
+        backup: raw.backup_proxy.as_ref().map_or(backup.clone(), |_| backup_of(&raw.backup_proxy, servers, findings)),
+    };
     Some(Line {
         extension: number.clone(),
-        primary: primary?,
+        proxies: Some(proxies).filter(|proxies| proxies.primary != primary || proxies.backup != backup),
+        primary,
         backup,
         domain: plain(&raw.domain),
         auth_user: plain(&raw.auth_user),
         password_file: plain(&raw.password_file).map(|file| folder.join(file)),
         pin_file: plain(&raw.pin_file).map(|file| folder.join(file)),
     })
+}
+
+/// The backup that a line names, or else the one for all; it may say that it has none.
+fn backup_of(named: &Option<Spanned<String>>, servers: &[Server], findings: &mut Findings<'_>) -> Option<ServerName> {
+    match named {
+        Some(text) if text.get_ref() == NONE && servers.iter().all(|server| server.name.0 != NONE) => None,
+        named => server_of(named, Role::Backup, servers, findings),
+    }
 }
 
 /// The server that a line names, or else the one that has the role for all.

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::LabPlan;
 use crate::{
-    config::{Bench, document::Document, load},
+    config::{Bench, Proxies, document::Document, load},
     virtual_bench::Description,
 };
 
@@ -67,6 +67,30 @@ fn the_bench_file_names_the_servers_that_each_line_is_set_to_with_every_layer_of
         ["1001 a c", "2001 b c", "1002 c d", "2002 b a", "1003 a -", "2003 b -", "1004 a c"],
         "and 2004 does not register"
     );
+}
+
+#[test]
+fn the_bench_file_says_where_calls_go_that_do_not_go_where_the_line_registers() {
+    let bench = bench(
+        r#"
+        virtual.servers = 4
+        [[virtual.phone]]
+        name = "p2"
+        settings = "sip proxy ip: 10.77.0.4\nsip backup proxy ip: 10.77.0.5"
+        [[virtual.phone]]
+        name = "p3"
+        settings = "sip backup proxy ip: 0.0.0.0"
+        [[virtual.phone]]
+        name = "p4"
+        defects = ["splits-proxy-and-registrar"]
+        "#,
+    );
+    let proxies = |phone: usize| bench.phones[phone].lines[0].proxies.clone();
+    let pair =
+        |primary: &str, backup: Option<&str>| Some(Proxies { primary: primary.into(), backup: backup.map(Into::into) });
+    assert_eq!([proxies(0), proxies(3)], [None, None], "a defect is not what the phone was set to");
+    assert_eq!([proxies(1), proxies(2)], [pair("c", Some("d")), pair("a", None)]);
+    assert_eq!(servers(&bench), ["1001 a b", "1002 a b", "1003 a b", "1004 a b"]);
 }
 
 #[test]
