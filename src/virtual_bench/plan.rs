@@ -99,6 +99,7 @@ impl LabPlan {
                 let turn = usize::from(number - 1) % lab.transports.len().max(1);
                 let transport = own.and_then(|own| own.transport).or_else(|| lab.transports.get(turn).copied());
                 let mut phone = PhoneSpec {
+                    product: product(&lab.model),
                     mac,
                     address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 10 + number)),
                     port: SIP_PORT,
@@ -298,6 +299,16 @@ fn log_on_key(phone: &PhoneSpec) -> String {
     format!(
         "prgkey1 type: xml\nprgkey1 label: Log On/Off\nprgkey1 value: http://{server}:{HTTP_PORT}/logon?mac={terminal}\n"
     )
+}
+
+/// What a phone of that model calls itself: `Aastra 6731i`, whatever firmware the model's name tells besides.
+fn product(model: &str) -> String {
+    let name = Path::new(model).file_stem().unwrap_or_default().to_string_lossy();
+    let mut words = name.split('-');
+    let maker = words.next().unwrap_or_default();
+    let maker: String =
+        maker.chars().take(1).map(|first| first.to_ascii_uppercase()).chain(maker.chars().skip(1)).collect();
+    words.next().map_or_else(|| maker.clone(), |kind| format!("{maker} {kind}"))
 }
 
 /// Twelve digits out of hexadecimal ones: so many stand nowhere by chance, and a leak can be looked for.

@@ -21,6 +21,9 @@ use crate::{
 pub struct PhoneSpec {
     /// Its name, for log lines.
     pub name: String,
+    /// Maker and type, as `Aastra 6731i`: what it calls itself.
+    #[serde(default = "product")]
+    pub product: String,
     /// Its MAC address, shown in the `User-Agent`.
     pub mac: Mac,
     /// Its IP address.
@@ -188,6 +191,10 @@ impl Habits {
     pub const fn moves_on(self, code: u16) -> bool {
         matches!((code, self), (403, Self { moves_on_403: true, .. }) | (503, Self { moves_on_503: true, .. }))
     }
+}
+
+fn product() -> String {
+    "Aastra 6731i".to_owned()
 }
 
 const fn sip_port() -> u16 {

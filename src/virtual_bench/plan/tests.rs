@@ -104,6 +104,20 @@ fn the_log_on_key_asks_the_primary_of_the_phones_first_line() {
 }
 
 #[test]
+fn phones_call_themselves_what_their_model_is() {
+    for (model, product) in [
+        ("aastra-6731i", "Aastra 6731i"),
+        ("aastra-6757i", "Aastra 6757i"),
+        ("aastra-6731i-fw3", "Aastra 6731i"),
+        ("models/lab.toml", "Lab"),
+    ] {
+        let mut description = Description::default();
+        description.lab.model = model.to_owned();
+        assert!(plan(&description).phones.iter().all(|process| process.phone.product == product), "{model}");
+    }
+}
+
+#[test]
 fn fifty_phones_have_addresses_ports_and_accounts_of_their_own() {
     let bench = bench("virtual.phones = 50\nvirtual.lines = 2");
     assert_eq!((bench.phones.len(), servers(&bench).len()), (50, 100));
