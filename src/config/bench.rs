@@ -108,7 +108,7 @@ pub struct Phone {
     pub mac: Mac,
     /// Its address, if it is fixed; otherwise learnt.
     pub address: Option<IpAddr>,
-    /// Its SIP accounts, at least one.
+    /// Its SIP accounts that register, in file order.
     pub lines: Vec<Line>,
     /// Its serial console.
     pub console: Option<ConsolePort>,
@@ -128,8 +128,12 @@ pub struct Line {
     pub extension: String,
     /// Where it belongs.
     pub primary: ServerName,
-    /// Where it goes when that is away; none: the line has no backup.
+    /// Where it goes when that is away; none: the line has no backup, which a bench file with a backup server for all
+    /// others says as `backup = "none"`.
     pub backup: Option<ServerName>,
+    /// Where its calls and subscriptions go; none: where it registers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxies: Option<Proxies>,
     /// Domain of its address of record, if it matters.
     pub domain: Option<String>,
     /// User name for digest authentication, where it differs from the extension.
@@ -152,6 +156,15 @@ impl Line {
             Role::Other
         }
     }
+}
+
+/// The servers of a line's calls and subscriptions, where these are not its registrars.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proxies {
+    /// The one that is asked first.
+    pub primary: ServerName,
+    /// The one that is asked when that is away.
+    pub backup: Option<ServerName>,
 }
 
 /// A serial console.

@@ -81,8 +81,11 @@ pub(super) struct Phone {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Line {
     pub(super) extension: Text,
+    pub(super) registers: Option<bool>,
     pub(super) primary: Text,
     pub(super) backup: Text,
+    pub(super) proxy: Text,
+    pub(super) backup_proxy: Text,
     pub(super) domain: Text,
     pub(super) auth_user: Text,
     pub(super) password_file: Text,

@@ -133,8 +133,8 @@ impl<'a> View<'a> {
     fn unheard(&self, out: &Call<'_>, begun: Fix, window: &Window) -> Outcome {
         let tried: Vec<u64> = out.invites.iter().filter_map(|it| it.first()).map(|first| first.seq).take(8).collect();
         let asked = |server: &ServerName| out.invites.iter().any(|it| it.server.as_ref() == Some(server));
-        let backup = self.caller.backup.as_ref();
-        let primary_away = self.caller.is_away(&self.caller.primary);
+        let (primary, backup) = self.caller.calls_through();
+        let primary_away = self.caller.is_away(primary);
         let outcome = match (backup.filter(|_| primary_away), self.reached(), &self.into) {
             (Some(backup), ..) if !asked(backup) => {
                 let reason = format!(
@@ -337,11 +337,17 @@ impl<'a> View<'a> {
     fn wrong_proxy(&self, out: &Call<'_>, begun: Fix) -> Option<Finding> {
         let (primary, track) = (&self.caller.primary, &self.caller.track);
         let first = out.invites.first()?.server.as_ref()?;
-        let cut = self.caller.last_cut().filter(|cut| cut.lifted.is_none());
-        let begun_since_cut = |cut: Stamp| track.attempts_at(primary).any(|attempt| attempt.first.when.at >= cut);
         if let Some(finding) = self.split_backup(out) {
             return Some(finding);
         }
+        if self.caller.proxies.is_some() {
+            let (proxy, _) = self.caller.calls_through();
+            let reason = format!("the line is set to call through server {proxy}, and calls through server {first}");
+            let wrong = first != proxy && !self.caller.is_away(proxy);
+            return wrong.then(|| Finding::fail(Blame::Phone, "wrong-proxy", reason).shown_by([begun.seq]));
+        }
+        let cut = self.caller.last_cut().filter(|cut| cut.lifted.is_none());
+        let begun_since_cut = |cut: Stamp| track.attempts_at(primary).any(|attempt| attempt.first.when.at >= cut);
         let noticed = self.noticed || cut.is_some_and(|cut| begun_since_cut(cut.began.when.at));
         let registered = track.binding(primary).filter(|binding| binding.created.when.at <= begun.when.at)?;
         if first == primary || (cut.is_some() && noticed) || track.home() != Some(primary) {
@@ -352,7 +358,8 @@ impl<'a> View<'a> {
         Some(Finding::fail(Blame::Phone, "wrong-proxy", reason).shown_by([registered.created.seq, begun.seq]))
     }
 
-    /// The line has moved to its backup, and calls through a third server.
+    /// The line has moved to its backup, and calls through a third server: also where the bench says that it is set so,
+    /// the document does not want it.
     fn split_backup(&self, out: &Call<'_>) -> Option<Finding> {
         let (primary, backup, track) = (&self.caller.primary, self.caller.backup.as_ref()?, &self.caller.track);
         let registered = track.binding(backup).filter(|_| track.home() == Some(backup))?;
@@ -375,7 +382,7 @@ impl<'a> View<'a> {
     }
 
     fn window(&self) -> Window {
-        bound::post_dial(&self.caller.timers, self.caller.is_away(&self.caller.primary))
+        bound::post_dial(&self.caller.timers, self.caller.is_away(self.caller.calls_through().0))
     }
 
     /// A span of the caller's, from the server that was tried first to the one that carried the call.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    config::Proxies,
     engine::{
         bound::tests::timers,
         case::Cut,
@@ -138,6 +139,20 @@ fn a_caller_that_does_not_try_the_backup_is_at_fault_and_one_that_does_is_not() 
     assert_eq!(two.blamed(CallMark::Ringing, 0), (CALLER, PHONE, "call-not-rerouted"));
     let two = two.here(4_000, asks("b", "INVITE", 2));
     assert_eq!(two.blamed(CallMark::Ringing, 0), (None, SERVER, "call-not-delivered"));
+}
+
+#[test]
+fn a_caller_that_is_set_to_call_through_other_servers_than_its_registrars_is_judged_by_those() {
+    let through = |server: &'static str| {
+        let mut two = Two::cut();
+        two.caller.proxies = Some(Proxies { primary: "c".into(), backup: Some("d".into()) });
+        let two = two.here(0, asks(server, "INVITE", 1)).there(1, asks("a", "INVITE", 1));
+        two.there(2, says("a", 180, "INVITE", 1)).here(3, says(server, 180, "INVITE", 1))
+    };
+    let note = through("c").holds(CallMark::Ringing, 0);
+    assert!(note.contains("2.0 s allowed"), "its registrar is away, and its proxy is not: {note}");
+    assert_eq!(through("a").blamed(CallMark::Ringing, 0), (CALLER, PHONE, "wrong-proxy"));
+    assert_eq!(through("d").blamed(CallMark::Ringing, 0), (CALLER, PHONE, "wrong-proxy"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{
     registration::{Attempt, Binding, Fix, LineTrack},
 };
 use crate::{
-    config::{DocumentedLimit, FailbackHabit, Line, Model, Role, Timers},
+    config::{DocumentedLimit, FailbackHabit, Line, Model, Proxies, Role, Timers},
     event::{Move, OutageMode, ServerName, Stamp, Toward},
     verdict::{Blame, CaseId, Measurement, Verdict},
 };
@@ -26,6 +26,8 @@ pub struct CaseRun {
     pub primary: ServerName,
     /// Where it goes when that is away.
     pub backup: Option<ServerName>,
+    /// Where its calls and subscriptions go; none: where it registers.
+    pub proxies: Option<Proxies>,
     /// The phone's timers.
     pub timers: Timers,
     /// What makes the phone return.
@@ -197,6 +199,7 @@ impl CaseRun {
             id,
             primary: line.primary.clone(),
             backup: line.backup.clone(),
+            proxies: line.proxies.clone(),
             timers,
             habit: model.map_or(FailbackHabit::Renewal, |model| model.failback),
             keeps_both: model.is_some_and(|model| model.keeps_both),
@@ -310,6 +313,23 @@ impl CaseRun {
     /// Whether an outage holds a server back from this line.
     pub fn is_away(&self, server: &ServerName) -> bool {
         self.cuts.iter().any(|cut| cut.server == *server && cut.lifted.is_none())
+    }
+
+    /// The servers that its calls go to: the first, and the one that is asked when that is away.
+    pub fn calls_through(&self) -> (&ServerName, Option<&ServerName>) {
+        match &self.proxies {
+            Some(proxies) => (&proxies.primary, proxies.backup.as_ref()),
+            None => (&self.primary, self.backup.as_ref()),
+        }
+    }
+
+    /// Where its subscriptions belong now; none: nowhere.
+    pub fn subscribes_at(&self) -> Option<&ServerName> {
+        match &self.proxies {
+            Some(proxies) if self.is_away(&proxies.primary) => proxies.backup.as_ref(),
+            Some(proxies) => Some(&proxies.primary),
+            None => self.track.home(),
+        }
     }
 
     /// The line's server in a role.

@@ -337,6 +337,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
             extension: format!("100{}", index + 1),
             primary: "a".into(),
             backup: Some("b".into()),
+            proxies: None,
             domain: None,
             auth_user: None,
             password_file: None,

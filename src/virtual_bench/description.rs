@@ -6,6 +6,7 @@ mod settings;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     phone::{Habits, PhoneDefect, Transport},
+    plan::LabPlan,
     registrar::{DigestAlgorithm, RegistrarDefect, WhenFull},
 };
 
@@ -92,6 +94,8 @@ pub struct Lab {
     pub distribution: bool,
     /// Settings of all phones, as their `aastra.cfg` would hold them.
     pub settings: String,
+    /// Settings of all phones, as their `<model>.cfg` would hold them; they count more than `settings`.
+    pub model_settings: String,
     /// The phones take what the rig pushes to them, and the bench file says so.
     pub push: bool,
     /// What the bench file names to press the phones' keys.
@@ -118,6 +122,7 @@ impl Default for Lab {
             homes: vec![server_name(1)],
             distribution: false,
             settings: String::new(),
+            model_settings: String::new(),
             push: true,
             keypads: Keypads::Kp1,
             phone: Vec::new(),
@@ -301,11 +306,13 @@ impl Description {
                 .to_owned()
         })?;
         settings::check("virtual.settings", &self.lab.settings)?;
+        settings::check("virtual.model-settings", &self.lab.model_settings)?;
         for phone in &self.lab.phone {
             settings::check(&format!("settings of virtual phone {}", phone.name), &phone.settings)?;
         }
         self.timers.checked()?;
-        Ok(self)
+        let plan = LabPlan::new(&self, Path::new(""), &BTreeMap::new(), String::new);
+        plan.flaw().map_or(Ok(self), |flaw| Err(DescriptionError(flaw)))
     }
 }
 

@@ -54,7 +54,9 @@ mod transaction;
 mod web;
 
 pub use defect::PhoneDefect;
+pub use failover::Pair;
 pub use io::{FIRST_ACCEPTED, PhoneInput, PhoneOutput, Service};
+pub use settings::Account;
 pub use spec::{Habits, LineSpec, PhoneSpec, PhoneTimers, Provisioning, Transport};
 
 use self::{
@@ -118,14 +120,14 @@ impl Phone {
         let layers = settings::layers(&spec);
         let mut terminal = Terminal::default();
         let start = Duration::ZERO;
-        terminal.log(start, "kernel", Colour::Plain, format_args!("Aastra 6731i {FIRMWARE}, MAC {}", spec.mac));
+        terminal.log(start, "kernel", Colour::Plain, format_args!("{} {FIRMWARE}, MAC {}", spec.product, spec.mac));
         terminal.log(start, "eth0", Colour::Plain, "link is down");
         terminal.prompt();
         let mut phone = Self {
             settings: Settings::of(&spec, &layers),
             layers,
             settings_changed: false,
-            agent: format!("Aastra 6731i/{FIRMWARE}"),
+            agent: format!("{}/{FIRMWARE}", spec.product),
             instance: format!("<urn:uuid:00000000-0000-1000-8000-{mac}>"),
             random: Random::new(spec.seed),
             next_conn: 1,

@@ -13,7 +13,7 @@ use std::{
 use super::{
     Description,
     description::{Keypads, Lab, LabTimers, PhoneOverride, ServerOverride, extension, phone_name, server_name},
-    phone::{LineSpec, PhoneSpec, PhoneTimers, Provisioning, shell::PhoneProcess},
+    phone::{Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, shell::PhoneProcess},
     registrar::{Member, RegistrarSpec, User},
 };
 use crate::{
@@ -103,30 +103,33 @@ impl LabPlan {
                 let mac = Mac([0x00, 0x08, 0x5d, 0x77, 0x00, number]);
                 let turn = usize::from(number - 1) % lab.transports.len().max(1);
                 let transport = own.and_then(|own| own.transport).or_else(|| lab.transports.get(turn).copied());
+                let mut phone = PhoneSpec {
+                    product: product(&lab.model),
+                    mac,
+                    address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 10 + number)),
+                    port: SIP_PORT,
+                    keys: keys.clone(),
+                    lines: lines.collect(),
+                    provisioning: Provisioning {
+                        global: shared_settings(lab),
+                        model: lab.model_settings.clone(),
+                        phone: own.map(|own: &PhoneOverride| own.settings.clone()).unwrap_or_default(),
+                    },
+                    transport: transport.unwrap_or_default(),
+                    timers: phone_timers(description.timers),
+                    habits: own.map(|own| own.habits).unwrap_or_default(),
+                    defects: own.map(|own| own.defects.clone()).unwrap_or_default(),
+                    seed: u64::from(number),
+                    boot: Duration::from_millis(50),
+                    name: name.clone(),
+                };
+                phone.provisioning.phone.insert_str(0, &log_on_key(&phone));
                 PhoneProcess {
                     interface: Some(END.to_owned()),
                     console: directory.join(format!("{name}.console")),
                     keypad: directory.join(format!("{name}.keypad")),
                     http_port: HTTP_PORT,
-                    phone: PhoneSpec {
-                        mac,
-                        address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 10 + number)),
-                        port: SIP_PORT,
-                        keys: keys.clone(),
-                        lines: lines.collect(),
-                        provisioning: Provisioning {
-                            global: shared_settings(lab),
-                            model: String::new(),
-                            phone: own_settings(mac, primary, own),
-                        },
-                        transport: transport.unwrap_or_default(),
-                        timers: phone_timers(description.timers),
-                        habits: own.map(|own: &PhoneOverride| own.habits).unwrap_or_default(),
-                        defects: own.map(|own| own.defects.clone()).unwrap_or_default(),
-                        seed: u64::from(number),
-                        boot: Duration::from_millis(50),
-                        name,
-                    },
+                    phone,
                 }
             })
             .collect();
@@ -217,6 +220,8 @@ impl LabPlan {
             ("retry-timeout", self.timers.retry_timeout),
             ("retry-rejected", self.timers.retry_rejected),
         ];
+        let accounts = phone.accounts();
+        let lines = phone.lines.iter().zip(&accounts).map(|(line, account)| self.line_entry(line, account));
         let timers = timers.map(|(name, span)| (name, humantime::format_duration(span).to_string().into()));
         let keypad = match self.keypads {
             Keypads::Kp1 => table([("kind", "kp1".into()), ("port", path(&process.keypad)), ("unit", 1.into())]),
@@ -231,26 +236,52 @@ impl LabPlan {
             ("console", table([("port", path(&process.console)), ("baud", 115_200.into())])),
             ("keypad", keypad),
             ("timers", table(timers)),
-            ("line", phone.lines.iter().map(|line| self.line_entry(line)).collect::<Vec<_>>().into()),
+            ("line", lines.collect::<Vec<_>>().into()),
         ];
         table(entries.into_iter().chain(push))
     }
 
-    fn line_entry(&self, line: &LineSpec) -> toml::Value {
-        let named = |address: SocketAddr| {
-            let server = self.servers.iter().find(|server| server.spec.address == address.ip());
-            server.map_or_else(String::new, |server| server.spec.name.clone())
-        };
-        let backup = line.backup.map(|backup| ("backup", named(backup).into()));
-        let rest = [
+    /// The line with the servers that its phone is set to, whatever all others have.
+    fn line_entry(&self, line: &LineSpec, account: &Account) -> toml::Value {
+        let Pair { primary, backup } = account.registrars;
+        let named = |address| self.server_at(address).map_or("none", |server| server.spec.name.as_str());
+        let proxies = account.proxies.primary.filter(|_| account.proxies != account.registrars).map(|proxy| {
+            let backup = account.proxies.backup.map_or("none", named);
+            [("proxy", named(proxy).into()), ("backup-proxy", backup.into())]
+        });
+        let line = [
             ("extension", line.extension.as_str().into()),
+            ("registers", primary.is_some().into()),
             ("domain", line.domain.as_str().into()),
             ("auth-user", line.auth_user.as_str().into()),
             ("password-file", path(&self.password_file(line))),
             ("pin-file", path(&self.pin_file(&line.extension))),
-            ("primary", named(line.primary).into()),
+            ("primary", named(primary.unwrap_or(line.primary)).into()),
+            ("backup", backup.map_or("none", named).into()),
         ];
-        table(rest.into_iter().chain(backup))
+        table(line.into_iter().chain(proxies.into_iter().flatten()))
+    }
+
+    /// What keeps the bench from being one: servers that phones are set to and nobody plays.
+    pub fn flaw(&self) -> Option<String> {
+        self.phones.iter().find_map(|PhoneProcess { phone, .. }| {
+            phone.accounts().iter().zip(1..).find_map(|(account, line)| {
+                let Account { registrars, proxies, .. } = account;
+                let all = [registrars.primary, registrars.backup, proxies.primary, proxies.backup];
+                if let Some(stranger) = all.into_iter().flatten().find(|address| self.server_at(*address).is_none()) {
+                    return Some(format!(
+                        "line {line} of {} is set to {stranger}, where this bench has no server",
+                        phone.name
+                    ));
+                }
+                let same = registrars.primary.is_some() && registrars.primary == registrars.backup;
+                same.then(|| format!("line {line} of {} has the same server as primary and as backup", phone.name))
+            })
+        })
+    }
+
+    fn server_at(&self, address: SocketAddr) -> Option<&Server> {
+        self.servers.iter().find(|server| server.spec.sip() == address)
     }
 }
 
@@ -280,15 +311,24 @@ fn shared_settings(lab: &Lab) -> String {
     push + &lab.settings
 }
 
-/// The settings of one phone alone: its Log On/Off key, which asks the primary and knows no other server, and what the
-/// description says.
-fn own_settings(mac: Mac, primary: Option<SocketAddr>, own: Option<&PhoneOverride>) -> String {
-    let server = primary.map_or_else(|| server_address(1), |primary| primary.ip());
-    let terminal = mac.to_string().replace(':', "");
-    let key = format!(
+/// The Log On/Off key of a phone, which asks the primary of its first line and knows no other server.
+fn log_on_key(phone: &PhoneSpec) -> String {
+    let own = phone.accounts().first().and_then(|account| account.registrars.primary);
+    let server = own.map_or_else(|| server_address(1), |primary| primary.ip());
+    let terminal = phone.mac.to_string().replace(':', "");
+    format!(
         "prgkey1 type: xml\nprgkey1 label: Log On/Off\nprgkey1 value: http://{server}:{HTTP_PORT}/logon?mac={terminal}\n"
-    );
-    key + own.map_or("", |own| own.settings.as_str())
+    )
+}
+
+/// What a phone of that model calls itself: `Aastra 6731i`, whatever firmware the model's name tells besides.
+fn product(model: &str) -> String {
+    let name = Path::new(model).file_stem().unwrap_or_default().to_string_lossy();
+    let mut words = name.split('-');
+    let maker = words.next().unwrap_or_default();
+    let maker: String =
+        maker.chars().take(1).map(|first| first.to_ascii_uppercase()).chain(maker.chars().skip(1)).collect();
+    words.next().map_or_else(|| maker.clone(), |kind| format!("{maker} {kind}"))
 }
 
 /// Twelve digits out of hexadecimal ones: so many stand nowhere by chance, and a leak can be looked for.
@@ -316,3 +356,6 @@ fn path(path: &Path) -> toml::Value {
 fn table<'a>(entries: impl IntoIterator<Item = (&'a str, toml::Value)>) -> toml::Value {
     toml::Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
+
+#[cfg(test)]
+mod tests;

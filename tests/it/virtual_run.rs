@@ -139,6 +139,49 @@ fn a_phone_that_never_comes_home_fails_and_the_others_do_not() {
 }
 
 #[test]
+fn virtual_benches_side_by_side_exclude_nobody_and_phones_are_judged_by_the_servers_they_are_set_to() {
+    let desk = Desk::new();
+    let own = "virtual.phone.p1.settings=\"sip registrar ip: 10.77.0.4\\nsip backup registrar ip: 10.77.0.5\\n\"";
+    // With their own proxies callers do not notice that their registrar is away.
+    let apart = "virtual.settings=\"sip proxy ip: 10.77.0.4\\nsip backup proxy ip: 10.77.0.5\\n\"";
+    let runs = [
+        vec!["failover", "--phones", "p1,p2", "--set", "virtual.servers=4", "--set", own],
+        vec!["call-before-renewal", "--phones", "p1,p2", "--set", "virtual.servers=4", "--set", apart],
+        vec!["baseline", "--phones", "p1"],
+        vec!["baseline", "--phones", "p1"],
+    ];
+    let children: Vec<_> = runs
+        .iter()
+        .map(|words| {
+            let mut command = desk.command(&["run", "--json"]);
+            command.args(SHORT).args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    if outputs.iter().any(refused) {
+        return;
+    }
+    let mut names = Vec::new();
+    for output in &outputs {
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        names.push(document["run"].as_str().unwrap().to_owned());
+    }
+    let document: Value = serde_json::from_slice(&outputs[0].stdout).unwrap();
+    for (phone, servers) in [("p1", ("c", "d")), ("p2", ("a", "b"))] {
+        let measurements = case(&document, phone)["measurements"].as_array().unwrap();
+        let failover = measurements.iter().find(|value| value["name"] == "failover").unwrap();
+        assert_eq!((&failover["from_server"], &failover["to_server"]), (&servers.0.into(), &servers.1.into()));
+    }
+    names.sort();
+    let directories = fs::read_dir(desk.folder.path().join("reports")).unwrap();
+    let mut directories: Vec<_> = directories.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    directories.sort();
+    assert_eq!(directories, names, "a directory for each run");
+    assert_eq!(leftovers(&desk.folder.path().join("state")), [] as [String; 0]);
+}
+
+#[test]
 fn a_documented_limit_shows_and_the_pin_that_was_typed_for_it_stands_in_no_file() {
     let Some(typed) = typed_pin("log-off-on-backup", &[]) else { return };
     let case = case(&typed.document, "p1");

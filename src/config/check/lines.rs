@@ -7,13 +7,17 @@ use toml::Spanned;
 use super::{Findings, bench::Claims, plain, suggest};
 use crate::{
     config::{
-        bench::{Line, Role, Server},
+        bench::{Line, Proxies, Role, Server},
         raw,
     },
     event::ServerName,
 };
 
-/// The lines of a phone, from `[[phone.line]]` tables or from the shorthand in the phone itself.
+/// What a line names as its backup that has none, though a server has that role for all others.
+const NONE: &str = "none";
+
+/// The lines of a phone, from `[[phone.line]]` tables or from the shorthand in the phone itself. Those that do not register
+/// are checked and left out: nothing can be expected of them.
 pub(super) fn lines(
     raw: &raw::Phone,
     owner: &str,
@@ -25,6 +29,9 @@ pub(super) fn lines(
 ) -> Vec<Line> {
     let shorthand = raw::Line {
         extension: raw.extension.clone(),
+        registers: None,
+        proxy: None,
+        backup_proxy: None,
         primary: raw.primary.clone(),
         backup: raw.backup.clone(),
         domain: raw.domain.clone(),
@@ -66,29 +73,47 @@ fn line(
         findings.at(extension.span(), format!("`{number}` can not be an extension"), help);
     }
     let primary = server_of(&raw.primary, Role::Primary, servers, findings);
-    let backup = server_of(&raw.backup, Role::Backup, servers, findings);
+    let backup = backup_of(&raw.backup, servers, findings);
     if primary.is_none() && raw.primary.is_none() {
         let help = "give a server `role = \"primary\"`, or the line `primary = \"NAME\"`";
         findings.missing(extension.span(), format!("line {number} of {owner} has no primary server"), help);
     }
     if primary.is_some() && primary == backup {
         let at = raw.backup.as_ref().or(raw.primary.as_ref()).map_or(span, Spanned::span);
-        let help = "name two different servers, or give the line no backup";
+        let help = "name two different servers, or write `backup = \"none\"`";
         findings.at(at, format!("line {number} of {owner} has the same server as primary and as backup"), help);
     }
     if let Some(primary) = &primary {
         let account = format!("{number} at {primary}");
         claims.claim("extension", &account, owner, extension.span(), findings);
     }
+    raw.registers.unwrap_or(true).then_some(())?;
+    let primary = primary?;
+    let proxies = Proxies {
+        primary: raw
+            .proxy
+            .as_ref()
+            .map_or(Some(primary.clone()), |_| server_of(&raw.proxy, Role::Primary, servers, findings))?,
+        backup: raw.backup_proxy.as_ref().map_or(backup.clone(), |_| backup_of(&raw.backup_proxy, servers, findings)),
+    };
     Some(Line {
         extension: number.clone(),
-        primary: primary?,
+        proxies: Some(proxies).filter(|proxies| proxies.primary != primary || proxies.backup != backup),
+        primary,
         backup,
         domain: plain(&raw.domain),
         auth_user: plain(&raw.auth_user),
         password_file: plain(&raw.password_file).map(|file| folder.join(file)),
         pin_file: plain(&raw.pin_file).map(|file| folder.join(file)),
     })
+}
+
+/// The backup that a line names, or else the one for all; it may say that it has none.
+fn backup_of(named: &Option<Spanned<String>>, servers: &[Server], findings: &mut Findings<'_>) -> Option<ServerName> {
+    match named {
+        Some(text) if text.get_ref() == NONE && servers.iter().all(|server| server.name.0 != NONE) => None,
+        named => server_of(named, Role::Backup, servers, findings),
+    }
 }
 
 /// The server that a line names, or else the one that has the role for all.

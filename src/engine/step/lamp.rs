@@ -69,7 +69,7 @@ impl Wait {
         let at = moved.done.when.at.max(cause.when.at);
         let held = case.lamp.live_at(cause.when.at).filter(|held| held.until > at);
         let window = bound::lamp(&case.timers, held.map(|held| (held.granted, held.until.since(at))));
-        Some(Self { leg, cause, moved, home: case.track.home()?.clone(), window })
+        Some(Self { leg, cause, moved, home: case.subscribes_at()?.clone(), window })
     }
 
     fn due(&self) -> Stamp {

@@ -36,6 +36,13 @@ fn counts_names_and_timers_that_make_no_sense_are_refused() {
         ("virtual.messages.2001 = 1", "extension `2001`, which no phone"),
         ("[[virtual.server]]\nname = \"a\"\ncapacity = 0", "capacity of virtual server `a` is 0"),
         ("virtual.settings = \"sip proxi ip: 10.77.0.2\"", "`sip proxi ip` is not known; perhaps `sip proxy ip`"),
+        (
+            "virtual.settings = \"sip backup registrar ip: 10.77.0.9\"",
+            "line 1 of p1 is set to 10.77.0.9:5060, where this bench has no server",
+        ),
+        ("virtual.settings = \"sip proxy port: 5080\"", "set to 10.77.0.2:5080, where"),
+        ("virtual.settings = \"sip line1 registrar ip: 10.77.0.3\"", "line 1 of p1 has the same server as primary"),
+        ("virtual.model-settings = \"nonsense\"", "`virtual.model-settings`, line 1: there is no colon"),
         ("virtual.settings = \"nonsense\"", "`virtual.settings`, line 1: there is no colon"),
         (
             "[[virtual.phone]]\nname = \"p1\"\nsettings = \"\\nsip transaction timer: 32000\"",

@@ -362,7 +362,9 @@ impl Call {
         context: &mut Context<'_>,
     ) {
         match (exchange.job, exchange.draft.method) {
-            (Job::Invite(..), _) if code == 503 && context.habits.moves_on_503 => {
+            (Job::Invite(_, turn), _)
+                if context.habits.moves_on(code) && account.proxies.after(turn, context).is_some() =>
+            {
                 self.failed(exchange, account, endpoint, context);
             }
             (Job::Invite(..), _) if self.is_cancelled() => self.over = true,

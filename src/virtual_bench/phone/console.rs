@@ -29,7 +29,7 @@ impl Phone {
             ["help"] => self
                 .terminal
                 .print("commands: answer, dial NUMBER, display, hangup, help, hold, lamps, sip status, version"),
-            ["version"] => self.terminal.print(format_args!("Aastra 6731i {FIRMWARE}")),
+            ["version"] => self.terminal.print(format_args!("{} {FIRMWARE}", self.spec.product)),
             ["display"] => {
                 let text = self.display.text(&self.shown_accounts());
                 self.terminal.print(format_args!("display: {text}"));

@@ -256,6 +256,11 @@ impl Endpoint {
         self.drain(server)
     }
 
+    /// A connection ended, which says nothing of the server: requests under way on it wait for their time to be over.
+    pub fn lost(&mut self, conn: u32) {
+        self.connections.retain(|_, connection| connection.id != conn);
+    }
+
     /// Gives a server up at once; returns the requests that were under way to it.
     pub fn abandon(&mut self, server: SocketAddr, context: &mut Context<'_>) -> Vec<Exchange> {
         self.reset(server, context);

@@ -251,8 +251,11 @@ impl Line {
         self.endpoint.received(conn, bytes)
     }
 
-    /// A connection ended. Requests under way on it have failed.
+    /// A connection ended. Requests under way on it have failed, unless it is the phone's habit to wait.
     pub fn closed(&mut self, conn: u32, context: &mut Context<'_>) {
+        if context.habits.waits_out_refusal {
+            return self.endpoint.lost(conn);
+        }
         let failed = self.endpoint.closed(conn);
         self.failed(failed, context);
     }

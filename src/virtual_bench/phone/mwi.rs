@@ -121,7 +121,9 @@ impl Subscription {
                 self.next = Some((context.now, turn));
                 self.under_way = false;
             }
-            503 if context.habits.moves_on_503 => self.failed(turn, endpoint, context),
+            _ if context.habits.moves_on(code) && self.account.proxies.after(turn, context).is_some() => {
+                self.failed(turn, endpoint, context);
+            }
             _ => self.refused(code, context),
         }
     }

@@ -41,6 +41,7 @@ pub enum Status {
 #[derive(Debug, Clone, Copy)]
 struct Held {
     which: Which,
+    server: SocketAddr,
     granted: Duration,
     expires_at: Duration,
 }
@@ -67,6 +68,8 @@ pub struct Registration {
     seats: [Seat; 2],
     held: Option<Held>,
     next: Option<Next>,
+    /// The server that the primary sent this round to, in its place.
+    detour: Option<SocketAddr>,
     probe: Option<Duration>,
     /// Attempts at the primary that failed since the phone left it.
     misses: u32,
@@ -95,6 +98,7 @@ impl Registration {
             seats: [seat(), seat()],
             held: None,
             next: turn.map(|turn| Next { at: start, turn }),
+            detour: None,
             probe: None,
             misses: 0,
             surplus: None,
@@ -114,7 +118,7 @@ impl Registration {
     /// Where it is registered: address, whether that is the backup, and the lifetime granted.
     pub fn home(&self) -> Option<(SocketAddr, bool, Duration)> {
         let held = self.held?;
-        Some((self.servers.get(held.which)?, held.which == Which::Backup, held.granted))
+        Some((held.server, held.which == Which::Backup, held.granted))
     }
 
     /// When something is due.
@@ -130,6 +134,7 @@ impl Registration {
             self.lose("its registration expired", None, context);
         }
         if let Some(next) = self.next.take_if(|next| next.at <= now) {
+            self.detour = None;
             self.register(next.turn, endpoint, context);
         }
         if self.probe.take_if(|at| *at <= now).is_some() {
@@ -178,12 +183,16 @@ impl Registration {
                 }
                 _ => self.rejected(&exchange, code, message, context),
             },
-            (_, 503) if context.habits.moves_on_503 => self.failed(&exchange, endpoint, context),
+            (Job::Register(turn), _)
+                if context.habits.moves_on(code) && self.servers.after(turn, context).is_some() =>
+            {
+                self.failed(&exchange, endpoint, context);
+            }
             (Job::Register(turn), 300..=399) if context.habits.follows_redirect && !turn.second => {
                 let named = message.summary().contacts.into_iter();
-                let named = named.filter_map(|contact| crate::wire::sip::address::place(&contact.uri));
-                match named.filter_map(|place| self.servers.find(place)).find(|which| *which != turn.which) {
-                    Some(which) => self.register(Turn { which, second: true }, endpoint, context),
+                let mut named = named.filter_map(|contact| crate::wire::sip::address::place(&contact.uri));
+                match named.find(|place| *place != exchange.draft.to) {
+                    Some(place) => self.follow(place, endpoint, context),
                     None => self.rejected(&exchange, code, message, context),
                 }
             }
@@ -225,12 +234,21 @@ impl Registration {
         }
     }
 
+    /// Registers at the server that another one named: at the other one of the pair, or at a third one in place of the
+    /// primary, until the next round.
+    fn follow(&mut self, place: SocketAddr, endpoint: &mut Endpoint, context: &mut Context<'_>) {
+        let which = self.servers.find(place).unwrap_or(Which::Primary);
+        self.detour = (self.servers.get(which) != Some(place)).then_some(place);
+        self.register(Turn { which, second: true }, endpoint, context);
+    }
+
     fn register(&mut self, turn: Turn, endpoint: &mut Endpoint, context: &mut Context<'_>) {
         self.send(Job::Register(turn), turn.which, self.expires, endpoint, context);
     }
 
     fn send(&mut self, job: Job, which: Which, expires: Duration, endpoint: &mut Endpoint, context: &mut Context<'_>) {
-        let Some(to) = self.servers.get(which) else { return };
+        let detour = self.detour.filter(|_| which == Which::Primary && matches!(job, Job::Register(_)));
+        let Some(to) = detour.or(self.servers.get(which)) else { return };
         let mut draft = self.draft(which, to, context);
         draft.set("Expires", expires.as_secs().to_string());
         endpoint.send(Exchange::new(job, draft), context);
@@ -276,7 +294,7 @@ impl Registration {
             self.next = self.round(now + retry, Which::Primary);
             return;
         };
-        let before = self.held.replace(Held { which, granted, expires_at: now + granted });
+        let before = self.held.replace(Held { which, server: exchange.draft.to, granted, expires_at: now + granted });
         self.status = Status::Registered;
         let lead = context.timers.renewal_lead.of(granted);
         // A lead as long as the lifetime would renew without a pause.
@@ -286,11 +304,11 @@ impl Registration {
         self.plan_probe(context);
         context.events.push(LineEvent::Registered);
 
-        let before = before.map(|held| held.which);
-        if before.is_some_and(|before| before != which) {
+        if before.is_some_and(|before| before.server != exchange.draft.to) {
             self.moved = true;
             context.events.push(LineEvent::Moved);
         }
+        let before = before.map(|held| held.which);
         if which == Which::Primary {
             self.misses = 0;
             if before == Some(Which::Backup) {

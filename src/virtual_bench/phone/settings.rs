@@ -90,6 +90,14 @@ impl Account {
     }
 }
 
+impl PhoneSpec {
+    /// Its accounts as its files set them, were it free of defects.
+    pub fn accounts(&self) -> Vec<Account> {
+        let sound = Self { defects: Vec::new(), ..self.clone() };
+        Settings::of(&sound, &layers(&sound)).accounts
+    }
+}
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {

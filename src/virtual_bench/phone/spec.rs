@@ -21,6 +21,9 @@ use crate::{
 pub struct PhoneSpec {
     /// Its name, for log lines.
     pub name: String,
+    /// Maker and type, as `Aastra 6731i`: what it calls itself.
+    #[serde(default = "product")]
+    pub product: String,
     /// Its MAC address, shown in the `User-Agent`.
     pub mac: Mac,
     /// Its IP address.
@@ -160,13 +163,19 @@ impl Default for PhoneTimers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Habits {
+    /// A 403 counts as a dead server at once; otherwise it is a rejection like any other.
+    pub moves_on_403: bool,
     /// A 503 counts as a dead server at once (RFC 3263 section 4.3); otherwise it is a rejection like any other.
     pub moves_on_503: bool,
-    /// An ICMP error counts as a dead server at once; otherwise the transaction timer decides.
+    /// An ICMP error counts as a dead server at once; otherwise the transaction timer decides. Over UDP.
     pub moves_on_icmp: bool,
+    /// What was sent over a connection that is refused, reset or closed is left to the transaction timer; otherwise that
+    /// counts as a dead server at once.
+    pub waits_out_refusal: bool,
     /// After returning to the primary it removes its binding at the backup; otherwise that is left to lapse.
     pub removes_backup_binding: bool,
-    /// A redirection (3xx) to the other server of the line is followed; otherwise it is a rejection like any other.
+    /// A redirection (3xx) of a REGISTER is followed, whatever server it names; otherwise it is a rejection like any other.
+    /// The next renewal asks the primary again.
     pub follows_redirect: bool,
     /// On the backup it registers at the primary as well at this interval, and stays there if that is answered; none: it
     /// waits for its next renewal.
@@ -175,6 +184,17 @@ pub struct Habits {
     /// `sip outbound support: 1`: it renews where it is registered, and asks the primary in the background at the pauses
     /// of RFC 5626 section 4.5.
     pub outbound: bool,
+}
+
+impl Habits {
+    /// Whether an answer with that status code counts as none, where there is another server to ask.
+    pub const fn moves_on(self, code: u16) -> bool {
+        matches!((code, self), (403, Self { moves_on_403: true, .. }) | (503, Self { moves_on_503: true, .. }))
+    }
+}
+
+fn product() -> String {
+    "Aastra 6731i".to_owned()
 }
 
 const fn sip_port() -> u16 {

@@ -15,6 +15,7 @@ mod lamp;
 mod local;
 mod logon;
 mod mx_one;
+mod servers;
 mod surface;
 mod web;
 mod wire;

@@ -144,7 +144,7 @@ impl Phone {
                 Some((user, password)) if user == ADMIN && password == self.settings.admin_password => {
                     HttpResponse::new(200, "text/html; charset=utf-8", self.status_page())
                 }
-                _ => HttpResponse::who_are_you("Aastra 6731i"),
+                _ => HttpResponse::who_are_you(&self.spec.product),
             },
             _ => HttpResponse::bare(404),
         }
@@ -158,7 +158,7 @@ impl Phone {
             return self.display.notice("No answer from server");
         };
         let mac = self.spec.mac.to_string().replace(':', "-").to_uppercase();
-        let agent = format!("Aastra6731i MAC:{mac} V:{FIRMWARE}");
+        let agent = format!("{} MAC:{mac} V:{FIRMWARE}", self.spec.product.replace(' ', ""));
         let request = HttpRequest::get(&url).with("User-Agent", &agent);
         let conn = self.next_conn;
         self.next_conn += 1;
@@ -174,10 +174,11 @@ impl Phone {
 
     /// The table that shows whether the backup is used (maker's guide, manualsdump.com manual 257254, page 33).
     fn status_page(&self) -> String {
-        let mut page = String::from(
-            "<!DOCTYPE html>\n<html><head><title>Aastra 6731i</title></head><body>\n<h1>System Information</h1>\n\
+        let mut page = format!(
+            "<!DOCTYPE html>\n<html><head><title>{}</title></head><body>\n<h1>System Information</h1>\n\
              <h2>SIP Status</h2>\n<table>\n<tr><th>Line</th><th>SIP Account</th><th>Status</th>\
              <th>Backup Registrar Used?</th></tr>\n",
+            escaped(&self.spec.product)
         );
         for (index, (account, line)) in self.accounts().iter().zip(&self.lines).enumerate() {
             let backup = if account.on_backup { "Yes" } else { "No" };

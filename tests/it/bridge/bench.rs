@@ -70,6 +70,7 @@ fn plan(network: Network) -> Plan {
         extension: "1001".to_owned(),
         primary: ServerName::from("a"),
         backup: Some(ServerName::from("b")),
+        proxies: None,
         domain: None,
         auth_user: None,
         password_file: None,

@@ -46,6 +46,17 @@ fn a_phone_boots_from_its_files_alone() {
 }
 
 #[test]
+fn the_file_of_the_model_comes_between_that_for_all_and_the_phones_own() {
+    let [global, model, own] = ["10.77.0.97", "10.77.0.3", "10.77.0.2"].map(|ip| format!("sip registrar ip: {ip}\n"));
+    for (phone_file, registrar) in [(String::new(), B), (own, A)] {
+        let provisioning = Provisioning { global: global.clone(), model: model.clone(), phone: phone_file };
+        let mut wire = Wire::new(PhoneSpec { provisioning, ..phone() });
+        wire.run_to(0.1);
+        assert_eq!(wire.phone.registered_at(0), Some(address(registrar)));
+    }
+}
+
+#[test]
 fn the_file_of_the_phone_beats_the_one_for_all_and_the_fields_of_its_spec() {
     let provisioning = files("sip registrar ip: 10.77.0.99\n", "sip registrar ip: 10.77.0.3\n");
     let mut wire = Wire::new(PhoneSpec { provisioning, ..phone() });

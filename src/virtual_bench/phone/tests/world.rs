@@ -61,6 +61,7 @@ pub fn line(extension: &str) -> LineSpec {
 pub fn phone() -> PhoneSpec {
     PhoneSpec {
         name: "p1".to_owned(),
+        product: "Aastra 6731i".to_owned(),
         mac: "00:08:5d:23:74:29".parse().unwrap(),
         address: "10.77.0.11".parse().unwrap(),
         port: 5060,

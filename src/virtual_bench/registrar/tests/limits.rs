@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::net::*;
-use crate::virtual_bench::registrar::{RegistrarSpec, WhenFull};
+use crate::{
+    virtual_bench::registrar::{Member, RegistrarSpec, User, WhenFull},
+    wire::aastra_xml::Object,
+};
 
 /// Server a has room for one extension.
 fn full_at_one(when_full: WhenFull, distribution: bool) -> impl Fn(&mut RegistrarSpec) {
@@ -78,6 +81,37 @@ fn distribution_sends_those_who_log_on_to_another_server_while_the_home_server_i
         assert_eq!(net.register(P2, B, "1002"), 200);
         net.run_to(61.0);
         assert_eq!(registrar(&mut net).as_deref(), Some("10.77.0.2"), "there is room again");
+    }
+}
+
+#[test]
+fn whoever_logs_on_is_spread_over_two_to_four_servers_until_all_are_full() {
+    let place = |index: usize| format!("10.77.0.{}:5060", 2 + index);
+    for count in 2..=4 {
+        let names = ["a", "b", "c", "d"];
+        let cluster: Vec<_> =
+            (0..count).map(|index| Member { name: names[index].to_owned(), address: at(&place(index)) }).collect();
+        let user = User { pin: Some("1".to_owned()), home: Some("a".to_owned()), ..User::default() };
+        let mut net = Net::of((0..count).map(|index| RegistrarSpec {
+            address: at(&place(index)).ip(),
+            users: (0..=count).map(|index| (format!("100{index}"), user.clone())).collect(),
+            cluster: cluster.clone(),
+            capacity: Some(1),
+            distribution: true,
+            ..spec(names[index])
+        }));
+        let mut log_on = |number: usize| {
+            let query = format!("mac=00085d77000{number}&extension=100{number}&pin=1");
+            let Object::Configuration(settings) = net.object(A, &format!("/logon?{query}")) else { panic!("refused") };
+            let registrar = format!("{}:5060", settings.value("sip registrar ip").unwrap());
+            let backup = settings.value("sip backup registrar ip").map(str::to_owned);
+            (net.register(P1, &registrar, &format!("100{number}")), registrar, backup)
+        };
+        assert_eq!(log_on(0), (200, A.to_owned(), Some("10.77.0.3".to_owned())));
+        for number in 1..count {
+            assert_eq!(log_on(number), (200, place(number), Some("10.77.0.2".to_owned())), "{number} of {count}");
+        }
+        assert_eq!(log_on(count), (403, A.to_owned(), Some("10.77.0.3".to_owned())), "nobody has room");
     }
 }
 
