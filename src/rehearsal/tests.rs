@@ -2,6 +2,7 @@ mod defects;
 
 use super::*;
 use crate::{
+    config::StartState,
     event::Move,
     verdict::{Blame, Verdict},
     virtual_bench::{
@@ -11,6 +12,7 @@ use crate::{
 };
 
 mod calls;
+mod courses;
 mod lamps;
 mod modes;
 
