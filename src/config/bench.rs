@@ -126,6 +126,9 @@ pub struct Phone {
 pub struct Line {
     /// The extension: user part of its address of record.
     pub extension: String,
+    /// Whether it registers at all: a registrar of 0.0.0.0 is off.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub registers: bool,
     /// Where it belongs.
     pub primary: ServerName,
     /// Where it goes when that is away; none: the line has no backup, which a bench file with a backup server for all
@@ -143,6 +146,15 @@ pub struct Line {
     /// File that holds the PIN its user logs on with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin_file: Option<PathBuf>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 impl Line {

@@ -53,6 +53,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/primary-answers-302.toml",
     "scenarios/primary-answers-403.toml",
     "scenarios/primary-answers-503.toml",
+    "scenarios/registrar-off.toml",
     "scenarios/settling.toml",
     "scenarios/storm.toml",
     "virtual-differing.toml",
@@ -60,6 +61,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "virtual-full.toml",
     "virtual-lamps.toml",
     "virtual-lapsing.toml",
+    "virtual-registrar-off.toml",
     "virtual.toml",
 ];
 

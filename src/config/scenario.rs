@@ -193,6 +193,10 @@ pub enum StepKind {
         /// Which move.
         of: Move,
     },
+    /// Each phone gives a sign of life.
+    Alive,
+    /// No line registers anywhere, because its registrar is off, and its phone lives.
+    Silence,
     /// Each line has the subscription of its message lamp at the server where it is registered.
     MessageLamp,
     /// Each phone's keys bring up a menu; each press is confirmed by its effect.

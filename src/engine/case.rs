@@ -22,6 +22,8 @@ use crate::{
 pub struct CaseRun {
     /// Scenario, phone and line.
     pub id: CaseId,
+    /// Whether the line registers at all.
+    pub registers: bool,
     /// Where the line belongs.
     pub primary: ServerName,
     /// Where it goes when that is away.
@@ -197,6 +199,7 @@ impl CaseRun {
     pub fn new(id: CaseId, line: &Line, timers: Timers, model: Option<&Model>, track: LineTrack) -> Self {
         Self {
             id,
+            registers: line.registers,
             primary: line.primary.clone(),
             backup: line.backup.clone(),
             proxies: line.proxies.clone(),

@@ -9,6 +9,7 @@ use crate::{
     event::{Observed, Stamp},
 };
 
+mod alive;
 mod call;
 mod call_wait;
 mod display;
@@ -18,6 +19,7 @@ mod lamp;
 mod moment;
 mod outage;
 mod push;
+mod silence;
 mod wait;
 
 pub use outage::lift_all;
@@ -29,6 +31,10 @@ pub enum StepRun {
     Expect(expect::Expect),
     /// Waits for the message lamp's subscription.
     Lamp(lamp::LampWait),
+    /// Waits for a sign of life.
+    Alive(alive::Alive),
+    /// Waits in vain for a REGISTER.
+    Silence(silence::Silence),
     /// Waits for what becomes of calls.
     CallWait(call_wait::CallWait),
     /// Plays keys.
@@ -66,6 +72,8 @@ impl StepRun {
                 Self::Push(push::Push::begin(kind, optional, subjects, now, fix, out))
             }
             StepKind::Display { text } => Self::Display(display::Display::begin(text, optional, subjects, now)),
+            StepKind::Alive => Self::Alive(alive::Alive::begin(subjects, now, fix, out)),
+            StepKind::Silence => Self::Silence(silence::Silence::begin(subjects, fix)),
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
             StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
@@ -79,7 +87,14 @@ impl StepRun {
     /// Hears an observation.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
-            Self::Expect(_) | Self::Lamp(_) | Self::CallWait(_) | Self::Display(_) | Self::Wait(_) | Self::Meet => {}
+            Self::Expect(_)
+            | Self::Alive(_)
+            | Self::Silence(_)
+            | Self::Lamp(_)
+            | Self::CallWait(_)
+            | Self::Display(_)
+            | Self::Wait(_)
+            | Self::Meet => {}
             Self::Keys(step) => step.observe(observed, fix),
             Self::Push(step) => step.observe(observed, fix, subjects),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
@@ -91,6 +106,8 @@ impl StepRun {
     pub fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
             Self::Expect(step) => step.advance(now, fix, subjects, out),
+            Self::Alive(step) => step.advance(now, subjects, out),
+            Self::Silence(step) => step.advance(now, subjects, out),
             Self::Lamp(step) => step.advance(now, subjects),
             Self::CallWait(step) => step.advance(now, subjects),
             Self::Keys(step) => step.advance(now, fix, subjects, out),
@@ -107,6 +124,8 @@ impl StepRun {
     pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
         match self {
             Self::Expect(step) => step.deadline(subjects),
+            Self::Alive(step) => Some(step.deadline()),
+            Self::Silence(step) => step.deadline(subjects),
             Self::Lamp(step) => step.deadline(),
             Self::CallWait(step) => step.deadline(subjects),
             Self::Keys(step) => step.deadline(),

@@ -339,6 +339,14 @@ impl Subjects {
     pub fn skip_unfit(&mut self) {
         let steps: Vec<StepKind> =
             self.plan.scenario.all_steps().filter(|step| !step.optional).map(|step| step.kind.clone()).collect();
+        let silent = steps.contains(&StepKind::Silence);
+        for case in self.running().filter(|case| case.registers == silent) {
+            case.decide(if silent {
+                Finding::skipped("registrar-on", "the scenario is about lines whose registrar is off")
+            } else {
+                Finding::skipped("registrar-off", "the line's registrar is off: it registers nowhere")
+            });
+        }
         for phone in self.phones_running() {
             let lacks = steps.iter().find_map(|kind| match kind {
                 StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {

@@ -334,6 +334,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
         mac: Mac([2, 0, 0, 0, 0, index as u8 + 1]),
         address: Some(IpAddr::from([10, 77, 0, 11 + index as u8])),
         lines: vec![Line {
+            registers: true,
             extension: format!("100{}", index + 1),
             primary: "a".into(),
             backup: Some("b".into()),

@@ -87,7 +87,6 @@ fn line(
         let account = format!("{number} at {primary}");
         claims.claim("extension", &account, owner, extension.span(), findings);
     }
-    raw.registers.unwrap_or(true).then_some(())?;
     let primary = primary?;
     let proxies = Proxies {
         primary: raw
@@ -98,6 +97,7 @@ fn line(
     };
     Some(Line {
         extension: number.clone(),
+        registers: raw.registers.unwrap_or(true),
         proxies: Some(proxies).filter(|proxies| proxies.primary != primary || proxies.backup != backup),
         primary,
         backup,

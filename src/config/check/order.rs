@@ -79,6 +79,8 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
             | StepKind::Press { .. }
             | StepKind::Dial { .. }
             | StepKind::Display { .. }
+            | StepKind::Alive
+            | StepKind::Silence
             | StepKind::Meet
             | StepKind::Wait { .. } => {}
         }

@@ -33,6 +33,12 @@ const MOST_REPEATS: i64 = 100;
 /// What a scenario calls the subscription of the message lamp.
 const MESSAGE_LAMP: &str = "mwi";
 
+/// What it calls a sign of life of each phone.
+const ALIVE: &str = "alive";
+
+/// What it calls that a line does not register.
+const SILENCE: &str = "silence";
+
 /// How a scenario calls what becomes of a call.
 const CALL_MARKS: [(&str, CallMark); 5] = [
     ("ringing", CallMark::Ringing),
@@ -116,13 +122,14 @@ fn limit(raw: &Spanned<raw::Limit>, findings: &mut Findings<'_>) -> Option<Limit
     Some(Limit { measurement, at_most, blame })
 }
 
-/// Nobody who is logged off can be expected at the primary.
+/// Nobody who is logged off can be expected at the primary, and keys reach no phone that is not known to live.
 fn check_start(start: StartState, steps: &[Placed<'_>], findings: &mut Findings<'_>) {
-    let first = steps.iter().find(|(_, step)| matches!(step.kind, StepKind::Expect { .. } | StepKind::Outage(_)));
+    let first = steps.iter().find(|(_, step)| !matches!(step.kind, StepKind::Wait { .. } | StepKind::Meet));
     match (start, first) {
-        (StartState::LoggedOff, Some((raw, Step { kind: StepKind::Expect { of: Move::Baseline }, .. }))) => {
-            let help = "remove the step, or `start = \"logged-off\"`";
-            findings.at(raw.span(), "a baseline is expected of lines on which nobody is logged on", help);
+        (StartState::LoggedOff, Some((raw, step))) if step.kind != StepKind::Alive => {
+            let help =
+                "put `expect = \"alive\"` before it: on lines where nobody is logged on no registration tells that";
+            findings.at(raw.span(), "the scenario begins with phones of which nothing is known", help);
         }
         (StartState::Registered, Some((raw, Step { kind: StepKind::Outage(_), .. }))) => {
             let help = "put `expect = \"baseline\"` before it";
@@ -240,6 +247,8 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
 enum Awaited {
     Move(Move),
     MessageLamp,
+    Alive,
+    Silence,
     Call(CallMark),
 }
 
@@ -262,10 +271,15 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
         let names: Vec<String> = moves.iter().map(ToString::to_string).collect();
         let moves = names.iter().map(String::as_str).zip(moves.map(Awaited::Move));
         let calls = CALL_MARKS.map(|(word, of)| (word, Awaited::Call(of)));
-        let words: Vec<(&str, Awaited)> = moves.chain([(MESSAGE_LAMP, Awaited::MessageLamp)]).chain(calls).collect();
+        let words: Vec<(&str, Awaited)> = moves
+            .chain([(MESSAGE_LAMP, Awaited::MessageLamp), (ALIVE, Awaited::Alive), (SILENCE, Awaited::Silence)])
+            .chain(calls)
+            .collect();
         return findings.word(expect, "thing to expect", &words).map(|awaited| match awaited {
             Awaited::Move(of) => StepKind::Expect { of },
             Awaited::MessageLamp => StepKind::MessageLamp,
+            Awaited::Alive => StepKind::Alive,
+            Awaited::Silence => StepKind::Silence,
             Awaited::Call(of) => StepKind::ExpectCall { of },
         });
     }
@@ -330,6 +344,8 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::Push { command } => format!("push `{command}` to each phone"),
         StepKind::Restart => "restart each phone".to_owned(),
         StepKind::Display { text } => format!("the display shows {text}"),
+        StepKind::Alive => "every phone gives a sign of life".to_owned(),
+        StepKind::Silence => "no line registers".to_owned(),
         StepKind::MessageLamp => "expect the message lamp's subscription".to_owned(),
         StepKind::Call { act: CallAct::Dial } => "each caller dials".to_owned(),
         StepKind::Call { act: CallAct::Answer } => "each callee picks up".to_owned(),

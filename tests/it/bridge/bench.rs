@@ -67,6 +67,7 @@ fn plan(network: Network) -> Plan {
         services: BTreeMap::from([("sip".to_owned(), vec![5060])]),
     };
     let line = Line {
+        registers: true,
         extension: "1001".to_owned(),
         primary: ServerName::from("a"),
         backup: Some(ServerName::from("b")),
