@@ -242,6 +242,10 @@ pub fn log_off(timers: &Timers, granted: Duration) -> Window {
 pub fn lamp(timers: &Timers, held: Option<(Duration, Duration)>) -> Window {
     let transaction = timers.transaction.value;
     let (waiting, words) = match held {
+        // When a lamp renews that lives no longer than the lead, no manual tells.
+        Some((granted, left)) if timers.renewal_lead.value.of(granted) >= granted => {
+            (left, format!("{} of a subscription for {} left + ", secs(left), secs(granted)))
+        }
         Some((granted, left)) => {
             let lead = timers.renewal_lead.value.of(granted);
             let words =

@@ -2,8 +2,14 @@
 //!
 //! Both legs are seen: what the caller sent and heard, and what reached the callee and left it. So a call that is lost is
 //! lost before the caller's phone, between the two, or at the callee's.
+//!
+//! Over UDP a message may be lost where the bridge does not see it. Its sender repeats it (RFC 3261 sections 17.1 and
+//! 17.2), and that takes nobody's time; what nobody repeats, as a 180, or what was not repeated often enough to prove
+//! anything, is held against nobody.
 
 use std::time::Duration;
+
+mod ending;
 
 use super::{
     bound::{self, REGISTERING, Window},
@@ -113,19 +119,47 @@ impl<'a> View<'a> {
         let took = rang.fix.when.at.since(begun.when.at);
         let measured = vec![self.span("post-dial-delay", out, begun, rang.fix, Some(window.length))];
         let evidence = vec![begun.seq, rang.fix.seq, reached.seq];
+        let carried = out.invites.iter().find(|it| it.server.as_ref() == carrier);
+        let repeating = self.repeating(carried.copied());
         let through = name(carrier);
-        let allowed = format!("{:.1} s allowed ({})", window.length.as_secs_f64(), window.derivation);
+        let mut allowed = format!("{:.1} s allowed ({})", window.length.as_secs_f64(), window.derivation);
+        if !repeating.is_zero() {
+            allowed += &format!(" + {:.1} s for what was lost and sent again", repeating.as_secs_f64());
+        }
         let note = format!("rang after {:.1} s through {through}, {allowed}", took.as_secs_f64());
-        let doubt = Duration::from_nanos(begun.when.error_ns + rang.fix.when.error_ns);
+        let doubt = Duration::from_nanos(begun.when.error_ns + rang.fix.when.error_ns) + repeating;
         if took <= window.length + doubt {
             return Outcome::Held { note, evidence, caller: measured, callee: Vec::new() };
         }
-        let carried = out.invites.iter().find(|it| it.server.as_ref() == carrier).and_then(|it| it.first());
-        let connecting = carried.map_or(took, |carried| rang.fix.when.at.since(carried.when.at));
-        let blame = if connecting > REGISTERING { Blame::Server } else { Blame::Phone };
+        let first = carried.and_then(|it| it.first());
+        let connecting = first.map_or(took, |first| rang.fix.when.at.since(first.when.at));
+        let (culprit, blame) = if connecting <= REGISTERING + doubt {
+            (Some(Party::Callers), Blame::Phone)
+        } else if self.ringing_late(reached) {
+            (Some(Party::Callees), Blame::Phone)
+        } else {
+            (None, Blame::Server)
+        };
         let finding = Finding::fail(blame, "call-late", format!("the call {note}")).shown_by(evidence);
-        let culprit = (blame == Blame::Phone).then_some(Party::Callers);
         Outcome::Failed { culprit, finding, measured }
+    }
+
+    /// For how long the INVITE was sent again, by the caller or toward the callee, because it or the answer was lost.
+    fn repeating(&self, carried: Option<&Exchange>) -> Duration {
+        let into = self.into.as_ref().and_then(|into| into.invites.last().copied());
+        let spans = [carried, into].map(|leg| leg.and_then(Exchange::repeated));
+        let long = |(from, to): (Stamp, Stamp)| to.since(from);
+        match spans {
+            [Some((from, to)), Some((other, until))] if other <= to => long((from.min(other), to.max(until))),
+            spans => spans.into_iter().flatten().map(long).sum(),
+        }
+    }
+
+    /// Whether it is the phone that was called which took its time.
+    fn ringing_late(&self, reached: Fix) -> bool {
+        let rings = |into: &Call<'_>| into.invites.iter().find_map(|it| it.rang.or(it.answer));
+        let rang = self.into.as_ref().and_then(rings);
+        rang.is_some_and(|rang| rang.fix.when.at.since(reached.when.at) > REGISTERING)
     }
 
     /// Nothing was heard of the call.
@@ -143,15 +177,15 @@ impl<'a> View<'a> {
                 );
                 caller_fails(Finding::fail(Blame::Phone, "call-not-rerouted", reason))
             }
-            (_, Some(reached), _) => {
-                let finding =
-                    Finding::fail(Blame::Phone, "never-rang", "an INVITE reached the phone, and it did not ring");
-                callee_fails(finding.shown_by([reached.seq]))
-            }
+            (_, Some(reached), _) => self.silent(reached),
             (_, None, Some(_)) => both_fail(Finding::unclear(
                 "callee-unreachable",
                 "the call was lost in the outage on its way to the phone that was called",
             )),
+            (_, None, None) if !out.invites.iter().any(|it| it.must_have_arrived() || it.heard.is_some()) => {
+                let reason = "the caller did not send its INVITE often enough to tell whether that was lost on its way";
+                both_fail(Finding::unclear("call-lost", reason))
+            }
             (_, None, None) => {
                 let last = name(out.invites.last().and_then(|it| it.server.as_ref()));
                 let reason = format!("the call got as far as {last}, which brought it to nobody and refused nothing");
@@ -159,6 +193,35 @@ impl<'a> View<'a> {
             }
         };
         outcome.shown_by(std::iter::once(begun.seq).chain(tried))
+    }
+
+    /// An INVITE reached the phone that was called, and the caller heard no ringing.
+    fn silent(&self, reached: Fix) -> Outcome {
+        let leg = self.into.as_ref().and_then(|into| into.invites.iter().find(|it| it.first().is_some()));
+        let reliable = |call: &Option<Call<'_>>| call.as_ref().is_some_and(Call::is_reliable);
+        let lossless = reliable(&self.out) && reliable(&self.into);
+        match leg.and_then(|leg| leg.rang.or(leg.answer)) {
+            Some(rang) if lossless => {
+                let reason = format!("the phone that was called said {}, and the caller was not told", rang.code);
+                both_fail(Finding::fail(Blame::Server, "ringing-lost", reason).shown_by([reached.seq, rang.fix.seq]))
+            }
+            Some(rang) => {
+                let reason = format!(
+                    "the phone that was called said {}, and the caller was not told: it may have been lost where the                      bridge does not see it, and nobody says it again",
+                    rang.code
+                );
+                both_fail(Finding::unclear("ringing-lost", reason).shown_by([reached.seq, rang.fix.seq]))
+            }
+            None if leg.is_some_and(|leg| leg.is_reliable() || (leg.must_have_arrived() && leg.heard.is_none())) => {
+                let reason = "an INVITE reached the phone, and it did not ring";
+                callee_fails(Finding::fail(Blame::Phone, "never-rang", reason).shown_by([reached.seq]))
+            }
+            None => {
+                let reason = "an INVITE was on its way to the phone, and nothing shows that it rang: what says so may have \
+                              been lost where the bridge does not see it";
+                both_fail(Finding::unclear("ringing-lost", reason).shown_by([reached.seq]))
+            }
+        }
     }
 
     /// A server or the callee's phone said no.
@@ -187,10 +250,7 @@ impl<'a> View<'a> {
         if let Some(reached) = self.reached() {
             return match refused {
                 Some((answer, by)) => self.refused(answer.code, by, answer.fix),
-                None => {
-                    let reason = "an INVITE reached the phone, and it did not ring";
-                    callee_fails(Finding::fail(Blame::Phone, "never-rang", reason).shown_by([reached.seq]))
-                }
+                None => self.silent(reached),
             };
         }
         let lost = self.into.iter().flat_map(|into| &into.invites).filter_map(|it| it.sent.as_ref());
@@ -216,120 +276,6 @@ impl<'a> View<'a> {
             caller: Vec::new(),
             callee: vec![lost],
         }
-    }
-
-    fn answered(&self, out: &Call<'_>, begun: Fix, now: Stamp) -> Outcome {
-        let due = self.step + AT_ONCE + GRACE;
-        let picked_up = self.into.as_ref().and_then(|into| into.invites.iter().find_map(|it| it.answer));
-        match (out.answered(), out.acknowledged()) {
-            (Some(answer), Some(ack)) => {
-                let took = answer.fix.when.at.since(begun.when.at).as_secs_f64();
-                Outcome::Held {
-                    note: format!("up {took:.1} s after its INVITE"),
-                    evidence: vec![begun.seq, answer.fix.seq, ack.seq],
-                    caller: vec![self.span("call-setup", out, begun, answer.fix, None)],
-                    callee: Vec::new(),
-                }
-            }
-            _ if now < due => Outcome::Wait(due),
-            (Some(answer), None) => {
-                let reason = "the caller's ACK was not seen: it sent none, or the phones speak past the bridge";
-                both_fail(Finding::unclear("dialog-unseen", reason)).shown_by([answer.fix.seq])
-            }
-            (None, _) => match picked_up.filter(|answer| answer.code < 300) {
-                Some(answer) => {
-                    let reason = "the phone that was called picked up, and the caller was not told";
-                    both_fail(Finding::fail(Blame::Server, "answer-lost", reason)).shown_by([answer.fix.seq])
-                }
-                None => {
-                    let reason = "the key to pick up arrived, and the phone did not answer the call";
-                    callee_fails(Finding::fail(Blame::Phone, "never-answered", reason).shown_by([begun.seq]))
-                }
-            },
-        }
-    }
-
-    fn alive(&self, out: &Call<'_>, now: Stamp) -> Outcome {
-        if let Some(outcome) = self.dropped(out) {
-            return outcome;
-        }
-        let due = self.step + GRACE;
-        let Some(answer) = out.answered().filter(|_| now >= due) else { return Outcome::Wait(due) };
-        let changes = out.changes();
-        let note = format!(
-            "up for {:.1} s, its session changed {changes} times, and no BYE was seen",
-            self.step.since(answer.fix.when.at).as_secs_f64()
-        );
-        Outcome::Held { note, evidence: vec![answer.fix.seq], caller: Vec::new(), callee: Vec::new() }
-    }
-
-    /// Somebody has ended the call, and nobody should have.
-    fn dropped(&self, out: &Call<'_>) -> Option<Outcome> {
-        let ends = [(Party::Callers, out.ended()), (Party::Callees, self.into.as_ref().and_then(Call::ended))];
-        let mut ends = ends.into_iter().filter_map(|(party, end)| Some((party, end?)));
-        let by_phone = ends.clone().filter(|(_, end)| end.by.toward == Toward::Server);
-        if let Some((party, end)) = by_phone.min_by_key(|(_, end)| end.fix.when.at) {
-            let reason = format!("the phone ended the call with {} at {}", end.by.method, name(end.by.server.as_ref()));
-            let finding = Finding::fail(Blame::Phone, "call-dropped", reason).shown_by([end.fix.seq]);
-            return Some(Outcome::Failed { culprit: Some(party), finding, measured: Vec::new() });
-        }
-        let (_, end) = ends.next()?;
-        let reason = format!("{} ended the call with {}", name(end.by.server.as_ref()), end.by.method);
-        Some(both_fail(Finding::fail(Blame::Server, "call-dropped", reason)).shown_by([end.fix.seq]))
-    }
-
-    fn hung_up(&self, out: &Call<'_>, now: Stamp) -> Outcome {
-        let due = self.step + AT_ONCE + GRACE;
-        let there = self.into.as_ref().and_then(Call::ended);
-        let Some(end) = out.ended() else {
-            if now < due {
-                return Outcome::Wait(due);
-            }
-            let reason = "the key to hang up arrived, and the phone sent no BYE";
-            return caller_fails(Finding::fail(Blame::Phone, "never-hung-up", reason));
-        };
-        if end.by.toward == Toward::Phone {
-            return self.dropped(out).unwrap_or(Outcome::Wait(due));
-        }
-        let taken = there.filter(|there| there.by.answer.is_some_and(|answer| answer.code < 300));
-        if let (Some(confirmed), Some(there)) = (end.confirmed, taken) {
-            return Outcome::Held {
-                note: format!("{} confirmed by the other end", end.by.method),
-                evidence: vec![end.fix.seq, there.fix.seq, confirmed.fix.seq],
-                caller: vec![self.span("hang-up", out, end.fix, confirmed.fix, Some(AT_ONCE))],
-                callee: Vec::new(),
-            };
-        }
-        if now < due {
-            return Outcome::Wait(due);
-        }
-        let method = &end.by.method;
-        let outcome = match there {
-            _ if !end.passed => {
-                both_fail(Finding::unclear("bye-lost", format!("an outage took the {method} of the caller")))
-            }
-            None => {
-                let reason = format!("the {method} of the caller did not reach the other end");
-                both_fail(Finding::fail(Blame::Server, "bye-lost", reason))
-            }
-            Some(there) => match there.by.answer {
-                None => callee_fails(Finding::fail(
-                    Blame::Phone,
-                    "bye-unanswered",
-                    format!("the phone did not answer the {method} of the caller"),
-                )),
-                Some(answer) if answer.code >= 300 => callee_fails(Finding::fail(
-                    Blame::Phone,
-                    "bye-refused",
-                    format!("the phone answered the {method} of the caller with {}", answer.code),
-                )),
-                Some(_) => {
-                    let reason = format!("the caller was not told that its {method} was answered");
-                    both_fail(Finding::fail(Blame::Server, "bye-answer-lost", reason))
-                }
-            },
-        };
-        outcome.shown_by(std::iter::once(end.fix).chain(there.map(|there| there.fix)).map(|fix| fix.seq))
     }
 
     /// The call began at another server than the line, which has no reason for that.
