@@ -13,6 +13,7 @@ mod call;
 mod call_wait;
 mod display;
 mod expect;
+mod idle;
 mod keys;
 mod lamp;
 mod outage;
@@ -29,6 +30,8 @@ pub enum StepRun {
     Lamp(lamp::LampWait),
     /// Waits for what becomes of calls.
     CallWait(call_wait::CallWait),
+    /// Waits until nobody is in a call.
+    Idle(idle::IdleWait),
     /// Plays keys.
     Keys(keys::Keys),
     /// Waits for a text on the display.
@@ -60,6 +63,7 @@ impl StepRun {
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
             StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
+            StepKind::ExpectIdle => Self::Idle(idle::IdleWait::begin(subjects, now)),
             StepKind::Outage(plan) => Self::Outage(outage::Cutting::begin(plan, subjects, now, out)),
             StepKind::Lift { server } => Self::Lift(outage::Lifting::begin(*server, subjects, now, out)),
             StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
@@ -69,7 +73,7 @@ impl StepRun {
     /// Hears an observation.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match self {
-            Self::Expect(_) | Self::Lamp(_) | Self::CallWait(_) | Self::Display(_) | Self::Wait(_) => {}
+            Self::Expect(_) | Self::Lamp(_) | Self::CallWait(_) | Self::Idle(_) | Self::Display(_) | Self::Wait(_) => {}
             Self::Keys(step) => step.observe(observed, fix),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
@@ -82,6 +86,7 @@ impl StepRun {
             Self::Expect(step) => step.advance(now, fix, subjects, out),
             Self::Lamp(step) => step.advance(now, subjects),
             Self::CallWait(step) => step.advance(now, subjects),
+            Self::Idle(step) => step.advance(now, subjects),
             Self::Keys(step) => step.advance(now, fix, subjects, out),
             Self::Display(step) => step.advance(now, fix, subjects),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
@@ -96,6 +101,7 @@ impl StepRun {
             Self::Expect(step) => step.deadline(subjects),
             Self::Lamp(step) => step.deadline(),
             Self::CallWait(step) => step.deadline(subjects),
+            Self::Idle(step) => step.deadline(),
             Self::Keys(step) => step.deadline(),
             Self::Display(step) => Some(step.deadline()),
             Self::Outage(step) => step.deadline(),

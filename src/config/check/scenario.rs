@@ -39,9 +39,12 @@ const CALL_MARKS: [(&str, CallMark); 5] = [
     ("hung-up", CallMark::HungUp),
 ];
 
+/// How it calls that there is none.
+const IDLE: &str = "idle";
+
 /// How it calls what keys do about one.
-const CALL_ACTS: [(&str, CallAct); 3] =
-    [("dial", CallAct::Dial), ("answer", CallAct::Answer), ("hang-up", CallAct::HangUp)];
+const CALL_ACTS: [(&str, CallAct); 4] =
+    [("dial", CallAct::Dial), ("answer", CallAct::Answer), ("hang-up", CallAct::HangUp), ("clear", CallAct::Clear)];
 
 /// The roles that a server can have for every line.
 const ROLES: [(&str, Role); 2] = [("primary", Role::Primary), ("backup", Role::Backup)];
@@ -159,6 +162,7 @@ enum Awaited {
     Move(Move),
     MessageLamp,
     Call(CallMark),
+    Idle,
 }
 
 fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKind> {
@@ -177,11 +181,13 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
         let names: Vec<String> = moves.iter().map(ToString::to_string).collect();
         let moves = names.iter().map(String::as_str).zip(moves.map(Awaited::Move));
         let calls = CALL_MARKS.map(|(word, of)| (word, Awaited::Call(of)));
-        let words: Vec<(&str, Awaited)> = moves.chain([(MESSAGE_LAMP, Awaited::MessageLamp)]).chain(calls).collect();
+        let words: Vec<(&str, Awaited)> =
+            moves.chain([(MESSAGE_LAMP, Awaited::MessageLamp), (IDLE, Awaited::Idle)]).chain(calls).collect();
         return findings.word(expect, "thing to expect", &words).map(|awaited| match awaited {
             Awaited::Move(of) => StepKind::Expect { of },
             Awaited::MessageLamp => StepKind::MessageLamp,
             Awaited::Call(of) => StepKind::ExpectCall { of },
+            Awaited::Idle => StepKind::ExpectIdle,
         });
     }
     if let Some(keys) = &step.keys {
@@ -312,6 +318,11 @@ fn check_order(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
             StepKind::MessageLamp => {}
             StepKind::Call { act } => call_order(&mut call, &mut |call| act_on(*act, call), span, findings),
             StepKind::ExpectCall { of } => call_order(&mut call, &mut |call| expect_of(*of, call), span, findings),
+            StepKind::ExpectIdle if call.is_some_and(|stage| stage != CallStage::Over) => {
+                let message = "phones are expected to be idle in the middle of a call";
+                findings.at(span, message, "put `call = \"clear\"` before it");
+            }
+            StepKind::ExpectIdle => {}
             StepKind::Keys { .. }
             | StepKind::Press { .. }
             | StepKind::Dial { .. }
@@ -359,6 +370,7 @@ fn act_on(act: CallAct, call: Option<CallStage>) -> CallOrder {
             Err(("there is no call to hang up", "put `call = \"dial\"` before it"))
         }
         (CallAct::HangUp, Some(_)) => Ok(Some(CallStage::Over)),
+        (CallAct::Clear, _) => Ok(None),
     }
 }
 
@@ -436,11 +448,13 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::Call { act: CallAct::Dial } => "each caller dials".to_owned(),
         StepKind::Call { act: CallAct::Answer } => "each callee picks up".to_owned(),
         StepKind::Call { act: CallAct::HangUp } => "each caller hangs up".to_owned(),
+        StepKind::Call { act: CallAct::Clear } => "everybody hangs up".to_owned(),
         StepKind::ExpectCall { of: CallMark::Ringing } => "every callee rings".to_owned(),
         StepKind::ExpectCall { of: CallMark::Answered } => "every call is up".to_owned(),
         StepKind::ExpectCall { of: CallMark::Fails } => "no call gets through".to_owned(),
         StepKind::ExpectCall { of: CallMark::Alive } => "every call is still up".to_owned(),
         StepKind::ExpectCall { of: CallMark::HungUp } => "every call is over".to_owned(),
+        StepKind::ExpectIdle => "nobody is in a call".to_owned(),
         StepKind::Outage(OutagePlan { servers, .. }) => match servers.as_slice() {
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),
