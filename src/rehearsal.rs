@@ -32,6 +32,7 @@ use crate::{
 };
 
 mod device;
+pub mod healthy;
 mod link;
 
 pub use link::Weather;
