@@ -36,6 +36,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/call-before-renewal.toml",
     "scenarios/call-in-the-gap.toml",
     "scenarios/call-through-failover.toml",
+    "scenarios/call.toml",
     "scenarios/failover.toml",
     "scenarios/flapping.toml",
     "scenarios/log-off-on-backup.toml",

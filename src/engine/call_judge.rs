@@ -28,10 +28,14 @@ use crate::{
 /// How long that may take for which no phone has to wait for a dead server.
 const AT_ONCE: Duration = REGISTERING;
 
+/// A registration that was confirmed this long before a call is no longer on its way between the parts of a server.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// A call, seen from both ends.
 #[derive(Debug)]
 pub struct View<'a> {
     caller: &'a CaseRun,
+    callee: &'a CaseRun,
     /// The leg of the caller.
     out: Option<Call<'a>>,
     /// The leg of the callee.
@@ -73,7 +77,7 @@ impl<'a> View<'a> {
     /// The call that was dialled since `since`.
     pub fn new(caller: &'a CaseRun, callee: &'a CaseRun, since: Stamp, step: Stamp, noticed: bool) -> Self {
         let (out, into) = (caller.calls.last(Toward::Server, since), callee.calls.last(Toward::Phone, since));
-        Self { caller, out, into, step, noticed }
+        Self { caller, callee, out, into, step, noticed }
     }
 
     /// How the call stands against what is expected of it.
@@ -231,9 +235,34 @@ impl<'a> View<'a> {
             let reason = format!("the phone refused the call with {code}");
             return callee_fails(Finding::fail(Blame::Phone, "refused-call", reason).shown_by([said.fix.seq]));
         }
+        if let Some(finding) = self.forgotten(code, by, fix) {
+            return both_fail(finding);
+        }
         let blame = if matches!(code, 401..=404 | 407) { Blame::Configuration } else { Blame::Server };
         both_fail(Finding::fail(blame, "call-refused", format!("{} refused the call with {code}", name(by))))
             .shown_by([fix.seq])
+    }
+
+    /// A server knows nobody at an extension (RFC 3261 sections 21.4.5, 21.4.11 and 21.4.18) of which it, or the one that
+    /// the call would have had to reach, has confirmed the registration: it has not kept it as long as it said.
+    fn forgotten(&self, code: u16, by: Option<&ServerName>, fix: Fix) -> Option<Finding> {
+        let begun = self.out.as_ref()?.begun()?.when.at;
+        let servers = std::iter::once(&self.callee.primary).chain(&self.callee.backup);
+        let bound = servers.filter_map(|server| Some((server, self.callee.track.binding(server)?)));
+        let mut bound = bound.filter(|(server, binding)| {
+            let stands = binding.created.when.at + SETTLED <= begun && binding.until > fix.when.at;
+            stands && !self.callee.is_away(server)
+        });
+        let (server, binding) = bound.next().filter(|_| matches!(code, 404 | 410 | 480))?;
+        let shown = if binding.confirmed.when.at <= begun { binding.confirmed } else { binding.created };
+        let reason = format!(
+            "{} refused the call with {code}, although server {server} has confirmed the registration of {} for {} s, of              which {:.1} s were left",
+            name(by),
+            self.callee.id.line,
+            binding.granted.as_secs(),
+            binding.until.since(fix.when.at).as_secs_f64()
+        );
+        Some(Finding::fail(Blame::Server, "binding-forgotten", reason).shown_by([shown.seq, fix.seq]))
     }
 
     fn fails(&self, out: &Call<'_>, begun: Fix, now: Stamp) -> Outcome {
