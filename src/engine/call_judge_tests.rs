@@ -35,7 +35,9 @@ impl Two {
     fn cut() -> Self {
         let mut two = Self::new();
         let began = Fix { seq: 0, when: When::exactly(Stamp::ZERO) };
-        let cut = Cut { server: "a".into(), began, held: None, lifted: None, held_elsewhere: None, first_bite: None };
+        let server = "a".into();
+        let cut =
+            Cut { server, began, held: None, lifted: None, held_elsewhere: None, first_bite: None, knocked: None };
         two.caller.cuts.push(cut);
         two
     }

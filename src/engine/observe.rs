@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     event::{
-        BindingChange, BindingEvent, Derived, Fate, Move, Observed, OutageId, PhoneName, PortKind, RigPart, ServerName,
-        SipFact, Stamp, Toward, Transport, When,
+        BindingChange, BindingEvent, Derived, Door, Fate, Knock, Move, Observed, OutageId, PhoneName, PortKind,
+        RigPart, ServerName, SipFact, Stamp, Toward, Transport, When,
     },
     verdict::CaseId,
 };
@@ -43,6 +43,15 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::Knock { phone, server, door, knock, fate: Fate::Passed, .. } => {
             if let Some(watch) = subjects.watch_mut(phone) {
                 watch.knocked(server, *door, *knock, fix);
+            }
+        }
+        Observed::Knock { phone, server, door: Door::Tcp, knock: Knock::Asked, .. } => {
+            for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+                let at = fix.when.at;
+                let before_lift = |cut: &&mut Cut| cut.lifted.is_none_or(|lifted| at <= lifted.when.at);
+                if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == *server).filter(before_lift) {
+                    cut.knocked = cut.knocked.max(Some(at));
+                }
             }
         }
         Observed::OutageBegan { outage } => cut(subjects, *outage, fix),
@@ -359,7 +368,15 @@ fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
         }
         let held = case.track.binding(&server).and_then(|binding| Held::at(binding, fix.when.at));
         let server = server.clone();
-        case.cuts.push(Cut { server, began: fix, held, lifted: None, held_elsewhere: None, first_bite: None });
+        case.cuts.push(Cut {
+            server,
+            began: fix,
+            held,
+            lifted: None,
+            held_elsewhere: None,
+            first_bite: None,
+            knocked: None,
+        });
         case.evidence.insert(fix.seq);
     }
 }

@@ -267,8 +267,9 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
         Move::Failback if case.keeps_both => Some(bound::revival(&case.timers)),
         Move::Failback => {
             let cut = case.cut_of(leg)?;
+            let asking = cut.was_asked(timers.transaction.value);
             match &cut.held_elsewhere {
-                Some(held) => Some(bound::failback(timers, case.habit, held.binding.granted, held.left)),
+                Some(held) => Some(bound::failback(timers, case.habit, held.binding.granted, held.left, asking)),
                 None => {
                     let lifted = cut.lifted?.when.at;
                     // It held nothing at its backup because it had lost it, or because it had not left: it never did, it has
@@ -279,7 +280,7 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
                     }
                     let held = cut.held.as_ref()?;
                     let away = lifted.since(cut.began.when.at);
-                    Some(bound::stay(timers, held.binding.granted, held.left.saturating_sub(away)))
+                    Some(bound::stay(timers, held.binding.granted, held.left.saturating_sub(away), asking))
                 }
             }
         }
