@@ -123,8 +123,7 @@ impl<'a> View<'a> {
         let took = rang.fix.when.at.since(begun.when.at);
         let measured = vec![self.span("post-dial-delay", out, begun, rang.fix, Some(window.length))];
         let evidence = vec![begun.seq, rang.fix.seq, reached.seq];
-        let carried = out.invites.iter().find(|it| it.server.as_ref() == carrier);
-        let repeating = self.repeating(carried.copied());
+        let repeating = self.repeating(carrier);
         let through = name(carrier);
         let mut allowed = format!("{:.1} s allowed ({})", window.length.as_secs_f64(), window.derivation);
         if !repeating.is_zero() {
@@ -135,8 +134,8 @@ impl<'a> View<'a> {
         if took <= window.length + doubt {
             return Outcome::Held { note, evidence, caller: measured, callee: Vec::new() };
         }
-        let first = carried.and_then(|it| it.first());
-        let connecting = first.map_or(took, |first| rang.fix.when.at.since(first.when.at));
+        let carried = out.invites.iter().find(|it| it.server.as_ref() == carrier).and_then(|it| it.first());
+        let connecting = carried.map_or(took, |carried| rang.fix.when.at.since(carried.when.at));
         let (culprit, blame) = if connecting <= REGISTERING + doubt {
             (Some(Party::Callers), Blame::Phone)
         } else if self.ringing_late(reached) {
@@ -148,15 +147,18 @@ impl<'a> View<'a> {
         Outcome::Failed { culprit, finding, measured }
     }
 
-    /// For how long the INVITE was sent again, by the caller or toward the callee, because it or the answer was lost.
-    fn repeating(&self, carried: Option<&Exchange>) -> Duration {
-        let into = self.into.as_ref().and_then(|into| into.invites.last().copied());
-        let spans = [carried, into].map(|leg| leg.and_then(Exchange::repeated));
-        let long = |(from, to): (Stamp, Stamp)| to.since(from);
-        match spans {
-            [Some((from, to)), Some((other, until))] if other <= to => long((from.min(other), to.max(until))),
-            spans => spans.into_iter().flatten().map(long).sum(),
+    /// For how long INVITEs were sent again, by the caller or toward the callee, because they or their answers were lost.
+    fn repeating(&self, carrier: Option<&ServerName>) -> Duration {
+        let out = self.out.iter().flat_map(|out| &out.invites).filter(|it| it.server.as_ref() == carrier);
+        let into = self.into.iter().flat_map(|into| &into.invites);
+        let mut spans: Vec<(Stamp, Stamp)> = out.chain(into).filter_map(|it| it.repeated()).collect();
+        spans.sort();
+        let (mut sum, mut covered) = (Duration::ZERO, Stamp::ZERO);
+        for (from, to) in spans {
+            sum += to.since(from.max(covered));
+            covered = covered.max(to);
         }
+        sum
     }
 
     /// Whether it is the phone that was called which took its time.
@@ -201,22 +203,24 @@ impl<'a> View<'a> {
 
     /// An INVITE reached the phone that was called, and the caller heard no ringing.
     fn silent(&self, reached: Fix) -> Outcome {
-        let leg = self.into.as_ref().and_then(|into| into.invites.iter().find(|it| it.first().is_some()));
+        let legs = || self.into.iter().flat_map(|into| &into.invites);
+        let ignored = |leg: &&Exchange| leg.must_have_arrived() && (leg.is_reliable() || leg.heard.is_none());
         let reliable = |call: &Option<Call<'_>>| call.as_ref().is_some_and(Call::is_reliable);
         let lossless = reliable(&self.out) && reliable(&self.into);
-        match leg.and_then(|leg| leg.rang.or(leg.answer)) {
+        match legs().find_map(|leg| leg.rang.or(leg.answer)) {
             Some(rang) if lossless => {
                 let reason = format!("the phone that was called said {}, and the caller was not told", rang.code);
                 both_fail(Finding::fail(Blame::Server, "ringing-lost", reason).shown_by([reached.seq, rang.fix.seq]))
             }
             Some(rang) => {
                 let reason = format!(
-                    "the phone that was called said {}, and the caller was not told: it may have been lost where the                      bridge does not see it, and nobody says it again",
+                    "the phone that was called said {}, and the caller was not told: it may have been lost where the \
+                     bridge does not see it, and nobody says it again",
                     rang.code
                 );
                 both_fail(Finding::unclear("ringing-lost", reason).shown_by([reached.seq, rang.fix.seq]))
             }
-            None if leg.is_some_and(|leg| leg.is_reliable() || (leg.must_have_arrived() && leg.heard.is_none())) => {
+            None if legs().copied().any(|leg| ignored(&leg)) => {
                 let reason = "an INVITE reached the phone, and it did not ring";
                 callee_fails(Finding::fail(Blame::Phone, "never-rang", reason).shown_by([reached.seq]))
             }

@@ -54,7 +54,13 @@ impl Calls {
         let outside = |it: &&Exchange| it.method == "INVITE" && it.sent.as_ref().is_some_and(|sent| !sent.inside);
         let mut invites: Vec<&Exchange> = self.exchanges.all().filter(outside).collect();
         invites.sort_by_key(|it| it.first().map(|first| first.when.at));
-        invites.iter().rev().find_map(|invite| {
+        // Of those by which a caller tries one server after the other, the last one counts.
+        let again = |at: usize| {
+            let same = |it: &&Exchange| it.toward == Toward::Server && it.call_id == invites[at].call_id;
+            same(&invites[at]) && invites[at + 1..].iter().any(|it| same(it))
+        };
+        (0..invites.len()).rev().filter(|at| !again(*at)).find_map(|at| {
+            let invite = invites[at];
             let told = if invite.toward == Toward::Server { invite.answered() } else { invite.answer };
             let stands = told.map_or(invite.heard.is_some(), |answer| answer.code < 300);
             let call = Call {

@@ -201,6 +201,10 @@ fn benches_that_were_once_complained_of_are_healthy() {
         ("call-before-renewal", 1_000_071),
         // Lines of a console were reported in another order than they were printed in.
         ("log-on-key", 1_000_131),
+        // The phone still asked for a connection when its primary came back, and its renewal was given up with that.
+        ("settling", 11_000_956),
+        ("settling", 11_001_172),
+        ("call-through-failover", 11_000_073),
     ];
     for (name, seed) in rows {
         let (description, weather) = healthy::bench(seed);
