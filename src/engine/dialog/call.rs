@@ -57,7 +57,7 @@ impl Calls {
         // Of those by which a caller tries one server after the other, the last one counts.
         let again = |at: usize| {
             let same = |it: &&Exchange| it.toward == Toward::Server && it.call_id == invites[at].call_id;
-            same(&invites[at]) && invites[at + 1..].iter().any(|it| same(it))
+            same(&invites[at]) && invites[at + 1..].iter().any(same)
         };
         (0..invites.len()).rev().filter(|at| !again(*at)).find_map(|at| {
             let invite = invites[at];

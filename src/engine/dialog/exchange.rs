@@ -232,7 +232,7 @@ impl Exchanges {
                 exchange.heard = Some(exchange.heard.map_or(fix, |known| earlier(known, fix)));
                 let slot = match *code {
                     ..=100 => return,
-                    ..200 => &mut exchange.rang,
+                    101..200 => &mut exchange.rang,
                     _ => &mut exchange.answer,
                 };
                 let fresh = Answer { code: *code, fix, passed, sends: 1, last: fix, expires: message.expires };
