@@ -172,12 +172,12 @@ fn confirmed(
     double.or_else(|| if stays { detectors.refreshed(due, fix) } else { None })
 }
 
-/// The phone of these cases shows its first sign of life.
+/// The phone of these cases shows a sign of life: the first one counts, whichever is reported first.
 fn awake(subjects: &mut Subjects, phone: &PhoneName, fix: Fix) {
     let Some(observing) = subjects.observing() else { return };
     for case in subjects.running().filter(|case| case.id.phone == *phone) {
-        if fix.when.at >= observing.when.at {
-            case.awake.get_or_insert(fix);
+        if fix.when.at >= observing.when.at && case.awake.is_none_or(|known| fix.when.at < known.when.at) {
+            case.awake = Some(fix);
         }
     }
 }

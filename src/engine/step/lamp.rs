@@ -59,12 +59,11 @@ impl LampWait {
 
     /// Takes each case as far as the records let it.
     pub fn advance(&mut self, now: Stamp, subjects: &mut Subjects) {
-        self.waits.retain(|id, wait| match wait.advance(id, now, subjects) {
-            Some(again) => {
-                wait.again = again;
-                true
-            }
-            None => false,
+        self.waits.retain(|id, wait| {
+            wait.amend(id, subjects);
+            let again = wait.advance(id, now, subjects);
+            wait.again = again.unwrap_or(wait.again);
+            again.is_some()
         });
     }
 
@@ -84,6 +83,12 @@ impl Wait {
         let mut wait = Self { leg, cause, moved, home: case.track.home()?.clone(), window, again: at };
         wait.again = wait.due();
         Some(wait)
+    }
+
+    /// A late report may have changed when the cause was.
+    fn amend(&mut self, id: &CaseId, subjects: &Subjects) {
+        let cause = |case: &CaseRun| case.cause(self.leg, subjects.observing()?);
+        self.cause = subjects.case(id).and_then(cause).unwrap_or(self.cause);
     }
 
     fn due(&self) -> Stamp {

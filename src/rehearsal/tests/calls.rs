@@ -205,6 +205,8 @@ fn benches_that_were_once_complained_of_are_healthy() {
         ("settling", 11_000_956),
         ("settling", 11_001_172),
         ("call-through-failover", 11_000_073),
+        // The first sign of life that was reported was not the first one.
+        ("mwi-after-move", 21_001_129),
     ];
     for (name, seed) in rows {
         let (description, weather) = healthy::bench(seed);
