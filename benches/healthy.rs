@@ -2,34 +2,39 @@
 //! complaint about any of them is a fault of siprig. Prints what was run and every complaint, and how many were left
 //! undecided because frames were lost where siprig can not see it; exit code 1 if there is a complaint.
 //!
-//! `cargo bench --bench healthy -- [RUNS] [SEED] [ONLY]`; ONLY is the number of one run, whose journal is printed as well.
+//! `cargo bench --bench healthy -- [RUNS] [SEED] [ONLY] [SCENARIO…]`; ONLY is the number of one run, whose journal is printed
+//! as well. Where scenarios are named, only they are run.
 
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use siprig::{
     config::load,
-    rehearsal::{Rehearsal, Weather, cases},
-    verdict::{Blame, Verdict},
-    virtual_bench::{Description, phone::Transport, random::Random},
+    rehearsal::{Rehearsal, cases, healthy},
+    verdict::{Blame, Case, Verdict},
 };
 
-/// The scenarios of registration. Those of calls and log-ons are left out: what a lost frame does to a call is not told
-/// from what a phone does yet.
-const SCENARIOS: [&str; 5] = ["baseline", "both-away", "failover", "flapping", "settling"];
+/// Scenarios that a healthy bench does not always pass: whether a call falls into the gap depends on which of the two
+/// phones renews first.
+const LEFT_OUT: [&str; 1] = ["call-in-the-gap"];
 
 fn main() -> ExitCode {
-    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<u64>().ok());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<u64>().ok());
     let runs = numbers.next().unwrap_or(2_000);
     let seed = numbers.next().unwrap_or(1);
     let only = numbers.next();
-    let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut complaints, mut undecided) = (0u64, 0u64);
+    let mut names = load::scenario_names(Path::new(load::RIG));
+    names.retain(|name| !LEFT_OUT.contains(&name.as_str()));
+    if arguments.iter().any(|argument| names.contains(argument)) {
+        names.retain(|name| arguments.contains(name));
+    }
+    let mut tally: BTreeMap<&str, Tally> = BTreeMap::new();
     for number in (0..runs).filter(|number| only.is_none_or(|only| only == *number)) {
-        let mut dice = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
-        let (description, weather) = bench(&mut dice);
-        let name = SCENARIOS[number as usize % SCENARIOS.len()];
+        let drawn = seed.wrapping_mul(1_000_003).wrapping_add(number);
+        let (description, weather) = healthy::bench(drawn);
+        let name = names[number as usize % names.len()].as_str();
         let scenario = match load::scenario(name, Path::new(load::RIG)) {
             Ok(scenario) => scenario,
             Err(error) => return refuse(&format!("{error:?}")),
@@ -37,53 +42,53 @@ fn main() -> ExitCode {
         let rehearsal = Rehearsal::new(&description, scenario, weather, |_| {}, |_| {});
         let records = match rehearsal.and_then(Rehearsal::run) {
             Ok(records) => records,
-            Err(error) => return refuse(&format!("run {number}: {error}")),
+            Err(error) => return refuse(&format!("run {number}, {name}, bench {drawn}: {error}")),
         };
         if only.is_some() {
             records.iter().filter_map(|record| serde_json::to_string(record).ok()).for_each(|line| println!("{line}"));
         }
+        let tally = tally.entry(name).or_default();
+        tally.runs += 1;
         for case in cases(&records) {
-            *verdicts.entry(case.verdict.to_string()).or_default() += 1;
-            // What the loss of a last answer behind the bridge leaves undecided is held against nobody.
-            undecided += u64::from(case.verdict == Verdict::RigError && case.blame == Some(Blame::Unknown));
-            if !matches!(case.verdict, Verdict::Pass | Verdict::RigError) || case.blame == Some(Blame::Rig) {
-                complaints += 1;
-                let (code, reason) = (case.code.as_deref(), case.reason.as_deref());
+            let (kind, told) = judged(case);
+            *tally.cases.entry(kind).or_default() += 1;
+            if told {
                 println!(
-                    "run {number}: {} {:?} {code:?}: {reason:?}\n    {:?} {weather:?}",
-                    case.id, case.blame, description.timers
+                    "{kind}: run {number}, bench {drawn}: {} {:?} {:?}: {:?}\n    {:?} {weather:?}",
+                    case.id, case.blame, case.code, case.reason, description.timers
                 );
             }
         }
     }
-    println!("{runs} runs, seed {seed}: {verdicts:?}, {complaints} complaints, {undecided} undecided");
+    for (name, tally) in &tally {
+        println!("{name}: {} runs, {:?}", tally.runs, tally.cases);
+    }
+    let complaints: u64 = tally.values().filter_map(|tally| tally.cases.get(COMPLAINT)).sum();
+    let ran: u64 = tally.values().map(|tally| tally.runs).sum();
+    println!("{ran} runs, seed {seed}: {complaints} complaints");
     if complaints == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A bench on which nothing is wrong.
-fn bench(dice: &mut Random) -> (Description, Weather) {
-    let mut description = Description::default();
-    let mut below = |most: u64| dice.number() % most;
-    let seconds = Duration::from_secs;
-    description.lab.phones = 4;
-    description.lab.lines = 1 + below(2) as u8;
-    description.lab.digest = below(4) > 0;
-    let transports = [Transport::Udp, Transport::Tcp];
-    description.lab.transports = (0..4).map(|_| transports[below(2) as usize]).collect();
-    let timers = &mut description.timers;
-    timers.transaction = seconds(4 + below(29));
-    timers.renewal_lead = timers.transaction + seconds(2 + below(30));
-    timers.expires = timers.renewal_lead + seconds(5 + below(560));
-    timers.retry_timeout = seconds(30 + below(120));
-    timers.retry_rejected = seconds(30 + below(600));
-    let weather = Weather {
-        seed: below(u64::MAX),
-        delay: Duration::from_millis(below(60)),
-        loss_per_10000: [0, 0, 50, 200][below(4) as usize],
-        lateness: Duration::from_millis(below(40)),
-        switch_on: seconds(below(60)).min(description.timers.expires),
-    };
-    (description, weather)
+/// What the runs of a scenario came to.
+#[derive(Default)]
+struct Tally {
+    runs: u64,
+    cases: BTreeMap<&'static str, u64>,
+}
+
+const COMPLAINT: &str = "complaint";
+
+/// What a verdict about a healthy line is, and whether it is worth a line.
+fn judged(case: &Case) -> (&'static str, bool) {
+    match (case.verdict, case.blame, case.code.as_deref()) {
+        (Verdict::Pass, ..) => ("pass", false),
+        (Verdict::Fail, _, Some("documented-limit")) if !case.expected => ("documented limit", false),
+        // Codes log on and off at the first line of a phone alone.
+        (Verdict::Skipped, _, Some("not-first-line")) => ("skipped", false),
+        // What the loss of a last answer behind the bridge leaves undecided is held against nobody.
+        (Verdict::RigError, Some(Blame::Unknown), _) => ("undecided", true),
+        _ => (COMPLAINT, true),
+    }
 }
 
 fn refuse(why: &str) -> ExitCode {

@@ -33,6 +33,7 @@ use crate::{
 };
 
 mod device;
+pub mod healthy;
 mod link;
 mod push;
 

@@ -136,7 +136,7 @@ fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
     let failover = bound::failover(&phone.timers, granted, granted);
     writeln!(out, "  {} within {} at worst: {}", Move::Failover, ms(failover.length), failover.derivation)?;
     if let Some(model) = plan.model_of(phone) {
-        let failback = bound::failback(&phone.timers, model.failback, granted, granted);
+        let failback = bound::failback(&phone.timers, model.failback, granted, granted, false);
         writeln!(out, "  {} within {} at worst: {}", Move::Failback, ms(failback.length), failback.derivation)?;
     }
     Ok(())

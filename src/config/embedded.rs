@@ -38,6 +38,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/call-in-the-gap.toml",
     "scenarios/call-on-backup.toml",
     "scenarios/call-through-failover.toml",
+    "scenarios/call.toml",
     "scenarios/cut-after-renewal.toml",
     "scenarios/cut-before-renewal.toml",
     "scenarios/drop-against-refusal.toml",

@@ -242,6 +242,8 @@ pub enum StepKind {
         /// How.
         of: CallMark,
     },
+    /// No phone of a pair is in any call.
+    ExpectIdle,
     /// Servers go away for the phones under test.
     Outage(OutagePlan),
     /// Outages in force end.
@@ -384,6 +386,8 @@ pub enum CallAct {
     Answer,
     /// The caller hangs up.
     HangUp,
+    /// Both hang up, whatever they are in: for teardowns.
+    Clear,
 }
 
 impl CallAct {
@@ -392,15 +396,16 @@ impl CallAct {
         match self {
             Self::Dial => &["hang-up", "send"],
             Self::Answer => &["answer"],
-            Self::HangUp => &["hang-up"],
+            Self::HangUp | Self::Clear => &["hang-up"],
         }
     }
 
-    /// Whose keys are pressed.
-    pub const fn party(self) -> Party {
+    /// Whose keys are pressed; none: both parties'.
+    pub const fn party(self) -> Option<Party> {
         match self {
-            Self::Dial | Self::HangUp => Party::Callers,
-            Self::Answer => Party::Callees,
+            Self::Dial | Self::HangUp => Some(Party::Callers),
+            Self::Answer => Some(Party::Callees),
+            Self::Clear => None,
         }
     }
 }

@@ -77,18 +77,20 @@ pub fn failover(timers: &Timers, granted: Duration, left: Duration) -> Window {
 }
 
 /// The window for returning, when `left` of a binding at the backup granted for `granted` remained at the lift; nothing
-/// if it had lapsed in the course of its renewal.
-pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: Duration) -> Window {
+/// if it had lapsed in the course of its renewal. A phone that was still `asking` the primary for a connection renews by that
+/// one, and gives it up with whatever asked for it.
+pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: Duration, asking: bool) -> Window {
     let transaction = timers.transaction.value;
     match habit {
         FailbackHabit::Renewal => {
             let lead = timers.renewal_lead.value.of(granted);
             // A renewal under way at the lift may just have given the primary up; then the next one counts.
-            if left <= lead {
+            if left <= lead || asking {
                 Window {
                     length: transaction + granted.saturating_sub(lead) + REGISTERING,
                     derivation: format!(
-                        "a renewal was under way: {} transaction + {} granted − {} renewal lead + {} registering",
+                        "{} was under way: {} transaction + {} granted − {} renewal lead + {} registering",
+                        if left <= lead { "a renewal" } else { "a connection" },
                         secs(transaction),
                         secs(granted),
                         secs(lead),
@@ -125,11 +127,11 @@ pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: 
 
 /// The window for being confirmed at a primary that came back before the line had left it, when `left` of its binding
 /// there remained at the lift. A renewal under way may just have given the primary up: then the line is away for a
-/// period at the backup.
-pub fn stay(timers: &Timers, granted: Duration, left: Duration) -> Window {
+/// period at the backup. The same goes for a connection that it was still `asking` for.
+pub fn stay(timers: &Timers, granted: Duration, left: Duration, asking: bool) -> Window {
     let lead = timers.renewal_lead.value.of(granted);
     let transaction = timers.transaction.value;
-    if left > lead {
+    if left > lead && !asking {
         Window {
             length: left - lead + REGISTERING,
             derivation: format!(
@@ -145,7 +147,8 @@ pub fn stay(timers: &Timers, granted: Duration, left: Duration) -> Window {
         Window {
             length: transaction + granted.saturating_sub(lead) + REGISTERING,
             derivation: format!(
-                "a renewal was under way: {} transaction + {} granted at the backup − {} renewal lead + {} registering",
+                "{} was under way: {} transaction + {} granted at the backup − {} renewal lead + {} registering",
+                if left <= lead { "a renewal" } else { "a connection" },
                 secs(transaction),
                 secs(granted),
                 secs(lead),
@@ -314,6 +317,10 @@ pub fn log_off(timers: &Timers, granted: Duration) -> Window {
 pub fn lamp(timers: &Timers, held: Option<(Duration, Duration)>) -> Window {
     let transaction = timers.transaction.value;
     let (waiting, words) = match held {
+        // When a lamp renews that lives no longer than the lead, no manual tells.
+        Some((granted, left)) if timers.renewal_lead.value.of(granted) >= granted => {
+            (left, format!("{} of a subscription for {} left + ", secs(left), secs(granted)))
+        }
         Some((granted, left)) => {
             let lead = timers.renewal_lead.value.of(granted);
             let words =

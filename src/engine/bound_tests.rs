@@ -26,13 +26,20 @@ fn an_overdue_renewal_leaves_only_transaction_and_registering() {
 
 #[test]
 fn a_return_waits_for_the_renewal_at_the_backup() {
-    let window = failback(&timers(12, 4, 6), FailbackHabit::Renewal, Duration::from_secs(12), Duration::from_secs(10));
-    assert_eq!(window.length, Duration::from_secs(6));
+    let back = |left, asking| {
+        let seconds = Duration::from_secs;
+        failback(&timers(12, 4, 6), FailbackHabit::Renewal, seconds(12), seconds(left), asking)
+    };
+    assert_eq!(back(10, false).length, Duration::from_secs(6));
+    let waits = back(10, true);
+    assert_eq!(waits.length, Duration::from_secs(4 + 6 + 2), "what it still asks for may be given up first");
+    assert!(waits.derivation.starts_with("a connection was under way: "), "{}", waits.derivation);
 }
 
 #[test]
 fn a_lift_in_the_middle_of_a_renewal_costs_a_whole_period() {
-    let window = failback(&timers(12, 4, 6), FailbackHabit::Renewal, Duration::from_secs(12), Duration::from_secs(5));
+    let window =
+        failback(&timers(12, 4, 6), FailbackHabit::Renewal, Duration::from_secs(12), Duration::from_secs(5), false);
     assert_eq!(window.length, Duration::from_secs(4 + 6 + 2));
 }
 

@@ -2,8 +2,14 @@
 //!
 //! Both legs are seen: what the caller sent and heard, and what reached the callee and left it. So a call that is lost is
 //! lost before the caller's phone, between the two, or at the callee's.
+//!
+//! Over UDP a message may be lost where the bridge does not see it. Its sender repeats it (RFC 3261 sections 17.1 and
+//! 17.2), and that takes nobody's time; what nobody repeats, as a 180, or what was not repeated often enough to prove
+//! anything, is held against nobody.
 
 use std::time::Duration;
+
+mod ending;
 
 use super::{
     bound::{self, REGISTERING, Window},
@@ -22,10 +28,14 @@ use crate::{
 /// How long that may take for which no phone has to wait for a dead server.
 const AT_ONCE: Duration = REGISTERING;
 
+/// A registration that was confirmed this long before a call is no longer on its way between the parts of a server.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// A call, seen from both ends.
 #[derive(Debug)]
 pub struct View<'a> {
     caller: &'a CaseRun,
+    callee: &'a CaseRun,
     /// The leg of the caller.
     out: Option<Call<'a>>,
     /// The leg of the callee.
@@ -67,7 +77,7 @@ impl<'a> View<'a> {
     /// The call that was dialled since `since`.
     pub fn new(caller: &'a CaseRun, callee: &'a CaseRun, since: Stamp, step: Stamp, noticed: bool) -> Self {
         let (out, into) = (caller.calls.last(Toward::Server, since), callee.calls.last(Toward::Phone, since));
-        Self { caller, out, into, step, noticed }
+        Self { caller, callee, out, into, step, noticed }
     }
 
     /// How the call stands against what is expected of it.
@@ -114,19 +124,49 @@ impl<'a> View<'a> {
         let took = rang.fix.when.at.since(begun.when.at);
         let measured = vec![self.span("post-dial-delay", out, begun, rang.fix, Some(window.length))];
         let evidence = vec![begun.seq, rang.fix.seq, reached.seq];
+        let repeating = self.repeating(carrier);
         let through = name(carrier);
-        let allowed = format!("{:.1} s allowed ({})", window.length.as_secs_f64(), window.derivation);
+        let mut allowed = format!("{:.1} s allowed ({})", window.length.as_secs_f64(), window.derivation);
+        if !repeating.is_zero() {
+            allowed += &format!(" + {:.1} s for what was lost and sent again", repeating.as_secs_f64());
+        }
         let note = format!("rang after {:.1} s through {through}, {allowed}", took.as_secs_f64());
-        let doubt = Duration::from_nanos(begun.when.error_ns + rang.fix.when.error_ns);
+        let doubt = Duration::from_nanos(begun.when.error_ns + rang.fix.when.error_ns) + repeating;
         if took <= window.length + doubt {
             return Outcome::Held { note, evidence, caller: measured, callee: Vec::new() };
         }
         let carried = out.invites.iter().find(|it| it.server.as_ref() == carrier).and_then(|it| it.first());
         let connecting = carried.map_or(took, |carried| rang.fix.when.at.since(carried.when.at));
-        let blame = if connecting > REGISTERING { Blame::Server } else { Blame::Phone };
+        let (culprit, blame) = if connecting <= REGISTERING + doubt {
+            (Some(Party::Callers), Blame::Phone)
+        } else if self.ringing_late(reached) {
+            (Some(Party::Callees), Blame::Phone)
+        } else {
+            (None, Blame::Server)
+        };
         let finding = Finding::fail(blame, "call-late", format!("the call {note}")).shown_by(evidence);
-        let culprit = (blame == Blame::Phone).then_some(Party::Callers);
         Outcome::Failed { culprit, finding, measured }
+    }
+
+    /// For how long INVITEs were sent again, by the caller or toward the callee, because they or their answers were lost.
+    fn repeating(&self, carrier: Option<&ServerName>) -> Duration {
+        let out = self.out.iter().flat_map(|out| &out.invites).filter(|it| it.server.as_ref() == carrier);
+        let into = self.into.iter().flat_map(|into| &into.invites);
+        let mut spans: Vec<(Stamp, Stamp)> = out.chain(into).filter_map(|it| it.repeated()).collect();
+        spans.sort();
+        let (mut sum, mut covered) = (Duration::ZERO, Stamp::ZERO);
+        for (from, to) in spans {
+            sum += to.since(from.max(covered));
+            covered = covered.max(to);
+        }
+        sum
+    }
+
+    /// Whether it is the phone that was called which took its time.
+    fn ringing_late(&self, reached: Fix) -> bool {
+        let rings = |into: &Call<'_>| into.invites.iter().find_map(|it| it.rang.or(it.answer));
+        let rang = self.into.as_ref().and_then(rings);
+        rang.is_some_and(|rang| rang.fix.when.at.since(reached.when.at) > REGISTERING)
     }
 
     /// Nothing was heard of the call.
@@ -144,15 +184,15 @@ impl<'a> View<'a> {
                 );
                 caller_fails(Finding::fail(Blame::Phone, "call-not-rerouted", reason))
             }
-            (_, Some(reached), _) => {
-                let finding =
-                    Finding::fail(Blame::Phone, "never-rang", "an INVITE reached the phone, and it did not ring");
-                callee_fails(finding.shown_by([reached.seq]))
-            }
+            (_, Some(reached), _) => self.silent(reached),
             (_, None, Some(_)) => both_fail(Finding::unclear(
                 "callee-unreachable",
                 "the call was lost in the outage on its way to the phone that was called",
             )),
+            (_, None, None) if !out.invites.iter().any(|it| it.must_have_arrived() || it.heard.is_some()) => {
+                let reason = "the caller did not send its INVITE often enough to tell whether that was lost on its way";
+                both_fail(Finding::unclear("call-lost", reason))
+            }
             (_, None, None) => {
                 let last = name(out.invites.last().and_then(|it| it.server.as_ref()));
                 let reason = format!("the call got as far as {last}, which brought it to nobody and refused nothing");
@@ -162,6 +202,37 @@ impl<'a> View<'a> {
         outcome.shown_by(std::iter::once(begun.seq).chain(tried))
     }
 
+    /// An INVITE reached the phone that was called, and the caller heard no ringing.
+    fn silent(&self, reached: Fix) -> Outcome {
+        let legs = || self.into.iter().flat_map(|into| &into.invites);
+        let ignored = |leg: &&Exchange| leg.must_have_arrived() && (leg.is_reliable() || leg.heard.is_none());
+        let reliable = |call: &Option<Call<'_>>| call.as_ref().is_some_and(Call::is_reliable);
+        let lossless = reliable(&self.out) && reliable(&self.into);
+        match legs().find_map(|leg| leg.rang.or(leg.answer)) {
+            Some(rang) if lossless => {
+                let reason = format!("the phone that was called said {}, and the caller was not told", rang.code);
+                both_fail(Finding::fail(Blame::Server, "ringing-lost", reason).shown_by([reached.seq, rang.fix.seq]))
+            }
+            Some(rang) => {
+                let reason = format!(
+                    "the phone that was called said {}, and the caller was not told: it may have been lost where the \
+                     bridge does not see it, and nobody says it again",
+                    rang.code
+                );
+                both_fail(Finding::unclear("ringing-lost", reason).shown_by([reached.seq, rang.fix.seq]))
+            }
+            None if legs().copied().any(|leg| ignored(&leg)) => {
+                let reason = "an INVITE reached the phone, and it did not ring";
+                callee_fails(Finding::fail(Blame::Phone, "never-rang", reason).shown_by([reached.seq]))
+            }
+            None => {
+                let reason = "an INVITE was on its way to the phone, and nothing shows that it rang: what says so may have \
+                              been lost where the bridge does not see it";
+                both_fail(Finding::unclear("ringing-lost", reason).shown_by([reached.seq]))
+            }
+        }
+    }
+
     /// A server or the callee's phone said no.
     fn refused(&self, code: u16, by: Option<&ServerName>, fix: Fix) -> Outcome {
         let said = self.into.as_ref().and_then(|into| into.invites.last()?.answer).filter(|answer| answer.code == code);
@@ -169,9 +240,34 @@ impl<'a> View<'a> {
             let reason = format!("the phone refused the call with {code}");
             return callee_fails(Finding::fail(Blame::Phone, "refused-call", reason).shown_by([said.fix.seq]));
         }
+        if let Some(finding) = self.forgotten(code, by, fix) {
+            return both_fail(finding);
+        }
         let blame = if matches!(code, 401..=404 | 407) { Blame::Configuration } else { Blame::Server };
         both_fail(Finding::fail(blame, "call-refused", format!("{} refused the call with {code}", name(by))))
             .shown_by([fix.seq])
+    }
+
+    /// A server knows nobody at an extension (RFC 3261 sections 21.4.5, 21.4.11 and 21.4.18) of which it, or the one that
+    /// the call would have had to reach, has confirmed the registration: it has not kept it as long as it said.
+    fn forgotten(&self, code: u16, by: Option<&ServerName>, fix: Fix) -> Option<Finding> {
+        let begun = self.out.as_ref()?.begun()?.when.at;
+        let servers = std::iter::once(&self.callee.primary).chain(&self.callee.backup);
+        let bound = servers.filter_map(|server| Some((server, self.callee.track.binding(server)?)));
+        let mut bound = bound.filter(|(server, binding)| {
+            let stands = binding.created.when.at + SETTLED <= begun && binding.until > fix.when.at;
+            stands && !self.callee.is_away(server)
+        });
+        let (server, binding) = bound.next().filter(|_| matches!(code, 404 | 410 | 480))?;
+        let shown = if binding.confirmed.when.at <= begun { binding.confirmed } else { binding.created };
+        let reason = format!(
+            "{} refused the call with {code}, although server {server} has confirmed the registration of {} for {} s, of              which {:.1} s were left",
+            name(by),
+            self.callee.id.line,
+            binding.granted.as_secs(),
+            binding.until.since(fix.when.at).as_secs_f64()
+        );
+        Some(Finding::fail(Blame::Server, "binding-forgotten", reason).shown_by([shown.seq, fix.seq]))
     }
 
     fn fails(&self, out: &Call<'_>, begun: Fix, now: Stamp) -> Outcome {
@@ -188,10 +284,7 @@ impl<'a> View<'a> {
         if let Some(reached) = self.reached() {
             return match refused {
                 Some((answer, by)) => self.refused(answer.code, by, answer.fix),
-                None => {
-                    let reason = "an INVITE reached the phone, and it did not ring";
-                    callee_fails(Finding::fail(Blame::Phone, "never-rang", reason).shown_by([reached.seq]))
-                }
+                None => self.silent(reached),
             };
         }
         let lost = self.into.iter().flat_map(|into| &into.invites).filter_map(|it| it.sent.as_ref());
@@ -217,120 +310,6 @@ impl<'a> View<'a> {
             caller: Vec::new(),
             callee: vec![lost],
         }
-    }
-
-    fn answered(&self, out: &Call<'_>, begun: Fix, now: Stamp) -> Outcome {
-        let due = self.step + AT_ONCE + GRACE;
-        let picked_up = self.into.as_ref().and_then(|into| into.invites.iter().find_map(|it| it.answer));
-        match (out.answered(), out.acknowledged()) {
-            (Some(answer), Some(ack)) => {
-                let took = answer.fix.when.at.since(begun.when.at).as_secs_f64();
-                Outcome::Held {
-                    note: format!("up {took:.1} s after its INVITE"),
-                    evidence: vec![begun.seq, answer.fix.seq, ack.seq],
-                    caller: vec![self.span("call-setup", out, begun, answer.fix, None)],
-                    callee: Vec::new(),
-                }
-            }
-            _ if now < due => Outcome::Wait(due),
-            (Some(answer), None) => {
-                let reason = "the caller's ACK was not seen: it sent none, or the phones speak past the bridge";
-                both_fail(Finding::unclear("dialog-unseen", reason)).shown_by([answer.fix.seq])
-            }
-            (None, _) => match picked_up.filter(|answer| answer.code < 300) {
-                Some(answer) => {
-                    let reason = "the phone that was called picked up, and the caller was not told";
-                    both_fail(Finding::fail(Blame::Server, "answer-lost", reason)).shown_by([answer.fix.seq])
-                }
-                None => {
-                    let reason = "the key to pick up arrived, and the phone did not answer the call";
-                    callee_fails(Finding::fail(Blame::Phone, "never-answered", reason).shown_by([begun.seq]))
-                }
-            },
-        }
-    }
-
-    fn alive(&self, out: &Call<'_>, now: Stamp) -> Outcome {
-        if let Some(outcome) = self.dropped(out) {
-            return outcome;
-        }
-        let due = self.step + GRACE;
-        let Some(answer) = out.answered().filter(|_| now >= due) else { return Outcome::Wait(due) };
-        let changes = out.changes();
-        let note = format!(
-            "up for {:.1} s, its session changed {changes} times, and no BYE was seen",
-            self.step.since(answer.fix.when.at).as_secs_f64()
-        );
-        Outcome::Held { note, evidence: vec![answer.fix.seq], caller: Vec::new(), callee: Vec::new() }
-    }
-
-    /// Somebody has ended the call, and nobody should have.
-    fn dropped(&self, out: &Call<'_>) -> Option<Outcome> {
-        let ends = [(Party::Callers, out.ended()), (Party::Callees, self.into.as_ref().and_then(Call::ended))];
-        let mut ends = ends.into_iter().filter_map(|(party, end)| Some((party, end?)));
-        let by_phone = ends.clone().filter(|(_, end)| end.by.toward == Toward::Server);
-        if let Some((party, end)) = by_phone.min_by_key(|(_, end)| end.fix.when.at) {
-            let reason = format!("the phone ended the call with {} at {}", end.by.method, name(end.by.server.as_ref()));
-            let finding = Finding::fail(Blame::Phone, "call-dropped", reason).shown_by([end.fix.seq]);
-            return Some(Outcome::Failed { culprit: Some(party), finding, measured: Vec::new() });
-        }
-        let (_, end) = ends.next()?;
-        let reason = format!("{} ended the call with {}", name(end.by.server.as_ref()), end.by.method);
-        Some(both_fail(Finding::fail(Blame::Server, "call-dropped", reason)).shown_by([end.fix.seq]))
-    }
-
-    fn hung_up(&self, out: &Call<'_>, now: Stamp) -> Outcome {
-        let due = self.step + AT_ONCE + GRACE;
-        let there = self.into.as_ref().and_then(Call::ended);
-        let Some(end) = out.ended() else {
-            if now < due {
-                return Outcome::Wait(due);
-            }
-            let reason = "the key to hang up arrived, and the phone sent no BYE";
-            return caller_fails(Finding::fail(Blame::Phone, "never-hung-up", reason));
-        };
-        if end.by.toward == Toward::Phone {
-            return self.dropped(out).unwrap_or(Outcome::Wait(due));
-        }
-        let taken = there.filter(|there| there.by.answer.is_some_and(|answer| answer.code < 300));
-        if let (Some(confirmed), Some(there)) = (end.confirmed, taken) {
-            return Outcome::Held {
-                note: format!("{} confirmed by the other end", end.by.method),
-                evidence: vec![end.fix.seq, there.fix.seq, confirmed.fix.seq],
-                caller: vec![self.span("hang-up", out, end.fix, confirmed.fix, Some(AT_ONCE))],
-                callee: Vec::new(),
-            };
-        }
-        if now < due {
-            return Outcome::Wait(due);
-        }
-        let method = &end.by.method;
-        let outcome = match there {
-            _ if !end.passed => {
-                both_fail(Finding::unclear("bye-lost", format!("an outage took the {method} of the caller")))
-            }
-            None => {
-                let reason = format!("the {method} of the caller did not reach the other end");
-                both_fail(Finding::fail(Blame::Server, "bye-lost", reason))
-            }
-            Some(there) => match there.by.answer {
-                None => callee_fails(Finding::fail(
-                    Blame::Phone,
-                    "bye-unanswered",
-                    format!("the phone did not answer the {method} of the caller"),
-                )),
-                Some(answer) if answer.code >= 300 => callee_fails(Finding::fail(
-                    Blame::Phone,
-                    "bye-refused",
-                    format!("the phone answered the {method} of the caller with {}", answer.code),
-                )),
-                Some(_) => {
-                    let reason = format!("the caller was not told that its {method} was answered");
-                    both_fail(Finding::fail(Blame::Server, "bye-answer-lost", reason))
-                }
-            },
-        };
-        outcome.shown_by(std::iter::once(end.fix).chain(there.map(|there| there.fix)).map(|fix| fix.seq))
     }
 
     /// The call began at another server than the line, which has no reason for that.

@@ -45,6 +45,7 @@ impl Two {
             lifted: None,
             held_elsewhere: None,
             first_bite: None,
+            knocked: None,
         };
         two.caller.cuts.push(cut);
         two
@@ -67,6 +68,16 @@ impl Two {
         let fix = self.fix(ms);
         self.callee.calls.observe(&line.there().fact(), fix);
         self
+    }
+
+    /// The same on the caller's side, again and again: as often as it is lost at most.
+    fn here_thrice(self, ms: u64, line: Line) -> Self {
+        [0, 500, 1_500].into_iter().fold(self, |two, later| two.here(ms + later, line.clone()))
+    }
+
+    /// And on the callee's.
+    fn there_thrice(self, ms: u64, line: Line) -> Self {
+        [0, 500, 1_500].into_iter().fold(self, |two, later| two.there(ms + later, line.clone()))
     }
 
     /// A call that rings at both ends.
@@ -94,6 +105,12 @@ impl Two {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Whether it is not clear at that time.
+    fn waits(&self, of: CallMark, now: u64) -> bool {
+        let view = View::new(&self.caller, &self.callee, Stamp::ZERO, Stamp::from_millis(904), false);
+        matches!(view.outcome(of, Stamp::from_millis(now)), Outcome::Wait(_))
     }
 
     fn blamed(&self, of: CallMark, step: u64) -> (Option<Party>, Option<Blame>, &'static str) {
@@ -137,7 +154,9 @@ fn a_caller_that_sends_nothing_is_at_fault() {
 fn a_caller_that_does_not_try_the_backup_is_at_fault_and_one_that_does_is_not() {
     let two = Two::cut().here(0, asks("a", "INVITE", 1).dropped());
     assert_eq!(two.blamed(CallMark::Ringing, 0), (CALLER, PHONE, "call-not-rerouted"));
-    let two = two.here(4_000, asks("b", "INVITE", 2));
+    let once = Two::cut().here(0, asks("a", "INVITE", 1).dropped()).here(4_000, asks("b", "INVITE", 2));
+    assert_eq!(once.blamed(CallMark::Ringing, 0), (None, UNKNOWN, "call-lost"));
+    let two = two.here_thrice(4_000, asks("b", "INVITE", 2));
     assert_eq!(two.blamed(CallMark::Ringing, 0), (None, SERVER, "call-not-delivered"));
 }
 
@@ -168,10 +187,43 @@ fn a_call_that_is_rerouted_too_late_is_the_phone_s_fault_and_one_that_is_carried
 
 #[test]
 fn a_callee_that_was_reached_and_does_not_ring_is_at_fault() {
-    let two = Two::new().here(0, asks("a", "INVITE", 1)).there(1, asks("a", "INVITE", 1));
+    let called = || Two::new().here(0, asks("a", "INVITE", 1));
     for of in [CallMark::Ringing, CallMark::Fails] {
+        let two = called().there(1, asks("a", "INVITE", 1).by_tcp());
         assert_eq!(two.blamed(of, 0), (CALLEE, PHONE, "never-rang"));
+        let two = called().there_thrice(1, asks("a", "INVITE", 1));
+        assert_eq!(two.blamed(of, 0), (CALLEE, PHONE, "never-rang"));
+        let two = called().there(1, asks("a", "INVITE", 1));
+        assert_eq!(two.blamed(of, 0), (None, UNKNOWN, "ringing-lost"), "it may have been lost behind the bridge");
     }
+}
+
+#[test]
+fn a_ringing_that_the_caller_does_not_hear_is_the_server_s_fault_where_nothing_is_lost() {
+    let asked = || asks("a", "INVITE", 1);
+    let two = Two::new().here(0, asked()).there(1, asked()).there(2, says("a", 180, "INVITE", 1));
+    assert_eq!(two.blamed(CallMark::Ringing, 0), (None, UNKNOWN, "ringing-lost"));
+    let two = Two::new().here(0, asked().by_tcp()).there(1, asked().by_tcp());
+    let two = two.there(2, says("a", 180, "INVITE", 1).by_tcp());
+    assert_eq!(two.blamed(CallMark::Ringing, 0), (None, SERVER, "ringing-lost"));
+}
+
+#[test]
+fn what_was_lost_and_sent_again_is_nobody_s_time_and_what_a_phone_takes_is() {
+    let called = |copies: &[u64], rang: u64| {
+        let asked = |two: Two, at: &u64| two.here(*at, asks("a", "INVITE", 1));
+        let two = copies.iter().fold(Two::new(), asked);
+        let last = *copies.last().unwrap();
+        two.there(last + 5, asks("a", "INVITE", 1))
+            .there(rang - 5, says("a", 180, "INVITE", 1))
+            .here(rang, says("a", 180, "INVITE", 1))
+    };
+    let note = called(&[0, 500, 1_500, 3_500], 3_550).holds(CallMark::Ringing, 0);
+    assert!(note.contains("rang after 3.5 s") && note.contains("+ 3.5 s for what was lost and sent again"), "{note}");
+    assert_eq!(called(&[0], 2_550).blamed(CallMark::Ringing, 0), (CALLEE, PHONE, "call-late"));
+    let late = Two::new().here(0, asks("a", "INVITE", 1)).there(2_500, asks("a", "INVITE", 1));
+    let late = late.there(2_510, says("a", 180, "INVITE", 1)).here(2_520, says("a", 180, "INVITE", 1));
+    assert_eq!(late.blamed(CallMark::Ringing, 0), (None, SERVER, "call-late"));
 }
 
 #[test]
@@ -197,10 +249,23 @@ fn a_call_that_the_outage_took_is_lost_as_expected_and_else_nobody_s_fault() {
 #[test]
 fn an_answer_is_missed_where_it_was_last_seen() {
     assert_eq!(Two::ringing().blamed(CallMark::Answered, 500), (CALLEE, PHONE, "never-answered"));
-    let two = Two::ringing().there(900, says("a", 200, "INVITE", 1));
-    assert_eq!(two.blamed(CallMark::Answered, 500), (None, SERVER, "answer-lost"));
-    let two = two.here(901, says("a", 200, "INVITE", 1));
+    let once = || Two::ringing().there(900, says("a", 200, "INVITE", 1));
+    assert_eq!(once().blamed(CallMark::Answered, 500), (None, UNKNOWN, "answer-lost"));
+    let often = Two::ringing().there_thrice(900, says("a", 200, "INVITE", 1));
+    assert_eq!(often.blamed(CallMark::Answered, 500), (None, SERVER, "answer-lost"));
+    let two = once().here(901, says("a", 200, "INVITE", 1));
     assert_eq!(two.blamed(CallMark::Answered, 500), (None, UNKNOWN, "dialog-unseen"));
+    let unconfirmed = two.here(902, asks("a", "ACK", 1).inside());
+    assert_eq!(unconfirmed.blamed(CallMark::Answered, 500), (None, UNKNOWN, "ack-lost"));
+}
+
+#[test]
+fn a_call_is_up_when_the_phone_that_was_called_no_longer_says_so() {
+    let two = Two::up();
+    assert!(two.waits(CallMark::Answered, 905), "its ACK may be lost behind the bridge");
+    let two = two.there(1_400, says("a", 200, "INVITE", 1)).here(1_401, says("a", 200, "INVITE", 1));
+    assert!(two.waits(CallMark::Answered, 2_000), "it was");
+    assert_eq!(two.holds(CallMark::Answered, 900), "up 0.9 s after its INVITE");
 }
 
 #[test]
@@ -220,12 +285,18 @@ fn an_end_that_is_not_confirmed_is_held_against_whoever_had_it_last() {
     assert_eq!(Two::up().blamed(CallMark::HungUp, 5_000), (CALLER, PHONE, "never-hung-up"));
     let lost = Two::up().here(5_000, bye().dropped());
     assert_eq!(lost.blamed(CallMark::HungUp, 5_000), (None, UNKNOWN, "bye-lost"));
-    let sent = || Two::up().here(5_000, bye());
+    assert_eq!(Two::up().here(5_000, bye()).blamed(CallMark::HungUp, 5_000), (None, UNKNOWN, "bye-lost"));
+    let sent = || Two::up().here_thrice(5_000, bye());
     assert_eq!(sent().blamed(CallMark::HungUp, 5_000), (None, SERVER, "bye-lost"));
-    let arrived = || sent().there(5_001, bye());
+    let once = || sent().there(5_001, bye());
+    assert_eq!(once().blamed(CallMark::HungUp, 5_000), (None, UNKNOWN, "bye-unanswered"));
+    assert_eq!(sent().there(5_001, bye().by_tcp()).blamed(CallMark::HungUp, 5_000), (CALLEE, PHONE, "bye-unanswered"));
+    let arrived = || sent().there_thrice(5_001, bye());
     assert_eq!(arrived().blamed(CallMark::HungUp, 5_000), (CALLEE, PHONE, "bye-unanswered"));
     let refused = arrived().there(5_002, says("a", 481, "BYE", 2).inside());
     assert_eq!(refused.blamed(CallMark::HungUp, 5_000), (CALLEE, PHONE, "bye-refused"));
-    let answered = arrived().there(5_002, says("a", 200, "BYE", 2).inside());
+    let answered = once().there(5_002, says("a", 200, "BYE", 2).inside());
+    assert_eq!(answered.blamed(CallMark::HungUp, 5_000), (None, UNKNOWN, "bye-answer-lost"));
+    let answered = arrived().there_thrice(5_002, says("a", 200, "BYE", 2).inside());
     assert_eq!(answered.blamed(CallMark::HungUp, 5_000), (None, SERVER, "bye-answer-lost"));
 }

@@ -106,6 +106,16 @@ pub struct Cut {
     pub held_elsewhere: Option<Held>,
     /// The first frame of this phone that it dropped.
     pub first_bite: Option<Fix>,
+    /// The last time that the phone asked for a connection in vain.
+    pub knocked: Option<Stamp>,
+}
+
+impl Cut {
+    /// Whether a phone that waits so long for an answer may still have been asking for a connection when the server came
+    /// back: what it asks of it from then on waits for that one, and is given up with it.
+    pub fn was_asked(&self, transaction: Duration) -> bool {
+        self.knocked.zip(self.lifted).is_some_and(|(knocked, lifted)| lifted.when.at.since(knocked) < transaction)
+    }
 }
 
 /// A binding as it stood at an instant.

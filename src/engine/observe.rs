@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     event::{
-        BindingChange, BindingEvent, Derived, Fate, Move, Observed, OutageId, OutageSpec, PhoneName, PortKind, RigPart,
-        ServerName, SipFact, Stamp, Toward, Transport, When,
+        BindingChange, BindingEvent, Derived, Door, Fate, Knock, Move, Observed, OutageId, OutageSpec, PhoneName,
+        PortKind, RigPart, ServerName, SipFact, Stamp, Toward, Transport, When,
     },
     verdict::CaseId,
 };
@@ -43,6 +43,15 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::Knock { phone, server, door, knock, fate: Fate::Passed, .. } => {
             if let Some(watch) = subjects.watch_mut(phone) {
                 watch.knocked(server, *door, *knock, fix);
+            }
+        }
+        Observed::Knock { phone, server, door: Door::Tcp, knock: Knock::Asked, .. } => {
+            for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+                let at = fix.when.at;
+                let before_lift = |cut: &&mut Cut| cut.lifted.is_none_or(|lifted| at <= lifted.when.at);
+                if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == *server).filter(before_lift) {
+                    cut.knocked = cut.knocked.max(Some(at));
+                }
             }
         }
         Observed::OutageBegan { outage } => cut(subjects, *outage, fix),
@@ -165,12 +174,12 @@ fn confirmed(
     double.or_else(|| if stays { detectors.refreshed(due, fix) } else { None })
 }
 
-/// The phone of these cases shows its first sign of life.
+/// The phone of these cases shows a sign of life: the first one counts, whichever is reported first.
 fn awake(subjects: &mut Subjects, phone: &PhoneName, fix: Fix) {
     let Some(observing) = subjects.observing() else { return };
     for case in subjects.running().filter(|case| case.id.phone == *phone) {
-        if fix.when.at >= observing.when.at {
-            case.awake.get_or_insert(fix);
+        if fix.when.at >= observing.when.at && case.awake.is_none_or(|known| fix.when.at < known.when.at) {
+            case.awake = Some(fix);
         }
     }
 }
@@ -405,6 +414,7 @@ fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
             lifted: None,
             held_elsewhere: None,
             first_bite: None,
+            knocked: None,
         });
         case.evidence.insert(fix.seq);
     }

@@ -64,12 +64,12 @@ fn first_line(subjects: &Subjects, phone: &PhoneName) -> Option<CaseId> {
     subjects.cases().iter().map(|case| &case.id).find(|id| id.phone == *phone).cloned()
 }
 
-/// The keys by which one side of a pair does that, or what is missing.
+/// The keys by which one side of a pair does its part of that, or what is missing.
 ///
 /// # Errors
 /// The finding that leaves both sides as skipped.
-pub fn keys(subjects: &Subjects, pair: &Pair, act: CallAct) -> Result<Vec<KeyName>, Finding> {
-    let phone = &pair.side(act.party()).phone;
+pub fn keys(subjects: &Subjects, pair: &Pair, party: Party, act: CallAct) -> Result<Vec<KeyName>, Finding> {
+    let phone = &pair.side(party).phone;
     if !subjects.watch(phone).is_some_and(|watch| watch.keypad) {
         return Err(Finding::skipped("no-keypad", format!("phone {phone} has no keypad to make or answer calls with")));
     }
@@ -93,7 +93,7 @@ pub fn keys(subjects: &Subjects, pair: &Pair, act: CallAct) -> Result<Vec<KeyNam
 pub fn fit(subjects: &Subjects, pair: &Pair) -> Result<(), Finding> {
     let steps = subjects.plan().scenario.steps.iter();
     let mut acts = steps.filter_map(|step| if let StepKind::Call { act } = step.kind { Some(act) } else { None });
-    acts.try_for_each(|act| keys(subjects, pair, act).map(drop))
+    acts.try_for_each(|act| act.party().map_or(Ok(()), |party| keys(subjects, pair, party, act).map(drop)))
 }
 
 fn digits(subjects: &Subjects, phone: &PhoneName, number: &str) -> Result<Vec<KeyName>, Finding> {

@@ -14,6 +14,7 @@ mod call;
 mod call_wait;
 mod display;
 mod expect;
+mod idle;
 mod keys;
 mod lamp;
 mod moment;
@@ -37,6 +38,8 @@ pub enum StepRun {
     Silence(silence::Silence),
     /// Waits for what becomes of calls.
     CallWait(call_wait::CallWait),
+    /// Waits until nobody is in a call.
+    Idle(idle::IdleWait),
     /// Plays keys.
     Keys(keys::Keys),
     /// Tells phones something by their XML interface.
@@ -77,6 +80,7 @@ impl StepRun {
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
             StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
+            StepKind::ExpectIdle => Self::Idle(idle::IdleWait::begin(subjects, now)),
             StepKind::Outage(plan) => Self::Outage(outage::Cutting::begin(plan, subjects, now, fix, out)),
             StepKind::Lift { server } => Self::Lift(outage::Lifting::begin(*server, subjects, now, out)),
             StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
@@ -92,6 +96,7 @@ impl StepRun {
             | Self::Silence(_)
             | Self::Lamp(_)
             | Self::CallWait(_)
+            | Self::Idle(_)
             | Self::Display(_)
             | Self::Wait(_)
             | Self::Meet => {}
@@ -110,6 +115,7 @@ impl StepRun {
             Self::Silence(step) => step.advance(now, subjects, out),
             Self::Lamp(step) => step.advance(now, subjects),
             Self::CallWait(step) => step.advance(now, subjects),
+            Self::Idle(step) => step.advance(now, subjects),
             Self::Keys(step) => step.advance(now, fix, subjects, out),
             Self::Push(step) => step.advance(now, fix, subjects, out),
             Self::Display(step) => step.advance(now, fix, subjects),
@@ -128,6 +134,7 @@ impl StepRun {
             Self::Silence(step) => step.deadline(subjects),
             Self::Lamp(step) => step.deadline(),
             Self::CallWait(step) => step.deadline(subjects),
+            Self::Idle(step) => step.deadline(),
             Self::Keys(step) => step.deadline(),
             Self::Push(step) => step.deadline(),
             Self::Display(step) => Some(step.deadline()),

@@ -34,6 +34,8 @@ pub(super) struct Device {
     digits: DigitMask,
     /// When its last sign of life was reported.
     pub(super) seen_alive: Option<Stamp>,
+    /// When the last line of its console is reported: a port is read in order.
+    told: Stamp,
 }
 
 impl Device {
@@ -45,6 +47,7 @@ impl Device {
             hidden: Stamp::ZERO,
             digits: DigitMask::default(),
             seen_alive: None,
+            told: Stamp::ZERO,
         }
     }
 
@@ -116,7 +119,12 @@ impl Rehearsal {
         for line in lines {
             let raw = RawRef { file: console_log(phone), offset: line.offset, len: line.len };
             let observed = Observed::ConsoleLine { phone: phone.clone(), text: line.text, raw, echo: line.echo };
-            self.report(When::exactly(line.last), observed);
+            let mut told = self.now + self.link.lateness();
+            if let Some(device) = self.devices.get_mut(phone) {
+                told = told.max(device.told);
+                device.told = told;
+            }
+            self.schedule(told, Happening::Report(When::exactly(line.last), observed));
         }
     }
 

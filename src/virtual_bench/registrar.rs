@@ -273,6 +273,10 @@ impl Registrar {
             return;
         }
         if let Some((way, bytes)) = self.proxy.back(message, code, reason) {
+            // A provisional answer is enough to an INVITE (RFC 3261 section 17.1.1.2).
+            if let Some(branch) = message.via_branch().filter(|_| code >= 200 || message.summary().method == "INVITE") {
+                self.requests.answered(branch);
+            }
             return self.outputs.push_back(way.send(bytes));
         }
         let branch = message.via_branch().filter(|_| code >= 200);

@@ -6,7 +6,7 @@ use super::{Findings, plain, scenario::Placed};
 use crate::{
     config::{
         keying, raw,
-        scenario::{DocumentedLimit, StepKind},
+        scenario::{CallAct, DocumentedLimit, StepKind},
     },
     event::{KeyName, Move},
 };
@@ -132,6 +132,14 @@ pub(super) fn check(steps: &[Placed<'_>], teardown: &[Placed<'_>], findings: &mu
             StepKind::Expect { of } if !matches!(of, Move::LogOn | Move::LogOff) => {
                 let help = "expect `log-on` or `log-off`, which the keys before it bring about";
                 findings.at(raw.span(), format!("a {of} is expected in the teardown"), help);
+            }
+            StepKind::Call { act } if *act != CallAct::Clear => {
+                let help = "write `call = \"clear\"`: both phones of each pair hang up then";
+                findings.at(raw.span(), "the teardown is in the middle of a call", help);
+            }
+            StepKind::ExpectCall { .. } => {
+                let help = "expect `idle`, which `call = \"clear\"` before it brings about";
+                findings.at(raw.span(), "something of a call is expected in the teardown", help);
             }
             _ => {}
         }

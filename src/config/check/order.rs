@@ -75,6 +75,11 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
             StepKind::MessageLamp => {}
             StepKind::Call { act } => call_order(&mut call, &mut |call| act_on(*act, call), span, findings),
             StepKind::ExpectCall { of } => call_order(&mut call, &mut |call| expect_of(*of, call), span, findings),
+            StepKind::ExpectIdle if call.is_some_and(|stage| stage != CallStage::Over) => {
+                let message = "phones are expected to be idle in the middle of a call";
+                findings.at(span, message, "put `call = \"clear\"` before it");
+            }
+            StepKind::ExpectIdle => {}
             StepKind::Keys { .. }
             | StepKind::Press { .. }
             | StepKind::Dial { .. }
@@ -125,6 +130,7 @@ fn act_on(act: CallAct, call: Option<CallStage>) -> CallOrder {
             Err(("there is no call to hang up", "put `call = \"dial\"` before it"))
         }
         (CallAct::HangUp, Some(_)) => Ok(Some(CallStage::Over)),
+        (CallAct::Clear, _) => Ok(None),
     }
 }
 

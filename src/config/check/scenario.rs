@@ -48,9 +48,12 @@ const CALL_MARKS: [(&str, CallMark); 5] = [
     ("hung-up", CallMark::HungUp),
 ];
 
+/// How it calls that there is none.
+const IDLE: &str = "idle";
+
 /// How it calls what keys do about one.
-const CALL_ACTS: [(&str, CallAct); 3] =
-    [("dial", CallAct::Dial), ("answer", CallAct::Answer), ("hang-up", CallAct::HangUp)];
+const CALL_ACTS: [(&str, CallAct); 4] =
+    [("dial", CallAct::Dial), ("answer", CallAct::Answer), ("hang-up", CallAct::HangUp), ("clear", CallAct::Clear)];
 
 /// The roles that a server can have for every line.
 pub(super) const ROLES: [(&str, Role); 2] = [("primary", Role::Primary), ("backup", Role::Backup)];
@@ -250,6 +253,7 @@ enum Awaited {
     Alive,
     Silence,
     Call(CallMark),
+    Idle,
 }
 
 fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKind> {
@@ -272,7 +276,12 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
         let moves = names.iter().map(String::as_str).zip(moves.map(Awaited::Move));
         let calls = CALL_MARKS.map(|(word, of)| (word, Awaited::Call(of)));
         let words: Vec<(&str, Awaited)> = moves
-            .chain([(MESSAGE_LAMP, Awaited::MessageLamp), (ALIVE, Awaited::Alive), (SILENCE, Awaited::Silence)])
+            .chain([
+                (MESSAGE_LAMP, Awaited::MessageLamp),
+                (ALIVE, Awaited::Alive),
+                (SILENCE, Awaited::Silence),
+                (IDLE, Awaited::Idle),
+            ])
             .chain(calls)
             .collect();
         return findings.word(expect, "thing to expect", &words).map(|awaited| match awaited {
@@ -281,6 +290,7 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
             Awaited::Alive => StepKind::Alive,
             Awaited::Silence => StepKind::Silence,
             Awaited::Call(of) => StepKind::ExpectCall { of },
+            Awaited::Idle => StepKind::ExpectIdle,
         });
     }
     if let Some(keys) = &step.keys {
@@ -350,11 +360,13 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::Call { act: CallAct::Dial } => "each caller dials".to_owned(),
         StepKind::Call { act: CallAct::Answer } => "each callee picks up".to_owned(),
         StepKind::Call { act: CallAct::HangUp } => "each caller hangs up".to_owned(),
+        StepKind::Call { act: CallAct::Clear } => "everybody hangs up".to_owned(),
         StepKind::ExpectCall { of: CallMark::Ringing } => "every callee rings".to_owned(),
         StepKind::ExpectCall { of: CallMark::Answered } => "every call is up".to_owned(),
         StepKind::ExpectCall { of: CallMark::Fails } => "no call gets through".to_owned(),
         StepKind::ExpectCall { of: CallMark::Alive } => "every call is still up".to_owned(),
         StepKind::ExpectCall { of: CallMark::HungUp } => "every call is over".to_owned(),
+        StepKind::ExpectIdle => "nobody is in a call".to_owned(),
         StepKind::Outage(OutagePlan { servers, .. }) => match servers.as_slice() {
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),

@@ -48,6 +48,31 @@ impl Calls {
         self.exchanges.observe(fact, fix);
     }
 
+    /// A call that the phone is in, as far as the wire shows: it rings, here or there, or was picked up, and the phone knows
+    /// of no end. The first record of it.
+    pub fn open(&self) -> Option<Fix> {
+        let outside = |it: &&Exchange| it.method == "INVITE" && it.sent.as_ref().is_some_and(|sent| !sent.inside);
+        let mut invites: Vec<&Exchange> = self.exchanges.all().filter(outside).collect();
+        invites.sort_by_key(|it| it.first().map(|first| first.when.at));
+        // Of those by which a caller tries one server after the other, the last one counts.
+        let again = |at: usize| {
+            let same = |it: &&Exchange| it.toward == Toward::Server && it.call_id == invites[at].call_id;
+            same(&invites[at]) && invites[at + 1..].iter().any(same)
+        };
+        (0..invites.len()).rev().filter(|at| !again(*at)).find_map(|at| {
+            let invite = invites[at];
+            let told = if invite.toward == Toward::Server { invite.answered() } else { invite.answer };
+            let stands = told.map_or(invite.heard.is_some(), |answer| answer.code < 300);
+            let call = Call {
+                toward: invite.toward,
+                invites: vec![invite],
+                id: invite.call_id.as_str(),
+                exchanges: &self.exchanges,
+            };
+            if stands && !call.is_over_here() { invite.first() } else { None }
+        })
+    }
+
     /// The last call that began since, and went that way.
     pub fn last(&self, toward: Toward, since: Stamp) -> Option<Call<'_>> {
         let begins = |it: &&Exchange| {
@@ -99,9 +124,29 @@ impl<'a> Call<'a> {
         self.answered().is_none().then_some((answer, last.server.as_ref()))
     }
 
+    /// The server must have had one of so many of these confirmations.
+    pub fn must_have_confirmed(&self) -> bool {
+        self.of("ACK").any(Exchange::must_have_arrived)
+    }
+
+    /// The INVITE that was picked up, whether or not its answer got through the bridge.
+    pub fn picked_up(&self) -> Option<(&'a Exchange, Answer)> {
+        self.invites.iter().find_map(|it| Some((*it, it.answer.filter(|answer| answer.code < 300)?)))
+    }
+
+    /// Nothing of it can be lost unseen.
+    pub fn is_reliable(&self) -> bool {
+        self.invites.iter().all(|it| it.is_reliable())
+    }
+
     /// How often its session was changed after it was set up: hold, and refreshes.
     pub fn changes(&self) -> usize {
         self.of("INVITE").filter(|it| it.sent.as_ref().is_some_and(|sent| sent.inside)).count()
+    }
+
+    /// Whether the phone knows that it is over: it said so, or answered who did.
+    fn is_over_here(&self) -> bool {
+        self.of("BYE").chain(self.of("CANCEL")).any(|by| by.toward == Toward::Server || by.answer.is_some())
     }
 
     /// What ended it: the first BYE, or a CANCEL before it was picked up.

@@ -1,11 +1,23 @@
 //! Requests and what answers them, at one line of a phone.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use crate::{
     engine::registration::Fix,
-    event::{Fate, ServerName, SipFact, SipMessage, SipStart, SipSummary, Toward},
+    event::{Fate, ServerName, SipFact, SipMessage, SipStart, SipSummary, Stamp, Toward, Transport},
 };
+
+/// The first pause before something is sent again over UDP: T1 (RFC 3261 section 17.1.1.1). Each is twice the last one.
+const T1: Duration = Duration::from_millis(500);
+
+/// The longest such pause: T2 (RFC 3261 section 17.1.2.2).
+const T2: Duration = Duration::from_secs(4);
+
+/// A request is sent so often before the longest transaction timer runs out (RFC 3261 section 17.1.2.2: 64 × T1).
+const COPIES: usize = 16;
+
+/// So many copies are not lost one after the other where the bridge does not see it: who had them all has had one.
+const PROOF: u32 = 3;
 
 /// Exchanges that are remembered; the oldest go first.
 const MEMORY: usize = 128;
@@ -19,8 +31,12 @@ pub struct Exchange {
     pub server: Option<ServerName>,
     /// Which way the request goes.
     pub toward: Toward,
+    /// What carries it.
+    pub transport: Transport,
     /// The request, if it was reported.
     pub sent: Option<Sent>,
+    /// The first answer of any kind that was seen, 100 included.
+    pub heard: Option<Fix>,
     /// The first provisional answer above 100.
     pub rang: Option<Answer>,
     /// The final answer.
@@ -40,6 +56,12 @@ pub struct Sent {
     pub passed: Option<Fix>,
     /// How often it was sent, retransmissions included.
     pub sends: u32,
+    /// How many of these copies got through the bridge.
+    pub passes: u32,
+    /// Its last copy.
+    pub last: Fix,
+    /// When the first [`COPIES`] of them were sent.
+    times: Vec<Stamp>,
     /// It belongs to a dialog that stands (RFC 3261 section 12.2: its `To` has a tag).
     pub inside: bool,
     /// `Expires`, in seconds.
@@ -57,11 +79,67 @@ pub struct Answer {
     pub fix: Fix,
     /// It got through the bridge.
     pub passed: bool,
+    /// How often it was sent.
+    pub sends: u32,
+    /// Its last copy.
+    pub last: Fix,
     /// `Expires`, in seconds.
     pub expires: Option<u32>,
 }
 
+impl Answer {
+    /// When it would be sent again if that were called for, its first copy lost unseen.
+    pub fn again(&self) -> Stamp {
+        self.last.when.at + pause(self.sends)
+    }
+
+    /// With one more answer to the same request: the first that got through is the one that counts.
+    fn and(self, fresh: Self) -> Self {
+        if self.code != fresh.code {
+            return if fresh.passed && !self.passed { fresh } else { self };
+        }
+        let better = fresh.passed && (!self.passed || fresh.fix.when.at < self.fix.when.at);
+        let chosen = if better { fresh } else { self };
+        Self { sends: self.sends + 1, last: later(self.last, fresh.fix), ..chosen }
+    }
+}
+
+impl Sent {
+    /// When it would be sent again if nothing answers it, its first copy lost unseen.
+    pub fn again(&self) -> Stamp {
+        self.last.when.at + pause(self.sends)
+    }
+}
+
+/// From the last of so many copies that were seen to the next one, if there was one more before them.
+fn pause(seen: u32) -> Duration {
+    T1.saturating_mul(1 << seen.min(8)).min(T2)
+}
+
 impl Exchange {
+    /// Nothing of it can be lost unseen: what carries it sees to that.
+    pub fn is_reliable(&self) -> bool {
+        self.transport == Transport::Tcp
+    }
+
+    /// Whoever is asked must have had one of so many copies.
+    pub fn must_have_arrived(&self) -> bool {
+        self.sent.as_ref().is_some_and(|sent| sent.passes >= if self.is_reliable() { 1 } else { PROOF })
+    }
+
+    /// Whoever asks must have had one of so many final answers.
+    pub fn must_have_been_told(&self) -> bool {
+        self.answered().is_some_and(|answer| self.is_reliable() || answer.sends >= PROOF)
+    }
+
+    /// The span in which the request was sent again because nothing answered it: none if the last
+    /// copy is not what brought the answer about, which then comes within T1: whoever was asked took its time.
+    pub fn repeated(&self) -> Option<(Stamp, Stamp)> {
+        let (sent, heard) = (self.sent.as_ref()?, self.heard?.when.at);
+        let last = sent.times.iter().copied().filter(|at| *at <= heard).max()?;
+        (heard.since(last) < T1).then_some((sent.first.when.at, last))
+    }
+
     /// When it began, by its request.
     pub fn first(&self) -> Option<Fix> {
         self.sent.as_ref().map(|sent| sent.first)
@@ -121,7 +199,12 @@ impl Exchanges {
                     Some(sent) => {
                         sent.sends += 1;
                         sent.first = earlier(sent.first, fix);
+                        sent.last = later(sent.last, fix);
+                        if sent.times.len() < COPIES {
+                            sent.times.push(fix.when.at);
+                        }
                         if passed {
+                            sent.passes += 1;
                             sent.passed = Some(sent.passed.map_or(fix, |known| earlier(known, fix)));
                         }
                     }
@@ -130,6 +213,9 @@ impl Exchanges {
                             first: fix,
                             passed: passed.then_some(fix),
                             sends: 1,
+                            passes: u32::from(passed),
+                            last: fix,
+                            times: vec![fix.when.at],
                             inside: message.to_tag.is_some(),
                             expires: message.expires,
                             state: message.subscription_state.clone(),
@@ -137,21 +223,21 @@ impl Exchanges {
                     }
                 }
             }
-            SipStart::Response { code, .. } if *code > 100 => {
+            SipStart::Response { code, .. } => {
                 let asked = match fact.toward {
                     Toward::Server => Toward::Phone,
                     Toward::Phone => Toward::Server,
                 };
                 let exchange = self.entry(fact, message, asked);
-                let slot = if *code < 200 { &mut exchange.rang } else { &mut exchange.answer };
-                let better = |known: Answer| {
-                    passed && (!known.passed || (known.code == *code && fix.when.at < known.fix.when.at))
+                exchange.heard = Some(exchange.heard.map_or(fix, |known| earlier(known, fix)));
+                let slot = match *code {
+                    ..=100 => return,
+                    101..200 => &mut exchange.rang,
+                    _ => &mut exchange.answer,
                 };
-                if slot.is_none_or(better) {
-                    *slot = Some(Answer { code: *code, fix, passed, expires: message.expires });
-                }
+                let fresh = Answer { code: *code, fix, passed, sends: 1, last: fix, expires: message.expires };
+                *slot = Some(slot.map_or(fresh, |known| known.and(fresh)));
             }
-            SipStart::Response { .. } => {}
         }
     }
 
@@ -180,7 +266,9 @@ impl Exchanges {
                 method: message.method.clone(),
                 server: fact.server.clone(),
                 toward,
+                transport: fact.transport,
                 sent: None,
+                heard: None,
                 rang: None,
                 answer: None,
                 call_id: message.call_id.clone(),
@@ -196,4 +284,8 @@ impl Exchanges {
 /// Reports may overtake one another.
 fn earlier(one: Fix, other: Fix) -> Fix {
     if other.when.at < one.when.at { other } else { one }
+}
+
+fn later(one: Fix, other: Fix) -> Fix {
+    if other.when.at > one.when.at { other } else { one }
 }

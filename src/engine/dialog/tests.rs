@@ -29,6 +29,7 @@ pub(in crate::engine) struct Line {
     expires: Option<u32>,
     state: Option<&'static str>,
     called: bool,
+    transport: Transport,
 }
 
 const CUT: Fate = Fate::Dropped(OutageId(1));
@@ -48,6 +49,7 @@ pub(in crate::engine) fn asks(server: &'static str, method: &'static str, cseq: 
         expires: None,
         state: None,
         called: false,
+        transport: Transport::Udp,
     }
 }
 
@@ -60,6 +62,10 @@ pub(in crate::engine) fn says(server: &'static str, code: u16, method: &'static 
 impl Line {
     pub(in crate::engine) fn inside(self) -> Self {
         Self { inside: true, ..self }
+    }
+
+    pub(in crate::engine) fn by_tcp(self) -> Self {
+        Self { transport: Transport::Tcp, ..self }
     }
 
     pub(in crate::engine) fn dropped(self) -> Self {
@@ -111,7 +117,7 @@ impl Line {
             server_addr: "10.77.0.2:5060".parse().unwrap(),
             phone_addr: "10.77.0.11:5060".parse().unwrap(),
             toward: self.toward,
-            transport: Transport::Udp,
+            transport: self.transport,
             fate: if self.dropped { CUT } else { Fate::Passed },
             raw: RawRef { file: "capture.pcapng".to_owned(), offset: 0, len: 0 },
             message: SipMessage::Read(Box::new(message)),
@@ -299,4 +305,39 @@ fn a_notify_ends_a_subscription_before_its_time() {
 fn a_subscription_that_is_ended_by_the_phone_is_none() {
     let tape = Tape::all([(0, asks("a", "SUBSCRIBE", 1).expires(0)), (3, says("a", 200, "SUBSCRIBE", 1).expires(0))]);
     assert_eq!(tape.lamp.granted_at(&"a".into(), Stamp::ZERO), None);
+}
+
+#[test]
+fn a_phone_is_in_a_call_until_it_has_said_or_heard_that_it_is_over() {
+    let open = |tape: &Tape| tape.calls.open().map(|fix| fix.when.at.0 / 1_000_000);
+    let mut tape = Tape::all([(1_000, asks("a", "INVITE", 1).dropped())]);
+    assert_eq!(open(&tape), None, "nobody has heard of it");
+    tape.put(1_500, asks("a", "INVITE", 1));
+    tape.put(1_502, says("a", 180, "INVITE", 1));
+    assert_eq!(open(&tape), Some(1_000), "it rings there");
+    tape.put(2_000, says("a", 200, "INVITE", 1));
+    assert_eq!(open(&tape), Some(1_000));
+    tape.put(9_000, asks("a", "BYE", 7).inside().turned());
+    assert_eq!(open(&tape), Some(1_000), "it may not have heard");
+    tape.put(9_001, says("a", 200, "BYE", 7).inside().turned());
+    assert_eq!(open(&tape), None);
+    tape.put(10_000, Line { call: "c2", ..asks("a", "INVITE", 1) }.turned());
+    tape.put(10_002, Line { call: "c2", ..says("a", 180, "INVITE", 1) }.turned());
+    assert_eq!(open(&tape), Some(10_000), "it rings here");
+    tape.put(11_000, Line { call: "c2", ..says("a", 486, "INVITE", 1) }.turned());
+    assert_eq!(open(&tape), None);
+}
+
+#[test]
+fn what_was_sent_again_because_it_was_lost_is_told_from_what_was_answered_late() {
+    let spent = |heard: u64| {
+        let copies = [0, 500, 1_500].map(|at| (at, asks("a", "INVITE", 1)));
+        let tape = Tape::all(copies.into_iter().chain([(heard, says("a", 180, "INVITE", 1))]));
+        let call = tape.call();
+        call.invites[0].repeated().map(|(from, to)| to.since(from))
+    };
+    assert_eq!(spent(20), Some(Duration::ZERO));
+    assert_eq!(spent(530), Some(Duration::from_millis(500)));
+    assert_eq!(spent(1_530), Some(Duration::from_millis(1_500)));
+    assert_eq!(spent(2_500), None, "who was asked took a second");
 }

@@ -13,13 +13,13 @@ use crate::{
         subjects::Subjects,
     },
     event::{Stamp, When},
-    verdict::CaseId,
+    verdict::{CaseId, Verdict},
 };
 
 /// Presses the keys of one side of each pair. Who lacks what it takes passes over, or is skipped with its partner.
 pub fn begin(act: CallAct, optional: bool, subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) -> Keys {
     if let Some(odd) = pairs::odd_one(subjects) {
-        if optional {
+        if optional || act == CallAct::Clear {
             subjects.finish_step(&odd, "passed over: nobody is left to call", &[]);
         } else {
             subjects.decide(&odd, || {
@@ -31,11 +31,12 @@ pub fn begin(act: CallAct, optional: bool, subjects: &mut Subjects, now: Stamp, 
     let pairs = pairs::of(subjects);
     finish_others(&pairs, subjects);
     let mut presses = BTreeMap::new();
+    let Some(party) = act.party() else { return clear(&pairs, subjects, now, fix, out) };
     for pair in pairs {
-        if forsaken(&pair, subjects) {
+        if forsaken(&pair, subjects) || (act == CallAct::Dial && in_another_call(&pair, subjects)) {
             continue;
         }
-        let keys = pairs::fit(subjects, &pair).and_then(|()| pairs::keys(subjects, &pair, act));
+        let keys = pairs::fit(subjects, &pair).and_then(|()| pairs::keys(subjects, &pair, party, act));
         match keys {
             Ok(keys) => {
                 for id in pair.both() {
@@ -44,7 +45,7 @@ pub fn begin(act: CallAct, optional: bool, subjects: &mut Subjects, now: Stamp, 
                         _ => {}
                     }
                 }
-                let (active, passive) = match act.party() {
+                let (active, passive) = match party {
                     Party::Callers => (&pair.caller, &pair.callee),
                     Party::Callees => (&pair.callee, &pair.caller),
                 };
@@ -63,6 +64,33 @@ pub fn begin(act: CallAct, optional: bool, subjects: &mut Subjects, now: Stamp, 
         }
     }
     Keys::press(presses, false, subjects, now, fix, out)
+}
+
+/// Everybody hangs up who can: what is left then, the wire shows.
+fn clear(pairs: &[Pair], subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) -> Keys {
+    let mut presses = BTreeMap::new();
+    for (pair, party) in pairs.iter().flat_map(|pair| [(pair, Party::Callers), (pair, Party::Callees)]) {
+        let id = pair.side(party);
+        if !subjects.case(id).is_some_and(|case| case.running()) {
+            continue;
+        }
+        match pairs::keys(subjects, pair, party, CallAct::Clear) {
+            Ok(keys) => _ = presses.insert(id.phone.clone(), keys),
+            Err(lack) => subjects.finish_case_step(id, &format!("passed over: {}", lack.reason), &[]),
+        }
+    }
+    Keys::press(presses, false, subjects, now, fix, out)
+}
+
+/// Whether one of a pair is in a call already, before the first one of this scenario: then neither can be judged.
+fn in_another_call(pair: &Pair, subjects: &mut Subjects) -> bool {
+    let case = |id| subjects.case(id).filter(|case| case.part.is_none());
+    let busy = pair.both().into_iter().find_map(|id| Some((id.clone(), case(id)?.calls.open()?)));
+    let Some((busy, call)) = busy else { return false };
+    let reason = format!("phone {} was in a call already before the scenario made one", busy.phone);
+    let found = Finding { verdict: Verdict::NotRun, ..Finding::unclear("start-state", reason).shown_by([call.seq]) };
+    pair.both().into_iter().for_each(|id| subjects.decide_case(id, found.clone()));
+    true
 }
 
 /// Calls are made on the first line of each phone; the others have nothing to do.

@@ -282,9 +282,10 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             let lifted = cut.lifted?.when.at;
             let asked = case.track.asked_to_wait(&case.primary).filter(|until| *until > lifted);
             let wait = asked.map(|until| until.since(lifted));
+            let asking = cut.was_asked(timers.transaction.value);
             match &cut.held_elsewhere {
                 Some(held) => {
-                    let window = bound::failback(timers, case.habit, held.binding.granted, held.left);
+                    let window = bound::failback(timers, case.habit, held.binding.granted, held.left, asking);
                     Some(match wait {
                         Some(wait) => bound::asked_away(timers, window, held.binding.granted, wait),
                         None => window,
@@ -302,7 +303,7 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
                     }
                     let held = cut.held.as_ref()?;
                     let away = lifted.since(cut.began.when.at);
-                    Some(bound::stay(timers, held.binding.granted, held.left.saturating_sub(away)))
+                    Some(bound::stay(timers, held.binding.granted, held.left.saturating_sub(away), asking))
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::{
     engine::{
         bound::{self, Window},
         case::{CaseRun, Finding, Leg, Moved},
-        dialog::{Exchange, Subscribed},
+        dialog::{Exchange, Sent, Subscribed},
         judge, measure,
         registration::Fix,
         run::GRACE,
@@ -16,6 +16,10 @@ use crate::{
     event::{Move, ServerName, Stamp},
     verdict::{Blame, CaseId},
 };
+
+/// How long the NOTIFY of a subscription may take. It is sent at once (RFC 6665 section 4.2.1.1), and again after 0.5, 1.5
+/// and 3.5 s: as many copies are not lost.
+const NOTIFYING: Duration = Duration::from_secs(4);
 
 /// The step.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ struct Wait {
     home: ServerName,
     /// From the move on.
     window: Window,
+    /// When it is looked at again.
+    again: Stamp,
 }
 
 impl LampWait {
@@ -53,12 +59,17 @@ impl LampWait {
 
     /// Takes each case as far as the records let it.
     pub fn advance(&mut self, now: Stamp, subjects: &mut Subjects) {
-        self.waits.retain(|id, wait| !wait.advance(id, now, subjects));
+        self.waits.retain(|id, wait| {
+            wait.amend(id, subjects);
+            let again = wait.advance(id, now, subjects);
+            wait.again = again.unwrap_or(wait.again);
+            again.is_some()
+        });
     }
 
     /// The first time at which a case must be looked at again.
     pub fn deadline(&self) -> Option<(Stamp, &'static str)> {
-        self.waits.values().map(|wait| (wait.due(), "the subscription of a message lamp")).min()
+        self.waits.values().map(|wait| (wait.again, "the subscription of a message lamp")).min()
     }
 }
 
@@ -69,11 +80,29 @@ impl Wait {
         let at = moved.done.when.at.max(cause.when.at);
         let held = case.lamp.live_at(cause.when.at).filter(|held| held.until > at);
         let window = bound::lamp(&case.timers, held.map(|held| (held.granted, held.until.since(at))));
-        Some(Self { leg, cause, moved, home: case.subscribes_at()?.clone(), window })
+        let mut wait = Self { leg, cause, moved, home: case.subscribes_at()?.clone(), window, again: at };
+        wait.again = wait.due();
+        Some(wait)
+    }
+
+    /// A late report may have changed when the cause was.
+    fn amend(&mut self, id: &CaseId, subjects: &Subjects) {
+        let cause = |case: &CaseRun| case.cause(self.leg, subjects.observing()?);
+        self.cause = subjects.case(id).and_then(cause).unwrap_or(self.cause);
     }
 
     fn due(&self) -> Stamp {
         self.moved.done.when.at.max(self.cause.when.at) + self.window.length + GRACE
+    }
+
+    /// The same, as the wire shows it: what was lost is sent again, the SUBSCRIBE by the phone, and by the server the NOTIFY
+    /// that follows.
+    fn due_by(&self, case: &CaseRun, granted: Option<Subscribed>) -> Stamp {
+        let asked = case.lamp.asked_at(&self.home, self.cause.when.at);
+        let unheard = asked.filter(|it| it.heard.is_none() && !it.is_reliable());
+        let again = unheard.filter_map(|it| it.sent.as_ref()).map(Sent::again);
+        let told = granted.map(|granted| granted.done.when.at + NOTIFYING);
+        again.chain(told).map(|at| at + GRACE).fold(self.due(), Stamp::max)
     }
 
     /// The longest time that it may take from the cause on.
@@ -81,9 +110,9 @@ impl Wait {
         self.moved.done.when.at.since(self.cause.when.at) + self.window.length
     }
 
-    /// Whether nothing more is awaited.
-    fn advance(&self, id: &CaseId, now: Stamp, subjects: &mut Subjects) -> bool {
-        let Some(case) = subjects.case(id).filter(|case| case.running() && !case.step_done) else { return true };
+    /// When it must be looked at again; none: nothing more is awaited.
+    fn advance(&self, id: &CaseId, now: Stamp, subjects: &mut Subjects) -> Option<Stamp> {
+        let case = subjects.case(id).filter(|case| case.running() && !case.step_done)?;
         let since = self.cause.when.at;
         // A line that was not moved may keep the subscription that it has.
         let stayed = match self.leg.of {
@@ -92,18 +121,20 @@ impl Wait {
         };
         let kept = stayed.then(|| case.lamp.held_at(&self.home, now)).flatten();
         let granted = case.lamp.granted_at(&self.home, since).or(kept);
-        match granted {
-            Some(granted) if granted.notified.is_some() => self.restored(id, granted, subjects),
-            _ if now < self.due() => return false,
-            granted => {
-                let watch = subjects.watch(&id.phone);
-                let dead = watch.and_then(|watch| judge::dead(watch, self.cause));
-                let finding = dead.unwrap_or_else(|| self.missing(case, granted));
-                self.measure(id, Err("no subscription was seen"), subjects);
-                subjects.decide_case(id, finding);
-            }
+        if let Some(granted) = granted.filter(|granted| granted.notified.is_some()) {
+            self.restored(id, granted, subjects);
+            return None;
         }
-        true
+        let due = self.due_by(case, granted);
+        if now < due {
+            return Some(due);
+        }
+        let watch = subjects.watch(&id.phone);
+        let dead = watch.and_then(|watch| judge::dead(watch, self.cause));
+        let finding = dead.unwrap_or_else(|| self.missing(case, granted));
+        self.measure(id, Err("no subscription was seen"), subjects);
+        subjects.decide_case(id, finding);
+        None
     }
 
     fn restored(&self, id: &CaseId, granted: Subscribed, subjects: &mut Subjects) {
@@ -117,7 +148,9 @@ impl Wait {
         let limit = self.limit();
         self.measure(id, Ok(granted.done), subjects);
         let said = format!("subscribed at {} after {:.1} s", self.home, took.as_secs_f64());
-        let doubt = Duration::from_nanos(self.cause.when.error_ns + granted.done.when.error_ns);
+        // What was lost behind the bridge and had to be sent again is not the phone's time.
+        let repeating = subjects.case(id).map_or(Duration::ZERO, |case| self.repeated(case));
+        let doubt = Duration::from_nanos(self.cause.when.error_ns + granted.done.when.error_ns) + repeating;
         if took > limit + doubt {
             let reason = format!("{said}; {:.1} s are allowed ({})", limit.as_secs_f64(), self.window.derivation);
             subjects.decide_case(id, Finding::fail(Blame::Phone, "subscription-late", reason).shown_by(evidence));
@@ -125,6 +158,12 @@ impl Wait {
             let note = format!("{said}, {:.1} s allowed", limit.as_secs_f64());
             subjects.finish_case_step(id, &note, &evidence);
         }
+    }
+
+    /// How long SUBSCRIBEs were sent again because nothing answered them.
+    fn repeated(&self, case: &CaseRun) -> Duration {
+        let asked = case.lamp.asked_at(&self.home, self.cause.when.at).filter_map(Exchange::repeated);
+        asked.map(|(from, to)| to.since(from)).sum()
     }
 
     /// What to say of a living phone whose lamp has no subscription where the line is.

@@ -2,13 +2,16 @@
 //! the phone beside it, on which nothing is wrong, must not be blamed for anything.
 
 use super::*;
-use crate::virtual_bench::phone::Transport;
+use crate::{
+    event::{SipMessage, SipStart},
+    virtual_bench::phone::Transport,
+};
 
 /// A defect of phone p1: the scenario, and what it must come to.
 type PhoneRow = (&'static str, PhoneDefect, Verdict, Blame, &'static str);
 
-/// A defect of one server.
-type ServerRow = (&'static str, RegistrarDefect, Blame, &'static str);
+/// A defect of one server, and the scenario that shows it.
+type ServerRow = (&'static str, &'static str, RegistrarDefect, Blame, &'static str);
 
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -125,31 +128,54 @@ fn a_phone_that_answers_with_an_old_nonce_is_told_from_a_server_that_takes_none(
 fn every_defect_of_a_server_that_the_wire_can_show_is_the_server_s_or_its_settings() {
     use RegistrarDefect as D;
     let rows: &[ServerRow] = &[
-        ("a", D::Silent, Blame::Server, "primary-silent"),
-        ("b", D::Silent, Blame::Server, "backup-silent"),
-        ("a", D::SilentAfter(seconds(8)), Blame::Server, "primary-silent"),
-        ("b", D::SilentAfter(seconds(8)), Blame::Server, "backup-silent"),
-        ("a", D::TwoFaced, Blame::Server, "primary-silent"),
-        ("b", D::TwoFaced, Blame::Server, "backup-silent"),
-        ("b", D::Reject(403), Blame::Configuration, "rejected"),
-        ("b", D::Reject(503), Blame::Server, "server-refused"),
-        ("b", D::Unavailable(seconds(20)), Blame::Server, "server-refused"),
-        ("b", D::RedirectsNowhere, Blame::Server, "redirected"),
-        ("b", D::NoContactIn200, Blame::Server, "no-live-contact"),
-        ("b", D::AnswersLate(seconds(3)), Blame::Server, "slow-registrar"),
-        ("b", D::LosesPasswordsAfter(seconds(1)), Blame::Configuration, "rejected"),
-        ("b", D::AlwaysStale, Blame::Server, "stale-nonces"),
+        ("failover", "a", D::Silent, Blame::Server, "primary-silent"),
+        ("failover", "b", D::Silent, Blame::Server, "backup-silent"),
+        ("failover", "a", D::SilentAfter(seconds(8)), Blame::Server, "primary-silent"),
+        ("failover", "b", D::SilentAfter(seconds(8)), Blame::Server, "backup-silent"),
+        ("failover", "a", D::TwoFaced, Blame::Server, "primary-silent"),
+        ("failover", "b", D::TwoFaced, Blame::Server, "backup-silent"),
+        ("failover", "b", D::Reject(403), Blame::Configuration, "rejected"),
+        ("failover", "b", D::Reject(503), Blame::Server, "server-refused"),
+        ("failover", "b", D::Unavailable(seconds(20)), Blame::Server, "server-refused"),
+        ("failover", "b", D::RedirectsNowhere, Blame::Server, "redirected"),
+        ("failover", "b", D::NoContactIn200, Blame::Server, "no-live-contact"),
+        ("failover", "b", D::AnswersLate(seconds(3)), Blame::Server, "slow-registrar"),
+        ("failover", "b", D::LosesPasswordsAfter(seconds(1)), Blame::Configuration, "rejected"),
+        ("failover", "b", D::AlwaysStale, Blame::Server, "stale-nonces"),
+        ("call", "a", D::Forgets, Blame::Server, "binding-forgotten"),
+        ("call", "a", D::KeepsFor(seconds(3)), Blame::Server, "binding-forgotten"),
     ];
-    for (which, defect, blame, code) in rows {
-        let records = with_defects("failover", 1, None, |server| {
+    for (scenario, which, defect, blame, code) in rows {
+        let records = with_defects(scenario, 1, None, |server| {
             if server.name == *which {
                 server.defects.push(defect.clone());
             }
         });
         for phone in ["p1", "p2"] {
-            assert_eq!(found(&records, phone), (Verdict::Fail, Some(*blame), Some(*code)), "{which} {defect:?}");
+            assert_eq!(
+                found(&records, phone),
+                (Verdict::Fail, Some(*blame), Some(*code)),
+                "{scenario} {which} {defect:?}"
+            );
         }
     }
+}
+
+#[test]
+fn a_server_that_forgets_is_shown_by_the_2xx_that_it_does_not_stand_by() {
+    let forgets = |server: &mut RegistrarSpec| server.defects.push(RegistrarDefect::Forgets);
+    let records = with_defects("call", 1, None, forgets);
+    let case = cases(&records).find(|case| case.id.phone.0 == "p2").unwrap();
+    let reason = case.reason.as_deref().unwrap();
+    assert!(reason.starts_with("server a refused the call with 480, although server a has confirmed"), "{reason}");
+    let shown = |code: u16, method: &str| {
+        case.evidence.iter().filter_map(|seq| records.iter().find(|record| record.seq == *seq)).any(|record| {
+            let Event::Observed(Observed::Sip(fact)) = &record.event else { return false };
+            let SipMessage::Read(message) = &fact.message else { return false };
+            message.method == method && matches!(message.start, SipStart::Response { code: said, .. } if said == code)
+        })
+    };
+    assert!(shown(200, "REGISTER") && shown(480, "INVITE"), "{case:#?}");
 }
 
 /// Two phones over UDP, the first of them with a defect.

@@ -41,10 +41,18 @@ impl Registrar {
         };
         let onward = destination.and_then(|(uri, next)| {
             let bytes = self.proxy.onward(asked, &uri, &routes, next).map_err(Answer::bare)?;
-            Ok(next.send(bytes))
+            Ok((next, bytes))
         });
         match onward {
-            Ok(output) => self.outputs.push_back(output),
+            // Who sent it over a connection does not repeat it.
+            Ok((next @ Way::Datagram(_), bytes))
+                if matches!(asked.way, Way::Connection(_)) && asked.method != "ACK" =>
+            {
+                let branch = self.proxy.branch(asked.message);
+                let output = self.requests.send_on(now, next, asked.method, branch, bytes);
+                self.outputs.push_back(output);
+            }
+            Ok((next, bytes)) => self.outputs.push_back(next.send(bytes)),
             // Nobody answers an ACK.
             Err(_) if asked.method == "ACK" => {}
             Err(answer) => self.answer(now, asked, &answer),

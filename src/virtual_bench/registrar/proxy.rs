@@ -1,5 +1,5 @@
-//! A stateless proxy that stays in the path of calls (RFC 3261 sections 16.4 to 16.11): what becomes of a message on its
-//! way through. Repeats and CANCEL get the branch of the first request, as that is a hash of what they share with it.
+//! A proxy that stays in the path of calls (RFC 3261 sections 16.4 to 16.11) and has no memory, but for what it has to
+//! repeat ([`Requests`](super::requests::Requests)): what becomes of a message on its way through. Repeats and CANCEL get the branch of the first request, as that is a hash of what they share with it.
 
 use std::net::SocketAddr;
 
@@ -83,7 +83,8 @@ impl Proxy {
         Some((way, build_response(code, reason, &headers, message.body()).ok()?))
     }
 
-    fn branch(&self, message: &Message) -> String {
+    /// The branch that a request goes on with.
+    pub fn branch(&self, message: &Message) -> String {
         let mut hash = Sha256::new().chain_update(self.secret.to_be_bytes());
         match message.via_branch().filter(|branch| branch.starts_with("z9hG4bK")) {
             Some(branch) => hash.update(branch),

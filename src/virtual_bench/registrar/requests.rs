@@ -1,4 +1,5 @@
-//! Requests of the server's own, repeated over UDP until they are answered (RFC 3261 section 17.1.2).
+//! Requests that are repeated over UDP until they are answered (RFC 3261 section 17.1): the server's own, and those that
+//! came over a connection and went on without one.
 
 use std::time::Duration;
 
@@ -27,12 +28,13 @@ pub enum About {
 pub struct Repeat {
     at: Duration,
     interval: Duration,
+    longest: Duration,
 }
 
 impl Repeat {
     /// First after T1; over connections nothing is repeated.
     pub fn after(now: Duration, way: Way) -> Option<Self> {
-        matches!(way, Way::Datagram(_)).then_some(Self { at: now + T1, interval: T1 })
+        matches!(way, Way::Datagram(_)).then_some(Self { at: now + T1, interval: T1, longest: T2 })
     }
 
     /// When it is due.
@@ -44,7 +46,7 @@ impl Repeat {
     pub fn take(&mut self, now: Duration) -> bool {
         let due = self.at <= now;
         if due {
-            self.interval = (2 * self.interval).min(T2);
+            self.interval = (2 * self.interval).min(self.longest);
             self.at = now + self.interval;
         }
         due
@@ -68,9 +70,34 @@ pub struct Requests(Vec<Sent>);
 impl Requests {
     /// Sends one, with that branch.
     pub fn send(&mut self, now: Duration, way: Way, branch: String, bytes: Vec<u8>, about: About) -> RegistrarOutput {
+        self.begin(now, way, branch, bytes, about, T2)
+    }
+
+    /// Sends one that came over a connection; of an INVITE the pauses double without end (timer A).
+    pub fn send_on(
+        &mut self,
+        now: Duration,
+        way: Way,
+        method: &str,
+        branch: String,
+        bytes: Vec<u8>,
+    ) -> RegistrarOutput {
+        let longest = if method == "INVITE" { PATIENCE } else { T2 };
+        self.begin(now, way, branch, bytes, About::Nothing, longest)
+    }
+
+    fn begin(
+        &mut self,
+        now: Duration,
+        way: Way,
+        branch: String,
+        bytes: Vec<u8>,
+        about: About,
+        longest: Duration,
+    ) -> RegistrarOutput {
         let output = way.send(bytes.clone());
         if self.0.len() < MOST {
-            let repeat = Repeat::after(now, way);
+            let repeat = Repeat::after(now, way).map(|repeat| Repeat { longest, ..repeat });
             self.0.push(Sent { branch, way, bytes, about, repeat, until: now + PATIENCE });
         }
         output

@@ -212,6 +212,25 @@ fn a_phone_on_a_connection_is_called_over_it_and_answers_over_it() {
 }
 
 #[test]
+fn what_came_over_a_connection_is_sent_on_again_until_it_is_answered() {
+    let mut net = Net::new();
+    net.register(P2, A, "1002");
+    net.give(at(A), RegistrarInput::TcpAccepted { conn: 1, from: at(P1) });
+    let call = invite("1002").via(&format!("SIP/2.0/TCP {P1};branch=z9hG4bK1"));
+    net.give(at(A), RegistrarInput::TcpData { conn: 1, bytes: call.print(P1, 7) });
+    net.run_to(2.0);
+    let copies = net.take(P2);
+    assert_eq!(copies.iter().map(|copy| copy.at.as_millis()).collect::<Vec<_>>(), [0, 500, 1_500]);
+    net.send(P2, A, respond(&copies[0].message, 180));
+    net.run_to(40.0);
+    assert!(net.take(P2).is_empty(), "somebody is at work on it");
+    assert_eq!(net.take_stream(A, 1).len(), 1);
+    net.send(P1, A, invite("1002").branch("z9hG4bK2").print(P1, 8));
+    net.run_to(50.0);
+    assert_eq!(net.take(P2).len(), 1, "a datagram is repeated by whoever sent it");
+}
+
+#[test]
 fn answers_to_nothing_go_nowhere() {
     let mut net = Net::new();
     net.register(P2, A, "1002");
