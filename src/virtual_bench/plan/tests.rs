@@ -26,6 +26,9 @@ fn servers(bench: &Bench) -> Vec<String> {
     let lines = bench.phones.iter().flat_map(|phone| phone.lines.iter());
     lines
         .map(|line| {
+            if !line.registers {
+                return format!("{} off", line.extension);
+            }
             let backup = line.backup.as_ref().map_or("-", |backup| backup.0.as_str());
             format!("{} {} {backup}", line.extension, line.primary)
         })
@@ -64,8 +67,7 @@ fn the_bench_file_names_the_servers_that_each_line_is_set_to_with_every_layer_of
     );
     assert_eq!(
         servers(&bench),
-        ["1001 a c", "2001 b c", "1002 c d", "2002 b a", "1003 a -", "2003 b -", "1004 a c"],
-        "and 2004 does not register"
+        ["1001 a c", "2001 b c", "1002 c d", "2002 b a", "1003 a -", "2003 b -", "1004 a c", "2004 off"],
     );
 }
 
