@@ -15,10 +15,6 @@ use siprig::{
     verdict::{Blame, Case, Verdict},
 };
 
-/// Scenarios that a healthy bench does not always pass: whether a call falls into the gap depends on which of the two
-/// phones renews first.
-const LEFT_OUT: [&str; 1] = ["call-in-the-gap"];
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<u64>().ok());
@@ -26,18 +22,20 @@ fn main() -> ExitCode {
     let seed = numbers.next().unwrap_or(1);
     let only = numbers.next();
     let mut names = load::scenario_names(Path::new(load::RIG));
-    names.retain(|name| !LEFT_OUT.contains(&name.as_str()));
     if arguments.iter().any(|argument| names.contains(argument)) {
         names.retain(|name| arguments.contains(name));
     }
     let mut tally: BTreeMap<&str, Tally> = BTreeMap::new();
     for number in (0..runs).filter(|number| only.is_none_or(|only| only == *number)) {
         let drawn = seed.wrapping_mul(1_000_003).wrapping_add(number);
-        let (description, weather) = healthy::bench(drawn);
         let name = names[number as usize % names.len()].as_str();
         let scenario = match load::scenario(name, Path::new(load::RIG)) {
             Ok(scenario) => scenario,
             Err(error) => return refuse(&format!("{error:?}")),
+        };
+        let (description, weather) = match healthy::bench_for(&scenario, drawn) {
+            Ok(bench) => bench,
+            Err(error) => return refuse(&format!("{name}: {error}")),
         };
         let rehearsal = Rehearsal::new(&description, scenario, weather, |_| {}, |_| {});
         let records = match rehearsal.and_then(Rehearsal::run) {

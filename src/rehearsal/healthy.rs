@@ -3,8 +3,16 @@
 
 use std::time::Duration;
 
-use super::Weather;
-use crate::virtual_bench::{Description, phone::Transport, random::Random};
+use super::{RehearsalError, Weather, tried_on};
+use crate::{
+    config::Scenario,
+    virtual_bench::{
+        Description,
+        description::{Lab, PhoneOverride},
+        phone::Transport,
+        random::Random,
+    },
+};
 
 /// The bench of a seed.
 pub fn bench(seed: u64) -> (Description, Weather) {
@@ -35,4 +43,41 @@ pub fn bench(seed: u64) -> (Description, Weather) {
     description.lab.settings =
         format!("sip explicit mwi subscription: 1\nsip explicit mwi subscription period: {period}\n");
     (description, weather)
+}
+
+/// The bench of a seed for a scenario that is tried on a bench of its own: as that, with what is drawn in the places of what
+/// it leaves open, and with phones of every habit that the manuals leave open.
+///
+/// # Errors
+/// If the scenario names a bench that is none.
+pub fn bench_for(scenario: &Scenario, seed: u64) -> Result<(Description, Weather), RehearsalError> {
+    let (mut drawn, weather) = bench(seed);
+    let mut dice = Random::new(seed.rotate_left(17));
+    let mut flip = || dice.number().is_multiple_of(2);
+    if scenario.tried_on.is_some() {
+        let own = tried_on(scenario)?;
+        let settings = drawn.lab.settings + &own.lab.settings;
+        let (transports, digest) = (drawn.lab.transports, drawn.lab.digest);
+        drawn.lab = Lab { settings, transports, digest, ..own.lab };
+    }
+    for number in 1..=drawn.lab.phones {
+        let name = format!("p{number}");
+        let own = drawn.lab.phone.iter().position(|phone| phone.name == name);
+        let index = own.unwrap_or_else(|| {
+            drawn.lab.phone.push(PhoneOverride { name, ..PhoneOverride::default() });
+            drawn.lab.phone.len() - 1
+        });
+        let habits = &mut drawn.lab.phone[index].habits;
+        for habit in [
+            &mut habits.moves_on_403,
+            &mut habits.moves_on_503,
+            &mut habits.moves_on_icmp,
+            &mut habits.waits_out_refusal,
+            &mut habits.removes_backup_binding,
+            &mut habits.follows_redirect,
+        ] {
+            *habit |= flip();
+        }
+    }
+    Ok((drawn, weather))
 }

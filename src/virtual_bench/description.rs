@@ -143,7 +143,7 @@ pub enum Keypads {
 }
 
 /// What is different about one phone: a `[[virtual.phone]]` table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PhoneOverride {
     /// Which phone.

@@ -51,6 +51,18 @@ fn every_defect_of_a_phone_is_caught_where_it_should_be_seen() {
         ("baseline", D::Storms, Fail, Blame::Phone, "storm"),
         ("failover", D::Storms, Fail, Blame::Phone, "storm"),
         ("failover", stranger(), Fail, Blame::Configuration, "wrong-server"),
+        ("cut-before-renewal", D::NeverFailsOver, Fail, Blame::Phone, "never-failed-over"),
+        ("cut-after-renewal", D::MovesLate(seconds(5)), Fail, Blame::Phone, "late"),
+        ("drop-against-refusal", D::NeverFailsBack, Fail, Blame::Phone, "never-failed-back"),
+        ("drop-against-refusal", D::NeverGivesUp, Fail, Blame::Phone, "never-failed-over"),
+        ("one-way-loss", D::NeverFailsOver, Fail, Blame::Phone, "never-failed-over"),
+        ("one-way-loss", D::ClaimsBackup, Fail, Blame::Phone, "display-wrong"),
+        ("hold-on-backup", D::NeverFailsOver, Fail, Blame::Phone, "never-failed-over"),
+        ("hold-on-backup", D::Storms, Fail, Blame::Phone, "storm"),
+        ("boot-on-backup", D::NeverFailsOver, Fail, Blame::Phone, "never-failed-over"),
+        ("storm", D::MovesLate(seconds(5)), Fail, Blame::Phone, "late"),
+        ("primary-answers-503", D::DiesAfter(seconds(2)), RigError, Blame::Unknown, "no-sign-of-life"),
+        ("primary-answers-403", D::Storms, Fail, Blame::Phone, "storm"),
     ];
     for (scenario, defect, verdict, blame, code) in rows {
         let records = with_defects(scenario, 1, Some(*defect), |_| {});
@@ -159,6 +171,42 @@ fn every_defect_of_a_server_that_the_wire_can_show_is_the_server_s_or_its_settin
             );
         }
     }
+}
+
+#[test]
+fn settings_that_can_not_work_are_the_configuration_s_fault_and_a_full_server_is_the_server_s() {
+    let rows = [
+        ("hold-on-backup", "virtual-lapsing", Blame::Configuration, "binding-lapses"),
+        ("call-on-backup", "virtual-differing", Blame::Configuration, "proxy-differs"),
+        ("home-server-full", "virtual-full-alone", Blame::Server, "server-refused"),
+    ];
+    for (name, bench, blame, code) in rows {
+        let mut scenario = load::scenario(name, Path::new(load::RIG)).unwrap();
+        scenario.tried_on = Some(bench.to_owned());
+        let records = rehearse_scenario(name, &tried_on(&scenario).unwrap(), calm(), |_| {}, |_| {});
+        let failed: Vec<&Case> = cases(&records).filter(|case| case.verdict == Verdict::Fail).collect();
+        assert!(!failed.is_empty(), "{name} on {bench}");
+        for case in failed {
+            assert_eq!((case.blame, case.code.as_deref()), (Some(blame), Some(code)), "{name} on {bench}: {case:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_line_that_registers_although_its_registrar_is_off_is_found_out() {
+    let mut scenario = load::scenario("registrar-off", Path::new(load::RIG)).unwrap();
+    let mut description = tried_on(&scenario).unwrap();
+    let silent = rehearse_scenario("registrar-off", &description, calm(), |_| {}, |_| {});
+    assert!(cases(&silent).all(|case| case.verdict == Verdict::Pass));
+    // The bench file says that it is off, and the phone was given another setting behind its back.
+    let meddle = |phone: &mut PhoneSpec| phone.provisioning.global = String::new();
+    let loud = rehearse_scenario("registrar-off", &description, calm(), meddle, |_| {});
+    assert_eq!(found(&loud, "p1"), (Verdict::Fail, Some(Blame::Phone), Some("registers-nevertheless")));
+    // Where it is on, the scenario has nothing to say, and the others have nothing to say where it is off.
+    scenario.tried_on = None;
+    description.lab.settings.clear();
+    let on = rehearse_scenario("registrar-off", &description, calm(), |_| {}, |_| {});
+    assert_eq!(found(&on, "p1"), (Verdict::Skipped, Some(Blame::Configuration), Some("registrar-on")));
 }
 
 #[test]
