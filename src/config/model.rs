@@ -205,6 +205,12 @@ pub struct Dialect {
     /// A line that tells of a change of the display; group `text`: what it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
+    /// A line that a phone writes while it comes up and takes no keys yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booting: Option<String>,
+    /// A line that says that it has come up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<String>,
     /// Lines that mean that the phone rebooted or crashed.
     pub fatal: Vec<String>,
 }

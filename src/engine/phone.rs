@@ -33,6 +33,8 @@ pub struct PhoneWatch {
     pub frame: Option<Fix>,
     /// The last SIP message from it. A dead phone's kernel may go on sending frames, but speaks no SIP.
     pub spoke: Option<Fix>,
+    /// Its console says that it is still coming up.
+    pub booting: bool,
     /// The last line on its console that was no echo.
     pub line: Option<Fix>,
     /// What its console last said of each extension.
@@ -103,6 +105,7 @@ impl PhoneWatch {
             lost: BTreeMap::new(),
             frame: None,
             spoke: None,
+            booting: false,
             line: None,
             beliefs: BTreeMap::new(),
             keys_shown: Vec::new(),
@@ -154,6 +157,8 @@ impl PhoneWatch {
             }
             ConsoleFact::Display { text } => self.displayed = Some((text, fix)),
             ConsoleFact::Fatal { .. } => return true,
+            ConsoleFact::Booting => self.booting = true,
+            ConsoleFact::Ready => self.booting = false,
             ConsoleFact::Prompt => {}
         }
         false

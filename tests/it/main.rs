@@ -5,6 +5,7 @@
 mod bridge;
 mod cli;
 mod config;
+mod docs;
 mod lab;
 mod layering;
 mod real_software;

@@ -165,6 +165,8 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         status_shown: None,
         shown_account: None,
         display: None,
+        booting: None,
+        ready: None,
         fatal: Vec::new(),
     });
     let fatal = raw
@@ -182,6 +184,8 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         status_shown: findings.pattern(&raw.status_shown, &[]).or(base.status_shown),
         shown_account: findings.pattern(&raw.shown_account, &["extension", "server"]).or(base.shown_account),
         display: findings.pattern(&raw.display, &["text"]).or(base.display),
+        booting: findings.pattern(&raw.booting, &[]).or(base.booting),
+        ready: findings.pattern(&raw.ready, &[]).or(base.ready),
         fatal: fatal.unwrap_or(base.fatal),
     }
 }

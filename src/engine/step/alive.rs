@@ -1,4 +1,5 @@
-//! Waits until every phone has given a sign of life: a frame, or a word of its console, which is asked for one.
+//! Waits until every phone has given a sign of life, a frame or a word of its console, which is asked for one; and where a
+//! console tells of its boot, until that is over.
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl Alive {
         let mut waiting = Vec::new();
         for phone in subjects.phones_running() {
             let Some(watch) = subjects.watch(&phone) else { continue };
-            if watch.alive_since(self.begun.when.at) {
+            if watch.alive_since(self.begun.when.at) && !watch.booting {
                 subjects.finish_step(&phone, "gave a sign of life", &[]);
             } else if now >= self.until {
                 if let Some(dead) = judge::dead(watch, self.begun) {

@@ -17,12 +17,12 @@ const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-#[test]
-fn every_defect_of_a_phone_is_caught_where_it_should_be_seen() {
+/// Each defect of a phone, in the scenarios that should see it.
+fn phone_rows() -> Vec<PhoneRow> {
     use PhoneDefect as D;
     use Verdict::{Fail, RigError};
     let stranger = || D::RegistersAtStranger("10.77.0.99".parse().unwrap());
-    let rows: &[PhoneRow] = &[
+    vec![
         ("failover", D::NeverFailsBack, Fail, Blame::Phone, "never-failed-back"),
         ("both-away", D::NeverFailsBack, Fail, Blame::Phone, "never-failed-back"),
         ("failover", D::NeverFailsOver, Fail, Blame::Phone, "never-failed-over"),
@@ -63,8 +63,12 @@ fn every_defect_of_a_phone_is_caught_where_it_should_be_seen() {
         ("storm", D::MovesLate(seconds(5)), Fail, Blame::Phone, "late"),
         ("primary-answers-503", D::DiesAfter(seconds(2)), RigError, Blame::Unknown, "no-sign-of-life"),
         ("primary-answers-403", D::Storms, Fail, Blame::Phone, "storm"),
-    ];
-    for (scenario, defect, verdict, blame, code) in rows {
+    ]
+}
+
+#[test]
+fn every_defect_of_a_phone_is_caught_where_it_should_be_seen() {
+    for (scenario, defect, verdict, blame, code) in &phone_rows() {
         let records = with_defects(scenario, 1, Some(*defect), |_| {});
         assert_eq!(found(&records, "p1"), (*verdict, Some(*blame), Some(*code)), "{scenario} {defect:?}");
         assert_eq!(found(&records, "p2"), (Verdict::Pass, None, None), "{scenario} {defect:?}: the healthy neighbour");
@@ -136,10 +140,10 @@ fn a_phone_that_answers_with_an_old_nonce_is_told_from_a_server_that_takes_none(
     assert_eq!(found(&records, "p2"), (Verdict::Pass, None, None));
 }
 
-#[test]
-fn every_defect_of_a_server_that_the_wire_can_show_is_the_server_s_or_its_settings() {
+/// Each defect of a server, in the scenarios that should see it.
+fn server_rows() -> Vec<ServerRow> {
     use RegistrarDefect as D;
-    let rows: &[ServerRow] = &[
+    vec![
         ("failover", "a", D::Silent, Blame::Server, "primary-silent"),
         ("failover", "b", D::Silent, Blame::Server, "backup-silent"),
         ("failover", "a", D::SilentAfter(seconds(8)), Blame::Server, "primary-silent"),
@@ -156,8 +160,12 @@ fn every_defect_of_a_server_that_the_wire_can_show_is_the_server_s_or_its_settin
         ("failover", "b", D::AlwaysStale, Blame::Server, "stale-nonces"),
         ("call", "a", D::Forgets, Blame::Server, "binding-forgotten"),
         ("call", "a", D::KeepsFor(seconds(3)), Blame::Server, "binding-forgotten"),
-    ];
-    for (scenario, which, defect, blame, code) in rows {
+    ]
+}
+
+#[test]
+fn every_defect_of_a_server_that_the_wire_can_show_is_the_server_s_or_its_settings() {
+    for (scenario, which, defect, blame, code) in &server_rows() {
         let records = with_defects(scenario, 1, None, |server| {
             if server.name == *which {
                 server.defects.push(defect.clone());
@@ -171,6 +179,33 @@ fn every_defect_of_a_server_that_the_wire_can_show_is_the_server_s_or_its_settin
             );
         }
     }
+}
+
+/// `docs/defects.md`: the rows above for people. To write it anew: `SIPRIG_DOCS=write cargo test --lib the_matrix`.
+#[test]
+fn the_matrix_in_the_documents_is_the_one_that_is_tried() {
+    const DOCUMENT: &str = "docs/defects.md";
+    let mut matrix = "| who | defect | scenario | verdict | blame | code |\n|---|---|---|---|---|---|\n".to_owned();
+    let word = |defect: String| defect.replace('"', "").trim_matches(['{', '}', ' ']).to_owned();
+    let phones = phone_rows().into_iter().map(|(scenario, defect, verdict, blame, code)| {
+        let defect = word(serde_json::to_string(&defect).unwrap());
+        format!("| phone | `{defect}` | `{scenario}` | {verdict} | {blame} | `{code}` |\n")
+    });
+    let servers = server_rows().into_iter().map(|(scenario, which, defect, blame, code)| {
+        let defect = word(serde_json::to_string(&defect).unwrap());
+        format!("| server {which} | `{defect}` | `{scenario}` | fail | {blame} | `{code}` |\n")
+    });
+    let mut rows: Vec<String> = phones.chain(servers).collect();
+    rows.sort_unstable();
+    matrix += &rows.concat();
+    let document = std::fs::read_to_string(DOCUMENT).unwrap();
+    let (before, rest) = document.split_once("<!-- matrix -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    let right = format!("{before}<!-- matrix -->\n{matrix}<!-- end -->{after}");
+    if std::env::var_os("SIPRIG_DOCS").is_some() {
+        std::fs::write(DOCUMENT, &right).unwrap();
+    }
+    assert_eq!(document, right);
 }
 
 #[test]

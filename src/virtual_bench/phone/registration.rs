@@ -70,6 +70,8 @@ pub struct Registration {
     next: Option<Next>,
     /// The server that the primary sent this round to, in its place.
     detour: Option<SocketAddr>,
+    /// Until when the primary has asked not to be asked (RFC 3261 section 21.5.4), where the phone went elsewhere for that.
+    left_alone: Option<Duration>,
     probe: Option<Duration>,
     /// Attempts at the primary that failed since the phone left it.
     misses: u32,
@@ -99,6 +101,7 @@ impl Registration {
             held: None,
             next: turn.map(|turn| Next { at: start, turn }),
             detour: None,
+            left_alone: None,
             probe: None,
             misses: 0,
             surplus: None,
@@ -135,7 +138,9 @@ impl Registration {
         }
         if let Some(next) = self.next.take_if(|next| next.at <= now) {
             self.detour = None;
-            self.register(next.turn, endpoint, context);
+            let spared = next.turn.which == Which::Primary && self.left_alone.is_some_and(|until| now < until);
+            let turn = if spared { self.servers.turn(Which::Backup) } else { None };
+            self.register(turn.unwrap_or(next.turn), endpoint, context);
         }
         if self.probe.take_if(|at| *at <= now).is_some() {
             self.ask_primary(endpoint, context);
@@ -186,6 +191,9 @@ impl Registration {
             (Job::Register(turn), _)
                 if context.habits.moves_on(code) && self.servers.after(turn, context).is_some() =>
             {
+                if let Some(seconds) = message.summary().retry_after.filter(|_| turn.which == Which::Primary) {
+                    self.left_alone = Some(context.now + Duration::from_secs(seconds.into()));
+                }
                 self.failed(&exchange, endpoint, context);
             }
             (Job::Register(turn), 300..=399) if context.habits.follows_redirect && !turn.second => {

@@ -47,6 +47,10 @@ pub enum ConsoleFact {
         /// What it shows.
         text: String,
     },
+    /// The phone comes up, and takes no keys yet.
+    Booting,
+    /// The phone has come up.
+    Ready,
     /// The phone waits for a command.
     Prompt,
 }
@@ -97,6 +101,8 @@ enum Kind {
     Key,
     StatusShown,
     Display,
+    Booting,
+    Ready,
     Prompt,
     ShownAccount,
 }
@@ -112,6 +118,8 @@ impl Kind {
             Self::Key => ("key", &["key"]),
             Self::StatusShown => ("status-shown", &[]),
             Self::Display => ("display", &["text"]),
+            Self::Booting => ("booting", &[]),
+            Self::Ready => ("ready", &[]),
             Self::Prompt => ("prompt", &[]),
             Self::ShownAccount => ("shown-account", &["extension", "server"]),
         }
@@ -132,6 +140,8 @@ impl CompiledDialect {
             (Kind::Key, &dialect.key),
             (Kind::StatusShown, &dialect.status_shown),
             (Kind::Display, &dialect.display),
+            (Kind::Booting, &dialect.booting),
+            (Kind::Ready, &dialect.ready),
             (Kind::Prompt, &dialect.prompt),
         ];
         let single = single.into_iter().filter_map(|(kind, text)| text.as_ref().map(|text| (kind, text)));
@@ -180,6 +190,8 @@ impl Pattern {
             Kind::Key => ConsoleFact::Key { name: KeyName(group("key")?) },
             Kind::StatusShown => ConsoleFact::StatusShown { accounts: Vec::new() },
             Kind::Display => ConsoleFact::Display { text: group("text")? },
+            Kind::Booting => ConsoleFact::Booting,
+            Kind::Ready => ConsoleFact::Ready,
             Kind::Prompt => ConsoleFact::Prompt,
             // It is looked for within lines of another kind.
             Kind::ShownAccount => return None,
@@ -207,6 +219,8 @@ mod tests {
             status_shown: Some("^display: registration status".to_owned()),
             shown_account: Some(r"(?P<extension>\d+) at (?P<server>[0-9.]+)".to_owned()),
             display: Some("^display: (?P<text>.*)".to_owned()),
+            booting: Some("^Starting ".to_owned()),
+            ready: Some("^Network is up".to_owned()),
             fatal: vec!["(?i)kernel panic".to_owned(), "^U-Boot ".to_owned()],
         }
     }
