@@ -40,18 +40,12 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
             }
             awake(subjects, phone, fix);
         }
-        Observed::Knock { phone, server, door, knock, fate: Fate::Passed, .. } => {
-            if let Some(watch) = subjects.watch_mut(phone) {
-                watch.knocked(server, *door, *knock, fix);
+        Observed::Knock { phone, server, door, knock, fate, .. } => {
+            if (*door, *knock) == (Door::Tcp, Knock::Asked) {
+                knocked_in_outage(subjects, phone, server, fix.when.at);
             }
-        }
-        Observed::Knock { phone, server, door: Door::Tcp, knock: Knock::Asked, .. } => {
-            for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
-                let at = fix.when.at;
-                let before_lift = |cut: &&mut Cut| cut.lifted.is_none_or(|lifted| at <= lifted.when.at);
-                if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == *server).filter(before_lift) {
-                    cut.knocked = cut.knocked.max(Some(at));
-                }
+            if let Some(watch) = subjects.watch_mut(phone).filter(|_| *fate == Fate::Passed) {
+                watch.knocked(server, *door, *knock, fix);
             }
         }
         Observed::OutageBegan { outage } => cut(subjects, *outage, fix),
@@ -81,9 +75,18 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::Pushed { .. }
         | Observed::FirstBite { .. }
         | Observed::Canary { .. }
-        | Observed::Knock { .. }
         | Observed::ClockStepped { .. }
         | Observed::DeadlineFired { .. } => {}
+    }
+}
+
+/// A phone asks a server for a connection that an outage takes away, or the answer to it.
+fn knocked_in_outage(subjects: &mut Subjects, phone: &PhoneName, server: &ServerName, at: Stamp) {
+    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+        let in_force = |cut: &&mut Cut| at >= cut.began.when.at && cut.lifted.is_none_or(|lift| at <= lift.when.at);
+        if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == *server).filter(in_force) {
+            cut.knocked = cut.knocked.max(Some(at));
+        }
     }
 }
 
@@ -120,10 +123,11 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         let before = case.track.home().cloned();
         let attempts = case.track.transactions();
         let patience = case.timers.transaction.value + ANSWER_SLACK;
+        // As it stands before: an answer may have been reported ahead of the request at hand.
+        let wait = fact.server.as_ref().and_then(|server| Some((server, case.track.asked_to_wait(server)?)));
         let change = case.track.observe(fact, fix, patience);
         if case.track.transactions() != attempts {
             detected.extend(detectors.attempted(fix).map(|it| (id.clone(), it)));
-            let wait = fact.server.as_ref().and_then(|server| Some((server, case.track.asked_to_wait(server)?)));
             let early = wait.and_then(|(server, wait)| detectors.retried(server, wait, fix));
             detected.extend(early.map(|it| (id.clone(), it)));
         }

@@ -117,8 +117,10 @@ impl Endpoint {
 
     /// Cancels the INVITE of that call, if it is under way (RFC 3261 section 9.1).
     pub fn cancel(&mut self, call: u32, context: &mut Context<'_>) {
-        let invite = self.under_way.iter_mut().find(|(_, one)| {
-            matches!(one.job, Job::Invite(number, _) if number == call) && one.draft.method == "INVITE"
+        // One that was challenged lingers beside the one that followed it, and has its final answer already.
+        let invite = self.under_way.iter_mut().find(|(transaction, one)| {
+            let open = transaction.ack().is_none() && one.draft.method == "INVITE";
+            open && matches!(one.job, Job::Invite(number, _) if number == call)
         });
         let Some((transaction, exchange)) = invite else { return };
         let (branch, cseq) = (transaction.branch.clone(), transaction.cseq.replace("INVITE", "CANCEL"));

@@ -103,6 +103,20 @@ fn hanging_up_before_the_answer_cancels_once_somebody_is_at_work() {
 }
 
 #[test]
+fn a_cancel_is_of_the_invite_that_came_after_the_challenge() {
+    let mut wire = calling();
+    let invite = wire.last("INVITE");
+    wire.reply(&invite, 407, &[("Proxy-Authenticate", "Digest realm=\"bench.test\", nonce=\"1\"")]);
+    let again = wire.last("INVITE");
+    assert_eq!(again.header("CSeq"), "2 INVITE");
+    wire.reply(&again, 180, &[]);
+    wire.type_line("hangup");
+    let cancel = wire.last("CANCEL");
+    assert_eq!(cancel.header("CSeq"), "2 CANCEL");
+    assert_eq!(cancel.message.via_branch(), again.message.via_branch(), "RFC 3261 section 9.1");
+}
+
+#[test]
 fn a_cancelled_call_that_nobody_ends_frees_the_line_after_a_while() {
     let mut wire = calling();
     let invite = wire.last("INVITE");
