@@ -1,5 +1,7 @@
 //! Calls of one line, as caller and as callee.
 
+use std::time::Duration;
+
 use super::exchange::{Answer, Exchange, Exchanges};
 use crate::{
     engine::registration::Fix,
@@ -71,6 +73,17 @@ impl Calls {
             };
             if stands && !call.is_over_here() { invite.first() } else { None }
         })
+    }
+
+    /// Until when a phone that waits so long for an answer may still be making a call that nothing has answered: one that was
+    /// given up by hand as well, which can not be cancelled before any answer (RFC 3261 section 9.1).
+    pub fn asking_until(&self, transaction: Duration) -> Option<Stamp> {
+        let outside = |it: &&Exchange| {
+            it.method == "INVITE" && it.toward == Toward::Server && it.sent.as_ref().is_some_and(|sent| !sent.inside)
+        };
+        let unanswered =
+            self.exchanges.all().filter(outside).filter(|it| it.answered().is_none() && it.heard.is_none());
+        unanswered.filter_map(|it| Some(it.first()?.when.at + transaction)).max()
     }
 
     /// The last call that began since, and went that way.

@@ -12,8 +12,16 @@ use crate::{
 /// The step.
 #[derive(Debug)]
 pub struct IdleWait {
-    /// Until when each phone has time to end what it is in.
-    waits: BTreeMap<CaseId, Stamp>,
+    waits: BTreeMap<CaseId, Wait>,
+}
+
+/// What is awaited of one phone.
+#[derive(Debug)]
+struct Wait {
+    /// It has time until then to end what it is in.
+    due: Stamp,
+    /// When it must be looked at again.
+    again: Stamp,
 }
 
 impl IdleWait {
@@ -24,18 +32,26 @@ impl IdleWait {
         if let Some(odd) = pairs::odd_one(subjects) {
             subjects.finish_step(&odd, "passed over: it has nobody to call", &[]);
         }
-        let due = |id: &CaseId| now + subjects.transaction(&id.phone) + REGISTERING + GRACE;
-        Self { waits: pairs.iter().flat_map(|pair| pair.both()).map(|id| (id.clone(), due(id))).collect() }
+        let wait = |id: &CaseId| {
+            let due = now + subjects.transaction(&id.phone) + REGISTERING + GRACE;
+            Wait { due, again: due }
+        };
+        Self { waits: pairs.iter().flat_map(|pair| pair.both()).map(|id| (id.clone(), wait(id))).collect() }
     }
 
     /// Takes each phone as far as the records let it.
     pub fn advance(&mut self, now: Stamp, subjects: &mut Subjects) {
-        self.waits.retain(|id, due| {
+        self.waits.retain(|id, wait| {
             let Some(case) = subjects.case(id).filter(|case| case.running()) else { return false };
-            match case.calls.open() {
-                None => subjects.finish_case_step(id, "in no call", &[]),
-                Some(_) if now < *due => return true,
-                Some(call) => {
+            let asking = case.calls.asking_until(case.timers.transaction.value).filter(|until| *until > now);
+            match (case.calls.open(), asking) {
+                (None, None) => subjects.finish_case_step(id, "in no call", &[]),
+                (_, asking) if now < wait.due => {
+                    wait.again = asking.map_or(wait.due, |until| until.min(wait.due));
+                    return true;
+                }
+                (None, Some(_)) => subjects.finish_case_step(id, "in no call that anybody has answered", &[]),
+                (Some(call), _) => {
                     let reason = "the phone is still in a call, as far as the wire shows";
                     subjects.decide_case(id, Finding::unclear("still-in-call", reason).shown_by([call.seq]));
                 }
@@ -46,6 +62,6 @@ impl IdleWait {
 
     /// The first time at which a phone must be looked at again.
     pub fn deadline(&self) -> Option<(Stamp, &'static str)> {
-        self.waits.values().min().map(|due| (*due, "the end of a call"))
+        self.waits.values().map(|wait| wait.again).min().map(|at| (at, "the end of a call"))
     }
 }
