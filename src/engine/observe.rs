@@ -241,7 +241,10 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
             .filter_map(|attempt| attempt.passed)
             .find(|passed| passed.when.at >= since)
             .unwrap_or(fix);
-        case.evidence.extend([request.seq, fix.seq]);
+        // A renewal at the backup is evidence where somebody asks for it.
+        if of != Move::Hold {
+            case.evidence.extend([request.seq, fix.seq]);
+        }
         case.moves.insert(leg, Moved { request, done: fix });
     }
 }

@@ -10,7 +10,7 @@ use std::{
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("event", &["config", "verdict"]),
     ("verdict", &["event"]),
-    ("config", &["event", "wire"]),
+    ("config", &["event", "verdict", "wire"]),
     ("wire", &["config", "event"]),
     ("journal", &["config", "event", "verdict"]),
     ("look", &["event", "verdict"]),
