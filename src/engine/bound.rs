@@ -160,19 +160,34 @@ pub fn stay(timers: &Timers, granted: Duration, left: Duration, asking: bool) ->
 }
 
 /// The window for being turned away by a primary that answers and refuses, when `left` of a binding granted for `granted`
-/// remained: the line asks at its next renewal.
+/// remained: the line asks at its next renewal. One that was under way may have been heard and its answer taken: then the
+/// line is away for a period at the backup before it asks again.
 pub fn rejection(timers: &Timers, granted: Duration, left: Duration) -> Window {
     let lead = timers.renewal_lead.value.of(granted);
+    if left > lead {
+        return Window {
+            length: left - lead + REGISTERING,
+            derivation: format!(
+                "{} of the granted {} left − {} renewal lead + {} registering",
+                secs(left),
+                secs(granted),
+                secs(lead),
+                secs(REGISTERING)
+            ),
+            assumed: assumed(&[("renewal-lead", timers.renewal_lead.source)]),
+        };
+    }
+    let transaction = timers.transaction.value;
     Window {
-        length: left.saturating_sub(lead) + REGISTERING,
+        length: transaction + granted.saturating_sub(lead) + REGISTERING,
         derivation: format!(
-            "{} of the granted {} left − {} renewal lead + {} registering",
-            secs(left),
+            "a renewal was under way: {} transaction + {} granted at the backup − {} renewal lead + {} registering",
+            secs(transaction),
             secs(granted),
             secs(lead),
             secs(REGISTERING)
         ),
-        assumed: assumed(&[("renewal-lead", timers.renewal_lead.source)]),
+        assumed: renewal_assumptions(timers),
     }
 }
 

@@ -283,18 +283,20 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             let asked = case.track.asked_to_wait(&case.primary).filter(|until| *until > lifted);
             let wait = asked.map(|until| until.since(lifted));
             let asking = cut.was_asked(timers.transaction.value);
+            let answers = case.track.attempts_at(&case.primary).filter_map(|attempt| attempt.answer);
+            let turned_away = answers.filter(|answer| answer.ours).map(|answer| answer.fix.when.at).max();
+            let turned_away = turned_away.filter(|at| *at >= cut.began.when.at);
             match &cut.held_elsewhere {
-                Some(held) => {
+                // Who was turned away after that no longer goes by it.
+                Some(held) if turned_away.is_none_or(|at| at <= held.binding.confirmed.when.at) => {
                     let window = bound::failback(timers, case.habit, held.binding.granted, held.left, asking);
                     Some(match wait {
                         Some(wait) => bound::asked_away(timers, window, held.binding.granted, wait),
                         None => window,
                     })
                 }
-                None if case.moves.contains_key(&Leg { of: Move::Rejection, ..leg }) => {
-                    Some(bound::after_rejection(timers, wait))
-                }
-                None => {
+                _ if turned_away.is_some() => Some(bound::after_rejection(timers, wait)),
+                _ => {
                     // It held nothing at its backup because it had lost it, or because it had not left: it never did, it has
                     // no backup, or what it asked in the outage it gave up only afterwards.
                     let left = case.moves.get(&Leg { of: Move::Failover, ..leg });
