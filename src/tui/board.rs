@@ -88,8 +88,8 @@ pub struct StepState {
 /// An outage in force.
 #[derive(Debug, Clone)]
 pub struct OutageState {
-    /// The server that is away; none if the order was not seen.
-    pub server: Option<ServerName>,
+    /// What was ordered; none if that was not seen.
+    pub spec: Option<OutageSpec>,
     /// When it took force.
     pub began: Stamp,
     /// When it ends by itself.
@@ -97,6 +97,11 @@ pub struct OutageState {
 }
 
 impl Board {
+    /// How many phones are under test.
+    pub fn phones(&self) -> usize {
+        self.plan.as_ref().map_or(0, |plan| plan.phones.len())
+    }
+
     /// Takes one more record. Returns what it tells, if that is worth a line; it is then the last of the events.
     pub fn apply(&mut self, record: &Record) -> Option<&Told> {
         let told = self.narrator.tell(record);
@@ -129,10 +134,9 @@ impl Board {
         match observed {
             Observed::RunStarted { plan } => self.begin(plan),
             Observed::OutageBegan { outage } => {
-                let spec = self.ordered.get(outage);
-                let limit = spec.map(|spec| at + spec.limit);
-                let server = spec.map(|spec| spec.server.clone());
-                self.outages.insert(*outage, OutageState { server, began: at, limit });
+                let spec = self.ordered.get(outage).cloned();
+                let limit = spec.as_ref().map(|spec| at + spec.limit);
+                self.outages.insert(*outage, OutageState { spec, began: at, limit });
             }
             Observed::OutageEnded { outage, .. } => {
                 self.outages.remove(outage);

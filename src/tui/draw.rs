@@ -12,10 +12,11 @@ use ratatui::{
 use super::{
     board::{Board, LineState, Place},
     narrator::Told,
+    wording,
 };
 use crate::{
     config::Role,
-    event::Stamp,
+    event::{PhoneName, Stamp},
     look::{Look, harmless, width},
     verdict::Verdict,
 };
@@ -96,13 +97,43 @@ fn title(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
     pen.text(right, 0, &end, Style::new());
 }
 
+/// Outages that look alike, told as one.
+struct Joined {
+    server: String,
+    state: String,
+    phones: Vec<PhoneName>,
+    /// The first of them.
+    began: Stamp,
+    /// When the first of them ends by itself.
+    limit: Option<Stamp>,
+}
+
+fn joined(board: &Board) -> Vec<Joined> {
+    let mut all: Vec<Joined> = Vec::new();
+    for outage in board.outages.values() {
+        let spec = outage.spec.as_ref();
+        let server = spec.map_or_else(|| "a server".to_owned(), |spec| spec.server.to_string());
+        let state = spec.map_or_else(|| "IS AWAY".to_owned(), wording::state);
+        let phones = spec.map(|spec| spec.phones.clone()).unwrap_or_default();
+        match all.iter_mut().find(|one| one.server == server && one.state == state) {
+            Some(one) => {
+                one.phones.extend(phones);
+                one.began = one.began.min(outage.began);
+                one.limit = one.limit.min(outage.limit);
+            }
+            None => all.push(Joined { server, state, phones, began: outage.began, limit: outage.limit }),
+        }
+    }
+    all
+}
+
 fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
     let mut parts = Vec::new();
-    for outage in board.outages.values() {
-        let server = outage.server.as_ref().map_or("a server", |server| &server.0);
-        let away = clock(now, outage.began);
+    for outage in joined(board) {
         let limit = outage.limit.map_or_else(String::new, |limit| format!(", back by itself in {}", clock(limit, now)));
-        parts.push(format!("{} {server} IS AWAY for {away}{limit}", pen.look.pick("■", "#")));
+        let whom = wording::whom(&outage.phones, board.phones());
+        let (mark, since) = (pen.look.pick("■", "#"), clock(now, outage.began));
+        parts.push(format!("{mark} {} {}{whom} for {since}{limit}", outage.server, outage.state));
     }
     if board.stopping {
         parts.push("! ENDING: giving everything back".to_owned());

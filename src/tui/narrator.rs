@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::board::server_label;
+use super::{board::server_label, wording};
 use crate::{
     config::Plan,
     event::{Action, Derived, Event, Observed, OutageEnd, OutageId, OutageSpec, Record, Stamp},
@@ -59,11 +59,14 @@ impl Narrator {
             Observed::BridgeReady { bridge, adopted } => {
                 (format!("bridge {bridge} is up{}", if *adopted { " (adopted)" } else { "" }), false)
             }
-            Observed::OutageBegan { outage } => (format!("{} is taken away", self.server(*outage)), false),
+            Observed::OutageBegan { outage } => {
+                let begins = self.outages.get(outage).map_or_else(|| "is taken away".to_owned(), wording::beginning);
+                (format!("{} {begins}{}", self.server(*outage), self.whom(*outage)), false)
+            }
             Observed::OutageEnded { outage, why, .. } => {
                 let server = self.server(*outage);
                 match why {
-                    OutageEnd::Lifted => (format!("{server} is given back"), false),
+                    OutageEnd::Lifted => (format!("{server} is given back{}", self.whom(*outage)), false),
                     OutageEnd::Limit => (format!("{server} is back: the outage came to its time limit"), true),
                     OutageEnd::HelperLost => (format!("{server} is back: the bridge helper was lost"), true),
                 }
@@ -114,6 +117,12 @@ impl Narrator {
             _ => return None,
         };
         Some(told)
+    }
+
+    /// For whom an outage is, where that is not for all.
+    fn whom(&self, outage: OutageId) -> String {
+        let all = self.plan.as_ref().map_or(0, |plan| plan.phones.len());
+        self.outages.get(&outage).map_or_else(String::new, |spec| wording::whom(&spec.phones, all))
     }
 
     fn server(&self, outage: OutageId) -> String {
