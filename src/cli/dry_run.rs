@@ -45,14 +45,14 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
         write_phone(out, plan, phone)?;
     }
     for scenario in plan.scenarios() {
-        write_scenario(out, scenario)?;
+        write_scenario(out, plan, scenario)?;
     }
     let lines: usize = plan.phones.iter().filter_map(|name| plan.phone(name)).map(|phone| phone.lines.len()).sum();
     let cases = lines * plan.scenarios().count();
     writeln!(out, "\n{cases} {}. Nothing was touched.", if cases == 1 { "case" } else { "cases" })
 }
 
-fn write_scenario(out: &mut String, scenario: &Scenario) -> fmt::Result {
+fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Result {
     writeln!(out, "\nscenario  {}: {}", scenario.name, harmless(&scenario.title))?;
     match scenario.start {
         StartState::Registered => {}
@@ -66,6 +66,7 @@ fn write_scenario(out: &mut String, scenario: &Scenario) -> fmt::Result {
     for limit in &scenario.limits {
         writeln!(out, "  {} at most {}", harmless(&limit.measurement), limit.at_most)?;
     }
+    let (mut turned_away, mut reboots) = (false, false);
     for (number, step) in (1..).zip(scenario.all_steps()) {
         let optional = if step.optional { " (where the phone can)" } else { "" };
         let teardown = if number > scenario.steps.len() { "afterwards, " } else { "" };
@@ -81,9 +82,43 @@ fn write_scenario(out: &mut String, scenario: &Scenario) -> fmt::Result {
             };
             writeln!(out, "      only {whose}")?;
         }
-        if let StepKind::Outage(outage) = &step.kind {
-            write_outage(out, outage)?;
+        match &step.kind {
+            StepKind::Outage(outage) => write_outage(out, outage)?,
+            StepKind::Push { .. } | StepKind::Restart => reboots = true,
+            StepKind::Keys { reboots: boots, .. } | StepKind::Press { reboots: boots, .. } => reboots = *boots,
+            StepKind::Dial { .. } => reboots = false,
+            StepKind::Expect { of } => {
+                turned_away |= *of == Move::Rejection;
+                write_windows(out, plan, *of, turned_away, reboots)?;
+            }
+            _ => {}
         }
+    }
+    Ok(())
+}
+
+/// Within which time the phones have to make a move at worst; those with the same timers together.
+fn write_windows(out: &mut String, plan: &Plan, of: Move, turned_away: bool, reboots: bool) -> fmt::Result {
+    let mut windows: Vec<(String, Vec<&str>)> = Vec::new();
+    for phone in plan.phones.iter().filter_map(|name| plan.phone(name)) {
+        let model = plan.model_of(phone);
+        let habit = bound::Habit {
+            failback: model.map_or(FailbackHabit::Renewal, |model| model.failback),
+            keeps_both: model.is_some_and(|model| model.keeps_both),
+            turned_away,
+            reboots,
+        };
+        let window = bound::at_worst(of, &phone.timers, habit);
+        let text = format!("within {} at worst: {}", ms(window.length), window.derivation);
+        match windows.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, phones)) => phones.push(&phone.name.0),
+            None => windows.push((text, vec![&phone.name.0])),
+        }
+    }
+    let apart = windows.len() > 1;
+    for (text, phones) in windows {
+        let whose = if apart { format!("{}: ", phones.join(", ")) } else { String::new() };
+        writeln!(out, "      {whose}{text}")?;
     }
     Ok(())
 }
@@ -131,13 +166,6 @@ fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
     write_timers(out, &phone.timers)?;
     if let Some(model) = plan.model_of(phone) {
         writeln!(out, "  habits  {}", habits(model))?;
-    }
-    let granted = phone.timers.expires.value;
-    let failover = bound::failover(&phone.timers, granted, granted);
-    writeln!(out, "  {} within {} at worst: {}", Move::Failover, ms(failover.length), failover.derivation)?;
-    if let Some(model) = plan.model_of(phone) {
-        let failback = bound::failback(&phone.timers, model.failback, granted, granted, false);
-        writeln!(out, "  {} within {} at worst: {}", Move::Failback, ms(failback.length), failback.derivation)?;
     }
     Ok(())
 }

@@ -6,6 +6,10 @@
 
 use std::time::Duration;
 
+mod worst;
+
+pub use worst::{Habit, at_worst};
+
 use crate::config::{FailbackHabit, RenewalLead, Source, Timer, Timers};
 
 /// Time allowed for the registration itself: challenge, answer, and a slow server.
