@@ -133,13 +133,23 @@ pub fn failback(timers: &Timers, habit: FailbackHabit, granted: Duration, left: 
 /// there remained at the lift. A renewal under way may just have given the primary up: then the line is away for a
 /// period at the backup. The same goes for a connection that it was still `asking` for.
 pub fn stay(timers: &Timers, granted: Duration, left: Duration, asking: bool) -> Window {
+    let mut window = asking_primary(timers, granted, left, asking);
+    if left > timers.renewal_lead.value.of(granted) && !asking {
+        window.derivation.insert_str(0, "still at the primary: ");
+    }
+    window
+}
+
+/// When a line asks its primary next, of whose binding there `left` remained: at its renewal, or, where that was under way
+/// or the phone was `asking` for a connection, after a period at the backup.
+fn asking_primary(timers: &Timers, granted: Duration, left: Duration, asking: bool) -> Window {
     let lead = timers.renewal_lead.value.of(granted);
     let transaction = timers.transaction.value;
     if left > lead && !asking {
         Window {
             length: left - lead + REGISTERING,
             derivation: format!(
-                "still at the primary: {} of the granted {} left − {} renewal lead + {} registering",
+                "{} of the granted {} left − {} renewal lead + {} registering",
                 secs(left),
                 secs(granted),
                 secs(lead),
@@ -167,32 +177,7 @@ pub fn stay(timers: &Timers, granted: Duration, left: Duration, asking: bool) ->
 /// remained: the line asks at its next renewal. One that was under way may have been heard and its answer taken: then the
 /// line is away for a period at the backup before it asks again.
 pub fn rejection(timers: &Timers, granted: Duration, left: Duration) -> Window {
-    let lead = timers.renewal_lead.value.of(granted);
-    if left > lead {
-        return Window {
-            length: left - lead + REGISTERING,
-            derivation: format!(
-                "{} of the granted {} left − {} renewal lead + {} registering",
-                secs(left),
-                secs(granted),
-                secs(lead),
-                secs(REGISTERING)
-            ),
-            assumed: assumed(&[("renewal-lead", timers.renewal_lead.source)]),
-        };
-    }
-    let transaction = timers.transaction.value;
-    Window {
-        length: transaction + granted.saturating_sub(lead) + REGISTERING,
-        derivation: format!(
-            "a renewal was under way: {} transaction + {} granted at the backup − {} renewal lead + {} registering",
-            secs(transaction),
-            secs(granted),
-            secs(lead),
-            secs(REGISTERING)
-        ),
-        assumed: renewal_assumptions(timers),
-    }
+    asking_primary(timers, granted, left, false)
 }
 
 /// The window for registering at a primary that has stopped refusing: the retry timer after a rejection, or the time for
