@@ -205,6 +205,9 @@ pub struct Dialect {
     /// A line that tells of a change of the display; group `text`: what it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
+    /// A line that tells of the settings that were made on the phone itself; group `count`: `none`, or how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_settings: Option<String>,
     /// A line that a phone writes while it comes up and takes no keys yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub booting: Option<String>,

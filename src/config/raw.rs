@@ -210,6 +210,7 @@ pub(super) struct Dialect {
     pub(super) status_shown: Text,
     pub(super) shown_account: Text,
     pub(super) display: Text,
+    pub(super) local_settings: Text,
     pub(super) booting: Text,
     pub(super) ready: Text,
     pub(super) fatal: Option<Vec<Spanned<String>>>,

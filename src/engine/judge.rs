@@ -202,6 +202,15 @@ pub fn not_at_primary(case: &CaseRun, phone: &PhoneWatch, now: Fix) -> Finding {
     }
 }
 
+/// What to say of a phone on which settings are left that somebody made on the phone itself: they beat those that the server
+/// gives it, so that it may not be what the bench says. None where its console says that there are none, or says nothing.
+pub fn left_settings(phone: &PhoneWatch, since: Fix) -> Option<Finding> {
+    let (count, fix) = phone.local_settings.as_ref().filter(|(_, fix)| fix.when.at >= since.when.at)?;
+    let count = count.as_ref()?;
+    let reason = format!("{count} settings that were made on the phone itself are left; remove its local settings");
+    Some(Finding::unclear("local-settings", reason).shown_by([fix.seq]))
+}
+
 /// What to say when a console contradicts the wire.
 pub fn contradicted(case: &CaseRun, of: Move, said: Option<&str>, expected: &str, evidence: [u64; 2]) -> Finding {
     // What had to be sent again may have been answered for the last time before the phone gave up, and in vain.

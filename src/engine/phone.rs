@@ -33,6 +33,8 @@ pub struct PhoneWatch {
     pub frame: Option<Fix>,
     /// The last SIP message from it. A dead phone's kernel may go on sending frames, but speaks no SIP.
     pub spoke: Option<Fix>,
+    /// What its console last told of settings that were made on the phone itself: how many, or none.
+    pub local_settings: Option<(Option<String>, Fix)>,
     /// Its console says that it is still coming up.
     pub booting: bool,
     /// The last line on its console that was no echo.
@@ -105,6 +107,7 @@ impl PhoneWatch {
             lost: BTreeMap::new(),
             frame: None,
             spoke: None,
+            local_settings: None,
             booting: false,
             line: None,
             beliefs: BTreeMap::new(),
@@ -157,6 +160,9 @@ impl PhoneWatch {
             }
             ConsoleFact::Display { text } => self.displayed = Some((text, fix)),
             ConsoleFact::Fatal { .. } => return true,
+            ConsoleFact::LocalSettings { count } => {
+                self.local_settings = Some((Some(count).filter(|count| count != "none"), fix));
+            }
             ConsoleFact::Booting => self.booting = true,
             ConsoleFact::Ready => self.booting = false,
             ConsoleFact::Prompt => {}

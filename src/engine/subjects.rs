@@ -426,6 +426,11 @@ impl Subjects {
         self.dialect(phone).is_some_and(|dialect| dialect.registered.is_some())
     }
 
+    /// Whether the phone's console says which settings were made on the phone itself.
+    pub fn tells_settings(&self, phone: &PhoneName) -> bool {
+        self.dialect(phone).is_some_and(|dialect| dialect.local_settings.is_some())
+    }
+
     fn dialect(&self, phone: &PhoneName) -> Option<&crate::config::Dialect> {
         let phone = self.plan.phone(phone).filter(|phone| phone.console.is_some())?;
         self.plan.model_of(phone)?.console.as_ref()

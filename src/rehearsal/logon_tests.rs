@@ -97,6 +97,35 @@ fn a_start_state_that_could_not_be_restored_is_said_beside_the_verdict() {
 }
 
 #[test]
+fn settings_that_are_left_on_a_phone_are_no_start_state_and_no_end() {
+    // Somebody logs on by key, and nobody cleans up: the next scenario finds that out.
+    let mut first = scenario("log-on-key");
+    first.teardown.clear();
+    let mut rehearsal = rehearsal(first, |_| {}, |_| {});
+    rehearsal.plan_mut().then = vec![scenario("baseline")];
+    let records = rehearsal.run().unwrap();
+    let second: Vec<&Case> = cases(&records).filter(|case| case.id.scenario == "baseline").collect();
+    assert_eq!(second.len(), 4);
+    for case in second {
+        assert_eq!(found(case), (Verdict::NotRun, Some(Blame::Unknown), Some("local-settings")), "{case:#?}");
+        assert!(case.reason.as_deref().unwrap().contains("made on the phone itself"));
+    }
+
+    // A teardown that logs on again, and leaves what that wrote: the line is where it belongs, and the phone is not.
+    let mut careless = scenario("log-on-key");
+    let pressed = careless.teardown.iter_mut().find_map(|step| match &mut step.kind {
+        kind @ StepKind::Keys { .. } => Some(kind),
+        _ => None,
+    });
+    *pressed.unwrap() = StepKind::Dial { number: "*11*{pin}*{extension}#".to_owned() };
+    let records = rehearse(careless, |_| {}, |_| {});
+    assert_eq!(found(case(&records, "p1")), (Verdict::RigError, Some(Blame::Unknown), Some("local-settings")));
+
+    let clean = rehearse(scenario("log-on-key"), |_| {}, |_| {});
+    assert!(cases(&clean).all(|case| case.verdict == Verdict::Pass));
+}
+
+#[test]
 fn a_phone_that_lacks_a_part_is_skipped_with_the_reason() {
     let mut rehearsal = rehearsal(scenario("log-off-on-backup"), |_| {}, |_| {});
     rehearsal.plan_mut().bench.phones[0].keypad = None;

@@ -14,7 +14,7 @@ use crate::{
         subjects::Subjects,
     },
     event::{Derived, Move, Stamp, Transport},
-    verdict::CaseId,
+    verdict::{CaseId, Verdict},
 };
 
 /// For this long a console may contradict the wire before it is held against the phone, and for this long it may keep
@@ -209,6 +209,13 @@ impl Wait {
             let belief = subjects.belief(id).filter(|belief| belief.fix.when.at >= since);
             let agrees = belief.as_ref().and_then(|belief| subjects.server_named_by(belief)) == expected;
             match belief {
+                // It is asked for all that makes the start state, and may have told of the line on its own before it answers.
+                Some(_) if agrees && now < until && self.awaits_settings(id, since, subjects) => {
+                    if now >= again {
+                        self.ask_again(id, now, subjects, out);
+                    }
+                    return;
+                }
                 Some(belief) if agrees && expected.is_some() == belief.server.is_some() => {
                     subjects.add_case_evidence(id, belief.fix.seq);
                     self.console = Console::Settled;
@@ -230,9 +237,7 @@ impl Wait {
                     return;
                 }
                 _ if now >= again => {
-                    subjects.ask_status(&id.phone, out);
-                    let pause = ASK_AGAIN.max(until.since(now) / 8);
-                    self.console = Console::Asked { since, again: now + pause, until };
+                    self.ask_again(id, now, subjects, out);
                     return;
                 }
                 _ => return,
@@ -241,11 +246,39 @@ impl Wait {
         self.conclude(id, moved, subjects);
     }
 
+    /// Whether the move is the start state of a scenario, or what its teardown restores.
+    fn settles_start_state(&self, case: &CaseRun) -> bool {
+        self.leg.of == Move::Baseline || (self.leg.of == Move::LogOn && case.outcome.is_some())
+    }
+
+    /// Whether the phone's console has still to say what was set on the phone itself, and will.
+    fn awaits_settings(&self, id: &CaseId, since: Stamp, subjects: &Subjects) -> bool {
+        let settles = subjects.case(id).is_some_and(|case| self.settles_start_state(case));
+        let told = subjects.watch(&id.phone).and_then(|watch| watch.local_settings.as_ref());
+        settles && subjects.tells_settings(&id.phone) && told.is_none_or(|(_, fix)| fix.when.at < since)
+    }
+
+    /// Asks a console once more, and less and less often.
+    fn ask_again(&mut self, id: &CaseId, now: Stamp, subjects: &Subjects, out: &mut Outbox) {
+        if let Console::Asked { again, until, .. } = &mut self.console {
+            subjects.ask_status(&id.phone, out);
+            *again = now + ASK_AGAIN.max(until.since(now) / 8);
+        }
+    }
+
     /// The move was made and the console has nothing against it.
     fn conclude(&self, id: &CaseId, moved: crate::engine::case::Moved, subjects: &mut Subjects) {
         let Some(case) = subjects.case(id) else { return };
         if let Some(finding) = judge::made(case, self.leg, self.cause, &moved, &self.window) {
             subjects.decide_case(id, finding);
+            return;
+        }
+        let restoring = case.outcome.is_some();
+        if self.settles_start_state(case)
+            && let Some(left) = subjects.watch(&id.phone).and_then(|watch| judge::left_settings(watch, self.cause))
+        {
+            let verdict = if restoring { left.verdict } else { Verdict::NotRun };
+            subjects.decide_case(id, Finding { verdict, ..left });
             return;
         }
         if self.leg.of == Move::Hold

@@ -55,6 +55,9 @@ impl Phone {
     }
 
     fn sip_status(&mut self) {
+        let local = self.layers.local_file().lines().count();
+        let local = if local == 0 { "none".to_owned() } else { local.to_string() };
+        self.terminal.print(format_args!("Local settings: {local}"));
         self.terminal.print("Line  SIP Account  Status  Server  Backup Registrar Used?");
         let accounts = self.accounts();
         for (index, (account, line)) in accounts.iter().zip(&self.lines).enumerate() {

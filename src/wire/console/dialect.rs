@@ -47,6 +47,11 @@ pub enum ConsoleFact {
         /// What it shows.
         text: String,
     },
+    /// Settings were made on the phone itself, or none are left.
+    LocalSettings {
+        /// How many, as printed; `none` for none.
+        count: String,
+    },
     /// The phone comes up, and takes no keys yet.
     Booting,
     /// The phone has come up.
@@ -101,6 +106,7 @@ enum Kind {
     Key,
     StatusShown,
     Display,
+    LocalSettings,
     Booting,
     Ready,
     Prompt,
@@ -118,6 +124,7 @@ impl Kind {
             Self::Key => ("key", &["key"]),
             Self::StatusShown => ("status-shown", &[]),
             Self::Display => ("display", &["text"]),
+            Self::LocalSettings => ("local-settings", &["count"]),
             Self::Booting => ("booting", &[]),
             Self::Ready => ("ready", &[]),
             Self::Prompt => ("prompt", &[]),
@@ -140,6 +147,7 @@ impl CompiledDialect {
             (Kind::Key, &dialect.key),
             (Kind::StatusShown, &dialect.status_shown),
             (Kind::Display, &dialect.display),
+            (Kind::LocalSettings, &dialect.local_settings),
             (Kind::Booting, &dialect.booting),
             (Kind::Ready, &dialect.ready),
             (Kind::Prompt, &dialect.prompt),
@@ -190,6 +198,7 @@ impl Pattern {
             Kind::Key => ConsoleFact::Key { name: KeyName(group("key")?) },
             Kind::StatusShown => ConsoleFact::StatusShown { accounts: Vec::new() },
             Kind::Display => ConsoleFact::Display { text: group("text")? },
+            Kind::LocalSettings => ConsoleFact::LocalSettings { count: group("count")? },
             Kind::Booting => ConsoleFact::Booting,
             Kind::Ready => ConsoleFact::Ready,
             Kind::Prompt => ConsoleFact::Prompt,
@@ -219,6 +228,7 @@ mod tests {
             status_shown: Some("^display: registration status".to_owned()),
             shown_account: Some(r"(?P<extension>\d+) at (?P<server>[0-9.]+)".to_owned()),
             display: Some("^display: (?P<text>.*)".to_owned()),
+            local_settings: Some("^local: (?P<count>.+)$".to_owned()),
             booting: Some("^Starting ".to_owned()),
             ready: Some("^Network is up".to_owned()),
             fatal: vec!["(?i)kernel panic".to_owned(), "^U-Boot ".to_owned()],
