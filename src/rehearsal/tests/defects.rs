@@ -228,6 +228,17 @@ fn settings_that_can_not_work_are_the_configuration_s_fault_and_a_full_server_is
 }
 
 #[test]
+fn a_backup_that_is_off_is_the_configuration_s_fault() {
+    let mut description = Description::default();
+    description.lab.settings = "sip backup registrar ip: 0.0.0.0\nsip backup proxy ip: 0.0.0.0\n".to_owned();
+    let records = rehearse(&description, calm(), |_| {}, |_| {});
+    for case in cases(&records) {
+        let found = (case.verdict, case.blame, case.code.as_deref());
+        assert_eq!(found, (Verdict::Fail, Some(Blame::Configuration), Some("no-backup")), "{case:#?}");
+    }
+}
+
+#[test]
 fn a_line_that_registers_although_its_registrar_is_off_is_found_out() {
     let mut scenario = load::scenario("registrar-off", Path::new(load::RIG)).unwrap();
     let mut description = tried_on(&scenario).unwrap();
