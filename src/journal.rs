@@ -228,3 +228,55 @@ impl<R: BufRead> Iterator for JournalReader<R> {
         record
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Observed, Stamp, When};
+
+    fn record(seq: u64) -> Record {
+        let observed = Observed::StopRequested { by: format!("SIGINT {seq}") };
+        Record { seq, seen: Stamp(seq), when: When::exactly(Stamp(seq)), event: Event::Observed(observed) }
+    }
+
+    /// The bytes of a journal of three records.
+    fn written() -> Vec<u8> {
+        let reports = tempfile::tempdir().unwrap();
+        let run = RunDir::create(reports.path(), "failover", 0, false).unwrap();
+        let mut journal = JournalWriter::create(&run).unwrap();
+        (1..=3).for_each(|seq| journal.append(&record(seq)).unwrap());
+        std::fs::read(run.journal()).unwrap()
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back_and_a_torn_end_is_passed_over_and_told() {
+        let whole = written();
+        let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+        for end in last..=whole.len() {
+            let mut reader = JournalReader::new(&whole[..end], Path::new("journal")).unwrap();
+            let records: Vec<Record> = reader.by_ref().map(Result::unwrap).collect();
+            let (count, torn) = if end == whole.len() { (3, false) } else { (2, end > last) };
+            assert_eq!(records, (1..=count).map(record).collect::<Vec<_>>(), "cut at {end} of {}", whole.len());
+            assert_eq!(reader.torn(), torn, "cut at {end} of {}", whole.len());
+        }
+    }
+
+    #[test]
+    fn a_line_in_the_middle_that_is_no_record_is_an_error_with_its_number_and_nothing_follows_it() {
+        let mut bytes = written();
+        let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        bytes.insert(second, b'\n');
+        let mut reader = JournalReader::new(bytes.as_slice(), Path::new("journal")).unwrap();
+        let error = reader.next().unwrap().unwrap_err();
+        assert!(matches!(error, JournalError::Malformed { line: 2, .. }), "{error}");
+        assert!(reader.next().is_none());
+    }
+
+    #[test]
+    fn what_is_no_journal_is_refused_with_the_reason() {
+        for (bytes, reason) in [(&b""[..], "it is empty"), (b"{}\n", "no header"), (b"hello\n", "no header")] {
+            let error = JournalReader::new(bytes, Path::new("journal")).unwrap_err();
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+}
