@@ -18,8 +18,8 @@ use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
     engine::Engine,
     event::{
-        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageTally, PhoneName, Record, RigPart, Stamp, Toward,
-        When,
+        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageScope, OutageTally, PhoneName, Record, RigPart,
+        Stamp, Toward, When,
     },
     session,
     verdict::Case,
@@ -82,6 +82,7 @@ struct Outage {
     server: crate::event::ServerName,
     phones: BTreeSet<PhoneName>,
     manner: Manner,
+    scope: OutageScope,
     /// Only what goes this way is taken.
     toward: Option<Toward>,
     /// Connections that their phones ended in it without their servers' knowing.
@@ -328,6 +329,7 @@ impl Rehearsal {
                     server: spec.server,
                     phones,
                     manner,
+                    scope: spec.scope,
                     toward: spec.toward,
                     orphans: Vec::new(),
                     tally: spec.phones.iter().map(|phone| (phone.clone(), OutageTally::default())).collect(),

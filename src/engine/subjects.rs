@@ -224,6 +224,15 @@ impl Subjects {
         }
     }
 
+    /// A phone lacks what a step takes: it passes over an optional one, and leaves its cases at any other.
+    pub fn lack(&mut self, phone: &PhoneName, optional: bool, lacks: &Finding) {
+        if optional {
+            self.finish_step(phone, &format!("passed over: {}", lacks.reason), &[]);
+        } else {
+            self.decide(phone, || lacks.clone());
+        }
+    }
+
     /// One case has finished the step.
     pub fn finish_case_step(&mut self, id: &CaseId, note: &str, evidence: &[u64]) {
         let Some(case) = self.case_mut(id).filter(|case| case.running() && !case.step_done) else { return };

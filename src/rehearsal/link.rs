@@ -226,7 +226,14 @@ impl Rehearsal {
                     (phone, Load::End { conn })
                 }
             };
-            self.send(Crossing { phone, server: at, toward: Toward::Phone, load });
+            // What goes through a connection comes from its own port.
+            let own = match &load {
+                Load::Segment { conn, .. } | Load::End { conn } => {
+                    self.link.connections.get(&(phone.clone(), *conn)).map(|connection| connection.server)
+                }
+                Load::Datagram { .. } | Load::Syn { .. } | Load::Again { .. } => None,
+            };
+            self.send(Crossing { phone, server: own.unwrap_or(at), toward: Toward::Phone, load });
         }
     }
 

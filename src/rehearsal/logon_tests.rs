@@ -5,7 +5,7 @@ use std::{cell::RefCell, path::Path};
 use super::{Rehearsal, Weather, cases};
 use crate::{
     config::{DocumentedLimit, Scenario, StepKind, load},
-    event::{Action, Derived, Event, Record},
+    event::{Action, Derived, Event, OutageScope, Record},
     verdict::{Blame, Case, Verdict},
     virtual_bench::{
         Description,
@@ -172,6 +172,20 @@ fn the_key_logs_on_at_the_primary_and_is_dead_while_that_is_away() {
         let reason = case.reason.as_deref().unwrap();
         assert!(reason.starts_with("the display shows `No answer from server`, and not `Extension`"), "{reason}");
         assert_eq!(homes(&records, case).pop().unwrap().as_deref(), Some("a"), "the teardown brought it home");
+    }
+}
+
+#[test]
+fn the_key_is_not_dead_where_only_the_sip_service_is_away() {
+    let mut sip_only = scenario("log-on-key-dead");
+    for step in &mut sip_only.steps {
+        if let StepKind::Outage(plan) = &mut step.kind {
+            plan.scope = OutageScope::Sip;
+        }
+    }
+    let records = rehearse(sip_only, |_| {}, |_| {});
+    for case in cases(&records) {
+        assert_eq!(found(case), (Verdict::Fail, Some(Blame::Unknown), Some("limit-not-shown")), "{case:#?}");
     }
 }
 

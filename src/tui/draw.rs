@@ -113,7 +113,7 @@ fn joined(board: &Board) -> Vec<Joined> {
     for outage in board.outages.values() {
         let spec = outage.spec.as_ref();
         let server = spec.map_or_else(|| "a server".to_owned(), |spec| spec.server.to_string());
-        let state = spec.map_or_else(|| "IS AWAY".to_owned(), wording::state);
+        let state = spec.map_or_else(|| "IS AWAY".to_owned(), |spec| wording::outage(spec).0);
         let phones = spec.map(|spec| spec.phones.clone()).unwrap_or_default();
         match all.iter_mut().find(|one| one.server == server && one.state == state) {
             Some(one) => {

@@ -60,7 +60,8 @@ impl Narrator {
                 (format!("bridge {bridge} is up{}", if *adopted { " (adopted)" } else { "" }), false)
             }
             Observed::OutageBegan { outage } => {
-                let begins = self.outages.get(outage).map_or_else(|| "is taken away".to_owned(), wording::beginning);
+                let begins = self.outages.get(outage).map(|spec| wording::outage(spec).1);
+                let begins = begins.unwrap_or_else(|| "is taken away".to_owned());
                 (format!("{} {begins}{}", self.server(*outage), self.whom(*outage)), false)
             }
             Observed::OutageEnded { outage, why, .. } => {

@@ -5,26 +5,18 @@ use crate::event::{OutageMode, OutageSpec, PhoneName, Toward};
 /// Most phones that are named one by one.
 const NAMED: usize = 3;
 
-/// What is the matter with the server: `IS AWAY`, `ANSWERS 503`.
-pub fn state(spec: &OutageSpec) -> String {
-    match (&spec.mode, spec.toward) {
-        (OutageMode::Drop, None) => "IS AWAY".to_owned(),
-        (OutageMode::Drop, Some(Toward::Server)) => "HEARS NOTHING".to_owned(),
-        (OutageMode::Drop, Some(Toward::Phone)) => "IS NOT HEARD".to_owned(),
-        (OutageMode::Refuse, _) => "REFUSES".to_owned(),
-        (OutageMode::Answer(spoof), _) => format!("ANSWERS {}", spoof.code),
-    }
-}
-
-/// What begins: `is taken away`, `answers 503 from now on`.
-pub fn beginning(spec: &OutageSpec) -> String {
-    match (&spec.mode, spec.toward) {
-        (OutageMode::Drop, None) => "is taken away".to_owned(),
-        (OutageMode::Drop, Some(Toward::Server)) => "hears nothing from now on".to_owned(),
-        (OutageMode::Drop, Some(Toward::Phone)) => "is not heard from now on".to_owned(),
-        (OutageMode::Refuse, _) => "refuses from now on".to_owned(),
-        (OutageMode::Answer(spoof), _) => format!("answers {} from now on", spoof.code),
-    }
+/// What is the matter with the server while an outage lasts, and what is told when it begins: `IS AWAY`, `is taken away`.
+pub fn outage(spec: &OutageSpec) -> (String, String) {
+    let (state, beginning) = match (&spec.mode, spec.toward) {
+        (OutageMode::Drop, None) => ("IS AWAY", "is taken away"),
+        (OutageMode::Drop, Some(Toward::Server)) => ("HEARS NOTHING", "hears nothing from now on"),
+        (OutageMode::Drop, Some(Toward::Phone)) => ("IS NOT HEARD", "is not heard from now on"),
+        (OutageMode::Refuse, _) => ("REFUSES", "refuses from now on"),
+        (OutageMode::Answer(spoof), _) => {
+            return (format!("ANSWERS {}", spoof.code), format!("answers {} from now on", spoof.code));
+        }
+    };
+    (state.to_owned(), beginning.to_owned())
 }
 
 /// For whom, where that is not for all: ` for p2, p4`, ` for p1, p2, p3 and 5 more`.

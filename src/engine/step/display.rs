@@ -24,8 +24,7 @@ impl Display {
         for phone in subjects.phones_running() {
             match subjects.display_for(&phone) {
                 Ok(()) => {}
-                Err(lacks) if optional => subjects.finish_step(&phone, &format!("passed over: {}", lacks.reason), &[]),
-                Err(lacks) => subjects.decide(&phone, || lacks.clone()),
+                Err(lacks) => subjects.lack(&phone, optional, &lacks),
             }
         }
         Self { text: text.to_owned(), until: now + PATIENCE }

@@ -99,16 +99,14 @@ impl Keys {
         for phone in subjects.phones_running() {
             match subjects.keys_for(&phone, kind) {
                 Ok(keys) => {
-                    let mut player = Player { keys, next: 0, stage: Stage::Done, ending: ending.clone() };
-                    player.play(&phone, subjects, now, fix, out);
+                    let player = Player::begin(&phone, keys, ending.clone(), subjects, now, fix, out);
                     players.insert(phone, player);
                 }
                 // What journals of older versions say.
                 Err(lacks) if optional && lacks.code == "no-keypad" => {
                     subjects.finish_step(&phone, "passed over: no keypad, or no such menu", &[]);
                 }
-                Err(lacks) if optional => subjects.finish_step(&phone, &format!("passed over: {}", lacks.reason), &[]),
-                Err(lacks) => subjects.decide(&phone, || lacks.clone()),
+                Err(lacks) => subjects.lack(&phone, optional, &lacks),
             }
         }
         Self { players }
@@ -125,8 +123,7 @@ impl Keys {
     ) -> Self {
         let mut players = BTreeMap::new();
         for (phone, keys) in keys.into_iter().filter(|(_, keys)| !keys.is_empty()) {
-            let mut player = Player { keys, next: 0, stage: Stage::Done, ending: Ending::Effect { reboots } };
-            player.play(&phone, subjects, now, fix, out);
+            let player = Player::begin(&phone, keys, Ending::Effect { reboots }, subjects, now, fix, out);
             players.insert(phone, player);
         }
         Self { players }
@@ -173,6 +170,21 @@ impl Keys {
 }
 
 impl Player {
+    /// Plays the first of some keys; there must be one.
+    fn begin(
+        phone: &PhoneName,
+        keys: Vec<KeyName>,
+        ending: Ending,
+        subjects: &mut Subjects,
+        now: Stamp,
+        fix: Fix,
+        out: &mut Outbox,
+    ) -> Self {
+        let mut player = Self { keys, next: 0, stage: Stage::Done, ending };
+        player.play(phone, subjects, now, fix, out);
+        player
+    }
+
     fn play(&mut self, phone: &PhoneName, subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) {
         let sequence = subjects.next_sequence();
         if self.next + 1 == self.keys.len() && self.ending != Ending::Menu {

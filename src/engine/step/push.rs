@@ -52,8 +52,7 @@ impl Push {
                     told.insert(phone.clone(), push(&phone, command, subjects, now, fix, out));
                 }
                 Ok(Telling::Keys(sequence)) => drop(keys.insert(phone, sequence)),
-                Err(lacks) if optional => subjects.finish_step(&phone, &format!("passed over: {}", lacks.reason), &[]),
-                Err(lacks) => subjects.decide(&phone, || lacks.clone()),
+                Err(lacks) => subjects.lack(&phone, optional, &lacks),
             }
         }
         Self { told, keys: Keys::press(keys, true, subjects, now, fix, out) }

@@ -23,21 +23,27 @@ const LIFE_PATIENCE: Duration = Duration::from_secs(2);
 /// The step.
 #[derive(Debug)]
 pub struct Silence {
+    begun: Fix,
     waits: BTreeMap<CaseId, Wait>,
 }
 
 #[derive(Debug)]
 struct Wait {
-    cause: Fix,
     window: Window,
+    /// When the window is over, and late reports are in.
+    until: Stamp,
     asked_for_life: bool,
 }
 
 impl Silence {
-    /// From each phone's first sign of life on.
+    /// From now on.
     pub fn begin(subjects: &mut Subjects, fix: Fix) -> Self {
-        let wait = |timers| Wait { cause: fix, window: bound::baseline(timers), asked_for_life: false };
-        Self { waits: subjects.running().map(|case| (case.id.clone(), wait(&case.timers))).collect() }
+        let wait = |timers| {
+            let window = bound::baseline(timers);
+            let until = fix.when.at + window.length + GRACE;
+            Wait { window, until, asked_for_life: false }
+        };
+        Self { begun: fix, waits: subjects.running().map(|case| (case.id.clone(), wait(&case.timers))).collect() }
     }
 
     /// Takes each case as far as the records let it.
@@ -52,19 +58,19 @@ impl Silence {
                 subjects.decide_case(id, finding.shown_by([asked.seq]));
                 continue;
             }
-            if now < wait.until() {
+            if now < wait.until {
                 continue;
             }
             let Some(watch) = subjects.watch(&id.phone) else { continue };
-            if watch.alive_since(wait.cause.when.at) {
+            if watch.alive_since(self.begun.when.at) {
                 let seconds = wait.window.length.as_secs_f64();
                 let note = format!("sent no REGISTER in {seconds:.1} s ({}), and lives", wait.window.derivation);
-                subjects.finish_case_step(id, &note, &[wait.cause.seq]);
+                subjects.finish_case_step(id, &note, &[self.begun.seq]);
             } else if !wait.asked_for_life {
                 wait.asked_for_life = true;
                 subjects.ask_status(&id.phone, out);
-            } else if now >= wait.until() + LIFE_PATIENCE
-                && let Some(dead) = judge::dead(watch, wait.cause)
+            } else if now >= wait.until + LIFE_PATIENCE
+                && let Some(dead) = judge::dead(watch, self.begun)
             {
                 subjects.decide_case(id, dead);
             }
@@ -75,13 +81,7 @@ impl Silence {
     pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
         let waiting = |id: &CaseId| subjects.case(id).is_some_and(|case| case.running() && !case.step_done);
         let waits = self.waits.iter().filter(|(id, _)| waiting(id));
-        let due = waits.map(|(_, wait)| if wait.asked_for_life { wait.until() + LIFE_PATIENCE } else { wait.until() });
+        let due = waits.map(|(_, wait)| if wait.asked_for_life { wait.until + LIFE_PATIENCE } else { wait.until });
         due.min().map(|at| (at, "the end of a silence"))
-    }
-}
-
-impl Wait {
-    fn until(&self) -> Stamp {
-        self.cause.when.at + self.window.length + GRACE
     }
 }

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use super::{Crossing, Delivery, FRAME_ERROR_NS, Happening, Load, Rehearsal};
 use crate::{
-    event::{Fate, Knock, Observed, OutageId, OutageMode, OutageSpec, PhoneName, ServerName, Toward, Transport, When},
+    event::{
+        Fate, Knock, Observed, OutageId, OutageMode, OutageScope, OutageSpec, PhoneName, ServerName, Toward, Transport,
+        When,
+    },
     virtual_bench::{phone::PhoneInput, registrar::RegistrarInput},
     wire::{
         sip::StandIn,
@@ -50,9 +53,11 @@ pub(super) struct Spoken {
 impl Rehearsal {
     /// The outage that takes what goes this way between the two.
     pub(super) fn outage_over(&self, phone: &PhoneName, server: SocketAddr, toward: Toward) -> Option<OutageId> {
+        let address = server;
         let server = self.plan.bench.server_at(server.ip())?;
         let over = |(id, outage): (&OutageId, &crate::rehearsal::Outage)| {
-            let taken = outage.toward.is_none_or(|only| only == toward);
+            let taken = outage.scope == OutageScope::Host || !self.is_application(address);
+            let taken = taken && outage.toward.is_none_or(|only| only == toward);
             let concerned = outage.server == server.name && outage.phones.contains(phone);
             (self.link.is_cut(*id) && taken && concerned).then_some(*id)
         };
