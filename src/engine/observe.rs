@@ -125,13 +125,13 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         let patience = case.timers.transaction.value + ANSWER_SLACK;
         // As it stands before: an answer may have been reported ahead of the request at hand.
         let wait = fact.server.as_ref().and_then(|server| Some((server, case.track.asked_to_wait(server)?)));
-        let change = case.track.observe(fact, fix, patience);
+        let changes = case.track.observe(fact, fix, patience);
         if case.track.transactions() != attempts {
             detected.extend(detectors.attempted(fix).map(|it| (id.clone(), it)));
             let early = wait.and_then(|(server, wait)| detectors.retried(server, wait, fix));
             detected.extend(early.map(|it| (id.clone(), it)));
         }
-        if let Some((change, fix)) = change {
+        for (change, fix) in changes {
             match &change {
                 Change::Stranger { address } => detected.push((id.clone(), detect::stranger(address, fix))),
                 Change::Created { server, .. } | Change::Refreshed { server, .. } => {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::*;
+use super::{terms::same_contact, *};
 use crate::event::SipContact;
 use crate::event::{OutageId, RawRef, Transport};
 
@@ -62,10 +62,35 @@ impl Tape {
         }
     }
 
+    /// What a message changes; of several changes the first.
     fn put(&mut self, ms: u64, fact: &SipFact) -> Option<Change> {
+        self.put_all(ms, fact).into_iter().next()
+    }
+
+    fn put_all(&mut self, ms: u64, fact: &SipFact) -> Vec<Change> {
         self.seq += 1;
         let fix = Fix { seq: self.seq, when: When::exactly(Stamp::from_millis(ms)) };
-        self.track.observe(fact, fix, PATIENCE).map(|(change, _)| change)
+        self.track.observe(fact, fix, PATIENCE).into_iter().map(|(change, _)| change).collect()
+    }
+
+    /// A REGISTER for these contacts and its 2xx, which lists those others.
+    fn exchange(
+        &mut self,
+        ms: u64,
+        server: &str,
+        cseq: u32,
+        asked: &[(&str, Option<u32>)],
+        listed: &[(&str, Option<u32>)],
+    ) -> Vec<Change> {
+        let start = SipStart::Request { method: "REGISTER".to_owned(), uri: "sip:bench.test".to_owned() };
+        self.put(ms, &Self::fact(server, Toward::Server, Fate::Passed, Self::summary(start, cseq, asked, None)));
+        let start = SipStart::Response { code: 200, reason: "OK".to_owned() };
+        self.put_all(ms + 1, &Self::fact(server, Toward::Phone, Fate::Passed, Self::summary(start, cseq, listed, None)))
+    }
+
+    /// The live bindings: contact, and when each runs out.
+    fn live(&self) -> Vec<(&str, u64)> {
+        self.track.live().map(|(_, it)| (&*it.contact, it.until.0 / 1_000_000)).collect()
     }
 
     fn request(&mut self, ms: u64, server: &str, cseq: u32, expires: u32) {
@@ -258,6 +283,8 @@ fn another_extension_of_the_same_phone_is_not_this_line() {
 #[test]
 fn contacts_agree_despite_parameters_and_case() {
     assert!(same_contact("sip:1001@Host:5060;transport=udp", "sip:1001@host:5060"));
+    assert!(same_contact("sip:1001@host", "sip:1001@host:5060"));
+    assert!(same_contact("sip:1001@[fd00::1]:5060", "sip:1001@[FD00::1];ob"));
     assert!(!same_contact("sip:1001@host:5060", "sip:1002@host:5060"));
     assert!(!same_contact("sip:1001@host:5060", "sip:1001@host:5061"));
 }
@@ -274,4 +301,87 @@ fn an_answer_that_is_reported_before_its_request_counts_from_its_own_time() {
     assert!(matches!(change, Some(Change::Created { .. })), "{change:?}");
     let binding = tape.track.binding(&"a".into()).unwrap();
     assert_eq!((binding.created.when.at, binding.until), (Stamp::from_millis(20), Stamp::from_millis(60_020)));
+}
+
+const OLD: &str = "sip:1001@10.77.0.11:5060";
+const NEW: &str = "sip:1001@10.77.0.11:5062";
+
+#[test]
+fn each_contact_has_a_lifetime_of_its_own() {
+    let mut tape = Tape::new();
+    let asked = [(OLD, Some(60)), (NEW, Some(90))];
+    assert_eq!(tape.exchange(0, "a", 1, &asked, &asked).len(), 2);
+    assert_eq!(tape.live(), [(OLD, 60_001), (NEW, 90_001)]);
+    // Prolonged alone; the other one is still listed, with what is left of it.
+    let changes = tape.exchange(30_000, "a", 2, &[(NEW, Some(90))], &[(OLD, Some(30)), (NEW, Some(90))]);
+    assert!(matches!(changes[..], [Change::Refreshed { .. }]), "{changes:?}");
+    assert_eq!(tape.live(), [(OLD, 60_001), (NEW, 120_001)]);
+    let over = tape.track.expire(Stamp::from_millis(70_000));
+    assert!(matches!(&over[..], [Change::Expired { contact, .. }] if contact == OLD), "{over:?}");
+    assert_eq!((tape.track.home(), tape.track.lapsed(&"a".into())), (Some(&"a".into()), None));
+}
+
+#[test]
+fn a_phone_that_comes_up_at_another_port_has_two_bindings_until_the_first_runs_out() {
+    let mut tape = Tape::new();
+    tape.exchange(0, "a", 1, &[(OLD, Some(60))], &[(OLD, Some(60))]);
+    let changes = tape.exchange(10_000, "a", 2, &[(NEW, Some(60))], &[(OLD, Some(50)), (NEW, Some(60))]);
+    assert!(matches!(changes[..], [Change::Created { .. }]), "{changes:?}");
+    assert_eq!(tape.live(), [(OLD, 60_001), (NEW, 70_001)]);
+    assert_eq!(tape.track.binding(&"a".into()).unwrap().contact, NEW);
+}
+
+#[test]
+fn a_binding_that_the_server_lists_no_more_is_gone() {
+    let mut tape = Tape::new();
+    tape.exchange(0, "a", 1, &[(OLD, Some(60))], &[(OLD, Some(60))]);
+    let changes = tape.exchange(10_000, "a", 2, &[(NEW, Some(60))], &[(NEW, Some(60))]);
+    assert!(
+        matches!(&changes[..], [Change::Created { .. }, Change::Removed { contact, .. }] if contact == OLD),
+        "{changes:?}"
+    );
+    // A fetch that finds nothing finds that the server has forgotten.
+    let changes = tape.exchange(20_000, "a", 3, &[], &[]);
+    assert!(matches!(&changes[..], [Change::Removed { contact, .. }] if contact == NEW), "{changes:?}");
+    let ends: Vec<_> = tape.track.past().map(|(_, it)| (it.ended, it.until.0 / 1_000_000)).collect();
+    assert_eq!(ends, [(Ended::Removed, 10_001), (Ended::Removed, 20_001)]);
+    assert_eq!(tape.track.home(), None);
+}
+
+#[test]
+fn the_wildcard_removes_all() {
+    let mut tape = Tape::new();
+    let both = [(OLD, Some(60)), (NEW, Some(60))];
+    tape.exchange(0, "a", 1, &both, &both);
+    let changes = tape.exchange(5_000, "a", 2, &[("*", Some(0))], &[]);
+    assert_eq!((changes.len(), tape.live()), (2, vec![]), "{changes:?}");
+}
+
+#[test]
+fn one_contact_can_be_removed_and_another_one_prolonged_at_once() {
+    let mut tape = Tape::new();
+    let both = [(OLD, Some(60)), (NEW, Some(60))];
+    tape.exchange(0, "a", 1, &both, &both);
+    tape.exchange(5_000, "a", 2, &[(OLD, Some(0)), (NEW, Some(60))], &[(NEW, Some(60))]);
+    assert_eq!(tape.live(), [(NEW, 65_001)]);
+}
+
+#[test]
+fn a_fetch_prolongs_nothing() {
+    let mut tape = Tape::new();
+    tape.exchange(0, "a", 1, &[(OLD, Some(60))], &[(OLD, Some(60))]);
+    assert_eq!(tape.exchange(30_000, "a", 2, &[], &[(OLD, Some(60))]), []);
+    assert_eq!(tape.live(), [(OLD, 60_001)]);
+}
+
+#[test]
+fn only_so_many_bindings_that_are_over_are_remembered() {
+    let mut tape = Tape::new();
+    tape.track = LineTrack::remembering(tape.track.line.clone(), 2);
+    for cycle in 0..5_u32 {
+        let ms = u64::from(cycle) * 10_000;
+        tape.exchange(ms, "a", 2 * cycle + 1, &[(OLD, Some(60))], &[(OLD, Some(60))]);
+        tape.exchange(ms + 5_000, "a", 2 * cycle + 2, &[(OLD, Some(0))], &[]);
+    }
+    assert_eq!((tape.track.past().count(), tape.track.forgotten()), (2, 3));
 }

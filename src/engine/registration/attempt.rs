@@ -18,9 +18,9 @@ pub enum Purpose {
 
 /// One REGISTER transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct Attempt<S = ServerName> {
     /// Where it was sent.
-    pub server: ServerName,
+    pub server: S,
     /// What it asks for.
     pub purpose: Purpose,
     /// It carries credentials.
@@ -42,11 +42,11 @@ pub struct Attempt {
     pub(super) call_id: String,
     pub(super) cseq: u32,
     pub(super) branch: String,
-    pub(super) contact: Option<SipContact>,
+    pub(super) contacts: Vec<SipContact>,
     pub(super) expires: Option<u32>,
 }
 
-impl Attempt {
+impl<S> Attempt<S> {
     /// The final answer, if the server gave it.
     pub fn answered_by_server(&self) -> Option<Answer> {
         self.answer.filter(|answer| !answer.ours)

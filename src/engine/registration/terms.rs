@@ -24,15 +24,28 @@ pub(super) fn lifetime(contact: &SipContact, message: &SipSummary) -> Option<u32
     contact.expires.or(message.expires)
 }
 
-/// The contact that a 2xx grants to this attempt, and for how long.
-pub(super) fn granted(attempt: &Attempt, message: &SipSummary) -> Option<(String, Duration)> {
-    let asked = attempt.contact.as_ref()?;
-    let ours = message.contacts.iter().find(|contact| same_contact(&contact.uri, &asked.uri))?;
-    let lifetime = lifetime(ours, message)
-        .or(asked.expires)
-        .or(attempt.expires)
-        .map_or(UNSPOKEN_LIFETIME, |secs| Duration::from_secs(secs.into()));
-    Some((ours.uri.clone(), lifetime))
+/// The contacts that a 2xx grants of those that this attempt asked for, and for how long: each as the server wrote it.
+pub(super) fn granted<S>(attempt: &Attempt<S>, message: &SipSummary) -> Vec<(String, Duration)> {
+    let grant = |asked: &SipContact| {
+        let ours = message.contacts.iter().find(|contact| is_same(contact, asked))?;
+        let lifetime = lifetime(ours, message)
+            .or(asked.expires)
+            .or(attempt.expires)
+            .map_or(UNSPOKEN_LIFETIME, |secs| Duration::from_secs(secs.into()));
+        Some((ours.uri.clone(), lifetime))
+    };
+    attempt.contacts.iter().filter_map(grant).collect()
+}
+
+/// Whether a 2xx names a contact among those that the server still holds.
+pub(super) fn listed(contact: &str, message: &SipSummary) -> bool {
+    message.contacts.iter().any(|it| same_contact(&it.uri, contact) && lifetime(it, message) != Some(0))
+}
+
+/// Whether a contact of an answer is the one that was asked for: by its URI, or by the device that it leads to, which a
+/// server between may write another address for (RFC 5626 section 6).
+fn is_same(answered: &SipContact, asked: &SipContact) -> bool {
+    same_contact(&answered.uri, &asked.uri) || (asked.instance.is_some() && answered.instance == asked.instance)
 }
 
 /// The user part of `user@host`.
@@ -41,13 +54,16 @@ pub(super) fn address_user(address: &str) -> Option<&str> {
 }
 
 /// Whether two contact URIs name the same place: user exactly, host and port without regard to case, URI parameters
-/// aside, because registrars drop or add some.
+/// aside, because registrars drop or add some, and no port for 5060.
 pub(super) fn same_contact(one: &str, other: &str) -> bool {
-    fn key(uri: &str) -> (Option<&str>, String) {
+    fn key(uri: &str) -> (Option<&str>, &str) {
         let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
         let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
         let host = host.split([';', '?']).next().unwrap_or(host);
-        (user, host.to_ascii_lowercase())
+        // The port that a URI without one stands for (RFC 3261 section 19.1.2); registrars write it out, or leave it out.
+        let bare = host.strip_suffix(":5060").unwrap_or(host);
+        (user, bare)
     }
-    key(one) == key(other)
+    let ((user, host), (other_user, other_host)) = (key(one), key(other));
+    user == other_user && host.eq_ignore_ascii_case(other_host)
 }
