@@ -8,5 +8,7 @@ pub mod frame;
 pub mod http;
 pub mod kp1;
 pub mod redact;
+pub mod signalling;
 pub mod sip;
 pub mod stream;
+pub mod tls;

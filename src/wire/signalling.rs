@@ -1,0 +1,375 @@
+//! Frames in, signalling out: what the frames of phones and servers say ahead of, around and in SIP.
+//!
+//! Serves whoever watches a link while it happens and whoever reads a capture of it later; neither reads a frame, a
+//! stream or a datagram itself. What is heard is lent to a sink, so that a datagram costs no memory. Frames come in the
+//! order of their times, as far as that is known.
+//!
+//! Not here: who the ends are (a phone, a server), what a message says ([`sip`]), and anything encrypted.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+use super::{
+    frame::{Body, Content, Frame, Packet, TcpSegment},
+    sip,
+    stream::{Flow, FlowEvent},
+    tls::TlsEvent,
+};
+use crate::{
+    config::Mac,
+    event::{Fate, OutageId, Transport},
+};
+
+/// SIP is looked for at these ports, whatever else is declared (RFC 3261 section 19.1.2).
+const SIP_PORTS: [u16; 2] = [5060, 5061];
+
+/// Connections watched at a time, one for each direction. Phones hold a few each.
+const MAX_FLOWS: usize = 4096;
+
+/// What is known of a frame besides its bytes. `T` is what the caller wants to know again of a frame that something was
+/// heard in: where it lies, from which side it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting<T> {
+    /// When it came in, in nanoseconds since the Unix epoch.
+    pub unix_ns: i64,
+    /// What became of it.
+    pub fate: Fate,
+    /// The caller's own.
+    pub tag: T,
+}
+
+/// Sender and receiver of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ends {
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// For whom it is.
+    pub destination: SocketAddr,
+}
+
+/// What stood around a packet on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Sender of the frame, where the link layer tells.
+    pub source: Option<Mac>,
+    /// Receiver of the frame, where the link layer tells.
+    pub destination: Option<Mac>,
+    /// Its VLANs.
+    pub vlans: Vlans,
+}
+
+/// VLAN ids, outer to inner; of more than four the first four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Vlans {
+    ids: [u16; 4],
+    len: u8,
+}
+
+/// Something heard, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard<'a, T> {
+    /// Time and tag of the frame in which it began: the first segment of a message, the first fragment of a datagram. Its
+    /// fate is that of the whole: what was in part dropped was dropped, until another copy of that part passes.
+    pub sighting: Sighting<T>,
+    /// What stood around that frame, or another one of the same connection.
+    pub link: Link,
+    /// What it is.
+    pub what: What<'a>,
+}
+
+/// What can be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What<'a> {
+    /// A whole SIP message, not yet read: it has a start line of SIP, and nothing else is sure. One that was dropped in
+    /// part and has then passed is heard once more.
+    Message {
+        /// From whom to whom.
+        ends: Ends,
+        /// What carried it.
+        transport: Transport,
+        /// All of it. A datagram is not cut by its `Content-Length`.
+        bytes: &'a [u8],
+    },
+    /// Something that looked like SIP, or that lay where there is SIP, and that is no whole message.
+    Unreadable {
+        /// From whom to whom.
+        ends: Ends,
+        /// What carried it.
+        transport: Transport,
+        /// What is wrong. Never quotes the bytes, which may hold secrets.
+        reason: &'static str,
+        /// Where, in bytes from its beginning.
+        offset: usize,
+    },
+    /// What only keeps a path open, between ends that speak SIP: CRLFs, NULs, an empty datagram, STUN.
+    KeepAlive {
+        /// From whom to whom.
+        ends: Ends,
+        /// What carried it.
+        transport: Transport,
+    },
+    /// Bytes of a connection that speaks SIP were never seen. A message that they cut in two is lost.
+    Gap {
+        /// From whom to whom.
+        ends: Ends,
+        /// How many bytes; 0: unknown.
+        missing: u32,
+    },
+    /// A step in the life of a TCP connection, whatever is spoken in it; of its orderly end only where that is SIP or TLS.
+    Connection {
+        /// From whom to whom the packet went that shows it.
+        ends: Ends,
+        /// Which step.
+        step: Step,
+    },
+    /// A step in the life of a TLS connection: it is *blind*, nothing in it is SIP to us.
+    Tls {
+        /// From whom to whom the packet went that shows it.
+        ends: Ends,
+        /// Which step.
+        event: TlsEvent<'a>,
+    },
+    /// An ICMP error: somebody on the way says that a packet was not delivered, which went to a SIP port or between ends
+    /// that speak SIP.
+    Unreachable {
+        /// From whom to whom that packet went.
+        ends: Ends,
+        /// What carried it.
+        transport: Transport,
+        /// Who says so.
+        by: IpAddr,
+        /// ICMP type, or ICMPv6 type where `by` is an IPv6 address.
+        kind: u8,
+        /// ICMP code.
+        code: u8,
+    },
+    /// ARP for IPv4.
+    Arp {
+        /// 1 request, 2 reply.
+        operation: u16,
+        /// Who speaks.
+        sender_mac: Mac,
+        /// Who speaks.
+        sender: Ipv4Addr,
+        /// Who is asked for or told.
+        target: Ipv4Addr,
+    },
+}
+
+/// A step in the life of a TCP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Somebody asks for one: a SYN.
+    Asked,
+    /// The other end takes it: a SYN with ACK.
+    Opened,
+    /// The other end does not take it: a RST in answer to a SYN.
+    Refused,
+    /// One end has said its last: a FIN, all ahead of which was seen.
+    Closed,
+    /// One end knows nothing of it, or no longer: any other RST.
+    Reset,
+}
+
+impl Ends {
+    /// Those of an answer.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self { source: self.destination, destination: self.source }
+    }
+}
+
+impl Vlans {
+    /// These ids, outer to inner.
+    pub fn new(ids: &[u16]) -> Self {
+        let mut vlans = Self::default();
+        for (place, id) in vlans.ids.iter_mut().zip(ids) {
+            *place = *id;
+            vlans.len += 1;
+        }
+        vlans
+    }
+
+    /// Outer to inner; empty if untagged.
+    pub fn ids(&self) -> &[u16] {
+        self.ids.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl Link {
+    fn of(frame: &Frame<'_>) -> Self {
+        Self { source: Some(frame.source), destination: Some(frame.destination), vlans: Vlans::new(&frame.vlans) }
+    }
+}
+
+/// Hears what frames say.
+#[derive(Debug)]
+pub struct Signalling<T: Copy> {
+    sip_ports: BTreeSet<u16>,
+    /// What the bridge says in a server's name is a stream of its own: the two number their bytes alike.
+    flows: BTreeMap<(Ends, Author), Watched<T>>,
+}
+
+/// Who wrote a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Author {
+    /// The end that it comes from.
+    Sender,
+    /// The bridge, for this outage.
+    Bridge(OutageId),
+}
+
+#[derive(Debug)]
+struct Watched<T: Copy> {
+    flow: Flow<Mark<T>>,
+    last_ns: i64,
+}
+
+/// What a message needs to know of its segments.
+#[derive(Debug, Clone, Copy)]
+struct Mark<T> {
+    unix_ns: i64,
+    tag: T,
+    outage: Option<OutageId>,
+}
+
+impl<T: Copy> Signalling<T> {
+    /// Nothing heard yet. At these ports SIP is expected, besides 5060 and 5061.
+    pub fn new(sip_ports: impl IntoIterator<Item = u16>) -> Self {
+        Self { sip_ports: sip_ports.into_iter().chain(SIP_PORTS).collect(), flows: BTreeMap::new() }
+    }
+
+    /// Takes in one frame and says what is to be heard now.
+    pub fn take(&mut self, frame: &Frame<'_>, sighting: &Sighting<T>, sink: &mut impl FnMut(Heard<'_, T>)) {
+        let link = Link::of(frame);
+        match &frame.content {
+            Content::Arp { operation, sender_mac, sender_ip, target_ip } => {
+                let what = What::Arp {
+                    operation: *operation,
+                    sender_mac: *sender_mac,
+                    sender: *sender_ip,
+                    target: *target_ip,
+                };
+                sink(Heard { sighting: *sighting, link, what });
+            }
+            Content::Ip(packet) => self.packet(packet, link, sighting, sink),
+            Content::Other { .. } => {}
+        }
+    }
+
+    /// There are no more frames: says what was begun and is not complete.
+    pub fn finish(&mut self, _sink: &mut impl FnMut(Heard<'_, T>)) {
+        self.flows.clear();
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, link: Link, sighting: &Sighting<T>, sink: &mut impl FnMut(Heard<'_, T>)) {
+        let ends = |source_port, destination_port| Ends {
+            source: SocketAddr::new(packet.source, source_port),
+            destination: SocketAddr::new(packet.destination, destination_port),
+        };
+        let what = match &packet.body {
+            Body::Udp { source_port, destination_port, payload } if sip::looks_like_sip(payload) => {
+                What::Message { ends: ends(*source_port, *destination_port), transport: Transport::Udp, bytes: payload }
+            }
+            Body::Fragment { protocol: 17, offset: 0, payload: [a, b, c, d, _, _, _, _, payload @ ..], .. }
+                if sip::looks_like_sip(payload) =>
+            {
+                let ends = ends(u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
+                let reason = "its datagram came in fragments";
+                What::Unreadable { ends, transport: Transport::Udp, reason, offset: 0 }
+            }
+            Body::Tcp(segment) => {
+                let ends = ends(segment.source_port, segment.destination_port);
+                self.segment(ends, segment, link, sighting, sink);
+                let step = match (segment.syn, segment.ack.is_some(), segment.rst) {
+                    (_, _, true) if segment.sequence == 0 => Step::Refused,
+                    (_, _, true) => Step::Reset,
+                    (true, false, false) => Step::Asked,
+                    (true, true, false) => Step::Opened,
+                    _ => return,
+                };
+                What::Connection { ends, step }
+            }
+            _ => return,
+        };
+        sink(Heard { sighting: *sighting, link, what });
+    }
+
+    fn segment(
+        &mut self,
+        ends: Ends,
+        segment: &TcpSegment<'_>,
+        link: Link,
+        sighting: &Sighting<T>,
+        sink: &mut impl FnMut(Heard<'_, T>),
+    ) {
+        let (author, outage) = match sighting.fate {
+            Fate::Passed => (Author::Sender, None),
+            Fate::Dropped(outage) => (Author::Sender, Some(outage)),
+            Fate::Injected(outage) => (Author::Bridge(outage), None),
+        };
+        if segment.rst && author != Author::Sender {
+            // For the receiver the connection is over, whoever thinks that he is still in it.
+            self.flows.retain(|(of, _), _| *of != ends && *of != ends.reversed());
+            return;
+        }
+        let is_sip = [ends.source, ends.destination].iter().any(|end| self.sip_ports.contains(&end.port()));
+        let key = (ends, author);
+        if !self.flows.contains_key(&key) {
+            if !is_sip && !sip::looks_like_sip(segment.payload) {
+                return;
+            }
+            self.make_room();
+        }
+        let watched = self.flows.entry(key).or_insert_with(|| Watched { flow: Flow::default(), last_ns: 0 });
+        watched.last_ns = sighting.unix_ns;
+        let mark = Mark { unix_ns: sighting.unix_ns, tag: sighting.tag, outage };
+        let arrived = match author {
+            Author::Sender => Fate::Passed,
+            Author::Bridge(outage) => Fate::Injected(outage),
+        };
+        let transport = Transport::Tcp;
+        for event in watched.flow.push(segment, mark, outage.is_some()) {
+            let mut say = |mark: Mark<T>, fate, what: What<'_>| {
+                let sighting = Sighting { unix_ns: mark.unix_ns, fate, tag: mark.tag };
+                sink(Heard { sighting, link, what });
+            };
+            match event {
+                // The first segment may have passed and a later one not; then the one at hand was dropped.
+                FlowEvent::Message { bytes, tag, dropped } => {
+                    let by = tag.outage.or(outage).filter(|_| dropped);
+                    let what = What::Message { ends, transport, bytes: &bytes };
+                    say(tag, by.map_or(arrived, Fate::Dropped), what);
+                }
+                FlowEvent::Redelivered { bytes, tag } => {
+                    say(tag, arrived, What::Message { ends, transport, bytes: &bytes });
+                }
+                FlowEvent::KeepAlive { tag } => say(tag, sighting.fate, What::KeepAlive { ends, transport }),
+                FlowEvent::Garbage { reason, tag } => {
+                    say(tag, sighting.fate, What::Unreadable { ends, transport, reason, offset: 0 });
+                }
+                FlowEvent::Gap { len, tag } => say(tag, sighting.fate, What::Gap { ends, missing: len }),
+                FlowEvent::Closed { reset: false, tag } => {
+                    say(tag, sighting.fate, What::Connection { ends, step: Step::Closed });
+                }
+                FlowEvent::Closed { reset: true, .. } => {}
+            }
+        }
+    }
+
+    /// Gives the connection up that was silent longest, if there are too many.
+    fn make_room(&mut self) {
+        if self.flows.len() < MAX_FLOWS {
+            return;
+        }
+        let oldest = self.flows.iter().min_by_key(|(_, watched)| watched.last_ns).map(|(ends, _)| *ends);
+        if let Some(oldest) = oldest {
+            self.flows.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
