@@ -78,8 +78,9 @@ impl Connections {
         (packet, segment): (&Packet<'_>, &TcpSegment<'_>),
         at_ns: i64,
     ) -> Vec<Made> {
+        let Some(mac) = frame.source else { return Vec::new() };
         let ends = Ends {
-            mac: frame.source,
+            mac,
             phone: SocketAddr::new(packet.source, segment.source_port),
             server: SocketAddr::new(packet.destination, segment.destination_port),
         };

@@ -187,7 +187,7 @@ mod tests {
     use crate::{
         bridge::protocol::{PhoneKey, ServerKey},
         config::Network,
-        wire::frame::{Body, Content, Packet},
+        wire::frame::{Body, Content, Packet, Vlans},
     };
 
     const PHONE: Mac = Mac([2, 0, 0, 0, 0, 1]);
@@ -232,7 +232,8 @@ mod tests {
     fn frame() -> Frame<'static> {
         let body = Body::Udp { source_port: 1, destination_port: 2, payload: b"" };
         let packet = Packet { source: IpAddr::V4(Ipv4Addr::LOCALHOST), destination: SERVER, body };
-        Frame { source: PHONE, destination: Mac([9; 6]), vlans: Vec::new(), content: Content::Ip(packet) }
+        let (source, destination) = (Some(PHONE), Some(Mac([9; 6])));
+        Frame { source, destination, vlans: Vlans::default(), content: Content::Ip(packet) }
     }
 
     #[test]

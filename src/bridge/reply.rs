@@ -23,7 +23,7 @@ const UDP: u8 = 17;
 /// place, as it may be quoted.
 pub fn to(rule: &Rule, (frame, bytes): (&Frame<'_>, &[u8]), connections: &mut Connections, at_ns: i64) -> Vec<Made> {
     let Content::Ip(packet) = &frame.content else { return Vec::new() };
-    if is_group(frame.destination) || !is_host(packet.source) || is_canary(packet) {
+    if frame.destination.is_none_or(is_group) || !is_host(packet.source) || is_canary(packet) {
         return Vec::new();
     }
     let to_phone = |bytes| Made { outage: rule.outage, toward: Toward::Phone, bytes };

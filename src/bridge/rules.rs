@@ -55,8 +55,8 @@ pub struct Pair {
 pub fn pair_of(frame: &Frame<'_>, toward: Toward) -> Option<Pair> {
     let Content::Ip(packet) = &frame.content else { return None };
     Some(match toward {
-        Toward::Server => Pair { phone: frame.source, server: packet.destination },
-        Toward::Phone => Pair { phone: frame.destination, server: packet.source },
+        Toward::Server => Pair { phone: frame.source?, server: packet.destination },
+        Toward::Phone => Pair { phone: frame.destination?, server: packet.source },
     })
 }
 
@@ -127,7 +127,7 @@ impl RuleTable {
     }
 
     fn covering(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> impl Iterator<Item = &Rule> {
-        let untouchable = self.protected.contains(&frame.source) || self.protected.contains(&frame.destination);
+        let untouchable = [frame.source, frame.destination].iter().flatten().any(|mac| self.protected.contains(mac));
         let pair = pair_of(frame, toward).filter(|_| !untouchable);
         self.rules.iter().filter(move |rule| pair.is_some_and(|pair| rule.covers(pair, at_ns)))
     }
@@ -140,6 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::wire::frame::Vlans;
 
     const PHONE: Mac = Mac([2, 0, 0, 0, 0, 1]);
     const OTHER: Mac = Mac([2, 0, 0, 0, 0, 2]);
@@ -176,7 +177,8 @@ mod tests {
         };
         let body = Body::Udp { source_port, destination_port, payload: b"" };
         let packet = Packet { source: from, destination: to, body };
-        Frame { source, destination, vlans: Vec::new(), content: Content::Ip(packet) }
+        let (source, destination) = (Some(source), Some(destination));
+        Frame { source, destination, vlans: Vlans::default(), content: Content::Ip(packet) }
     }
 
     const WAYS: [Toward; 2] = [Toward::Server, Toward::Phone];

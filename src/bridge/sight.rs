@@ -156,7 +156,7 @@ impl Sight<'_> {
             Toward::Server => frame.source,
             Toward::Phone => frame.destination,
         };
-        self.phones.get(&mac).copied()
+        self.phones.get(&mac?).copied()
     }
 
     /// Whether the controller wants to see it: SIP with anybody, and what tells why SIP fails.

@@ -1,6 +1,6 @@
-//! Ethernet frames to addresses and payloads, and back.
+//! Frames to addresses and payloads, and back.
 //!
-//! Reads through `pnet`'s packet views, which check lengths; every step that they leave open is checked here, so that a
+//! On the wire of a bench they are Ethernet's; captures of others may have [another link layer](LinkType). Reads through `pnet`'s packet views, which check lengths; every step that they leave open is checked here, so that a
 //! frame of any bytes is read or refused without a panic. Not here: TCP reassembly (`stream`), anything above TCP/UDP.
 
 use std::{
@@ -10,36 +10,35 @@ use std::{
 
 use pnet::packet::{
     arp::{ArpHardwareTypes, ArpPacket},
-    ethernet::{EtherType, EtherTypes, EthernetPacket},
+    ethernet::{EtherType, EtherTypes},
     icmp::IcmpPacket,
     tcp::{TcpFlags, TcpPacket},
     udp::UdpPacket,
-    vlan::VlanPacket,
 };
 
 use crate::config::Mac;
 
 mod craft;
 mod ip;
+mod link;
 mod sums;
 
 pub use craft::{Envelope, Timestamps, port_unreachable, timestamps, udp_frame};
-pub use sums::fix_checksums;
+pub use link::{LinkType, Vlans};
+pub use sums::{fix_checksums, fix_checksums_of};
 
 use ip::Datagram;
+use link::Link;
 
-/// VLAN tags: 802.1Q, 802.1ad, and what older switches put before a second 802.1Q tag.
-const VLAN_TAGS: [EtherType; 3] = [EtherTypes::Vlan, EtherTypes::PBridge, EtherTypes::QinQ];
-
-/// An Ethernet frame, read.
+/// A frame, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// Sender.
-    pub source: Mac,
-    /// Receiver.
-    pub destination: Mac,
+    /// Sender, if its link layer names one: Ethernet does, and Linux cooked captures do.
+    pub source: Option<Mac>,
+    /// Receiver, if its link layer names one: Ethernet does.
+    pub destination: Option<Mac>,
     /// 802.1Q VLAN ids, outer to inner; empty if untagged.
-    pub vlans: Vec<u16>,
+    pub vlans: Vlans,
     /// What it carries.
     pub content: Content<'a>,
 }
@@ -62,7 +61,8 @@ pub enum Content<'a> {
     Ip(Packet<'a>),
     /// Anything else.
     Other {
-        /// After all VLAN tags.
+        /// After all VLAN tags; up to 1500 it is the length of an IEEE 802.3 frame (spanning tree and its like), and 0 a
+        /// loopback's family that is not IP.
         ethertype: u16,
     },
 }
@@ -148,23 +148,69 @@ pub enum FrameError {
     /// It ends within a header.
     #[error("the frame ends within its {0} header")]
     Short(&'static str),
+    /// It ends before the packet that it carries.
+    #[error("the frame ends before its {0} packet does")]
+    Cut(&'static str),
+    /// The capture has kept the beginning of it alone, and what is missing is needed.
+    #[error("the capture has cut the frame short, to {kept} of {original} bytes; capture with a longer snap length")]
+    Snapped {
+        /// Bytes that it has.
+        kept: usize,
+        /// Bytes that there were on the wire.
+        original: usize,
+    },
     /// A length or version field contradicts the frame.
     #[error("the {0} header of the frame contradicts itself")]
     Wrong(&'static str),
+    /// It has more VLAN tags than anybody uses.
+    #[error("the frame has more than four VLAN tags")]
+    Tags,
+    /// Of a link layer that is not read.
+    #[error("the capture's link type {0} is not read, only Ethernet, Linux cooked, raw IP and BSD loopback")]
+    LinkType(u32),
 }
 
 impl<'a> Frame<'a> {
-    /// Reads a frame as captured, without its check sequence.
+    /// Reads an Ethernet frame as captured, with or without its check sequence.
     ///
     /// # Errors
     /// If a header is cut or contradicts itself.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        let link = Link::parse(bytes)?;
+        Self::parse_as(LinkType::Ethernet, bytes)
+    }
+
+    /// Reads a frame of any link layer.
+    ///
+    /// # Errors
+    /// If a header is cut or contradicts itself, or the link layer is not read.
+    pub fn parse_as(link: LinkType, bytes: &'a [u8]) -> Result<Self, FrameError> {
+        Self::read(link, bytes, true)
+    }
+
+    /// Reads a frame of which a capture may have kept the beginning alone, out of `original` bytes on the wire.
+    ///
+    /// # Errors
+    /// As [`parse_as`](Self::parse_as); [`Snapped`](FrameError::Snapped) if part of the packet is among what was not kept.
+    pub fn parse_captured(link: LinkType, bytes: &'a [u8], original: usize) -> Result<Self, FrameError> {
+        let kept = bytes.len();
+        match Self::read(link, bytes, kept >= original) {
+            Err(FrameError::Short(_) | FrameError::Cut(_)) if kept < original => {
+                Err(FrameError::Snapped { kept, original })
+            }
+            read => read,
+        }
+    }
+
+    fn read(link: LinkType, bytes: &'a [u8], whole: bool) -> Result<Self, FrameError> {
+        let link = Link::parse(link, bytes)?;
         let rest = bytes.get(link.payload_at..).unwrap_or_default();
         let content = match link.ethertype {
             EtherTypes::Arp => arp(rest)?,
             EtherTypes::Ipv4 | EtherTypes::Ipv6 => {
                 let datagram = Datagram::parse(bytes, &link)?;
+                if datagram.open_ended && !whole {
+                    return Err(FrameError::Cut("IP"));
+                }
                 let body = body(bytes, &datagram)?;
                 Content::Ip(Packet { source: datagram.source, destination: datagram.destination, body })
             }
@@ -174,11 +220,18 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Where in a frame the bytes lie that an application wrote: the payload of UDP or TCP; of other packets and of fragments
-/// all behind the IP header; of anything else, and of frames that can not be read, all behind the Ethernet addresses.
+/// Where in an Ethernet frame the bytes lie that an application wrote: the payload of UDP or TCP; of other packets and of
+/// fragments all behind the IP header; of anything else, and of frames that can not be read, all behind the Ethernet
+/// addresses.
 pub fn payload_range(bytes: &[u8]) -> Range<usize> {
-    let all = bytes.len().min(12)..bytes.len();
-    let Ok(datagram) = Link::parse(bytes).and_then(|link| Datagram::parse(bytes, &link)) else { return all };
+    payload_range_of(LinkType::Ethernet, bytes)
+}
+
+/// The same in a frame of any link layer; where one can not be read and is not Ethernet's, everything.
+pub fn payload_range_of(link: LinkType, bytes: &[u8]) -> Range<usize> {
+    let addresses = if link == LinkType::Ethernet { 12 } else { 0 };
+    let all = bytes.len().min(addresses)..bytes.len();
+    let Ok(datagram) = Link::parse(link, bytes).and_then(|link| Datagram::parse(bytes, &link)) else { return all };
     let Range { start, end } = datagram.payload;
     match body(bytes, &datagram) {
         Ok(Body::Udp { payload, .. }) => {
@@ -188,33 +241,6 @@ pub fn payload_range(bytes: &[u8]) -> Range<usize> {
         Ok(Body::Tcp(segment)) => end - segment.payload.len()..end,
         Ok(_) => start..end,
         Err(_) => all,
-    }
-}
-
-/// Ethernet header and VLAN tags.
-struct Link {
-    source: Mac,
-    destination: Mac,
-    vlans: Vec<u16>,
-    ethertype: EtherType,
-    payload_at: usize,
-}
-
-impl Link {
-    fn parse(bytes: &[u8]) -> Result<Self, FrameError> {
-        let ethernet = EthernetPacket::new(bytes).ok_or(FrameError::Short("Ethernet"))?;
-        let mut ethertype = ethernet.get_ethertype();
-        let mut payload_at = EthernetPacket::minimum_packet_size();
-        let mut vlans = Vec::new();
-        while VLAN_TAGS.contains(&ethertype) {
-            let tag = bytes.get(payload_at..).and_then(VlanPacket::new).ok_or(FrameError::Short("VLAN"))?;
-            vlans.push(tag.get_vlan_identifier());
-            ethertype = tag.get_ethertype();
-            payload_at += VlanPacket::minimum_packet_size();
-        }
-        let source = Mac(ethernet.get_source().octets());
-        let destination = Mac(ethernet.get_destination().octets());
-        Ok(Self { source, destination, vlans, ethertype, payload_at })
     }
 }
 
@@ -235,8 +261,9 @@ fn arp<'a>(bytes: &[u8]) -> Result<Content<'a>, FrameError> {
     })
 }
 
+/// Reads what a packet carries that is whole: where it is too short, it is the packet that is wrong.
 fn body<'a>(bytes: &'a [u8], datagram: &Datagram) -> Result<Body<'a>, FrameError> {
-    let payload = bytes.get(datagram.payload.clone()).ok_or(FrameError::Short("IP"))?;
+    let payload = bytes.get(datagram.payload.clone()).ok_or(FrameError::Cut("IP"))?;
     if let Some(fragment) = datagram.fragment {
         return Ok(Body::Fragment {
             protocol: datagram.protocol,
@@ -251,7 +278,7 @@ fn body<'a>(bytes: &'a [u8], datagram: &Datagram) -> Result<Body<'a>, FrameError
         ip::TCP => tcp(payload),
         ip::ICMP | ip::ICMP_V6 => {
             // Type, code and check sum have the same places in both versions.
-            let icmp = IcmpPacket::new(payload).ok_or(FrameError::Short("ICMP"))?;
+            let icmp = IcmpPacket::new(payload).ok_or(FrameError::Wrong("ICMP"))?;
             let payload = payload.get(IcmpPacket::minimum_packet_size()..).unwrap_or_default();
             Ok(Body::Icmp { kind: icmp.get_icmp_type().0, code: icmp.get_icmp_code().0, payload })
         }
@@ -260,7 +287,7 @@ fn body<'a>(bytes: &'a [u8], datagram: &Datagram) -> Result<Body<'a>, FrameError
 }
 
 fn udp(bytes: &[u8]) -> Result<Body<'_>, FrameError> {
-    let udp = UdpPacket::new(bytes).ok_or(FrameError::Short("UDP"))?;
+    let udp = UdpPacket::new(bytes).ok_or(FrameError::Wrong("UDP"))?;
     let header = UdpPacket::minimum_packet_size();
     let end = match usize::from(udp.get_length()) {
         // A jumbogram (RFC 2675 section 4): as long as the packet.
@@ -268,12 +295,12 @@ fn udp(bytes: &[u8]) -> Result<Body<'_>, FrameError> {
         length if length < header => return Err(FrameError::Wrong("UDP")),
         length => length,
     };
-    let payload = bytes.get(header..end).ok_or(FrameError::Short("UDP"))?;
+    let payload = bytes.get(header..end).ok_or(FrameError::Wrong("UDP"))?;
     Ok(Body::Udp { source_port: udp.get_source(), destination_port: udp.get_destination(), payload })
 }
 
 fn tcp(bytes: &[u8]) -> Result<Body<'_>, FrameError> {
-    let tcp = TcpPacket::new(bytes).ok_or(FrameError::Short("TCP"))?;
+    let tcp = TcpPacket::new(bytes).ok_or(FrameError::Wrong("TCP"))?;
     let header = 4 * usize::from(tcp.get_data_offset());
     if header < TcpPacket::minimum_packet_size() {
         return Err(FrameError::Wrong("TCP"));
@@ -287,7 +314,7 @@ fn tcp(bytes: &[u8]) -> Result<Body<'_>, FrameError> {
         syn: flag(TcpFlags::SYN),
         fin: flag(TcpFlags::FIN),
         rst: flag(TcpFlags::RST),
-        payload: bytes.get(header..).ok_or(FrameError::Short("TCP"))?,
+        payload: bytes.get(header..).ok_or(FrameError::Wrong("TCP"))?,
     }))
 }
 

@@ -53,7 +53,7 @@ fn tell(treatment: Treatment, bytes: &[u8], connections: &mut Connections) -> Ve
 
 fn body(bytes: &[u8]) -> Body<'_> {
     let frame = Frame::parse(bytes).unwrap();
-    assert_eq!((frame.source, frame.destination, &frame.vlans[..]), (ROUTER, PHONE, &[7][..]));
+    assert_eq!((frame.source, frame.destination, &frame.vlans[..]), (Some(ROUTER), Some(PHONE), &[7][..]));
     match frame.content {
         Content::Ip(packet) => packet.body,
         other => panic!("{other:?}"),
@@ -194,7 +194,7 @@ fn a_connection_that_is_there_already_goes_on_with_its_numbers_and_is_reset_at_b
     assert_eq!(resets.iter().map(|made| made.toward).collect::<Vec<_>>(), [Toward::Phone, Toward::Server]);
     assert!(matches!(body(&resets[0].bytes), Body::Tcp(it) if it.rst && it.sequence == phone.expected));
     let frame = Frame::parse(&resets[1].bytes).unwrap();
-    assert_eq!((frame.source, frame.destination), (PHONE, ROUTER));
+    assert_eq!((frame.source, frame.destination), (Some(PHONE), Some(ROUTER)));
     let Content::Ip(Packet { body: Body::Tcp(reset), .. }) = frame.content else { panic!() };
     assert_eq!((reset.rst, reset.sequence, reset.source_port, reset.destination_port), (true, begun, 40_000, 5060));
 }

@@ -137,7 +137,7 @@ impl Signalling {
             Toward::Server => (frame.source, source, destination),
             Toward::Phone => (frame.destination, destination, source),
         };
-        Some(Ends { phone: self.phones.get(&mac)?.clone(), phone_addr, server_addr, toward })
+        Some(Ends { phone: self.phones.get(&mac?)?.clone(), phone_addr, server_addr, toward })
     }
 
     /// Whether the frame is a phone's first step toward a server of the bench, or the answer to it.
@@ -164,7 +164,7 @@ impl Signalling {
             Toward::Phone => frame.destination,
         };
         let observed = Observed::Knock {
-            phone: self.phones.get(&phone)?.clone(),
+            phone: self.phones.get(&phone?)?.clone(),
             server: self.servers.get(&server)?.clone(),
             door,
             knock,

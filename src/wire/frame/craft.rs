@@ -16,8 +16,9 @@ use pnet::packet::{
 };
 
 use super::{
-    Link, TcpSegment,
+    TcpSegment,
     ip::{self, Datagram},
+    link::{Link, LinkType},
     sums::{fix_checksums, mapped},
 };
 use crate::config::Mac;
@@ -71,7 +72,7 @@ impl Envelope {
 
     /// As that of a frame, tags included; none if the frame has no Ethernet header.
     pub fn of(frame: &[u8]) -> Option<Self> {
-        let link = Link::parse(frame).ok()?;
+        let link = Link::parse(LinkType::Ethernet, frame).ok()?;
         // The last two bytes ahead of the payload say what that is.
         frame.get(..link.payload_at - 2).map(|bytes| Self(bytes.to_vec()))
     }
@@ -199,7 +200,7 @@ pub fn udp_frame(
 /// RFC 4443 section 3.1) that quotes as much of it as every host takes in one piece. None if the frame carries no IP packet.
 /// Whether it may be answered at all is for the caller to know.
 pub fn port_unreachable(frame: &[u8]) -> Option<Vec<u8>> {
-    let link = Link::parse(frame).ok()?;
+    let link = Link::parse(LinkType::Ethernet, frame).ok()?;
     let datagram = Datagram::parse(frame, &link).ok()?;
     let v4 = datagram.source.is_ipv4();
     let (headers, most) = if v4 {
@@ -228,7 +229,7 @@ pub fn port_unreachable(frame: &[u8]) -> Option<Vec<u8>> {
 
 /// The timestamps option of the TCP segment in a frame, if there is one.
 pub fn timestamps(frame: &[u8]) -> Option<Timestamps> {
-    let datagram = Link::parse(frame).and_then(|link| Datagram::parse(frame, &link)).ok()?;
+    let datagram = Link::parse(LinkType::Ethernet, frame).and_then(|link| Datagram::parse(frame, &link)).ok()?;
     let tcp = frame.get(datagram.payload).filter(|_| datagram.protocol == ip::TCP && datagram.fragment.is_none())?;
     let end = 4 * usize::from(TcpPacket::new(tcp)?.get_data_offset());
     let mut options = tcp.get(TcpPacket::minimum_packet_size()..end)?;

@@ -8,7 +8,7 @@ use pnet::packet::{
     ipv6::{FragmentPacket, Ipv6Packet},
 };
 
-use super::{FrameError, Link};
+use super::{FrameError, link::Link};
 
 /// IP protocol numbers (IANA).
 pub const ICMP: u8 = 1;
@@ -35,6 +35,8 @@ pub struct Datagram {
     pub fragment: Option<Fragment>,
     pub header: Range<usize>,
     pub payload: Range<usize>,
+    /// The header gives no length: the packet ends where the frame does.
+    pub open_ended: bool,
 }
 
 /// Which piece of a datagram a packet carries.
@@ -68,7 +70,7 @@ impl Datagram {
             return Err(FrameError::Wrong("IPv4"));
         }
         if total > bytes.len() {
-            return Err(FrameError::Short("IPv4"));
+            return Err(FrameError::Cut("IPv4"));
         }
         let fragment = Fragment {
             identification: u32::from(ip.get_identification()),
@@ -82,6 +84,7 @@ impl Datagram {
             fragment: fragment.is_partial().then_some(fragment),
             header: start..start + header,
             payload: start + header..start + total,
+            open_ended: ip.get_total_length() == 0,
         })
     }
 
@@ -97,7 +100,7 @@ impl Datagram {
             0 => bytes.len(),
             length => header + length,
         };
-        let bytes = bytes.get(..end).ok_or(FrameError::Short("IPv6"))?;
+        let bytes = bytes.get(..end).ok_or(FrameError::Cut("IPv6"))?;
         let chain = Chain::walk(bytes, header, ip.get_next_header().0)?;
         Ok(Self {
             source: ip.get_source().into(),
@@ -106,6 +109,7 @@ impl Datagram {
             fragment: chain.fragment,
             header: start..start + header,
             payload: start + chain.payload_at..start + end,
+            open_ended: ip.get_payload_length() == 0,
         })
     }
 }
@@ -131,13 +135,13 @@ impl Chain {
             let header = packet.get(at..).unwrap_or_default();
             let words = || match header {
                 [next, length, ..] => Ok((*next, usize::from(*length))),
-                _ => Err(FrameError::Short("IPv6 extension")),
+                _ => Err(FrameError::Wrong("IPv6 extension")),
             };
             let length = match protocol {
                 HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY => 8 + 8 * words()?.1,
                 AUTHENTICATION => 8 + 4 * words()?.1,
                 FRAGMENT => {
-                    let piece = FragmentPacket::new(header).ok_or(FrameError::Short("IPv6 fragment"))?;
+                    let piece = FragmentPacket::new(header).ok_or(FrameError::Wrong("IPv6 fragment"))?;
                     let fragment = Fragment {
                         identification: piece.get_id(),
                         // Thirteen bits of offset in units of eight bytes, two reserved, one for "more follow".
@@ -156,7 +160,7 @@ impl Chain {
             protocol = words()?.0;
             at += length;
             if at > packet.len() {
-                return Err(FrameError::Short("IPv6 extension"));
+                return Err(FrameError::Wrong("IPv6 extension"));
             }
         }
     }

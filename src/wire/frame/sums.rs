@@ -8,14 +8,20 @@ use std::{
 use pnet::packet::{ip::IpNextHeaderProtocol, udp::UdpPacket, util};
 
 use super::{
-    Link,
     ip::{self, Datagram},
+    link::{Link, LinkType},
 };
 
-/// Makes the IPv4 header check sum and the UDP, TCP or ICMP check sum of a frame right again after its payload was
-/// changed. A frame that can not be read, a fragment, or a UDP datagram sent without check sum stays as it is.
+/// Makes the IPv4 header check sum and the UDP, TCP or ICMP check sum of an Ethernet frame right again after its payload
+/// was changed. A frame that can not be read, a fragment, or a UDP datagram sent without check sum stays as it is.
 pub fn fix_checksums(frame: &mut [u8]) {
-    let Some(datagram) = Link::parse(frame).and_then(|link| Datagram::parse(frame, &link)).ok() else { return };
+    fix_checksums_of(LinkType::Ethernet, frame);
+}
+
+/// The same in a frame of any link layer.
+pub fn fix_checksums_of(link: LinkType, frame: &mut [u8]) {
+    let datagram = Link::parse(link, frame).and_then(|link| Datagram::parse(frame, &link));
+    let Ok(datagram) = datagram else { return };
     if datagram.source.is_ipv4() {
         let header = &mut frame[datagram.header.clone()];
         let sum = util::checksum(header, 5);

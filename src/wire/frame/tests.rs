@@ -58,7 +58,7 @@ fn a_datagram_of_ours_is_read_back_and_its_sums_are_right() {
         for frame in [v4(payload), v6(payload)] {
             assert_sums(&frame);
             let read = Frame::parse(&frame).unwrap();
-            assert_eq!((read.source, read.destination), (PHONE, SERVER));
+            assert_eq!((read.source, read.destination), (Some(PHONE), Some(SERVER)));
             assert!(read.vlans.is_empty());
             let Content::Ip(packet) = read.content else { panic!("{read:?}") };
             assert_eq!(packet.body, Body::Udp { source_port: 5060, destination_port: 5061, payload });
@@ -71,11 +71,11 @@ fn a_datagram_of_ours_is_read_back_and_its_sums_are_right() {
 #[test]
 fn vlan_tags_are_listed_from_outer_to_inner() {
     let tagged = udp_frame(PHONE, SERVER, Some(77), addr("10.0.0.1:1"), addr("10.0.0.2:2"), b"x");
-    assert_eq!(Frame::parse(&tagged).unwrap().vlans, [77]);
+    assert_eq!(Frame::parse(&tagged).unwrap().vlans[..], [77]);
     let mut twice = tagged.clone();
     twice.splice(12..12, [0x88, 0xa8, 0xE0, 5]);
     let read = Frame::parse(&twice).unwrap();
-    assert_eq!(read.vlans, [5, 77]);
+    assert_eq!(read.vlans[..], [5, 77]);
     assert!(matches!(read.content, Content::Ip(Packet { body: Body::Udp { payload: b"x", .. }, .. })));
 }
 
@@ -276,7 +276,7 @@ fn a_refused_datagram_is_quoted_from_its_ip_header_on_and_sent_back_in_its_vlan(
             padded.extend([0; 9]);
             let error = port_unreachable(&padded).unwrap();
             let read = Frame::parse(&error).unwrap();
-            assert_eq!((read.source, read.destination, &read.vlans[..]), (SERVER, PHONE, &[77][..]));
+            assert_eq!((read.source, read.destination, &read.vlans[..]), (Some(SERVER), Some(PHONE), &[77][..]));
             let Content::Ip(packet) = read.content else { panic!("{error:?}") };
             assert_eq!((packet.source, packet.destination), (addr(family[1]).ip(), addr(family[0]).ip()));
             let Body::Icmp { kind: found, code: why, payload } = packet.body else { panic!("{packet:?}") };
