@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    frame::{Body, Content, Frame, Packet, TcpSegment},
+    frame::{Body, Content, Frame, Packet, TcpSegment, Vlans},
     sip,
     stream::{Flow, FlowEvent},
     tls::TlsEvent,
@@ -56,15 +56,8 @@ pub struct Link {
     pub source: Option<Mac>,
     /// Receiver of the frame, where the link layer tells.
     pub destination: Option<Mac>,
-    /// Its VLANs.
+    /// Its VLAN ids.
     pub vlans: Vlans,
-}
-
-/// VLAN ids, outer to inner; of more than four the first four.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Vlans {
-    ids: [u16; 4],
-    len: u8,
 }
 
 /// Something heard, and where.
@@ -181,26 +174,9 @@ impl Ends {
     }
 }
 
-impl Vlans {
-    /// These ids, outer to inner.
-    pub fn new(ids: &[u16]) -> Self {
-        let mut vlans = Self::default();
-        for (place, id) in vlans.ids.iter_mut().zip(ids) {
-            *place = *id;
-            vlans.len += 1;
-        }
-        vlans
-    }
-
-    /// Outer to inner; empty if untagged.
-    pub fn ids(&self) -> &[u16] {
-        self.ids.get(..usize::from(self.len)).unwrap_or_default()
-    }
-}
-
 impl Link {
     fn of(frame: &Frame<'_>) -> Self {
-        Self { source: Some(frame.source), destination: Some(frame.destination), vlans: Vlans::new(&frame.vlans) }
+        Self { source: frame.source, destination: frame.destination, vlans: frame.vlans }
     }
 }
 
