@@ -56,7 +56,7 @@ pub struct Link {
     pub source: Option<Mac>,
     /// Receiver of the frame, where the link layer tells.
     pub destination: Option<Mac>,
-    /// Its VLANs.
+    /// Its VLAN ids.
     pub vlans: Vlans,
 }
 
