@@ -1,6 +1,6 @@
-//! Capture files: pcapng with one interface per side of the bridge.
+//! Capture files: writing ours, pcapng with one interface per side of the bridge, and reading anybody's.
 //!
-//! Pure but for the writer that it is given. Not here: what is captured, masking (`redact`), reading captures.
+//! Pure but for the writer or reader that it is given. Not here: what is captured, masking (`redact`).
 
 use std::{
     borrow::Cow,
@@ -18,6 +18,12 @@ use pcap_file::{
         },
     },
 };
+
+mod read;
+
+pub use read::{CaptureError, CaptureReader, Captured, Ending, Flaw};
+
+pub use crate::wire::frame::LinkType;
 
 /// Longest frame that is kept whole, in bytes: the largest IP packet with Ethernet header and two VLAN tags, rounded up.
 const SNAP_LENGTH: u32 = 0x4_0000;
