@@ -10,6 +10,7 @@ use std::{
 
 use clap::Parser;
 
+mod analyze;
 mod args;
 mod bench;
 mod check;
@@ -55,6 +56,7 @@ fn internal(role: &[OsString]) -> ExitCode {
 fn dispatch(command: &Command) -> ExitCode {
     let done = match command {
         Command::Run(args) => run::main(args),
+        Command::Analyze(args) => analyze::main(args),
         Command::Check(args) => check::main(args),
         Command::Virtual(args) => virtual_alone(args),
         Command::Report(args) => runs::report(args),

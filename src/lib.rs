@@ -10,6 +10,7 @@
 //! | [`wire`] | bytes to meaning and back: frames, SIP, digests, consoles, the keypad protocol; no I/O |
 //! | [`journal`] | the append-only file of records |
 //! | [`engine`] | sans-IO: observed records in; derived facts, orders and deadlines out |
+//! | [`analysis`] | what a capture tells of registrations, moves and calls, in one pass |
 //! | [`audit`] | what will go wrong with the settings of real phones, from their own configuration files |
 //! | [`driver`] | the outside world: serial ports, keypads, the network, the clock, signals |
 //! | [`bridge`] | the privileged helper process that joins the two interfaces |
@@ -24,6 +25,7 @@
 //! Direction of dependence: `event`, `verdict` ← `config`, `wire`, `journal` ← `engine` | `driver` (never each other)
 //! ← `session` ← `cli`. `audit` sees the configuration and the computed bounds; `tui` and `report` see only the spine, the journal and the configuration.
 
+pub mod analysis;
 pub mod audit;
 pub mod bridge;
 pub mod cli;

@@ -1,11 +1,11 @@
 //! What can be said on the command line, and what `--help` says about it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::config::overrides::Override;
+use crate::{analysis::GivenOutage, config::overrides::Override};
 
 const EXIT_CODES: &str = "\
 Exit codes (the first that applies):
@@ -43,6 +43,9 @@ pub enum Command {
     /// Run a scenario on a bench and judge every phone
     #[command(after_help = RUN_EXAMPLES, long_about = RUN_ABOUT)]
     Run(RunArgs),
+    /// Read a capture: who was registered where, and how long each move took
+    #[command(after_help = ANALYZE_EXAMPLES, long_about = ANALYZE_ABOUT)]
+    Analyze(AnalyzeArgs),
     /// Look at everything a run needs, without changing anything
     #[command(after_help = CHECK_EXAMPLES, long_about = CHECK_ABOUT)]
     Check(CheckArgs),
@@ -123,6 +126,54 @@ pub struct BenchArgs {
     /// Overrides that are in the bench file already, to be put on record
     #[arg(long = "applied-set", value_name = "KEY=VALUE", hide = true)]
     pub applied: Vec<Override>,
+}
+
+const ANALYZE_ABOUT: &str = "\
+Read a capture: who was registered where, and how long each move took
+
+Takes pcap and pcapng files of anybody's making (Ethernet, Linux cooked, raw IP; tagged or not) and reads the SIP in them \
+on any port, over UDP and TCP, in fragments and pieces. For each line it tells which server held a binding and when, its \
+moves to the backup and back, and shows its messages. What can not be read is counted and named. TLS is not decrypted: \
+such phones are called blind, and of them it tells when they were connected to whom.
+
+When the primary went away is no fact of the wire: it comes from the comments of a capture that siprig made, or from \
+--outage; otherwise the times that begin with it are left open.";
+
+const ANALYZE_EXAMPLES: &str = "\
+Examples:
+  siprig analyze lab.pcapng                                    what is in it
+  siprig analyze lab.pcapng --primary 10.77.0.2 --backup 10.77.0.3
+  siprig analyze lab.pcapng --bench rig/lab-3.toml --outage 31s..95s
+  siprig analyze lab.pcapng --bench rig/lab-3.toml --phone 1001
+  tcpdump -w - -i eth0 port 5060 | siprig analyze - --json | jq '.phones[].registrations'";
+
+/// Arguments of `analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// Capture files, one continuing the other; `-` is standard input
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+    /// Address of the primary; may be given several times
+    #[arg(long, value_name = "IP")]
+    pub primary: Vec<IpAddr>,
+    /// Address of the backup; may be given several times
+    #[arg(long, value_name = "IP")]
+    pub backup: Vec<IpAddr>,
+    #[command(flatten)]
+    pub bench: BenchArgs,
+    /// When the primary was away, since the first frame (31.5s..95s; bare numbers are milliseconds) or by the clock
+    /// (2026-11-25T20:02:40Z..); may be given several times
+    #[arg(long, value_name = "FROM..TO")]
+    pub outage: Vec<GivenOutage>,
+    /// Look for SIP at this port too, in pieces that do not show it; SIP that shows itself is found at any port
+    #[arg(long, value_name = "PORT")]
+    pub sip_port: Vec<u16>,
+    /// Show this line or phone alone: its extension, address of record or address
+    #[arg(long, value_name = "LINE|ADDRESS", conflicts_with = "json")]
+    pub phone: Option<String>,
+    /// Print one JSON document (schema siprig.analysis/1) in place of the text
+    #[arg(long)]
+    pub json: bool,
 }
 
 const CHECK_ABOUT: &str = "\

@@ -286,16 +286,17 @@ fn null(case: &CaseRun, leg: Leg, limit: Option<Duration>, why: &str) -> Measure
 }
 
 /// The error of a difference of two times, in milliseconds.
-fn error(one: Fix, other: Fix) -> f64 {
+pub fn error(one: Fix, other: Fix) -> f64 {
     round((one.when.error_ns + other.when.error_ns) as f64 / 1e6)
 }
 
-fn millis(span: Duration) -> f64 {
+/// A span in milliseconds, to a microsecond.
+pub fn millis(span: Duration) -> f64 {
     round(span.as_nanos() as f64 / 1e6)
 }
 
 /// To a microsecond: what is finer is noise, and journals stay readable.
-fn round(ms: f64) -> f64 {
+pub fn round(ms: f64) -> f64 {
     (ms * 1000.0).round() / 1000.0
 }
 

@@ -387,7 +387,9 @@ impl<S: Clone + Ord> LineTrack<S> {
         let mut changes = Vec::new();
         if purpose == Purpose::Register {
             let granted = granted.into_iter().filter(|(_, lifetime)| !lifetime.is_zero());
-            changes.extend(granted.map(|(contact, lifetime)| self.bind(server, contact, lifetime, request, fix)));
+            changes.extend(
+                granted.map(|(contact, lifetime)| self.bind(server, &message.to, contact, lifetime, request, fix)),
+            );
         }
         // A 2xx to a REGISTER that asks for a binding and lists none of it tells nothing that can be relied on.
         if live || purpose != Purpose::Register {
@@ -396,10 +398,11 @@ impl<S: Clone + Ord> LineTrack<S> {
         changes
     }
 
-    /// A 2xx lists all that the server holds (RFC 3261 section 10.3, step 8): what it does not name is gone. The phone may
+    /// A 2xx lists all that the server holds of an address of record (RFC 3261 section 10.3, step 8): what it does not name is gone. The phone may
     /// have removed another contact than the one it is bound by, if it has restarted since.
     fn unlist(&mut self, server: &S, message: &SipSummary, fix: Fix) -> Vec<Change<S>> {
-        let gone = self.bindings.remove(server, fix.when.at, |binding| !listed(&binding.contact, message));
+        let unlisted = |binding: &Binding| binding.aor == message.to && !listed(&binding.contact, message);
+        let gone = self.bindings.remove(server, fix.when.at, unlisted);
         if !gone.is_empty() {
             self.settle_home();
         }
@@ -437,10 +440,10 @@ impl<S: Clone + Ord> LineTrack<S> {
         changes.into_iter().map(|change| (change, orphan.fix)).collect()
     }
 
-    fn bind(&mut self, server: &S, contact: String, granted: Duration, request: Fix, fix: Fix) -> Change<S> {
+    fn bind(&mut self, server: &S, aor: &str, contact: String, granted: Duration, request: Fix, fix: Fix) -> Change<S> {
         self.granted.insert(server.clone(), granted);
         let first = self.bindings.at(server).is_none();
-        let created = self.bindings.confirm(server, contact, granted, fix);
+        let created = self.bindings.confirm(server, aor, contact, granted, fix);
         if first {
             self.lapsed.remove(server);
         }

@@ -19,8 +19,10 @@ use pcap_file::{
     },
 };
 
+mod note;
 mod read;
 
+pub use note::Note;
 pub use read::{CaptureError, CaptureReader, Captured, Ending, Flaw};
 
 pub use crate::wire::frame::LinkType;

@@ -15,6 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("journal", &["config", "event", "verdict"]),
     ("look", &["event", "verdict"]),
     ("engine", &["config", "event", "verdict", "wire"]),
+    ("analysis", &["config", "engine", "event", "look", "verdict", "wire"]),
     ("audit", &["config", "engine", "look"]),
     ("bridge", &["config", "event", "wire"]),
     ("driver", &["bridge", "config", "event", "journal", "wire"]),

@@ -8,6 +8,8 @@ use crate::{engine::coverage::Span, event::Stamp};
 /// A live binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
+    /// The address of record that it is of, `user@host`.
+    pub aor: String,
     /// The bound contact, as the server wrote it.
     pub contact: String,
     /// The lifetime last granted.
@@ -85,12 +87,15 @@ impl<S: Clone + Ord> Bindings<S> {
     }
 
     /// A 2xx grants a contact a lifetime from its own time on. True if it is new there.
-    pub fn confirm(&mut self, server: &S, contact: String, granted: Duration, fix: Fix) -> bool {
+    pub fn confirm(&mut self, server: &S, aor: &str, contact: String, granted: Duration, fix: Fix) -> bool {
         let until = fix.when.at + granted;
-        let known = self.live.iter().position(|(at, it)| at == server && same_contact(&it.contact, &contact));
+        let is_it = |(at, it): &(S, Binding)| at == server && it.aor == aor && same_contact(&it.contact, &contact);
+        let known = self.live.iter().position(is_it);
         let binding = match known.map(|index| self.live.remove(index).1) {
             Some(known) => Binding { contact, granted, confirmed: fix, until, refreshes: known.refreshes + 1, ..known },
-            None => Binding { contact, granted, created: fix, confirmed: fix, until, refreshes: 0 },
+            None => {
+                Binding { aor: aor.to_owned(), contact, granted, created: fix, confirmed: fix, until, refreshes: 0 }
+            }
         };
         self.live.push((server.clone(), binding));
         known.is_none()
