@@ -206,7 +206,7 @@ impl Book {
                 // Frames of our own, and copies of frames that were read where they came in.
                 Note::Canary | Note::Leak => return None,
                 Note::OutageBegan { outage, server, unix_ns, error_ns } => {
-                    self.outages.began(outage, &server, stamp(unix_ns, first_ns), error_ns);
+                    self.outages.began(outage, &server.0, stamp(unix_ns, first_ns), error_ns);
                 }
                 Note::OutageEnded { outage, unix_ns, error_ns, .. } => {
                     self.outages.ended(outage, stamp(unix_ns, first_ns), error_ns);
@@ -411,3 +411,6 @@ struct Seen {
 fn stamp(unix_ns: i64, first_ns: i64) -> Stamp {
     Stamp(u64::try_from(unix_ns.saturating_sub(first_ns)).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,8 @@ enum Place {
     #[default]
     Nowhere,
     Primary(IpAddr, Fix),
-    Backup(IpAddr),
+    /// Since then; whether it came from its primary.
+    Backup(IpAddr, Fix, bool),
 }
 
 /// One move.
@@ -88,7 +89,7 @@ impl Moves {
 
     /// Whether the line is at its backup now.
     pub fn is_away(&self) -> bool {
-        matches!(self.at, Place::Backup(_))
+        matches!(self.at, Place::Backup(..))
     }
 
     /// A server has answered.
@@ -139,10 +140,16 @@ impl Moves {
     }
 
     fn confirmed_at_primary(&mut self, server: IpAddr, fix: Fix, track: &LineTrack<IpAddr>) {
-        if let Place::Backup(backup) = self.at {
-            let since = self.list.back().map(|moved| moved.done.when.at).unwrap_or_default();
+        let returns = |backup: Fix, moved: bool| {
+            let since = backup.when.at;
             let request = track.attempts_at(&server).find(|it| it.first.when.at >= since && it.answer.is_some());
             let request = request.map_or(fix, |attempt| attempt.first);
+            // A line that registers at both at once was never away.
+            (moved || request.when.at.since(since) >= SILENCE).then_some(request)
+        };
+        if let Place::Backup(backup, since, moved) = self.at
+            && let Some(request) = returns(since, moved)
+        {
             let last_sign = self.signs.get(&backup).copied();
             self.push(Moved { away: false, from: backup, to: server, unanswered: None, last_sign, request, done: fix });
         }
@@ -173,15 +180,15 @@ impl Moves {
                     self.pending.get_or_insert(moved);
                 }
             }
-            Place::Backup(_) => {}
-            Place::Nowhere => self.at = Place::Backup(server),
+            Place::Backup(..) => {}
+            Place::Nowhere => self.at = Place::Backup(server, fix, false),
         }
     }
 
     fn push(&mut self, moved: Moved) {
         self.pending = None;
         if moved.away {
-            self.at = Place::Backup(moved.to);
+            self.at = Place::Backup(moved.to, moved.done, true);
         }
         if self.list.len() == MEMORY {
             self.list.pop_front();
