@@ -7,6 +7,7 @@ pub mod digest;
 pub mod frame;
 pub mod http;
 pub mod kp1;
+pub mod recent;
 pub mod redact;
 pub mod signalling;
 pub mod sip;

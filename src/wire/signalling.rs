@@ -7,26 +7,30 @@
 //! Not here: who the ends are (a phone, a server), what a message says ([`sip`]), and anything encrypted.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use super::{
-    frame::{Body, Content, Frame, Packet, TcpSegment, Vlans},
-    sip,
-    stream::{Flow, FlowEvent},
+    frame::{Body, Content, Frame, Packet, Vlans},
+    recent::Recent,
     tls::TlsEvent,
 };
 use crate::{
     config::Mac,
-    event::{Fate, OutageId, Transport},
+    event::{Fate, Transport},
 };
+
+mod connections;
+mod sniff;
+
+use connections::{Connections, Given, Pair};
 
 /// SIP is looked for at these ports, whatever else is declared (RFC 3261 section 19.1.2).
 const SIP_PORTS: [u16; 2] = [5060, 5061];
 
-/// Connections watched at a time, one for each direction. Phones hold a few each.
-const MAX_FLOWS: usize = 4096;
+/// Ends that are known to speak SIP over UDP, at a time.
+const MAX_PATHS: usize = 8192;
 
 /// What is known of a frame besides its bytes. `T` is what the caller wants to know again of a frame that something was
 /// heard in: where it lies, from which side it came.
@@ -184,37 +188,19 @@ impl Link {
 #[derive(Debug)]
 pub struct Signalling<T: Copy> {
     sip_ports: BTreeSet<u16>,
-    /// What the bridge says in a server's name is a stream of its own: the two number their bytes alike.
-    flows: BTreeMap<(Ends, Author), Watched<T>>,
-}
-
-/// Who wrote a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Author {
-    /// The end that it comes from.
-    Sender,
-    /// The bridge, for this outage.
-    Bridge(OutageId),
-}
-
-#[derive(Debug)]
-struct Watched<T: Copy> {
-    flow: Flow<Mark<T>>,
-    last_ns: i64,
-}
-
-/// What a message needs to know of its segments.
-#[derive(Debug, Clone, Copy)]
-struct Mark<T> {
-    unix_ns: i64,
-    tag: T,
-    outage: Option<OutageId>,
+    connections: Connections<T>,
+    /// Ends that have spoken SIP over UDP.
+    paths: Recent<Pair, ()>,
 }
 
 impl<T: Copy> Signalling<T> {
     /// Nothing heard yet. At these ports SIP is expected, besides 5060 and 5061.
     pub fn new(sip_ports: impl IntoIterator<Item = u16>) -> Self {
-        Self { sip_ports: sip_ports.into_iter().chain(SIP_PORTS).collect(), flows: BTreeMap::new() }
+        Self {
+            sip_ports: sip_ports.into_iter().chain(SIP_PORTS).collect(),
+            connections: Connections::default(),
+            paths: Recent::new(MAX_PATHS),
+        }
     }
 
     /// Takes in one frame and says what is to be heard now.
@@ -236,8 +222,8 @@ impl<T: Copy> Signalling<T> {
     }
 
     /// There are no more frames: says what was begun and is not complete.
-    pub fn finish(&mut self, _sink: &mut impl FnMut(Heard<'_, T>)) {
-        self.flows.clear();
+    pub fn finish(&mut self, sink: &mut impl FnMut(Heard<'_, T>)) {
+        self.connections.finish(sink);
     }
 
     fn packet(&mut self, packet: &Packet<'_>, link: Link, sighting: &Sighting<T>, sink: &mut impl FnMut(Heard<'_, T>)) {
@@ -245,105 +231,43 @@ impl<T: Copy> Signalling<T> {
             source: SocketAddr::new(packet.source, source_port),
             destination: SocketAddr::new(packet.destination, destination_port),
         };
-        let what = match &packet.body {
-            Body::Udp { source_port, destination_port, payload } if sip::looks_like_sip(payload) => {
-                What::Message { ends: ends(*source_port, *destination_port), transport: Transport::Udp, bytes: payload }
-            }
-            Body::Fragment { protocol: 17, offset: 0, payload: [a, b, c, d, _, _, _, _, payload @ ..], .. }
-                if sip::looks_like_sip(payload) =>
-            {
-                let ends = ends(u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
-                let reason = "its datagram came in fragments";
-                What::Unreadable { ends, transport: Transport::Udp, reason, offset: 0 }
+        match &packet.body {
+            Body::Udp { source_port, destination_port, payload } => {
+                let ends = ends(*source_port, *destination_port);
+                if let Some(what) = self.datagram(ends, payload) {
+                    sink(Heard { sighting: *sighting, link, what });
+                }
             }
             Body::Tcp(segment) => {
                 let ends = ends(segment.source_port, segment.destination_port);
-                self.segment(ends, segment, link, sighting, sink);
-                let step = match (segment.syn, segment.ack.is_some(), segment.rst) {
-                    (_, _, true) if segment.sequence == 0 => Step::Refused,
-                    (_, _, true) => Step::Reset,
-                    (true, false, false) => Step::Asked,
-                    (true, true, false) => Step::Opened,
-                    _ => return,
-                };
-                What::Connection { ends, step }
+                let expected = self.is_expected(ends);
+                self.connections.take(&Given { ends, segment, link, sighting, expected }, sink);
             }
-            _ => return,
-        };
-        sink(Heard { sighting: *sighting, link, what });
-    }
-
-    fn segment(
-        &mut self,
-        ends: Ends,
-        segment: &TcpSegment<'_>,
-        link: Link,
-        sighting: &Sighting<T>,
-        sink: &mut impl FnMut(Heard<'_, T>),
-    ) {
-        let (author, outage) = match sighting.fate {
-            Fate::Passed => (Author::Sender, None),
-            Fate::Dropped(outage) => (Author::Sender, Some(outage)),
-            Fate::Injected(outage) => (Author::Bridge(outage), None),
-        };
-        if segment.rst && author != Author::Sender {
-            // For the receiver the connection is over, whoever thinks that he is still in it.
-            self.flows.retain(|(of, _), _| *of != ends && *of != ends.reversed());
-            return;
-        }
-        let is_sip = [ends.source, ends.destination].iter().any(|end| self.sip_ports.contains(&end.port()));
-        let key = (ends, author);
-        if !self.flows.contains_key(&key) {
-            if !is_sip && !sip::looks_like_sip(segment.payload) {
-                return;
-            }
-            self.make_room();
-        }
-        let watched = self.flows.entry(key).or_insert_with(|| Watched { flow: Flow::default(), last_ns: 0 });
-        watched.last_ns = sighting.unix_ns;
-        let mark = Mark { unix_ns: sighting.unix_ns, tag: sighting.tag, outage };
-        let arrived = match author {
-            Author::Sender => Fate::Passed,
-            Author::Bridge(outage) => Fate::Injected(outage),
-        };
-        let transport = Transport::Tcp;
-        for event in watched.flow.push(segment, mark, outage.is_some()) {
-            let mut say = |mark: Mark<T>, fate, what: What<'_>| {
-                let sighting = Sighting { unix_ns: mark.unix_ns, fate, tag: mark.tag };
-                sink(Heard { sighting, link, what });
-            };
-            match event {
-                // The first segment may have passed and a later one not; then the one at hand was dropped.
-                FlowEvent::Message { bytes, tag, dropped } => {
-                    let by = tag.outage.or(outage).filter(|_| dropped);
-                    let what = What::Message { ends, transport, bytes: &bytes };
-                    say(tag, by.map_or(arrived, Fate::Dropped), what);
-                }
-                FlowEvent::Redelivered { bytes, tag } => {
-                    say(tag, arrived, What::Message { ends, transport, bytes: &bytes });
-                }
-                FlowEvent::KeepAlive { tag } => say(tag, sighting.fate, What::KeepAlive { ends, transport }),
-                FlowEvent::Garbage { reason, tag } => {
-                    say(tag, sighting.fate, What::Unreadable { ends, transport, reason, offset: 0 });
-                }
-                FlowEvent::Gap { len, tag } => say(tag, sighting.fate, What::Gap { ends, missing: len }),
-                FlowEvent::Closed { reset: false, tag } => {
-                    say(tag, sighting.fate, What::Connection { ends, step: Step::Closed });
-                }
-                FlowEvent::Closed { reset: true, .. } => {}
-            }
+            _ => {}
         }
     }
 
-    /// Gives the connection up that was silent longest, if there are too many.
-    fn make_room(&mut self) {
-        if self.flows.len() < MAX_FLOWS {
-            return;
+    /// Whether SIP is expected at a port of these.
+    fn is_expected(&self, ends: Ends) -> bool {
+        [ends.source, ends.destination].iter().any(|end| self.sip_ports.contains(&end.port()))
+    }
+
+    fn datagram<'a>(&mut self, ends: Ends, payload: &'a [u8]) -> Option<What<'a>> {
+        let expected = self.is_expected(ends);
+        let (pair, _) = Pair::of(ends);
+        let transport = Transport::Udp;
+        if sniff::is_sip_datagram(payload, expected) {
+            if self.paths.touch(&pair).is_none() {
+                // Nothing is known of the one that it may push out.
+                let _ = self.paths.insert(pair, ());
+            }
+            return Some(What::Message { ends, transport, bytes: payload });
         }
-        let oldest = self.flows.iter().min_by_key(|(_, watched)| watched.last_ns).map(|(ends, _)| *ends);
-        if let Some(oldest) = oldest {
-            self.flows.remove(&oldest);
+        self.paths.touch(&pair)?;
+        if sniff::is_keep_alive(payload) {
+            return Some(What::KeepAlive { ends, transport });
         }
+        expected.then_some(What::Unreadable { ends, transport, reason: "not SIP", offset: 0 })
     }
 }
 

@@ -5,27 +5,25 @@
 
 use super::sip::{self, MAX_MESSAGE, value};
 
+mod assembly;
 mod flow;
 mod ranges;
 
-pub use flow::{Flow, FlowEvent};
+pub use flow::{Flow, FlowEvent, Seen};
 
 /// Longest line that may still become a start line, in bytes.
 const MAX_START_LINE: usize = 8192;
 
-/// Cuts a byte stream into SIP messages by `Content-Length` (RFC 3261 section 18.3). Holds at most one message and what
-/// was pushed behind it.
+/// A buffer that was larger than this gives its memory back when it is empty.
+const KEPT_CAPACITY: usize = 4096;
+
+/// Cuts a byte stream into SIP messages by `Content-Length` (RFC 3261 section 18.3). Holds at most one message that is not
+/// complete.
 #[derive(Debug, Clone, Default)]
 pub struct Framer {
+    /// What is not complete yet.
     buffer: Vec<u8>,
-    /// Bytes at the beginning of `buffer` that are done with.
-    done: usize,
-    /// Bytes of the current message in which no end of its head was found; 0: its start line was not seen yet.
-    searched: usize,
-    /// Length of the current message, once its head is complete.
-    needed: Option<usize>,
-    /// Bytes of the stream ahead of `buffer`.
-    passed: u64,
+    search: Search,
 }
 
 /// What a [`Framer`] found.
@@ -44,101 +42,155 @@ pub enum Framed {
     },
 }
 
-/// A piece of the stream and its place.
-#[derive(Debug)]
-struct Cut {
-    /// Bytes of the stream ahead of it.
-    at: u64,
-    framed: Framed,
+/// A piece of the stream. All pieces together are the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Message,
+    KeepAlive,
+    Garbage {
+        reason: &'static str,
+        /// Where in it.
+        offset: usize,
+    },
+}
+
+/// How far the piece at hand was looked through. Nothing is looked at twice, however the bytes come in.
+#[derive(Debug, Clone, Copy, Default)]
+struct Search {
+    /// Bytes in which no end of the line, or of the head, was found.
+    searched: usize,
+    /// Its first line is one of SIP's.
+    begun: bool,
+    /// Length of the message, once its head is complete.
+    needed: Option<usize>,
 }
 
 impl Framer {
     /// Takes in bytes of the stream; returns what became complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Framed> {
-        self.extend(bytes);
-        std::iter::from_fn(|| self.cut()).map(|cut| cut.framed).collect()
+        let mut framed = Vec::new();
+        self.feed(bytes, &mut |piece, bytes: &[u8]| {
+            framed.push(match piece {
+                Piece::Message => Framed::Message(bytes.to_vec()),
+                Piece::KeepAlive => Framed::KeepAlive,
+                Piece::Garbage { reason, .. } => Framed::Garbage { reason, len: bytes.len() },
+            });
+        });
+        framed
     }
 
-    fn extend(&mut self, bytes: &[u8]) {
-        if self.done > 0 {
-            self.buffer.drain(..self.done);
-            self.passed += self.done as u64;
-            self.done = 0;
+    /// The same, and copies only what is not complete.
+    fn feed(&mut self, bytes: &[u8], sink: &mut impl FnMut(Piece, &[u8])) {
+        if self.buffer.is_empty() {
+            let done = self.search.cut(bytes, sink);
+            self.buffer.extend_from_slice(bytes.get(done..).unwrap_or_default());
+            return;
         }
         self.buffer.extend_from_slice(bytes);
+        let done = self.search.cut(&self.buffer, sink);
+        if done == self.buffer.len() && self.buffer.capacity() > KEPT_CAPACITY {
+            self.buffer = Vec::new();
+        } else if done > 0 {
+            self.buffer.drain(..done);
+        }
     }
 
-    /// Place in the stream of the first byte that belongs to nothing reported yet.
-    fn position(&self) -> u64 {
-        self.passed + self.done as u64
+    /// Whether what is held begins with a start line.
+    fn is_in_message(&self) -> bool {
+        self.search.begun
     }
 
-    /// Bytes were lost: what was begun never ends, and the stream goes on at `position`.
-    fn skip_to(&mut self, position: u64) {
-        *self = Self { passed: position, ..Self::default() };
+    /// What was taken in and belongs to nothing reported yet.
+    fn held(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Search {
+    /// Reports every piece that is complete; returns how long they are together.
+    fn cut(&mut self, bytes: &[u8], sink: &mut impl FnMut(Piece, &[u8])) -> usize {
+        let mut done = 0;
+        while let Some((piece, len)) = bytes.get(done..).and_then(|rest| self.next(rest)) {
+            *self = Self::default();
+            sink(piece, bytes.get(done..done + len).unwrap_or_default());
+            done += len;
+        }
+        done
     }
 
-    fn cut(&mut self) -> Option<Cut> {
-        if self.searched == 0 {
-            if let Some(cut) = self.between_messages() {
-                return Some(cut);
-            }
-            self.searched = self.start_line_end()?;
+    /// The piece at the beginning of these bytes and its length, if it is complete.
+    fn next(&mut self, bytes: &[u8]) -> Option<(Piece, usize)> {
+        if !self.begun
+            && let Some(piece) = self.between_messages(bytes)
+        {
+            return Some(piece);
+        }
+        if !self.begun {
+            return None;
         }
         if self.needed.is_none() {
-            let head = match self.head_end() {
-                Some(end) => end,
-                None if self.rest().len() > MAX_MESSAGE => {
-                    return Some(self.garbage("headers without end", usize::MAX));
-                }
-                None => return None,
+            let Some(head) = self.head_end(bytes) else {
+                let piece = Piece::Garbage { reason: "headers without end", offset: bytes.len() };
+                return (bytes.len() > MAX_MESSAGE).then_some((piece, bytes.len()));
             };
-            match content_length(&self.rest()[..head]) {
+            match content_length(&bytes[..head]) {
                 Ok(length) if length <= MAX_MESSAGE - head.min(MAX_MESSAGE) => self.needed = Some(head + length),
-                Ok(_) => return Some(self.garbage("a body longer than a message may be", head)),
-                Err(reason) => return Some(self.garbage(reason, head)),
+                Ok(_) => {
+                    let reason = "a body longer than a message may be";
+                    return Some((Piece::Garbage { reason, offset: head }, head));
+                }
+                Err((reason, offset)) => return Some((Piece::Garbage { reason, offset }, head)),
             }
         }
-        let message = self.rest().get(..self.needed?)?.to_vec();
-        Some(self.take(message.len(), Framed::Message(message)))
+        let needed = self.needed?;
+        (bytes.len() >= needed).then_some((Piece::Message, needed))
     }
 
-    /// Line breaks and whatever else comes ahead of a start line.
-    fn between_messages(&mut self) -> Option<Cut> {
-        let rest = self.rest();
-        let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
-        // A CR at the end waits for its LF.
-        if blank > 0 && !(blank == rest.len() && rest.ends_with(b"\r")) {
-            return Some(self.take(blank, Framed::KeepAlive));
+    /// Line breaks and whatever else comes ahead of a start line. None if the message begins here, or more bytes must tell.
+    fn between_messages(&mut self, bytes: &[u8]) -> Option<(Piece, usize)> {
+        if self.searched == 0 {
+            let mut blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
+            // A CR at the end waits for its LF.
+            if blank == bytes.len() && bytes.ends_with(b"\r") {
+                blank -= 1;
+            }
+            if blank > 0 {
+                return Some((Piece::KeepAlive, blank));
+            }
+            if bytes == b"\r" {
+                return None;
+            }
         }
         let mut strange = 0;
-        while let Some(len) = memchr::memchr(b'\n', &rest[strange..]) {
-            if sip::looks_like_sip(&rest[strange..strange + len]) {
+        let mut from = self.searched;
+        while let Some(step) = memchr::memchr(b'\n', &bytes[from..]) {
+            let end = from + step;
+            let line = &bytes[strange..end];
+            if line.len() <= MAX_START_LINE && sip::looks_like_sip(line) {
+                // The line break belongs to the end of the head as well, if there is nothing else in it.
+                (self.begun, self.searched) = (strange == 0, end);
                 break;
             }
-            strange += len + 1;
+            strange = end + 1;
+            from = strange;
         }
-        if strange == 0 && rest.len() > MAX_START_LINE && memchr::memchr(b'\n', &rest[..MAX_START_LINE]).is_none() {
-            strange = rest.len();
+        if strange == 0 && !self.begun {
+            self.searched = bytes.len();
+            if bytes.len() > MAX_START_LINE {
+                strange = bytes.len();
+            }
         }
-        (strange > 0).then(|| self.garbage("not SIP", strange))
+        (strange > 0).then_some((Piece::Garbage { reason: "not SIP", offset: 0 }, strange))
     }
 
-    /// Behind the first line, which is one of SIP's.
-    fn start_line_end(&self) -> Option<usize> {
-        memchr::memchr(b'\n', self.rest())
-    }
-
-    /// Behind the blank line. What was searched in vain is not searched again.
-    fn head_end(&mut self) -> Option<usize> {
-        let rest = &self.buffer[self.done..];
+    /// Behind the blank line.
+    fn head_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = self.searched;
-        let end = loop {
-            let Some(step) = memchr::memchr(b'\n', &rest[at..]) else { break None };
+        while let Some(step) = memchr::memchr(b'\n', &bytes[at..]) {
             at += step;
-            match &rest[at + 1..] {
-                [b'\n', ..] => break Some(at + 2),
-                [b'\r', b'\n', ..] => break Some(at + 3),
+            match &bytes[at + 1..] {
+                [b'\n', ..] => return Some(at + 2),
+                [b'\r', b'\n', ..] => return Some(at + 3),
                 // Undecided: to be looked at again with more bytes.
                 [] | [b'\r'] => {
                     self.searched = at;
@@ -146,46 +198,36 @@ impl Framer {
                 }
                 _ => at += 1,
             }
-        };
-        self.searched = end.unwrap_or(rest.len());
-        end
-    }
-
-    fn rest(&self) -> &[u8] {
-        &self.buffer[self.done..]
-    }
-
-    fn garbage(&mut self, reason: &'static str, len: usize) -> Cut {
-        let len = len.min(self.rest().len());
-        self.take(len, Framed::Garbage { reason, len })
-    }
-
-    fn take(&mut self, len: usize, framed: Framed) -> Cut {
-        let at = self.position();
-        self.done += len;
-        self.searched = 0;
-        self.needed = None;
-        Cut { at, framed }
+        }
+        self.searched = bytes.len();
+        None
     }
 }
 
-/// The length of the body that a head announces; 0 if it says nothing, as nobody could tell where the body ends.
-fn content_length(head: &[u8]) -> Result<usize, &'static str> {
+/// The length of the body that a head announces; 0 if it says nothing, as nobody could tell where the body ends. Else what is
+/// wrong, and where in the head.
+fn content_length(head: &[u8]) -> Result<usize, (&'static str, usize)> {
     let mut found = None;
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).skip(1).peekable();
-    while let Some(line) = lines.next() {
+    let mut at = 0;
+    let lines = head.split_inclusive(|byte| *byte == b'\n').map(|line| {
+        at += line.len();
+        (at - line.len(), line.trim_ascii_end())
+    });
+    let mut lines = lines.skip(1).peekable();
+    while let Some((offset, line)) = lines.next() {
         let Some(colon) = memchr::memchr(b':', line) else { continue };
         let name = line[..colon].trim_ascii_end();
         if !name.eq_ignore_ascii_case(b"Content-Length") && !name.eq_ignore_ascii_case(b"l") {
             continue;
         }
         let mut text = line[colon + 1..].trim_ascii().to_vec();
-        while let Some(folded) = lines.next_if(|line| line.starts_with(b" ") || line.starts_with(b"\t")) {
+        while let Some((_, folded)) = lines.next_if(|(_, line)| line.starts_with(b" ") || line.starts_with(b"\t")) {
             text.extend_from_slice(folded.trim_ascii());
         }
-        let length = str::from_utf8(&text).ok().and_then(value::number).ok_or("an unusable Content-Length")?;
+        let length = str::from_utf8(&text).ok().and_then(value::number);
+        let length = length.ok_or(("an unusable Content-Length", offset))?;
         if found.is_some_and(|found| found != length) {
-            return Err("conflicting Content-Length");
+            return Err(("conflicting Content-Length", offset));
         }
         found = Some(length);
     }

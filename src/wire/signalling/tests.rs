@@ -1,7 +1,10 @@
 //! What is heard in single frames and in connections.
 
 use super::*;
-use crate::wire::frame::{Envelope, udp_frame};
+use crate::{
+    event::OutageId,
+    wire::frame::{Envelope, TcpSegment, udp_frame},
+};
 
 const PHONE: Mac = Mac([0, 8, 0x5d, 0x77, 0, 1]);
 const SERVER: Mac = Mac([2, 0, 0, 0, 0, 3]);

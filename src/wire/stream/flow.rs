@@ -1,57 +1,45 @@
 //! One direction of a TCP connection, watched from beside it: segments in any order, whole messages out.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::Range,
+use std::{collections::VecDeque, ops::Range};
+
+use super::{
+    Framer, Piece,
+    assembly::{self, Assembly},
+    ranges::Ranges,
 };
-
-use super::{Framed, Framer, ranges::Ranges};
-use crate::wire::frame::TcpSegment;
-
-/// Segments that wait behind a hole before the hole counts as never to be seen. A bridge does not reorder, so that more
-/// than a sender's burst behind a hole means that we missed a frame.
-const MAX_WAITING: usize = 16;
-
-/// Bytes that wait behind a hole.
-const MAX_WAITING_BYTES: usize = 128 * 1024;
-
-/// A segment farther than this from where the stream is belongs to another stream: larger than any window of a phone.
-const MAX_JUMP: u64 = 1 << 20;
+use crate::wire::{frame::TcpSegment, tls};
 
 /// Dropped messages that are watched for a later copy, and their bytes. The oldest are given up first.
 const MAX_LOST: usize = 64;
+/// See [`MAX_LOST`].
+const MAX_LOST_BYTES: usize = 256 * 1024;
 
-/// Where a stream's first byte is counted, so that bytes ahead of it have places too.
-const ORIGIN: u64 = 1 << 32;
-
-/// One direction of a TCP connection. `T` is what the caller wants to know of a segment again: its time, its place.
+/// One direction of a TCP connection that speaks SIP or TLS. `T` is what the caller wants to know of a segment again: its
+/// time, its place.
 #[derive(Debug, Clone)]
-pub struct Flow<T: Copy> {
-    /// Sequence number and place of the next byte of the stream; none: no segment was seen yet.
-    next: Option<(u32, u64)>,
-    /// Initial sequence number, if its SYN was seen.
-    isn: Option<u32>,
-    framer: Framer,
-    /// Where the bytes that the framer still holds came from: place of a segment's first byte, its tag.
-    origins: VecDeque<(u64, T)>,
-    /// Segments behind a hole by place; they do not overlap.
-    waiting: BTreeMap<u64, (Vec<u8>, T)>,
-    /// Bytes that were only in dropped segments.
-    undelivered: Ranges,
-    lost: VecDeque<(Range<u64>, Vec<u8>)>,
-    /// Place of a FIN that was seen.
-    fin: Option<(u64, T)>,
-    /// The end was reported. The state stays: the last segments may be sent again.
-    closed: bool,
+pub struct Flow<T> {
+    assembly: Assembly<T>,
+    reader: Reader<T>,
 }
 
-/// What became known of a [`Flow`].
+/// What is known of a segment besides itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen<T> {
+    /// The caller's own.
+    pub tag: T,
+    /// When it came in, in nanoseconds since the Unix epoch.
+    pub unix_ns: i64,
+    /// It was not forwarded.
+    pub dropped: bool,
+}
+
+/// What became known of a [`Flow`]; `B` are bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FlowEvent<T> {
+pub enum FlowEvent<T, B> {
     /// A message is complete.
     Message {
         /// All of it.
-        bytes: Vec<u8>,
+        bytes: B,
         /// Tag of the segment that first brought its first byte.
         tag: T,
         /// At least one of its bytes was only in dropped segments so far.
@@ -60,8 +48,15 @@ pub enum FlowEvent<T> {
     /// A message that was reported as dropped has now passed in full.
     Redelivered {
         /// All of it.
-        bytes: Vec<u8>,
+        bytes: B,
         /// Tag of the segment that completed it.
+        tag: T,
+    },
+    /// Bytes of TLS, in order. From here on the flow holds nothing else.
+    Tls {
+        /// All that are new.
+        bytes: B,
+        /// Tag of the segment that brought them.
         tag: T,
     },
     /// A CRLF between messages.
@@ -69,10 +64,12 @@ pub enum FlowEvent<T> {
         /// Tag of its segment.
         tag: T,
     },
-    /// Bytes that are no message.
+    /// Bytes that are no message. Reported once, however many they are, until the next message.
     Garbage {
         /// What is wrong with them.
         reason: &'static str,
+        /// Where in them.
+        offset: usize,
         /// Tag of the segment that brought the first of them.
         tag: T,
     },
@@ -92,183 +89,226 @@ pub enum FlowEvent<T> {
     },
 }
 
-impl<T: Copy> Default for Flow<T> {
+impl<T> Default for Flow<T> {
     fn default() -> Self {
-        Self {
-            next: None,
-            isn: None,
-            framer: Framer::default(),
-            origins: VecDeque::new(),
-            waiting: BTreeMap::new(),
-            undelivered: Ranges::default(),
-            lost: VecDeque::new(),
-            fin: None,
-            closed: false,
-        }
+        Self { assembly: Assembly::default(), reader: Reader::default() }
     }
 }
 
 impl<T: Copy> Flow<T> {
-    /// Takes in a segment; `dropped`: it was not forwarded.
-    pub fn push(&mut self, segment: &TcpSegment<'_>, tag: T, dropped: bool) -> Vec<FlowEvent<T>> {
-        let mut events = Vec::new();
+    /// Takes in a segment.
+    pub fn take(&mut self, segment: &TcpSegment<'_>, seen: Seen<T>, sink: &mut impl FnMut(FlowEvent<T, &[u8]>)) {
+        let Seen { tag, unix_ns, dropped } = seen;
         if segment.rst {
             // Answers to segments for nobody are resets too: of a stream that never was, or is over, there is no end.
-            if self.next.is_some() {
-                events.push(FlowEvent::Closed { reset: true, tag });
+            if self.assembly.is_reset_by(segment) {
+                self.give_up("the connection was reset within it", sink);
+                sink(FlowEvent::Closed { reset: true, tag });
             }
-            *self = Self::default();
-            return events;
+            return;
         }
-        let first = segment.sequence.wrapping_add(u32::from(segment.syn));
-        if segment.syn && self.isn != Some(segment.sequence) {
-            *self = Self::default();
-            self.isn = Some(segment.sequence);
+        if self.assembly.is_renewed_by(segment) {
+            self.give_up("another connection took the place of its own", sink);
+        } else if self.assembly.is_left_by(segment) {
+            self.give_up("its connection goes on elsewhere", sink);
+            sink(FlowEvent::Gap { len: 0, tag });
         }
-        let start = match self.place(first) {
-            Some(start) => start,
-            None if segment.payload.is_empty() && !segment.syn && !segment.fin => return events,
-            None => {
-                if self.next.is_some() {
-                    events.push(FlowEvent::Gap { len: 0, tag });
+        let Self { assembly, reader } = self;
+        if !dropped && let Some(range) = assembly.range(segment) {
+            reader.delivered(&range, tag, sink);
+        }
+        assembly.take(segment, tag, unix_ns, &mut |piece| reader.take(piece, dropped, sink));
+    }
+
+    /// The receiver has all bytes ahead of this number: those that were not seen will not be.
+    pub fn acknowledge(&mut self, ack: u32, unix_ns: i64, sink: &mut impl FnMut(FlowEvent<T, &[u8]>)) {
+        let Self { assembly, reader } = self;
+        assembly.acknowledge(ack, unix_ns, &mut |piece| reader.take(piece, false, sink));
+    }
+
+    /// Nothing more comes: reads what waits behind holes, and says what is not complete, for this reason.
+    pub fn finish(&mut self, reason: &'static str, sink: &mut impl FnMut(FlowEvent<T, &[u8]>)) {
+        let Self { assembly, reader } = self;
+        assembly.flush(&mut |piece| reader.take(piece, false, sink));
+        self.give_up(reason, sink);
+    }
+
+    /// Whether a segment is the SYN of another stream than the one at hand.
+    pub fn is_renewed_by(&self, segment: &TcpSegment<'_>) -> bool {
+        self.assembly.is_renewed_by(segment)
+    }
+
+    /// Whether a RST ends the stream at hand: one that lies elsewhere is none of it. Any does where nothing was seen of it.
+    pub fn is_reset_by(&self, segment: &TcpSegment<'_>) -> bool {
+        !self.assembly.has_begun() || self.assembly.is_reset_by(segment)
+    }
+
+    /// Everything from here on is TLS, as the other direction shows.
+    pub fn become_tls(&mut self) {
+        self.reader = Reader { kind: Kind::Tls, ..Reader::default() };
+    }
+
+    /// What it holds, in bytes.
+    pub fn held(&self) -> usize {
+        self.assembly.held() + self.reader.held()
+    }
+
+    /// Forgets everything, and says what was not complete.
+    fn give_up(&mut self, reason: &'static str, sink: &mut impl FnMut(FlowEvent<T, &[u8]>)) {
+        let Self { assembly, mut reader } = std::mem::take(self);
+        drop(assembly);
+        reader.end(reason, sink);
+    }
+}
+
+/// What comes in order.
+#[derive(Debug, Clone)]
+struct Reader<T> {
+    kind: Kind,
+    framer: Framer,
+    /// Place of the first byte that belongs to nothing reported yet, and tag of the segment that brought it.
+    begun: Option<(u64, T)>,
+    /// Where a message should begin there is something else, which was reported.
+    strange: bool,
+    /// Bytes that were only in dropped segments.
+    undelivered: Ranges,
+    lost: VecDeque<(Range<u64>, Vec<u8>)>,
+    lost_bytes: usize,
+}
+
+/// What is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// No message was seen yet: SIP, unless it turns out to be TLS.
+    Open,
+    Sip,
+    Tls,
+}
+
+impl<T> Default for Reader<T> {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Open,
+            framer: Framer::default(),
+            begun: None,
+            strange: false,
+            undelivered: Ranges::default(),
+            lost: VecDeque::new(),
+            lost_bytes: 0,
+        }
+    }
+}
+
+impl<T: Copy> Reader<T> {
+    fn held(&self) -> usize {
+        self.framer.held().len() + self.lost_bytes
+    }
+
+    fn take(&mut self, piece: assembly::Piece<'_, T>, dropped: bool, sink: &mut impl FnMut(FlowEvent<T, &[u8]>)) {
+        match piece {
+            assembly::Piece::Fresh(places) => {
+                if dropped && self.kind != Kind::Tls {
+                    self.undelivered.add(places);
                 }
-                *self = Self { isn: self.isn, ..Self::default() };
-                self.begin(first);
-                ORIGIN
             }
-        };
-        let end = start + segment.payload.len() as u64;
-        if segment.fin {
-            self.fin.get_or_insert((end, tag));
+            assembly::Piece::Bytes { at, bytes, tag } => self.read(at, bytes, tag, sink),
+            assembly::Piece::Gap { len, tag, .. } => {
+                // What is left of the message that it cut is part of the same loss.
+                self.framer = Framer::default();
+                self.begun = None;
+                self.strange = true;
+                sink(FlowEvent::Gap { len, tag });
+            }
+            assembly::Piece::Closed { tag } => {
+                self.end("the connection was closed within it", sink);
+                sink(FlowEvent::Closed { reset: false, tag });
+            }
         }
-        if !dropped {
-            self.delivered(&(start..end), tag, &mut events);
-        }
-        self.store(start, segment.payload, tag, dropped);
-        self.advance(&mut events);
-        events
     }
 
-    fn begin(&mut self, first: u32) {
-        self.next = Some((first, ORIGIN));
-        self.framer.skip_to(ORIGIN);
+    fn read(&mut self, at: u64, bytes: &[u8], tag: T, sink: &mut impl FnMut(FlowEvent<T, &[u8]>)) {
+        if self.kind == Kind::Open && !self.framer.is_in_message() {
+            self.look_for_tls(bytes, sink);
+        }
+        if self.kind == Kind::Tls {
+            return sink(FlowEvent::Tls { bytes, tag });
+        }
+        let Self { kind, framer, begun, strange, undelivered, lost, lost_bytes } = self;
+        let (mut place, mut origin) = begun.unwrap_or((at, tag));
+        framer.feed(bytes, &mut |piece, bytes| {
+            let places = place..place + bytes.len() as u64;
+            match piece {
+                Piece::Message => {
+                    (*kind, *strange) = (Kind::Sip, false);
+                    let dropped = undelivered.touches(&places);
+                    sink(FlowEvent::Message { bytes, tag: origin, dropped });
+                    if dropped {
+                        // Watched for a later copy.
+                        *lost_bytes += bytes.len();
+                        lost.push_back((places.clone(), bytes.to_vec()));
+                    }
+                }
+                Piece::KeepAlive if *strange => {}
+                Piece::KeepAlive => sink(FlowEvent::KeepAlive { tag: origin }),
+                Piece::Garbage { .. } if *strange => {}
+                Piece::Garbage { reason, offset } => {
+                    *strange = true;
+                    sink(FlowEvent::Garbage { reason, offset, tag: origin });
+                }
+            }
+            // What was begun before this segment ends in it, so that what follows begins in it.
+            (place, origin) = (places.end, tag);
+        });
+        *begun = (!framer.held().is_empty()).then_some((place, origin));
+        while lost.len() > MAX_LOST || *lost_bytes > MAX_LOST_BYTES {
+            let Some((_, bytes)) = lost.pop_front() else { break };
+            *lost_bytes -= bytes.len();
+        }
+        let oldest = lost.front().map_or(place, |(places, _)| places.start);
+        undelivered.remove(&(0..oldest));
     }
 
-    /// Where a sequence number lies in the stream; none if the stream has not begun or the place is out of reach.
-    fn place(&self, sequence: u32) -> Option<u64> {
-        let (next, at) = self.next?;
-        // RFC 1982: the nearer way around the circle of sequence numbers.
-        let ahead = sequence.wrapping_sub(next).cast_signed();
-        let place = at.checked_add_signed(i64::from(ahead))?;
-        (place.abs_diff(at) <= MAX_JUMP).then_some(place)
+    /// Whether it is TLS that begins with these bytes, or has begun with the few that are held.
+    fn look_for_tls(&mut self, bytes: &[u8], sink: &mut impl FnMut(FlowEvent<T, &[u8]>)) {
+        let held = self.framer.held();
+        let mut start = [0; tls::LOOKED_AT];
+        let first = held.iter().chain(bytes).take(tls::LOOKED_AT);
+        start.iter_mut().zip(first).for_each(|(place, byte)| *place = *byte);
+        let split = held.len() < tls::LOOKED_AT && tls::looks_like_tls(&start);
+        if !split && !tls::looks_like_tls(bytes) {
+            return;
+        }
+        if let Some((_, tag)) = self.begun.filter(|_| split) {
+            sink(FlowEvent::Tls { bytes: held, tag });
+        }
+        *self = Self { kind: Kind::Tls, ..Self::default() };
     }
 
     /// A segment passed: what was undelivered in its range is not any more.
-    fn delivered(&mut self, range: &Range<u64>, tag: T, events: &mut Vec<FlowEvent<T>>) {
+    fn delivered(&mut self, range: &Range<u64>, tag: T, sink: &mut impl FnMut(FlowEvent<T, &[u8]>)) {
         if !self.undelivered.touches(range) {
             return;
         }
         self.undelivered.remove(range);
-        let undelivered = &self.undelivered;
-        self.lost.retain_mut(|(place, bytes)| {
-            let whole = !undelivered.touches(place);
+        let Self { undelivered, lost, lost_bytes, .. } = self;
+        lost.retain(|(places, bytes)| {
+            let whole = !undelivered.touches(places);
             if whole {
-                events.push(FlowEvent::Redelivered { bytes: std::mem::take(bytes), tag });
+                *lost_bytes -= bytes.len();
+                sink(FlowEvent::Redelivered { bytes, tag });
             }
             !whole
         });
     }
 
-    /// Keeps the bytes of a segment that were not seen before.
-    fn store(&mut self, start: u64, payload: &[u8], tag: T, dropped: bool) {
-        let Some((_, mut at)) = self.next else { return };
-        let end = start + payload.len() as u64;
-        // Byte by byte of the stream the first copy counts, as in the receiver's buffer.
-        at = at.max(start);
-        if let Some((place, (bytes, _))) = self.waiting.range(..=at).next_back() {
-            at = at.max(place + bytes.len() as u64);
-        }
-        while at < end {
-            let (until, resume) = match self.waiting.range(at..end).next() {
-                Some((place, (bytes, _))) => (*place, place + bytes.len() as u64),
-                None => (end, end),
-            };
-            if at < until {
-                let (from, to) = ((at - start) as usize, (until - start) as usize);
-                self.waiting.insert(at, (payload[from..to].to_vec(), tag));
-                if dropped {
-                    self.undelivered.add(at..until);
-                }
-            }
-            at = resume;
-        }
-    }
-
-    /// Moves what has become contiguous into the framer, and gives up holes that stay.
-    fn advance(&mut self, events: &mut Vec<FlowEvent<T>>) {
-        while let Some((sequence, at)) = self.next {
-            if let Some((bytes, tag)) = self.waiting.remove(&at) {
-                // Payload of a segment: less than 2³².
-                self.next = Some((sequence.wrapping_add(bytes.len() as u32), at + bytes.len() as u64));
-                self.origins.push_back((at, tag));
-                self.framer.extend(&bytes);
-                self.cut(events);
-            } else if self.hole_stays()
-                && let Some((place, (_, tag))) = self.waiting.first_key_value()
-            {
-                // At most MAX_JUMP.
-                let len = (place - at) as u32;
-                events.push(FlowEvent::Gap { len, tag: *tag });
-                self.next = Some((sequence.wrapping_add(len), *place));
-                self.framer.skip_to(*place);
-                self.origins.clear();
-            } else {
-                break;
-            }
-        }
-        if let (Some((_, at)), Some((fin, tag))) = (self.next, self.fin)
-            && at >= fin
-            && !self.closed
+    /// Nothing more comes: what is begun is not complete, for this reason.
+    fn end(&mut self, reason: &'static str, sink: &mut impl FnMut(FlowEvent<T, &[u8]>)) {
+        let offset = self.framer.held().len();
+        if let Some((_, tag)) = self.begun.take().filter(|_| !self.strange)
+            && self.framer.held() != b"\r"
         {
-            events.push(FlowEvent::Closed { reset: false, tag });
-            self.closed = true;
+            sink(FlowEvent::Garbage { reason, offset, tag });
         }
-    }
-
-    fn hole_stays(&self) -> bool {
-        self.waiting.len() > MAX_WAITING
-            || self.waiting.values().map(|(bytes, _)| bytes.len()).sum::<usize>() > MAX_WAITING_BYTES
-    }
-
-    /// Reports what the framer has complete.
-    fn cut(&mut self, events: &mut Vec<FlowEvent<T>>) {
-        while let Some(cut) = self.framer.cut() {
-            while self.origins.get(1).is_some_and(|(place, _)| *place <= cut.at) {
-                self.origins.pop_front();
-            }
-            let Some((_, tag)) = self.origins.front().copied() else { continue };
-            events.push(match cut.framed {
-                Framed::Message(bytes) => {
-                    let place = cut.at..cut.at + bytes.len() as u64;
-                    let dropped = self.undelivered.touches(&place);
-                    if dropped {
-                        self.watch(place, bytes.clone());
-                    }
-                    FlowEvent::Message { bytes, tag, dropped }
-                }
-                Framed::KeepAlive => FlowEvent::KeepAlive { tag },
-                Framed::Garbage { reason, .. } => FlowEvent::Garbage { reason, tag },
-            });
-        }
-        let oldest = self.lost.front().map_or(self.framer.position(), |(place, _)| place.start);
-        self.undelivered.remove(&(0..oldest));
-    }
-
-    /// Watches for a later copy of a dropped message.
-    fn watch(&mut self, place: Range<u64>, bytes: Vec<u8>) {
-        if self.lost.len() == MAX_LOST {
-            self.lost.pop_front();
-        }
-        self.lost.push_back((place, bytes));
+        self.framer = Framer::default();
     }
 }

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     config::{load, overrides::Override},
-    event::SipStart,
-    wire::frame::Envelope,
+    event::{OutageId, SipStart},
+    wire::frame::{Envelope, TcpSegment},
 };
 
 const PHONE: [u8; 6] = [0, 8, 0x5d, 0x77, 0, 1];
