@@ -43,11 +43,18 @@ impl Tape {
             method: "REGISTER".to_owned(),
             branch: format!("z9hG4bK{cseq}"),
             from: "1001@bench.test".to_owned(),
+            from_tag: None,
             to: "1001@bench.test".to_owned(),
             to_tag: None,
             contacts: contacts
                 .iter()
-                .map(|(uri, expires)| SipContact { uri: (*uri).to_owned(), expires: *expires, instance: None })
+                .map(|(uri, expires)| SipContact {
+                    uri: (*uri).to_owned(),
+                    expires: *expires,
+                    instance: None,
+                    q: None,
+                    reg_id: None,
+                })
                 .collect(),
             expires,
             min_expires: None,
@@ -56,6 +63,7 @@ impl Tape {
             agent: None,
             event: None,
             subscription_state: None,
+            content_type: None,
             nonce: None,
             stale_nonce: false,
             oddities: Vec::new(),

@@ -91,6 +91,9 @@ pub struct SipSummary {
     pub branch: String,
     /// Address of record of `From`: `user@host`.
     pub from: String,
+    /// `tag` of `From`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_tag: Option<String>,
     /// Address of record of `To`: `user@host`.
     pub to: String,
     /// `tag` of `To`.
@@ -113,6 +116,9 @@ pub struct SipSummary {
     /// State of `Subscription-State`, without parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_state: Option<String>,
+    /// Media type of `Content-Type`, without parameters, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
     /// The nonce that it asks to be used (401, 407), or that its credentials use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
@@ -152,4 +158,10 @@ pub struct SipContact {
     pub expires: Option<u32>,
     /// Its `+sip.instance`, without quotes.
     pub instance: Option<String>,
+    /// Its `q`, in thousandths (RFC 3261 section 25.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<u16>,
+    /// Its `reg-id` (RFC 5626 section 4.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reg_id: Option<u32>,
 }

@@ -3,7 +3,7 @@
 //! Both ends: answering a challenge, and checking an answer. Not here: which nonces are still good, auth-int (no phone
 //! that we know of uses it), and the headers' names.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -108,16 +108,16 @@ fn hex(bytes: &[u8]) -> String {
 impl Challenge {
     /// Reads a header value; none if it is no digest challenge that can be answered here.
     pub fn parse(value: &str) -> Option<Self> {
-        let fields = Fields::parse(value)?;
+        let fields = Fields::of(value)?;
         let qop_auth = match fields.get("qop") {
             Some(offered) if offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth")) => true,
             Some(_) => return None,
             None => false,
         };
         Some(Self {
-            realm: fields.get("realm")?.to_owned(),
-            nonce: fields.get("nonce")?.to_owned(),
-            opaque: fields.get("opaque").map(str::to_owned),
+            realm: fields.get("realm")?.into_owned(),
+            nonce: fields.get("nonce")?.into_owned(),
+            opaque: fields.get("opaque").map(Cow::into_owned),
             algorithm: fields.algorithm()?,
             qop_auth,
             stale: fields.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
@@ -178,8 +178,8 @@ impl Credentials {
 
     /// Reads a header value; none if a part that the hash needs is missing.
     pub fn parse(value: &str) -> Option<Self> {
-        let fields = Fields::parse(value)?;
-        let owned = |name| fields.get(name).map(str::to_owned);
+        let fields = Fields::of(value)?;
+        let owned = |name| fields.get(name).map(Cow::into_owned);
         let (qop, nc, cnonce) = (owned("qop"), owned("nc"), owned("cnonce"));
         let algorithm = fields.algorithm()?;
         let complete = qop.is_none() || nc.is_some() && cnonce.is_some();
@@ -261,29 +261,52 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The parameters of a value that begins with `Digest`.
-struct Fields<'a>(Vec<(&'a str, std::borrow::Cow<'a, str>)>);
+/// The nonce of a challenge or of credentials, and what else a watcher needs to know of them: for those who answer nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nonce<'a> {
+    /// The server's value.
+    pub text: Cow<'a, str>,
+    /// The credentials were right, only their nonce is too old.
+    pub stale: bool,
+    strength: Option<u8>,
+}
 
-impl<'a> Fields<'a> {
-    fn parse(value: &'a str) -> Option<Self> {
-        let (scheme, rest) = value.trim().split_once([' ', '\t'])?;
-        if !scheme.eq_ignore_ascii_case("Digest") {
-            return None;
-        }
-        let fields = value::split(rest, Some(b',')).filter_map(|field| {
-            let (name, value) = field.split_once('=')?;
-            Some((name.trim(), value::unquoted(value.trim())))
-        });
-        Some(Self(fields.collect()))
+impl<'a> Nonce<'a> {
+    /// Of a header value; none if it is of another scheme or has none.
+    pub fn of(value: &'a str) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        let stale = fields.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true"));
+        let strength = fields.algorithm().map(Algorithm::strength);
+        Some(Self { text: fields.get("nonce")?, stale, strength })
     }
 
-    fn get(&self, wanted: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| &**value)
+    /// The one that a phone answers to, if it can: the strongest that is known here, of equals the first (RFC 7616 section
+    /// 3.7).
+    pub fn or(self, next: Self) -> Self {
+        if next.strength > self.strength { next } else { self }
+    }
+}
+
+/// The parameters of a value that begins with `Digest`.
+#[derive(Clone, Copy)]
+struct Fields<'a>(&'a str);
+
+impl<'a> Fields<'a> {
+    fn of(value: &'a str) -> Option<Self> {
+        let (scheme, rest) = value::trim(value).split_once([' ', '\t'])?;
+        scheme.eq_ignore_ascii_case("Digest").then_some(Self(rest))
+    }
+
+    fn get(self, wanted: &str) -> Option<Cow<'a, str>> {
+        value::split(self.0, Some(b',')).find_map(|field| {
+            let (name, value) = field.split_once('=')?;
+            value::trim(name).eq_ignore_ascii_case(wanted).then(|| value::unquoted(value::trim(value)))
+        })
     }
 
     /// MD5 if none is named (RFC 7616 section 3.3); none if an unknown one is.
-    fn algorithm(&self) -> Option<Algorithm> {
-        self.get("algorithm").map_or(Some(Algorithm::Md5), Algorithm::named)
+    fn algorithm(self) -> Option<Algorithm> {
+        self.get("algorithm").map_or(Some(Algorithm::Md5), |name| Algorithm::named(&name))
     }
 }
 

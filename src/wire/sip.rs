@@ -1,9 +1,11 @@
 //! SIP messages through rsip, behind a layer that tolerates what phones send.
 //!
 //! rsip alone misreads a good part of what real phones put on the wire: it stops at a dot in a user part, loses compact
-//! headers, takes a cut head for a body. So bytes are first normalised ([`head`]), then parsed by rsip, and values are
-//! split by us ([`value`]) into pieces from which rsip's types are filled ([`typed`]). Building goes the other way
-//! ([`build`]). What stays odd is named in [`SipSummary::oddities`]; nothing is guessed. rsip's types do not leave here.
+//! headers, takes a cut head for a body. So a head is first brought into one form ([`tidy`]) and cut into its lines
+//! ([`head`]), these are given to rsip ([`typed`]), which must understand the same, and their values are split by us
+//! ([`value`], [`uri`]) into what tracking needs ([`Glance`]). A [`Reader`] does that for one message after the other. User
+//! agents of our own take a [`Message`] and build theirs ([`build`]). What stays odd is named ([`oddity`]); nothing is
+//! guessed. rsip's types do not leave here.
 //!
 //! Not here: digests (`digest`), cutting streams into messages (`stream`), what a message means.
 
@@ -11,31 +13,40 @@ use crate::event::{SipMessage, SipStart, SipSummary};
 
 pub mod address;
 mod build;
+mod glance;
 mod head;
+mod name;
+mod oddity;
+mod reader;
 mod reason;
+mod shape;
 mod stand_in;
-mod summary;
+mod start;
+mod tidy;
 mod typed;
+mod uri;
 pub(in crate::wire) mod value;
 mod via;
 
+pub use address::address_of_record;
 pub use build::{BuildError, build_request, build_response};
+pub use glance::{Contact, Glance};
+pub use oddity::Oddities;
+pub use reader::Reader;
 pub use reason::reason;
 pub use stand_in::StandIn;
-pub use typed::address_of_record;
+pub use start::Start;
 pub use via::Via;
 
 /// Longest message that is read, in bytes: what fits a UDP datagram.
 pub const MAX_MESSAGE: usize = 65_536;
 
-/// A SIP message that was read.
+/// A SIP message that was read, for those who answer it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    start: SipStart,
     headers: Vec<Header>,
     body: Vec<u8>,
-    branch: Option<String>,
-    oddities: Oddities,
+    summary: SipSummary,
 }
 
 /// A header as rsip returned it: long name, unfolded value.
@@ -43,18 +54,6 @@ pub struct Message {
 struct Header {
     name: String,
     value: String,
-}
-
-/// Findings that do not prevent reading, each named once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Oddities(Vec<&'static str>);
-
-impl Oddities {
-    fn note(&mut self, what: &'static str) {
-        if !self.0.contains(&what) {
-            self.0.push(what);
-        }
-    }
 }
 
 /// Why bytes are no readable SIP message.
@@ -77,27 +76,14 @@ impl Message {
     /// Reads one message: a datagram, or what `stream` cut from a connection.
     ///
     /// # Errors
-    /// If there is no start line, no end of the headers, or too much of anything.
+    /// As [`Reader::glance`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
-        if bytes.len() > MAX_MESSAGE {
-            return Err(Unreadable::at(MAX_MESSAGE, "longer than 65536 bytes"));
-        }
-        if is_keep_alive(bytes) {
-            return Err(Unreadable::at(0, "a keep-alive, no message"));
-        }
-        let head = head::Head::parse(bytes)?;
-        let headers = typed::through_rsip(&head).ok_or_else(|| Unreadable::at(0, "refused by the SIP parser"))?;
-        let mut message = Self { start: head.start, headers, body: Vec::new(), branch: None, oddities: head.oddities };
-        let branch = message.headers("Via").next().and_then(typed::branch);
-        message.branch = branch;
-        message.body = message.cut_body(bytes.get(head.body_at..).unwrap_or_default()).to_vec();
-        message.look_for_oddities();
-        Ok(message)
+        reader::message(bytes)
     }
 
     /// Request line or status line.
     pub fn start(&self) -> &SipStart {
-        &self.start
+        &self.summary.start
     }
 
     /// The first value of a header by its long name, in any case: trimmed, unfolded, not split at commas.
@@ -107,7 +93,7 @@ impl Message {
 
     /// Every value of a header, one for each comma-separated value where the grammar allows several in a line.
     pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-        let listed = value::is_list(name);
+        let listed = name::is_list(name);
         let name = name.to_owned();
         self.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(&name)).flat_map(move |header| {
             let separator = if listed { Some(b',') } else { None };
@@ -127,51 +113,22 @@ impl Message {
 
     /// `branch` of the topmost `Via`.
     pub fn via_branch(&self) -> Option<&str> {
-        self.branch.as_deref()
+        Some(self.summary.branch.as_str()).filter(|branch| !branch.is_empty())
     }
 
-    /// What registration tracking needs of it.
-    pub fn summary(&self) -> SipSummary {
-        summary::of(self)
+    /// What tracking of registrations, calls and subscriptions needs of it.
+    pub fn summary(&self) -> &SipSummary {
+        &self.summary
     }
 
     fn lines<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| &*header.value)
     }
-
-    /// Cuts what follows the head by `Content-Length` (RFC 3261 section 18.3).
-    fn cut_body<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
-        let mut lengths: Vec<Option<usize>> = self.lines("Content-Length").map(value::number).collect();
-        if lengths.len() > 1 {
-            self.oddities.note("repeated Content-Length");
-        }
-        lengths.dedup();
-        match lengths.as_slice() {
-            [] => rest,
-            [Some(length)] if *length > rest.len() => {
-                self.oddities.note("body shorter than Content-Length");
-                rest
-            }
-            [Some(length)] => {
-                if *length < rest.len() {
-                    self.oddities.note("surplus bytes behind the body");
-                }
-                &rest[..*length]
-            }
-            _ => {
-                self.oddities.note("unusable Content-Length");
-                rest
-            }
-        }
-    }
 }
 
-/// Reads a message for the journal. Never fails: what can not be read is named.
+/// Reads a message for the journal, with rsip. Never fails: what can not be read is named. A [`Reader`] is for many.
 pub fn read(bytes: &[u8]) -> SipMessage {
-    match Message::parse(bytes) {
-        Ok(message) => SipMessage::Read(Box::new(message.summary())),
-        Err(Unreadable { reason, offset }) => SipMessage::Unreadable { reason, offset },
-    }
+    Reader::every().read(bytes)
 }
 
 /// Whether a payload is worth reading as SIP, whatever port it came from: its first line begins or ends with `SIP/`

@@ -170,9 +170,9 @@ impl Endpoint {
         let SipStart::Response { code, .. } = *message.start() else { return None };
         let branch = message.via_branch()?;
         let summary = message.summary();
-        let method = summary.method;
+        let method = summary.method.as_str();
         let index = self.under_way.iter().position(|(transaction, _)| {
-            transaction.branch == branch && transaction.cseq.rsplit(' ').next() == Some(method.as_str())
+            transaction.branch == branch && transaction.cseq.rsplit(' ').next() == Some(method)
         });
         let Some(index) = index else {
             if let Some((_, to, ack)) = self.acks.get(&summary.call_id).filter(|(number, ..)| *number == summary.cseq)

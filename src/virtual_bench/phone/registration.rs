@@ -197,7 +197,7 @@ impl Registration {
                 self.failed(&exchange, endpoint, context);
             }
             (Job::Register(turn), 300..=399) if context.habits.follows_redirect && !turn.second => {
-                let named = message.summary().contacts.into_iter();
+                let named = message.summary().contacts.iter();
                 let mut named = named.filter_map(|contact| crate::wire::sip::address::place(&contact.uri));
                 match named.find(|place| *place != exchange.draft.to) {
                     Some(place) => self.follow(place, endpoint, context),

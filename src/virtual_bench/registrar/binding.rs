@@ -83,7 +83,7 @@ impl Change {
             };
             contacts.push((contact.uri.clone(), granted));
         }
-        Ok(Self { call_id: request.call_id, cseq: request.cseq, remove_all: wildcard, contacts })
+        Ok(Self { call_id: request.call_id.clone(), cseq: request.cseq, remove_all: wildcard, contacts })
     }
 
     /// The longest lifetime that it grants; none if it binds nothing.

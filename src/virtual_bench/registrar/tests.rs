@@ -87,13 +87,13 @@ const TWO: (&str, &str) = ("Contact", "<sip:1001@10.77.0.12:5070>;expires=30");
 fn a_binding_is_granted_listed_and_expires() {
     let mut registrar = Registrar::new(open_house());
     let (code_, answer) = ask(&mut registrar, 0, register(1, &[ONE, ("Expires", "600")]));
-    assert_eq!((code_, listed(&answer.summary())), (200, vec![("5060", Some(60))]), "capped");
+    assert_eq!((code_, listed(answer.summary())), (200, vec![("5060", Some(60))]), "capped");
     let (_, answer) = ask(&mut registrar, 40, register(2, &[TWO]));
-    assert_eq!(listed(&answer.summary()), [("5060", Some(20)), ("5070", Some(30))]);
+    assert_eq!(listed(answer.summary()), [("5060", Some(20)), ("5070", Some(30))]);
     assert_eq!(registrar.poll_deadline(), Some(Duration::from_secs(60)));
     registrar.handle(Duration::from_secs(60), RegistrarInput::Timeout);
     let (_, fetched) = ask(&mut registrar, 60, register(3, &[]));
-    assert_eq!(listed(&fetched.summary()), [("5070", Some(10))]);
+    assert_eq!(listed(fetched.summary()), [("5070", Some(10))]);
     registrar.handle(Duration::from_secs(70), RegistrarInput::Timeout);
     assert!(registrar.bindings().is_empty());
 }
@@ -104,7 +104,7 @@ fn removal_takes_one_contact_or_with_a_star_all() {
     ask(&mut registrar, 0, register(1, &[ONE]));
     ask(&mut registrar, 0, register(2, &[TWO]));
     let (code_, answer) = ask(&mut registrar, 1, register(3, &[ONE, ("Expires", "0")]));
-    assert_eq!((code_, listed(&answer.summary())), (200, vec![("5070", Some(29))]));
+    assert_eq!((code_, listed(answer.summary())), (200, vec![("5070", Some(29))]));
     assert_eq!(code(&mut registrar, 1, register(4, &[("Contact", "*"), ("Expires", "60")])), 400);
     assert_eq!(registrar.bindings()["1001"].len(), 1);
     assert_eq!(code(&mut registrar, 1, register(5, &[("Contact", "*"), ("Expires", "0")])), 200);
@@ -124,7 +124,7 @@ fn a_repeat_prolongs_nothing_and_an_old_request_changes_nothing() {
     let mut registrar = Registrar::new(open_house());
     ask(&mut registrar, 0, register(5, &[ONE]));
     let (code_, answer) = ask(&mut registrar, 20, register(5, &[ONE]));
-    assert_eq!((code_, listed(&answer.summary())), (200, vec![("5060", Some(40))]));
+    assert_eq!((code_, listed(answer.summary())), (200, vec![("5060", Some(40))]));
     assert_eq!(code(&mut registrar, 20, register(4, &[ONE, ("Expires", "0")])), 500);
     assert_eq!(registrar.bindings()["1001"].len(), 1);
 }

@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{typed, value::Address};
+use super::{
+    uri::Uri,
+    value::{self, Address},
+};
 
 /// The port of a SIP URI that names none (RFC 3261 section 19.1.2).
 const SIP_PORT: u16 = 5060;
@@ -12,9 +15,17 @@ pub fn uri(header_value: &str) -> &str {
     Address::split(header_value).uri
 }
 
+/// User and host of the URI in a `From`, `To` or `Contact` value, where that is a `sip` or `sips` URI with a user. Needless
+/// escapes in the user are undone; the host is in lower case, without port, an IPv6 address in its brackets.
+pub fn address_of_record(header_value: &str) -> Option<(String, String)> {
+    let record = Uri::parse(Address::split(header_value).uri)?.record()?;
+    let (user, host) = record.rsplit_once('@')?;
+    Some((user.to_owned(), host.to_owned()))
+}
+
 /// `tag` of a `From` or `To` value.
 pub fn tag(header_value: &str) -> Option<String> {
-    super::value::parameters(Address::split(header_value).parameters)
+    value::parameters(Address::split(header_value).parameters)
         .find(|(name, _)| name.eq_ignore_ascii_case("tag"))
         .and_then(|(_, value)| Some(value?.into_owned()))
 }
@@ -22,11 +33,9 @@ pub fn tag(header_value: &str) -> Option<String> {
 /// Where a request to this URI goes, if that is written as an IP address; the port defaults to 5060. Names are for a
 /// resolver.
 pub fn place(uri: &str) -> Option<SocketAddr> {
-    let place = typed::uri(uri)?.host_with_port;
-    let host = place.host.to_string();
-    let address: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
-    let port = place.port.map_or(Some(SIP_PORT), |port| port.to_string().parse().ok())?;
-    Some(SocketAddr::new(address, port))
+    let Uri::Sip(uri) = Uri::parse(uri)? else { return None };
+    let address: IpAddr = uri.host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    Some(SocketAddr::new(address, uri.port.unwrap_or(SIP_PORT)))
 }
 
 #[cfg(test)]

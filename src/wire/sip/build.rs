@@ -29,7 +29,7 @@ pub fn build_request(method: &str, uri: &str, headers: &[(&str, &str)], body: &[
     }
     let length = body.len().to_string();
     let headers = checked(headers, &length)?;
-    let mut request = typed::request(method, &headers).ok_or_else(refused)?;
+    let mut request = typed::request(method, headers.into_iter(), &mut String::new()).ok_or_else(refused)?;
     request.uri = typed::uri(uri).filter(|typed| typed.to_string() == uri).unwrap_or_else(|| as_written(uri));
     let stand_in = request.method.to_string();
     let text = request.to_string();
@@ -49,7 +49,7 @@ pub fn build_response(code: u16, reason: &str, headers: &[(&str, &str)], body: &
     refuse_control("reason phrase", reason)?;
     let length = body.len().to_string();
     let headers = checked(headers, &length)?;
-    let mut response = typed::response(code, &headers).ok_or_else(refused)?;
+    let mut response = typed::response(code, headers.into_iter(), &mut String::new()).ok_or_else(refused)?;
     response.status_code = StatusCode::Other(code, reason.to_owned());
     Ok([response.to_string().as_bytes(), body].concat())
 }

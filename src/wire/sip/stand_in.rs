@@ -297,9 +297,10 @@ mod tests {
     fn a_redirection_names_the_user_of_the_request_or_else_that_of_to_at_the_new_place() {
         let contact = |request: &str| {
             let message = Message::parse(&moved().answer(request.as_bytes(), source()).unwrap()).unwrap();
-            message.summary().contacts
+            message.summary().contacts.clone()
         };
-        let named = |uri: &str| vec![SipContact { uri: uri.to_owned(), expires: None, instance: None }];
+        let named =
+            |uri: &str| vec![SipContact { uri: uri.to_owned(), expires: None, instance: None, q: None, reg_id: None }];
         assert_eq!(contact(&plain()), named("sip:1001@10.77.0.3:5061"));
         let invite = plain().replace("REGISTER sip:10.77.0.2", "INVITE sip:*21#;x@10.77.0.2").replace('#', "%23");
         assert_eq!(contact(&invite), named("sip:*21%23;x@10.77.0.3:5061"));

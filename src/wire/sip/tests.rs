@@ -31,7 +31,7 @@ fn message(bytes: &[u8]) -> Message {
 }
 
 fn summary(lines: &[&str]) -> SipSummary {
-    message(&register(lines)).summary()
+    message(&register(lines)).summary().clone()
 }
 
 fn contacts(line: &str) -> Vec<SipContact> {
@@ -41,7 +41,7 @@ fn contacts(line: &str) -> Vec<SipContact> {
 }
 
 fn contact(uri: &str, expires: Option<u32>, instance: Option<&str>) -> SipContact {
-    SipContact { uri: uri.to_owned(), expires, instance: instance.map(str::to_owned) }
+    SipContact { uri: uri.to_owned(), expires, instance: instance.map(str::to_owned), q: None, reg_id: None }
 }
 
 #[test]
@@ -61,6 +61,7 @@ fn a_plain_register_fills_the_summary() {
             method: "REGISTER".into(),
             branch: "z9hG4bKabc".into(),
             from: "1001@bench.test".into(),
+            from_tag: Some("f1".into()),
             to: "1001@bench.test".into(),
             to_tag: None,
             contacts: vec![contact("sip:1001@10.77.0.11:5060", Some(600), None)],
@@ -71,6 +72,7 @@ fn a_plain_register_fills_the_summary() {
             agent: Some("Aastra 6731i/2.6.0.2019".into()),
             event: None,
             subscription_state: None,
+            content_type: None,
             nonce: None,
             stale_nonce: false,
             oddities: vec![],
@@ -154,15 +156,16 @@ fn defect_7_the_body_ends_where_content_length_says() {
     ] {
         let message = message(&[&register(&[line])[..], b"abcdef"].concat());
         assert_eq!(message.body(), body, "{line}");
-        assert_eq!(message.oddities.0, oddity.into_iter().collect::<Vec<_>>(), "{line}");
+        assert_eq!(message.summary().oddities, oddity.into_iter().collect::<Vec<_>>(), "{line}");
     }
     let twice = message(&[&register(&["Content-Length: 3", "l: 2"])[..], b"abc"].concat());
-    assert_eq!(twice.oddities.0, ["repeated Content-Length", "unusable Content-Length"]);
+    assert_eq!(twice.summary().oddities, ["repeated Content-Length", "unusable Content-Length"]);
 }
 
 #[test]
 fn defect_8_the_wildcard_contact_is_a_wildcard() {
-    assert_eq!(contacts("Contact: *"), [contact("*", None, None)]);
+    let all = summary(&["Contact: *", "Expires: 0"]);
+    assert_eq!((all.contacts.as_slice(), all.oddities.len()), (&[contact("*", None, None)][..], 0));
     let bytes = build_request("REGISTER", "sip:h", &[("Contact", "*"), ("Expires", "0")], b"").unwrap();
     assert_eq!(message(&bytes).header("Contact"), Some("*"));
 }
@@ -181,7 +184,11 @@ fn defect_9_quoted_contact_parameters_are_read() {
 fn defect_10_several_contacts_in_a_line_and_spaces_around_separators_are_read() {
     assert_eq!(
         contacts("Contact: <sip:1@a> ; expires = 30 , \"x\\\"y,<z>\" <sip:2@b>;q=0.5,sip:3@c;expires=5"),
-        [contact("sip:1@a", Some(30), None), contact("sip:2@b", None, None), contact("sip:3@c", Some(5), None)]
+        [
+            contact("sip:1@a", Some(30), None),
+            SipContact { q: Some(500), ..contact("sip:2@b", None, None) },
+            contact("sip:3@c", Some(5), None)
+        ]
     );
 }
 
@@ -201,7 +208,7 @@ fn defect_11_ipv6_literals_are_read_everywhere() {
         b"",
     )
     .unwrap();
-    let summary = message(&bytes).summary();
+    let summary = message(&bytes).summary().clone();
     let SipStart::Request { uri, .. } = &summary.start else { panic!() };
     assert_eq!(uri, "sip:[2001:db8::2]:5061;transport=tcp");
     assert_eq!(summary.from, "1001@[2001:db8::2]");
@@ -213,17 +220,18 @@ fn defect_11_ipv6_literals_are_read_everywhere() {
 fn defect_12_careless_line_endings_folding_and_case_are_read_and_named() {
     let bytes = b"\r\nREGISTER sip:a sip/2.0\nVia: SIP/2.0/UDP h\n ;branch=z9hG4bKx\r\nFrom :\r\n\t<sip:1@a>\nTo: \xff<sip:1@a>\n\
         Call-ID: c\r\nCSeq: 1 REGISTER\r\n\n";
-    let summary = message(bytes).summary();
+    let summary = message(bytes).summary().clone();
     assert_eq!((summary.branch.as_str(), summary.from.as_str(), summary.to.as_str()), ("z9hG4bKx", "1@a", "1@a"));
     for oddity in [
         "blank lines ahead of the start line",
         "the version in lower case",
         "bytes that are not UTF-8 in the head",
         "lines that end without CR",
+        "a display name that needs quotes",
     ] {
         assert!(summary.oddities.iter().any(|found| found == oddity), "{oddity}: {:?}", summary.oddities);
     }
-    assert_eq!(summary.oddities.len(), 4, "{:?}", summary.oddities);
+    assert_eq!(summary.oddities.len(), 5, "{:?}", summary.oddities);
 }
 
 #[test]
@@ -232,7 +240,7 @@ fn defect_13_unknown_methods_are_read_and_built_and_case_counts() {
         let cseq = format!("3 {method}");
         let bytes = build_request(method, "sip:h", &[("CSeq", &cseq)], b"").unwrap();
         assert!(bytes.starts_with(format!("{method} sip:h SIP/2.0\r\n").as_bytes()));
-        let summary = message(&bytes).summary();
+        let summary = message(&bytes).summary().clone();
         assert_eq!(summary.start, SipStart::Request { method: method.into(), uri: "sip:h".into() });
         assert_eq!((summary.cseq, summary.method.as_str()), (3, method));
     }
@@ -281,7 +289,7 @@ fn defect_17_no_header_takes_more_than_linear_time() {
         (0..3)
             .map(|_| {
                 let begin = processor_time();
-                let summary = message(&bytes).summary();
+                let summary = message(&bytes).summary().clone();
                 assert_eq!(summary.cseq, 7);
                 processor_time() - begin
             })
@@ -357,14 +365,14 @@ fn an_overlarge_number_is_named_and_not_cut() {
     let summary =
         summary(&["CSeq: 36893488147419103232 REGISTER", "Expires: 99999999999", "Contact: <sip:1@h>;expires=-1"]);
     assert_eq!((summary.cseq, summary.expires, summary.contacts[0].expires), (0, None, None));
-    assert_eq!(summary.oddities, ["an unreadable CSeq number", "an unreadable number of seconds"]);
+    assert_eq!(summary.oddities, ["an unreadable number of seconds", "an unreadable CSeq number"]);
 }
 
 #[test]
 fn retry_after_is_read_before_its_comment() {
     let bytes =
         build_response(503, "No", &[("Retry-After", "120;duration=60 (maintenance)"), ("Min-Expires", "60")], b"");
-    let summary = message(&bytes.unwrap()).summary();
+    let summary = message(&bytes.unwrap()).summary().clone();
     assert_eq!((summary.retry_after, summary.min_expires), (Some(120), Some(60)));
 }
 

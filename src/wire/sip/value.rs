@@ -3,44 +3,6 @@
 
 use std::borrow::Cow;
 
-/// Headers whose grammar allows several values in a line, separated by commas (RFC 3261 section 7.3.1 and the
-/// extensions that phones use). Not the four of authentication: their commas separate parameters.
-const LISTS: [&str; 28] = [
-    "Accept",
-    "Accept-Contact",
-    "Accept-Encoding",
-    "Accept-Language",
-    "Alert-Info",
-    "Allow",
-    "Allow-Events",
-    "Call-Info",
-    "Contact",
-    "Content-Encoding",
-    "Content-Language",
-    "Diversion",
-    "Error-Info",
-    "History-Info",
-    "In-Reply-To",
-    "P-Asserted-Identity",
-    "P-Associated-URI",
-    "Path",
-    "Proxy-Require",
-    "Reason",
-    "Record-Route",
-    "Require",
-    "Route",
-    "Service-Route",
-    "Supported",
-    "Unsupported",
-    "Via",
-    "Warning",
-];
-
-/// Whether a line of this header may hold several values.
-pub fn is_list(name: &str) -> bool {
-    LISTS.iter().any(|list| list.eq_ignore_ascii_case(name))
-}
-
 /// The pieces of a value between separators that stand outside quotes and angle brackets, trimmed, empty ones left out.
 /// Without a separator the whole value is the only piece.
 pub fn split(value: &str, separator: Option<u8>) -> impl Iterator<Item = &str> {
@@ -53,19 +15,22 @@ pub fn pieces(value: &str, separator: Option<u8>) -> impl Iterator<Item = &str> 
     let mut start = Some(0);
     std::iter::from_fn(move || {
         let from = start?;
-        let end = outside.find(|(_, byte)| Some(*byte) == separator).map(|(at, _)| at);
+        let end = separator.and_then(|separator| outside.find(separator));
         start = end.map(|at| at + 1);
-        Some(value[from..end.unwrap_or(value.len())].trim())
+        Some(trim(&value[from..end.unwrap_or(value.len())]))
     })
 }
 
-/// Walks over the bytes outside of quoted strings and angle brackets; of each of those it shows the opening byte. A
-/// quote or bracket that is never closed is an ordinary byte.
+/// Without the white space around it that is any to SIP (RFC 3261 section 25.1: not that of Unicode).
+pub fn trim(text: &str) -> &str {
+    text.trim_ascii()
+}
+
+/// Walks over what stands outside of quoted strings and angle brackets; their opening bytes stand outside. A quote or
+/// bracket that is never closed is an ordinary byte.
 pub struct Outside<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The text has an opening quote or bracket without its end.
-    pub unbalanced: bool,
     quotes_ended: bool,
     brackets_ended: bool,
 }
@@ -73,7 +38,42 @@ pub struct Outside<'a> {
 impl<'a> Outside<'a> {
     /// From the beginning of a text.
     pub fn of(text: &'a str) -> Self {
-        Self { bytes: text.as_bytes(), at: 0, unbalanced: false, quotes_ended: false, brackets_ended: false }
+        Self { bytes: text.as_bytes(), at: 0, quotes_ended: false, brackets_ended: false }
+    }
+
+    /// Goes on to the next such byte and past it, past its end if it is a quote or bracket. Where it is.
+    pub fn find(&mut self, wanted: u8) -> Option<usize> {
+        loop {
+            let rest = self.bytes.get(self.at..)?;
+            let Some(step) = memchr::memchr3(b'"', b'<', wanted, rest) else {
+                self.at = self.bytes.len();
+                return None;
+            };
+            let at = self.at + step;
+            self.at = at + 1;
+            // An end that is missing once is missing for the rest of the text: it is not looked for again.
+            match self.bytes[at] {
+                b'"' if !self.quotes_ended => match self.end_of_quote() {
+                    Some(end) => self.at = end,
+                    None => self.quotes_ended = true,
+                },
+                b'<' if !self.brackets_ended => match memchr::memchr(b'>', &self.bytes[self.at..]) {
+                    Some(step) => self.at += step + 1,
+                    None => self.brackets_ended = true,
+                },
+                _ => {}
+            }
+            if self.bytes[at] == wanted {
+                return Some(at);
+            }
+        }
+    }
+
+    /// Goes to the end. Whether the text has an opening quote or bracket without its end.
+    pub fn ends_unbalanced(mut self) -> bool {
+        // A byte that no text holds: this goes to the end.
+        self.find(0xff);
+        self.quotes_ended || self.brackets_ended
     }
 
     /// Where the quoted string ends whose opening quote was just passed.
@@ -90,29 +90,6 @@ impl<'a> Outside<'a> {
     }
 }
 
-impl Iterator for Outside<'_> {
-    type Item = (usize, u8);
-
-    fn next(&mut self) -> Option<(usize, u8)> {
-        let at = self.at;
-        let byte = *self.bytes.get(at)?;
-        self.at += 1;
-        // An end that is missing once is missing for the rest of the text: it is not looked for again.
-        if byte == b'"' && !self.quotes_ended {
-            match self.end_of_quote() {
-                Some(end) => self.at = end,
-                None => (self.quotes_ended, self.unbalanced) = (true, true),
-            }
-        } else if byte == b'<' && !self.brackets_ended {
-            match memchr::memchr(b'>', &self.bytes[self.at..]) {
-                Some(step) => self.at += step + 1,
-                None => (self.brackets_ended, self.unbalanced) = (true, true),
-            }
-        }
-        Some((at, byte))
-    }
-}
-
 /// A value of `From`, `To`, `Contact` and their kin: `"display name" <uri>;parameters` or `uri;parameters`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address<'a> {
@@ -124,29 +101,32 @@ pub struct Address<'a> {
     pub parameters: &'a str,
     /// The URI stands in angle brackets.
     pub bracketed: bool,
+    /// The value has an opening quote or bracket without its end.
+    pub unbalanced: bool,
 }
 
 impl<'a> Address<'a> {
     /// Splits a value. Without angle brackets all parameters are the header's (RFC 3261 section 20.10).
     pub fn split(value: &'a str) -> Self {
-        let value = value.trim();
-        let bracket = Outside::of(value).find(|(_, byte)| *byte == b'<').map(|(at, _)| at);
-        if let Some(open) = bracket
-            && let Some(len) = memchr::memchr(b'>', &value.as_bytes()[open..])
-        {
-            let display = Some(value[..open].trim()).filter(|display| !display.is_empty());
-            let uri = &value[open + 1..open + len];
-            return Self { display, uri, parameters: value[open + len + 1..].trim(), bracketed: true };
+        let value = trim(value);
+        let mut outside = Outside::of(value);
+        if let Some(open) = outside.find(b'<').filter(|_| !outside.brackets_ended) {
+            let display = Some(trim(&value[..open])).filter(|display| !display.is_empty());
+            let behind = outside.at;
+            let uri = &value[open + 1..behind - 1];
+            let unbalanced = outside.ends_unbalanced();
+            return Self { display, uri, parameters: trim(&value[behind..]), bracketed: true, unbalanced };
         }
-        let end = Outside::of(value).find(|(_, byte)| *byte == b';').map_or(value.len(), |(at, _)| at);
-        Self { display: None, uri: value[..end].trim(), parameters: value[end..].trim(), bracketed: false }
+        let unbalanced = outside.ends_unbalanced();
+        let end = Outside::of(value).find(b';').unwrap_or(value.len());
+        Self { display: None, uri: trim(&value[..end]), parameters: trim(&value[end..]), bracketed: false, unbalanced }
     }
 }
 
 /// The parameters of a text that begins with `;` or is empty: names as written, values without quotes.
 pub fn parameters(text: &str) -> impl Iterator<Item = (&str, Option<Cow<'_, str>>)> {
     split(text, Some(b';')).map(|parameter| match parameter.split_once('=') {
-        Some((name, value)) => (name.trim(), Some(unquoted(value.trim()))),
+        Some((name, value)) => (trim(name), Some(unquoted(trim(value)))),
         None => (parameter, None),
     })
 }
@@ -175,5 +155,10 @@ pub fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
 
 /// Whether a text is a token (RFC 3261 section 25.1).
 pub fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte))
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// Whether a token may hold this byte.
+pub fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }

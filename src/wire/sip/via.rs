@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{typed, value};
+use super::{uri, value};
 
 /// One `Via` value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,14 +21,13 @@ impl Via {
         // `SIP / 2.0 / UDP host:port`: white space may stand around the slashes.
         let (_, behind) = sender.rsplit_once('/')?;
         let (_, sent_by) = behind.trim().split_once([' ', '\t'])?;
-        let place = typed::uri(&format!("sip:{}", sent_by.trim()))?.host_with_port;
-        let port = place.port.map(|port| port.to_string().parse().ok());
+        let (host, port) = uri::host_and_port(sent_by.trim())?;
         let parameters = value::parameters(parameters)
             .map(|(name, value)| (name.to_ascii_lowercase(), value.map(std::borrow::Cow::into_owned)));
         Some(Self {
             text: text.trim().to_owned(),
-            host: place.host.to_string().trim_matches(['[', ']']).to_owned(),
-            port: port.flatten(),
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
             parameters: parameters.collect(),
         })
     }

@@ -219,7 +219,7 @@ impl World {
     }
 
     fn note(&mut self, to: SocketAddr, bytes: &[u8]) {
-        let summary = Message::parse(bytes).unwrap().summary();
+        let summary = Message::parse(bytes).unwrap().summary().clone();
         if matches!(summary.start, SipStart::Request { .. }) {
             self.sent.push(Sent { at: self.now, to, summary });
         }
