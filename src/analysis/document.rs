@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::{
-    Book,
+    book::{Book, ServerSeen},
     line::{Account, Counts, Line},
     moves,
     settings::Settings,
@@ -164,7 +164,7 @@ impl Book {
         let mut phones: Vec<Phone> = self.lines.iter().flat_map(|line| self.phones(line, first_ns)).collect();
         phones.extend(self.blinds.phones(&self.settings));
         phones.sort_by(|one, other| (&one.aor, one.address).cmp(&(&other.aor, other.address)));
-        let server = |(address, seen): (&IpAddr, &super::ServerSeen)| Server {
+        let server = |(address, seen): (&IpAddr, &ServerSeen)| Server {
             address: *address,
             name: self.settings.servers.get(address).and_then(|server| server.name.clone()),
             role: self.settings.role(*address),

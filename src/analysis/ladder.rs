@@ -2,10 +2,11 @@
 
 use std::{collections::VecDeque, net::IpAddr};
 
-use super::Seen;
+use super::book::Seen;
 use crate::{
     engine::registration::Fix,
-    event::{Fate, SipStart, SipSummary, Stamp, Toward},
+    event::{Fate, Stamp, Toward},
+    wire::sip::{Glance, Start},
 };
 
 /// Messages that are remembered for a line; the oldest go first.
@@ -63,7 +64,7 @@ impl Ladder {
         self.rows.iter()
     }
 
-    pub(super) fn message(&mut self, message: &SipSummary, toward: Toward, server: IpAddr, seen: &Seen) {
+    pub(super) fn message(&mut self, message: &Glance<'_>, toward: Toward, server: IpAddr, seen: &Seen) {
         if !self.kept {
             return;
         }
@@ -114,14 +115,14 @@ fn hash(parts: &[&str]) -> u64 {
     hasher.finish()
 }
 
-fn label(message: &SipSummary) -> String {
+fn label(message: &Glance<'_>) -> String {
     let cut = |text: &str| text.chars().take(LONGEST).collect::<String>();
     let lifetime = || {
         let contact = message.contacts.first()?;
         contact.expires.or(message.expires)
     };
-    match &message.start {
-        SipStart::Request { method, .. } if method == "REGISTER" => {
+    match message.start {
+        Start::Request { method, .. } if method == "REGISTER" => {
             let what = match (message.contacts.is_empty(), lifetime()) {
                 (true, _) => "REGISTER, fetch".to_owned(),
                 (_, Some(seconds)) => format!("REGISTER {seconds} s"),
@@ -129,13 +130,13 @@ fn label(message: &SipSummary) -> String {
             };
             if message.authorized { format!("{what}, auth") } else { what }
         }
-        SipStart::Request { method, .. } => cut(method),
-        SipStart::Response { code, reason } if (200..300).contains(code) && message.method == "REGISTER" => {
+        Start::Request { method, .. } => cut(method),
+        Start::Response { code, reason } if (200..300).contains(&code) && message.method == "REGISTER" => {
             match lifetime() {
                 Some(seconds) => format!("{code} {}, {seconds} s", cut(reason)),
                 None => format!("{code} {}", cut(reason)),
             }
         }
-        SipStart::Response { code, reason } => format!("{code} {}", cut(reason)),
+        Start::Response { code, reason } => format!("{code} {}", cut(reason)),
     }
 }

@@ -9,13 +9,19 @@ use std::{
     time::Duration,
 };
 
-use super::{Seen, Settings, ladder::Ladder, moves::Moves};
+use super::{Settings, book::Seen, ladder::Ladder, moves::Moves};
 use crate::{
     config::Mac,
     engine::registration::{Change, Ended, Fix, Heard, LineTrack},
-    event::{Fate, LineId, PhoneName, SipStart, SipSummary, Stamp, Toward, Transport},
-    wire::frame::Vlans,
+    event::{Fate, LineId, PhoneName, Stamp, Toward, Transport},
+    wire::{
+        frame::Vlans,
+        sip::{Glance, Start},
+    },
 };
+
+/// Transactions that are remembered for each line; those that were answered go first, the oldest of them.
+const ATTEMPTS: usize = 16;
 
 /// Bindings that are over and remembered for each line; the oldest go first.
 const MEMORY: usize = 4096;
@@ -93,7 +99,7 @@ impl Line {
     pub fn new(user: String, address: IpAddr, index: usize) -> Self {
         let line = LineId { phone: PhoneName(address.to_string()), extension: user.clone() };
         Self {
-            track: LineTrack::remembering(line, MEMORY),
+            track: LineTrack::remembering(line, ATTEMPTS, MEMORY),
             user,
             address,
             accounts: Vec::new(),
@@ -109,17 +115,17 @@ impl Line {
     }
 
     /// What a REGISTER tells of the phone.
-    pub(super) fn describe(&mut self, message: &SipSummary, seen: &Seen) {
+    pub(super) fn describe(&mut self, message: &Glance<'_>, seen: &Seen) {
         self.transport = Some(seen.transport);
         self.mac = self.mac.or(seen.link.source);
         self.vlans = seen.link.vlans;
         if self.agent.is_none() {
-            self.agent = message.agent.as_ref().map(|agent| agent.chars().take(LONGEST_AGENT).collect());
+            self.agent = message.agent.map(|agent| agent.chars().take(LONGEST_AGENT).collect());
         }
     }
 
     /// Whether a message that is about no registration may be of this line: it names its user.
-    pub fn is_party(&self, message: &SipSummary) -> bool {
+    pub fn is_party(&self, message: &Glance<'_>) -> bool {
         let names = |address: &str| user_of(address) == self.user;
         names(&message.from) || names(&message.to)
     }
@@ -127,7 +133,7 @@ impl Line {
     /// Takes in a REGISTER of the line, or an answer to one.
     pub(super) fn take(
         &mut self,
-        message: &SipSummary,
+        message: &Glance<'_>,
         toward: Toward,
         server: IpAddr,
         seen: &Seen,
@@ -163,7 +169,7 @@ impl Line {
     }
 
     /// Puts a message into the ladder.
-    pub(super) fn note(&mut self, message: &SipSummary, toward: Toward, server: IpAddr, seen: &Seen) {
+    pub(super) fn note(&mut self, message: &Glance<'_>, toward: Toward, server: IpAddr, seen: &Seen) {
         self.ladder.message(message, toward, server, seen);
     }
 
@@ -237,17 +243,17 @@ impl Line {
 }
 
 impl Account {
-    fn count(&mut self, message: &SipSummary, begun: bool, at: Stamp) {
-        match &message.start {
-            SipStart::Request { .. } => {
+    fn count(&mut self, message: &Glance<'_>, begun: bool, at: Stamp) {
+        match message.start {
+            Start::Request { .. } => {
                 self.counts.transactions += u64::from(begun);
                 let same = self.last_request.replace((message.cseq, at));
                 let copy = same.is_some_and(|(cseq, last)| cseq == message.cseq && at.since(last) < SAME_PACKET);
                 self.counts.retransmissions += u64::from(!begun && !copy);
             }
-            SipStart::Response { code: 401 | 407, .. } => self.counts.challenges += 1,
-            SipStart::Response { code, .. } if *code >= 300 => *self.counts.refusals.entry(*code).or_default() += 1,
-            SipStart::Response { .. } => {}
+            Start::Response { code: 401 | 407, .. } => self.counts.challenges += 1,
+            Start::Response { code, .. } if code >= 300 => *self.counts.refusals.entry(code).or_default() += 1,
+            Start::Response { .. } => {}
         }
     }
 }

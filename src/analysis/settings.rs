@@ -57,8 +57,8 @@ pub struct Settings {
     pub outages: Vec<GivenOutage>,
     /// How long the phone at an address waits for an answer.
     pub patience: BTreeMap<IpAddr, Duration>,
-    /// Names of phones by their address.
-    pub phones: BTreeMap<IpAddr, String>,
+    /// Every message is handed to rsip, not the first one of each shape alone. What is read is the same.
+    pub thorough: bool,
 }
 
 impl Settings {
@@ -75,7 +75,6 @@ impl Settings {
         for phone in &bench.phones {
             if let Some(address) = phone.address {
                 settings.patience.insert(address, phone.timers.transaction.value + ANSWER_SLACK);
-                settings.phones.insert(address, phone.name.to_string());
             }
         }
         settings

@@ -63,7 +63,10 @@ pub fn render(findings: &Findings, name: &str, view: &View, look: Look) -> Strin
 impl Findings {
     fn line_of(&self, phone: &Phone) -> Option<&Line> {
         let aor = phone.aor.as_ref()?;
-        self.lines.iter().find(|line| line.address == phone.address && line.accounts.iter().any(|it| it.aor == *aor))
+        self.book
+            .lines
+            .iter()
+            .find(|line| line.address == phone.address && line.accounts.iter().any(|it| it.aor == *aor))
     }
 }
 
@@ -74,7 +77,7 @@ fn is(phone: &Phone, wanted: &str) -> bool {
 
 fn head(out: &mut String, findings: &Findings, name: &str) -> std::fmt::Result {
     let document = &findings.document;
-    let seconds = findings.last.as_millis_f64() / 1000.0;
+    let seconds = findings.book.last.as_millis_f64() / 1000.0;
     write!(
         out,
         "{}: {} frames in {seconds:.1} s, {} SIP messages",
@@ -90,18 +93,22 @@ fn head(out: &mut String, findings: &Findings, name: &str) -> std::fmt::Result {
     if let Some(incomplete) = &document.incomplete {
         writeln!(out, "  {incomplete}")?;
     }
-    for (frame, reason, offset) in &findings.first_unreadable {
+    for (frame, reason, offset) in &findings.book.unreadable.first {
         writeln!(out, "  frame {frame}, byte {offset}: {}", harmless(reason))?;
     }
-    let kept = findings.first_unreadable.len() as u64;
+    let kept = findings.book.unreadable.first.len() as u64;
     if document.unreadable > kept {
         writeln!(out, "  … and {} more that could not be read", document.unreadable - kept)?;
     }
-    if findings.gaps > 0 {
-        writeln!(out, "  {} gaps in TCP connections: bytes that the capture does not hold", findings.gaps)?;
+    if findings.book.unreadable.gaps > 0 {
+        writeln!(
+            out,
+            "  {} gaps in TCP connections: bytes that the capture does not hold",
+            findings.book.unreadable.gaps
+        )?;
     }
-    if findings.unreadable_frames > 0 {
-        writeln!(out, "  {} frames cut short by the capture, or of no known form", findings.unreadable_frames)?;
+    if findings.book.unreadable.frames > 0 {
+        writeln!(out, "  {} frames cut short by the capture, or of no known form", findings.book.unreadable.frames)?;
     }
     if document.left_out > 0 {
         writeln!(out, "  {} messages of lines beyond the first 65 536 were not followed", document.left_out)?;
@@ -119,7 +126,7 @@ fn servers(out: &mut String, findings: &Findings, look: Look) -> std::fmt::Resul
         let role = server.role.map_or_else(|| "nobody named its role".to_owned(), |role| role.to_string());
         let counts = format!("{} REGISTERs, {} accepted", server.requests, server.accepted);
         let refused = if server.refused > 0 { format!(", {} refused", server.refused) } else { String::new() };
-        let unreachable = findings.servers.get(&server.address).map_or(0, |seen| seen.unreachable);
+        let unreachable = findings.book.servers.get(&server.address).map_or(0, |seen| seen.unreachable);
         let icmp = if unreachable > 0 { format!(", {unreachable} ICMP errors") } else { String::new() };
         writeln!(out, "  {:<18} {name}({role})  {counts}{refused}{icmp}", server.address.to_string())?;
     }
@@ -129,7 +136,7 @@ fn servers(out: &mut String, findings: &Findings, look: Look) -> std::fmt::Resul
             out,
             "  name them with --primary IP and --backup IP, or --bench FILE {dash} without roles there are no moves"
         )?;
-    } else if findings.outages.is_empty() {
+    } else if findings.book.outages.is_empty() {
         writeln!(
             out,
             "  the capture tells of no outage; --outage FROM..TO gives failover and failback their beginnings"
@@ -146,7 +153,7 @@ fn table(out: &mut String, findings: &Findings, chosen: &[(&Phone, Option<&Line>
     )?;
     for (phone, _) in chosen {
         let last = phone.registrations.iter().rev().find(|it| it.until_ms.is_none());
-        let home = last.map_or_else(|| look.pick("–", "-").to_owned(), |it| findings.settings.label(it.server));
+        let home = last.map_or_else(|| look.pick("–", "-").to_owned(), |it| findings.book.settings.label(it.server));
         let value = |name: &str| {
             let found = phone.measurements.iter().find(|it| it.name == name);
             match found.map(|it| it.value) {
@@ -225,7 +232,7 @@ fn registrations(out: &mut String, findings: &Findings, phone: &Phone, look: Loo
         writeln!(
             out,
             "  registered at {} from {:.3} s {dash} {until}: {} s granted, {refreshes}{}, as {}",
-            harmless(&findings.settings.label(it.server)),
+            harmless(&findings.book.settings.label(it.server)),
             it.from_ms / 1000.0,
             it.expires_s,
             ending(it),
@@ -290,7 +297,7 @@ fn ladder(out: &mut String, findings: &Findings, line: &Line, look: Look) -> std
         };
     }
     let mut servers: Vec<IpAddr> = rows.iter().map(|row| row.server).collect();
-    let rank = |server: &IpAddr| match findings.settings.role(*server) {
+    let rank = |server: &IpAddr| match findings.book.settings.role(*server) {
         Some(Role::Primary) => 0,
         Some(Role::Backup) => 1,
         _ => 2,
@@ -302,8 +309,8 @@ fn ladder(out: &mut String, findings: &Findings, line: &Line, look: Look) -> std
     let bar = look.pick("│", "|");
     let mut title = format!("  {:>10}  {:<6}", "s", "phone");
     for server in &servers {
-        let role = findings.settings.role(*server).map(|role| format!(" {role}")).unwrap_or_default();
-        let name = format!("{}{role}", harmless(&findings.settings.label(*server)));
+        let role = findings.book.settings.role(*server).map(|role| format!(" {role}")).unwrap_or_default();
+        let name = format!("{}{role}", harmless(&findings.book.settings.label(*server)));
         let _ = write!(title, "{name:>COLUMN$} ");
     }
     writeln!(out, "\n{}", title.trim_end())?;

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::{terms::same_contact, *};
-use crate::event::SipContact;
 use crate::event::{OutageId, RawRef, Transport};
+use crate::event::{SipContact, SipStart, SipSummary};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -385,7 +385,7 @@ fn a_fetch_prolongs_nothing() {
 #[test]
 fn only_so_many_bindings_that_are_over_are_remembered() {
     let mut tape = Tape::new();
-    tape.track = LineTrack::remembering(tape.track.line.clone(), 2);
+    tape.track = LineTrack::remembering(tape.track.line.clone(), 3, 2);
     for cycle in 0..5_u32 {
         let ms = u64::from(cycle) * 10_000;
         tape.exchange(ms, "a", 2 * cycle + 1, &[(OLD, Some(60))], &[(OLD, Some(60))]);

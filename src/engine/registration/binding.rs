@@ -75,6 +75,11 @@ impl<S: Clone + Ord> Bindings<S> {
         self.past.iter().map(|(server, past)| (server, past))
     }
 
+    /// How many are over, the forgotten ones included.
+    pub fn ended(&self) -> u64 {
+        self.past.len() as u64 + self.forgotten
+    }
+
     /// How many that are over were forgotten.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
@@ -112,6 +117,11 @@ impl<S: Clone + Ord> Bindings<S> {
         self.end(|(_, binding)| binding.until <= now, Ended::Expired, None)
     }
 
+    /// Forgets the one that has been over for longest.
+    pub fn forget(&mut self) {
+        self.forgotten += u64::from(self.past.pop_front().is_some());
+    }
+
     fn end(&mut self, picked: impl Fn(&(S, Binding)) -> bool, ended: Ended, at: Option<Stamp>) -> Vec<(S, Binding)> {
         if !self.live.iter().any(&picked) {
             return Vec::new();
@@ -119,9 +129,8 @@ impl<S: Clone + Ord> Bindings<S> {
         let mut over: Vec<(S, Binding)> = self.live.extract_if(.., |it| picked(it)).collect();
         over.sort_by(|(one, first), (other, second)| (first.until, one).cmp(&(second.until, other)));
         for (server, binding) in &over {
-            if self.past.len() == self.memory {
-                self.past.pop_front();
-                self.forgotten += 1;
+            if self.past.len() >= self.memory {
+                self.forget();
             }
             let until = at.unwrap_or(binding.until);
             self.past.push_back((server.clone(), PastBinding { binding: binding.clone(), until, ended }));

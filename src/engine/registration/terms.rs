@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use super::{Attempt, Purpose};
-use crate::event::{SipContact, SipSummary};
+use crate::{
+    event::SipContact,
+    wire::sip::{Contact, Glance},
+};
 
 /// Lifetime of a binding whose 2xx and request name none (RFC 3261 section 10.2.1.1 leaves it to the registrar).
 const UNSPOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// What a REGISTER asks for: every Contact must agree on zero before it counts as a removal.
-pub(super) fn purpose(message: &SipSummary) -> Purpose {
+pub(super) fn purpose(message: &Glance<'_>) -> Purpose {
     if message.contacts.is_empty() {
         Purpose::Fetch
     } else if message.contacts.iter().all(|contact| contact.uri == "*" || lifetime(contact, message) == Some(0)) {
@@ -20,32 +23,33 @@ pub(super) fn purpose(message: &SipSummary) -> Purpose {
 }
 
 /// Lifetime of a contact: its own parameter first, then the header (RFC 3261 section 10.2.1.1).
-pub(super) fn lifetime(contact: &SipContact, message: &SipSummary) -> Option<u32> {
+pub(super) fn lifetime(contact: &Contact<'_>, message: &Glance<'_>) -> Option<u32> {
     contact.expires.or(message.expires)
 }
 
 /// The contacts that a 2xx grants of those that this attempt asked for, and for how long: each as the server wrote it.
-pub(super) fn granted<S>(attempt: &Attempt<S>, message: &SipSummary) -> Vec<(String, Duration)> {
+pub(super) fn granted<S>(attempt: &Attempt<S>, message: &Glance<'_>) -> Vec<(String, Duration)> {
     let grant = |asked: &SipContact| {
         let ours = message.contacts.iter().find(|contact| is_same(contact, asked))?;
         let lifetime = lifetime(ours, message)
             .or(asked.expires)
             .or(attempt.expires)
             .map_or(UNSPOKEN_LIFETIME, |secs| Duration::from_secs(secs.into()));
-        Some((ours.uri.clone(), lifetime))
+        Some((ours.uri.to_owned(), lifetime))
     };
     attempt.contacts.iter().filter_map(grant).collect()
 }
 
 /// Whether a 2xx names a contact among those that the server still holds.
-pub(super) fn listed(contact: &str, message: &SipSummary) -> bool {
-    message.contacts.iter().any(|it| same_contact(&it.uri, contact) && lifetime(it, message) != Some(0))
+pub(super) fn listed(contact: &str, message: &Glance<'_>) -> bool {
+    message.contacts.iter().any(|it| same_contact(it.uri, contact) && lifetime(it, message) != Some(0))
 }
 
 /// Whether a contact of an answer is the one that was asked for: by its URI, or by the device that it leads to, which a
 /// server between may write another address for (RFC 5626 section 6).
-fn is_same(answered: &SipContact, asked: &SipContact) -> bool {
-    same_contact(&answered.uri, &asked.uri) || (asked.instance.is_some() && answered.instance == asked.instance)
+fn is_same(answered: &Contact<'_>, asked: &SipContact) -> bool {
+    let device = asked.instance.as_deref();
+    same_contact(answered.uri, &asked.uri) || (device.is_some() && answered.instance.as_deref() == device)
 }
 
 /// The user part of `user@host`.

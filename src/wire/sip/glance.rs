@@ -108,6 +108,49 @@ impl Glance<'_> {
     }
 }
 
+impl<'a> From<&'a SipSummary> for Glance<'a> {
+    /// The same message again; body and oddities are left out.
+    fn from(summary: &'a SipSummary) -> Self {
+        let lent = |text: &'a Option<String>| text.as_deref().map(Cow::Borrowed);
+        Self {
+            start: (&summary.start).into(),
+            call_id: &summary.call_id,
+            cseq: summary.cseq,
+            method: &summary.method,
+            branch: Cow::Borrowed(&summary.branch),
+            from: Cow::Borrowed(&summary.from),
+            from_tag: lent(&summary.from_tag),
+            to: Cow::Borrowed(&summary.to),
+            to_tag: lent(&summary.to_tag),
+            contacts: summary.contacts.iter().map(Contact::from).collect(),
+            expires: summary.expires,
+            min_expires: summary.min_expires,
+            retry_after: summary.retry_after,
+            authorized: summary.authorized,
+            agent: summary.agent.as_deref(),
+            event: summary.event.as_deref(),
+            subscription_state: summary.subscription_state.as_deref(),
+            content_type: summary.content_type.as_deref(),
+            nonce: lent(&summary.nonce),
+            stale_nonce: summary.stale_nonce,
+            body: &[],
+            oddities: Oddities::default(),
+        }
+    }
+}
+
+impl<'a> From<&'a SipContact> for Contact<'a> {
+    fn from(contact: &'a SipContact) -> Self {
+        Self {
+            uri: &contact.uri,
+            expires: contact.expires,
+            instance: contact.instance.as_deref().map(Cow::Borrowed),
+            q: contact.q,
+            reg_id: contact.reg_id,
+        }
+    }
+}
+
 impl From<&Contact<'_>> for SipContact {
     fn from(contact: &Contact<'_>) -> Self {
         Self {

@@ -34,6 +34,15 @@ impl<'a> Start<'a> {
     }
 }
 
+impl<'a> From<&'a SipStart> for Start<'a> {
+    fn from(start: &'a SipStart) -> Self {
+        match start {
+            SipStart::Request { method, uri } => Self::Request { method, uri },
+            SipStart::Response { code, reason } => Self::Response { code: *code, reason },
+        }
+    }
+}
+
 impl From<Start<'_>> for SipStart {
     fn from(start: Start<'_>) -> Self {
         match start {

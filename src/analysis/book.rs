@@ -1,0 +1,341 @@
+//! What was seen so far of lines and servers.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use super::{
+    blind::Blinds,
+    line::{self, Line},
+    outage::Outages,
+    settings::Settings,
+};
+use crate::{
+    engine::registration::Fix,
+    event::{Fate, Stamp, Toward, Transport, When},
+    wire::{
+        capture::{Captured, Note},
+        signalling::{Ends, Heard, Link, Sighting, Step, What},
+        sip::{self, Glance, Start, Unreadable},
+        tls::TlsEvent,
+    },
+};
+
+/// Lines that are followed; of a capture with more, those that come later are counted alone.
+const MAX_LINES: usize = 65_536;
+
+/// Bindings that are over and remembered, of all lines; the oldest go first.
+const MAX_OVER: usize = 1 << 20;
+
+/// Addresses of servers that are remembered.
+const MAX_SERVERS: usize = 4096;
+
+/// A capture's stamps are as fine as a microsecond at best, whatever the file can hold.
+const STAMP_ERROR_NS: u64 = 1_000;
+
+/// What was seen so far.
+#[derive(Debug)]
+pub struct Book {
+    pub settings: Settings,
+    pub first_ns: Option<i64>,
+    /// The time of the last frame.
+    pub last: Stamp,
+    pub frames: u64,
+    pub messages: u64,
+    pub unreadable: NotRead,
+    pub outages: Outages,
+    pub lines: Vec<Line>,
+    by_address: HashMap<IpAddr, Vec<usize>>,
+    /// The lines of bindings that are over, in the order of their ends.
+    over: VecDeque<u32>,
+    /// Messages of lines beyond those that are followed.
+    pub lines_left_out: u64,
+    pub servers: BTreeMap<IpAddr, ServerSeen>,
+    connections: Connections,
+    pub blinds: Blinds,
+}
+
+/// What could not be read.
+#[derive(Debug, Default)]
+pub struct NotRead {
+    /// Messages.
+    pub count: u64,
+    /// The first ones: frame, reason, offset.
+    pub first: Vec<(u64, String, usize)>,
+    /// Holes in connections.
+    pub gaps: u64,
+    /// Frames whose headers contradict themselves, or that the capture cut short.
+    pub frames: u64,
+}
+
+/// What is known of an address that REGISTERs are sent to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServerSeen {
+    /// REGISTERs to it.
+    pub requests: u64,
+    /// 2xx from it.
+    pub accepted: u64,
+    /// Refusals from it.
+    pub refused: u64,
+    /// ICMP errors that quote packets to it.
+    pub unreachable: u64,
+}
+
+/// Connections between phones and servers, by the phone's end and the server's.
+#[derive(Debug, Default)]
+struct Connections {
+    opened: HashMap<(SocketAddr, SocketAddr), Stamp>,
+}
+
+impl Connections {
+    /// Connections whose first message is awaited; when there are more, all are forgotten.
+    const MAX: usize = 4096;
+
+    fn opened(&mut self, phone: SocketAddr, server: SocketAddr, at: Stamp) {
+        if self.opened.len() >= Self::MAX {
+            self.opened.clear();
+        }
+        self.opened.insert((phone, server), at);
+    }
+
+    /// The time from the opening of a connection to its first request; once.
+    fn first_request(&mut self, phone: SocketAddr, server: SocketAddr, at: Stamp) -> Option<Duration> {
+        if self.opened.is_empty() {
+            return None;
+        }
+        self.opened.remove(&(phone, server)).map(|opened| at.since(opened))
+    }
+}
+
+impl Book {
+    /// Nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            outages: Outages::new(&settings),
+            settings,
+            first_ns: None,
+            last: Stamp::ZERO,
+            frames: 0,
+            messages: 0,
+            unreadable: NotRead::default(),
+            lines: Vec::new(),
+            by_address: HashMap::new(),
+            over: VecDeque::new(),
+            lines_left_out: 0,
+            servers: BTreeMap::new(),
+            connections: Connections::default(),
+            blinds: Blinds::default(),
+        }
+    }
+
+    /// Counts a frame and takes its comments in; none if it is not to be read.
+    pub fn begin(&mut self, captured: &Captured<'_>) -> Option<Sighting<u64>> {
+        self.frames += 1;
+        let first_ns = *self.first_ns.get_or_insert(captured.unix_ns);
+        self.last = self.last.max(stamp(captured.unix_ns, first_ns));
+        let mut fate = Fate::Passed;
+        for note in captured.comment.as_deref().map(Note::all).into_iter().flatten() {
+            match note {
+                Note::Dropped { outage } => fate = Fate::Dropped(outage),
+                Note::Injected { outage } => fate = Fate::Injected(outage),
+                // Frames of our own, and copies of frames that were read where they came in.
+                Note::Canary | Note::Leak => return None,
+                Note::OutageBegan { outage, server, unix_ns, error_ns } => {
+                    self.outages.began(outage, &server.0, stamp(unix_ns, first_ns), error_ns);
+                }
+                Note::OutageEnded { outage, unix_ns, error_ns, .. } => {
+                    self.outages.ended(outage, stamp(unix_ns, first_ns), error_ns);
+                }
+            }
+        }
+        Some(Sighting { unix_ns: captured.unix_ns, fate, tag: self.frames })
+    }
+
+    /// There are no more frames: what has run out by the last one is over.
+    pub fn close(&mut self) {
+        for line in &mut self.lines {
+            line.expire(self.last);
+        }
+    }
+
+    /// A frame's headers contradict themselves, or the capture cut it short.
+    pub fn cannot_read_frame(&mut self) {
+        self.unreadable.frames += 1;
+    }
+
+    fn at(&self, unix_ns: i64) -> Stamp {
+        stamp(unix_ns, self.first_ns.unwrap_or(unix_ns))
+    }
+
+    /// Takes in what was heard.
+    pub fn hear(&mut self, heard: &Heard<'_, u64>, reader: &mut sip::Reader) {
+        let at = self.at(heard.sighting.unix_ns);
+        let fix = Fix { seq: heard.sighting.tag, when: When { at, error_ns: STAMP_ERROR_NS } };
+        match heard.what {
+            What::Message { ends, transport, bytes } => match reader.glance(bytes) {
+                Ok(message) => {
+                    self.messages += 1;
+                    let seen = Seen { ends, transport, fate: heard.sighting.fate, link: heard.link, fix };
+                    self.message(&message, &seen);
+                }
+                Err(Unreadable { reason, offset }) => self.cannot_read(ends, fix, &reason, offset),
+            },
+            What::Unreadable { ends, reason, offset, .. } => self.cannot_read(ends, fix, reason, offset),
+            What::Gap { ends, .. } => {
+                self.unreadable.gaps += 1;
+                self.doubt(ends, at);
+            }
+            What::Connection { ends, step } => self.connection(ends, step, fix),
+            What::Tls { ends, event } => self.tls(ends, event, heard.link, fix),
+            What::Unreachable { ends, by, kind, code, .. } => {
+                if let Some(server) = self.servers.get_mut(&ends.destination.ip()) {
+                    server.unreachable += 1;
+                }
+                self.each_at(ends.source.ip(), |line| line.unreachable(ends.destination.ip(), by, kind, code, fix));
+            }
+            What::KeepAlive { .. } | What::Arp { .. } => {}
+        }
+    }
+
+    fn cannot_read(&mut self, ends: Ends, fix: Fix, reason: &str, offset: usize) {
+        const KEPT: usize = 20;
+        self.unreadable.count += 1;
+        if self.unreadable.first.len() < KEPT {
+            self.unreadable.first.push((fix.seq, reason.to_owned(), offset));
+        }
+        self.doubt(ends, fix.when.at);
+    }
+
+    /// Something between these ends was not read: what a line does there is not known from then on.
+    fn doubt(&mut self, ends: Ends, at: Stamp) {
+        for (phone, server) in [(ends.source, ends.destination), (ends.destination, ends.source)] {
+            self.each_at(phone.ip(), |line| line.doubt(server.ip(), at));
+        }
+    }
+
+    fn message(&mut self, message: &Glance<'_>, seen: &Seen) {
+        let toward = match message.start {
+            Start::Request { .. } => Toward::Server,
+            Start::Response { .. } => Toward::Phone,
+        };
+        if message.method != "REGISTER" {
+            return self.other_message(message, seen);
+        }
+        let (phone, server) = match toward {
+            Toward::Server => (seen.ends.source, seen.ends.destination),
+            Toward::Phone => (seen.ends.destination, seen.ends.source),
+        };
+        // Servers that hand registrations on to one another are no phones.
+        if self.settings.is_server(phone.ip()) {
+            return;
+        }
+        self.note_server(message, server.ip(), toward, seen);
+        let Some(index) = self.line(&message.to, phone.ip(), toward) else { return };
+        let line = &mut self.lines[index];
+        if toward == Toward::Server {
+            line.describe(message, seen);
+            if let Some(delay) = self.connections.first_request(phone, server, seen.fix.when.at) {
+                line.connected(&message.to, delay);
+            }
+        }
+        let before = line.track.ended();
+        line.take(message, toward, server.ip(), seen, &self.settings);
+        for _ in before..line.track.ended() {
+            self.over.push_back(index as u32);
+        }
+        while self.over.len() > MAX_OVER {
+            let Some(oldest) = self.over.pop_front() else { break };
+            self.lines[oldest as usize].track.forget();
+        }
+    }
+
+    /// A message that is about no registration goes into the ladders of its line.
+    fn other_message(&mut self, message: &Glance<'_>, seen: &Seen) {
+        let Ends { source, destination } = seen.ends;
+        for (phone, server, toward) in [(source, destination, Toward::Server), (destination, source, Toward::Phone)] {
+            let there = self.by_address.get(&phone.ip()).into_iter().flatten();
+            if let Some(index) = there.copied().find(|index| self.lines[*index].is_party(message)) {
+                return self.lines[index].note(message, toward, server.ip(), seen);
+            }
+        }
+    }
+
+    fn note_server(&mut self, message: &Glance<'_>, server: IpAddr, toward: Toward, seen: &Seen) {
+        if !self.servers.contains_key(&server) {
+            // What answers and was never asked is not known to be a server.
+            if toward == Toward::Phone || self.servers.len() >= MAX_SERVERS {
+                return;
+            }
+            self.servers.insert(server, ServerSeen::default());
+        }
+        if let Fate::Dropped(outage) = seen.fate {
+            self.outages.is_of(outage, server);
+        }
+        let Some(known) = self.servers.get_mut(&server) else { return };
+        match message.start {
+            Start::Request { .. } => known.requests += 1,
+            Start::Response { code, .. } if (200..300).contains(&code) => known.accepted += 1,
+            Start::Response { code, .. } if code >= 300 && !matches!(code, 401 | 407 | 423) => known.refused += 1,
+            Start::Response { .. } => {}
+        }
+    }
+
+    fn connection(&mut self, ends: Ends, step: Step, fix: Fix) {
+        match step {
+            Step::Opened => {
+                let (phone, server) = (ends.destination, ends.source);
+                self.connections.opened(phone, server, fix.when.at);
+            }
+            Step::Asked => self.each_at(ends.source.ip(), |line| line.knocked(ends.destination.ip(), fix)),
+            Step::Refused | Step::Reset => {
+                let refused = step == Step::Refused;
+                self.each_at(ends.destination.ip(), |line| line.cut_off(ends.source.ip(), refused, fix));
+            }
+            Step::Closed => {}
+        }
+        self.blinds.connection(ends, step, fix);
+    }
+
+    fn tls(&mut self, ends: Ends, event: TlsEvent<'_>, link: Link, fix: Fix) {
+        self.blinds.hear(ends, event, link, fix, &self.settings);
+    }
+
+    fn each_at(&mut self, address: IpAddr, mut act: impl FnMut(&mut Line)) {
+        for index in self.by_address.get(&address).into_iter().flatten() {
+            act(&mut self.lines[*index]);
+        }
+    }
+
+    /// The line that has this address of record, at this address; made if it is new.
+    fn line(&mut self, aor: &str, address: IpAddr, toward: Toward) -> Option<usize> {
+        let user = line::user_of(aor);
+        let there = self.by_address.entry(address).or_default();
+        if let Some(known) = there.iter().find(|index| self.lines[**index].user == user) {
+            return Some(*known);
+        }
+        if self.lines.len() >= MAX_LINES {
+            self.lines_left_out += u64::from(toward == Toward::Server);
+            return None;
+        }
+        there.push(self.lines.len());
+        self.lines.push(Line::new(user.to_owned(), address, self.lines.len()));
+        Some(self.lines.len() - 1)
+    }
+}
+
+/// What surrounds a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    pub ends: Ends,
+    pub transport: Transport,
+    pub fate: Fate,
+    pub link: Link,
+    pub fix: Fix,
+}
+
+/// The time of a frame since the first one; frames before that count as of its time.
+fn stamp(unix_ns: i64, first_ns: i64) -> Stamp {
+    Stamp(u64::try_from(unix_ns.saturating_sub(first_ns)).unwrap_or(0))
+}
