@@ -4,6 +4,7 @@ pub mod aastra_xml;
 pub mod capture;
 pub mod console;
 pub mod digest;
+pub mod fragments;
 pub mod frame;
 pub mod http;
 pub mod kp1;

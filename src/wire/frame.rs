@@ -24,6 +24,7 @@ mod link;
 mod sums;
 
 pub use craft::{Envelope, Timestamps, port_unreachable, timestamps, udp_frame};
+pub use ip::{Quote, TCP, UDP, behind_extensions};
 pub use link::{LinkType, Vlans};
 pub use sums::{fix_checksums, fix_checksums_of};
 
@@ -220,6 +221,32 @@ impl<'a> Frame<'a> {
     }
 }
 
+impl<'a> Body<'a> {
+    /// Reads what an IP packet carries that was put together from fragments.
+    ///
+    /// # Errors
+    /// If a header is cut or contradicts itself.
+    pub fn reassembled(v6: bool, protocol: u8, payload: &'a [u8]) -> Result<Self, FrameError> {
+        let (protocol, payload) =
+            behind_extensions(v6, protocol, payload).ok_or(FrameError::Wrong("IPv6 extension"))?;
+        Self::parse(protocol, payload)
+    }
+
+    fn parse(protocol: u8, payload: &'a [u8]) -> Result<Self, FrameError> {
+        match protocol {
+            UDP => udp(payload),
+            TCP => tcp(payload),
+            ip::ICMP | ip::ICMP_V6 => {
+                // Type, code and check sum have the same places in both versions.
+                let icmp = IcmpPacket::new(payload).ok_or(FrameError::Wrong("ICMP"))?;
+                let payload = payload.get(IcmpPacket::minimum_packet_size()..).unwrap_or_default();
+                Ok(Self::Icmp { kind: icmp.get_icmp_type().0, code: icmp.get_icmp_code().0, payload })
+            }
+            protocol => Ok(Self::Other { protocol }),
+        }
+    }
+}
+
 /// Where in an Ethernet frame the bytes lie that an application wrote: the payload of UDP or TCP; of other packets and of
 /// fragments all behind the IP header; of anything else, and of frames that can not be read, all behind the Ethernet
 /// addresses.
@@ -273,17 +300,7 @@ fn body<'a>(bytes: &'a [u8], datagram: &Datagram) -> Result<Body<'a>, FrameError
             payload,
         });
     }
-    match datagram.protocol {
-        ip::UDP => udp(payload),
-        ip::TCP => tcp(payload),
-        ip::ICMP | ip::ICMP_V6 => {
-            // Type, code and check sum have the same places in both versions.
-            let icmp = IcmpPacket::new(payload).ok_or(FrameError::Wrong("ICMP"))?;
-            let payload = payload.get(IcmpPacket::minimum_packet_size()..).unwrap_or_default();
-            Ok(Body::Icmp { kind: icmp.get_icmp_type().0, code: icmp.get_icmp_code().0, payload })
-        }
-        protocol => Ok(Body::Other { protocol }),
-    }
+    Body::parse(datagram.protocol, payload)
 }
 
 fn udp(bytes: &[u8]) -> Result<Body<'_>, FrameError> {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::{
+    fragments::{Fragments, Outcome},
     frame::{Body, Content, Frame, Packet, Vlans},
     recent::Recent,
     tls::TlsEvent,
@@ -22,9 +23,12 @@ use crate::{
 };
 
 mod connections;
+mod icmp;
+mod pieces;
 mod sniff;
 
 use connections::{Connections, Given, Pair};
+use pieces::Begun;
 
 /// SIP is looked for at these ports, whatever else is declared (RFC 3261 section 19.1.2).
 const SIP_PORTS: [u16; 2] = [5060, 5061];
@@ -189,6 +193,7 @@ impl Link {
 pub struct Signalling<T: Copy> {
     sip_ports: BTreeSet<u16>,
     connections: Connections<T>,
+    fragments: Fragments<Begun<T>>,
     /// Ends that have spoken SIP over UDP.
     paths: Recent<Pair, ()>,
 }
@@ -199,6 +204,7 @@ impl<T: Copy> Signalling<T> {
         Self {
             sip_ports: sip_ports.into_iter().chain(SIP_PORTS).collect(),
             connections: Connections::default(),
+            fragments: Fragments::default(),
             paths: Recent::new(MAX_PATHS),
         }
     }
@@ -206,6 +212,7 @@ impl<T: Copy> Signalling<T> {
     /// Takes in one frame and says what is to be heard now.
     pub fn take(&mut self, frame: &Frame<'_>, sighting: &Sighting<T>, sink: &mut impl FnMut(Heard<'_, T>)) {
         let link = Link::of(frame);
+        self.fragments.expire(sighting.unix_ns);
         match &frame.content {
             Content::Arp { operation, sender_mac, sender_ip, target_ip } => {
                 let what = What::Arp {
@@ -216,16 +223,23 @@ impl<T: Copy> Signalling<T> {
                 };
                 sink(Heard { sighting: *sighting, link, what });
             }
+            Content::Ip(packet) if matches!(packet.body, Body::Fragment { .. }) => {
+                self.fragment(packet, link, sighting);
+            }
             Content::Ip(packet) => self.packet(packet, link, sighting, sink),
             Content::Other { .. } => {}
         }
+        self.tell_fragments(sink);
     }
 
     /// There are no more frames: says what was begun and is not complete.
     pub fn finish(&mut self, sink: &mut impl FnMut(Heard<'_, T>)) {
+        self.fragments.finish();
+        self.tell_fragments(sink);
         self.connections.finish(sink);
     }
 
+    /// A packet that is no fragment, or was put together from some.
     fn packet(&mut self, packet: &Packet<'_>, link: Link, sighting: &Sighting<T>, sink: &mut impl FnMut(Heard<'_, T>)) {
         let ends = |source_port, destination_port| Ends {
             source: SocketAddr::new(packet.source, source_port),
@@ -243,7 +257,67 @@ impl<T: Copy> Signalling<T> {
                 let expected = self.is_expected(ends);
                 self.connections.take(&Given { ends, segment, link, sighting, expected }, sink);
             }
-            _ => {}
+            Body::Icmp { kind, code, payload } => {
+                let by = packet.source;
+                if let Some((ends, transport)) = icmp::undelivered(by, *kind, payload)
+                    && (self.is_expected(ends) || self.is_known(ends, transport))
+                {
+                    let what = What::Unreachable { ends, transport, by, kind: *kind, code: *code };
+                    sink(Heard { sighting: *sighting, link, what });
+                }
+            }
+            Body::Fragment { .. } | Body::Other { .. } => {}
+        }
+    }
+
+    fn fragment(&mut self, packet: &Packet<'_>, link: Link, sighting: &Sighting<T>) {
+        let Some(fragment) = pieces::read(packet, link, sighting, |ends| self.is_expected(ends)) else { return };
+        let unwanted = fragment.offset == 0
+            && fragment.first.is_none_or(|begun: Begun<T>| {
+                !begun.sip && !self.is_expected(begun.ends) && !self.is_known(begun.ends, begun.transport)
+            });
+        if unwanted {
+            self.fragments.ignore(fragment.of, fragment.unix_ns);
+        } else {
+            self.fragments.take(&fragment);
+        }
+    }
+
+    /// What has become of datagrams in fragments.
+    fn tell_fragments(&mut self, sink: &mut impl FnMut(Heard<'_, T>)) {
+        while let Some(outcome) = self.fragments.poll() {
+            let (Outcome::Whole { first, .. } | Outcome::Broken { first, .. }) = &outcome;
+            let Begun { mut sighting, link, ends, transport, protocol, sip } = *first;
+            let reason = match &outcome {
+                Outcome::Whole { bytes, outage, .. } => {
+                    if let Some(outage) = outage {
+                        sighting.fate = Fate::Dropped(*outage);
+                    } else if matches!(sighting.fate, Fate::Dropped(_)) {
+                        sighting.fate = Fate::Passed;
+                    }
+                    let (source, destination) = (ends.source.ip(), ends.destination.ip());
+                    match Body::reassembled(source.is_ipv6(), protocol, bytes) {
+                        Ok(body) => {
+                            self.packet(&Packet { source, destination, body }, link, &sighting, sink);
+                            continue;
+                        }
+                        Err(_) => "its datagram is not as long as it says",
+                    }
+                }
+                Outcome::Broken { reason, .. } => reason,
+            };
+            if sip {
+                sink(Heard { sighting, link, what: What::Unreadable { ends, transport, reason, offset: 0 } });
+            }
+        }
+    }
+
+    /// Whether these ends have spoken SIP, or TLS.
+    fn is_known(&self, ends: Ends, transport: Transport) -> bool {
+        let (pair, _) = Pair::of(ends);
+        match transport {
+            Transport::Udp => self.paths.get(&pair).is_some(),
+            Transport::Tcp => self.connections.knows(&pair),
         }
     }
 

@@ -251,3 +251,6 @@ impl Side {
         looks_like_tls(&self.header) && self.left <= MAX_RECORD
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,6 +48,21 @@ pub struct Fragment {
     pub more: bool,
 }
 
+/// What an ICMP error tells of the packet that it is about: of its payload eight bytes may be all that is quoted (RFC 792).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quote {
+    /// Sender of the packet.
+    pub source: IpAddr,
+    /// Receiver of the packet.
+    pub destination: IpAddr,
+    /// What it carried. The ports mean something in UDP and TCP.
+    pub protocol: u8,
+    /// Port of the sender.
+    pub source_port: u16,
+    /// Port of the receiver.
+    pub destination_port: u16,
+}
+
 impl Datagram {
     pub fn parse(frame: &[u8], link: &Link) -> Result<Self, FrameError> {
         match link.ethertype {
@@ -111,6 +126,41 @@ impl Datagram {
             payload: start + chain.payload_at..start + end,
             open_ended: ip.get_payload_length() == 0,
         })
+    }
+}
+
+/// What an IP payload carries behind extension headers that lie in it, with its protocol number: they may be in a fragmented
+/// datagram, and there are none in IPv4.
+pub fn behind_extensions(v6: bool, protocol: u8, payload: &[u8]) -> Option<(u8, &[u8])> {
+    if !v6 {
+        return Some((protocol, payload));
+    }
+    let chain = Chain::walk(payload, 0, protocol).ok().filter(|chain| chain.fragment.is_none())?;
+    Some((chain.protocol, payload.get(chain.payload_at..)?))
+}
+
+impl Quote {
+    /// Reads the beginning of a packet, options and extension headers included. None if it is cut within them, or of a
+    /// fragment other than the first.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (source, destination, protocol, at) = match bytes.first()? >> 4 {
+            4 => {
+                let ip = Ipv4Packet::new(bytes).filter(|ip| ip.get_fragment_offset() == 0)?;
+                let header = 4 * usize::from(ip.get_header_length());
+                let protocol = ip.get_next_level_protocol().0;
+                (ip.get_source().into(), ip.get_destination().into(), protocol, header)
+            }
+            6 => {
+                let ip = Ipv6Packet::new(bytes)?;
+                let chain = Chain::walk(bytes, Ipv6Packet::minimum_packet_size(), ip.get_next_header().0).ok()?;
+                chain.fragment.is_none_or(|fragment| fragment.offset == 0).then_some(())?;
+                (ip.get_source().into(), ip.get_destination().into(), chain.protocol, chain.payload_at)
+            }
+            _ => return None,
+        };
+        let [a, b, c, d, ..] = *bytes.get(at..)? else { return None };
+        let (source_port, destination_port) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        Some(Self { source, destination, protocol, source_port, destination_port })
     }
 }
 
