@@ -7,7 +7,7 @@ use super::{
     window::MAX_PACKET,
     *,
 };
-use made::Made;
+use made::{Made, Options};
 
 mod made;
 
@@ -204,7 +204,7 @@ fn unknown_blocks_are_stepped_over_however_long() {
 
 #[test]
 fn comments_are_told_joined_and_never_spoil_a_file() {
-    let cases: &[(&[(u16, &[u8])], Option<&str>)] = &[
+    let cases: &[(Options<'_>, Option<&str>)] = &[
         (&[], None),
         (&[(2, &[1, 0, 0, 0])], None),
         (&[(COMMENT, b"dropped by outage 1")], Some("dropped by outage 1")),
