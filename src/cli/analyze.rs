@@ -95,6 +95,7 @@ fn read(path: &Path, analysis: &mut Analysis) -> Result<Option<String>, UserErro
         }
     }
     progress.done();
+    captures.remarks().iter().for_each(|remark| analysis.remark(remark));
     Ok(match captures.ending() {
         Ending::Whole => None,
         Ending::Truncated { offset } => {
