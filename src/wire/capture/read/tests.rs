@@ -10,6 +10,7 @@ use super::{
 use made::{Made, Options};
 
 mod made;
+mod tools;
 
 const ORDERS: [Order; 2] = [Little, Big];
 
@@ -390,7 +391,7 @@ fn samples() -> Vec<Made> {
         }
         let file = Made::empty(order)
             .section(order)
-            .block(10, b"secrets")
+            .block(0x0ABC, b"unknown")
             .interface(1, 65_535, &[(RESOLUTION, &[9])])
             .interface(113, 0, &[(RESOLUTION, &[0x94])])
             .packet(0, 1_790_000_000_000_000_001, 70, b"a frame", &[(COMMENT, b"dropped by outage 1")])
