@@ -72,6 +72,11 @@ impl Analysis {
         self.signalling.take(&frame, &sighting, &mut |heard| self.book.hear(&heard, &mut self.reader));
     }
 
+    /// Takes in a comment that belongs to no frame, as one behind the last.
+    pub fn remark(&mut self, comment: &str) {
+        self.book.remark(comment);
+    }
+
     /// There are no more frames.
     pub fn finish(mut self) -> Findings {
         self.signalling.finish(&mut |heard| self.book.hear(&heard, &mut self.reader));

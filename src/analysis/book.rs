@@ -26,6 +26,9 @@ use crate::{
 /// Lines that are followed; of a capture with more, those that come later are counted alone.
 const MAX_LINES: usize = 65_536;
 
+/// Lines whose messages are kept for ladders: the first ones.
+const LADDERS: usize = 256;
+
 /// Bindings that are over and remembered, of all lines; the oldest go first.
 const MAX_OVER: usize = 1 << 20;
 
@@ -135,22 +138,35 @@ impl Book {
         self.frames += 1;
         let first_ns = *self.first_ns.get_or_insert(captured.unix_ns);
         self.last = self.last.max(stamp(captured.unix_ns, first_ns));
-        let mut fate = Fate::Passed;
+        let (mut fate, mut is_traffic) = (Fate::Passed, true);
         for note in captured.comment.as_deref().map(Note::all).into_iter().flatten() {
             match note {
                 Note::Dropped { outage } => fate = Fate::Dropped(outage),
                 Note::Injected { outage } => fate = Fate::Injected(outage),
                 // Frames of our own, and copies of frames that were read where they came in.
-                Note::Canary | Note::Leak => return None,
-                Note::OutageBegan { outage, server, unix_ns, error_ns } => {
-                    self.outages.began(outage, &server.0, stamp(unix_ns, first_ns), error_ns);
-                }
-                Note::OutageEnded { outage, unix_ns, error_ns, .. } => {
-                    self.outages.ended(outage, stamp(unix_ns, first_ns), error_ns);
-                }
+                Note::Canary | Note::Leak => is_traffic = false,
+                note @ (Note::OutageBegan { .. } | Note::OutageEnded { .. }) => self.learn(note),
             }
         }
-        Some(Sighting { unix_ns: captured.unix_ns, fate, tag: self.frames })
+        is_traffic.then_some(Sighting { unix_ns: captured.unix_ns, fate, tag: self.frames })
+    }
+
+    /// Takes in a comment that belongs to no frame.
+    pub fn remark(&mut self, comment: &str) {
+        Note::all(comment).for_each(|note| self.learn(note));
+    }
+
+    /// Takes in what siprig wrote of an outage.
+    fn learn(&mut self, note: Note) {
+        match note {
+            Note::OutageBegan { outage, server, unix_ns, error_ns } => {
+                self.outages.began(outage, &server.0, self.at(unix_ns), error_ns);
+            }
+            Note::OutageEnded { outage, unix_ns, error_ns, .. } => {
+                self.outages.ended(outage, self.at(unix_ns), error_ns);
+            }
+            Note::Dropped { .. } | Note::Injected { .. } | Note::Canary | Note::Leak => {}
+        }
     }
 
     /// There are no more frames: what has run out by the last one is over.
@@ -320,7 +336,7 @@ impl Book {
             return None;
         }
         there.push(self.lines.len());
-        self.lines.push(Line::new(user.to_owned(), address, self.lines.len()));
+        self.lines.push(Line::new(user.to_owned(), address, self.settings.ladders && self.lines.len() < LADDERS));
         Some(self.lines.len() - 1)
     }
 }

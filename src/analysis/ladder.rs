@@ -12,9 +12,6 @@ use crate::{
 /// Messages that are remembered for a line; the oldest go first.
 const MEMORY: usize = 300;
 
-/// Lines whose messages are remembered.
-const LINES: usize = 256;
-
 /// Characters of a method or reason phrase that are shown.
 const LONGEST: usize = 24;
 
@@ -49,9 +46,9 @@ pub struct Row {
 }
 
 impl Ladder {
-    /// Of the line with this number.
-    pub fn of_line(index: usize) -> Self {
-        Self { rows: VecDeque::new(), forgotten: 0, kept: index < LINES }
+    /// Empty; whether messages are to be kept.
+    pub fn new(kept: bool) -> Self {
+        Self { rows: VecDeque::new(), forgotten: 0, kept }
     }
 
     /// Whether messages were remembered.

@@ -95,8 +95,8 @@ pub struct Counts {
 }
 
 impl Line {
-    /// A line of which nothing is known; of the first ones, messages are kept for a ladder.
-    pub fn new(user: String, address: IpAddr, index: usize) -> Self {
+    /// A line of which nothing is known; whether its messages are kept for a ladder.
+    pub fn new(user: String, address: IpAddr, ladder: bool) -> Self {
         let line = LineId { phone: PhoneName(address.to_string()), extension: user.clone() };
         Self {
             track: LineTrack::remembering(line, ATTEMPTS, MEMORY),
@@ -108,7 +108,7 @@ impl Line {
             transport: None,
             agent: None,
             moves: Moves::default(),
-            ladder: Ladder::of_line(index),
+            ladder: Ladder::new(ladder),
             doubts: BTreeMap::new(),
             uncertain: BTreeSet::new(),
         }

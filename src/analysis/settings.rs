@@ -59,6 +59,8 @@ pub struct Settings {
     pub patience: BTreeMap<IpAddr, Duration>,
     /// Every message is handed to rsip, not the first one of each shape alone. What is read is the same.
     pub thorough: bool,
+    /// Messages are kept for the ladders of the text.
+    pub ladders: bool,
 }
 
 impl Settings {

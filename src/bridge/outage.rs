@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use crate::{
         bridge::protocol::{PhoneKey, ServerKey},
-        config::Network,
+        config::{CAPTURE_SIZE, Network},
         wire::frame::{Body, Content, Packet, Vlans},
     };
 
@@ -204,6 +204,7 @@ mod tests {
                 probe_address: None,
                 vlan: None,
                 protected: Vec::new(),
+                capture_size: CAPTURE_SIZE,
             },
             phones: vec![PhoneKey { mac: PHONE, address: None }],
             servers: vec![ServerKey { addresses: vec![SERVER], sip_ports: vec![5060] }],

@@ -59,6 +59,8 @@ fn settings(args: &AnalyzeArgs) -> Result<Settings, UserError> {
     }
     settings.outages.clone_from(&args.outage);
     settings.sip_ports.extend(&args.sip_port);
+    settings.thorough = args.thorough;
+    settings.ladders = !args.json;
     Ok(settings)
 }
 
@@ -95,6 +97,7 @@ fn read(path: &Path, analysis: &mut Analysis) -> Result<Option<String>, UserErro
         }
     }
     progress.done();
+    captures.remarks().iter().for_each(|remark| analysis.remark(remark));
     Ok(match captures.ending() {
         Ending::Whole => None,
         Ending::Truncated { offset } => {

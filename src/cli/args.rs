@@ -174,6 +174,9 @@ pub struct AnalyzeArgs {
     /// Print one JSON document (schema siprig.analysis/1) in place of the text
     #[arg(long)]
     pub json: bool,
+    /// Hand every message to the SIP parser, not only the first of each shape; the result is the same, later
+    #[arg(long, hide_short_help = true)]
+    pub thorough: bool,
 }
 
 const CHECK_ABOUT: &str = "\

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::model::Timers;
 use crate::event::{PhoneName, ServerName};
 
+/// How long a file of the capture may become unless a bench says otherwise, in bytes: hours of many phones' signalling, and
+/// little enough for Wireshark.
+pub const CAPTURE_SIZE: u64 = 256_000_000;
+
 /// A checked bench: names are unique, references resolve, no two phones share a port.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bench {
@@ -53,6 +57,13 @@ pub struct Network {
     pub vlan: Option<u16>,
     /// Devices that no outage may touch.
     pub protected: Vec<Mac>,
+    /// Where a file of the capture ends and the next begins, in bytes.
+    #[serde(default = "capture_size")]
+    pub capture_size: u64,
+}
+
+fn capture_size() -> u64 {
+    CAPTURE_SIZE
 }
 
 /// What a server is to a line.

@@ -41,6 +41,7 @@ pub(super) struct Network {
     pub(super) vlan: Option<Spanned<i64>>,
     #[serde(default)]
     pub(super) protected: Vec<Spanned<String>>,
+    pub(super) capture_size: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -65,6 +65,11 @@ impl RunClock {
         pair.realtime_ns - (pair.monotonic_ns - self.origin_ns)
     }
 
+    /// Turns run time into wall-clock time, in nanoseconds since the Unix epoch.
+    pub fn unix_ns(&self, stamp: Stamp) -> i64 {
+        self.epoch_unix_ns().saturating_add(i64::try_from(stamp.0).unwrap_or(i64::MAX))
+    }
+
     /// Turns a wall-clock stamp (`SO_TIMESTAMPNS`, `CLOCK_REALTIME`) into run time.
     pub fn at_realtime(&self, unix_ns: i64) -> When {
         let pair = self.pair();

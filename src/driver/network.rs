@@ -16,6 +16,7 @@ use crate::{
 
 mod link;
 mod preflight;
+mod recording;
 mod signalling;
 mod watch;
 
@@ -67,7 +68,8 @@ pub struct NetworkDriver {
 }
 
 impl NetworkDriver {
-    /// Joins the two interfaces of the plan's bench and watches them; `capture.pcapng` is written in `run_dir`.
+    /// Joins the two interfaces of the plan's bench and watches them; `capture.pcapng`, and what it goes on in, is written
+    /// in `run_dir`.
     /// [`BridgeReady`](crate::event::Observed::BridgeReady) is among the reports when this returns.
     ///
     /// # Errors
@@ -256,6 +258,9 @@ impl Pump {
                     // The driver was dropped without being closed: the same as an order to close.
                     let order = order.unwrap_or(Order::Close);
                     closing = order == Order::Close;
+                    if let Order::Begin { outage, server, .. } = &order {
+                        self.watch.expect(*outage, *server);
+                    }
                     if let Err(error) = self.helper.send(&order).await {
                         return self.lose(error.to_string()).await;
                     }
@@ -286,6 +291,7 @@ impl Pump {
     async fn lose(mut self, reason: String) -> Result<(), NetworkError> {
         let now = When::exactly(self.clock.now());
         for outage in std::mem::take(&mut self.in_force) {
+            self.watch.lose(outage, now);
             let tally = std::collections::BTreeMap::new();
             self.outbox.push(now, Observed::OutageEnded { outage, why: OutageEnd::HelperLost, tally });
         }

@@ -96,11 +96,6 @@ impl RunDir {
         self.path.join("journal.jsonl")
     }
 
-    /// The SIP of the run, as a capture file.
-    pub fn capture(&self) -> PathBuf {
-        self.path.join("capture.pcapng")
-    }
-
     /// The verdicts, as `run --json` prints them.
     pub fn summary(&self) -> PathBuf {
         self.path.join("summary.json")
@@ -132,6 +127,11 @@ impl RunDir {
 pub fn create_file(path: &Path, private: bool) -> io::Result<File> {
     let mode = if private { 0o600 } else { 0o644 };
     OpenOptions::new().append(true).create_new(true).mode(mode).open(path)
+}
+
+/// Name of the file that holds the captured frames of a run; they go on in further ones, numbered from 1.
+pub fn capture_file(number: u32) -> String {
+    if number > 1 { format!("capture-{number}.pcapng") } else { "capture.pcapng".to_owned() }
 }
 
 /// Name of the file that holds the raw bytes of a phone's console.

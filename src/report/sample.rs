@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
     config::{
-        Bench, ConsolePort, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source, Step,
-        StepKind, Timer, Timers,
+        Bench, CAPTURE_SIZE, ConsolePort, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server,
+        Source, Step, StepKind, Timer, Timers,
     },
     event::{
         Action, BindingChange, BindingEvent, Derived, Event, LineId, Loss, Move, Observed, OutageEnd, OutageId,
@@ -362,6 +362,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
                 probe_address: None,
                 vlan: None,
                 protected: vec![],
+                capture_size: CAPTURE_SIZE,
             }),
             servers: vec![server(0), server(1)],
             phones: fates.iter().enumerate().map(phone).collect(),

@@ -15,6 +15,7 @@ use pcap_file::{
         blocks::{
             enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption},
             interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption},
+            interface_statistics::{InterfaceStatisticsBlock, InterfaceStatisticsOption},
         },
     },
 };
@@ -79,7 +80,7 @@ impl<W: Write> CaptureWriter<W> {
     }
 
     /// Appends a frame that entered on `side` at `unix_ns` (nanoseconds since the Unix epoch; earlier ones become 0).
-    /// `original_len` is its length on the wire in bytes, `bytes` what was captured of it.
+    /// `original_len` is its length on the wire in bytes, `bytes` what was captured of it; `comments` are for whoever reads.
     ///
     /// # Errors
     /// If the file can not be written to.
@@ -89,7 +90,7 @@ impl<W: Write> CaptureWriter<W> {
         unix_ns: i64,
         original_len: u32,
         bytes: &[u8],
-        comment: Option<&str>,
+        comments: &[String],
     ) -> io::Result<RawOffset> {
         let offset = self.inner.get_ref().written;
         let block = EnhancedPacketBlock {
@@ -97,13 +98,35 @@ impl<W: Write> CaptureWriter<W> {
                 Side::Phone => 0,
                 Side::Server => 1,
             },
-            timestamp: Duration::from_nanos(u64::try_from(unix_ns).unwrap_or(0)),
+            timestamp: Duration::from_nanos(since_epoch(unix_ns)),
             original_len,
             data: Cow::Borrowed(bytes),
-            options: comment.map(comment_option).into_iter().collect(),
+            options: comments.iter().map(|text| EnhancedPacketOption::Comment(comment(text))).collect(),
         };
         self.inner.write_pcapng_block(block).map_err(as_io)?;
         Ok(RawOffset { offset, len: self.inner.get_ref().written - offset })
+    }
+
+    /// Appends comments on what came after the last frame, at `unix_ns`: they stand in statistics of the first interface,
+    /// which belong at the end of a file.
+    ///
+    /// # Errors
+    /// If the file can not be written to.
+    pub fn remark(&mut self, unix_ns: i64, comments: &[String]) -> io::Result<()> {
+        let stamp = since_epoch(unix_ns);
+        let block = InterfaceStatisticsBlock {
+            interface_id: 0,
+            // Its upper half comes first in the format; the crate writes it as one number, in the order of the machine.
+            timestamp: if cfg!(target_endian = "little") { stamp.rotate_left(32) } else { stamp },
+            options: comments.iter().map(|text| InterfaceStatisticsOption::Comment(comment(text))).collect(),
+        };
+        self.inner.write_pcapng_block(block).map_err(as_io)?;
+        Ok(())
+    }
+
+    /// Bytes written so far.
+    pub fn written(&self) -> u64 {
+        self.inner.get_ref().written
     }
 
     /// Hands everything to the operating system. To be called once per batch of frames.
@@ -121,8 +144,12 @@ impl<W: Write> CaptureWriter<W> {
 }
 
 /// A comment of any length would overflow its length field and spoil the file behind it.
-fn comment_option(text: &str) -> EnhancedPacketOption<'_> {
-    EnhancedPacketOption::Comment(Cow::Borrowed(&text[..text.floor_char_boundary(MAX_COMMENT)]))
+fn comment(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(&text[..text.floor_char_boundary(MAX_COMMENT)])
+}
+
+fn since_epoch(unix_ns: i64) -> u64 {
+    u64::try_from(unix_ns).unwrap_or(0)
 }
 
 fn as_io(error: PcapError) -> io::Error {

@@ -18,6 +18,7 @@ use siprig::{
     bridge::protocol::Refusal,
     driver::network::{NetworkError, preflight},
     event::{Fate, Observed, OutageEnd, OutageId, OutageScope, SipFact, SipMessage, Toward},
+    wire::capture::Note,
 };
 
 mod bench;
@@ -111,6 +112,22 @@ fn a_host_outage_stops_everything_of_the_phone_and_nothing_of_its_neighbour() {
             assert_eq!(bites.count(), 1, "one first bite {way:?}");
         }
         assert!(!seen.iter().any(is_lost), "{seen:?}");
+        let (notes, behind) = rig.notes();
+        let count = |wanted: &dyn Fn(&Note) -> bool| notes.iter().filter(|note| wanted(note)).count();
+        assert_eq!(count(&|note| *note == Note::Dropped { outage: OutageId(1) }), 1 + 2, "the datagram, and canaries");
+        assert_eq!(count(&|note| *note == Note::Canary), 4);
+        let outage = |note: &Note| match note {
+            Note::OutageBegan { outage, server, unix_ns, .. } => Some((*outage, server.0.clone(), *unix_ns, true)),
+            Note::OutageEnded { outage, server, unix_ns, .. } => Some((*outage, server.0.clone(), *unix_ns, false)),
+            _ => None,
+        };
+        let [(id, server, began, true), (same, again, ended, false)] =
+            &notes.iter().chain(&behind).filter_map(outage).collect::<Vec<_>>()[..]
+        else {
+            panic!("{notes:?} {behind:?}")
+        };
+        assert_eq!((id, server.as_str(), same, again), (&OutageId(1), "a", id, server));
+        assert!(began < ended, "{began} {ended}");
     });
 }
 
@@ -169,6 +186,9 @@ fn phones_are_not_stranded_when_the_helper_is_killed_in_mid_outage() {
             stream.stop();
             assert_eq!(lab.tables(), "", "the table went with its owner, round {round}");
             rig.close();
+            let (notes, behind) = rig.notes();
+            let ended = |note: &Note| matches!(note, Note::OutageEnded { outage: OutageId(1), .. });
+            assert!(notes.iter().chain(&behind).any(ended), "{notes:?} {behind:?}");
         }
         cuts.sort();
         println!("SIGKILL to first frame: {cuts:?}");

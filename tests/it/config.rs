@@ -92,6 +92,7 @@ fn an_override_reaches_tables_lists_and_timers() {
         "phone.p2.line.1003.backup=a",
         "server.c.services.sip=[5070]",
         "network.vlan=12",
+        "network.capture-size=5MB",
     ]);
     let [p1, p2] = bench.phones.as_slice() else { panic!("two phones") };
     assert_eq!((p1.timers.expires.value, p2.timers.expires.value), (minutes(7), minutes(7)));
@@ -99,7 +100,8 @@ fn an_override_reaches_tables_lists_and_timers() {
     assert_eq!(p1.lines[0].extension, "1009");
     assert_eq!(p2.lines[1].backup.as_ref().unwrap().0, "a");
     assert_eq!(bench.servers[2].sip_ports(), [5070]);
-    assert_eq!(bench.network.unwrap().vlan, Some(12));
+    let network = bench.network.unwrap();
+    assert_eq!((network.vlan, network.capture_size), (Some(12), 5_000_000));
 }
 
 #[test]

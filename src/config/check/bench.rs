@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::{Findings, LONGEST, called, lines, ports};
 use crate::{
     config::{
-        bench::{Bench, Mac, Network, Phone, Role, Server},
+        bench::{Bench, CAPTURE_SIZE, Mac, Network, Phone, Role, Server},
         diagnostic::Diagnostics,
         model::{Model, RenewalLead, Source, Timer, Timers},
         raw,
@@ -120,7 +120,26 @@ fn network(raw: &Spanned<raw::Network>, findings: &mut Findings<'_>) -> Network 
         probe_address: raw.probe_address.as_ref().and_then(|text| probe_address(text, findings)),
         vlan: raw.vlan.as_ref().and_then(|vlan| findings.integer(vlan, "VLAN", (1, 4094))),
         protected,
+        capture_size: raw.capture_size.as_ref().and_then(|text| capture_size(text, findings)).unwrap_or(CAPTURE_SIZE),
     }
+}
+
+/// A number of bytes with a unit, enough for a few frames and at most what one file can be worked with.
+fn capture_size(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<u64> {
+    let help = "write the length at which the next file begins, from `1MB` to `100GB`, as `256MB`";
+    let units = [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000)];
+    let size = units.iter().find_map(|(unit, bytes)| {
+        let number = text.get_ref().trim().strip_suffix(unit)?.trim_end().parse::<u64>().ok()?;
+        number.checked_mul(*bytes)
+    });
+    let flaw = match size {
+        None => "is no size of a file",
+        Some(..1_000_000) => "is too small for a capture: it would be scattered over many files",
+        Some(100_000_000_001..) => "is too large for a capture: nothing would open it",
+        Some(_) => return size,
+    };
+    findings.at(text.span(), format!("`{}` {flaw}", text.get_ref()), help);
+    None
 }
 
 /// The name of a Linux interface: at most 15 bytes, no slash, no space (`dev_valid_name` in net/core/dev.c).

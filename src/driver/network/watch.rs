@@ -1,29 +1,23 @@
-//! Notices of the helper to reports and a capture file.
+//! Notices of the helper to reports and the capture.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::BufWriter,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{collections::BTreeMap, io, path::Path};
 
 use super::{
     NetworkError,
+    recording::{Frame, Recording},
     signalling::{Found, Sighting, Signalling},
 };
 use crate::{
     bridge::protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, ServerIndex},
-    config::Plan,
+    config::{CAPTURE_SIZE, Plan},
     driver::{clock::RunClock, outbox::Outbox},
-    event::{Fate, Loss, Observed, PhoneName, RawRef, RigPart, ServerName, Toward, When},
+    event::{Fate, Loss, Observed, OutageId, PhoneName, RawRef, RigPart, ServerName, Toward, When},
+    journal::run_dir::capture_file,
     wire::{
-        capture::{CaptureWriter, Side},
+        capture::{Note, Side},
         redact,
     },
 };
-
-/// Name of the capture in the run directory.
-const CAPTURE: &str = "capture.pcapng";
 
 /// Everything that notices are turned into reports with.
 #[derive(Debug)]
@@ -33,30 +27,52 @@ pub(super) struct Watch {
     servers: Vec<ServerName>,
     signalling: Signalling,
     keep_secrets: bool,
+    /// Which server each outage takes away.
+    outages: BTreeMap<OutageId, ServerName>,
     /// None: it could not be written any more, which was reported.
-    capture: Option<CaptureWriter<BufWriter<File>>>,
+    capture: Option<Recording>,
 }
 
 impl Watch {
     pub fn new(plan: &Plan, clock: RunClock, run_dir: &Path) -> Result<Self, NetworkError> {
-        let failed = |source| NetworkError::Capture { file: CAPTURE.to_owned(), source };
-        let mode = if plan.keep_secrets { 0o600 } else { 0o644 };
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(mode);
-        let file = options.open(run_dir.join(CAPTURE)).map_err(failed)?;
-        let capture = CaptureWriter::new(BufWriter::new(file)).map_err(failed)?;
+        let limit = plan.bench.network.as_ref().map_or(CAPTURE_SIZE, |network| network.capture_size);
+        let capture = Recording::begin(run_dir, plan.keep_secrets, limit)
+            .map_err(|source| NetworkError::Capture { file: capture_file(1), source })?;
         Ok(Self {
             clock,
             phones: plan.bench.phones.iter().map(|phone| phone.name.clone()).collect(),
             servers: plan.bench.servers.iter().map(|server| server.name.clone()).collect(),
             signalling: Signalling::new(&plan.bench, plan.keep_secrets),
             keep_secrets: plan.keep_secrets,
+            outages: BTreeMap::new(),
             capture: Some(capture),
         })
     }
 
+    /// Learns of an outage that was ordered.
+    pub fn expect(&mut self, outage: OutageId, server: ServerIndex) {
+        if let Some(server) = self.server(server) {
+            self.outages.insert(outage, server);
+        }
+    }
+
+    /// Notes in the capture that an outage has ended with the helper.
+    pub fn lose(&mut self, outage: OutageId, when: When) {
+        let unix_ns = self.clock.unix_ns(when.at);
+        self.note(outage, |outage, server| Note::OutageEnded { outage, server, unix_ns, error_ns: when.error_ns });
+    }
+
     /// Reports what a notice says.
     pub fn take(&mut self, notice: Notice, outbox: &mut Outbox) {
+        match notice {
+            Notice::Began { outage, unix_ns, error_ns } => {
+                self.note(outage, |outage, server| Note::OutageBegan { outage, server, unix_ns, error_ns });
+            }
+            Notice::Ended { outage, unix_ns, error_ns, .. } => {
+                self.note(outage, |outage, server| Note::OutageEnded { outage, server, unix_ns, error_ns });
+            }
+            _ => {}
+        }
         if let Notice::Frame(frame) = notice {
             return self.take_frame(frame, outbox);
         }
@@ -67,8 +83,9 @@ impl Watch {
 
     /// Writes the rest of the capture.
     pub fn finish(&mut self) -> Result<(), NetworkError> {
-        let done = self.capture.as_mut().map_or(Ok(()), CaptureWriter::flush);
-        done.map_err(|source| NetworkError::Capture { file: CAPTURE.to_owned(), source })
+        let now_ns = self.clock.unix_ns(self.clock.now());
+        let Some(capture) = &mut self.capture else { return Ok(()) };
+        capture.finish(now_ns).map_err(|source| NetworkError::Capture { file: capture.file(), source })
     }
 
     fn translate(&self, notice: Notice) -> Option<(When, Observed)> {
@@ -108,11 +125,11 @@ impl Watch {
         let raw = match self.keep(&frame) {
             Ok(raw) => raw,
             Err(error) => {
-                self.capture = None;
-                let reason = format!("can not write {CAPTURE}: {error}; make room on the disk");
+                let file = self.capture.take().map_or_else(|| capture_file(1), |capture| capture.file());
+                let reason = format!("can not write {file}: {error}; make room on the disk");
                 let failed = Observed::DriverFailed { part: RigPart::Disk, phone: None, reason };
                 outbox.push(When::exactly(self.clock.now()), failed);
-                RawRef { file: CAPTURE.to_owned(), offset: 0, len: 0 }
+                RawRef { file, offset: 0, len: 0 }
             }
         };
         // Canaries are no traffic, and what leaks was read when it came in.
@@ -132,9 +149,8 @@ impl Watch {
     }
 
     /// Writes a frame to the capture, secrets masked.
-    fn keep(&mut self, frame: &SeenFrame) -> std::io::Result<RawRef> {
-        let file = CAPTURE.to_owned();
-        let Some(capture) = &mut self.capture else { return Ok(RawRef { file, offset: 0, len: 0 }) };
+    fn keep(&mut self, frame: &SeenFrame) -> io::Result<RawRef> {
+        let Some(capture) = &mut self.capture else { return Ok(RawRef { file: capture_file(1), offset: 0, len: 0 }) };
         let mut masked = None;
         if !self.keep_secrets {
             let mut bytes = frame.bytes.clone();
@@ -147,9 +163,15 @@ impl Watch {
             (Toward::Server, FrameKind::Traffic | FrameKind::Canary) | (Toward::Phone, FrameKind::Leak) => Side::Phone,
             (Toward::Phone, FrameKind::Traffic | FrameKind::Canary) | (Toward::Server, FrameKind::Leak) => Side::Server,
         };
-        let comment = comment(frame);
-        let place = capture.write(side, frame.unix_ns, frame.original_len, bytes, comment.as_deref())?;
-        Ok(RawRef { file, offset: place.offset, len: place.len })
+        let SeenFrame { unix_ns, original_len, .. } = *frame;
+        capture.write(&Frame { side, unix_ns, original_len, bytes }, &notes(frame))
+    }
+
+    /// Keeps a note on an outage for the next frame of the capture.
+    fn note(&mut self, outage: OutageId, note: impl FnOnce(OutageId, ServerName) -> Note) {
+        if let (Some(capture), Some(server)) = (&mut self.capture, self.outages.get(&outage)) {
+            capture.note(note(outage, server.clone()));
+        }
     }
 
     fn when(&self, unix_ns: i64, error_ns: u64) -> When {
@@ -168,16 +190,17 @@ impl Watch {
 }
 
 /// What a reader of the capture is told about a frame.
-fn comment(frame: &SeenFrame) -> Option<String> {
+fn notes(frame: &SeenFrame) -> Vec<Note> {
+    let kind = match frame.kind {
+        FrameKind::Traffic => None,
+        FrameKind::Canary => Some(Note::Canary),
+        // It is the frame of one that the outage should have taken, and was seen before.
+        FrameKind::Leak => return vec![Note::Leak],
+    };
     let fate = match frame.fate {
         Fate::Passed => None,
-        Fate::Dropped(outage) => Some(format!("dropped by outage {}", outage.0)),
-        Fate::Injected(outage) => Some(format!("made by the bridge for outage {}", outage.0)),
+        Fate::Dropped(outage) => Some(Note::Dropped { outage }),
+        Fate::Injected(outage) => Some(Note::Injected { outage }),
     };
-    match (frame.kind, fate) {
-        (FrameKind::Traffic, fate) => fate,
-        (FrameKind::Canary, None) => Some("canary".to_owned()),
-        (FrameKind::Canary, Some(fate)) => Some(format!("canary; {fate}")),
-        (FrameKind::Leak, _) => Some("leak: it left although an outage was in force".to_owned()),
-    }
+    kind.into_iter().chain(fate).collect()
 }

@@ -19,7 +19,7 @@ use std::{fmt, str::FromStr};
 
 use crate::event::{OutageId, ServerName};
 
-/// What every note begins with. Captures of the first builds lack it.
+/// What every note begins with. Captures of the first builds lack it, and have two notes in one line.
 const MARK: &str = "siprig: ";
 const DROPPED: &str = "dropped by outage ";
 const INJECTED: &str = "made by the bridge for outage ";
@@ -75,7 +75,7 @@ pub struct Foreign;
 impl Note {
     /// The notes in a comment; what else it says is passed over.
     pub fn all(comment: &str) -> impl Iterator<Item = Self> + '_ {
-        comment.lines().filter_map(|line| line.parse().ok())
+        comment.lines().flat_map(|line| line.split("; ")).filter_map(|line| line.parse().ok())
     }
 }
 
@@ -193,8 +193,9 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_of_the_first_builds_was_none() {
-        assert_eq!("dropped by outage 2".parse(), Ok(Note::Dropped { outage: OutageId(2) }));
+    fn captures_of_the_first_builds_are_read() {
+        let notes: Vec<_> = Note::all("canary; dropped by outage 2").collect();
+        assert_eq!(notes, [Note::Canary, Note::Dropped { outage: OutageId(2) }]);
     }
 
     #[test]

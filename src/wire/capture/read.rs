@@ -236,6 +236,15 @@ impl<R: Read> CaptureReader<R> {
         self.ending
     }
 
+    /// Comments on no packet, as siprig writes at the end of a capture: those in the interface statistics that were read so
+    /// far, the first 64 of them.
+    pub fn remarks(&self) -> &[String] {
+        match &self.format {
+            Format::Pcapng(pcapng) => &pcapng.remarks,
+            Format::Pcap(_) => &[],
+        }
+    }
+
     fn captured(&self, found: Found) -> Captured<'_> {
         let comment = match &self.format {
             Format::Pcapng(pcapng) if !found.options.is_empty() => pcapng.comment(self.window.at(found.options)),

@@ -18,8 +18,10 @@ fn blocks(file: &[u8]) -> Vec<Block<'static>> {
 #[test]
 fn a_frame_is_read_back_with_side_time_length_and_comment() {
     let mut writer = CaptureWriter::new(Vec::new()).unwrap();
-    writer.write(Side::Phone, JUST_NOW, 60, b"abc", None).unwrap();
-    writer.write(Side::Server, JUST_NOW + 1, 5, b"hello", Some("outage 1 began")).unwrap();
+    writer.write(Side::Phone, JUST_NOW, 60, b"abc", &[]).unwrap();
+    writer.write(Side::Server, JUST_NOW + 1, 5, b"hello", &["one".to_owned(), "two".to_owned()]).unwrap();
+    writer.remark(JUST_NOW + 2, &["three".to_owned()]).unwrap();
+    assert_eq!(writer.written(), writer.inner.get_ref().writer.len() as u64);
     let blocks = blocks(&writer.into_inner());
     let names: Vec<_> = blocks
         .iter()
@@ -38,14 +40,16 @@ fn a_frame_is_read_back_with_side_time_length_and_comment() {
     assert_eq!(first.options, []);
     let Block::EnhancedPacket(second) = &blocks[3] else { panic!("{blocks:?}") };
     assert_eq!((second.interface_id, &*second.data), (1, &b"hello"[..]));
-    assert_eq!(second.options, [EnhancedPacketOption::Comment(Cow::Borrowed("outage 1 began"))]);
+    assert_eq!(second.options, ["one", "two"].map(|text| EnhancedPacketOption::Comment(Cow::Borrowed(text))));
+    let Block::InterfaceStatistics(last) = &blocks[4] else { panic!("{blocks:?}") };
+    assert_eq!(last.options, [InterfaceStatisticsOption::Comment(Cow::Borrowed("three"))]);
 }
 
 #[test]
 fn an_offset_leads_to_the_block_that_it_was_given_for() {
     let mut writer = CaptureWriter::new(Vec::new()).unwrap();
     let offsets: Vec<RawOffset> = (0..20_u8)
-        .map(|index| writer.write(Side::Phone, 1, 9, &vec![index; usize::from(index)], Some("x")).unwrap())
+        .map(|index| writer.write(Side::Phone, 1, 9, &vec![index; usize::from(index)], &["x".to_owned()]).unwrap())
         .collect();
     let file = writer.into_inner();
     assert_eq!(offsets.last().map(|last| last.offset + last.len), Some(file.len() as u64));
@@ -60,7 +64,7 @@ fn an_offset_leads_to_the_block_that_it_was_given_for() {
 #[test]
 fn a_comment_too_long_for_its_length_field_is_cut_at_a_character() {
     let mut writer = CaptureWriter::new(Vec::new()).unwrap();
-    writer.write(Side::Phone, -5, 1, b"a", Some(&"ä".repeat(40_000))).unwrap();
+    writer.write(Side::Phone, -5, 1, b"a", &["ä".repeat(40_000)]).unwrap();
     let blocks = blocks(&writer.into_inner());
     let Block::EnhancedPacket(packet) = &blocks[2] else { panic!("{blocks:?}") };
     assert_eq!(packet.timestamp, Duration::ZERO, "a time before the epoch");
@@ -87,6 +91,6 @@ fn a_full_disk_is_reported_as_such() {
     assert_eq!(CaptureWriter::new(Full(10)).err().map(|error| error.kind()), Some(io::ErrorKind::StorageFull));
     let mut writer = CaptureWriter::new(Full(300)).unwrap();
     assert_eq!(writer.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
-    let error = writer.write(Side::Phone, 0, 1, &[0; 400], None).unwrap_err();
+    let error = writer.write(Side::Phone, 0, 1, &[0; 400], &[]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }

@@ -11,7 +11,8 @@ use nix::{
 };
 use siprig::{
     config::{
-        Bench, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source, Timer, Timers,
+        Bench, CAPTURE_SIZE, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source,
+        Timer, Timers,
     },
     driver::{
         Report,
@@ -22,6 +23,7 @@ use siprig::{
         Observed, OutageEnd, OutageId, OutageMode, OutageScope, OutageSpec, OutageTally, PhoneName, ServerName, Stamp,
         Toward,
     },
+    wire::capture::{CaptureReader, Ending, Note},
 };
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
@@ -48,6 +50,7 @@ pub fn network() -> Network {
         probe_address: None,
         vlan: None,
         protected: Vec::new(),
+        capture_size: CAPTURE_SIZE,
     }
 }
 
@@ -242,5 +245,17 @@ impl Rig {
 
     pub fn capture(&self) -> Vec<u8> {
         std::fs::read(self.directory.path().join("capture.pcapng")).unwrap()
+    }
+
+    /// The notes in the capture: those on frames, and those behind the last.
+    pub fn notes(&self) -> (Vec<Note>, Vec<Note>) {
+        let capture = self.capture();
+        let mut reader = CaptureReader::new(&capture[..]).unwrap();
+        let mut on_frames = Vec::new();
+        while let Some(captured) = reader.next() {
+            on_frames.extend(captured.unwrap().comment.iter().flat_map(|comment| Note::all(comment)));
+        }
+        assert_eq!(reader.ending(), Ending::Whole);
+        (on_frames, reader.remarks().iter().flat_map(|remark| Note::all(remark)).collect())
     }
 }

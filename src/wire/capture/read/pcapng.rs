@@ -15,7 +15,13 @@ const INTERFACE: u32 = 1;
 /// Obsolete since 2004, and still written by a few.
 const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const STATISTICS: u32 = 5;
 const PACKET: u32 = 6;
+
+/// Interface and stamp.
+const STATISTICS_HEADER: usize = 12;
+/// Most comments on interfaces that are kept.
+const MAX_REMARKS: usize = 64;
 
 const COMMENT: u16 = 1;
 const RESOLUTION: u16 = 9;
@@ -35,6 +41,8 @@ pub struct Pcapng {
     interfaces: Vec<Interface>,
     /// Stamp of the last packet that had one.
     last_ns: i64,
+    /// What was written about interfaces as a whole, whatever their section.
+    pub remarks: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -75,7 +83,7 @@ impl Block {
 impl Pcapng {
     /// Reads the header of the first section.
     pub fn begin<R: Read>(window: &mut Window<R>) -> Result<Self, Stop> {
-        let mut begun = Self { order: Order::Little, interfaces: Vec::new(), last_ns: 0 };
+        let mut begun = Self { order: Order::Little, interfaces: Vec::new(), last_ns: 0, remarks: Vec::new() };
         match begun.block(window)? {
             Some(block) => begun.section(&block, window)?,
             None => return Err(Stop::Truncated { offset: window.offset() }),
@@ -90,6 +98,7 @@ impl Pcapng {
                 SIMPLE_PACKET => return self.simple_packet(&block, window).map(Some),
                 INTERFACE => self.interface(&block, window)?,
                 SECTION => self.section(&block, window)?,
+                STATISTICS => self.statistics(&block, window)?,
                 _ => {}
             }
         }
@@ -137,7 +146,7 @@ impl Pcapng {
         if len < HEAD + TAIL || !len.is_multiple_of(4) {
             return broken(Flaw::Length(len));
         }
-        let needed = matches!(kind, PACKET | OLD_PACKET | SIMPLE_PACKET | INTERFACE | SECTION);
+        let needed = matches!(kind, PACKET | OLD_PACKET | SIMPLE_PACKET | INTERFACE | SECTION | STATISTICS);
         if needed && len as usize > MAX_PACKET {
             return broken(Flaw::Long(len));
         }
@@ -196,6 +205,22 @@ impl Pcapng {
         });
         read.ok_or_else(|| block.broken(Flaw::Within("options")))?;
         self.interfaces.push(interface);
+        Ok(())
+    }
+
+    fn statistics<R: Read>(&mut self, block: &Block, window: &Window<R>) -> Result<(), Stop> {
+        let mut fields = Fields::of(window.at(block.body.clone()), self.order);
+        fields.bytes(STATISTICS_HEADER).ok_or_else(|| block.broken(Flaw::Within("header")))?;
+        let room = MAX_REMARKS - self.remarks.len();
+        let mut remarks = Vec::new();
+        let read = self.options(fields.rest, |code, value| {
+            if code == COMMENT && remarks.len() < room {
+                remarks.push(String::from_utf8_lossy(value).into_owned());
+            }
+            Some(())
+        });
+        read.ok_or_else(|| block.broken(Flaw::Within("options")))?;
+        self.remarks.append(&mut remarks);
         Ok(())
     }
 

@@ -7,9 +7,10 @@ use super::{
     window::MAX_PACKET,
     *,
 };
-use made::Made;
+use made::{Made, Options};
 
 mod made;
+mod tools;
 
 const ORDERS: [Order; 2] = [Little, Big];
 
@@ -204,7 +205,7 @@ fn unknown_blocks_are_stepped_over_however_long() {
 
 #[test]
 fn comments_are_told_joined_and_never_spoil_a_file() {
-    let cases: &[(&[(u16, &[u8])], Option<&str>)] = &[
+    let cases: &[(Options<'_>, Option<&str>)] = &[
         (&[], None),
         (&[(2, &[1, 0, 0, 0])], None),
         (&[(COMMENT, b"dropped by outage 1")], Some("dropped by outage 1")),
@@ -390,7 +391,7 @@ fn samples() -> Vec<Made> {
         }
         let file = Made::empty(order)
             .section(order)
-            .block(10, b"secrets")
+            .block(0x0ABC, b"unknown")
             .interface(1, 65_535, &[(RESOLUTION, &[9])])
             .interface(113, 0, &[(RESOLUTION, &[0x94])])
             .packet(0, 1_790_000_000_000_000_001, 70, b"a frame", &[(COMMENT, b"dropped by outage 1")])

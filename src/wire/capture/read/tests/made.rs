@@ -2,6 +2,9 @@
 
 use crate::wire::capture::read::fields::Order;
 
+/// Options by code and value.
+pub type Options<'a> = &'a [(u16, &'a [u8])];
+
 /// A file that is being made.
 #[derive(Debug, Clone)]
 pub struct Made {
@@ -29,13 +32,13 @@ impl Made {
         self.block(0x0A0D_0D0A, &body.bytes)
     }
 
-    pub fn interface(self, link: u16, snap: u32, options: &[(u16, &[u8])]) -> Self {
+    pub fn interface(self, link: u16, snap: u32, options: Options<'_>) -> Self {
         let body = Self::empty(self.order).halves(&[link, 0]).words(&[snap]).options(options);
         self.block(1, &body.bytes)
     }
 
     /// An enhanced packet block; `units` is its stamp.
-    pub fn packet(self, interface: u32, units: u64, original: u32, bytes: &[u8], options: &[(u16, &[u8])]) -> Self {
+    pub fn packet(self, interface: u32, units: u64, original: u32, bytes: &[u8], options: Options<'_>) -> Self {
         let (high, low) = ((units >> 32) as u32, units as u32);
         let body = Self::empty(self.order).words(&[interface, high, low, bytes.len() as u32, original]);
         let body = body.padded(bytes).options(options);
@@ -43,7 +46,7 @@ impl Made {
     }
 
     /// The obsolete packet block, which says how many packets were lost before.
-    pub fn old_packet(self, interface: u16, units: u64, original: u32, bytes: &[u8], options: &[(u16, &[u8])]) -> Self {
+    pub fn old_packet(self, interface: u16, units: u64, original: u32, bytes: &[u8], options: Options<'_>) -> Self {
         let (high, low) = ((units >> 32) as u32, units as u32);
         let body = Self::empty(self.order).halves(&[interface, 7]).words(&[high, low, bytes.len() as u32, original]);
         let body = body.padded(bytes).options(options);
@@ -83,7 +86,7 @@ impl Made {
         self
     }
 
-    fn options(mut self, options: &[(u16, &[u8])]) -> Self {
+    fn options(mut self, options: Options<'_>) -> Self {
         for (code, value) in options {
             self = self.halves(&[*code, value.len() as u16]).padded(value);
         }
