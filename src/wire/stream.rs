@@ -92,6 +92,8 @@ impl Framer {
             self.buffer = Vec::new();
         } else if done > 0 {
             self.buffer.drain(..done);
+            #[cfg(test)]
+            tests::count_steps(self.buffer.len());
         }
     }
 
@@ -163,7 +165,7 @@ impl Search {
         }
         let mut strange = 0;
         let mut from = self.searched;
-        while let Some(step) = memchr::memchr(b'\n', &bytes[from..]) {
+        while let Some(step) = line_break(&bytes[from..]) {
             let end = from + step;
             let line = &bytes[strange..end];
             if line.len() <= MAX_START_LINE && sip::looks_like_sip(line) {
@@ -186,7 +188,7 @@ impl Search {
     /// Behind the blank line.
     fn head_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = self.searched;
-        while let Some(step) = memchr::memchr(b'\n', &bytes[at..]) {
+        while let Some(step) = line_break(&bytes[at..]) {
             at += step;
             match &bytes[at + 1..] {
                 [b'\n', ..] => return Some(at + 2),
@@ -202,6 +204,14 @@ impl Search {
         self.searched = bytes.len();
         None
     }
+}
+
+/// Place of the next line break.
+fn line_break(bytes: &[u8]) -> Option<usize> {
+    let found = memchr::memchr(b'\n', bytes);
+    #[cfg(test)]
+    tests::count_steps(found.map_or(bytes.len(), |place| place + 1));
+    found
 }
 
 /// The length of the body that a head announces; 0 if it says nothing, as nobody could tell where the body ends. Else what is

@@ -165,6 +165,21 @@ impl<T: Copy> Connections<T> {
         *self = Self { max_held: self.max_held, ..Self::default() };
     }
 
+    #[cfg(test)]
+    pub fn hold_at_most(&mut self, bytes: usize) {
+        self.max_held = bytes;
+    }
+
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    #[cfg(test)]
+    pub fn watched(&self) -> usize {
+        self.known.len() + self.asked.len()
+    }
+
     /// The connection of a segment, if it is one to be watched.
     fn find(
         &mut self,

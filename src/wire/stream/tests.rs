@@ -1,5 +1,7 @@
 //! Streams cut in all ways, and segments in all orders.
 
+use std::cell::Cell;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -94,6 +96,61 @@ fn a_head_that_comes_byte_by_byte_is_searched_once() {
     let mut framer = Framer::default();
     let framed: Vec<_> = head.as_bytes().iter().flat_map(|byte| framer.push(&[*byte])).collect();
     assert_eq!(framed, [Framed::Message(head.into_bytes())]);
+}
+
+thread_local! {
+    /// Bytes that were looked at for a line break, or moved.
+    static STEPS: Cell<usize> = const { Cell::new(0) };
+}
+
+pub fn count_steps(steps: usize) {
+    STEPS.set(STEPS.get() + steps);
+}
+
+#[test]
+fn reading_takes_time_in_proportion_to_the_bytes_in_whatever_segments_they_come() {
+    let head = "OPTIONS sip:a SIP/2.0\r\n";
+    let size = 64 * 1024;
+    let shapes = [
+        ("a body", [head, "l: 64000\r\n\r\n", &"b".repeat(64_000)].concat()),
+        ("short header lines", [head, &"a:\n".repeat(size / 3)].concat()),
+        ("headers without end", [head, &"a".repeat(2 * size)].concat()),
+        ("a folded length", [head, "l:", &"\r\n ".repeat(size / 4), "5\r\n\r\nhello"].concat()),
+        ("one line", "x".repeat(size)),
+        ("short lines", "x\r\n".repeat(size / 3)),
+        ("line ends that do not end", "\r".repeat(size)),
+        ("keep-alives", "\r\n".repeat(size / 2)),
+        ("small messages", format!("{head}\r\n").repeat(size / 25)),
+        ("lengths that are none", format!("{head}l: x\r\n\r\n").repeat(size / 31)),
+    ];
+    for (shape, stream) in &shapes {
+        for cut in [1, 7, 1460, usize::MAX] {
+            assert_linear(shape, stream.as_bytes(), cut, false);
+            assert_linear(shape, stream.as_bytes(), cut, true);
+        }
+    }
+    let (shape, stream) = &shapes[0];
+    assert_linear(shape, stream.repeat(16).as_bytes(), 1, false);
+}
+
+/// Feeds a stream in segments of so many bytes, pairs of them in reverse order if they are `swapped`.
+fn assert_linear(shape: &str, stream: &[u8], cut: usize, swapped: bool) {
+    let cut = cut.min(stream.len());
+    let mut segments: Vec<(usize, &[u8])> = stream.chunks(cut).enumerate().collect();
+    if swapped {
+        segments.chunks_mut(2).for_each(<[_]>::reverse);
+    }
+    let mut flow = Flow::default();
+    flow.push(&TcpSegment { syn: true, ..segment(u32::MAX, b"") }, (), false);
+    STEPS.set(0);
+    let mut fresh = 0;
+    for (index, bytes) in segments {
+        fresh += flow.push(&segment((index * cut) as u32, bytes), (), false).len();
+        assert!(flow.held() <= 2 * MAX_MESSAGE + cut, "{shape}: {}", flow.held());
+    }
+    let steps = STEPS.get();
+    assert!(steps <= 4 * stream.len() + 100, "{shape} in segments of {cut}: {steps} for {}", stream.len());
+    assert!(fresh <= stream.len(), "{shape}");
 }
 
 fn segment(sequence: u32, payload: &[u8]) -> TcpSegment<'_> {
