@@ -6,7 +6,7 @@
 //! elements expire: the bridge forwards again.
 //!
 //! The process has no user interface and writes no log. It speaks with the controller over one socket
-//! ([`protocol`]). Not here: what frames mean beyond addresses and ports (the controller reads SIP), and the controller's
+//! ([`protocol`]). Not here: what frames mean beyond addresses, ports and the looks of SIP (the controller reads it), and the controller's
 //! end ([`driver::network`](crate::driver::network)).
 
 use std::process::ExitCode;
@@ -16,6 +16,7 @@ mod clock;
 mod connections;
 mod expression;
 mod helper;
+mod interest;
 pub mod join;
 pub mod link;
 mod offload;

@@ -2,7 +2,7 @@
 //! [`poll`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     os::fd::{AsFd, FromRawFd, OwnedFd},
     process::ExitCode,
@@ -25,6 +25,7 @@ use super::{
     canary::{Canary, CanaryPort},
     clock::{monotonic, nanos, timed, wall_ns},
     connections::{Connections, Made},
+    interest::Interest,
     outage::{Outages, Wanted},
     outbox::Outbox,
     parts::Parts,
@@ -46,9 +47,6 @@ const BURST: usize = 256;
 const DRAIN: usize = 16;
 /// The longest tick that kernels are built with: so well is the time known at which an element expires.
 const TICK: Duration = Duration::from_millis(10);
-/// SIP is looked for at this port (RFC 3261 section 19.1.2) even if no server of the bench has it: a phone may register
-/// with a server that nobody named.
-const SIP_PORT: u16 = 5060;
 
 /// Runs the helper on the descriptor of that number. Exit code 0 after an orderly end or the controller's, 3 if the
 /// interfaces can not be joined.
@@ -91,7 +89,7 @@ struct Helper {
     table: Table,
     outages: Outages,
     phones: BTreeMap<Mac, PhoneIndex>,
-    sip_ports: BTreeSet<u16>,
+    interest: Interest,
     last_life: BTreeMap<PhoneIndex, i64>,
     canaries: Vec<Canary>,
     connections: Connections,
@@ -107,8 +105,6 @@ impl Helper {
     fn new(setup: Setup, mut outbox: Outbox, parts: Parts) -> Self {
         outbox.send(&parts.ready);
         let phones = (0..).zip(&setup.phones).map(|(index, phone)| (phone.mac, index)).collect();
-        let named = setup.servers.iter().flat_map(|server| server.sip_ports.iter().copied());
-        let sip_ports = named.chain([SIP_PORT]).collect();
         Self {
             outages: Outages::new(setup.network.protected.iter().copied()),
             outbox,
@@ -117,7 +113,7 @@ impl Helper {
             canary_port: parts.canary_port,
             table: parts.table,
             phones,
-            sip_ports,
+            interest: Interest::new(&setup),
             last_life: BTreeMap::new(),
             canaries: Vec::new(),
             connections: Connections::default(),
@@ -327,11 +323,10 @@ impl Helper {
         match tap.receive() {
             Ok(Some(received)) => {
                 let mut sight = Sight {
-                    setup: &self.setup,
                     outbox: &mut self.outbox,
                     outages: &mut self.outages,
                     phones: &self.phones,
-                    sip_ports: &self.sip_ports,
+                    interest: &mut self.interest,
                     last_life: &mut self.last_life,
                     canaries: &mut self.canaries,
                     connections: &mut self.connections,

@@ -1,19 +1,17 @@
 //! What becomes of each frame that a tap saw: counted, decided over, reported, sent on.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-};
+use std::{collections::BTreeMap, io};
 
 use super::{
     canary::{self, Canary},
     clock::wall_ns,
     connections::{Connections, Made},
+    interest::Interest,
     outage::Outages,
     outbox::Outbox,
-    protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, Setup},
+    protocol::{FrameKind, Notice, PhoneIndex, SeenFrame},
     reply,
-    rules::{Decision, ports_of},
+    rules::Decision,
     segment,
     tap::{Received, Tap},
 };
@@ -30,11 +28,10 @@ const STALE_NS: i64 = 200_000_000;
 
 /// What reading one frame needs of the helper, apart from the taps.
 pub struct Sight<'a> {
-    pub setup: &'a Setup,
     pub outbox: &'a mut Outbox,
     pub outages: &'a mut Outages,
     pub phones: &'a BTreeMap<Mac, PhoneIndex>,
-    pub sip_ports: &'a BTreeSet<u16>,
+    pub interest: &'a mut Interest,
     pub last_life: &'a mut BTreeMap<PhoneIndex, i64>,
     pub canaries: &'a mut Vec<Canary>,
     pub connections: &'a mut Connections,
@@ -90,7 +87,7 @@ impl Sight<'_> {
         {
             self.outbox.send(&Notice::FirstBite { outage, phone, toward, unix_ns: at_ns });
         }
-        if self.is_signalling(&frame, toward) {
+        if self.interest.wants(&frame, toward) {
             self.outbox.send(&Notice::Frame(seen(&received, toward, at_ns, fate_of(decision), FrameKind::Traffic)));
         }
         if let Decision::Drop(outage) = decision
@@ -157,30 +154,6 @@ impl Sight<'_> {
             Toward::Phone => frame.destination,
         };
         self.phones.get(&mac?).copied()
-    }
-
-    /// Whether the controller wants to see it: SIP with anybody, and what tells why SIP fails.
-    fn is_signalling(&self, frame: &Frame<'_>, toward: Toward) -> bool {
-        let packet = match &frame.content {
-            Content::Arp { .. } => return true,
-            Content::Other { .. } => return false,
-            Content::Ip(packet) => packet,
-        };
-        match (&packet.body, ports_of(packet)) {
-            (_, Some((source, destination))) => {
-                self.sip_ports.contains(&source) || self.sip_ports.contains(&destination)
-            }
-            (Body::Icmp { kind, .. }, _) if packet.source.is_ipv4() => matches!(kind, 3 | 4 | 5 | 11 | 12),
-            (Body::Icmp { kind, .. }, _) => matches!(kind, 1..=4),
-            (Body::Fragment { .. }, _) => {
-                let server = match toward {
-                    Toward::Server => packet.destination,
-                    Toward::Phone => packet.source,
-                };
-                self.setup.servers.iter().any(|known| known.addresses.contains(&server))
-            }
-            _ => false,
-        }
     }
 }
 

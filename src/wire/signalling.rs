@@ -27,11 +27,14 @@ mod icmp;
 mod pieces;
 mod sniff;
 
-use connections::{Connections, Given, Pair};
+pub use connections::Pair;
+pub use sniff::{begins_sip_stream, begins_tls_stream, is_sip_datagram};
+
+use connections::{Connections, Given};
 use pieces::Begun;
 
 /// SIP is looked for at these ports, whatever else is declared (RFC 3261 section 19.1.2).
-const SIP_PORTS: [u16; 2] = [5060, 5061];
+pub const SIP_PORTS: [u16; 2] = [5060, 5061];
 
 /// Ends that are known to speak SIP over UDP, at a time.
 const MAX_PATHS: usize = 8192;
@@ -330,7 +333,7 @@ impl<T: Copy> Signalling<T> {
         let expected = self.is_expected(ends);
         let (pair, _) = Pair::of(ends);
         let transport = Transport::Udp;
-        if sniff::is_sip_datagram(payload, expected) {
+        if is_sip_datagram(payload, expected) {
             if self.paths.touch(&pair).is_none() {
                 // Nothing is known of the one that it may push out.
                 let _ = self.paths.insert(pair, ());
