@@ -51,5 +51,5 @@ export SIPRIG_STATE=$work/state
 mkdir -m 700 "$SIPRIG_STATE"
 cd "$work"
 
-# The virtual bench is the place of all these trials.
-"$siprig" check --report-dir "$work" >"$work/check" 2>&1 || { cat "$work/check"; skip "siprig check finds that this machine allows no virtual bench"; }
+# The virtual bench is the place of all these trials but those that set no_bench.
+[ -n "${no_bench:-}" ] || "$siprig" check --report-dir "$work" >"$work/check" 2>&1 || { cat "$work/check"; skip "siprig check finds that this machine allows no virtual bench"; }

@@ -20,8 +20,8 @@ use crate::{
     },
 };
 
-/// Transactions that are remembered for each line; those that were answered go first, the oldest of them.
-const ATTEMPTS: usize = 16;
+/// Transactions that are remembered for each line.
+const ATTEMPTS: usize = 24;
 
 /// Bindings that are over and remembered for each line; the oldest go first.
 const MEMORY: usize = 4096;

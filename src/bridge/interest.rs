@@ -202,6 +202,7 @@ mod tests {
             probe_address: None,
             vlan: None,
             protected: Vec::new(),
+            capture_size: 1 << 20,
         };
         let phones = vec![PhoneKey { mac: PHONE, address: None }];
         Interest::new(&Setup { controller_pid: 1, network, phones, servers: vec![server] })

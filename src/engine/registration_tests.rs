@@ -393,3 +393,21 @@ fn only_so_many_bindings_that_are_over_are_remembered() {
     }
     assert_eq!((tape.track.past().count(), tape.track.forgotten()), (2, 3));
 }
+
+#[test]
+fn of_a_storm_of_attempts_the_first_in_vain_and_the_last_answered_are_remembered() {
+    let mut tape = Tape::new();
+    tape.track = LineTrack::remembering(tape.track.line.clone(), 6, 6);
+    tape.exchange(0, "a", 1, &[(OLD, Some(600))], &[(OLD, Some(600))]);
+    for cseq in 2..40 {
+        tape.request(u64::from(cseq) * 10_000, "a", cseq, 600);
+    }
+    for cseq in 40..44 {
+        tape.exchange(u64::from(cseq) * 10_000, "b", cseq, &[(OLD, Some(600))], &[(OLD, Some(600))]);
+    }
+    let (a, b) = ("a".into(), "b".into());
+    let first = tape.track.attempts_at(&a).find(|it| it.answer.is_none()).unwrap();
+    assert_eq!(first.first.when.at, Stamp::from_millis(20_000));
+    let last = tape.track.attempts_at(&b).next_back().unwrap();
+    assert_eq!((last.first.when.at, last.answer.is_some()), (Stamp::from_millis(430_000), true));
+}

@@ -63,7 +63,8 @@ fn bench(name: &str) -> String {
 #[test]
 fn every_command_explains_itself() {
     let desk = Desk::new();
-    for command in ["", "run", "check", "virtual", "report", "runs", "runs list", "runs show", "runs verify"] {
+    for command in ["", "run", "analyze", "check", "virtual", "report", "runs", "runs list", "runs show", "runs verify"]
+    {
         let mut arguments: Vec<_> = command.split_whitespace().collect();
         arguments.push("--help");
         let name = format!("help {command}").trim().replace(' ', "-");

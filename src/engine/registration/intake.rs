@@ -79,9 +79,7 @@ impl<S: Clone + Ord> LineTrack<S> {
         }
         self.transactions += 1;
         if self.attempts.len() >= self.memory {
-            // What was answered is settled; what nobody answered is what a move is measured from.
-            let settled = self.attempts.iter().position(|attempt| attempt.answer.is_some());
-            self.attempts.remove(settled.unwrap_or(0));
+            self.forget_attempt();
         }
         self.attempts.push_back(Attempt {
             server: server.clone(),
@@ -100,6 +98,16 @@ impl<S: Clone + Ord> LineTrack<S> {
             contacts: message.contacts.iter().map(SipContact::from).collect(),
             expires: message.expires,
         });
+    }
+
+    /// What was answered is settled and goes first, the oldest of it, as long as half of what is remembered is. Of what
+    /// nobody answered the first is what a move is measured from, and stays.
+    fn forget_attempt(&mut self) {
+        let settled = |attempt: &Attempt<S>| attempt.answer.is_some();
+        let mostly = 2 * self.attempts.iter().filter(|it| settled(it)).count() >= self.attempts.len();
+        let oldest = self.attempts.iter().position(settled).filter(|_| mostly);
+        let open = || self.attempts.iter().enumerate().filter(|(_, it)| !settled(it)).map(|(index, _)| index).nth(1);
+        self.attempts.remove(oldest.or_else(open).unwrap_or(0));
     }
 
     fn response(
