@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use super::{Crossing, FRAME_ERROR_NS, Rehearsal};
 use crate::{
     event::{Door, Fate, Knock, Observed, PhoneName, RawRef, SipFact, Toward, Transport, When},
+    journal::run_dir::capture_file,
     wire::{redact, sip, stream::Framed},
 };
 
@@ -58,7 +59,7 @@ impl Rehearsal {
             return;
         }
         let Some(server) = self.plan.bench.server_at(server.ip()).map(|server| server.name.clone()) else { return };
-        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: KNOCK_LENGTH };
+        let raw = RawRef { file: capture_file(1), offset: self.link.captured, len: KNOCK_LENGTH };
         self.link.captured += raw.len;
         let observed = Observed::Knock { phone: phone.clone(), server, door, knock, fate, raw };
         self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, observed);
@@ -78,7 +79,7 @@ impl Rehearsal {
     ) {
         let mut bytes = bytes.to_vec();
         redact::sip_in_place(&mut bytes);
-        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: bytes.len() as u64 };
+        let raw = RawRef { file: capture_file(1), offset: self.link.captured, len: bytes.len() as u64 };
         self.link.captured += raw.len;
         let fact = SipFact {
             phone: phone.clone(),

@@ -322,6 +322,17 @@ fn what_contradicts_the_format_is_named_with_its_place() {
 }
 
 #[test]
+fn a_length_of_four_gigabytes_is_not_waited_for_in_memory() {
+    let begun = Made::empty(Big).section(Big).interface(1, 0, &[]).packet(0, 1, 1, b"a", &[]);
+    let offset = begun.bytes.len() as u64;
+    let file = begun.words(&[0x0BAD, u32::MAX - 3]);
+    // What follows is stepped over in pieces, as much as there is of it.
+    let endless = io::Read::chain(&file.bytes[..], io::Read::take(io::repeat(7), 100 << 20));
+    let (read, ending) = read(endless).unwrap();
+    assert_eq!((read.len(), ending), (1, Ending::Truncated { offset }));
+}
+
+#[test]
 fn interfaces_without_end_are_refused() {
     let file = (0..=MAX_INTERFACES).fold(Made::empty(Big).section(Big), |file, _| file.interface(1, 0, &[]));
     let (_, ending) = read_all(&file);
