@@ -36,6 +36,7 @@ use super::{
 use crate::{
     config::Mac,
     event::{Loss, OutageEnd, OutageId, Toward},
+    wire::signalling::SIP_PORTS,
 };
 
 /// How long the loop sleeps when there is nothing to do; losses are looked for as often.
@@ -46,10 +47,6 @@ const BURST: usize = 256;
 const DRAIN: usize = 16;
 /// The longest tick that kernels are built with: so well is the time known at which an element expires.
 const TICK: Duration = Duration::from_millis(10);
-/// SIP is looked for at this port (RFC 3261 section 19.1.2) even if no server of the bench has it: a phone may register
-/// with a server that nobody named.
-const SIP_PORT: u16 = 5060;
-
 /// Runs the helper on the descriptor of that number. Exit code 0 after an orderly end or the controller's, 3 if the
 /// interfaces can not be joined.
 pub fn run(fd: &str) -> ExitCode {
@@ -108,7 +105,8 @@ impl Helper {
         outbox.send(&parts.ready);
         let phones = (0..).zip(&setup.phones).map(|(index, phone)| (phone.mac, index)).collect();
         let named = setup.servers.iter().flat_map(|server| server.sip_ports.iter().copied());
-        let sip_ports = named.chain([SIP_PORT]).collect();
+        // Also where no server of the bench has them: a phone may register with a server that nobody named.
+        let sip_ports = named.chain(SIP_PORTS).collect();
         Self {
             outages: Outages::new(setup.network.protected.iter().copied()),
             outbox,

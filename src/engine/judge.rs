@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::{
+    blind,
     bound::{self, PROMISE, REGISTERING, Window},
     case::{CaseRun, Finding, Leg, Moved},
     coverage::{Span, uncovered},
@@ -116,6 +117,9 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
     }
     if let Some(knock) = phone.turned_away(destination, cause.when.at) {
         return closed(if backup { "backup" } else { "primary" }, destination, knock, cause);
+    }
+    if let Some(finding) = blind::missing(case, phone, leg, cause) {
+        return finding;
     }
     match case.track.strangers().find(|(_, asked)| asked.when.at >= cause.when.at) {
         Some((address, asked)) => {

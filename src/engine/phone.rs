@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::registration::Fix;
+use super::{blind::Connections, registration::Fix};
 use crate::{
     config::{Model, Phone},
     event::{Door, KeyName, Knock, PortKind, ServerName, SipFact, SipMessage, SipStart, Stamp},
@@ -31,7 +31,7 @@ pub struct PhoneWatch {
     pub lost: BTreeMap<PortKind, (Fix, String)>,
     /// The last frame from it.
     pub frame: Option<Fix>,
-    /// The last SIP message from it. A dead phone's kernel may go on sending frames, but speaks no SIP.
+    /// The last SIP message from it, readable or not. A dead phone's kernel may go on sending frames, but speaks no SIP.
     pub spoke: Option<Fix>,
     /// What its console last told of settings that were made on the phone itself: how many, or none.
     pub local_settings: Option<(Option<String>, Fix)>,
@@ -53,6 +53,8 @@ pub struct PhoneWatch {
     pub status_shown: Option<Fix>,
     /// The last time it knocked at each server and got through the bridge.
     pub knocks: BTreeMap<ServerName, Knocking>,
+    /// Its TLS connections to servers.
+    pub encrypted: Connections,
     /// The accounts that the display showed as registered then, with the server's address.
     pub shown_accounts: Vec<(String, String)>,
     /// What its console last told of the display.
@@ -118,6 +120,7 @@ impl PhoneWatch {
             status_shown: None,
             shown_accounts: Vec::new(),
             knocks: BTreeMap::new(),
+            encrypted: Connections::default(),
             displayed: None,
             dialled: None,
             boot_ordered: false,

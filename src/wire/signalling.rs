@@ -27,7 +27,7 @@ mod sniff;
 use connections::{Connections, Given, Pair};
 
 /// SIP is looked for at these ports, whatever else is declared (RFC 3261 section 19.1.2).
-const SIP_PORTS: [u16; 2] = [5060, 5061];
+pub const SIP_PORTS: [u16; 2] = [5060, 5061];
 
 /// Ends that are known to speak SIP over UDP, at a time.
 const MAX_PATHS: usize = 8192;

@@ -368,6 +368,6 @@ fn displayed_wrong(subjects: &Subjects, phone: &PhoneName) -> Option<(CaseId, Op
         let said = address.and_then(|address| subjects.server_at(address));
         // With no server away a line that is registered at several may show any of them: that is another fault.
         let bound = said.as_ref().is_some_and(|said| case.cuts.is_empty() && case.track.binding(said).is_some());
-        (said.as_ref() != case.track.home() && !bound).then(|| (case.id.clone(), said))
+        (said.as_ref() != case.home() && !bound).then(|| (case.id.clone(), said))
     })
 }
