@@ -30,7 +30,7 @@ use super::{
 use crate::{
     config::{Moment, StepKind},
     event::{Move, ServerName},
-    verdict::{Blame, Measurement},
+    verdict::{Blame, CaseId, Measurement},
 };
 
 mod connections;
@@ -67,9 +67,28 @@ pub fn leave(kind: &StepKind, subjects: &mut Subjects) {
         | StepKind::ExpectIdle => true,
         _ => false,
     };
-    for case in subjects.running().filter(|case| must_read && case.is_blind()) {
-        case.decide(blind("its signalling is encrypted, and only who reads it could tell what this step asks for"));
+    if !must_read {
+        return;
     }
+    let blind_now = |case: &&CaseRun| subjects.watch(&case.id.phone).is_some_and(|phone| is_blind(case, phone));
+    let left: Vec<CaseId> = subjects.cases().iter().filter(blind_now).map(|case| case.id.clone()).collect();
+    for case in subjects.running().filter(|case| left.contains(&case.id)) {
+        case.decide(unreadable());
+    }
+}
+
+/// What to say of a line of which something should have been read, if it is blind.
+pub fn unread(case: &CaseRun, phone: &PhoneWatch) -> Option<Finding> {
+    is_blind(case, phone).then(unreadable)
+}
+
+fn unreadable() -> Finding {
+    blind("its signalling is encrypted, and only who reads it could tell what the scenario asks for")
+}
+
+/// Whether nobody could read where the line is, or anything of it, while its phone speaks TLS.
+fn is_blind(case: &CaseRun, phone: &PhoneWatch) -> bool {
+    case.is_blind() || (case.track.transactions() == 0 && !phone.encrypted.is_empty())
 }
 
 /// What to say of a line that should register nowhere, whose phone has an exchange with a server.

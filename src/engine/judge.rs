@@ -82,6 +82,9 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
         let reason = "the phone's console is alive, and no frame came from it; check its network cable and its side";
         return Finding::unclear("no-frames", reason).shown_by([cause.seq]);
     }
+    if let Some(finding) = blind::unread(case, phone).filter(|_| !blind::shows(of)) {
+        return finding.shown_by([cause.seq]);
+    }
     if of == Move::Stranded {
         return not_tried_both(case, cause);
     }

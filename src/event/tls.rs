@@ -36,7 +36,7 @@ pub enum TlsStep {
     Greeted,
     /// Both ends have sent encrypted bytes: as far as can be told without keys, they understand each other.
     Agreed,
-    /// One end said something after that. Where one end says several things in a row, the first within a second.
+    /// One end said something after that.
     Spoke,
     /// One end ended it ahead of any agreement.
     Refused {

@@ -212,7 +212,7 @@ impl Names {
         let step = match *what {
             What::Tls { event, .. } => {
                 let mut steps = connections.remove(&key).unwrap_or_default();
-                let step = steps.take(event, tag.toward, *fate, *unix_ns);
+                let step = steps.take(event, tag.toward, *unix_ns);
                 // Nobody is told of the end of a connection that had to go.
                 let _ = connections.insert(key, steps);
                 step?

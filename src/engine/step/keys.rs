@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{StepKind, keying},
-    engine::{Outbox, bound::REGISTERING, case::Finding, judge, registration::Fix, subjects::Subjects},
+    engine::{Outbox, blind, bound::REGISTERING, case::Finding, judge, registration::Fix, subjects::Subjects},
     event::{Action, Derived, KeyName, Observed, PhoneName, ServerName, Stamp},
     verdict::CaseId,
 };
@@ -244,9 +244,11 @@ impl Player {
                     subjects.finish_step(phone, "the number was called", &[seen.seq]);
                     return false;
                 }
+                let first = subjects.cases().iter().find(|case| case.id.phone == *phone);
+                let unread = first.zip(subjects.watch(phone)).and_then(|(case, watch)| blind::unread(case, watch));
                 self.overdue(phone, now >= until, subjects, || {
                     let reason = "the keys were pressed, and no call to the number that they dial was seen";
-                    Finding::unclear("dial-unconfirmed", reason).shown_by([fix.seq])
+                    unread.unwrap_or_else(|| Finding::unclear("dial-unconfirmed", reason)).shown_by([fix.seq])
                 })
             }
             Stage::Effect { until } => {
