@@ -62,7 +62,7 @@ pub struct Binding {
     pub until: Option<When>,
     /// Times at which it was refreshed.
     pub refreshes: Vec<Stamp>,
-    /// What ended it.
+    /// What ended it; none: nothing, or it is unread.
     pub ended_by: Option<&'static str>,
     /// Numbers of the records that show it.
     pub evidence: Vec<u64>,
@@ -392,7 +392,6 @@ impl RunStory {
         }
         if let Some(open) = open {
             open.until = Some(record.when);
-            open.ended_by = Some("spoke elsewhere, or closed");
         }
         bindings.extend(server.map(|server| Binding {
             server: server.clone(),
