@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`registration`] | which server holds a binding for a line, from the SIP that passes |
 //! | [`dialog`] | calls and subscriptions, from the SIP that passes |
+//! | [`blind`] | lines whose signalling is encrypted: what is known of them, and what may be said |
 //! | [`phone`] | what console, keypad and frames say of a phone |
 //! | [`case`] | a line on its way through the scenario |
 //! | [`bound`] | how long a move may take |
@@ -26,6 +27,7 @@ use std::collections::VecDeque;
 use self::{registration::Fix, run::Run};
 use crate::event::{Action, Derived, Observed, Stamp, When};
 
+pub mod blind;
 pub mod bound;
 pub mod call_judge;
 pub mod case;

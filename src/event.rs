@@ -9,6 +9,7 @@
 //! | [`stamp`] | times, and names of phones, servers and keys |
 //! | [`outage`] | what an outage is, does and ends by |
 //! | [`sip`] | a SIP message as the wire shows it |
+//! | [`tls`] | what the wire shows of one that is encrypted |
 //! | [`moves`] | bindings and moves, as the engine concludes them |
 //!
 //! Not here: how bytes become events (`wire`), where they come from (`driver`), what they mean (`engine`).
@@ -26,11 +27,13 @@ pub mod moves;
 pub mod outage;
 pub mod sip;
 pub mod stamp;
+pub mod tls;
 
 pub use moves::{BindingChange, BindingEvent, Move};
 pub use outage::{OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally, Spoof, Toward};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
 pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
+pub use tls::{TlsFact, TlsStep};
 
 /// One SIP account of a phone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -212,6 +215,8 @@ pub enum Observed {
         /// Where the frame lies in the capture.
         raw: RawRef,
     },
+    /// A step in the life of a TLS connection between a phone and a SIP port of a server.
+    Encrypted(Box<TlsFact>),
     /// Evidence was lost: from here to the record before, absence can not be proven.
     EvidenceLost {
         /// How.
@@ -290,6 +295,14 @@ pub enum Derived {
         /// The line.
         line: LineId,
         /// The server, or none.
+        server: Option<ServerName>,
+    },
+    /// Where a line whose signalling is encrypted speaks with a server, as far as the wire shows: a weaker claim than
+    /// [`Home`](Self::Home).
+    Connected {
+        /// The line.
+        line: LineId,
+        /// The server that its phone spoke with last, while that connection lasts; or none.
         server: Option<ServerName>,
     },
     /// A key press showed (or failed to show) its effect on the phone.

@@ -96,7 +96,7 @@ pub struct Case {
     pub blame: Option<Blame>,
     /// A stable word for what is wrong, as `never-failed-back`; null only for a pass.
     pub code: Option<String>,
-    /// The same for people, in one sentence.
+    /// The same for people, in one sentence; of a pass, what it rests on if nobody could read the line's signalling.
     pub reason: Option<String>,
     /// False only where a known issue or a documented limit says so.
     pub expected: bool,
@@ -131,4 +131,14 @@ pub struct Measurement {
     pub max: Option<f64>,
     /// Why the value is null.
     pub why_null: Option<String>,
+}
+
+impl Measurement {
+    /// Why a move has no value of which nothing but connections was seen.
+    pub const ENCRYPTED: &str = "its signalling is encrypted";
+
+    /// Whether that is why it has none.
+    pub fn is_encrypted(&self) -> bool {
+        self.why_null.as_deref() == Some(Self::ENCRYPTED)
+    }
 }

@@ -19,6 +19,7 @@ pub mod random;
 pub mod registrar;
 mod supervisor;
 pub mod topology;
+pub mod veil;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

@@ -14,8 +14,7 @@ use super::{
 };
 use crate::{
     config::Mac,
-    engine::{measure::round, registration::Fix},
-    verdict::Measurement,
+    engine::{measure, registration::Fix},
     wire::{
         signalling::{Ends, Link, Step},
         tls::TlsEvent,
@@ -111,6 +110,8 @@ impl Blinds {
 
     /// As entries of the document.
     pub fn phones(&self, settings: &Settings) -> Vec<Phone> {
+        let connected_at =
+            |it: &Connection| measure::connected_at(Some(it.hello), it.established, settings.label(it.server.ip()));
         let entry = |(address, blind): (&IpAddr, &Blind)| Phone {
             aor: None,
             address: *address,
@@ -119,26 +120,9 @@ impl Blinds {
             blind: true,
             agent: None,
             registrations: Vec::new(),
-            measurements: blind.connections.iter().map(|it| connected_at(it, settings)).collect(),
+            measurements: blind.connections.iter().map(connected_at).collect(),
             traffic: Traffic { connections: blind.connections.len() as u64, ..Traffic::default() },
         };
         self.phones.iter().map(entry).collect()
-    }
-}
-
-/// When a connection was there, both ends agreed: in milliseconds since the first frame.
-fn connected_at(connection: &Connection, settings: &Settings) -> Measurement {
-    let at = |fix: Fix| round(fix.when.at.as_millis_f64());
-    Measurement {
-        name: "connected-at".to_owned(),
-        at_ms: Some(at(connection.hello)),
-        from_server: None,
-        to_server: Some(settings.label(connection.server.ip())),
-        value: connection.established.map(at),
-        unit: "ms".to_owned(),
-        error: connection.established.map(|fix| round(fix.when.error_ns as f64 / 1e6)),
-        min: None,
-        max: None,
-        why_null: connection.established.is_none().then(|| "the two ends came to no agreement".to_owned()),
     }
 }

@@ -140,6 +140,24 @@ pub fn stay(timers: &Timers, granted: Duration, left: Duration, asking: bool) ->
     window
 }
 
+/// The window for leaving a server that has gone, of a line of which nobody can read what it was granted.
+pub fn unread_failover(timers: &Timers) -> Window {
+    at_longest(failover(timers, timers.expires.value, timers.expires.value))
+}
+
+/// The window for returning, or for being confirmed where it stayed, of a line of which nobody can read what it was granted.
+pub fn unread_failback(timers: &Timers, habit: FailbackHabit) -> Window {
+    let granted = timers.expires.value;
+    let (returns, stays) =
+        (failback(timers, habit, granted, Duration::ZERO, true), stay(timers, granted, Duration::ZERO, true));
+    at_longest(if returns.length < stays.length { stays } else { returns })
+}
+
+fn at_longest(mut window: Window) -> Window {
+    window.derivation.insert_str(0, "what it was granted can not be read, so at the longest: ");
+    window
+}
+
 /// When a line asks its primary next, of whose binding there `left` remained: at its renewal, or, where that was under way
 /// or the phone was `asking` for a connection, after a period at the backup.
 fn asking_primary(timers: &Timers, granted: Duration, left: Duration, asking: bool) -> Window {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    blind,
     bound::{self, Window},
     dialog::{Calls, Lamp},
     pairs::Part,
@@ -48,6 +49,11 @@ pub struct CaseRun {
     pub noted: Vec<Measurement>,
     /// The moves it has made.
     pub moves: BTreeMap<Leg, Moved>,
+    /// Of those, the ones that nobody read: made by an exchange in an encrypted connection, with the line of the console
+    /// that says the rest, or without.
+    pub unread: BTreeMap<Leg, Option<Fix>>,
+    /// The server that its phone speaks with, of which was told because nothing of the line can be read.
+    pub connected: Option<ServerName>,
     /// The windows computed for its moves.
     pub windows: BTreeMap<Leg, Window>,
     /// The first sign of life of its phone since the wire is watched: nothing can be asked of a phone before.
@@ -222,6 +228,8 @@ impl CaseRun {
             lamp: Lamp::new(&line.extension),
             noted: Vec::new(),
             moves: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            connected: None,
             windows: BTreeMap::new(),
             awake: None,
             cuts: Vec::new(),
@@ -264,6 +272,9 @@ impl CaseRun {
             }
             _ => trial.clone(),
         };
+        if conclusion.verdict == Verdict::Pass {
+            conclusion = blind::verdict(self).unwrap_or(conclusion);
+        }
         if !restored && (conclusion.verdict == Verdict::Pass || conclusion.code == DOCUMENTED_LIMIT) {
             return Some(decided);
         }
@@ -321,6 +332,20 @@ impl CaseRun {
             Move::Failback if self.moves.contains_key(&Leg { of: Move::Failover, ..leg }) => self.backup.as_ref(),
             Move::Failback => self.cut_of(leg).and_then(|cut| cut.held_elsewhere.as_ref()).and(self.backup.as_ref()),
         }
+    }
+
+    /// Whether nobody could read the move that brought the line to where it is.
+    pub fn is_blind(&self) -> bool {
+        self.last_move().is_some_and(|(leg, _)| self.unread.contains_key(&leg))
+    }
+
+    /// Where the line is: where it is registered, or where it went when nobody could read that.
+    pub fn home(&self) -> Option<&ServerName> {
+        let unread = || {
+            let (leg, _) = self.last_move().filter(|(leg, _)| self.unread.contains_key(leg))?;
+            self.destination(leg)
+        };
+        self.track.home().or_else(unread)
     }
 
     /// Whether an outage holds a server back from this line.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::{
+    blind,
     bound::{self, PROMISE, REGISTERING, Window},
     case::{CaseRun, Finding, Leg, Moved},
     coverage::{Span, uncovered},
@@ -81,6 +82,9 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
         let reason = "the phone's console is alive, and no frame came from it; check its network cable and its side";
         return Finding::unclear("no-frames", reason).shown_by([cause.seq]);
     }
+    if let Some(finding) = blind::unread(case, phone).filter(|_| !blind::shows(of)) {
+        return finding.shown_by([cause.seq]);
+    }
     if of == Move::Stranded {
         return not_tried_both(case, cause);
     }
@@ -112,6 +116,9 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
         .collect();
     let role = if case.backup.as_ref() == Some(destination) { Role::Backup } else { Role::Primary };
     if let Some(finding) = not_taken(phone, role, destination, &tried, cause) {
+        return finding;
+    }
+    if let Some(finding) = blind::missing(case, phone, leg, cause) {
         return finding;
     }
     match case.track.strangers().find(|(_, asked)| asked.when.at >= cause.when.at) {

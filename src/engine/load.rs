@@ -18,7 +18,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// For each move of a case from or to its primary: `…-peak`, the most lines that the server took within a second, and
 /// `…-attempts`, the REGISTER transactions that this line began until it was taken, challenges included.
 pub fn of(case: &CaseRun, all: &[CaseRun]) -> Vec<Measurement> {
-    let moves = case.moves.iter().filter(|(leg, _)| matches!(leg.of, Move::Failover | Move::Failback));
+    let read = |leg: &Leg| !case.unread.contains_key(leg);
+    let moves = case.moves.iter().filter(|(leg, _)| matches!(leg.of, Move::Failover | Move::Failback) && read(leg));
     moves.flat_map(|(leg, moved)| [peak(case, *leg, moved, all), attempts(case, *leg, moved)]).flatten().collect()
 }
 
@@ -38,7 +39,7 @@ fn peak(case: &CaseRun, leg: Leg, moved: &Moved, all: &[CaseRun]) -> Option<Meas
     let mut taken: Vec<Stamp> = all
         .iter()
         .filter(same)
-        .filter_map(|other| other.moves.get(&leg))
+        .filter_map(|other| other.moves.get(&leg).filter(|_| !other.unread.contains_key(&leg)))
         .map(|moved| moved.done.when.at)
         .filter(|at| *at >= cause.when.at)
         .collect();

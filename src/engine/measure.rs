@@ -21,7 +21,9 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
     let mut list = Vec::new();
     let baseline = Leg { cut: None, of: Move::Baseline };
     if let (Some(moved), Some(cause)) = (case.moves.get(&baseline), case.cause(baseline, observing)) {
-        if moved.done.when.at < cause.when.at {
+        if case.unread.contains_key(&baseline) {
+            list.push(null(case, baseline, case.windows.get(&baseline).map(|it| it.length), Measurement::ENCRYPTED));
+        } else if moved.done.when.at < cause.when.at {
             list.push(null(case, baseline, None, "it was registered there already"));
         } else {
             list.push(total(case, baseline, cause, moved));
@@ -49,7 +51,9 @@ pub fn all(case: &CaseRun, observing: Fix, now: Stamp) -> Vec<Measurement> {
         whole_move(case, leg(Move::Stranded), Some(cut.began), "the backup was not asked", &mut list);
         whole_move(case, leg(Move::Recovery), cut.lifted, "no registration at a server that came back", &mut list);
         if cut.server == case.primary {
-            if !case.logs_off {
+            if !case.unread.is_empty() {
+                list.extend(["gap", "unreachable"].map(|name| unknown_reach(case, cut, name)));
+            } else if !case.logs_off {
                 reach(case, index, cut, now, &mut list);
             }
             stale(case, leg(Move::Failover), cut, &mut list);
@@ -91,6 +95,24 @@ pub fn span(
 ) -> Measurement {
     let why = to.err().unwrap_or_default();
     Measurement { max: max.map(millis), ..part(case, leg, name, Some(from), to.ok(), why) }
+}
+
+/// `connected-at`: when both ends of a TLS connection had agreed, from the greeting on, in milliseconds since the run or
+/// the capture began.
+pub fn connected_at(offered: Option<Fix>, agreed: Option<Fix>, server: String) -> Measurement {
+    let at = |fix: Fix| round(fix.when.at.as_millis_f64());
+    Measurement {
+        name: "connected-at".to_owned(),
+        at_ms: offered.map(at),
+        from_server: None,
+        to_server: Some(server),
+        value: agreed.map(at),
+        unit: "ms".to_owned(),
+        error: agreed.map(|fix| round(fix.when.error_ns as f64 / 1e6)),
+        min: None,
+        max: None,
+        why_null: agreed.is_none().then(|| "the two ends came to no agreement".to_owned()),
+    }
 }
 
 /// A number that was counted in a move.
@@ -174,6 +196,10 @@ fn whole_move(
 ) -> Option<Moved> {
     let (cause, window) = cause.zip(case.windows.get(&leg))?;
     let moved = case.moves.get(&leg).copied();
+    if case.unread.contains_key(&leg) {
+        list.push(null(case, leg, Some(window.length), Measurement::ENCRYPTED));
+        return None;
+    }
     match &moved {
         Some(moved) => list.push(total(case, leg, cause, moved)),
         None => list.push(null(case, leg, Some(window.length), why_null)),
@@ -220,10 +246,28 @@ fn reach(case: &CaseRun, index: usize, cut: &Cut, now: Stamp, list: &mut Vec<Mea
     }
 }
 
+/// Of a line that was not read everywhere nobody knows who held a binding.
+fn unknown_reach(case: &CaseRun, cut: &Cut, name: &str) -> Measurement {
+    Measurement {
+        name: name.to_owned(),
+        at_ms: Some(round(cut.began.when.at.as_millis_f64())),
+        from_server: Some(case.primary.to_string()),
+        to_server: case.backup.as_ref().map(ToString::to_string),
+        value: None,
+        unit: "ms".to_owned(),
+        error: None,
+        min: None,
+        max: None,
+        why_null: Some(Measurement::ENCRYPTED.to_owned()),
+    }
+}
+
 /// `stale`: for how long the old binding outlives each move. Normal until its expiry; a binding that is still live when
 /// the case ends is taken to last as long as the server granted.
 fn stale(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
-    let (Some(moved), Some(old)) = (case.moves.get(&leg), case.origin(leg)) else { return };
+    let (Some(moved), Some(old), true) = (case.moves.get(&leg), case.origin(leg), case.unread.is_empty()) else {
+        return;
+    };
     let moved_at = moved.done.when.at;
     let outlived = case
         .track

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    Outbox,
-    case::{CaseRun, Cut, Finding, Held, Moved},
+    Outbox, blind,
+    case::{CaseRun, Cut, Finding, Held, Leg, Moved},
     detect::{self, Detection, Detectors},
     registration::{Change, Fix},
     subjects::Subjects,
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     event::{
         BindingChange, BindingEvent, Derived, Door, Fate, Knock, Move, Observed, OutageId, OutageSpec, PhoneName,
-        PortKind, RigPart, ServerName, SipFact, Stamp, Toward, Transport, When,
+        PortKind, RigPart, ServerName, SipFact, Stamp, TlsFact, TlsStep, Toward, Transport, When,
     },
     verdict::CaseId,
 };
@@ -34,6 +34,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::PortLost { phone, port, reason } => lose_port(subjects, phone, *port, fix, reason),
         Observed::ConsoleLine { phone, text, echo, .. } => console_line(subjects, phone, text, *echo, fix, out),
         Observed::Sip(fact) => sip(subjects, fact, fix, out),
+        Observed::Encrypted(fact) => encrypted(subjects, fact, fix, out),
         Observed::SignOfLife { phone } => {
             if let Some(watch) = subjects.watch_mut(phone) {
                 watch.frame = Some(fix);
@@ -168,6 +169,34 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
     }
 }
 
+fn encrypted(subjects: &mut Subjects, fact: &TlsFact, fix: Fix, out: &mut Outbox) {
+    let patience = subjects.transaction(&fact.phone) + ANSWER_SLACK;
+    if let Some(watch) = subjects.watch_mut(&fact.phone) {
+        watch.encrypted.take(fact, fix, patience);
+        if fact.toward == Toward::Server && fact.step != TlsStep::Ended {
+            (watch.frame, watch.spoke) = (Some(fix), Some(fix));
+        }
+    }
+    if fact.toward == Toward::Server {
+        awake(subjects, &fact.phone, fix);
+    }
+    tell_connected(subjects, &fact.phone, fix, out);
+}
+
+/// Tells whom the lines of a phone are connected with of which nothing can be read.
+fn tell_connected(subjects: &mut Subjects, phone: &PhoneName, fix: Fix, out: &mut Outbox) {
+    let Some(watch) = subjects.watch(phone) else { return };
+    let of_phone = subjects.cases().iter().filter(|case| case.id.phone == *phone);
+    let now: Vec<_> = of_phone.map(|case| (case.id.clone(), blind::connected_with(case, watch))).collect();
+    for (id, server) in now {
+        let Some((case, _)) = subjects.case_and_detectors(&id).filter(|(case, _)| case.connected != server) else {
+            continue;
+        };
+        case.connected.clone_from(&server);
+        out.conclude(fix.when, Derived::Connected { line: case.track.line().clone(), server });
+    }
+}
+
 /// Whether a confirmation is one that no healthy line asks for.
 fn confirmed(
     case: &CaseRun,
@@ -223,7 +252,9 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
         &[]
     };
     for of in moves.iter().copied() {
-        let Some(leg) = case.leg(of).filter(|leg| !case.moves.contains_key(leg)) else { continue };
+        // What was read counts more than what was not.
+        let read = |leg: &Leg| case.moves.contains_key(leg) && !case.unread.contains_key(leg);
+        let Some(leg) = case.leg(of).filter(|leg| !read(leg)) else { continue };
         if of == Move::Baseline && !case.cuts.is_empty() {
             continue;
         }
@@ -251,6 +282,7 @@ fn note_moves(case: &mut CaseRun, server: &ServerName, fix: Fix) {
             case.evidence.extend([request.seq, fix.seq]);
         }
         case.moves.insert(leg, Moved { request, done: fix });
+        case.unread.remove(&leg);
     }
 }
 

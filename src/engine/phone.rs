@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::registration::Fix;
+use super::{blind::Connections, registration::Fix};
 use crate::{
     config::{Model, Phone},
     event::{Door, KeyName, Knock, PortKind, ServerName, SipFact, SipMessage, SipStart, Stamp, Toward, Transport},
@@ -31,7 +31,7 @@ pub struct PhoneWatch {
     pub lost: BTreeMap<PortKind, (Fix, String)>,
     /// The last frame from it.
     pub frame: Option<Fix>,
-    /// The last SIP message from it. A dead phone's kernel may go on sending frames, but speaks no SIP.
+    /// The last SIP message from it, readable or not. A dead phone's kernel may go on sending frames, but speaks no SIP.
     pub spoke: Option<Fix>,
     /// What its console last told of settings that were made on the phone itself: how many, or none.
     pub local_settings: Option<(Option<String>, Fix)>,
@@ -55,6 +55,8 @@ pub struct PhoneWatch {
     pub knocks: BTreeMap<ServerName, Knocking>,
     /// The first request over UDP to each server that it has not answered.
     pub asked: BTreeMap<ServerName, Fix>,
+    /// Its TLS connections to servers.
+    pub encrypted: Connections,
     /// The accounts that the display showed as registered then, with the server's address.
     pub shown_accounts: Vec<(String, String)>,
     /// What its console last told of the display.
@@ -121,6 +123,7 @@ impl PhoneWatch {
             shown_accounts: Vec::new(),
             knocks: BTreeMap::new(),
             asked: BTreeMap::new(),
+            encrypted: Connections::default(),
             displayed: None,
             dialled: None,
             boot_ordered: false,

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Outbox,
+    Outbox, blind,
     case::{CaseRun, DOCUMENTED_LIMIT, Finding},
     course::{Course, Place},
     load, measure, observe,
@@ -325,6 +325,8 @@ impl Run {
         }
         measured.extend(load::spread(case, self.subjects.cases(), &self.subjects.plan().bench.servers));
         measured
+            .extend(self.subjects.watch(&case.id.phone).into_iter().flat_map(|phone| blind::connected(case, phone)));
+        measured
     }
 
     fn tell_failure(&self, case: &CaseId, finding: &Finding, fix: Fix, out: &mut Outbox) {
@@ -381,7 +383,7 @@ fn tell(case: &CaseRun, finding: Finding, measurements: Vec<Measurement>, fix: F
         verdict: finding.verdict,
         blame: finding.blame,
         code: (!passed).then(|| finding.code.to_owned()),
-        reason: (!passed).then_some(finding.reason),
+        reason: (!finding.reason.is_empty()).then_some(finding.reason),
         expected: finding.code != DOCUMENTED_LIMIT,
         attempts: u32::from(!matches!(finding.verdict, Verdict::NotRun | Verdict::Skipped)),
         evidence: evidence.into_iter().collect(),

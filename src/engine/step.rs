@@ -3,7 +3,7 @@
 //! A step is begun once, hears what is observed, and is advanced after each observation; it works on all cases at once
 //! and ends when none has anything left to do in it.
 
-use super::{Outbox, registration::Fix, subjects::Subjects};
+use super::{Outbox, blind, registration::Fix, subjects::Subjects};
 use crate::{
     config::StepKind,
     event::{Observed, Stamp},
@@ -66,6 +66,7 @@ impl StepRun {
         fix: Fix,
         out: &mut Outbox,
     ) -> Self {
+        blind::leave(kind, subjects);
         match kind {
             StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, subjects, fix, out)),
             StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {

@@ -22,7 +22,10 @@ use crate::{
         random::Random,
         registrar::{RegistrarInput, RegistrarOutput},
     },
-    wire::stream::Framer,
+    wire::{
+        stream::Framer,
+        tls::{Steps, TlsConnection},
+    },
 };
 
 /// First pause before a segment is sent again; doubled each time (RFC 6298 section 2: 200 ms is Linux's minimum).
@@ -74,6 +77,8 @@ struct Connection {
     to_phone: Direction,
     /// What the bridge said in it.
     spoken: Option<Spoken>,
+    /// It looks like TLS.
+    tls: Option<(TlsConnection, Steps)>,
 }
 
 /// One direction of a connection.
@@ -84,8 +89,8 @@ struct Direction {
     last: Stamp,
     /// When the last one arrived: the same.
     arrived: Stamp,
-    /// What an outage took and is sent again.
-    blocked: VecDeque<Vec<u8>>,
+    /// What an outage took, or what waits behind that, and is sent again; and whether the tap has seen it.
+    blocked: VecDeque<(Vec<u8>, bool)>,
 }
 
 /// Something is at the bridge.
@@ -181,6 +186,7 @@ impl Rehearsal {
                     to_server: Direction::default(),
                     to_phone: Direction::default(),
                     spoken: None,
+                    tls: None,
                 };
                 self.link.connections.insert((phone.clone(), conn), connection);
                 self.link.by_server.insert(number, (phone.clone(), conn));
@@ -293,8 +299,8 @@ impl Rehearsal {
             }
             Load::Again { conn, .. } => {
                 let blocked = self.link.direction(&phone, conn, toward).map(|it| std::mem::take(&mut it.blocked));
-                for bytes in blocked.unwrap_or_default() {
-                    self.see_segment(&phone, server, toward, conn, Fate::Passed, &bytes);
+                for (bytes, seen) in blocked.unwrap_or_default() {
+                    self.see_segment(&phone, server, toward, conn, Fate::Passed, &bytes, seen);
                     self.deliver(&phone, server, toward, Delivery::Segment(conn, bytes));
                 }
             }
@@ -317,6 +323,7 @@ impl Rehearsal {
             }
             Load::End { conn } => {
                 let key = (phone.clone(), conn);
+                self.see_end(&phone, conn, toward, fate);
                 if outage.is_none() {
                     self.deliver(&phone, server, toward, Delivery::End(conn));
                 }
@@ -352,14 +359,14 @@ impl Rehearsal {
     ) {
         let waiting = self.link.direction(phone, conn, toward).is_some_and(|direction| !direction.blocked.is_empty());
         if outage.is_none() && !waiting {
-            self.see_segment(phone, server, toward, conn, Fate::Passed, &bytes);
+            self.see_segment(phone, server, toward, conn, Fate::Passed, &bytes, false);
             return self.deliver(phone, server, toward, Delivery::Segment(conn, bytes));
         }
         if let Some(outage) = outage {
-            self.see_segment(phone, server, toward, conn, Fate::Dropped(outage), &bytes);
+            self.see_segment(phone, server, toward, conn, Fate::Dropped(outage), &bytes, false);
         }
         if let Some(direction) = self.link.direction(phone, conn, toward) {
-            direction.blocked.push_back(bytes);
+            direction.blocked.push_back((bytes, outage.is_some()));
         }
         if !waiting {
             let load = |tries| Load::Again { conn, tries };
@@ -442,7 +449,9 @@ impl Rehearsal {
 
     /// The server behind a port: servers are known by where they speak SIP.
     fn machine(&self, server: SocketAddr) -> SocketAddr {
-        let sip = self.servers.keys().find(|sip| self.is_application(server) && sip.ip() == server.ip());
+        let declared = self.plan.bench.server_at(server.ip()).map(|server| &server.services);
+        let speaks = declared.is_some_and(|services| services.values().flatten().any(|port| *port == server.port()));
+        let sip = self.servers.keys().find(|sip| speaks && sip.ip() == server.ip());
         sip.copied().unwrap_or(server)
     }
 

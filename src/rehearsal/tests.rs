@@ -11,6 +11,7 @@ use crate::{
     },
 };
 
+mod blind;
 mod calls;
 mod courses;
 mod lamps;

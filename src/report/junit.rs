@@ -45,6 +45,9 @@ fn test_case(story: &RunStory, case: &Case) -> TestCase {
     if let Some(blame) = case.blame {
         entry.add_property(Property::new("blame", blame.to_string()));
     }
+    if let Some(reason) = case.reason.as_deref().filter(|_| case.verdict == Verdict::Pass) {
+        entry.add_property(Property::new("reason", clean(reason)));
+    }
     if !case.evidence.is_empty() {
         let numbers: Vec<_> = case.evidence.iter().map(u64::to_string).collect();
         entry.add_property(Property::new("evidence", numbers.join(" ")));

@@ -62,10 +62,12 @@ pub struct Binding {
     pub until: Option<When>,
     /// Times at which it was refreshed.
     pub refreshes: Vec<Stamp>,
-    /// What ended it.
+    /// What ended it; none: nothing, or it is unread.
     pub ended_by: Option<&'static str>,
     /// Numbers of the records that show it.
     pub evidence: Vec<u64>,
+    /// Nothing of it was read: for this time the line's phone spoke with the server in an encrypted connection.
+    pub unread: bool,
 }
 
 /// An outage as ordered and as it happened.
@@ -315,7 +317,7 @@ impl RunStory {
         match derived {
             Derived::Binding(change) => {
                 let bindings = self.bindings.entry(change.line.clone()).or_default();
-                let open = bindings.iter_mut().rfind(|b| b.server == change.server && b.until.is_none());
+                let open = bindings.iter_mut().rfind(|b| b.server == change.server && b.until.is_none() && !b.unread);
                 match (&change.change, open) {
                     (BindingEvent::Refreshed { .. }, Some(binding)) => {
                         binding.refreshes.push(at);
@@ -330,6 +332,7 @@ impl RunStory {
                         refreshes: Vec::new(),
                         ended_by: None,
                         evidence: change.evidence.clone(),
+                        unread: false,
                     }),
                     (BindingEvent::Expired | BindingEvent::Removed, Some(binding)) => {
                         binding.until = Some(record.when);
@@ -374,8 +377,31 @@ impl RunStory {
                 self.decided.push((**case).clone());
             }
             Derived::RunEnded => self.ended = true,
+            Derived::Connected { line, server } => self.connected(record, line, server.as_ref()),
             Derived::ScenarioStarted { .. } | Derived::StepStarted { .. } | Derived::Home { .. } => {}
         }
+    }
+}
+
+impl RunStory {
+    fn connected(&mut self, record: &Record, line: &LineId, server: Option<&ServerName>) {
+        let bindings = self.bindings.entry(line.clone()).or_default();
+        let open = bindings.iter_mut().rfind(|binding| binding.unread && binding.until.is_none());
+        if open.as_ref().is_some_and(|binding| Some(&binding.server) == server) {
+            return;
+        }
+        if let Some(open) = open {
+            open.until = Some(record.when);
+        }
+        bindings.extend(server.map(|server| Binding {
+            server: server.clone(),
+            from: record.when,
+            until: None,
+            refreshes: Vec::new(),
+            ended_by: None,
+            evidence: Vec::new(),
+            unread: true,
+        }));
     }
 }
 

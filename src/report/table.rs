@@ -110,9 +110,9 @@ impl Table {
         }
         if let Some(reason) = &case.reason {
             let blame = case.blame.map_or_else(String::new, |blame| format!("{blame}, "));
-            let code = case.code.as_deref().unwrap_or("no code");
+            let code = case.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
             let expected = if case.expected { "" } else { " (expected)" };
-            self.wrapped(&format!("{blame}{code}: {reason}{expected}"), 12);
+            self.wrapped(&format!("{blame}{code}{reason}{expected}"), 12);
         }
     }
 
@@ -149,7 +149,9 @@ impl Table {
 
     fn value(&self, measurement: Option<&Measurement>) -> String {
         let Some(measurement) = measurement else { return self.look.pick("–", "-").to_owned() };
-        let Some(value) = measurement.value else { return "none".to_owned() };
+        let Some(value) = measurement.value else {
+            return if measurement.is_encrypted() { "encrypted" } else { "none" }.to_owned();
+        };
         let error =
             measurement.error.map_or_else(String::new, |e| format!(" {}{:.1}", self.look.pick("±", "+-"), bound(e)));
         format!("{value:.1}{error}")

@@ -277,6 +277,7 @@ impl Cause {
     fn of(record: &Record, observed: &Observed) -> Option<Self> {
         let (by, phone, acknowledged) = match observed {
             Observed::Sip(fact) => (Awaited::Wire, Some(&fact.phone), 0),
+            Observed::Encrypted(fact) => (Awaited::Wire, Some(&fact.phone), 0),
             Observed::SignOfLife { phone } => (Awaited::Wire, Some(phone), 0),
             Observed::ConsoleLine { phone, .. } => (Awaited::Console, Some(phone), 0),
             Observed::KeysPlayed { phone, ack_after_ns, .. } => (Awaited::Key, Some(phone), *ack_after_ns),

@@ -70,6 +70,8 @@ pub enum Place {
     Nowhere,
     /// At a server.
     At(ServerName, Role),
+    /// Nobody can read where: its phone speaks with this server in an encrypted connection.
+    Connected(ServerName, Role),
 }
 
 /// The step that runs.
@@ -143,6 +145,7 @@ impl Board {
             }
             Observed::SignOfLife { phone } => self.alive(phone, at),
             Observed::Sip(fact) if fact.toward == crate::event::Toward::Server => self.alive(&fact.phone, at),
+            Observed::Encrypted(fact) if fact.toward == crate::event::Toward::Server => self.alive(&fact.phone, at),
             Observed::EvidenceLost { count, .. } => self.lost += count,
             Observed::StopRequested { .. } => self.stopping = true,
             _ => {}
@@ -204,6 +207,15 @@ impl Board {
                     None => Place::Nowhere,
                 };
                 let Some(line) = self.line(id) else { return };
+                if line.place != place {
+                    (line.place, line.since) = (place, at);
+                }
+            }
+            Derived::Connected { line: id, server } => {
+                let place = server.as_ref().map_or(Place::Unsure, |server| {
+                    Place::Connected(server.clone(), role(self.plan.as_deref(), id, server))
+                });
+                let Some(line) = self.line(id).filter(|line| !matches!(line.place, Place::At(..))) else { return };
                 if line.place != place {
                     (line.place, line.since) = (place, at);
                 }
@@ -278,6 +290,26 @@ mod tests {
         let board = until(19_000);
         assert_eq!(board.lines[0].place, Place::At("b".into(), Role::Backup));
         assert_eq!(board.lines[0].expiry.len(), 1, "the primary's binding expired");
+    }
+
+    #[test]
+    fn a_line_that_nobody_can_read_is_where_it_is_connected_and_a_registration_counts_more() {
+        let mut board = Board::default();
+        let begin = sample::mixed_run().remove(0);
+        let tell = |derived| Record { event: Event::Derived(derived), ..begin.clone() };
+        board.apply(&begin);
+        let line = board.lines[0].id.clone();
+        let connected =
+            |server: Option<&str>| Derived::Connected { line: line.clone(), server: server.map(Into::into) };
+        let mut place = |derived| {
+            board.apply(&tell(derived));
+            board.lines[0].place.clone()
+        };
+        assert_eq!(place(connected(Some("b"))), Place::Connected("b".into(), Role::Backup));
+        assert_eq!(place(connected(None)), Place::Unsure);
+        let home = Derived::Home { line: line.clone(), server: Some("a".into()) };
+        assert_eq!(place(home), Place::At("a".into(), Role::Primary));
+        assert_eq!(place(connected(Some("b"))), Place::At("a".into(), Role::Primary));
     }
 
     #[test]

@@ -168,12 +168,12 @@ fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now: Stamp) {
         Place::Unsure => ("?", "unsure".to_owned(), pen.dim()),
         Place::Nowhere => (pen.look.pick("○", "-"), "none".to_owned(), pen.colour(Color::Red)),
         Place::At(server, role) => {
-            let (symbol, colour) = match role {
-                Role::Primary => (pen.look.pick("●", "P"), Color::Green),
-                Role::Backup => (pen.look.pick("◐", "B"), Color::Yellow),
-                Role::Other => (pen.look.pick("◇", "O"), Color::Magenta),
-            };
+            let (symbol, colour) = of_role(*role, pen.look);
             (symbol, format!("{role} {server}"), pen.colour(colour))
+        }
+        Place::Connected(server, role) => {
+            let (_, colour) = of_role(*role, pen.look);
+            (pen.look.pick("◌", "C"), format!("connected {server}"), pen.colour(colour))
         }
     };
     pen.within(place, y, room(place, since), &format!("{symbol} {word}"), style);
@@ -193,6 +193,14 @@ fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now: Stamp) {
     let Some((verdict, code)) = &line.verdict else { return };
     let word = code.clone().unwrap_or_else(|| verdict.to_string());
     pen.text(result, y, &format!("{} {word}", pen.look.symbol(*verdict)), pen.verdict(*verdict));
+}
+
+const fn of_role(role: Role, look: Look) -> (&'static str, Color) {
+    match role {
+        Role::Primary => (look.pick("●", "P"), Color::Green),
+        Role::Backup => (look.pick("◐", "B"), Color::Yellow),
+        Role::Other => (look.pick("◇", "O"), Color::Magenta),
+    }
 }
 
 fn events(pen: &mut Pen<'_>, board: &Board, top: u16) {
@@ -353,6 +361,17 @@ mod tests {
         }
         let early = screen(&sample::mixed_run(), 5_000, (80, 24), Look::PLAIN).to_string();
         assert!(early.contains("P primary a"), "{early}");
+    }
+
+    #[test]
+    fn a_line_that_nobody_can_read_is_shown_as_connected() {
+        let mut records = sample::mixed_run();
+        records.truncate(1);
+        let line = crate::event::LineId { phone: "p1".into(), extension: "1001".into() };
+        let connected = crate::event::Derived::Connected { line, server: Some("b".into()) };
+        records.push(Record { event: crate::event::Event::Derived(connected), ..records[0].clone() });
+        assert!(screen(&records, 100, (80, 24), GLYPHS).to_string().contains(" p1/1001          ◌ connected b "));
+        assert!(screen(&records, 100, (80, 24), Look::PLAIN).to_string().contains("C connected b"));
     }
 
     #[test]

@@ -100,6 +100,17 @@ impl Narrator {
                 (format!("{line} is registered at {}", server_label(self.plan.as_deref(), line, server)), false)
             }
             Derived::Home { line, server: None } => (format!("{line} is registered nowhere"), true),
+            Derived::Connected { line, server: Some(server) } => {
+                let server = server_label(self.plan.as_deref(), line, server);
+                (format!("{line} speaks with {server}; its signalling is encrypted"), false)
+            }
+            Derived::Connected { line, server: None } => (format!("{line} speaks with nobody any more"), false),
+            Derived::Measured { case, measurement } if measurement.is_encrypted() => {
+                if measurement.max.is_none() || measurement.name == "baseline" {
+                    return None;
+                }
+                (format!("{}/{}: {} can not be read", case.phone, case.line, measurement.name), false)
+            }
             Derived::Measured { case, measurement } if matches!(&*measurement.name, "failover" | "failback") => {
                 let (value, max) = (measurement.value, measurement.max);
                 let limit = max.map_or_else(String::new, |max| format!(" (limit {})", span(max)));

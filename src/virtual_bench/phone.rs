@@ -72,7 +72,10 @@ use self::{
     terminal::{Colour, Terminal},
     web::{Browser, Visitors},
 };
-use super::random::Random;
+use super::{
+    random::Random,
+    veil::{Unveiled, Veil},
+};
 use crate::{config::provisioning::Layers, wire::stream::Framer};
 
 /// Firmware version in the `User-Agent` and on the console.
@@ -110,6 +113,8 @@ pub struct Phone {
     hook: Hook,
     lamps: Lamps,
     keypad: Keypad,
+    /// SIP connections of its own that look like TLS from outside.
+    veils: BTreeMap<u32, Veil>,
     outputs: VecDeque<PhoneOutput>,
 }
 
@@ -146,6 +151,7 @@ impl Phone {
             hook: Hook::default(),
             lamps: Lamps::default(),
             keypad: Keypad::default(),
+            veils: BTreeMap::new(),
             outputs: VecDeque::new(),
             spec,
         };
@@ -182,7 +188,22 @@ impl Phone {
 
     /// The next thing it does; call until there is none.
     pub fn poll_output(&mut self) -> Option<PhoneOutput> {
-        self.outputs.pop_front()
+        let mut output = self.outputs.pop_front()?;
+        match &mut output {
+            PhoneOutput::TcpConnect { conn, .. }
+                if self.settings.transport == Transport::Tls && !self.browser.has(*conn) =>
+            {
+                self.veils.insert(*conn, Veil::client());
+            }
+            PhoneOutput::TcpSend { conn, bytes } => {
+                if let Some(veil) = self.veils.get_mut(conn) {
+                    *bytes = veil.hide(bytes);
+                }
+            }
+            PhoneOutput::TcpClose { conn, .. } => _ = self.veils.remove(conn),
+            _ => {}
+        }
+        Some(output)
     }
 
     /// When it wants [`PhoneInput::Timeout`], on the scale of `now`.
@@ -214,6 +235,7 @@ impl Phone {
                 self.accepted.insert(conn, (from, Framer::default()));
             }
             PhoneInput::TcpAccepted { conn, from, service: Service::Http } => self.visitors.enter(conn, from),
+            PhoneInput::TcpConnected { conn } if self.veils.contains_key(&conn) => self.send_flight(conn),
             PhoneInput::TcpConnected { conn } => {
                 if !self.browser.connected(conn, &mut self.outputs) {
                     for index in 0..self.lines.len() {
@@ -221,8 +243,12 @@ impl Phone {
                     }
                 }
             }
-            PhoneInput::TcpData { conn, bytes } => self.stream(now, conn, &bytes),
+            PhoneInput::TcpData { conn, bytes } => match self.veils.get_mut(&conn).map(|veil| veil.take(&bytes)) {
+                Some(unveiled) => self.unveiled(now, conn, unveiled),
+                None => self.stream(now, conn, &bytes),
+            },
             PhoneInput::TcpClosed { conn, .. } => {
+                self.veils.remove(&conn);
                 self.accepted.remove(&conn);
                 self.visitors.leave(conn);
                 if let Some(fetched) = self.browser.closed(conn) {
@@ -239,6 +265,23 @@ impl Phone {
             | PhoneInput::Unreachable { .. }
             | PhoneInput::Console(_)
             | PhoneInput::Timeout => {}
+        }
+    }
+
+    /// Something came in a connection that looks like TLS.
+    fn unveiled(&mut self, now: Duration, conn: u32, unveiled: Unveiled) {
+        self.send_flight(conn);
+        if unveiled.opened {
+            for index in 0..self.lines.len() {
+                self.with_line(index, now, |line, context| line.connected(conn, context));
+            }
+        }
+        self.stream(now, conn, &unveiled.said);
+    }
+
+    fn send_flight(&mut self, conn: u32) {
+        if self.veils.get(&conn).is_some_and(Veil::has_flight) {
+            self.outputs.push_back(PhoneOutput::TcpSend { conn, bytes: Vec::new() });
         }
     }
 

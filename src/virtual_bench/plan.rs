@@ -13,7 +13,7 @@ use std::{
 use super::{
     Description,
     description::{Keypads, Lab, LabTimers, PhoneOverride, ServerOverride, extension, phone_name, server_name},
-    phone::{Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, shell::PhoneProcess},
+    phone::{Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, Transport, shell::PhoneProcess},
     registrar::{Member, RegistrarSpec, User},
 };
 use crate::{
@@ -34,6 +34,7 @@ pub const PREFIX: u8 = 24;
 const PROBE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 250));
 
 const SIP_PORT: u16 = 5060;
+const SIPS_PORT: u16 = 5061;
 const HTTP_PORT: u16 = 80;
 
 /// Everybody on the link.
@@ -80,6 +81,13 @@ impl LabPlan {
                 let name = phone_name(number);
                 let own = lab.phone.iter().find(|phone| phone.name == name);
                 let lines = own.and_then(|own| own.lines).unwrap_or(lab.lines);
+                let turn = usize::from(number - 1) % lab.transports.len().max(1);
+                let transport = own.and_then(|own| own.transport).or_else(|| lab.transports.get(turn).copied());
+                let transport = transport.unwrap_or_default();
+                let at = |server: SocketAddr| match transport {
+                    Transport::Tls => SocketAddr::new(server.ip(), SIPS_PORT),
+                    Transport::Udp | Transport::Tcp => server,
+                };
                 let lines = (1..=lines).map(|line| {
                     let extension = extension(line, number);
                     let (password, pin) = (password(), pin(&password()));
@@ -96,13 +104,11 @@ impl LabPlan {
                         extension,
                         domain: lab.domain.clone(),
                         password,
-                        primary: primary.unwrap_or_else(|| sip(server_address(1))),
-                        backup,
+                        primary: at(primary.unwrap_or_else(|| sip(server_address(1)))),
+                        backup: backup.map(at),
                     }
                 });
                 let mac = Mac([0x00, 0x08, 0x5d, 0x77, 0x00, number]);
-                let turn = usize::from(number - 1) % lab.transports.len().max(1);
-                let transport = own.and_then(|own| own.transport).or_else(|| lab.transports.get(turn).copied());
                 let mut phone = PhoneSpec {
                     product: product(&lab.model),
                     mac,
@@ -115,7 +121,7 @@ impl LabPlan {
                         model: lab.model_settings.clone(),
                         phone: own.map(|own: &PhoneOverride| own.settings.clone()).unwrap_or_default(),
                     },
-                    transport: transport.unwrap_or_default(),
+                    transport,
                     timers: phone_timers(description.timers),
                     habits: own.map(|own| own.habits).unwrap_or_default(),
                     defects: own.map(|own| own.defects.clone()).unwrap_or_default(),
@@ -149,6 +155,7 @@ impl LabPlan {
                     name,
                     address: address.ip(),
                     port: address.port(),
+                    tls_port: Some(SIPS_PORT),
                     http_port: HTTP_PORT,
                     domain: lab.domain.clone(),
                     users: users.clone(),
@@ -281,16 +288,17 @@ impl LabPlan {
     }
 
     fn server_at(&self, address: SocketAddr) -> Option<&Server> {
-        self.servers.iter().find(|server| server.spec.sip() == address)
+        self.servers.iter().find(|server| server.spec.is_at(address))
     }
 }
 
 fn server_entry(server: &Server) -> toml::Value {
+    let sip_ports: Vec<i64> = [server.spec.port].into_iter().chain(server.spec.tls_port).map(i64::from).collect();
     table([
         ("name", server.spec.name.as_str().into()),
         ("role", server.role.to_string().into()),
         ("addresses", vec![server.spec.address.to_string()].into()),
-        ("services", table([("sip", port(server.spec.port)), ("xml", port(server.spec.http_port))])),
+        ("services", table([("sip", sip_ports.into()), ("xml", port(server.spec.http_port))])),
     ])
 }
 

@@ -51,7 +51,7 @@ use self::{
     proxy::Proxy,
     requests::{About, Requests},
 };
-use super::random::Random;
+use super::{random::Random, veil::Veil};
 use crate::{
     event::SipStart,
     wire::{
@@ -81,6 +81,8 @@ pub struct Registrar {
     requests: Requests,
     connections: BTreeMap<u32, (SocketAddr, Framer)>,
     http: BTreeMap<u32, RequestReader>,
+    /// SIP connections that look like TLS from outside.
+    veils: BTreeMap<u32, Veil>,
     outputs: VecDeque<RegistrarOutput>,
     /// What a defect holds back, with the time when it goes out.
     held_back: VecDeque<(Duration, RegistrarOutput)>,
@@ -102,6 +104,7 @@ impl Registrar {
             requests: Requests::default(),
             connections: BTreeMap::new(),
             http: BTreeMap::new(),
+            veils: BTreeMap::new(),
             outputs: VecDeque::new(),
             held_back: VecDeque::new(),
             silent: spec.defects.contains(&RegistrarDefect::Silent),
@@ -129,8 +132,12 @@ impl Registrar {
                 self.http.insert(conn, RequestReader::default());
             }
             RegistrarInput::TcpData { conn, bytes } if self.http.contains_key(&conn) => self.fetch(conn, &bytes),
-            RegistrarInput::TcpData { conn, bytes } => self.stream(now, conn, &bytes),
+            RegistrarInput::TcpData { conn, bytes } => match self.unveil(conn, &bytes) {
+                Some(said) => self.stream(now, conn, &said),
+                None => self.stream(now, conn, &bytes),
+            },
             RegistrarInput::TcpClosed { conn } => {
+                self.veils.remove(&conn);
                 self.connections.remove(&conn);
                 self.http.remove(&conn);
             }
@@ -143,7 +150,17 @@ impl Registrar {
 
     /// The next thing it does; call until there is none.
     pub fn poll_output(&mut self) -> Option<RegistrarOutput> {
-        self.outputs.pop_front()
+        let mut output = self.outputs.pop_front()?;
+        match &mut output {
+            RegistrarOutput::TcpSend { conn, bytes } => {
+                if let Some(veil) = self.veils.get_mut(conn) {
+                    *bytes = veil.hide(bytes);
+                }
+            }
+            RegistrarOutput::TcpClose { conn } => _ = self.veils.remove(conn),
+            RegistrarOutput::SendDatagram { .. } => {}
+        }
+        Some(output)
     }
 
     /// When it wants [`RegistrarInput::Timeout`].
@@ -200,6 +217,22 @@ impl Registrar {
         for notice in self.subscriptions.run(now) {
             self.notify(now, &notice);
         }
+    }
+
+    /// What is said in a connection that looks like TLS; none if it is another one.
+    fn unveil(&mut self, conn: u32, bytes: &[u8]) -> Option<Vec<u8>> {
+        if self.silent {
+            return Some(Vec::new());
+        }
+        if Veil::is_asked_for(bytes) {
+            self.veils.entry(conn).or_insert_with(Veil::server);
+        }
+        let veil = self.veils.get_mut(&conn)?;
+        let unveiled = veil.take(bytes);
+        if veil.has_flight() {
+            self.outputs.push_back(RegistrarOutput::TcpSend { conn, bytes: Vec::new() });
+        }
+        Some(unveiled.said)
     }
 
     fn stream(&mut self, now: Duration, conn: u32, bytes: &[u8]) {

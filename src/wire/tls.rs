@@ -2,6 +2,9 @@
 //! bounds; no keys, nothing is deciphered, and no certificate is looked at.
 
 mod hello;
+mod steps;
+
+pub use steps::Steps;
 
 /// Bytes that [`looks_like_tls`] needs.
 pub const LOOKED_AT: usize = 3;

@@ -13,6 +13,7 @@ use crate::{
         raw,
     },
     event::{PhoneName, ServerName},
+    wire::signalling::SIP_PORTS,
 };
 
 /// Where models come from.
@@ -239,7 +240,7 @@ fn servers(raw: &[Spanned<raw::Server>], claims: &mut Claims, findings: &mut Fin
 }
 
 fn services(raw: &raw::Server, findings: &mut Findings<'_>) -> BTreeMap<String, Vec<u16>> {
-    let mut services = BTreeMap::from([("sip".to_owned(), vec![5060])]);
+    let mut services = BTreeMap::from([("sip".to_owned(), SIP_PORTS.to_vec())]);
     for (service, ports) in &raw.services {
         let ports: Vec<_> = ports.iter().filter_map(|port| findings.integer(port, "port", (1, 65535))).collect();
         if !ports.is_empty() {

@@ -1,17 +1,28 @@
 //! What is heard in frames, with the phone and the server it belongs to.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+};
 
 use crate::{
-    config::{Bench, Mac},
-    event::{Door, Fate, Knock, Observed, PhoneName, RawRef, ServerName, SipFact, SipMessage, Toward, Transport},
+    config::{Bench, Mac, Server},
+    event::{
+        Door, Fate, Knock, Observed, PhoneName, RawRef, ServerName, SipFact, SipMessage, TlsFact, TlsStep, Toward,
+        Transport,
+    },
     wire::{
         frame::Frame,
+        recent::Recent,
         redact,
         signalling::{self, Ends, Heard, Link, Step, What, is_refusal},
         sip,
+        tls::Steps,
     },
 };
+
+/// TLS connections that are told of at a time. Phones hold a few each.
+const MAX_ENCRYPTED: usize = 4096;
 
 /// What is known of a frame besides its bytes.
 #[derive(Debug, Clone)]
@@ -33,6 +44,8 @@ pub(super) enum Found {
     Sip(i64, Box<SipFact>),
     /// An [`Observed::Knock`], and when.
     Knock(i64, Box<Observed>),
+    /// A step of a TLS connection, and when.
+    Tls(i64, Box<TlsFact>),
     /// Bytes of a connection that we should have seen and did not.
     Gap(i64),
 }
@@ -42,6 +55,8 @@ pub(super) enum Found {
 pub(super) struct Signalling {
     heard: signalling::Signalling<Tag>,
     names: Names,
+    /// By the ends of the phone and of the server.
+    encrypted: Recent<(SocketAddr, SocketAddr), Steps>,
 }
 
 /// Who is who, and where.
@@ -49,6 +64,8 @@ pub(super) struct Signalling {
 struct Names {
     phones: BTreeMap<Mac, PhoneName>,
     servers: BTreeMap<IpAddr, ServerName>,
+    /// The places where servers speak SIP.
+    sip: BTreeSet<SocketAddr>,
     keep_secrets: bool,
     /// Of the captures that frames lie in.
     files: Vec<String>,
@@ -71,24 +88,34 @@ impl Signalling {
         let names = Names {
             phones: bench.phones.iter().map(|phone| (phone.mac, phone.name.clone())).collect(),
             servers: servers.clone().flat_map(|it| it.addresses.iter().map(|at| (*at, it.name.clone()))).collect(),
+            sip: servers.clone().flat_map(places).collect(),
             keep_secrets,
             files: Vec::new(),
         };
         let ports = servers.flat_map(|server| server.sip_ports().to_vec());
-        Self { heard: signalling::Signalling::new(ports), names }
+        Self { heard: signalling::Signalling::new(ports), names, encrypted: Recent::new(MAX_ENCRYPTED) }
     }
 
     /// Reads one frame as it came in.
     pub fn read(&mut self, bytes: &[u8], sighting: &Sighting) -> Vec<Found> {
         let Ok(frame) = Frame::parse(bytes) else { return Vec::new() };
         let Sighting { toward, unix_ns, fate, raw } = sighting;
-        let Self { heard, names } = self;
+        let Self { heard, names, encrypted } = self;
         let tag = Tag { toward: *toward, file: names.file(&raw.file), offset: raw.offset, len: raw.len };
         let mut found = Vec::new();
         let sighting = signalling::Sighting { unix_ns: *unix_ns, fate: *fate, tag };
-        heard.take(&frame, &sighting, &mut |heard| found.extend(names.found(&heard)));
+        heard.take(&frame, &sighting, &mut |heard| {
+            found.extend(names.found(&heard));
+            found.extend(names.encrypted(&heard, encrypted));
+        });
         found
     }
+}
+
+/// Where a server speaks SIP, or may.
+fn places(server: &Server) -> impl Iterator<Item = SocketAddr> + '_ {
+    let ports = || server.sip_ports().iter().copied().chain(signalling::SIP_PORTS);
+    server.addresses.iter().flat_map(move |address| ports().map(|port| SocketAddr::new(*address, port)))
 }
 
 impl Names {
@@ -164,10 +191,7 @@ impl Names {
     fn sip(&self, heard: &Heard<'_, Tag>, ends: Ends, transport: Transport, message: SipMessage) -> Option<Found> {
         let Heard { sighting, link, .. } = heard;
         let toward = sighting.tag.toward;
-        let (phone_addr, server_addr) = match toward {
-            Toward::Server => (ends.source, ends.destination),
-            Toward::Phone => (ends.destination, ends.source),
-        };
+        let (phone_addr, server_addr) = sides(ends, toward);
         let fact = SipFact {
             phone: self.phone(link, toward)?.clone(),
             server: self.servers.get(&server_addr.ip()).cloned(),
@@ -182,6 +206,45 @@ impl Names {
         Some(Found::Sip(sighting.unix_ns, Box::new(fact)))
     }
 
+    /// What a record of encrypted signalling is made of.
+    fn encrypted(
+        &self,
+        heard: &Heard<'_, Tag>,
+        connections: &mut Recent<(SocketAddr, SocketAddr), Steps>,
+    ) -> Option<Found> {
+        let Heard { sighting: signalling::Sighting { unix_ns, fate, tag }, link, what } = heard;
+        let (What::Tls { ends, .. } | What::Connection { ends, .. }) = *what else { return None };
+        let key @ (phone_addr, server_addr) = sides(ends, tag.toward);
+        if !self.sip.contains(&server_addr) {
+            return None;
+        }
+        let step = match *what {
+            What::Tls { event, .. } => {
+                let mut steps = connections.remove(&key).unwrap_or_default();
+                let step = steps.take(event, tag.toward, *unix_ns);
+                // Nobody is told of the end of a connection that had to go.
+                let _ = connections.insert(key, steps);
+                step?
+            }
+            What::Connection { step: Step::Closed | Step::Reset | Step::Refused, .. } => {
+                connections.remove(&key)?;
+                TlsStep::Ended
+            }
+            _ => return None,
+        };
+        let fact = TlsFact {
+            phone: self.phone(link, tag.toward)?.clone(),
+            server: self.servers.get(&server_addr.ip())?.clone(),
+            server_addr,
+            phone_addr,
+            toward: tag.toward,
+            step,
+            fate: *fate,
+            raw: self.raw(*tag),
+        };
+        Some(Found::Tls(*unix_ns, Box::new(fact)))
+    }
+
     /// Reads a message, its secrets masked: dialled numbers hold PINs.
     fn message(&self, bytes: &[u8]) -> SipMessage {
         if self.keep_secrets {
@@ -190,6 +253,14 @@ impl Names {
         let mut masked = bytes.to_vec();
         redact::sip_in_place(&mut masked);
         sip::read(&masked)
+    }
+}
+
+/// The phone's end, and the server's.
+const fn sides(ends: Ends, toward: Toward) -> (SocketAddr, SocketAddr) {
+    match toward {
+        Toward::Server => (ends.source, ends.destination),
+        Toward::Phone => (ends.destination, ends.source),
     }
 }
 

@@ -140,6 +140,7 @@ impl Watch {
         for found in self.signalling.read(&frame.bytes, &sighting) {
             match found {
                 Found::Sip(unix_ns, fact) => outbox.push(self.when(unix_ns, 0), Observed::Sip(fact)),
+                Found::Tls(unix_ns, fact) => outbox.push(self.when(unix_ns, 0), Observed::Encrypted(fact)),
                 Found::Knock(unix_ns, observed) => outbox.push(self.when(unix_ns, 0), *observed),
                 Found::Gap(unix_ns) => {
                     outbox.push(self.when(unix_ns, 0), Observed::EvidenceLost { how: Loss::KernelDrop, count: 1 });

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     config::{Party, StepKind},
     engine::{
-        Outbox,
+        Outbox, blind,
         bound::{self, Window},
-        case::{CaseRun, Finding, Leg},
+        case::{CaseRun, Finding, Leg, Moved},
         judge, pairs,
         registration::Fix,
         run::GRACE,
@@ -42,6 +42,8 @@ struct Wait {
     window: Window,
     console: Console,
     asked_for_life: bool,
+    /// It was an exchange that nobody can read.
+    unread: bool,
 }
 
 /// How far the console's testimony has come.
@@ -74,7 +76,7 @@ impl Expect {
                 impossible.push(case.id.clone());
                 continue;
             };
-            let wait = Wait { leg, cause, window, console: Console::Waiting, asked_for_life: false };
+            let wait = Wait { leg, cause, window, console: Console::Waiting, asked_for_life: false, unread: false };
             wait.tell(case, out);
             waits.insert(case.id.clone(), wait);
         }
@@ -96,8 +98,7 @@ impl Expect {
             }
             let Some(wait) = self.waits.get_mut(&id) else { continue };
             wait.amend(&id, subjects, fix, out);
-            let moved = subjects.case(&id).and_then(|case| case.moves.get(&wait.leg)).copied();
-            match moved {
+            match wait.look(&id, subjects) {
                 None => wait.overdue(&id, now, subjects, out),
                 Some(moved) => wait.testify(self.of, &id, moved, now, fix, subjects, out),
             }
@@ -145,6 +146,14 @@ impl Wait {
         }
     }
 
+    /// The move, if it was made: as the wire shows it, or by an exchange that nobody can read.
+    fn look(&mut self, id: &CaseId, subjects: &Subjects) -> Option<Moved> {
+        let (case, watch) = (subjects.case(id)?, subjects.watch(&id.phone)?);
+        let read = case.moves.get(&self.leg).copied().filter(|_| !case.unread.contains_key(&self.leg));
+        self.unread = read.is_none();
+        read.or_else(|| blind::exchange(case, watch, self.leg, self.cause))
+    }
+
     fn due(&self) -> Stamp {
         self.cause.when.at + self.window.length + GRACE
     }
@@ -157,7 +166,8 @@ impl Wait {
     fn overdue(&mut self, id: &CaseId, now: Stamp, subjects: &mut Subjects, out: &mut Outbox) {
         if now >= self.due() && !self.asked_for_life {
             self.asked_for_life = true;
-            if subjects.watch(&id.phone).is_some_and(|watch| !watch.alive_since(self.cause.when.at)) {
+            let since = self.cause.when.at;
+            if subjects.watch(&id.phone).is_some_and(|watch| !watch.alive_since(since) || !watch.encrypted.is_empty()) {
                 subjects.ask_status(&id.phone, out);
             }
         }
@@ -165,7 +175,11 @@ impl Wait {
             && let Some(watch) = subjects.watch(&id.phone)
             && let Some(case) = subjects.case(id)
         {
-            let finding = judge::missing(case, watch, self.leg, self.cause);
+            let belief = subjects.belief(id).filter(|belief| belief.fix.when.at >= self.cause.when.at);
+            let said = belief.as_ref().and_then(|belief| Some((subjects.server_named_by(belief)?, belief)));
+            let there = said.filter(|(server, _)| case.destination(self.leg) == Some(server));
+            let claimed = there.and_then(|(server, belief)| blind::claimed(watch, self.leg.of, &server, belief));
+            let finding = claimed.unwrap_or_else(|| judge::missing(case, watch, self.leg, self.cause));
             subjects.decide_case(id, finding);
         }
     }
@@ -175,7 +189,7 @@ impl Wait {
         &mut self,
         of: Move,
         id: &CaseId,
-        moved: crate::engine::case::Moved,
+        moved: Moved,
         now: Stamp,
         fix: Fix,
         subjects: &mut Subjects,
@@ -190,6 +204,8 @@ impl Wait {
                 let until = match of {
                     // Its last request may be under way until the window is over.
                     Move::Stranded => now.max(self.cause.when.at + self.window.length),
+                    // The first exchange may have been about something else.
+                    _ if self.unread => now.max(self.cause.when.at + self.window.length),
                     _ => now,
                 };
                 // The answer may have been lost behind the bridge: then the phone asks again, and does not know yet.
@@ -220,6 +236,14 @@ impl Wait {
                     subjects.add_case_evidence(id, belief.fix.seq);
                     self.console = Console::Settled;
                 }
+                Some(belief) if now >= until && self.unread => {
+                    let said = subjects.server_named_by(&belief);
+                    let finding = subjects
+                        .watch(&id.phone)
+                        .map(|phone| blind::unconfirmed(phone, of, &moved, &belief, said.as_ref()));
+                    finding.into_iter().for_each(|finding| subjects.decide_case(id, finding));
+                    return;
+                }
                 Some(belief) if now >= until => {
                     let expected = expected.map_or_else(|| "no server".to_owned(), |it| subjects.describe_server(&it));
                     let evidence = [moved.done.seq, belief.fix.seq];
@@ -241,6 +265,13 @@ impl Wait {
                     return;
                 }
                 _ => return,
+            }
+        }
+        if self.unread {
+            let said = subjects.belief(id).filter(|_| subjects.states_registration(&id.phone));
+            if let Some((case, _)) = subjects.case_and_detectors(id) {
+                case.moves.insert(self.leg, moved);
+                case.unread.insert(self.leg, said.map(|belief| belief.fix));
             }
         }
         self.conclude(id, moved, subjects);
@@ -267,10 +298,12 @@ impl Wait {
     }
 
     /// The move was made and the console has nothing against it.
-    fn conclude(&self, id: &CaseId, moved: crate::engine::case::Moved, subjects: &mut Subjects) {
+    fn conclude(&self, id: &CaseId, moved: Moved, subjects: &mut Subjects) {
         let Some(case) = subjects.case(id) else { return };
         if let Some(finding) = judge::made(case, self.leg, self.cause, &moved, &self.window) {
-            subjects.decide_case(id, finding);
+            let watch = subjects.watch(&id.phone).filter(|_| self.unread);
+            let unsure = watch.and_then(|phone| blind::unsure_of_delay(case, phone, self.leg, self.cause, &finding));
+            subjects.decide_case(id, unsure.unwrap_or(finding));
             return;
         }
         let restoring = case.outcome.is_some();
@@ -288,7 +321,12 @@ impl Wait {
             return;
         }
         let took = moved.done.when.at.since(self.cause.when.at).as_secs_f64();
-        let note = format!("after {took:.1} s, {:.1} s allowed", self.window.length.as_secs_f64());
+        let mut note = format!("after {took:.1} s, {:.1} s allowed", self.window.length.as_secs_f64());
+        if self.unread {
+            let said =
+                if case.unread.get(&self.leg).is_some_and(Option::is_some) { "and by its console" } else { "alone" };
+            note = format!("by a connection {said}, as its signalling is encrypted: {note}");
+        }
         let evidence = [self.cause.seq, moved.request.seq, moved.done.seq];
         subjects.finish_case_step(id, &note, &evidence);
     }
@@ -300,10 +338,10 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
     match leg.of {
         Move::Baseline => Some(bound::baseline(timers)),
         Move::Renewal => Some(bound::renewal(timers, case.track.last_granted(&case.primary)?)),
-        Move::Failover => {
-            let held = case.cut_of(leg)?.held.as_ref()?;
-            Some(bound::failover(timers, held.binding.granted, held.left))
-        }
+        Move::Failover => match case.cut_of(leg)?.held.as_ref() {
+            Some(held) => Some(bound::failover(timers, held.binding.granted, held.left)),
+            None => case.is_blind().then(|| bound::unread_failover(timers)),
+        },
         Move::Failback if case.keeps_both => Some(bound::revival(&case.timers)),
         Move::Rejection => {
             let held = case.cut_of(leg)?.held.as_ref()?;
@@ -329,6 +367,7 @@ fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
                     })
                 }
                 _ if turned_away.is_some() => Some(bound::after_rejection(timers, wait)),
+                _ if case.is_blind() => Some(bound::unread_failback(timers, case.habit)),
                 _ => {
                     // It held nothing at its backup because it had lost it, or because it had not left: it never did, it has
                     // no backup, or what it asked in the outage it gave up only afterwards.

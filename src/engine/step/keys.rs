@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{StepKind, keying},
-    engine::{Outbox, bound::REGISTERING, case::Finding, judge, registration::Fix, subjects::Subjects},
+    engine::{Outbox, blind, bound::REGISTERING, case::Finding, judge, registration::Fix, subjects::Subjects},
     event::{Action, Derived, KeyName, Observed, PhoneName, ServerName, Stamp},
     verdict::CaseId,
 };
@@ -244,9 +244,11 @@ impl Player {
                     subjects.finish_step(phone, "the number was called", &[seen.seq]);
                     return false;
                 }
+                let first = subjects.cases().iter().find(|case| case.id.phone == *phone);
+                let unread = first.zip(subjects.watch(phone)).and_then(|(case, watch)| blind::unread(case, watch));
                 self.overdue(phone, now >= until, subjects, || {
                     let reason = "the keys were pressed, and no call to the number that they dial was seen";
-                    Finding::unclear("dial-unconfirmed", reason).shown_by([fix.seq])
+                    unread.unwrap_or_else(|| Finding::unclear("dial-unconfirmed", reason)).shown_by([fix.seq])
                 })
             }
             Stage::Effect { until } => {
@@ -368,6 +370,6 @@ fn displayed_wrong(subjects: &Subjects, phone: &PhoneName) -> Option<(CaseId, Op
         let said = address.and_then(|address| subjects.server_at(address));
         // With no server away a line that is registered at several may show any of them: that is another fault.
         let bound = said.as_ref().is_some_and(|said| case.cuts.is_empty() && case.track.binding(said).is_some());
-        (said.as_ref() != case.track.home() && !bound).then(|| (case.id.clone(), said))
+        (said.as_ref() != case.home() && !bound).then(|| (case.id.clone(), said))
     })
 }

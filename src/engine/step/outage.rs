@@ -9,7 +9,7 @@ use super::moment;
 use crate::{
     config::{ModePlan, Moment, OutagePlan, Role},
     engine::{
-        Outbox,
+        Outbox, blind,
         case::{CaseRun, Finding},
         judge, pairs,
         registration::Fix,
@@ -230,20 +230,22 @@ impl Part {
     fn cut(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         // A line that has left its primary on its own is not a subject of this outage; one that an outage before drove
         // away, and of which nobody asked yet whether it came home, is; so is one where nobody is logged on.
-        let away = |case: &&CaseRun| {
+        let subject = |case: &&CaseRun| {
             let driven = case.last_cut().is_some() && case.moved(Move::Failback).is_none();
             let meant = self.phones.contains(&case.id.phone);
             let concerned = case.running() && meant && self.targets.contains_key(&case.primary);
             let nobody = case.moved(Move::LogOff).is_some();
-            concerned && !driven && !nobody && case.track.home() != Some(&case.primary)
+            concerned && !driven && !nobody
         };
         let found: Vec<(CaseId, Finding)> = subjects
             .cases()
             .iter()
-            .filter(away)
+            .filter(subject)
             .filter_map(|case| {
                 let phone = subjects.watch(&case.id.phone)?;
-                Some((case.id.clone(), judge::not_at_primary(case, phone, fix)))
+                let away = case.home() != Some(&case.primary);
+                let found = away.then(|| judge::not_at_primary(case, phone, fix));
+                Some((case.id.clone(), found.or_else(|| blind::strayed(case, phone))?))
             })
             .collect();
         found.into_iter().for_each(|(id, finding)| subjects.decide_case(&id, finding));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     engine::{
-        Outbox,
+        Outbox, blind,
         bound::{self, Window},
         case::Finding,
         judge,
@@ -58,10 +58,14 @@ impl Silence {
                 subjects.decide_case(id, finding.shown_by([asked.seq]));
                 continue;
             }
+            let Some(watch) = subjects.watch(&id.phone) else { continue };
+            if let Some(finding) = blind::unsure_of_silence(watch, self.begun) {
+                subjects.decide_case(id, finding);
+                continue;
+            }
             if now < wait.until {
                 continue;
             }
-            let Some(watch) = subjects.watch(&id.phone) else { continue };
             if watch.alive_since(self.begun.when.at) {
                 let seconds = wait.window.length.as_secs_f64();
                 let note = format!("sent no REGISTER in {seconds:.1} s ({}), and lives", wait.window.derivation);

@@ -110,7 +110,7 @@ impl Rehearsal {
                 return None;
             }
             Load::Segment { conn, bytes } => {
-                self.see_segment(&phone, server, toward, conn, Fate::Dropped(id), &bytes);
+                self.see_segment(&phone, server, toward, conn, Fate::Dropped(id), &bytes, false);
                 conn
             }
             Load::Again { conn, .. } => conn,
@@ -143,17 +143,18 @@ impl Rehearsal {
                 self.schedule(at, Happening::ToPhone(phone, PhoneInput::TcpConnected { conn }));
             }
             Load::Segment { conn, bytes } => {
-                self.see_segment(&phone, server, toward, conn, Fate::Dropped(id), &bytes);
+                self.see_segment(&phone, server, toward, conn, Fate::Dropped(id), &bytes, false);
                 self.answer_in(id, stand_in, &phone, conn, &bytes);
             }
             // What another outage took was seen then.
             Load::Again { conn, .. } => {
                 let blocked = self.link.direction(&phone, conn, toward).map(|it| std::mem::take(&mut it.blocked));
-                for bytes in blocked.unwrap_or_default() {
+                for (bytes, _) in blocked.unwrap_or_default() {
                     self.answer_in(id, stand_in, &phone, conn, &bytes);
                 }
             }
             Load::End { conn } => {
+                self.see_end(&phone, conn, toward, Fate::Dropped(id));
                 let Some(connection) = self.link.connections.remove(&(phone, conn)) else { return };
                 let known = connection.spoken.is_none_or(|spoken| !spoken.ours_alone);
                 if let Some(outage) = self.outages.get_mut(&id).filter(|_| known) {
@@ -205,6 +206,7 @@ impl Rehearsal {
 
     /// A connection is over for a phone, by a reset.
     fn hang_up(&mut self, phone: &PhoneName, conn: u32, fate: Fate, why: &str) {
+        self.see_end(phone, conn, Toward::Phone, fate);
         let Some(connection) = self.link.connections.remove(&(phone.clone(), conn)) else { return };
         self.knock(phone, connection.server, Knock::Refused, fate);
         let at = (self.now + self.link.leg()).max(connection.to_phone.arrived);

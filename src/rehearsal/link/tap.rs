@@ -4,9 +4,13 @@ use std::{net::SocketAddr, time::Duration};
 
 use super::{Crossing, FRAME_ERROR_NS, Rehearsal};
 use crate::{
-    event::{Door, Fate, Knock, Observed, PhoneName, RawRef, SipFact, Toward, Transport, When},
+    event::{Door, Fate, Knock, Observed, PhoneName, RawRef, SipFact, TlsFact, TlsStep, Toward, Transport, When},
     journal::run_dir::capture_file,
-    wire::{redact, sip, stream::Framed},
+    wire::{
+        redact, sip,
+        stream::Framed,
+        tls::{self, End},
+    },
 };
 
 /// A sign of life is reported at most this often.
@@ -28,6 +32,8 @@ impl Rehearsal {
         }
     }
 
+    /// The tap sees a segment; `again`, if it saw it dropped before.
+    #[expect(clippy::too_many_arguments, reason = "both ends, the way between them, and what became of it")]
     pub(super) fn see_segment(
         &mut self,
         phone: &PhoneName,
@@ -36,15 +42,56 @@ impl Rehearsal {
         conn: u32,
         fate: Fate,
         bytes: &[u8],
+        again: bool,
     ) {
         let ends = self.link.connections.get(&(phone.clone(), conn)).map(|it| (it.local, it.server));
         // The tap reads SIP alone.
         let Some((local, _)) = ends.filter(|(_, server)| !self.is_application(*server)) else { return };
+        let connection = self.link.connections.get_mut(&(phone.clone(), conn));
+        if let Some(connection) = connection.filter(|it| it.tls.is_some() || tls::looks_like_hello(bytes)) {
+            // What is sent again is heard once, as it was the first time.
+            if again {
+                return;
+            }
+            let (records, steps) = connection.tls.get_or_insert_default();
+            let end = if toward == Toward::Server { End::Low } else { End::High };
+            let at = i64::try_from(self.now.0).unwrap_or(i64::MAX);
+            let mut seen = Vec::new();
+            records.take(end, bytes, &mut |event| seen.extend(steps.take(event, toward, at)));
+            return seen.into_iter().for_each(|step| self.see_step(phone, server, local, toward, fate, step));
+        }
         let framed = self.link.direction(phone, conn, toward).map(|direction| direction.seen.push(bytes));
         for framed in framed.unwrap_or_default() {
             if let Framed::Message(message) = framed {
                 self.see(phone, server, local, toward, Transport::Tcp, fate, &message);
             }
+        }
+    }
+
+    fn see_step(
+        &mut self,
+        phone: &PhoneName,
+        server_addr: SocketAddr,
+        phone_addr: SocketAddr,
+        toward: Toward,
+        fate: Fate,
+        step: TlsStep,
+    ) {
+        let Some(server) = self.plan.bench.server_at(server_addr.ip()).map(|server| server.name.clone()) else {
+            return;
+        };
+        let phone = phone.clone();
+        let raw = RawRef { file: capture_file(1), offset: self.link.captured, len: KNOCK_LENGTH };
+        self.link.captured += raw.len;
+        let fact = TlsFact { phone, server, server_addr, phone_addr, toward, step, fate, raw };
+        self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, Observed::Encrypted(Box::new(fact)));
+    }
+
+    /// The tap sees the end of a connection.
+    pub(super) fn see_end(&mut self, phone: &PhoneName, conn: u32, toward: Toward, fate: Fate) {
+        let connection = self.link.connections.get(&(phone.clone(), conn)).filter(|it| it.tls.is_some());
+        if let Some((server, local)) = connection.map(|it| (it.server, it.local)) {
+            self.see_step(phone, server, local, toward, fate, TlsStep::Ended);
         }
     }
 

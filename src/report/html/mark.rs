@@ -16,9 +16,10 @@ pub fn when(when: When) -> String {
     }
 }
 
-/// `412.3 ms`, `4.213 s`, or the number with its own unit.
+/// `412.3 ms`, `4.213 s`, or the number with its own unit; `not seen`, or `encrypted`.
 pub fn value(measurement: &Measurement) -> String {
-    measurement.value.map_or_else(|| "not seen".to_owned(), |value| quantity(value, &measurement.unit))
+    let none = if measurement.is_encrypted() { "encrypted" } else { "not seen" };
+    measurement.value.map_or_else(|| none.to_owned(), |value| quantity(value, &measurement.unit))
 }
 
 /// A number of that unit.

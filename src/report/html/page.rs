@@ -354,7 +354,10 @@ fn registrations(story: &RunStory) -> Vec<Registration> {
             server: format!("{} ({})", binding.server, story.role(line, &binding.server)),
             from: mark::when(binding.from),
             until: binding.until.map_or_else(|| "end of the run".to_owned(), mark::when),
-            ended_by: binding.ended_by.unwrap_or("still alive"),
+            ended_by: match (binding.unread, binding.ended_by) {
+                (true, _) => "connected only: its signalling is encrypted",
+                (false, ended_by) => ended_by.unwrap_or("still alive"),
+            },
             refreshes: binding.refreshes.len(),
             evidence: few(&binding.evidence),
         })

@@ -1,6 +1,9 @@
 //! The moves as bars, split into waiting, detecting and registering, with their limits.
 
-use super::scale::{Px, Scale, Tick};
+use super::{
+    mark,
+    scale::{Px, Scale, Tick},
+};
 use crate::{
     look::{span, width},
     verdict::{Case, Measurement},
@@ -114,8 +117,9 @@ fn row(case: &Case, of: &'static str, whole: &Measurement, scale: &Scale, y: f64
     let over = whole.value.zip(whole.max).is_some_and(|(value, max)| value > max);
     let (total, end) = match whole.value {
         Some(value) => (format!("{:.3} s", value / 1000.0), value.max(at).max(whole.max.unwrap_or(0.0))),
-        None => ("not seen".to_owned(), whole.max.unwrap_or(0.0)),
+        None => (mark::value(whole), whole.max.unwrap_or(0.0)),
     };
+    let missing = whole.value.is_none() && !whole.is_encrypted();
     Row {
         name: if repeated { String::new() } else { format!("{}/{}", case.id.phone, case.id.line) },
         of,
@@ -128,7 +132,7 @@ fn row(case: &Case, of: &'static str, whole: &Measurement, scale: &Scale, y: f64
         limit_y1: Px(y - 2.0),
         limit_y2: Px(y + BAR + 2.0),
         total_x: Px(scale.x(end).max(scale.right) + 8.0),
-        class: if over || whole.value.is_none() { "fail" } else { "name" },
+        class: if over || missing { "fail" } else { "name" },
         total: if over { format!("{total}  ✗ late") } else { total },
     }
 }

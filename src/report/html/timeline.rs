@@ -204,11 +204,13 @@ fn bar(story: &RunStory, line: &LineId, binding: &Binding, all: &[Binding], scal
             refreshes.push(Px(tick));
         }
     }
-    let label = format!("{} {class}", binding.server);
+    let label =
+        if binding.unread { format!("{} connected", binding.server) } else { format!("{} {class}", binding.server) };
     let room = stale.as_ref().map_or(right, |stale| stale.x.0).min(refreshes.first().map_or(right, |tick| tick.0)) - x;
     let labelled = room > width(&label) as f64 * CHARACTER + 10.0;
     let until = binding.until.map_or_else(|| "the end of the run".to_owned(), mark::when);
-    let title = format!("{line} at {} ({class}) from {} to {until}", binding.server, mark::when(binding.from));
+    let at = if binding.unread { "connected with" } else { "at" };
+    let title = format!("{line} {at} {} ({class}) from {} to {until}", binding.server, mark::when(binding.from));
     Bar {
         class,
         x: Px(x),

@@ -72,6 +72,7 @@ impl Context<'_> {
         let parameter = match self.transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
         };
         self.contact_start(user) + parameter
     }

@@ -103,6 +103,7 @@ fn via(branch: &str, context: &Context<'_>) -> String {
     let transport = match context.transport {
         Transport::Udp => "UDP",
         Transport::Tcp => "TCP",
+        Transport::Tls => "TLS",
     };
     format!("SIP/2.0/{transport} {};branch={branch};rport", context.local)
 }

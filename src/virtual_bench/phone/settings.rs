@@ -128,7 +128,8 @@ impl Settings {
         Self {
             accounts: accounts.map(|(number, line)| account(spec, &merged, &effective, number, line)).collect(),
             transport: match effective.transport.value {
-                provisioning::Transport::Tcp | provisioning::Transport::Tls => Transport::Tcp,
+                provisioning::Transport::Tls => Transport::Tls,
+                provisioning::Transport::Tcp => Transport::Tcp,
                 provisioning::Transport::Udp | provisioning::Transport::UdpAndTcp => Transport::Udp,
             },
             habits: Habits { outbound: spec.habits.outbound || effective.outbound_support.value, ..spec.habits },
@@ -170,7 +171,12 @@ fn fields(spec: &PhoneSpec) -> String {
         // Writing to a String can not fail. Quotes keep what would be a comment otherwise.
         let _ = writeln!(text, "{name}: \"{value}\"");
     };
-    set("sip transport protocol", &if spec.transport == Transport::Udp { 1 } else { 2 });
+    let transport = match spec.transport {
+        Transport::Udp => 1,
+        Transport::Tcp => 2,
+        Transport::Tls => 4,
+    };
+    set("sip transport protocol", &transport);
     set("sip registration period", &expires.as_secs());
     set("sip transaction timer", &transaction.as_millis());
     set("sip t1 timer", &t1.as_millis());

@@ -117,6 +117,8 @@ pub enum Transport {
     Udp,
     /// One connection for each line and server.
     Tcp,
+    /// The same, in what looks like TLS from outside (see [`veil`](crate::virtual_bench::veil)).
+    Tls,
 }
 
 /// The timers of the 6700i, under their names in its configuration files.

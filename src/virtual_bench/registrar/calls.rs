@@ -121,7 +121,8 @@ impl Registrar {
             return bound;
         }
         let place = address::place(uri)?;
-        if uri.to_ascii_lowercase().contains(";transport=tcp") {
+        let uri = uri.to_ascii_lowercase();
+        if uri.contains(";transport=tcp") || uri.contains(";transport=tls") {
             let mut connections = self.connections.iter().rev();
             return connections.find(|(_, (peer, _))| peer.ip() == place.ip()).map(|(conn, _)| Way::Connection(*conn));
         }

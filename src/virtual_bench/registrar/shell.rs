@@ -1,4 +1,5 @@
-//! A simulated server as a process: UDP and TCP sockets for SIP and a TCP socket for HTTP on its address.
+//! A simulated server as a process: UDP and TCP sockets for SIP, one more for what looks like TLS, and a TCP socket for
+//! HTTP, on its address.
 //!
 //! It expects to be in the right network namespace already.
 
@@ -24,6 +25,10 @@ async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
     let listen = |at: SocketAddr| ProcessError::in_the_way_of(format!("listen on {at}"));
     let udp = UdpSocket::bind(sip).await.map_err(listen(sip))?;
     let tcp = TcpListener::bind(sip).await.map_err(listen(sip))?;
+    let tls = match spec.tls_port.map(|port| SocketAddr::new(spec.address, port)) {
+        Some(place) => Some(TcpListener::bind(place).await.map_err(listen(place))?),
+        None => None,
+    };
     let http = TcpListener::bind(application).await.map_err(listen(application))?;
     let mut registrar = Registrar::new(spec);
     // Each connection has a task; the registrar keeps the way to write to it, and dropping that closes it.
@@ -53,7 +58,7 @@ async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
                 // An ICMP error for an earlier answer.
                 Err(_) => RegistrarInput::Timeout,
             },
-            accepted = accept(&tcp, &http, next_conn + 1) => match accepted {
+            accepted = accept(&tcp, tls.as_ref(), &http, next_conn + 1) => match accepted {
                 Some((stream, input)) => {
                     next_conn += 1;
                     let (writer, todo) = mpsc::unbounded_channel();
@@ -76,11 +81,22 @@ async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
 }
 
 /// The next connection of either kind; none if it was gone before it was taken.
-async fn accept(sip: &TcpListener, http: &TcpListener, conn: u32) -> Option<(TcpStream, RegistrarInput)> {
-    tokio::select! {
-        accepted = sip.accept() => {
-            accepted.ok().map(|(stream, from)| (stream, RegistrarInput::TcpAccepted { conn, from }))
+async fn accept(
+    sip: &TcpListener,
+    tls: Option<&TcpListener>,
+    http: &TcpListener,
+    conn: u32,
+) -> Option<(TcpStream, RegistrarInput)> {
+    let tls = async {
+        match tls {
+            Some(tls) => tls.accept().await,
+            None => std::future::pending().await,
         }
+    };
+    let accepted = |(stream, from)| (stream, RegistrarInput::TcpAccepted { conn, from });
+    tokio::select! {
+        sip = sip.accept() => sip.ok().map(accepted),
+        tls = tls => tls.ok().map(accepted),
         accepted = http.accept() => {
             accepted.ok().map(|(stream, from)| (stream, RegistrarInput::HttpAccepted { conn, from }))
         }

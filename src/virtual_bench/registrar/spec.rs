@@ -20,6 +20,9 @@ pub struct RegistrarSpec {
     /// Its SIP port, UDP and TCP.
     #[serde(default = "sip_port")]
     pub port: u16,
+    /// Its port for what looks like TLS; none: the same.
+    #[serde(default)]
+    pub tls_port: Option<u16>,
     /// Port of its XML application.
     #[serde(default = "http_port")]
     pub http_port: u16,
@@ -67,6 +70,11 @@ impl RegistrarSpec {
     /// Where it speaks SIP.
     pub const fn sip(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.port)
+    }
+
+    /// Whether it speaks SIP there.
+    pub fn is_at(&self, place: SocketAddr) -> bool {
+        place.ip() == self.address && (place.port() == self.port || Some(place.port()) == self.tls_port)
     }
 }
 

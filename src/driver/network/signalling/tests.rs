@@ -67,18 +67,20 @@ fn a_phone_that_asks_for_a_server_or_calls_it_knocks() {
     }
 }
 
-/// One direction of a connection.
+/// One direction of a connection with a port of the server.
 struct Stream {
     toward: Toward,
     next: u32,
+    port: u16,
 }
 
 impl Stream {
-    fn segment(&mut self, flag: Option<Fate>, payload: &str) -> Vec<u8> {
+    fn segment(&mut self, flag: Option<Fate>, payload: impl AsRef<[u8]>) -> Vec<u8> {
+        let payload = payload.as_ref();
         let (phone, server) = ("10.77.0.11".parse().unwrap(), "10.77.0.3".parse().unwrap());
         let (from, to, source, destination, ports) = match self.toward {
-            Toward::Server => (PHONE, SERVER, phone, server, (40_000, 5060)),
-            Toward::Phone => (SERVER, PHONE, server, phone, (5060, 40_000)),
+            Toward::Server => (PHONE, SERVER, phone, server, (40_000, self.port)),
+            Toward::Phone => (SERVER, PHONE, server, phone, (self.port, 40_000)),
         };
         let segment = TcpSegment {
             source_port: ports.0,
@@ -88,7 +90,7 @@ impl Stream {
             syn: flag == Some(Fate::Passed),
             fin: false,
             rst: matches!(flag, Some(Fate::Injected(_))),
-            payload: payload.as_bytes(),
+            payload,
         };
         self.next = self.next.wrapping_add(u32::from(segment.syn) + payload.len() as u32);
         Envelope::new(Mac(from), Mac(to), None).tcp(source, destination, &segment, None)
@@ -107,8 +109,8 @@ fn what_the_bridge_says_in_a_connection_neither_stalls_it_nor_delivers_what_was_
     const DONE: &str = "SIP/2.0 200 OK";
     const BUSY: &str = "SIP/2.0 503 Service Unavailable";
     let (dropped, injected) = (Fate::Dropped(OutageId(1)), Fate::Injected(OutageId(1)));
-    let mut up = Stream { toward: Toward::Server, next: u32::MAX - 50 };
-    let mut down = Stream { toward: Toward::Phone, next: 7_000 };
+    let mut up = Stream { toward: Toward::Server, next: u32::MAX - 50, port: 5060 };
+    let mut down = Stream { toward: Toward::Phone, next: 7_000, port: 5060 };
     let mut signalling = Signalling::new(&bench(), false);
     let mut found = Vec::new();
     let mut see = |bytes: Vec<u8>, toward, fate| {
@@ -129,6 +131,7 @@ fn what_the_bridge_says_in_a_connection_neither_stalls_it_nor_delivers_what_was_
                     assert!(matches!(*observed, Observed::Knock { .. }));
                 }
                 Found::Gap(_) => panic!("a gap"),
+                Found::Tls(_, fact) => panic!("{fact:?}"),
             }
         }
     };
@@ -147,8 +150,8 @@ fn what_the_bridge_says_in_a_connection_neither_stalls_it_nor_delivers_what_was_
     see(bridge.segment(None, &sip(BUSY, 3)), Toward::Phone, injected);
     // Its end, and another connection between the same ports.
     see(bridge.segment(Some(injected), ""), Toward::Phone, injected);
-    let mut up = Stream { toward: Toward::Server, next: 100 };
-    let mut down = Stream { toward: Toward::Phone, next: 7_100 };
+    let mut up = Stream { toward: Toward::Server, next: 100, port: 5060 };
+    let mut down = Stream { toward: Toward::Phone, next: 7_100, port: 5060 };
     see(up.segment(Some(Fate::Passed), ""), Toward::Server, Fate::Passed);
     see(down.segment(Some(Fate::Passed), ""), Toward::Phone, Fate::Passed);
     see(up.segment(None, &sip(ASK, 4)), Toward::Server, Fate::Passed);
@@ -167,6 +170,59 @@ fn what_the_bridge_says_in_a_connection_neither_stalls_it_nor_delivers_what_was_
         seen(200, 4, Toward::Phone, Fate::Passed),
     ];
     assert_eq!(found, expected);
+}
+
+/// Records of TLS 1.2, the two hellos without content.
+fn records(records: &[(u8, &[u8])]) -> Vec<u8> {
+    let record = |(kind, body): &(u8, &[u8])| [&[*kind, 3, 3, 0, body.len() as u8], *body].concat();
+    records.iter().flat_map(record).collect()
+}
+
+#[test]
+fn of_a_tls_connection_with_a_sip_port_the_steps_are_told_and_of_any_other_nothing() {
+    const CLIENT_HELLO: (u8, &[u8]) = (22, &[1, 0, 0, 0]);
+    const SERVER_HELLO: (u8, &[u8]) = (22, &[2, 0, 0, 0]);
+    const FINISHED: [(u8, &[u8]); 2] = [(20, &[1]), (22, &[0; 40])];
+    const DATA: (u8, &[u8]) = (23, &[0; 60]);
+    let dropped = Fate::Dropped(OutageId(1));
+    let steps_at = |port| {
+        let mut up = Stream { toward: Toward::Server, next: 100, port };
+        let mut down = Stream { toward: Toward::Phone, next: 7_000, port };
+        let mut reset = Stream { toward: Toward::Phone, next: 7_000, port };
+        let frames = [
+            (up.segment(None, records(&[CLIENT_HELLO])), Toward::Server, Fate::Passed),
+            (down.segment(None, records(&[SERVER_HELLO])), Toward::Phone, Fate::Passed),
+            (up.segment(None, records(&FINISHED)), Toward::Server, Fate::Passed),
+            (down.segment(None, records(&FINISHED)), Toward::Phone, Fate::Passed),
+            (up.segment(None, records(&[DATA])), Toward::Server, Fate::Passed),
+            (down.segment(None, records(&[DATA])), Toward::Phone, dropped),
+            (reset.segment(Some(Fate::Injected(OutageId(1))), ""), Toward::Phone, Fate::Passed),
+        ];
+        let mut signalling = Signalling::new(&bench(), false);
+        let mut steps = Vec::new();
+        for (bytes, toward, fate) in frames {
+            let raw = RawRef { file: "capture.pcapng".to_owned(), offset: 0, len: bytes.len() as u64 };
+            for found in signalling.read(&bytes, &Sighting { toward, unix_ns: 5, fate, raw }) {
+                if let Found::Tls(5, fact) = found {
+                    assert_eq!((fact.phone.0.as_str(), fact.server.0.as_str()), ("p1", "b"));
+                    assert_eq!((fact.phone_addr.port(), fact.server_addr.port()), (40_000, port));
+                    steps.push((fact.toward, fact.step, fact.fate));
+                }
+            }
+        }
+        steps
+    };
+    use TlsStep::{Agreed, Ended, Greeted, Spoke};
+    let expected = [
+        (Toward::Server, Greeted, Fate::Passed),
+        (Toward::Phone, Greeted, Fate::Passed),
+        (Toward::Phone, Agreed, Fate::Passed),
+        (Toward::Server, Spoke, Fate::Passed),
+        (Toward::Phone, Spoke, dropped),
+        (Toward::Phone, Ended, Fate::Passed),
+    ];
+    assert_eq!(steps_at(5061), expected);
+    assert_eq!(steps_at(443), []);
 }
 
 fn bench() -> Bench {
