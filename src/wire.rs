@@ -10,6 +10,7 @@ pub mod http;
 pub mod kp1;
 pub mod recent;
 pub mod redact;
+pub mod scrub;
 pub mod signalling;
 pub mod sip;
 pub mod stream;

@@ -19,9 +19,9 @@ use pnet::packet::{
 use crate::config::Mac;
 
 mod craft;
-mod ip;
-mod link;
-mod sums;
+pub(in crate::wire) mod ip;
+pub(in crate::wire) mod link;
+pub(in crate::wire) mod sums;
 
 pub use craft::{Envelope, Timestamps, port_unreachable, timestamps, udp_frame};
 pub use ip::{Quote, TCP, UDP, behind_extensions};

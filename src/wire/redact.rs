@@ -1,8 +1,9 @@
 //! Masks secrets in place, keeping every length.
 //!
-//! Masked are digest responses, Basic and Bearer credentials, passwords in URIs and settings, and PINs, in whatever
-//! bytes they stand: a message cut by segment borders, a fragment, an ICMP error that quotes a packet. Rather too much is
-//! masked than too little. Not here: whether to mask at all, and the pressing of single keys, which no text shows.
+//! Masked are digest responses, Basic and Bearer credentials, passwords in URIs and settings, PINs, keys of encrypted media
+//! and keys pressed during a call, in whatever bytes they stand: a message cut by segment borders, a fragment, an ICMP error
+//! that quotes a packet. Rather too much is masked than too little. Not here: whether to mask at all, putting together what
+//! came in pieces (`scrub`), and the pressing of single keys, which no text shows.
 
 use std::{borrow::Cow, ops::Range, sync::LazyLock};
 
@@ -18,7 +19,7 @@ pub use digits::DigitMask;
 const MASK: u8 = b'x';
 
 /// Where secrets stand in SIP and what phones carry in it. Each group of each pattern is a secret.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 9] = [
     // Digest responses of both directions (RFC 7616 sections 3.4 and 3.5), in quotes or not, cut or not.
     r#"(?:response|rspauth)\s*=\s*"?([^"\s,;]+)"#,
     // Passwords in URIs: `sip:user:password@host`.
@@ -31,17 +32,27 @@ const SECRETS: [&str; 6] = [
     r"(?:\*|%2a)[0-9]{1,3}(?:\*|%2a)([0-9]+)(?:\*|%2a|\z)",
     // A PIN after its name alone.
     r"\bpin\s+([0-9*#]+)",
+    // Keys of the media (RFC 4568 section 6.1, RFC 8866 section 5.12) and of its path (RFC 8839 section 5.4).
+    r"\binline:([a-z0-9+/=]+)",
+    r"(?:\A|[\r\n])(?:k=(?:clear|base64|uri)|a=ice-pwd):([^\r\n]+)",
+    // A key that a user pressed, in the body of an INFO.
+    r"(?:\A|[\r\n])signal[ \t]*=[ \t]*([0-9a-d*#]+)",
 ];
 
 /// What a segment border leaves of a secret at the beginning of a buffer.
-const REMAINS: [&str; 3] = [
+const REMAINS: [&str; 4] = [
     // Of a digest response, with what is left of its name.
     r#"\A(?:(?:esponse|sponse|ponse|onse|nse|se|e)?\s*=\s*"?|")?(?:([0-9a-f]{1,64})"|([0-9a-f]{8,64})\z)"#,
     // Of a password among settings, with what is left of its name.
     r"\A(?:[a-z]{0,7}d)?\s*</parameter>\s*<value>\s*([^<]+)",
     // Of Basic credentials.
     r"\A\s*([a-z0-9+/]{8,}={1,2})\s*(?:\r?\n|\z)",
+    // Of a password in a URI.
+    r"\A([a-z0-9_.!~*'()&=+$,;?/%:-]{1,64})@",
 ];
+
+/// What a cut leaves of a password in a URI at the end of a buffer. It may as well be a port.
+const BEGUN: &str = r#"sips?:[^\s<>"@:]*:([^\s<>"@]+)\z"#;
 
 /// Basic (RFC 7617) and Bearer (RFC 6750) credentials: the word follows `Authorization:`, or what a segment border left of
 /// it. Where a parameter follows the word, that is no secret.
@@ -57,15 +68,39 @@ static SECRET_PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| SECRETS.into_ite
 
 static REMAINS_PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| REMAINS.into_iter().map(compiled).collect());
 
+static BEGUN_PATTERN: LazyLock<Regex> = LazyLock::new(|| compiled(BEGUN));
+
 static CREDENTIALS_PATTERN: LazyLock<Regex> = LazyLock::new(|| compiled(CREDENTIALS));
+
+/// Where secrets of SIP messages stand in a buffer; the ranges may overlap. `cut`: bytes are missing behind it.
+pub fn sip_secrets(bytes: &[u8], cut: bool) -> Vec<Range<usize>> {
+    let mut secrets = found(bytes, &SECRET_PATTERNS);
+    secrets.extend(found(bytes, &REMAINS_PATTERNS));
+    if cut {
+        secrets.extend(found(bytes, std::slice::from_ref(&*BEGUN_PATTERN)));
+    }
+    secrets
+}
+
+/// Overwrites ranges of a buffer with `x`. True if that changed anything.
+pub fn overwrite(bytes: &mut [u8], secrets: &[Range<usize>]) -> bool {
+    let mut changed = false;
+    for secret in secrets {
+        for byte in bytes.get_mut(secret.clone()).into_iter().flatten() {
+            changed |= *byte != MASK;
+            *byte = MASK;
+        }
+    }
+    changed
+}
 
 /// Overwrites the secrets of SIP messages anywhere in a buffer with `x`. True if anything was overwritten.
 pub fn sip_in_place(bytes: &mut [u8]) -> bool {
-    let remains = mask(bytes, &REMAINS_PATTERNS);
-    mask(bytes, &SECRET_PATTERNS) || remains
+    let secrets = sip_secrets(bytes, false);
+    overwrite(bytes, &secrets)
 }
 
-fn mask(bytes: &mut [u8], patterns: &[Regex]) -> bool {
+fn found(bytes: &[u8], patterns: &[Regex]) -> Vec<Range<usize>> {
     let mut secrets: Vec<Range<usize>> = Vec::new();
     for pattern in patterns {
         for found in pattern.captures_iter(bytes) {
@@ -75,14 +110,7 @@ fn mask(bytes: &mut [u8], patterns: &[Regex]) -> bool {
     for found in CREDENTIALS_PATTERN.captures_iter(bytes) {
         secrets.extend(found.get(1).map(|secret| secret.range()).filter(|secret| bytes.get(secret.end) != Some(&b'"')));
     }
-    let mut changed = false;
-    for secret in secrets {
-        for byte in &mut bytes[secret] {
-            changed |= *byte != MASK;
-            *byte = MASK;
-        }
-    }
-    changed
+    secrets
 }
 
 /// The same inside the UDP or TCP payload of a frame; its check sums are right afterwards. What carries neither (a
@@ -97,10 +125,16 @@ pub fn frame_in_place(bytes: &mut [u8]) -> bool {
     changed
 }
 
+/// Where in console text, typed keys or a remark something stands that looks like a password or PIN.
+pub fn text_secrets(bytes: &[u8]) -> Vec<Range<usize>> {
+    found(bytes, &SECRET_PATTERNS)
+}
+
 /// Masks what looks like a password or PIN in console text or typed keys.
 pub fn text(text: &str) -> Cow<'_, str> {
     let mut bytes = text.as_bytes().to_vec();
-    if mask(&mut bytes, &SECRET_PATTERNS) {
+    let secrets = text_secrets(&bytes);
+    if overwrite(&mut bytes, &secrets) {
         Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
     } else {
         Cow::Borrowed(text)

@@ -25,7 +25,7 @@ use crate::{
 mod connections;
 mod icmp;
 mod pieces;
-mod sniff;
+pub(in crate::wire) mod sniff;
 
 pub use connections::Pair;
 pub use icmp::{Undelivered, is_refusal};

@@ -31,6 +31,7 @@ mod via;
 pub use address::address_of_record;
 pub use build::{BuildError, build_request, build_response};
 pub use glance::{Contact, Glance};
+pub(in crate::wire) use name::long as long_name;
 pub use oddity::Oddities;
 pub use reader::Reader;
 pub use reason::reason;

@@ -44,7 +44,7 @@ pub enum Framed {
 
 /// A piece of the stream. All pieces together are the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Message,
     KeepAlive,
     Garbage {
@@ -56,7 +56,7 @@ enum Piece {
 
 /// How far the piece at hand was looked through. Nothing is looked at twice, however the bytes come in.
 #[derive(Debug, Clone, Copy, Default)]
-struct Search {
+pub(super) struct Search {
     /// Bytes in which no end of the line, or of the head, was found.
     searched: usize,
     /// Its first line is one of SIP's.
@@ -120,8 +120,9 @@ impl Search {
         done
     }
 
-    /// The piece at the beginning of these bytes and its length, if it is complete.
-    fn next(&mut self, bytes: &[u8]) -> Option<(Piece, usize)> {
+    /// The piece at the beginning of these bytes and its length, if it is complete; then the search is over. Otherwise it goes
+    /// on with the same bytes and more behind them.
+    pub(super) fn next(&mut self, bytes: &[u8]) -> Option<(Piece, usize)> {
         if !self.begun
             && let Some(piece) = self.between_messages(bytes)
         {

@@ -1,7 +1,7 @@
 //! TLS as far as it shows from outside: record headers, the hellos, alerts (RFC 5246, RFC 8446). Pure header reading with
 //! bounds; no keys, nothing is deciphered, and no certificate is looked at.
 
-mod hello;
+pub(super) mod hello;
 mod steps;
 
 pub use steps::Steps;
@@ -13,15 +13,16 @@ pub const LOOKED_AT: usize = 3;
 const HELLO_LOOKED_AT: usize = 6;
 
 /// Record types (RFC 8446 section B.1).
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
-const APPLICATION_DATA: u8 = 23;
+pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(super) const ALERT: u8 = 21;
+pub(super) const HANDSHAKE: u8 = 22;
+pub(super) const APPLICATION_DATA: u8 = 23;
 
-const HEADER: usize = 5;
+/// Kind, version, length.
+pub(super) const HEADER: usize = 5;
 
 /// Longest record, in bytes: plain text of 2¹⁴ and what a cipher may add (RFC 5246 section 6.2.3).
-const MAX_RECORD: usize = (1 << 14) + 2048;
+pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;
 
 /// Longest hello that is read, in bytes. With the key shares that are usual in 2025 they are below 2000.
 const MAX_HELLO: usize = 1 << 14;

@@ -12,6 +12,7 @@ mod layering;
 mod real_software;
 mod real_traffic;
 mod sample;
+mod scrub;
 mod torture;
 mod virtual_phone;
 mod virtual_run;

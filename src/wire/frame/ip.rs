@@ -37,6 +37,8 @@ pub struct Datagram {
     pub payload: Range<usize>,
     /// The header gives no length: the packet ends where the frame does.
     pub open_ended: bool,
+    /// Bytes of its end that are not there.
+    pub missing: usize,
 }
 
 /// Which piece of a datagram a packet carries.
@@ -68,10 +70,23 @@ pub struct Quote<'a> {
 impl Datagram {
     pub fn parse(frame: &[u8], link: &Link) -> Result<Self, FrameError> {
         match link.ethertype {
-            EtherTypes::Ipv4 => Self::v4(frame, link.payload_at),
-            EtherTypes::Ipv6 => Self::v6(frame, link.payload_at),
+            EtherTypes::Ipv4 => Self::v4(frame, link.payload_at).and_then(|ip| ip.whole("IPv4")),
+            EtherTypes::Ipv6 => Self::v6(frame, link.payload_at).and_then(|ip| ip.whole("IPv6")),
             _ => Err(FrameError::Wrong("Ethernet")),
         }
+    }
+
+    /// Reads a packet of either version that begins at `start`, though its end may be missing, as in the quotes of ICMP.
+    pub fn parse_begun(bytes: &[u8], start: usize) -> Result<Self, FrameError> {
+        match bytes.get(start).ok_or(FrameError::Short("IP"))? >> 4 {
+            4 => Self::v4(bytes, start),
+            6 => Self::v6(bytes, start),
+            _ => Err(FrameError::Wrong("IP")),
+        }
+    }
+
+    fn whole(self, version: &'static str) -> Result<Self, FrameError> {
+        if self.missing > 0 { Err(FrameError::Cut(version)) } else { Ok(self) }
     }
 
     fn v4(frame: &[u8], start: usize) -> Result<Self, FrameError> {
@@ -86,7 +101,7 @@ impl Datagram {
         if ip.get_version() != 4 || header < Ipv4Packet::minimum_packet_size() || total < header {
             return Err(FrameError::Wrong("IPv4"));
         }
-        if total > bytes.len() {
+        if header > bytes.len() {
             return Err(FrameError::Cut("IPv4"));
         }
         let fragment = Fragment {
@@ -100,8 +115,9 @@ impl Datagram {
             protocol: ip.get_next_level_protocol().0,
             fragment: fragment.is_partial().then_some(fragment),
             header: start..start + header,
-            payload: start + header..start + total,
+            payload: start + header..start + total.min(bytes.len()),
             open_ended: ip.get_total_length() == 0,
+            missing: total.saturating_sub(bytes.len()),
         })
     }
 
@@ -117,16 +133,22 @@ impl Datagram {
             0 => bytes.len(),
             length => header + length,
         };
-        let bytes = bytes.get(..end).ok_or(FrameError::Cut("IPv6"))?;
-        let chain = Chain::walk(bytes, header, ip.get_next_header().0)?;
+        let missing = end.saturating_sub(bytes.len());
+        let end = end.min(bytes.len());
+        let bytes = &bytes[..end];
+        let chain = match Chain::walk(bytes, header, ip.get_next_header().0) {
+            Err(_) if missing > 0 => return Err(FrameError::Cut("IPv6")),
+            walked => walked?,
+        };
         Ok(Self {
             source: ip.get_source().into(),
             destination: ip.get_destination().into(),
             protocol: chain.protocol,
             fragment: chain.fragment,
             header: start..start + header,
-            payload: start + chain.payload_at..start + end,
+            payload: start + chain.payload_at.min(end)..start + end,
             open_ended: ip.get_payload_length() == 0,
+            missing,
         })
     }
 }

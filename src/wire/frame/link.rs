@@ -93,7 +93,7 @@ impl Deref for Vlans {
 }
 
 /// What stands ahead of the packet.
-pub(super) struct Link {
+pub struct Link {
     pub source: Option<Mac>,
     pub destination: Option<Mac>,
     pub vlans: Vlans,

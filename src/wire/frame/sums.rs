@@ -1,9 +1,6 @@
 //! Check sums of IPv4, UDP, TCP and ICMP.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    ops::Range,
-};
+use std::net::{IpAddr, Ipv6Addr};
 
 use pnet::packet::{ip::IpNextHeaderProtocol, udp::UdpPacket, util};
 
@@ -20,63 +17,61 @@ pub fn fix_checksums(frame: &mut [u8]) {
 
 /// The same in a frame of any link layer.
 pub fn fix_checksums_of(link: LinkType, frame: &mut [u8]) {
-    let datagram = Link::parse(link, frame).and_then(|link| Datagram::parse(frame, &link));
-    let Ok(datagram) = datagram else { return };
+    if let Ok(datagram) = Link::parse(link, frame).and_then(|link| Datagram::parse(frame, &link)) {
+        fix_datagram(frame, &datagram);
+    }
+}
+
+/// The same of a packet that was read before, or of one that is quoted. Where its end is missing, the sum of what it
+/// carries is formed over what is there.
+pub fn fix_datagram(bytes: &mut [u8], datagram: &Datagram) {
     if datagram.source.is_ipv4() {
-        let header = &mut frame[datagram.header.clone()];
+        let header = &mut bytes[datagram.header.clone()];
         let sum = util::checksum(header, 5);
         header[10..12].copy_from_slice(&sum.to_be_bytes());
     }
-    if datagram.fragment.is_some() {
-        return;
-    }
-    match datagram.protocol {
-        ip::UDP => fix_udp(frame, &datagram),
-        ip::TCP if datagram.payload.len() >= 20 => {
-            let sum = transport_sum(frame, &datagram, datagram.payload.clone(), 8);
-            put(frame, datagram.payload.start + 16, sum);
-        }
-        ip::ICMP if datagram.payload.len() >= 4 => {
-            let sum = util::checksum(&frame[datagram.payload.clone()], 1);
-            put(frame, datagram.payload.start + 2, sum);
-        }
-        ip::ICMP_V6 if datagram.payload.len() >= 4 => {
-            let sum = transport_sum(frame, &datagram, datagram.payload.clone(), 1);
-            put(frame, datagram.payload.start + 2, sum);
-        }
-        _ => {}
+    if datagram.fragment.is_none() {
+        let payload = &mut bytes[datagram.payload.clone()];
+        fix_payload(payload, datagram.source, datagram.destination, datagram.protocol, datagram.missing > 0);
     }
 }
 
-fn fix_udp(frame: &mut [u8], datagram: &Datagram) {
-    let Some(udp) = UdpPacket::new(&frame[datagram.payload.clone()]) else { return };
-    let length = usize::from(udp.get_length());
-    let sent_without = udp.get_checksum() == 0;
-    if sent_without || length < UdpPacket::minimum_packet_size() || length > datagram.payload.len() {
-        return;
-    }
-    let start = datagram.payload.start;
-    let sum = transport_sum(frame, datagram, start..start + length, 3);
-    // Zero would say "sent without" (RFC 768).
-    put(frame, start + 6, if sum == 0 { 0xFFFF } else { sum });
-}
-
-/// The sum over pseudo header and segment; `skip` is the index of the check sum's own 16-bit word.
-fn transport_sum(frame: &[u8], datagram: &Datagram, segment: Range<usize>, skip: usize) -> u16 {
-    let protocol = IpNextHeaderProtocol(datagram.protocol);
-    let segment = &frame[segment];
-    match (datagram.source, datagram.destination) {
+/// Makes the check sum of UDP, TCP or ICMP right that stands in all of what an IP packet carries; `cut`: its end is missing.
+pub fn fix_payload(payload: &mut [u8], source: IpAddr, destination: IpAddr, protocol: u8, cut: bool) {
+    let sum = |segment: &[u8], skip| match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            util::ipv4_checksum(segment, skip, &[], &source, &destination, protocol)
+            util::ipv4_checksum(segment, skip, &[], &source, &destination, IpNextHeaderProtocol(protocol))
         }
         (source, destination) => {
-            util::ipv6_checksum(segment, skip, &[], &mapped(source), &mapped(destination), protocol)
+            let (source, destination) = (mapped(source), mapped(destination));
+            util::ipv6_checksum(segment, skip, &[], &source, &destination, IpNextHeaderProtocol(protocol))
         }
-    }
+    };
+    let (at, sum) = match protocol {
+        ip::UDP => {
+            let Some(udp) = UdpPacket::new(payload) else { return forget(payload, 6) };
+            let length = usize::from(udp.get_length());
+            let sent_without = udp.get_checksum() == 0;
+            if sent_without || length < UdpPacket::minimum_packet_size() || length > payload.len() && !cut {
+                return;
+            }
+            // Zero would say "sent without" (RFC 768).
+            (6, Some(sum(&payload[..length.min(payload.len())], 3)).filter(|sum| *sum != 0).unwrap_or(0xFFFF))
+        }
+        ip::TCP if payload.len() >= 20 => (16, sum(payload, 8)),
+        ip::TCP => return forget(payload, 16),
+        ip::ICMP if payload.len() >= 4 => (2, util::checksum(payload, 1)),
+        ip::ICMP_V6 if payload.len() >= 4 => (2, sum(payload, 1)),
+        _ => return,
+    };
+    payload[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
-fn put(frame: &mut [u8], at: usize, sum: u16) {
-    frame[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+/// Takes out what there is of a check sum in a header without end.
+fn forget(header: &mut [u8], at: usize) {
+    for byte in header.iter_mut().skip(at).take(2) {
+        *byte = 0;
+    }
 }
 
 /// An address as an IPv6 header has it.

@@ -49,6 +49,12 @@ fn every_secret_is_masked_and_nothing_around_it() {
         ("dialled *11*4711", "4711"),
         ("pin 4711 accepted", "4711"),
         ("PIN: 4711", "4711"),
+        ("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19z+/c2VtY3Rs==|2^20|1:4", "WVNfX19z+/c2VtY3Rs=="),
+        ("c=IN IP4 10.0.0.1\r\nk=base64:WVNfX19zc2VtY3Rs\r\n", "WVNfX19zc2VtY3Rs"),
+        ("a=ice-ufrag:F7gI\r\na=ice-pwd:x9cml/YzichV2+XlhiMu8g\r\n", "x9cml/YzichV2+XlhiMu8g"),
+        ("Signal=4\r\nDuration=160\r\n", "4"),
+        ("INFO sip:a SIP/2.0\r\n\r\nSignal = *\r\n", "*"),
+        ("cret@10.0.0.1:5060>\r\n", "cret"),
     ] {
         let expected = text.replacen(secret, &"x".repeat(secret.len()), 1);
         assert_eq!(masked(text), expected);
@@ -71,6 +77,9 @@ fn what_is_no_secret_stays() {
         "spinning 12 pins, bypass=1",
         "*11#",
         "no response from 10.77.0.2",
+        "the signal = 5 dB",
+        "a=ice-ufrag:F7gI\r\n",
+        "\u{16}\u{3}\u{1}@",
     ] {
         assert_eq!(masked(innocent), innocent);
     }
@@ -79,6 +88,20 @@ fn what_is_no_secret_stays() {
     }
     assert_eq!(text("typed *11*4711*1001#"), "typed *11*xxxx*1001#");
     assert_eq!(text("Password: gehäim"), "Password: xxxxxxx");
+}
+
+#[test]
+fn a_password_cut_off_is_masked_where_the_cut_is_known() {
+    for (text, secret) in
+        [("sip:1001:s3cr", "s3cr"), ("Contact: <sips:1001:4711", "4711"), ("<sip:1001", ""), ("<sip:1001@a:5", "")]
+    {
+        let mut bytes = text.as_bytes().to_vec();
+        let secrets = sip_secrets(&bytes, true);
+        assert_eq!(overwrite(&mut bytes, &secrets), !secret.is_empty(), "{text}");
+        let expected = text.strip_suffix(secret).unwrap_or(text).to_owned() + &"x".repeat(secret.len());
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+    }
+    assert_eq!(masked("see sip:10.0.0.1:5060"), "see sip:10.0.0.1:5060");
 }
 
 #[test]

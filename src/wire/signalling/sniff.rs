@@ -3,7 +3,7 @@
 use crate::wire::{sip, tls};
 
 /// STUN (RFC 8489 section 5): length of its header, and its magic cookie.
-const STUN_HEADER: usize = 20;
+pub const STUN_HEADER: usize = 20;
 const STUN_COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
 
 /// Whether a datagram is SIP. Where SIP is expected, anything that may be meant as such; elsewhere only what has a start line
@@ -33,7 +33,8 @@ pub fn is_keep_alive(payload: &[u8]) -> bool {
     sip::is_keep_alive(payload) || is_stun(payload)
 }
 
-fn is_stun(payload: &[u8]) -> bool {
+/// Whether a datagram is a message of STUN, by its header.
+pub fn is_stun(payload: &[u8]) -> bool {
     let [kind, _, a, b, c, d, e, f, ..] = payload else { return false };
     let length = usize::from(u16::from_be_bytes([*a, *b]));
     kind & 0xC0 == 0 && [*c, *d, *e, *f] == STUN_COOKIE && length % 4 == 0 && payload.len() == STUN_HEADER + length

@@ -5,7 +5,7 @@ pub const CLIENT: u8 = 1;
 /// See [`CLIENT`].
 pub const SERVER: u8 = 2;
 
-const SERVER_NAME: u16 = 0;
+pub const SERVER_NAME: u16 = 0;
 const SUPPORTED_VERSIONS: u16 = 43;
 const TLS_13: [u8; 2] = [3, 4];
 

@@ -1,0 +1,294 @@
+//! Captures of real software, scrubbed: nothing of who it was is left in them, and they tell the same.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Cursor,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use siprig::{
+    analysis::{Analysis, Settings},
+    config::Role,
+    wire::{
+        capture::{CaptureReader, CaptureWriter, Side},
+        frame::LinkType,
+        scrub::{Key, Scrubber},
+        sip::Message,
+    },
+};
+
+/// The servers of every bench that was recorded: primary and backup.
+const SERVERS: [(&str, Role); 2] = [("10.77.0.2", Role::Primary), ("10.77.0.3", Role::Backup)];
+
+/// Texts that name somebody in the recorded captures, besides addresses.
+const NAMES: [&str; 2] = ["bench.test", "siprig-virtual"];
+
+fn captures() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fixtures = root.join("fixtures/captures").read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let sample =
+        root.join("reports/sample").read_dir().unwrap().map(|entry| entry.unwrap().path().join("capture.pcapng"));
+    let found: Vec<_> =
+        fixtures.chain(sample).filter(|path| path.extension().is_some_and(|it| it == "pcapng")).collect();
+    assert!(found.len() >= 2, "{found:?}");
+    found
+}
+
+/// A key that is the same each time.
+fn key(directory: &Path, digits: &str) -> Key {
+    use std::os::unix::fs::PermissionsExt;
+    let path = directory.join(digits);
+    fs::write(&path, digits.repeat(64 / digits.len())).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    Key::read(&path).unwrap()
+}
+
+/// A frame as the capture has it.
+struct Kept {
+    interface: u32,
+    unix_ns: i64,
+    original_len: u32,
+    bytes: Vec<u8>,
+    comment: Option<String>,
+}
+
+fn read(capture: &[u8]) -> Vec<Kept> {
+    let mut reader = CaptureReader::new(Cursor::new(capture)).unwrap();
+    let mut frames = Vec::new();
+    while let Some(captured) = reader.next() {
+        let captured = captured.unwrap();
+        assert_eq!(captured.link, LinkType::Ethernet);
+        frames.push(Kept {
+            interface: captured.interface,
+            unix_ns: captured.unix_ns,
+            original_len: captured.original_len,
+            bytes: captured.bytes.to_vec(),
+            comment: captured.comment.map(|comment| comment.into_owned()),
+        });
+    }
+    frames
+}
+
+fn scrubbed(capture: &[u8], scrubber: &mut Scrubber<Kept>) -> Vec<u8> {
+    let mut out = CaptureWriter::new(Vec::new()).unwrap();
+    let mut write = |scrubber: &mut Scrubber<Kept>| {
+        while let Some((kept, bytes)) = scrubber.pop() {
+            let side = if kept.interface == 0 { Side::Phone } else { Side::Server };
+            let comments: Vec<_> = kept.comment.iter().map(|comment| scrubber.comment(comment)).collect();
+            out.write(side, kept.unix_ns, kept.original_len, &bytes, &comments).unwrap();
+        }
+    };
+    for mut kept in read(capture) {
+        let bytes = std::mem::take(&mut kept.bytes);
+        scrubber.push(LinkType::Ethernet, bytes, kept);
+        write(scrubber);
+    }
+    scrubber.finish();
+    write(scrubber);
+    out.into_inner()
+}
+
+/// What `siprig analyze --json` says.
+fn analysed(capture: &[u8], servers: impl IntoIterator<Item = (String, Role)>) -> serde_json::Value {
+    let mut settings = Settings::default();
+    for (address, role) in servers {
+        settings.name_server(address.parse().unwrap(), role);
+    }
+    let mut analysis = Analysis::new(settings);
+    let mut reader = CaptureReader::new(Cursor::new(capture)).unwrap();
+    while let Some(captured) = reader.next() {
+        analysis.take(&captured.unwrap());
+    }
+    serde_json::from_str(&analysis.finish().document.to_json().unwrap()).unwrap()
+}
+
+/// The document with every name replaced, sorted as the analysis sorts.
+fn renamed(value: serde_json::Value, key: &str, scrubber: &mut Scrubber<Kept>) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => Value::String(match key {
+            "aor" | "address" | "mac" | "server" | "from_server" | "to_server" => scrubber.identity(&text),
+            "contact" => {
+                let (place, port) = text.strip_prefix("sip:").unwrap().rsplit_once(':').unwrap();
+                format!("sip:{}:{port}", scrubber.identity(place))
+            }
+            // It may name a server.
+            "why_null" => {
+                let is_address = |word: &str| word.trim_matches([',', ';']).parse::<std::net::IpAddr>().is_ok();
+                let words = text.split(' ');
+                let words = words.map(|word| if is_address(word) { scrubber.identity(word) } else { word.to_owned() });
+                words.collect::<Vec<_>>().join(" ")
+            }
+            _ => text,
+        }),
+        Value::Array(items) => {
+            let mut items: Vec<_> = items.into_iter().map(|item| renamed(item, key, scrubber)).collect();
+            if matches!(key, "phones" | "servers") {
+                items.sort_by_key(ToString::to_string);
+            }
+            Value::Array(items)
+        }
+        Value::Object(fields) => Value::Object(
+            fields.into_iter().map(|(key, field)| (key.clone(), renamed(field, &key, scrubber))).collect(),
+        ),
+        other => other,
+    }
+}
+
+fn sorted(value: serde_json::Value) -> serde_json::Value {
+    renamed(value, "", &mut Scrubber::secrets())
+}
+
+/// Where two documents differ first.
+fn difference(found: &serde_json::Value, expected: &serde_json::Value, at: &str) -> Option<String> {
+    use serde_json::Value;
+    match (found, expected) {
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            let both = one.iter().zip(other).enumerate();
+            both.into_iter().find_map(|(index, (one, other))| difference(one, other, &format!("{at}/{index}")))
+        }
+        (Value::Object(one), Value::Object(other)) if one.keys().eq(other.keys()) => {
+            let mut both = one.iter().zip(other.values());
+            both.find_map(|((key, one), other)| difference(one, other, &format!("{at}/{key}")))
+        }
+        _ => (found != expected).then(|| format!("{at}: {found} instead of {expected}")),
+    }
+}
+
+#[test]
+fn a_scrubbed_capture_tells_the_same_of_lines_servers_times_and_moves() {
+    let directory = tempfile::tempdir().unwrap();
+    for path in captures() {
+        let capture = fs::read(&path).unwrap();
+        let servers = || SERVERS.map(|(address, role)| (address.to_owned(), role));
+        let original = analysed(&capture, servers());
+        assert!(original["phones"].as_array().unwrap().len() >= 4, "{}", path.display());
+        for digits in ["5a", "17f3"] {
+            let mut scrubber = Scrubber::pseudonyms(&key(directory.path(), digits));
+            let out = scrubbed(&capture, &mut scrubber);
+            let renamed_servers = servers().map(|(address, role)| (scrubber.identity(&address), role));
+            let found = sorted(analysed(&out, renamed_servers));
+            let expected = renamed(original.clone(), "", &mut scrubber);
+            assert_eq!(difference(&found, &expected, ""), None, "{}", path.display());
+        }
+        assert_eq!(analysed(&scrubbed(&capture, &mut Scrubber::secrets()), servers()), original, "{}", path.display());
+    }
+}
+
+#[test]
+fn nothing_of_who_it_was_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    for path in captures() {
+        let capture = fs::read(&path).unwrap();
+        let mut texts: BTreeSet<String> = NAMES.map(str::to_owned).into();
+        let mut bytes: BTreeSet<Vec<u8>> = BTreeSet::new();
+        for phone in analysed(&capture, [])["phones"].as_array().unwrap() {
+            let text = |name: &str| phone[name].as_str().unwrap_or_default().to_owned();
+            let (user, host) = phone["aor"].as_str().unwrap().split_once('@').unwrap();
+            texts.extend([format!("sip:{user}@"), format!("sip:{user}-"), format!("\"{user}\""), format!("@{host}")]);
+            texts.insert(text("address"));
+            let mac: Vec<u8> = text("mac").split(':').map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+            bytes.insert(mac[3..].to_vec());
+            texts.insert(text("mac")[9..].to_owned());
+            let address: std::net::Ipv4Addr = text("address").parse().unwrap();
+            bytes.insert(address.octets().to_vec());
+        }
+        assert!(texts.len() > 10 && bytes.len() > 4, "{texts:?}");
+        let holds = |capture: &[u8], text: &[u8]| {
+            read(capture).iter().any(|kept| memchr::memmem::find(&kept.bytes, text).is_some())
+        };
+        let mut scrubber = Scrubber::pseudonyms(&key(directory.path(), "5a"));
+        let out = scrubbed(&capture, &mut scrubber);
+        let (mut present, mut all) = (0, 0);
+        for text in texts.iter().map(|text| text.as_bytes().to_vec()).chain(bytes) {
+            all += 1;
+            present += u32::from(holds(&capture, &text));
+            assert!(!holds(&out, &text), "{}: {} is left", path.display(), String::from_utf8_lossy(&text));
+        }
+        assert!(present * 2 > all, "{present} of {all} are in the original");
+    }
+}
+
+#[test]
+fn every_message_is_as_long_and_as_readable_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    for path in captures() {
+        let capture = fs::read(&path).unwrap();
+        let out = scrubbed(&capture, &mut Scrubber::pseudonyms(&key(directory.path(), "5a")));
+        let (before, after) = (read(&capture), read(&out));
+        assert_eq!(before.len(), after.len());
+        let mut messages = 0;
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!((before.unix_ns, before.bytes.len()), (after.unix_ns, after.bytes.len()));
+            assert_eq!(before.comment, after.comment, "remarks of siprig stay");
+            let message = |kept: &Kept| {
+                let frame = siprig::wire::frame::Frame::parse(&kept.bytes).ok()?;
+                let siprig::wire::frame::Content::Ip(packet) = frame.content else { return None };
+                let siprig::wire::frame::Body::Udp { payload, .. } = packet.body else { return None };
+                Message::parse(payload).ok()
+            };
+            let (Some(before), Some(after)) = (message(before), message(after)) else { continue };
+            messages += 1;
+            for name in
+                ["CSeq", "Expires", "Max-Forwards", "Allow", "Content-Length", "User-Agent", "Server", "Supported"]
+            {
+                assert_eq!(before.header(name), after.header(name));
+            }
+            assert_eq!(before.header("Authorization").is_some(), after.header("Authorization").is_some());
+            assert_eq!(before.summary().oddities, after.summary().oddities);
+        }
+        assert!(messages > 20, "{}: {messages}", path.display());
+    }
+}
+
+/// Fields of every packet as tshark tells them; none if it is not installed.
+fn tshark(capture: &Path, filter: &str, fields: &[&str]) -> Option<Vec<String>> {
+    let sums = ["ip", "udp", "tcp"].map(|layer| format!("{layer}.check_checksum:TRUE"));
+    let mut command = Command::new("tshark");
+    command.arg("-n").args(sums.iter().flat_map(|option| ["-o", option])).arg("-r").arg(capture);
+    command.args(["-Y", filter, "-T", "fields"]).args(fields.iter().flat_map(|field| ["-e", field]));
+    match command.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            println!("SKIPPED: there is no `tshark` here");
+            None
+        }
+        output => {
+            let output = output.unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            Some(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
+        }
+    }
+}
+
+#[test]
+fn tshark_finds_the_same_signalling_and_every_check_sum_right() {
+    let directory = tempfile::tempdir().unwrap();
+    for path in captures() {
+        let capture = fs::read(&path).unwrap();
+        let out = directory.path().join("scrubbed.pcapng");
+        fs::write(&out, scrubbed(&capture, &mut Scrubber::pseudonyms(&key(directory.path(), "5a")))).unwrap();
+        let wrong =
+            "ip.checksum.status == Bad || udp.checksum.status == Bad || tcp.checksum.status == Bad || _ws.malformed";
+        let Some(found) = tshark(&out, wrong, &["frame.number"]) else { return };
+        assert_eq!(found, [] as [&str; 0], "{}", path.display());
+        let good = tshark(&out, "ip.checksum.status == Good", &["frame.number"]).unwrap();
+        assert!(good.len() > 50, "{}", good.len());
+        let fields = [
+            "frame.number",
+            "sip.Method",
+            "sip.Status-Code",
+            "sip.CSeq",
+            "sip.Expires",
+            "sip.User-Agent",
+            "udp.srcport",
+            "udp.dstport",
+            "tcp.seq_raw",
+            "tcp.len",
+            "arp.opcode",
+            "frame.comment",
+        ];
+        assert_eq!(tshark(&out, "frame", &fields), tshark(&path, "frame", &fields), "{}", path.display());
+    }
+}
