@@ -7,6 +7,10 @@ use std::{
     process::ExitCode,
 };
 
+mod scrub;
+
+use scrub::Scrubbing;
+
 use super::{
     args::AnalyzeArgs,
     bench::{self, Opened},
@@ -29,9 +33,22 @@ const PROGRESS_STEP: u64 = 32 << 20;
 /// If a file can not be read, or is no capture.
 pub fn main(args: &AnalyzeArgs) -> Result<ExitCode, UserError> {
     let mut analysis = Analysis::new(settings(args)?);
+    let mut scrubbing =
+        args.scrub.as_deref().map(|out| Scrubbing::begin(out, args.pseudonyms.as_deref())).transpose()?;
     let mut incomplete = Vec::new();
     for path in &args.captures {
-        incomplete.extend(read(path, &mut analysis)?);
+        incomplete.extend(read(path, &mut analysis, scrubbing.as_mut())?);
+    }
+    if let (Some(scrubbing), Some(out)) = (scrubbing, &args.scrub) {
+        let frames = scrubbing.finish()?;
+        anstream::eprintln!(
+            "{}: {frames} frames, {}",
+            out.display(),
+            match args.pseudonyms {
+                Some(_) => "without secrets, all names replaced; what is printed here has them still",
+                None => "without secrets",
+            }
+        );
     }
     let mut findings = analysis.finish();
     findings.document.incomplete = (!incomplete.is_empty()).then(|| incomplete.join("; "));
@@ -73,7 +90,11 @@ fn bench_of(args: &AnalyzeArgs) -> Result<Bench, UserError> {
 }
 
 /// Reads a capture to its end; returns what is to be said of that, if it is not what it should be.
-fn read(path: &Path, analysis: &mut Analysis) -> Result<Option<String>, UserError> {
+fn read(
+    path: &Path,
+    analysis: &mut Analysis,
+    mut scrubbing: Option<&mut Scrubbing>,
+) -> Result<Option<String>, UserError> {
     let name = name_of(path);
     let is_stdin = path == Path::new("-");
     let (input, size): (Box<dyn Read>, Option<u64>) = if is_stdin {
@@ -90,6 +111,9 @@ fn read(path: &Path, analysis: &mut Analysis) -> Result<Option<String>, UserErro
             Ok(captured) => {
                 progress.at(captured.offset);
                 analysis.take(&captured);
+                if let Some(scrubbing) = &mut scrubbing {
+                    scrubbing.take(&captured)?;
+                }
             }
             Err(CaptureError::Read(error)) => return Err(cannot_read(&name, &error)),
             // Said by how it ended; what comes before is worth something.

@@ -145,6 +145,7 @@ Examples:
   siprig analyze lab.pcapng --primary 10.77.0.2 --backup 10.77.0.3
   siprig analyze lab.pcapng --bench rig/lab-3.toml --outage 31s..95s
   siprig analyze lab.pcapng --bench rig/lab-3.toml --phone 1001
+  siprig analyze lab.pcapng --scrub for-the-maker.pcapng --pseudonyms lab.key
   tcpdump -w - -i eth0 port 5060 | siprig analyze - --json | jq '.phones[].registrations'";
 
 /// Arguments of `analyze`.
@@ -168,6 +169,13 @@ pub struct AnalyzeArgs {
     /// Look for SIP at this port too, in pieces that do not show it; SIP that shows itself is found at any port
     #[arg(long, value_name = "PORT")]
     pub sip_port: Vec<u16>,
+    /// Write the capture again to this file (pcapng), digest responses, passwords and PINs overwritten, check sums right
+    #[arg(long, value_name = "OUT")]
+    pub scrub: Option<PathBuf>,
+    /// In that file also replace numbers, names and addresses, in the same way in all files with this key; the key file is
+    /// made if it is not there, and must stay private
+    #[arg(long, value_name = "KEYFILE", requires = "scrub")]
+    pub pseudonyms: Option<PathBuf>,
     /// Show this line or phone alone: its extension, address of record or address
     #[arg(long, value_name = "LINE|ADDRESS", conflicts_with = "json")]
     pub phone: Option<String>,

@@ -20,9 +20,11 @@ use pcap_file::{
     },
 };
 
+mod copy;
 mod note;
 mod read;
 
+pub use copy::CaptureCopy;
 pub use note::Note;
 pub use read::{CaptureError, CaptureReader, Captured, Ending, Flaw};
 
