@@ -426,6 +426,9 @@ pub enum Door {
     Arp,
     /// A TCP connection to its SIP port.
     Tcp,
+    /// Its SIP port over UDP. Whoever asks there does so in SIP, and is let in by an answer in SIP, so that of knocks there
+    /// are refusals alone.
+    Udp,
 }
 
 /// What happens at a [`Door`].
@@ -436,7 +439,7 @@ pub enum Knock {
     Asked,
     /// The server lets it in: an ARP reply, a SYN with ACK.
     Opened,
-    /// The server refuses: a RST.
+    /// The server refuses, or somebody on the way to it does: a RST, an ICMP error.
     Refused,
 }
 

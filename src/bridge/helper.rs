@@ -113,7 +113,7 @@ impl Helper {
             canary_port: parts.canary_port,
             table: parts.table,
             phones,
-            interest: Interest::new(&setup),
+            interest: Interest::new(&setup.servers),
             last_life: BTreeMap::new(),
             canaries: Vec::new(),
             connections: Connections::default(),

@@ -6,13 +6,13 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use super::{protocol::Setup, rules::ports_of};
+use super::{protocol::ServerKey, rules::ports_of};
 use crate::{
-    event::Toward,
+    event::{Toward, Transport},
     wire::{
         frame::{self, Body, Content, Frame, Packet, TcpSegment},
         recent::Recent,
-        signalling::{Ends, Pair, SIP_PORTS, begins_sip_stream, begins_tls_stream, is_sip_datagram},
+        signalling::{Ends, Pair, SIP_PORTS, Undelivered, begins_sip_stream, begins_tls_stream, is_sip_datagram},
     },
 };
 
@@ -43,11 +43,11 @@ enum Spoken {
 
 impl Interest {
     /// In the servers of a bench, and at SIP's own ports in all others: a phone may register with a server that nobody named.
-    pub fn new(setup: &Setup) -> Self {
-        let named = setup.servers.iter().flat_map(|server| server.sip_ports.iter().copied());
+    pub fn new(servers: &[ServerKey]) -> Self {
+        let named = servers.iter().flat_map(|server| server.sip_ports.iter().copied());
         Self {
             sip_ports: named.chain(SIP_PORTS).collect(),
-            servers: setup.servers.iter().flat_map(|server| server.addresses.iter().copied()).collect(),
+            servers: servers.iter().flat_map(|server| server.addresses.iter().copied()).collect(),
             connections: Recent::new(MOST),
         }
     }
@@ -71,8 +71,9 @@ impl Interest {
         match &packet.body {
             Body::Udp { payload, .. } => is_sip_datagram(payload, false),
             Body::Tcp(segment) => self.wants_segment(packet, segment, server),
-            Body::Icmp { kind, .. } if packet.source.is_ipv4() => matches!(kind, 3 | 4 | 5 | 11 | 12),
-            Body::Icmp { kind, .. } => matches!(kind, 1..=4),
+            Body::Icmp { kind, payload, .. } => {
+                Undelivered::read(packet.source, *kind, payload).is_some_and(|about| self.wants_error(&about))
+            }
             Body::Fragment { protocol: frame::UDP, offset: 0, payload, .. }
                 if payload.get(UDP_HEADER..).is_some_and(|payload| is_sip_datagram(payload, false)) =>
             {
@@ -81,6 +82,18 @@ impl Interest {
             Body::Fragment { .. } => self.servers.contains(&server),
             Body::Other { .. } => false,
         }
+    }
+
+    /// Errors about other packets quote what is said or loaded.
+    fn wants_error(&self, about: &Undelivered<'_>) -> bool {
+        let Undelivered { ends, transport, bytes } = *about;
+        let ports = [ends.source.port(), ends.destination.port()];
+        ports.iter().any(|port| self.sip_ports.contains(port))
+            || match transport {
+                // Cut somewhere, as a stream is.
+                Transport::Udp => bytes.get(UDP_HEADER..).is_some_and(begins_sip_stream),
+                Transport::Tcp => self.connections.get(&Pair::of(ends).0).is_some(),
+            }
     }
 
     fn wants_segment(&mut self, packet: &Packet<'_>, segment: &TcpSegment<'_>, server: IpAddr) -> bool {
@@ -118,7 +131,6 @@ impl Interest {
 mod tests {
     use super::*;
     use crate::{
-        bridge::protocol::{PhoneKey, ServerKey},
         config::Mac,
         wire::frame::{Envelope, port_unreachable},
     };
@@ -143,7 +155,11 @@ mod tests {
             let frame = Envelope::new(PHONE, SERVER, None).udp(at(11, 40_000), at(server, port), payload);
             assert_eq!(wants(&mut interest(), &frame), wanted, "{port} {payload:?}");
             let error = port_unreachable(&frame).unwrap();
-            assert!(interest().wants(&Frame::parse(&error).unwrap(), Toward::Phone), "an error tells why SIP fails");
+            assert_eq!(
+                interest().wants(&Frame::parse(&error).unwrap(), Toward::Phone),
+                wanted,
+                "and an error about it"
+            );
         }
     }
 
@@ -195,17 +211,7 @@ mod tests {
 
     fn interest() -> Interest {
         let server = ServerKey { addresses: vec![at(3, 0).ip()], sip_ports: vec![5070] };
-        let network = crate::config::Network {
-            phone_side: "p".to_owned(),
-            server_side: "s".to_owned(),
-            bridge: None,
-            probe_address: None,
-            vlan: None,
-            protected: Vec::new(),
-            capture_size: 1 << 20,
-        };
-        let phones = vec![PhoneKey { mac: PHONE, address: None }];
-        Interest::new(&Setup { controller_pid: 1, network, phones, servers: vec![server] })
+        Interest::new(&[server])
     }
 
     fn tcp(server: u8, port: u16, syn: bool, payload: &[u8]) -> Vec<u8> {

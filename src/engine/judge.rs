@@ -93,7 +93,7 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
         return Finding::fail(Blame::Unknown, "never-logged-off", reason).shown_by([cause.seq]);
     }
     if of == Move::Admission {
-        return not_admitted(case, cause);
+        return not_admitted(case, phone, cause);
     }
     if of == Move::Rejection
         && let Some(asked) = case.track.attempts_at(&case.primary).rfind(|it| it.first.when.at >= cause.when.at)
@@ -110,12 +110,9 @@ pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Find
         .attempts_at(destination)
         .filter(|attempt| attempt.passed.is_some_and(|passed| passed.when.at >= cause.when.at))
         .collect();
-    let backup = case.backup.as_ref() == Some(destination);
-    if !tried.is_empty() {
-        return refused(if backup { Role::Backup } else { Role::Primary }, destination, &tried, cause);
-    }
-    if let Some(knock) = phone.turned_away(destination, cause.when.at) {
-        return closed(if backup { "backup" } else { "primary" }, destination, knock, cause);
+    let role = if case.backup.as_ref() == Some(destination) { Role::Backup } else { Role::Primary };
+    if let Some(finding) = not_taken(phone, role, destination, &tried, cause) {
+        return finding;
     }
     match case.track.strangers().find(|(_, asked)| asked.when.at >= cause.when.at) {
         Some((address, asked)) => {
@@ -139,13 +136,12 @@ pub fn lost_backup(case: &CaseRun, phone: &PhoneWatch) -> Finding {
         Some(backup) => case.track.attempts_at(backup).filter(|it| it.first.when.at >= cut.began.when.at).collect(),
         None => Vec::new(),
     };
-    match (tried.last(), &case.backup) {
-        (Some(last), Some(backup)) if !last.answer.is_some_and(|answer| answer.live) => {
-            refused(Role::Backup, backup, &tried, cut.began)
-        }
-        _ => Finding::fail(Blame::Phone, "lost-backup", "at the lift the line had no binding at its backup")
-            .shown_by([cut.began.seq]),
-    }
+    let in_vain = tried.last().is_some_and(|last| !last.answer.is_some_and(|answer| answer.live));
+    let backup = case.backup.as_ref().filter(|_| in_vain);
+    backup.and_then(|backup| not_taken(phone, Role::Backup, backup, &tried, cut.began)).unwrap_or_else(|| {
+        let reason = "at the lift the line had no binding at its backup";
+        Finding::fail(Blame::Phone, "lost-backup", reason).shown_by([cut.began.seq])
+    })
 }
 
 /// What to say of a line that was confirmed at its backup again, and that nobody held for a while in between.
@@ -177,7 +173,7 @@ pub fn lapsed(case: &CaseRun, since: Fix, moved: &Moved) -> Option<Finding> {
 /// What to say of a line that is not at its primary when the outage begins.
 pub fn not_at_primary(case: &CaseRun, phone: &PhoneWatch, now: Fix) -> Finding {
     if let Some(knock) = phone.turned_away(&case.primary, Stamp::ZERO) {
-        return closed("primary", &case.primary, knock, now);
+        return closed(Role::Primary, &case.primary, knock, now);
     }
     let unanswered: Vec<u64> = case
         .track
@@ -253,14 +249,14 @@ fn lifeless(phone: &PhoneWatch, shown_by: u64) -> Finding {
 }
 
 /// No server of the bench took the line after its user logged on.
-fn not_admitted(case: &CaseRun, cause: Fix) -> Finding {
+fn not_admitted(case: &CaseRun, phone: &PhoneWatch, cause: Fix) -> Finding {
     let since = |attempt: &&Attempt| attempt.passed.is_some_and(|passed| passed.when.at >= cause.when.at);
     let tried: Vec<&Attempt> = case.track.attempts().filter(since).collect();
-    let Some(last) = tried.last().copied() else {
-        return never_tried(case, Leg { cut: None, of: Move::Admission }, cause);
-    };
-    let there: Vec<&Attempt> = tried.into_iter().filter(|attempt| attempt.server == last.server).collect();
-    refused(case.role_of(&last.server), &last.server, &there, cause)
+    let finding = tried.last().and_then(|last| {
+        let there: Vec<&Attempt> = tried.iter().copied().filter(|attempt| attempt.server == last.server).collect();
+        not_taken(phone, case.role_of(&last.server), &last.server, &there, cause)
+    });
+    finding.unwrap_or_else(|| never_tried(case, Leg { cut: None, of: Move::Admission }, cause))
 }
 
 /// The line was to ask both servers in vain, and did not ask the backup.
@@ -360,18 +356,30 @@ pub fn transactions(count: usize) -> String {
     }
 }
 
+/// The server did not take the line: it would not even be spoken to, or did not answer as it should. None if the phone did not
+/// ask it.
+fn not_taken(phone: &PhoneWatch, role: Role, server: &ServerName, tried: &[&Attempt], cause: Fix) -> Option<Finding> {
+    let unanswered = tried.iter().all(|attempt| attempt.answer.is_none());
+    match phone.turned_away(server, cause.when.at).filter(|_| unanswered) {
+        // Over UDP the asking is a REGISTER; over TCP one that was sent counts for more than how the connection came about.
+        Some(knock) if tried.is_empty() || knock.door == Door::Udp => Some(closed(role, server, knock, cause)),
+        _ => (!tried.is_empty()).then(|| refused(role, server, tried, cause)),
+    }
+}
+
 /// The phone could not even begin to speak SIP with the server.
-fn closed(role: &str, server: &ServerName, knock: &Knocking, cause: Fix) -> Finding {
+fn closed(role: Role, server: &ServerName, knock: &Knocking, cause: Fix) -> Finding {
     let what = match (knock.door, knock.answer) {
         (Door::Arp, _) => "does not answer ARP: it is off, or not on this network",
         (Door::Tcp, None) => "does not answer the phone's TCP connection",
         (Door::Tcp, Some(_)) => "refuses the phone's TCP connection: nothing listens there",
+        (Door::Udp, _) => "can not be reached at its SIP port: an ICMP error answers the phone",
+    };
+    let code = match role {
+        Role::Primary => "primary-silent",
+        Role::Backup => "backup-silent",
+        Role::Other => "server-silent",
     };
     let evidence = [cause.seq, knock.asked.seq].into_iter().chain(knock.answer.map(|(_, fix)| fix.seq));
-    Finding::fail(
-        Blame::Server,
-        if role == "backup" { "backup-silent" } else { "primary-silent" },
-        format!("{role} server {server} {what}"),
-    )
-    .shown_by(evidence)
+    Finding::fail(Blame::Server, code, format!("{role} server {server} {what}")).shown_by(evidence)
 }

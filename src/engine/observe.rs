@@ -102,6 +102,11 @@ pub fn expire(subjects: &mut Subjects, over: Stamp, fix: Fix, out: &mut Outbox) 
 }
 
 fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
+    if fact.fate == Fate::Passed
+        && let Some(watch) = subjects.watch_mut(&fact.phone)
+    {
+        watch.spoke_with(fact, fix);
+    }
     if fact.toward == Toward::Server
         && let Some(watch) = subjects.watch_mut(&fact.phone)
     {

@@ -9,7 +9,7 @@ use std::{
 use super::registration::Fix;
 use crate::{
     config::{Model, Phone},
-    event::{Door, KeyName, Knock, PortKind, ServerName, SipFact, SipMessage, SipStart, Stamp},
+    event::{Door, KeyName, Knock, PortKind, ServerName, SipFact, SipMessage, SipStart, Stamp, Toward, Transport},
     wire::console::{CompiledDialect, ConsoleFact},
 };
 
@@ -53,6 +53,8 @@ pub struct PhoneWatch {
     pub status_shown: Option<Fix>,
     /// The last time it knocked at each server and got through the bridge.
     pub knocks: BTreeMap<ServerName, Knocking>,
+    /// The first request over UDP to each server that it has not answered.
+    pub asked: BTreeMap<ServerName, Fix>,
     /// The accounts that the display showed as registered then, with the server's address.
     pub shown_accounts: Vec<(String, String)>,
     /// What its console last told of the display.
@@ -118,6 +120,7 @@ impl PhoneWatch {
             status_shown: None,
             shown_accounts: Vec::new(),
             knocks: BTreeMap::new(),
+            asked: BTreeMap::new(),
             displayed: None,
             dialled: None,
             boot_ordered: false,
@@ -183,6 +186,25 @@ impl PhoneWatch {
         }
     }
 
+    /// Takes a SIP message of it or for it that got through the bridge: over UDP, that is how it knocks and is let in.
+    pub fn spoke_with(&mut self, fact: &SipFact, fix: Fix) {
+        let (Some(server), Transport::Udp) = (&fact.server, fact.transport) else { return };
+        match fact.toward {
+            Toward::Server => {
+                let SipMessage::Read(message) = &fact.message else { return };
+                if matches!(message.start, SipStart::Request { .. }) {
+                    self.asked.entry(server.clone()).or_insert(fix);
+                }
+            }
+            Toward::Phone => {
+                self.asked.remove(server);
+                if self.knocks.get(server).is_some_and(|knock| knock.door == Door::Udp) {
+                    self.knocks.remove(server);
+                }
+            }
+        }
+    }
+
     /// Takes a knock that got through the bridge, or the answer to one.
     pub fn knocked(&mut self, server: &ServerName, door: Door, knock: Knock, fix: Fix) {
         let last = self.knocks.get_mut(server).filter(|last| last.door == door && last.answer.is_none());
@@ -191,6 +213,11 @@ impl PhoneWatch {
             (Knock::Asked, Some(_)) => {}
             (Knock::Asked, None) => {
                 self.knocks.insert(server.clone(), Knocking { door, asked: fix, answer: None });
+            }
+            (Knock::Refused, _) if door == Door::Udp => {
+                if let Some(asked) = self.asked.get(server).copied() {
+                    self.knocks.insert(server.clone(), Knocking { door, asked, answer: Some((false, fix)) });
+                }
             }
             (Knock::Opened | Knock::Refused, Some(last)) => last.answer = Some((knock == Knock::Opened, fix)),
             // The end of a connection that stood, or an answer to what was not seen.
@@ -227,8 +254,50 @@ impl PhoneWatch {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use crate::event::When;
+    use crate::{
+        config::load,
+        event::{Fate, PhoneName, RawRef, When},
+        wire::sip,
+    };
+
+    #[test]
+    fn over_udp_a_server_turns_away_whom_an_error_answers_until_it_speaks() {
+        let (bench, _) = load::bench("lab-example", Path::new(load::RIG), &[]).unwrap();
+        let mut watch = PhoneWatch::new(&bench.phones[0], None);
+        let (a, b) = (ServerName("a".to_owned()), ServerName("b".to_owned()));
+        let fix = |second: u64| Fix { seq: second, when: When::exactly(Stamp::from_millis(1000 * second)) };
+        let since = |second| fix(second).when.at;
+        watch.knocked(&a, Door::Udp, Knock::Refused, fix(1));
+        assert_eq!(watch.turned_away(&a, Stamp::ZERO), None, "it has asked nothing");
+        watch.spoke_with(&register("a", Toward::Server), fix(2));
+        assert_eq!(watch.turned_away(&a, Stamp::ZERO), None, "that is not refused yet");
+        watch.spoke_with(&register("a", Toward::Server), fix(3));
+        watch.knocked(&a, Door::Udp, Knock::Refused, fix(4));
+        let refused = Knocking { door: Door::Udp, asked: fix(2), answer: Some((false, fix(4))) };
+        assert_eq!(watch.turned_away(&a, since(4)), Some(&refused));
+        assert_eq!((watch.turned_away(&a, since(5)), watch.turned_away(&b, Stamp::ZERO)), (None, None));
+        watch.spoke_with(&register("a", Toward::Phone), fix(6));
+        assert_eq!(watch.turned_away(&a, Stamp::ZERO), None, "it is there again");
+    }
+
+    /// A REGISTER over UDP, from the phone or, as servers do not, to it.
+    fn register(server: &str, toward: Toward) -> SipFact {
+        let bytes = b"REGISTER sip:b SIP/2.0\r\nCall-ID: 1\r\nCSeq: 1 REGISTER\r\n\r\n";
+        SipFact {
+            phone: PhoneName("p1".to_owned()),
+            server: Some(ServerName(server.to_owned())),
+            server_addr: "10.77.0.2:5060".parse().unwrap(),
+            phone_addr: "10.77.0.11:5060".parse().unwrap(),
+            toward,
+            transport: Transport::Udp,
+            fate: Fate::Passed,
+            raw: RawRef { file: String::new(), offset: 0, len: 0 },
+            message: sip::read(bytes),
+        }
+    }
 
     #[test]
     fn addresses_are_read_with_and_without_port() {

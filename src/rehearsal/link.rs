@@ -16,7 +16,7 @@ use outage::{REFUSED, Spoken};
 
 use super::{FRAME_ERROR_NS, Happening, Rehearsal};
 use crate::{
-    event::{Fate, Knock, OutageId, PhoneName, Stamp, Toward, Transport},
+    event::{Door, Fate, Knock, OutageId, PhoneName, Stamp, Toward, Transport},
     virtual_bench::{
         phone::{PhoneInput, PhoneOutput},
         random::Random,
@@ -279,9 +279,13 @@ impl Rehearsal {
         match load {
             Load::Datagram { phone_addr, bytes } => {
                 self.see(&phone, server, phone_addr, toward, Transport::Udp, fate, &bytes);
-                if outage.is_none() && !self.link.loses() {
-                    self.deliver(&phone, server, toward, Delivery::Datagram(phone_addr, bytes));
+                if outage.is_some() || self.link.loses() {
+                    return;
                 }
+                if toward == Toward::Server && !self.listens(server) {
+                    return self.turn_away(&phone, server);
+                }
+                self.deliver(&phone, server, toward, Delivery::Datagram(phone_addr, bytes));
             }
             Load::Segment { conn, bytes } => self.segment(&phone, server, toward, conn, bytes, outage),
             Load::Again { conn, tries } if outage.is_some() => {
@@ -319,6 +323,20 @@ impl Rehearsal {
                 if toward == Toward::Server || outage.is_none() {
                     self.link.connections.remove(&key);
                 }
+            }
+        }
+    }
+
+    /// Nobody listens at the port of a datagram, and the host says so.
+    fn turn_away(&mut self, phone: &PhoneName, server: SocketAddr) {
+        let outage = self.outage_over(phone, server, Toward::Phone);
+        let fate = outage.map_or(Fate::Passed, Fate::Dropped);
+        self.knock_at(Door::Udp, phone, server, Knock::Refused, fate);
+        match outage {
+            Some(outage) => self.bite(outage, phone, Toward::Phone),
+            None => {
+                let at = self.now + self.link.leg();
+                self.schedule(at, Happening::ToPhone(phone.clone(), PhoneInput::Unreachable { to: server }));
             }
         }
     }

@@ -3,7 +3,7 @@ mod defects;
 use super::*;
 use crate::{
     config::StartState,
-    event::Move,
+    event::{Knock, Move},
     verdict::{Blame, Verdict},
     virtual_bench::{
         phone::{PhoneDefect, Transport},
@@ -169,8 +169,16 @@ fn a_server_where_nothing_listens_is_at_fault_whatever_the_phones_speak() {
         rehearsal.servers.remove(&gone.parse().unwrap()).unwrap();
         let records = rehearsal.run().unwrap();
         // p1 and p2 speak UDP, p3 and p4 TCP: they never come to send a REGISTER.
-        for phone in ["p1", "p2", "p3", "p4"] {
+        for (phone, why) in [("p1", "ICMP"), ("p2", "ICMP"), ("p3", "TCP"), ("p4", "TCP")] {
             assert_eq!(found(&records, phone), (Verdict::Fail, Some(Blame::Server), Some(code)), "{phone}");
+            let case = cases(&records).find(|case| case.id.phone.0 == phone).unwrap();
+            assert!(case.reason.as_ref().unwrap().contains(why), "{case:?}");
+            let refused = records.iter().filter(|record| case.evidence.contains(&record.seq));
+            let refused = refused.filter(|it| {
+                let Event::Observed(Observed::Knock { knock, .. }) = &it.event else { return false };
+                *knock == Knock::Refused
+            });
+            assert_eq!(refused.count(), 1, "{phone}");
         }
     }
 }

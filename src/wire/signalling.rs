@@ -28,6 +28,7 @@ mod pieces;
 mod sniff;
 
 pub use connections::Pair;
+pub use icmp::{Undelivered, is_refusal};
 pub use sniff::{begins_sip_stream, begins_tls_stream, is_sip_datagram};
 
 use connections::{Connections, Given};
@@ -262,8 +263,8 @@ impl<T: Copy> Signalling<T> {
             }
             Body::Icmp { kind, code, payload } => {
                 let by = packet.source;
-                if let Some((ends, transport)) = icmp::undelivered(by, *kind, payload)
-                    && (self.is_expected(ends) || self.is_known(ends, transport))
+                if let Some(Undelivered { ends, transport, .. }) = Undelivered::read(by, *kind, payload)
+                    && (self.sip_ports.contains(&ends.destination.port()) || self.is_known(ends, transport))
                 {
                     let what = What::Unreachable { ends, transport, by, kind: *kind, code: *code };
                     sink(Heard { sighting: *sighting, link, what });

@@ -17,7 +17,7 @@ use std::{
 use siprig::{
     bridge::protocol::Refusal,
     driver::network::{NetworkError, preflight},
-    event::{Fate, Observed, OutageEnd, OutageId, OutageScope, SipFact, SipMessage, Toward},
+    event::{Door, Fate, Knock, Observed, OutageEnd, OutageId, OutageScope, SipFact, SipMessage, Toward},
     wire::capture::Note,
 };
 
@@ -78,6 +78,33 @@ fn hosts_talk_through_the_bridge_and_sip_is_reported_with_its_frame() {
         let capture = rig.capture();
         let (from, to) = (fact.raw.offset as usize, (fact.raw.offset + fact.raw.len) as usize);
         assert!(contains(&capture[from..to], b"REGISTER sip:10.77.0.2"), "the reference leads to the frame");
+    });
+}
+
+#[test]
+fn sip_on_any_port_is_reported_and_so_is_an_error_that_answers_it_and_nothing_else() {
+    in_lab!("sip_on_any_port_is_reported_and_so_is_an_error_that_answers_it_and_nothing_else", |lab| {
+        let mut rig = Rig::start(&lab);
+        let voice = [0x80; 172];
+        for (number, server, port) in [(8, hosts::SERVER, OTHER_PORT), (9, hosts::BACKUP, SIP_PORT)] {
+            hosts::send_udp(hosts::PHONE, server, 30_000, &voice);
+            hosts::send_udp(hosts::PHONE, server, port, register(number).as_bytes());
+            let Observed::Sip(fact) = rig.expect("the REGISTER", |it| matches!(it, Observed::Sip(_))) else {
+                unreachable!()
+            };
+            assert!(is_register(&fact, number), "{fact:?}");
+            assert_eq!(fact.server_addr, SocketAddr::new(server.ip, port));
+            // Nobody listens there, and the host's own kernel says so.
+            let refused = |it: &Observed| matches!(it, Observed::Knock { door: Door::Udp, knock: Knock::Refused, .. });
+            let Observed::Knock { server, fate, raw, .. } = rig.expect("the error", refused) else { unreachable!() };
+            assert_eq!((Some(server), fate), (fact.server, Fate::Passed));
+            assert!(raw.offset > fact.raw.offset, "{raw:?}");
+        }
+        let rest = rig.close();
+        assert!(!rest.iter().any(is_lost), "{rest:?}");
+        let capture = rig.capture();
+        assert!(contains(&capture, b"REGISTER sip:10.77.0.2"));
+        assert!(!contains(&capture, &voice[..100]), "nor what an error quotes of it");
     });
 }
 

@@ -8,7 +8,7 @@ use crate::{
     wire::{
         frame::Frame,
         redact,
-        signalling::{self, Ends, Heard, Link, Step, What},
+        signalling::{self, Ends, Heard, Link, Step, What, is_refusal},
         sip,
     },
 };
@@ -125,6 +125,15 @@ impl Names {
                 (Toward::Phone, Step::Refused | Step::Reset) => (Door::Tcp, Knock::Refused, ends.source.ip()),
                 _ => return None,
             },
+            What::Unreachable { ends, transport, by, kind, code }
+                if toward == Toward::Phone && is_refusal(by, kind, code) =>
+            {
+                let door = match transport {
+                    Transport::Udp => Door::Udp,
+                    Transport::Tcp => Door::Tcp,
+                };
+                (door, Knock::Refused, ends.destination.ip())
+            }
             What::KeepAlive { .. } | What::Tls { .. } | What::Unreachable { .. } | What::Arp { .. } => return None,
         };
         let observed = Observed::Knock {

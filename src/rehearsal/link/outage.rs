@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use super::{Crossing, Delivery, FRAME_ERROR_NS, Happening, Load, Rehearsal};
 use crate::{
     event::{
-        Fate, Knock, Observed, OutageId, OutageMode, OutageScope, OutageSpec, PhoneName, ServerName, Toward, Transport,
-        When,
+        Door, Fate, Knock, Observed, OutageId, OutageMode, OutageScope, OutageSpec, PhoneName, ServerName, Toward,
+        Transport, When,
     },
     virtual_bench::{phone::PhoneInput, registrar::RegistrarInput},
     wire::{
@@ -97,6 +97,7 @@ impl Rehearsal {
         let conn = match load {
             Load::Datagram { phone_addr, bytes } => {
                 self.see(&phone, server, phone_addr, toward, Transport::Udp, Fate::Dropped(id), &bytes);
+                self.knock_at(Door::Udp, &phone, server, Knock::Refused, Fate::Injected(id));
                 if !self.link.loses() {
                     let at = self.now + self.link.leg();
                     self.schedule(at, Happening::ToPhone(phone, PhoneInput::Unreachable { to: server }));

@@ -11,8 +11,8 @@ use crate::{
 /// A sign of life is reported at most this often.
 const LIFE_EVERY: Duration = Duration::from_secs(1);
 
-/// Bytes of the frame of a SYN without options.
-const SYN_LENGTH: u64 = 54;
+/// Bytes of the frame of a knock: those of a SYN without options.
+const KNOCK_LENGTH: u64 = 54;
 
 impl Rehearsal {
     pub(super) fn show_life(&mut self, crossing: &Crossing) {
@@ -49,13 +49,18 @@ impl Rehearsal {
 
     /// The tap sees the beginning of a connection, or what a server says to it.
     pub(super) fn knock(&mut self, phone: &PhoneName, server: SocketAddr, knock: Knock, fate: Fate) {
+        self.knock_at(Door::Tcp, phone, server, knock, fate);
+    }
+
+    /// The tap sees somebody knock at a door, or what a server says to it.
+    pub(super) fn knock_at(&mut self, door: Door, phone: &PhoneName, server: SocketAddr, knock: Knock, fate: Fate) {
         if self.is_application(server) {
             return;
         }
         let Some(server) = self.plan.bench.server_at(server.ip()).map(|server| server.name.clone()) else { return };
-        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: SYN_LENGTH };
+        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: self.link.captured, len: KNOCK_LENGTH };
         self.link.captured += raw.len;
-        let observed = Observed::Knock { phone: phone.clone(), server, door: Door::Tcp, knock, fate, raw };
+        let observed = Observed::Knock { phone: phone.clone(), server, door, knock, fate, raw };
         self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, observed);
     }
 

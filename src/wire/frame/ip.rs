@@ -50,7 +50,7 @@ pub struct Fragment {
 
 /// What an ICMP error tells of the packet that it is about: of its payload eight bytes may be all that is quoted (RFC 792).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quote {
+pub struct Quote<'a> {
     /// Sender of the packet.
     pub source: IpAddr,
     /// Receiver of the packet.
@@ -61,6 +61,8 @@ pub struct Quote {
     pub source_port: u16,
     /// Port of the receiver.
     pub destination_port: u16,
+    /// What is quoted of its payload, the ports being at the beginning.
+    pub payload: &'a [u8],
 }
 
 impl Datagram {
@@ -139,10 +141,10 @@ pub fn behind_extensions(v6: bool, protocol: u8, payload: &[u8]) -> Option<(u8, 
     Some((chain.protocol, payload.get(chain.payload_at..)?))
 }
 
-impl Quote {
+impl<'a> Quote<'a> {
     /// Reads the beginning of a packet, options and extension headers included. None if it is cut within them, or of a
     /// fragment other than the first.
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (source, destination, protocol, at) = match bytes.first()? >> 4 {
             4 => {
                 let ip = Ipv4Packet::new(bytes).filter(|ip| ip.get_fragment_offset() == 0)?;
@@ -158,9 +160,10 @@ impl Quote {
             }
             _ => return None,
         };
-        let [a, b, c, d, ..] = *bytes.get(at..)? else { return None };
+        let payload = bytes.get(at..)?;
+        let [a, b, c, d, ..] = *payload else { return None };
         let (source_port, destination_port) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-        Some(Self { source, destination, protocol, source_port, destination_port })
+        Some(Self { source, destination, protocol, source_port, destination_port, payload })
     }
 }
 

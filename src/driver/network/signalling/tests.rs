@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     config::{load, overrides::Override},
     event::{OutageId, SipStart},
-    wire::frame::{Envelope, TcpSegment},
+    wire::frame::{Envelope, TcpSegment, port_unreachable, udp_frame},
 };
 
 const PHONE: [u8; 6] = [0, 8, 0x5d, 0x77, 0, 1];
@@ -21,6 +21,13 @@ fn a_phone_that_asks_for_a_server_or_calls_it_knocks() {
         let segment = [0x13, 0xc4, 0x13, 0xc4, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0];
         [&to[..], &from, &[8, 0], &ip, &segment].concat()
     };
+    // What a host says of a datagram from this phone to this port of this host.
+    let unreachable = |phone: [u8; 6], host: u8, port: u16, code: u8| {
+        let (from, to) = (([10, 77, 0, 11], 5060).into(), ([10, 77, 0, host], port).into());
+        let mut bytes = port_unreachable(&udp_frame(Mac(phone), Mac(SERVER), None, from, to, b"x")).unwrap();
+        bytes[35] = code;
+        bytes
+    };
     const SYN: u8 = 2;
     const RST: u8 = 4;
     const ACK: u8 = 16;
@@ -32,6 +39,13 @@ fn a_phone_that_asks_for_a_server_or_calls_it_knocks() {
         (Toward::Phone, tcp(SERVER, PHONE, 3, 11, SYN | ACK), Some((Door::Tcp, Knock::Opened))),
         (Toward::Phone, tcp(SERVER, PHONE, 3, 11, RST | ACK), Some((Door::Tcp, Knock::Refused))),
         (Toward::Server, tcp(PHONE, SERVER, 11, 3, ACK), None),
+        (Toward::Phone, unreachable(PHONE, 3, 5060, 3), Some((Door::Udp, Knock::Refused))),
+        // Too long, another port, another host, another phone's.
+        (Toward::Phone, unreachable(PHONE, 3, 5060, 4), None),
+        (Toward::Phone, unreachable(PHONE, 3, 30_000, 3), None),
+        (Toward::Phone, unreachable(PHONE, 99, 5060, 3), None),
+        (Toward::Phone, unreachable(SERVER, 3, 5060, 3), None),
+        (Toward::Server, unreachable(PHONE, 3, 5060, 3), None),
     ];
     let mut signalling = Signalling::new(&bench(), false);
     for (toward, bytes, expected) in seen {
