@@ -14,6 +14,7 @@ mod analyze;
 mod args;
 mod bench;
 mod check;
+mod discover;
 mod draft;
 mod dry_run;
 mod error;

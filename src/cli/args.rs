@@ -5,6 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::discover::DiscoverArgs;
 use crate::{analysis::GivenOutage, config::overrides::Override};
 
 const EXIT_CODES: &str = "\
@@ -220,6 +221,8 @@ pub struct CheckArgs {
     /// Judge configuration files of phones, or folders of them, and nothing else
     #[arg(long, value_name = "FILE|DIR", num_args = 1.., conflicts_with_all = ["bench", "overrides"])]
     pub config: Vec<PathBuf>,
+    #[command(flatten)]
+    pub discover: DiscoverArgs,
     /// Where runs would be written
     #[arg(long, default_value = "reports", value_name = "DIR")]
     pub report_dir: PathBuf,
