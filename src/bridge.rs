@@ -19,6 +19,7 @@ mod helper;
 mod interest;
 pub mod join;
 pub mod link;
+pub mod listen;
 mod offload;
 mod outage;
 mod outbox;

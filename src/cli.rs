@@ -14,6 +14,8 @@ mod analyze;
 mod args;
 mod bench;
 mod check;
+mod discover;
+mod draft;
 mod dry_run;
 mod error;
 mod exit;

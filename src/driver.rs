@@ -21,6 +21,7 @@ use crate::{
 pub mod clock;
 pub mod discretion;
 pub mod keypad;
+pub mod listen;
 pub mod network;
 mod outbox;
 pub mod push;

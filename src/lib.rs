@@ -11,6 +11,7 @@
 //! | [`journal`] | the append-only file of records |
 //! | [`engine`] | sans-IO: observed records in; derived facts, orders and deadlines out |
 //! | [`analysis`] | what a capture tells of registrations, moves and calls, in one pass |
+//! | [`discovery`] | what a link or a capture of it tells of the lab: the draft of a bench file |
 //! | [`audit`] | what will go wrong with the settings of real phones, from their own configuration files |
 //! | [`driver`] | the outside world: serial ports, keypads, the network, the clock, signals |
 //! | [`bridge`] | the privileged helper process that joins the two interfaces |
@@ -30,6 +31,7 @@ pub mod audit;
 pub mod bridge;
 pub mod cli;
 pub mod config;
+pub mod discovery;
 pub mod driver;
 pub mod engine;
 pub mod event;

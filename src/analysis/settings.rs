@@ -104,7 +104,8 @@ impl Settings {
         named.unwrap_or_else(|| address.to_string())
     }
 
-    pub(super) fn patience(&self, phone: IpAddr) -> Duration {
+    /// How long the phone at an address is taken to wait for an answer.
+    pub fn patience(&self, phone: IpAddr) -> Duration {
         self.patience.get(&phone).copied().unwrap_or(PATIENCE)
     }
 }

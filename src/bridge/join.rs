@@ -146,7 +146,11 @@ pub async fn join(links: &Links, network: &Network, examined: &Examined) -> Resu
     Ok(Joined { bridge, bridge_index, adopted, changed })
 }
 
-async fn find(links: &Links, name: &str, key: &str) -> Result<Link, Refusal> {
+/// The interface of that name, which `key` under [network] gives.
+///
+/// # Errors
+/// If there is none.
+pub(super) async fn find(links: &Links, name: &str, key: &str) -> Result<Link, Refusal> {
     look_up(links, name).await?.ok_or_else(|| Refusal::MissingInterface {
         interface: name.to_owned(),
         remedy: format!("`ip link` lists what there is; plug it in, or correct `{key}` under [network]"),

@@ -108,6 +108,20 @@ impl Links {
         Ok(ports.map(|message| (message.header.index, name(message).unwrap_or_default())).collect())
     }
 
+    /// The name of an interface.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub async fn name_of(&self, index: u32) -> io::Result<Option<String>> {
+        let found = self.handle.link().get().match_index(index).execute().try_next().await.map_err(as_io)?;
+        Ok(found.and_then(|message| {
+            message.attributes.into_iter().find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name),
+                _ => None,
+            })
+        }))
+    }
+
     /// The numbers of the interfaces that carry a default route.
     ///
     /// # Errors

@@ -70,11 +70,24 @@ impl AsFd for Tap {
 }
 
 impl Tap {
-    /// Opens the tap of an interface.
+    /// Opens the tap of an interface that is a port of a bridge.
     ///
     /// # Errors
     /// If the kernel forbids it.
     pub fn open(interface: &str, index: u32) -> Result<Self, Refusal> {
+        // A port of a bridge is promiscuous already.
+        Self::open_as(interface, index, false)
+    }
+
+    /// Opens the tap of any interface: until it is closed, frames for others are heard there, too.
+    ///
+    /// # Errors
+    /// If the kernel forbids it.
+    pub fn open_for_all(interface: &str, index: u32) -> Result<Self, Refusal> {
+        Self::open_as(interface, index, true)
+    }
+
+    fn open_as(interface: &str, index: u32, promiscuous: bool) -> Result<Self, Refusal> {
         let failed = |error: io::Error| Refusal::from_io(format!("watch interface `{interface}`"), &error);
         let fd = packet_socket().map_err(failed)?;
         prepare(&fd).map_err(failed)?;
@@ -87,8 +100,8 @@ impl Tap {
             ips: Vec::new(),
             flags: 0,
         };
-        // A port of a bridge is promiscuous already. pnet owns the descriptor from here on, also if it fails.
-        let config = Config { socket_fd: Some(fd.into_raw_fd()), promiscuous: false, ..Config::default() };
+        // pnet owns the descriptor from here on, also if it fails.
+        let config = Config { socket_fd: Some(fd.into_raw_fd()), promiscuous, ..Config::default() };
         let Channel::Ethernet(sender, _) = datalink::channel(&place, config).map_err(failed)? else {
             return Err(failed(io::Error::other("pnet opened no Ethernet channel")));
         };

@@ -7,8 +7,10 @@ use std::{
     process::ExitCode,
 };
 
+mod drafting;
 mod scrub;
 
+use drafting::Drafting;
 use scrub::Scrubbing;
 
 use super::{
@@ -21,7 +23,7 @@ use crate::{
     analysis::{self, Analysis, Findings, Settings, View},
     config::{Bench, Role, load},
     look::Look,
-    wire::capture::{CaptureError, CaptureReader, Ending},
+    wire::capture::{CaptureError, CaptureReader, Captured, Ending},
 };
 
 /// So many bytes are read from one word about the progress to the next.
@@ -32,12 +34,21 @@ const PROGRESS_STEP: u64 = 32 << 20;
 /// # Errors
 /// If a file can not be read, or is no capture.
 pub fn main(args: &AnalyzeArgs) -> Result<ExitCode, UserError> {
-    let mut analysis = Analysis::new(settings(args)?);
+    let settings = settings(args)?;
+    let mut drafting = args.discover.as_deref().map(|path| Drafting::begin(path, args, &settings)).transpose()?;
+    let mut analysis = Analysis::new(settings);
     let mut scrubbing =
         args.scrub.as_deref().map(|out| Scrubbing::begin(out, args.pseudonyms.as_deref())).transpose()?;
     let mut incomplete = Vec::new();
     for path in &args.captures {
-        incomplete.extend(read(path, &mut analysis, scrubbing.as_mut())?);
+        let read = read(path, &mut |captured| {
+            analysis.take(captured);
+            if let Some(drafting) = &mut drafting {
+                drafting.take(captured);
+            }
+            scrubbing.as_mut().map_or(Ok(()), |scrubbing| scrubbing.take(captured))
+        });
+        incomplete.extend(read?);
     }
     if let (Some(scrubbing), Some(out)) = (scrubbing, &args.scrub) {
         let frames = scrubbing.finish()?;
@@ -52,7 +63,10 @@ pub fn main(args: &AnalyzeArgs) -> Result<ExitCode, UserError> {
     }
     let mut findings = analysis.finish();
     findings.document.incomplete = (!incomplete.is_empty()).then(|| incomplete.join("; "));
-    print(args, &findings)?;
+    if drafting.as_ref().is_none_or(|drafting| !drafting.wants_stdout()) {
+        print(args, &findings)?;
+    }
+    drafting.map_or(Ok(()), |drafting| drafting.finish(args))?;
     Ok(Exit::Success.into())
 }
 
@@ -92,8 +106,7 @@ fn bench_of(args: &AnalyzeArgs) -> Result<Bench, UserError> {
 /// Reads a capture to its end; returns what is to be said of that, if it is not what it should be.
 fn read(
     path: &Path,
-    analysis: &mut Analysis,
-    mut scrubbing: Option<&mut Scrubbing>,
+    take: &mut dyn FnMut(&Captured<'_>) -> Result<(), UserError>,
 ) -> Result<Option<String>, UserError> {
     let name = name_of(path);
     let is_stdin = path == Path::new("-");
@@ -110,10 +123,7 @@ fn read(
         match captured {
             Ok(captured) => {
                 progress.at(captured.offset);
-                analysis.take(&captured);
-                if let Some(scrubbing) = &mut scrubbing {
-                    scrubbing.take(&captured)?;
-                }
+                take(&captured)?;
             }
             Err(CaptureError::Read(error)) => return Err(cannot_read(&name, &error)),
             // Said by how it ended; what comes before is worth something.

@@ -5,6 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::discover::DiscoverArgs;
 use crate::{analysis::GivenOutage, config::overrides::Override};
 
 const EXIT_CODES: &str = "\
@@ -146,6 +147,7 @@ Examples:
   siprig analyze lab.pcapng --bench rig/lab-3.toml --outage 31s..95s
   siprig analyze lab.pcapng --bench rig/lab-3.toml --phone 1001
   siprig analyze lab.pcapng --scrub for-the-maker.pcapng --pseudonyms lab.key
+  siprig analyze lab.pcapng --discover rig/lab-4.toml
   tcpdump -w - -i eth0 port 5060 | siprig analyze - --json | jq '.phones[].registrations'";
 
 /// Arguments of `analyze`.
@@ -179,6 +181,10 @@ pub struct AnalyzeArgs {
     /// Show this line or phone alone: its extension, address of record or address
     #[arg(long, value_name = "LINE|ADDRESS", conflicts_with = "json")]
     pub phone: Option<String>,
+    /// Write the draft of a bench file here: the phones, lines and servers that were seen. A file that is there is left as
+    /// it is; `-` is standard output, which then has nothing else
+    #[arg(long, value_name = "BENCH")]
+    pub discover: Option<PathBuf>,
     /// Print one JSON document (schema siprig.analysis/1) in place of the text
     #[arg(long)]
     pub json: bool,
@@ -215,6 +221,8 @@ pub struct CheckArgs {
     /// Judge configuration files of phones, or folders of them, and nothing else
     #[arg(long, value_name = "FILE|DIR", num_args = 1.., conflicts_with_all = ["bench", "overrides"])]
     pub config: Vec<PathBuf>,
+    #[command(flatten)]
+    pub discover: DiscoverArgs,
     /// Where runs would be written
     #[arg(long, default_value = "reports", value_name = "DIR")]
     pub report_dir: PathBuf,

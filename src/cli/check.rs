@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{
     args::CheckArgs,
     bench::{self, Opened},
+    discover,
     error::{UserError, print_data},
     exit::Exit,
     lock::{self, LockError},
@@ -84,6 +85,9 @@ struct Report<'a> {
 pub fn main(args: &CheckArgs) -> Result<ExitCode, UserError> {
     if !args.config.is_empty() {
         return settings::check(args).map(ExitCode::from);
+    }
+    if args.discover.discover {
+        return discover::main(args);
     }
     match bench::open(&args.bench, &[])? {
         Opened::Virtual(description) => bench::run_inside(&description, &bench::rig()),

@@ -41,14 +41,22 @@ impl Exit {
         self as u8
     }
 
+    /// What a command comes to that this signal ended, as `SIGINT`; of what is no such signal, success.
+    pub fn of_signal(name: &str) -> Self {
+        match name {
+            "SIGHUP" => Self::Hangup,
+            "SIGINT" => Self::Interrupted,
+            "SIGTERM" => Self::Terminated,
+            _ => Self::Success,
+        }
+    }
+
     /// What a run comes to. `stopped_by` is the signal or operator that ended it early, `rig_failed` that its journal
     /// could not be written.
     pub fn of_run(cases: &[Case], stopped_by: Option<&str>, rig_failed: bool) -> Self {
-        match stopped_by {
-            Some("SIGHUP") => return Self::Hangup,
-            Some("SIGINT") => return Self::Interrupted,
-            Some("SIGTERM") => return Self::Terminated,
-            _ => {}
+        let by_signal = stopped_by.map_or(Self::Success, Self::of_signal);
+        if by_signal != Self::Success {
+            return by_signal;
         }
         let any = |verdict| cases.iter().any(|case| case.verdict == verdict);
         let surprising = |case: &Case| match case.verdict {

@@ -30,6 +30,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "models/baresip-serreg.toml",
     "models/baresip-srv.toml",
     "models/snom-d7xx.toml",
+    "models/unknown.toml",
     "models/yealink-t4x.toml",
     "scenarios/baseline.toml",
     "scenarios/boot-on-backup.toml",

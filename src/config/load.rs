@@ -117,6 +117,11 @@ pub fn scenario_names(rig: &Path) -> Vec<String> {
     known(Kind::Scenario, rig)
 }
 
+/// Names of the models that a bench can name, those of the rig directory and the embedded ones.
+pub fn model_names(rig: &Path) -> Vec<String> {
+    known(Kind::Model, rig)
+}
+
 /// What a file describes.
 #[derive(Debug, Clone, Copy)]
 enum Kind {

@@ -16,6 +16,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("look", &["event", "verdict"]),
     ("engine", &["config", "event", "verdict", "wire"]),
     ("analysis", &["config", "engine", "event", "look", "verdict", "wire"]),
+    ("discovery", &["analysis", "config", "engine", "event", "look", "wire"]),
     ("audit", &["config", "engine", "look"]),
     ("bridge", &["config", "event", "wire"]),
     ("driver", &["bridge", "config", "event", "journal", "wire"]),

@@ -52,6 +52,8 @@ pub struct Captured<'a> {
     pub link: LinkType,
     /// On which interface, by its number in the section; 0 in a pcap file, which knows only one.
     pub interface: u32,
+    /// What the machine that captured calls that interface; none: the file does not tell.
+    pub interface_name: Option<&'a str>,
     /// Length on the wire in bytes; never less than what was captured.
     pub original_len: u32,
     /// What was captured, the beginning of the frame.
@@ -246,6 +248,10 @@ impl<R: Read> CaptureReader<R> {
     }
 
     fn captured(&self, found: Found) -> Captured<'_> {
+        let interface_name = match &self.format {
+            Format::Pcap(_) => None,
+            Format::Pcapng(pcapng) => pcapng.interface_name(found.interface),
+        };
         let comment = match &self.format {
             Format::Pcapng(pcapng) if !found.options.is_empty() => pcapng.comment(self.window.at(found.options)),
             _ => None,
@@ -255,6 +261,7 @@ impl<R: Read> CaptureReader<R> {
             unix_ns: found.unix_ns,
             link: found.link,
             interface: found.interface,
+            interface_name,
             // No more is read than fits the window.
             original_len: found.original_len.max(bytes.len() as u32),
             bytes,

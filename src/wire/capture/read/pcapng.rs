@@ -24,8 +24,12 @@ const STATISTICS_HEADER: usize = 12;
 const MAX_REMARKS: usize = 64;
 
 const COMMENT: u16 = 1;
+const NAME: u16 = 2;
 const RESOLUTION: u16 = 9;
 const OFFSET: u16 = 14;
+
+/// Longest name of an interface that is kept, in bytes; Linux has at most 15.
+const MAX_NAME: usize = 64;
 
 /// Type and length ahead of a block's body.
 const HEAD: u32 = 8;
@@ -48,6 +52,8 @@ pub struct Pcapng {
 #[derive(Debug)]
 struct Interface {
     link: LinkType,
+    /// As the machine that captured called it.
+    name: Option<Box<str>>,
     /// Bytes kept of a packet; none: all.
     snap: Option<u32>,
     unit: Unit,
@@ -103,6 +109,11 @@ impl Pcapng {
             }
         }
         Ok(None)
+    }
+
+    /// The name of an interface of this section, if the file tells it.
+    pub fn interface_name(&self, number: u32) -> Option<&str> {
+        self.interfaces.get(number as usize)?.name.as_deref()
     }
 
     /// What somebody wrote in the options of a packet.
@@ -186,12 +197,14 @@ impl Pcapng {
         };
         let mut interface = Interface {
             link: LinkType::of(link.into()),
+            name: None,
             snap: (snap != 0).then_some(snap),
             unit: Unit::Nanoseconds(1000),
             offset_ns: 0,
         };
         let read = self.options(fields.rest, |code, value| {
             match (code, value) {
+                (NAME, name) if name.len() <= MAX_NAME => interface.name = Some(String::from_utf8_lossy(name).into()),
                 (RESOLUTION, [resolution]) => interface.unit = Unit::of(*resolution),
                 (OFFSET, [_, _, _, _, _, _, _, _]) => {
                     let seconds = Fields::of(value, self.order).u64()?.cast_signed();

@@ -28,6 +28,7 @@ struct Read {
     unix_ns: i64,
     link: u32,
     interface: u32,
+    name: Option<String>,
     original_len: u32,
     bytes: Vec<u8>,
     comment: Option<String>,
@@ -44,6 +45,7 @@ fn read(reader: impl io::Read) -> Result<(Vec<Read>, Ending), CaptureError> {
             unix_ns: captured.unix_ns,
             link: captured.link.number(),
             interface: captured.interface,
+            name: captured.interface_name.map(str::to_owned),
             original_len: captured.original_len,
             bytes: captured.bytes.to_vec(),
             comment: captured.comment.map(Cow::into_owned),
@@ -104,6 +106,8 @@ fn every_kind_of_packet_block_is_read_in_both_orders() {
         assert_eq!(fields(&read[1]), (1_790_000_000_123_457_000, 1, 0, 4));
         assert_eq!(fields(&read[2]), (1_790_000_000_123_457_000, 1, 0, 3), "the stamp of the one before it");
         assert_eq!([&read[0].bytes[..], &read[1].bytes, &read[2].bytes], [&b"abcde"[..], b"abcd", b"xyz"]);
+        let names: Vec<Option<&str>> = read.iter().map(|it| it.name.as_deref()).collect();
+        assert_eq!(names, [None, Some("eth0"), Some("eth0")]);
         let ends: Vec<u64> = read.iter().map(|it| it.offset + it.len).collect();
         assert_eq!(ends, [read[1].offset, read[2].offset, file.bytes.len() as u64]);
     }

@@ -1,0 +1,433 @@
+//! The phones: which lines and addresses are one device, and what is known of it.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
+
+use super::{
+    Book, KnownModel, Noted, Timers, entry_of, few, is_routable,
+    servers::{Servers, is_server},
+    tag_text, tags,
+};
+use crate::{
+    config::{LONGEST, Mac, Role},
+    discovery::{
+        line::Line,
+        model::{Guess, guess},
+    },
+    event::Transport,
+};
+
+/// The model of phones of which nothing is known.
+const UNKNOWN: &str = "unknown";
+
+/// A phone as it is written.
+#[derive(Debug)]
+pub struct DraftPhone {
+    /// Its name.
+    pub name: String,
+    /// Its model.
+    pub model: Noted<String>,
+    /// Its MAC.
+    pub mac: Noted<Mac>,
+    /// Its address, unless another phone has it.
+    pub address: Noted<Option<IpAddr>>,
+    /// Timers of its own.
+    pub timers: Option<Timers>,
+    /// Its lines, at least one.
+    pub lines: Vec<DraftLine>,
+    /// What was seen of it.
+    pub remarks: Vec<String>,
+}
+
+/// A line as it is written.
+#[derive(Debug)]
+pub struct DraftLine {
+    /// Its extension.
+    pub extension: Noted<String>,
+    /// Domain of its address of record.
+    pub domain: Option<String>,
+    /// User name of its credentials, where it differs from the extension.
+    pub auth_user: Option<String>,
+    /// Where it belongs, if that is not where all belong.
+    pub primary: Option<Noted<String>>,
+    /// Where it goes then.
+    pub backup: Option<Noted<String>>,
+    /// What was seen of it.
+    pub remarks: Vec<String>,
+}
+
+/// What is taken for one phone.
+#[derive(Debug)]
+pub struct Device {
+    /// Who carried its packets, where the link layer tells.
+    pub mac: Option<Mac>,
+    /// That MAC carried other phones, too.
+    pub routed: bool,
+    /// Its addresses, the one that counts first: of each family the one that it spoke from last.
+    pub addresses: Vec<IpAddr>,
+    /// Its lines.
+    pub lines: Vec<usize>,
+    /// Servers to which it speaks in a way that can not be read.
+    pub blind: Vec<IpAddr>,
+}
+
+/// Finds the devices: what one MAC carries is one phone, unless it is several.
+pub fn devices(book: &Book, servers: &Servers) -> Vec<Device> {
+    let is_phone = |address: &IpAddr| !is_server(book, *address) && !servers.addresses().any(|it| it == *address);
+    let mut places: BTreeMap<IpAddr, (Option<Mac>, Vec<usize>)> = BTreeMap::new();
+    let mut devices: Vec<Device> = Vec::new();
+    let mut by_mac: BTreeMap<Mac, BTreeMap<IpAddr, Vec<usize>>> = BTreeMap::new();
+    for (index, line) in book.lines.iter().enumerate().filter(|(_, line)| is_phone(&line.address)) {
+        match line.mac {
+            Some(mac) => by_mac.entry(mac).or_default().entry(line.address).or_default().push(index),
+            None => places.entry(line.address).or_default().1.push(index),
+        }
+    }
+    for (address, (mac, _)) in &book.blind {
+        let known = book.by_address.contains_key(address);
+        match mac {
+            _ if known || !is_phone(address) => {}
+            Some(mac) => drop(by_mac.entry(*mac).or_default().entry(*address).or_default()),
+            None => drop(places.entry(*address).or_default()),
+        }
+    }
+    for (mac, addresses) in by_mac {
+        let clusters = clusters(book, addresses);
+        let routed = clusters.len() > 1;
+        let device = |(addresses, lines)| Device { mac: Some(mac), routed, addresses, lines, blind: Vec::new() };
+        devices.extend(clusters.into_iter().map(device));
+    }
+    let alone =
+        |(address, (mac, lines))| Device { mac, routed: false, addresses: vec![address], lines, blind: Vec::new() };
+    devices.extend(places.into_iter().map(alone));
+    for device in &mut devices {
+        let said = |address: &IpAddr| {
+            let lines = device.lines.iter().filter_map(|index| book.lines.get(*index));
+            lines.filter(|line| line.address == *address).map(|line| line.last).max()
+        };
+        device.addresses.sort_by_key(|address| (address.is_ipv6(), Reverse(said(address)), *address));
+        let blind = device.addresses.iter().filter_map(|address| book.blind.get(address));
+        device.blind = blind.map(|(_, server)| server.ip()).collect();
+    }
+    devices.sort_by(|one, other| one.addresses.cmp(&other.addresses));
+    devices
+}
+
+/// Tells a phone that changed its address, or has two of different families, from several phones behind a router.
+fn clusters(book: &Book, addresses: BTreeMap<IpAddr, Vec<usize>>) -> Vec<(Vec<IpAddr>, Vec<usize>)> {
+    let user = |index: &usize| book.lines.get(*index).map(|line| line.user.as_str());
+    let mut clusters: Vec<(Vec<IpAddr>, Vec<usize>)> = Vec::new();
+    for (address, lines) in addresses {
+        let belongs = |(others, known): &&mut (Vec<IpAddr>, Vec<usize>)| {
+            others.iter().all(|other| other.is_ipv4() != address.is_ipv4())
+                || known.iter().any(|known| lines.iter().any(|line| user(line) == user(known)))
+        };
+        match clusters.iter_mut().find(belongs) {
+            Some((others, known)) => {
+                others.push(address);
+                known.extend(lines);
+            }
+            None => clusters.push((vec![address], lines)),
+        }
+    }
+    clusters
+}
+
+/// The phones as they are written.
+pub fn phones(
+    book: &Book,
+    models: &[KnownModel],
+    servers: &Servers,
+    (devices, sides): (&[Device], Option<&[String; 2]>),
+    open: &mut Vec<String>,
+) -> Vec<DraftPhone> {
+    let mut desk = Desk {
+        book,
+        models,
+        servers,
+        server_side: sides.map(|[_, server_side]| server_side.as_str()),
+        accounts: BTreeMap::new(),
+        addresses: BTreeMap::new(),
+        macs: devices.iter().filter_map(|device| device.mac).collect(),
+        unknown_models: Vec::new(),
+        unknown_macs: Vec::new(),
+        unknown_lines: Vec::new(),
+    };
+    let phones: Vec<DraftPhone> =
+        devices.iter().zip(1..).map(|(device, number)| desk.phone(device, format!("p{number}"))).collect();
+    for (names, what) in [
+        (&desk.unknown_models, "the model of"),
+        (&desk.unknown_macs, "the MAC of"),
+        (&desk.unknown_lines, "the extension of"),
+    ] {
+        if !names.is_empty() {
+            open.push(format!("{what} {}", few(names.iter(), 12)));
+        }
+    }
+    phones
+}
+
+/// What is needed to write phones down.
+struct Desk<'a> {
+    book: &'a Book,
+    models: &'a [KnownModel],
+    servers: &'a Servers,
+    /// The interface at which no phone should enter.
+    server_side: Option<&'a str>,
+    /// Who has an extension at a server.
+    accounts: BTreeMap<(String, String), String>,
+    /// Who has an address.
+    addresses: BTreeMap<IpAddr, String>,
+    /// MACs that are taken.
+    macs: BTreeSet<Mac>,
+    unknown_models: Vec<String>,
+    unknown_macs: Vec<String>,
+    unknown_lines: Vec<String>,
+}
+
+impl Desk<'_> {
+    fn phone(&mut self, device: &Device, name: String) -> DraftPhone {
+        let book = self.book;
+        let lines: Vec<&Line> = device.lines.iter().filter_map(|index| book.lines.get(*index)).collect();
+        let model = self.model(&lines, &name);
+        let mac = self.mac(device, &name);
+        let address = self.address(device, &name);
+        let mut remarks = self.remarks(device, &lines);
+        let drafts = self.lines(&lines, &name, &mut remarks);
+        let timers = self.timers(&lines, &model.value);
+        DraftPhone { name, model, mac, address, timers, lines: drafts, remarks }
+    }
+
+    fn model(&mut self, lines: &[&Line], name: &str) -> Noted<String> {
+        let known: Vec<KnownModel> = self.models.iter().filter(|model| model.name != UNKNOWN).cloned().collect();
+        match lines.iter().find_map(|line| line.agent.as_deref()).map(|agent| guess(agent, &known)) {
+            Some(Guess::Certain(model)) => return Noted::plain(model),
+            Some(Guess::Candidates(models)) if !models.is_empty() => {
+                self.unknown_models.push(name.to_owned());
+                let note = format!("confirm: by what it calls itself {}", few(models.iter(), 12));
+                return Noted::new(UNKNOWN.to_owned(), note);
+            }
+            _ => {}
+        }
+        self.unknown_models.push(name.to_owned());
+        Noted::new(UNKNOWN.to_owned(), "confirm: no model in rig/models fits what it calls itself")
+    }
+
+    fn mac(&mut self, device: &Device, name: &str) -> Noted<Mac> {
+        let book = self.book;
+        let Some(mac) = device.mac else {
+            return self.placeholder(name, "CHANGEME: this capture has no MACs; it stands on the phone's label");
+        };
+        if device.routed {
+            let note = format!(
+                "CHANGEME: it stands on the phone's label. {mac}, which carried its packets, is a router's: several phones \
+                 speak through it. siprig knows phones by their MACs, and has to sit on their side of the router"
+            );
+            return self.placeholder(name, &note);
+        }
+        let also = book.hosts.station(mac).into_iter().flat_map(|station| station.addresses.iter());
+        let family = |address: &&IpAddr| device.addresses.iter().any(|own| own.is_ipv4() == address.is_ipv4());
+        let also: Vec<&IpAddr> = also
+            .filter(|address| !device.addresses.contains(*address) && is_routable(**address) && address.is_ipv4())
+            .filter(family)
+            .collect();
+        if also.is_empty() {
+            return Noted::plain(mac);
+        }
+        self.unknown_macs.push(name.to_owned());
+        Noted::new(mac, format!("confirm: it also carried {}; is it a router's?", few(also.into_iter(), 4)))
+    }
+
+    /// A MAC that nobody has: administered locally, and not among those that were seen.
+    fn placeholder(&mut self, name: &str, note: &str) -> Noted<Mac> {
+        self.unknown_macs.push(name.to_owned());
+        let free = (1..=u16::MAX).map(|number| {
+            let [high, low] = number.to_be_bytes();
+            Mac([0x06, 0, 0, 0, high, low])
+        });
+        let taken = |mac: &Mac| self.macs.contains(mac) || self.book.hosts.station(*mac).is_some();
+        let mac = free.into_iter().find(|mac| !taken(mac)).unwrap_or(Mac([0x06, 0, 0, 0, 0, 0]));
+        self.macs.insert(mac);
+        Noted::new(mac, note)
+    }
+
+    fn address(&mut self, device: &Device, name: &str) -> Noted<Option<IpAddr>> {
+        let free = device.addresses.iter().copied().find(|address| !self.addresses.contains_key(address));
+        let Some(address) = free else {
+            let first = device.addresses.first().and_then(|address| self.addresses.get(address));
+            let other = first.map_or_else(|| "another phone".to_owned(), Clone::clone);
+            let addresses = few(device.addresses.iter(), 4);
+            return Noted::new(None, format!("{addresses} was that of {other}, too: it is left to be learnt"));
+        };
+        for own in &device.addresses {
+            self.addresses.entry(*own).or_insert_with(|| name.to_owned());
+        }
+        let others: Vec<_> = device.addresses.iter().filter(|other| **other != address).collect();
+        let asks = device.mac.and_then(|mac| self.book.hosts.station(mac)).is_some_and(|station| station.asks_dhcp);
+        let mut note = Vec::new();
+        if !others.is_empty() {
+            note.push(format!("also {}", few(others.into_iter(), 4)));
+        }
+        if asks && !device.routed {
+            note.push("confirm: it asked for one by DHCP; leave it out where that may give it another one".to_owned());
+        }
+        Noted::new(Some(address), note.join("; "))
+    }
+
+    fn remarks(&self, device: &Device, lines: &[&Line]) -> Vec<String> {
+        let book = self.book;
+        let mut facts: Vec<String> = Vec::new();
+        facts.extend(lines.iter().find_map(|line| line.agent.clone()));
+        let transports: BTreeSet<Transport> = lines.iter().flat_map(|line| line.transports.iter().copied()).collect();
+        if !transports.is_empty() {
+            facts.push(format!("over {}", few(transports.iter(), 4)));
+        }
+        if !device.blind.is_empty() {
+            let servers = device.blind.iter().map(|address| self.called_server(*address));
+            facts.push(format!("blind: it speaks TLS with {}, which can not be read", few(servers, 4)));
+        }
+        if let Some(line) = lines.first().filter(|line| !line.vlans.is_empty()) {
+            facts.push(tag_text(&tags(&line.vlans)));
+        }
+        facts.extend(entry_of(&book.hosts, device.mac));
+        let mut remarks = if facts.is_empty() { Vec::new() } else { vec![facts.join(", ")] };
+        let side = device.mac.and_then(|mac| book.hosts.station(mac)?.side()).map(|side| book.hosts.label(side));
+        if let Some(side) = side.filter(|side| Some(side.as_str()) == self.server_side) {
+            remarks.push(format!("confirm: it entered at {side}, the side of the servers"));
+        }
+        remarks
+    }
+
+    /// The lines, each once; where there is none that can be written, one that has to be completed.
+    fn lines(&mut self, lines: &[&Line], name: &str, remarks: &mut Vec<String>) -> Vec<DraftLine> {
+        let mut drafts: Vec<DraftLine> = Vec::new();
+        // Of a line that was at several addresses of the phone, the one that was registered.
+        let mut ordered = lines.to_vec();
+        ordered.sort_by_key(|line| !line.was_registered());
+        let mut users = BTreeSet::new();
+        for line in ordered.into_iter().filter(|line| users.insert(line.user.as_str())) {
+            if !is_extension(&line.user) {
+                remarks.push(format!("it also registered as `{}`, which can not be an extension", line.user));
+                continue;
+            }
+            let draft = self.line(line);
+            let at = draft.primary.as_ref().map(|primary| primary.value.clone());
+            let at = at.or_else(|| self.servers.with_role(Role::Primary).map(str::to_owned)).unwrap_or_default();
+            match self.accounts.get(&(line.user.clone(), at.clone())) {
+                Some(other) => remarks.push(format!(
+                    "it also registered as {}, which stands with {other}: an extension that moved, or two phones with one",
+                    line.user
+                )),
+                None => {
+                    self.accounts.insert((line.user.clone(), at), name.to_owned());
+                    drafts.push(draft);
+                }
+            }
+        }
+        if drafts.is_empty() {
+            self.unknown_lines.push(name.to_owned());
+            let extension = Noted::new(format!("CHANGEME-{name}"), "CHANGEME: what it registers as");
+            let (domain, auth_user, primary, backup) = (None, None, None, None);
+            drafts.push(DraftLine { extension, domain, auth_user, primary, backup, remarks: Vec::new() });
+        }
+        drafts
+    }
+
+    fn line(&self, line: &Line) -> DraftLine {
+        let is_address = |domain: &str| domain.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        let domain = line.domains.iter().find(|domain| !domain.is_empty() && !is_address(domain)).cloned();
+        let (primary, backup) = self.servers_of(line);
+        DraftLine {
+            extension: Noted::plain(line.user.clone()),
+            domain,
+            auth_user: line.auth_user.clone().filter(|user| *user != line.user),
+            primary,
+            backup,
+            remarks: vec![self.course(line)],
+        }
+    }
+
+    /// The servers of a line that is not at home where all are.
+    fn servers_of(&self, line: &Line) -> (Option<Noted<String>>, Option<Noted<String>>) {
+        let [primary, backup] = [Role::Primary, Role::Backup].map(|role| self.servers.with_role(role));
+        let Some(usual) = primary else { return (None, None) };
+        let name = |address: IpAddr| self.servers.name_of(address).filter(|name| !name.is_empty());
+        if let Some((home, other)) = line.preference.proven()
+            && let (Some(home), Some(other)) = (name(home), name(other))
+        {
+            let note = "proven: it left it when it failed, and came back while the other one had not failed";
+            let differs = home != usual || Some(other) != backup;
+            let both = (Some(Noted::new(home.to_owned(), note)), Some(Noted::plain(other.to_owned())));
+            return if differs && home != other { both } else { (None, None) };
+        }
+        let home = line.accepted.iter().find_map(|address| name(*address));
+        let Some(home) = home.filter(|home| *home != usual && !self.servers.is_primary_given()) else {
+            return (None, None);
+        };
+        let note = "confirm: it registered here first; is its home server another one than that of the others?";
+        // A line must not have one server as both.
+        let backup = (backup == Some(home)).then(|| Noted::new(usual.to_owned(), "confirm"));
+        (Some(Noted::new(home.to_owned(), note)), backup)
+    }
+
+    /// What became of the line, in a sentence.
+    fn course(&self, line: &Line) -> String {
+        let granted = |address: &IpAddr| {
+            let granted = line.granted(*address).map(|span| humantime::format_duration(span).to_string());
+            format!("{} ({} granted)", self.called_server(*address), granted.unwrap_or_default())
+        };
+        let mut said = match line.accepted.as_slice() {
+            [] => "never registered".to_owned(),
+            all => format!("registered at {}", few(all.iter().map(granted), 4)),
+        };
+        if let Some(lead) = line.lead() {
+            said += &format!(", renewed {:.1} s before expiry", lead.as_secs_f64());
+        }
+        let refused = line.refusals.iter().map(|(server, code)| format!("{code} by {}", self.called_server(*server)));
+        if !line.refusals.is_empty() {
+            said += &format!(", refused with {}", few(refused, 4));
+        }
+        let silent = line.asked.iter().filter(|it| !line.accepted.contains(it) && !line.refusals.contains_key(it));
+        let silent: Vec<String> = silent.map(|address| self.called_server(*address)).collect();
+        if !silent.is_empty() {
+            said += &format!(", not accepted by {}", few(silent.iter(), 4));
+        }
+        said
+    }
+
+    fn called_server(&self, address: IpAddr) -> String {
+        self.servers.name_of(address).map_or_else(|| address.to_string(), str::to_owned)
+    }
+
+    /// The lifetime that the home server grants, and a renewal lead where the model's does not fit it.
+    fn timers(&self, lines: &[&Line], model: &str) -> Option<Timers> {
+        let home =
+            |line: &&Line| line.preference.proven().map(|(home, _)| home).or_else(|| line.accepted.first().copied());
+        let granted = lines.iter().filter_map(|line| line.granted(home(line)?));
+        let expires = granted.filter(|span| !span.is_zero() && *span <= LONGEST).max()?;
+        let usual = self.models.iter().find(|known| known.name == model).and_then(KnownModel::lead_time);
+        let lead = usual.filter(|usual| *usual >= expires).map(|_| {
+            let seen = lines.iter().filter_map(|line| line.lead()).map(rounded).find(|lead| *lead < expires);
+            match seen.filter(|lead| !lead.is_zero()) {
+                Some(lead) => Noted::new(humantime::format_duration(lead).to_string(), "as it was seen"),
+                None => Noted::new("10%".to_owned(), "confirm: the model's does not fit so short a lifetime"),
+            }
+        });
+        Some(Timers { expires, lead })
+    }
+}
+
+/// To whole seconds, if it has some: phones count in them.
+fn rounded(span: Duration) -> Duration {
+    let seconds = span.as_secs_f64().round();
+    if seconds < 1.0 { span } else { Duration::from_secs(seconds as u64) }
+}
+
+/// Whether a bench file takes a user as an extension.
+fn is_extension(user: &str) -> bool {
+    !user.is_empty() && user.len() <= 128 && !user.contains(|c: char| c.is_whitespace() || "@<>\"/;:?".contains(c))
+}
