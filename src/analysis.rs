@@ -18,7 +18,10 @@
 //!
 //! Not here: opening files, progress, and masking secrets (`wire::scrub`).
 
-use crate::wire::{capture::Captured, signalling::Signalling, sip};
+use crate::{
+    event::Fate,
+    wire::{capture::Captured, frame::Content, signalling::Signalling, sip},
+};
 
 mod blind;
 mod book;
@@ -67,9 +70,14 @@ impl Analysis {
 
     /// Takes in the next frame.
     pub fn take(&mut self, captured: &Captured<'_>) {
-        let Some(sighting) = self.book.begin(captured) else { return };
+        let (sighting, is_traffic) = self.book.begin(captured);
         let Ok(frame) = captured.frame() else { return self.book.cannot_read_frame() };
-        self.signalling.take(&frame, &sighting, &mut |heard| self.book.hear(&heard, &mut self.reader));
+        if let (Fate::Dropped(outage), Content::Ip(packet)) = (sighting.fate, &frame.content) {
+            self.book.taken(outage, [packet.source, packet.destination]);
+        }
+        if is_traffic {
+            self.signalling.take(&frame, &sighting, &mut |heard| self.book.hear(&heard, &mut self.reader));
+        }
     }
 
     /// Takes in a comment that belongs to no frame, as one behind the last.

@@ -47,20 +47,42 @@ add_switch() { # name, interface that the rig sees
   ip -n "$1" link add switch type bridge mcast_snooping 0
   ip -n "$1" link set dev switch addrgenmode none up
   ip link add "$2" type veth peer name rig netns "$1"
-  ip -n "$1" link set dev rig master switch
   quiet_end "" "$2"
   quiet_end "$1" rig
+  if [ -z "$BENCH_VLAN" ]; then
+    ip -n "$1" link set dev rig master switch
+  else
+    # The switch's port for the rig is a trunk. Its tags are made by a program: not every kernel has VLAN interfaces.
+    ip -n "$1" link add port type veth peer name trunk
+    ip -n "$1" link set dev port master switch
+    quiet_end "$1" port
+    quiet_end "$1" trunk
+    ip -n "$1" link set dev trunk promisc on
+    ip -n "$1" link set dev rig promisc on
+    in_host "$1" setsid "$BENCH_RELAY" "$BENCH_VLAN" trunk rig </dev/null >"$BENCH/$1-vlan.log" 2>&1 &
+  fi
 }
 
-add_host() { # name, switch, last byte of its address
+add_host() { # name, switch, last byte of its addresses, address families: 4, 6 or both
+  local family families=${4:-4}
   add_namespace "$1"
   ip -n "$1" link add dev eth0 address "$(printf '02:00:0a:4d:00:%02x' "$3")" type veth peer name "$1" netns "$2"
   ip -n "$2" link set dev "$1" master switch
   quiet_end "$2" "$1"
   quiet_end "$1" eth0
-  ip -n "$1" address add "10.77.0.$3/24" dev eth0
-  ip -n "$1" route add default via 10.77.0.1
+  for family in ${families//both/4 6}; do
+    case $family in
+    4) ip -n "$1" address add "10.77.0.$3/24" dev eth0
+      ip -n "$1" route add default via 10.77.0.1 ;;
+    6) ip -n "$1" address add "fd77::$3/64" dev eth0 nodad
+      ip -n "$1" route add default via fd77::1 ;;
+    esac
+  done
 }
+
+# The address of a host: bare, or as it stands in a URI.
+address() { if [ "$1" = 4 ]; then echo "10.77.0.$2"; else echo "fd77::$2"; fi; } # family, last byte
+in_uri() { if [ "$1" = 4 ]; then echo "10.77.0.$2"; else echo "[fd77::$2]"; fi; }
 
 # What lasts as long as the bench does runs in sessions of its own, so that a Ctrl-C is for the command alone.
 
@@ -69,10 +91,13 @@ add_host() { # name, switch, last byte of its address
 modules=$(dirname "$(ls /usr/lib/*/kamailio/modules/tm.so /usr/lib*/kamailio/modules/tm.so 2>/dev/null | head -n 1)")
 
 start_registrar() { # name, last byte of its address
-  add_host "$1" servers "$2"
+  local also=()
+  [ -z "$BENCH_MIXED" ] || also+=(-A "ADDRESS6=[fd77::$2]")
+  [ -z "$BENCH_TLS" ] || also+=(-A "KEY=\"$BENCH/key.pem\"" -A "CERTIFICATE=\"$BENCH/certificate.pem\"")
+  add_host "$1" servers "$2" ${BENCH_MIXED:+both}
   mkdir -p "/run/kamailio-$1"
   in_host "$1" setsid kamailio -DD -E -f "$here/kamailio.cfg" -m 32 -M 4 -Y "/run/kamailio-$1" -w "/run/kamailio-$1" \
-    -A "ADDRESS=10.77.0.$2" -A "CONTROL=\"unix:$BENCH/$1.ctl\"" -A "MODULES=\"$modules\"" \
+    -A "ADDRESS=10.77.0.$2" -A "CONTROL=\"unix:$BENCH/$1.ctl\"" -A "MODULES=\"$modules\"" "${also[@]}" \
     </dev/null >"$BENCH/$1.log" 2>&1 &
   await "$1" "$2" 5060
 }
@@ -115,11 +140,11 @@ write_settings() {
 }
 
 # Powers a phone up: on a PTY of its own, and like a phone without link only once the servers can be reached.
-power_up() { # name, command…
-  local name=$1; shift
+power_up() { # name, address of a server, command…
+  local name=$1 server=$2; shift 2
   cat >"$BENCH/$name/boot" <<END
 #!/bin/bash
-until timeout 1 bash -c 'exec 3<>/dev/tcp/10.77.0.2/5060' 2>/dev/null; do sleep 0.2; done
+until timeout 1 bash -c 'exec 3<>/dev/tcp/$server/5060' 2>/dev/null; do sleep 0.2; done
 exec ${*@Q}
 END
   chmod +x "$BENCH/$name/boot"
@@ -130,23 +155,31 @@ END
   setsid sleep infinity 9<>"$BENCH/$name.tty" &
 }
 
-# A phone that moves by priority. Empty polling interval: it never looks back.
-start_serreg_phone() { # name, last byte of its address, extension, polling interval in seconds or ""
-  local baresip=("$BENCH_TREE/usr/bin/baresip") settings=$BENCH/$1 poll=${4:+;fbregint=$4}
+# A phone that moves by priority between servers. Further settings are `transport=`, `family=` (of addresses), `lifetime=`
+# and `poll=` (in seconds; empty: it never looks back), `servers=` (last bytes, in order). Over TLS it takes any
+# certificate.
+start_serreg_phone() { # name, last byte of its address, extension, settings…
+  local name=$1 last=$2 extension=$3; shift 3
+  [[ -z $BENCH_PHONES || ,$BENCH_PHONES, = *,$name,* ]] || return 0
+  local transport=udp family=4 lifetime=30 poll=10 servers="2 3" prio=0 server
+  [ $# = 0 ] || local "$@"
+  local baresip=("$BENCH_TREE/usr/bin/baresip") settings=$BENCH/$name
   if [ "$BENCH_TREE" = / ]; then
     baresip=(baresip)
   else
     baresip=("$(ls "$BENCH_TREE"/usr/lib*/ld-linux*.so.* "$BENCH_TREE"/usr/lib/*/ld-linux*.so.* 2>/dev/null | head -n 1)"
       --library-path "$(ls -d "$BENCH_TREE"/usr/lib/*-linux-gnu*)" "${baresip[@]}")
   fi
-  add_host "$1" phones "$2"
+  add_host "$name" phones "$last" "$family"
   write_settings "$settings" "${BENCH_TREE%/}" serreg.so
-  local prio=0 registrar
-  for registrar in 10.77.0.2 10.77.0.3; do
-    echo "<sip:$3@$registrar;transport=udp>;auth_user=$3;auth_pass=pw-$3;regint=30;prio=$prio$poll"
+  echo "sip_verify_server no" >>"$settings/config"
+  for server in $servers; do
+    printf '<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=pw-%s;regint=%s;prio=%s' "$extension" \
+      "$(in_uri "$family" "$server")" "$transport" "$extension" "$extension" "$lifetime" "$prio"
+    echo "${poll:+;fbregint=$poll}"
     prio=1
   done >"$settings/accounts"
-  power_up "$1" "${baresip[@]}" -f "$settings"
+  power_up "$name" "$(address "$family" "${servers%% *}")" "${baresip[@]}" -f "$settings"
 }
 
 # A phone that moves by the order of DNS SRV answers.
@@ -156,7 +189,7 @@ start_srv_phone() { # name, last byte of its address, extension
   write_settings "$settings" ""
   echo "dns_server 10.77.0.4:53" >>"$settings/config"
   echo "<sip:$3@bench.test;transport=udp>;auth_user=$3;auth_pass=pw-$3;regint=30" >"$settings/accounts"
-  power_up "$1" baresip -f "$settings"
+  power_up "$1" 10.77.0.2 baresip -f "$settings"
 }
 
 # A phone that is registered at both servers at once.
@@ -167,7 +200,7 @@ start_both_phone() { # name, last byte of its address, extension
   for registrar in 10.77.0.2 10.77.0.3; do
     echo "<sip:$3@$registrar;transport=udp>;auth_user=$3;auth_pass=pw-$3;regint=30"
   done >"$settings/accounts"
-  power_up "$1" baresip -f "$settings"
+  power_up "$1" 10.77.0.2 baresip -f "$settings"
 }
 
 # --- The bench -----------------------------------------------------------------------------------------------------
@@ -175,24 +208,45 @@ start_both_phone() { # name, last byte of its address, extension
 ip link set lo up
 add_switch phones phones0
 add_switch servers servers0
+if [ -n "$BENCH_TLS" ]; then
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=bench.test \
+    -keyout "$BENCH/key.pem" -out "$BENCH/certificate.pem" 2>"$BENCH/openssl.log"
+fi
 start_registrar a 2
 start_registrar b 3
-if [ -n "$BENCH_TREE" ]; then
-  start_serreg_phone p1 11 201 10
-  start_serreg_phone p2 12 202 10
-  start_serreg_phone p3 13 203 ""
-  start_serreg_phone p4 14 204 10
+if [ -n "$BENCH_MIXED" ]; then
+  start_serreg_phone udp 21 301 lifetime=20
+  start_serreg_phone tcp 22 302 lifetime=20 transport=tcp
+  start_serreg_phone udp6 23 303 lifetime=20 family=6
+  start_serreg_phone tcp6 24 304 lifetime=20 family=6 transport=tcp
+  start_serreg_phone stays 25 305 lifetime=20 poll=
+  start_serreg_phone renews 26 306 lifetime=20 poll= servers=3
+elif [ -n "$BENCH_TLS" ]; then
+  start_serreg_phone tls 27 307 lifetime=20 transport=tls
+elif [ -n "$BENCH_TREE" ]; then
+  start_serreg_phone p1 11 201
+  start_serreg_phone p2 12 202
+  start_serreg_phone p3 13 203 poll=
+  start_serreg_phone p4 14 204
 fi
 if [ -n "$BENCH_SRV" ]; then
   start_names 4
   start_srv_phone p5 15 205
   start_both_phone p6 16 206
 fi
-{
+if [ -n "$BENCH_MIXED" ]; then
+  cat "$here/bench-mixed.toml"
+elif [ -n "$BENCH_TLS" ]; then
+  cat "$here/bench-tls.toml"
+else
   sed '/^# Moves after/,$d' "$here/bench.toml"
   [ -z "$BENCH_TREE" ] || sed -n '/^# Moves after/,$p' "$here/bench.toml"
   [ -z "$BENCH_SRV" ] || cat "$here/bench-srv.toml"
-} | sed "s|WORK/|$BENCH/|${BENCH_WIRE_ONLY:+; /^console = /d}" >"$SIPRIG_BENCH"
+fi | awk -v RS= -v ORS='\n\n' -v only="$BENCH_PHONES" '
+    { name = $0; sub(/^.*\nname = "/, "", name); sub(/".*$/, "", name) }
+    only == "" || !/\[\[phone\]\]/ || index("," only ",", "," name ",")' |
+  sed "s|WORK/|$BENCH/|${BENCH_WIRE_ONLY:+; /^console = /d}${BENCH_VLAN:+; s/^server-side = .*/&\nvlan = $BENCH_VLAN/}" \
+  >"$SIPRIG_BENCH"
 
 # In the background, so that a signal to this script is not held up by the command.
 env --default-signal=INT,QUIT "$@" <&0 &

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Builds a lab of real SIP software in private namespaces, runs a command in it, and leaves nothing behind.
 #
-#   with-bench.sh [--directory DIR] [--serreg | --srv] [--wire-only] COMMAND…
+#   with-bench.sh [--directory DIR] [--serreg | --srv | --mixed | --tls] [--phones LIST] [--vlan ID]
+#                 [--wire-only] COMMAND…
 #
 # Two kamailio registrars and up to six baresip phones with consoles on PTYs, joined to the interfaces `phones0` and
 # `servers0` of the namespace that the command runs in. `$SIPRIG_BENCH` names the bench file, `$BENCH` the directory
@@ -13,6 +14,11 @@
 # script ends, however it ends, the kernel ends the rest. A Ctrl-C, SIGTERM or SIGHUP is the command's to act upon.
 #
 # --serreg, --srv   only the phones of that kind; with neither, those that can be had here
+# --mixed           phones with UDP and TCP, IPv4 and IPv6, one that never comes back and one that only renews
+# --tls             one phone with TLS
+# --phones LIST     only these of them, separated by commas; not for those of --srv
+# --vlan ID         what passes `phones0` and `servers0` is tagged (IEEE 802.1Q); $SIPRIG_VLAN_RELAY names the program
+#                   that does it, the Cargo example `vlan-relay`
 # --wire-only       the bench file names neither console nor keypad of any phone
 # --directory DIR   keep bench file, logs and consoles there; otherwise a temporary directory, removed at the end
 #
@@ -23,11 +29,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/wait-out.sh"
 skip() { echo "SKIPPED: $*" >&2; exit 77; }
 
-directory= kinds= wire_only=
+directory= kinds= phones= wire_only= vlan=
 while [ $# -gt 0 ]; do
   case $1 in
   --directory) mkdir -p "$2"; directory=$(cd "$2" && pwd); shift 2 ;;
-  --serreg | --srv) kinds="$kinds ${1#--}"; shift ;;
+  --serreg | --srv | --mixed | --tls) kinds="$kinds ${1#--}"; shift ;;
+  --phones) phones=$2; shift 2 ;;
+  --vlan) vlan=$2; shift 2 ;;
   --wire-only) wire_only=yes; shift ;;
   --) shift; break ;;
   -*) echo "with-bench.sh: unknown option $1" >&2; exit 2 ;;
@@ -42,7 +50,7 @@ for tool in kamailio:kamailio baresip:baresip-core socat:socat ip:iproute2 ethto
 done
 
 tree=
-if [ -z "$kinds" ] || [[ $kinds = *serreg* ]]; then
+if [ -z "$kinds" ] || [[ $kinds =~ serreg|mixed|tls ]]; then
   if said=$("$here/fetch-baresip.sh" 2>&1); then tree=${said##*$'\n'}
   elif [ -n "$kinds" ]; then skip "no baresip with the module serreg: ${said##*$'\n'}"
   else echo "without the serreg phones p1 to p4: ${said##*$'\n'}" >&2
@@ -56,13 +64,25 @@ if [ -z "$kinds" ] || [[ $kinds = *srv* ]]; then
   fi
 fi
 [ -n "$tree$srv" ] || skip "no phone can be had here"
+mixed= tls=
+if [[ $kinds = *mixed* ]]; then
+  [ -e /proc/net/if_inet6 ] || skip "this kernel has no IPv6"
+  mixed=yes
+fi
+if [[ $kinds = *tls* ]]; then
+  command -v openssl >/dev/null || skip "openssl is missing; install the package openssl"
+  compgen -G "/usr/lib*/*/kamailio/modules/tls.so" >/dev/null || skip "kamailio knows no TLS; install the package kamailio-tls-modules"
+  tls=yes
+fi
+[ -z "$vlan" ] || [ -x "${SIPRIG_VLAN_RELAY:-}" ] || skip "\$SIPRIG_VLAN_RELAY names no program; build it with \`cargo build --example vlan-relay\`"
 
 user=()
 unshare --mount --pid --fork --mount-proc true 2>/dev/null || user=(--user --map-root-user)
 unshare "${user[@]}" --net --mount --pid --fork --mount-proc true 2>/dev/null ||
   skip "neither root nor user namespaces here (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)"
 
-export BENCH_TREE=$tree BENCH_SRV=$srv BENCH_DIRECTORY=$directory BENCH_WIRE_ONLY=$wire_only
+export BENCH_TREE=$tree BENCH_SRV=$srv BENCH_MIXED=$mixed BENCH_TLS=$tls BENCH_VLAN=$vlan BENCH_PHONES=$phones
+export BENCH_RELAY=${SIPRIG_VLAN_RELAY:-} BENCH_DIRECTORY=$directory BENCH_WIRE_ONLY=$wire_only
 # `unshare` is deaf to signals while it waits, so they go past it to the first process of the bench. Should this script
 # be killed, `unshare` goes with it, and the bench with `unshare`; or it never begins, if the script is gone already.
 bench= child=

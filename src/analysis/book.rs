@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     engine::registration::Fix,
-    event::{Fate, Stamp, Toward, Transport, When},
+    event::{Fate, OutageId, Stamp, Toward, Transport, When},
     wire::{
         capture::{Captured, Note},
         signalling::{Ends, Heard, Link, Sighting, Step, What},
@@ -133,8 +133,8 @@ impl Book {
         }
     }
 
-    /// Counts a frame and takes its comments in; none if it is not to be read.
-    pub fn begin(&mut self, captured: &Captured<'_>) -> Option<Sighting<u64>> {
+    /// Counts a frame and takes its comments in; and whether it is of the phones and servers.
+    pub fn begin(&mut self, captured: &Captured<'_>) -> (Sighting<u64>, bool) {
         self.frames += 1;
         let first_ns = *self.first_ns.get_or_insert(captured.unix_ns);
         self.last = self.last.max(stamp(captured.unix_ns, first_ns));
@@ -148,7 +148,14 @@ impl Book {
                 note @ (Note::OutageBegan { .. } | Note::OutageEnded { .. }) => self.learn(note),
             }
         }
-        is_traffic.then_some(Sighting { unix_ns: captured.unix_ns, fate, tag: self.frames })
+        (Sighting { unix_ns: captured.unix_ns, fate, tag: self.frames }, is_traffic)
+    }
+
+    /// An outage took a frame between these: that of them which was named as a server is away.
+    pub fn taken(&mut self, outage: OutageId, ends: [IpAddr; 2]) {
+        for server in ends.into_iter().filter(|end| self.settings.is_server(*end)) {
+            self.outages.is_of(outage, server);
+        }
     }
 
     /// Takes in a comment that belongs to no frame.

@@ -238,7 +238,7 @@ fn registrations(line: &Line, aor: &str, settings: &Settings) -> Vec<Registratio
         expires_s: binding.granted.as_secs(),
         refreshes: binding.refreshes,
     };
-    let past = line.track.past().filter(|(_, past)| past.binding.aor == aor).map(|(server, past)| {
+    let past = line.track.served_before().filter(|(_, past)| past.binding.aor == aor).map(|(server, past)| {
         let by = match past.ended {
             Ended::Removed => EndedBy::Removed,
             Ended::Expired if line.is_uncertain(*server, past.until) => EndedBy::Unknown,
@@ -248,7 +248,7 @@ fn registrations(line: &Line, aor: &str, settings: &Settings) -> Vec<Registratio
     });
     let live = line
         .track
-        .live()
+        .served()
         .filter(|(_, binding)| binding.aor == aor)
         .map(|(server, binding)| entry(server, binding, None));
     let mut all: Vec<Registration> = past.chain(live).collect();

@@ -175,6 +175,7 @@ impl Line {
 
     /// Ends what has run out by then.
     pub fn expire(&mut self, now: Stamp) {
+        self.track.expire_served(now);
         if self.track.next_expiry().is_none_or(|next| next > now) {
             return;
         }

@@ -1,6 +1,9 @@
 //! When which server was away, as far as somebody tells: the user, or siprig's own comments in the capture.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use super::settings::{GivenOutage, Settings};
 use crate::{
@@ -29,8 +32,8 @@ pub struct Outages {
 #[derive(Debug, Default)]
 struct Told {
     server_name: Option<String>,
-    /// A server whose frames it took.
-    server: Option<IpAddr>,
+    /// The addresses whose frames it took: a server may have several.
+    servers: BTreeSet<IpAddr>,
     began: Option<Fix>,
     ended: Option<Fix>,
 }
@@ -55,7 +58,7 @@ impl Outages {
 
     /// A frame to or from a server was taken by an outage.
     pub fn is_of(&mut self, outage: OutageId, server: IpAddr) {
-        self.told.entry(outage).or_default().server.get_or_insert(server);
+        self.told.entry(outage).or_default().servers.insert(server);
     }
 
     /// When a server was away, in order.
@@ -68,11 +71,9 @@ impl Outages {
         // What the user says of the primary counts more than what the file does.
         if all.is_empty() {
             let name = settings.servers.get(&server).and_then(|server| server.name.as_deref());
-            let concerned = |told: &&Told| match (told.server, &told.server_name) {
-                (Some(address), _) => address == server,
-                (None, Some(told)) => name == Some(told) || *told == server.to_string(),
-                (None, None) => false,
-            };
+            let is_named = |told: &String| name == Some(told) || *told == server.to_string();
+            let concerned =
+                |told: &&Told| told.servers.contains(&server) || told.server_name.as_ref().is_some_and(is_named);
             let told = self.told.values().filter(concerned);
             all.extend(told.filter_map(|told| Some(Away { began: told.began?, lifted: told.ended })));
         }

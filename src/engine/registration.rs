@@ -104,6 +104,8 @@ pub struct LineTrack<S = ServerName> {
     memory: usize,
     attempts: VecDeque<Attempt<S>>,
     bindings: Bindings<S>,
+    /// What servers hold by all their answers, also those that the line did not hear or no longer cared for.
+    served: Bindings<S>,
     /// What each server granted last.
     granted: BTreeMap<S, Duration>,
     lapsed: BTreeMap<S, Binding>,
@@ -135,6 +137,7 @@ impl<S: Clone + Ord> LineTrack<S> {
             memory: attempts.max(1),
             attempts: VecDeque::new(),
             bindings: Bindings::remembering(past),
+            served: Bindings::remembering(past),
             granted: BTreeMap::new(),
             lapsed: BTreeMap::new(),
             unheard: BTreeMap::new(),
@@ -180,24 +183,36 @@ impl<S: Clone + Ord> LineTrack<S> {
         self.bindings.live()
     }
 
-    /// The bindings that are over, in the order of their ends.
-    pub fn past(&self) -> impl Iterator<Item = (&S, &PastBinding)> {
-        self.bindings.past()
+    /// What servers hold by all their answers: where those came too late for the phone or not at all, it counts itself
+    /// registered elsewhere or nowhere, and they hold a binding nevertheless.
+    pub fn served(&self) -> impl Iterator<Item = (&S, &Binding)> {
+        self.served.live()
+    }
+
+    /// Of these the bindings that are over, in the order of their ends.
+    pub fn served_before(&self) -> impl Iterator<Item = (&S, &PastBinding)> {
+        self.served.past()
+    }
+
+    /// Ends those that ran out by then.
+    pub fn expire_served(&mut self, now: Stamp) {
+        self.served.expire(now);
     }
 
     /// How many bindings are over, the forgotten ones included.
     pub fn ended(&self) -> u64 {
-        self.bindings.ended()
+        self.served.ended()
     }
 
     /// Forgets the binding that has been over for longest.
     pub fn forget(&mut self) {
         self.bindings.forget();
+        self.served.forget();
     }
 
     /// How many bindings that are over were forgotten.
     pub fn forgotten(&self) -> u64 {
-        self.bindings.forgotten()
+        self.served.forgotten()
     }
 
     /// Until when a server asked the line to stay away, if it ever did.

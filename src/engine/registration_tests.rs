@@ -351,7 +351,7 @@ fn a_binding_that_the_server_lists_no_more_is_gone() {
     // A fetch that finds nothing finds that the server has forgotten.
     let changes = tape.exchange(20_000, "a", 3, &[], &[]);
     assert!(matches!(&changes[..], [Change::Removed { contact, .. }] if contact == NEW), "{changes:?}");
-    let ends: Vec<_> = tape.track.past().map(|(_, it)| (it.ended, it.until.0 / 1_000_000)).collect();
+    let ends: Vec<_> = tape.track.served_before().map(|(_, it)| (it.ended, it.until.0 / 1_000_000)).collect();
     assert_eq!(ends, [(Ended::Removed, 10_001), (Ended::Removed, 20_001)]);
     assert_eq!(tape.track.home(), None);
 }
@@ -391,7 +391,41 @@ fn only_so_many_bindings_that_are_over_are_remembered() {
         tape.exchange(ms, "a", 2 * cycle + 1, &[(OLD, Some(60))], &[(OLD, Some(60))]);
         tape.exchange(ms + 5_000, "a", 2 * cycle + 2, &[(OLD, Some(0))], &[]);
     }
-    assert_eq!((tape.track.past().count(), tape.track.forgotten()), (2, 3));
+    assert_eq!((tape.track.served_before().count(), tape.track.forgotten()), (2, 3));
+}
+
+#[test]
+fn what_a_server_grants_too_late_or_unheard_it_holds_all_the_same() {
+    let mut tape = Tape::new();
+    let ends = |tape: &Tape| -> Vec<_> {
+        tape.track
+            .served_before()
+            .map(|(_, it)| (it.binding.created.when.at.0 / 1_000_000, it.until.0 / 1_000_000))
+            .collect()
+    };
+    let lived =
+        |tape: &Tape| -> Vec<_> { tape.track.served().map(|(_, it)| (it.until.0 / 1_000_000, it.refreshes)).collect() };
+    // Delivered by a socket buffer after the phone has given up; the phone takes it back at once.
+    tape.send(0, "a", 1, 60, Fate::Dropped(OutageId(1)));
+    tape.request(30_000, "a", 1, 60);
+    assert_eq!(tape.ok(30_001, "a", 1, 60), None);
+    assert_eq!((tape.live(), lived(&tape)), (vec![], vec![(90_001, 0)]));
+    tape.request(30_002, "a", 2, 0);
+    assert!(tape.answer(30_003, "a", 200, 2, &[]).is_none());
+    assert_eq!((ends(&tape), lived(&tape)), (vec![(30_001, 30_003)], vec![]));
+    // Answers that an outage took away.
+    let unheard = |tape: &mut Tape, ms, cseq| {
+        tape.request(ms, "a", cseq, 60);
+        let start = SipStart::Response { code: 200, reason: String::new() };
+        let message = Tape::summary(start, cseq, &[("sip:1001@10.77.0.11:5060", Some(60))], None);
+        let fact = Tape::fact("a", Toward::Phone, Fate::Dropped(OutageId(1)), message);
+        assert_eq!([tape.put(ms + 1, &fact), tape.put(ms + 2, &fact)], [None, None]);
+    };
+    unheard(&mut tape, 40_000, 3);
+    unheard(&mut tape, 70_000, 4);
+    assert_eq!((tape.live(), lived(&tape)), (vec![], vec![(130_001, 1)]));
+    tape.track.expire_served(Stamp::from_millis(130_001));
+    assert_eq!(ends(&tape).last(), Some(&(40_001, 130_001)));
 }
 
 #[test]

@@ -139,7 +139,9 @@ fn polls_of_the_backup_are_no_move_and_neither_is_what_the_socket_delivers_late(
     let phone = tape.phone();
     assert_eq!(measured(&phone, "failover").value, Some(52_003.0));
     assert_eq!(measured(&phone, "failback").value, None);
-    assert_eq!(phone.registrations.iter().filter(|it| it.server == ip(A)).count(), 1);
+    // No move, and yet the server held it until the phone took it back.
+    let ends: Vec<_> = phone.registrations.iter().filter(|it| it.server == ip(A)).map(|it| it.until_ms).collect();
+    assert_eq!(ends, [Some(60_013.0), Some(125_004.0)]);
 }
 
 #[test]
@@ -165,4 +167,23 @@ fn our_own_comments_say_when_the_primary_was_away() {
     let failover = measured(&phone, "failover");
     assert_eq!((failover.value, failover.error), (Some(24_003.0), Some(0.003)));
     assert_eq!(measured(&phone, "failback").value, Some(10_001.0));
+}
+
+#[test]
+fn whatever_an_outage_took_tells_whose_it_is() {
+    let mut settings = roles();
+    settings.name_server(ip("10.77.0.22:5060"), Role::Primary);
+    let mut tape = Tape::with(settings);
+    tape.register(10.0, A, 60);
+    let began = FIRST_NS + 30_000_000_000;
+    let began = Note::OutageBegan { outage: OutageId(1), server: "a".into(), unix_ns: began, error_ns: 2_000 };
+    let dropped = Note::Dropped { outage: OutageId(1) };
+    // Of a server with two addresses, one lost a frame to it first.
+    for address in ["10.77.0.22:5060", A] {
+        let frame = tape.envelope().udp(at(PHONE), at(address), b"nothing");
+        tape.frame(30_001.0, &frame, Some(&format!("{began}\n{}\n{dropped}", Note::Canary)));
+    }
+    tape.ask(50_000.0, A, 60);
+    tape.register(54_000.0, B, 60);
+    assert_eq!(measured(&tape.phone(), "failover").value, Some(24_003.0));
 }

@@ -170,13 +170,13 @@ fn retransmissions_are_counted_and_copies_of_a_packet_are_not() {
 }
 
 #[test]
-fn an_answer_minutes_after_its_request_is_no_registration() {
+fn an_answer_minutes_after_its_request_prolongs_what_the_server_holds() {
     let mut tape = Tape::new();
     tape.register(10.0, A, 600);
     tape.ask(100_000.0, A, 600);
     tape.again(300_000.0, A, 600);
     tape.ok(300_002.0, A, 600);
-    assert_eq!(tape.registrations(), [(A_IP.to_owned(), 13.0, None, CaptureEnd, 0)]);
+    assert_eq!(tape.registrations(), [(A_IP.to_owned(), 13.0, None, CaptureEnd, 1)]);
 }
 
 #[test]

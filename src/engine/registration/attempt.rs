@@ -39,6 +39,8 @@ pub struct Attempt<S = ServerName> {
     pub nonce: Option<String>,
     /// The nonce that the answer asks to be used.
     pub challenge: Option<String>,
+    /// A 2xx to it was sent.
+    pub(super) served: bool,
     pub(super) call_id: String,
     pub(super) cseq: u32,
     pub(super) branch: String,

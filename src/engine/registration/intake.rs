@@ -92,6 +92,7 @@ impl<S: Clone + Ord> LineTrack<S> {
             answer: None,
             nonce: message.nonce.as_deref().map(str::to_owned),
             challenge: None,
+            served: false,
             call_id: message.call_id.to_owned(),
             cseq: message.cseq,
             branch: message.branch.clone().into_owned(),
@@ -127,14 +128,21 @@ impl<S: Clone + Ord> LineTrack<S> {
             self.orphans.push_back(Orphan { server, code, ours, message, fix });
             return Vec::new();
         };
-        if attempt.answer.is_some() || attempt.stale(fix, patience) {
-            return Vec::new();
-        }
         let granted = if code < 300 { granted(attempt, message) } else { Vec::new() };
         let live = granted.iter().any(|(_, lifetime)| !lifetime.is_zero());
-        attempt.answer = Some(Answer { code, fix, live, stale_nonce: message.stale_nonce, ours });
-        attempt.challenge = message.nonce.as_deref().map(str::to_owned);
+        let tells = code < 300 && !ours && !std::mem::replace(&mut attempt.served, true);
+        let counts = attempt.answer.is_none() && !attempt.stale(fix, patience);
         let (request, purpose) = (attempt.first, attempt.purpose);
+        if counts {
+            attempt.answer = Some(Answer { code, fix, live, stale_nonce: message.stale_nonce, ours });
+            attempt.challenge = message.nonce.as_deref().map(str::to_owned);
+        }
+        if tells {
+            self.serve(server, message, purpose, &granted, fix);
+        }
+        if !counts {
+            return Vec::new();
+        }
         if code >= 300 {
             if let Some(wait) = message.retry_after {
                 self.wait.insert(server.clone(), fix.when.at + Duration::from_secs(wait.into()));
@@ -167,13 +175,30 @@ impl<S: Clone + Ord> LineTrack<S> {
         gone.into_iter().map(|it| Change::Removed { server: server.clone(), contact: it.contact }).collect()
     }
 
+    /// A server has sent a 2xx that grants this: it is what the server holds since then, whatever becomes of the answer.
+    fn serve(&mut self, server: &S, message: &Glance<'_>, purpose: Purpose, granted: &[(String, Duration)], fix: Fix) {
+        self.served.expire(fix.when.at);
+        let lives = |(_, lifetime): &&(String, Duration)| purpose == Purpose::Register && !lifetime.is_zero();
+        for (contact, lifetime) in granted.iter().filter(lives) {
+            self.served.confirm(server, &message.to, contact.clone(), *lifetime, fix);
+        }
+        if purpose != Purpose::Register || granted.iter().any(|it| lives(&it)) {
+            let unlisted = |binding: &Binding| binding.aor == message.to && !listed(&binding.contact, message);
+            self.served.remove(server, fix.when.at, unlisted);
+        }
+    }
+
     /// A 2xx that an outage took away: the server holds the binding, and the line does not know.
     fn unheard(&mut self, server: &S, message: &Glance<'_>, fix: Fix) {
         let Some(attempt) = self.matching(server, message) else { return };
-        if attempt.purpose != Purpose::Register {
+        let (granted, purpose) = (granted(attempt, message), attempt.purpose);
+        if !std::mem::replace(&mut attempt.served, true) {
+            self.serve(server, message, purpose, &granted, fix);
+        }
+        if purpose != Purpose::Register {
             return;
         }
-        let longest = granted(attempt, message).into_iter().map(|(_, lifetime)| lifetime).max();
+        let longest = granted.into_iter().map(|(_, lifetime)| lifetime).max();
         let Some(lifetime) = longest.filter(|lifetime| !lifetime.is_zero()) else { return };
         let until = fix.when.at + lifetime;
         let span = self.unheard.entry(server.clone()).or_insert(Span { from: fix.when.at, until });
