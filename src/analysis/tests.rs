@@ -66,6 +66,7 @@ impl Tape {
             unix_ns,
             link: LinkType::Ethernet,
             interface: 0,
+            interface_name: None,
             original_len: bytes.len() as u32,
             bytes,
             comment: comment.map(Cow::Borrowed),

@@ -41,14 +41,15 @@ pub fn main(args: &AnalyzeArgs) -> Result<ExitCode, UserError> {
         args.scrub.as_deref().map(|out| Scrubbing::begin(out, args.pseudonyms.as_deref())).transpose()?;
     let mut incomplete = Vec::new();
     for path in &args.captures {
-        let read = read(path, &mut |captured| {
+        let (read, remarks) = read(path, &mut |captured| {
             analysis.take(captured);
             if let Some(drafting) = &mut drafting {
                 drafting.take(captured);
             }
             scrubbing.as_mut().map_or(Ok(()), |scrubbing| scrubbing.take(captured))
-        });
-        incomplete.extend(read?);
+        })?;
+        remarks.iter().for_each(|remark| analysis.remark(remark));
+        incomplete.extend(read);
     }
     if let (Some(scrubbing), Some(out)) = (scrubbing, &args.scrub) {
         let frames = scrubbing.finish()?;
@@ -103,11 +104,12 @@ fn bench_of(args: &AnalyzeArgs) -> Result<Bench, UserError> {
     Ok(load::checked_bench(&document, &bench::rig())?.0)
 }
 
-/// Reads a capture to its end; returns what is to be said of that, if it is not what it should be.
+/// Reads a capture to its end; returns what is to be said of that, if it is not what it should be, and the comments that
+/// belong to no frame.
 fn read(
     path: &Path,
     take: &mut dyn FnMut(&Captured<'_>) -> Result<(), UserError>,
-) -> Result<Option<String>, UserError> {
+) -> Result<(Option<String>, Vec<String>), UserError> {
     let name = name_of(path);
     let is_stdin = path == Path::new("-");
     let (input, size): (Box<dyn Read>, Option<u64>) = if is_stdin {
@@ -131,8 +133,7 @@ fn read(
         }
     }
     progress.done();
-    captures.remarks().iter().for_each(|remark| analysis.remark(remark));
-    Ok(match captures.ending() {
+    let incomplete = match captures.ending() {
         Ending::Whole => None,
         Ending::Truncated { offset } => {
             Some(format!("{name} ends within a packet, at byte {offset}; all before it was read"))
@@ -140,7 +141,8 @@ fn read(
         Ending::Broken { offset, reason } => {
             Some(format!("{name} is broken at byte {offset}: {reason}; nothing behind that was read"))
         }
-    })
+    };
+    Ok((incomplete, captures.remarks().to_vec()))
 }
 
 fn print(args: &AnalyzeArgs, findings: &Findings) -> Result<(), UserError> {
