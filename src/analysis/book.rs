@@ -151,10 +151,10 @@ impl Book {
         (Sighting { unix_ns: captured.unix_ns, fate, tag: self.frames }, is_traffic)
     }
 
-    /// An outage took a frame between these: that of them which was named as a server is away.
+    /// An outage took a frame between these.
     pub fn taken(&mut self, outage: OutageId, ends: [IpAddr; 2]) {
-        for server in ends.into_iter().filter(|end| self.settings.is_server(*end)) {
-            self.outages.is_of(outage, server);
+        for end in ends {
+            self.outages.is_of(outage, end);
         }
     }
 
@@ -254,7 +254,7 @@ impl Book {
         if self.settings.is_server(phone.ip()) {
             return;
         }
-        self.note_server(message, server.ip(), toward, seen);
+        self.note_server(message, server.ip(), toward);
         let Some(index) = self.line(&message.to, phone.ip(), toward) else { return };
         let line = &mut self.lines[index];
         if toward == Toward::Server {
@@ -285,16 +285,13 @@ impl Book {
         }
     }
 
-    fn note_server(&mut self, message: &Glance<'_>, server: IpAddr, toward: Toward, seen: &Seen) {
+    fn note_server(&mut self, message: &Glance<'_>, server: IpAddr, toward: Toward) {
         if !self.servers.contains_key(&server) {
             // What answers and was never asked is not known to be a server.
             if toward == Toward::Phone || self.servers.len() >= MAX_SERVERS {
                 return;
             }
             self.servers.insert(server, ServerSeen::default());
-        }
-        if let Fate::Dropped(outage) = seen.fate {
-            self.outages.is_of(outage, server);
         }
         let Some(known) = self.servers.get_mut(&server) else { return };
         match message.start {

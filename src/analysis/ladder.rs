@@ -65,7 +65,7 @@ impl Ladder {
         if !self.kept {
             return;
         }
-        let key = Some((message.cseq, hash(&[&message.branch, &message.call_id])));
+        let key = Some((message.cseq, hash(&[&message.branch, message.call_id])));
         let known = self
             .rows
             .iter_mut()
@@ -119,7 +119,7 @@ fn label(message: &Glance<'_>) -> String {
         contact.expires.or(message.expires)
     };
     match message.start {
-        Start::Request { method, .. } if method == "REGISTER" => {
+        Start::Request { method: "REGISTER", .. } => {
             let what = match (message.contacts.is_empty(), lifetime()) {
                 (true, _) => "REGISTER, fetch".to_owned(),
                 (_, Some(seconds)) => format!("REGISTER {seconds} s"),

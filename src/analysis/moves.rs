@@ -212,7 +212,9 @@ pub fn measurements(
 ) -> Vec<Measurement> {
     let primaries = settings.servers.iter().filter(|(_, server)| server.role == Role::Primary);
     let aways: Vec<(IpAddr, Away)> = primaries
-        .flat_map(|(address, _)| outages.of(*address, settings, first_ns).into_iter().map(|away| (*address, away)))
+        .flat_map(|(address, _)| {
+            outages.of(*address, line.address, settings, first_ns).into_iter().map(|away| (*address, away))
+        })
         .collect();
     let mut list = Vec::new();
     let moves: Vec<&Moved> = line.moves.all().collect();

@@ -21,6 +21,11 @@ pub struct Away {
     pub lifted: Option<Fix>,
 }
 
+/// Outages that are remembered, and addresses of each: more than a run has.
+const MAX_OUTAGES: usize = 4096;
+/// See [`MAX_OUTAGES`].
+const MAX_ENDS: usize = 4096;
+
 /// All that is known of outages.
 #[derive(Debug, Default)]
 pub struct Outages {
@@ -32,8 +37,8 @@ pub struct Outages {
 #[derive(Debug, Default)]
 struct Told {
     server_name: Option<String>,
-    /// The addresses whose frames it took: a server may have several.
-    servers: BTreeSet<IpAddr>,
+    /// The addresses whose frames it took, from and to: those of the server, which may have several, and of phones.
+    ends: BTreeSet<IpAddr>,
     began: Option<Fix>,
     ended: Option<Fix>,
 }
@@ -46,23 +51,33 @@ impl Outages {
 
     /// A comment says that an outage took force.
     pub fn began(&mut self, outage: OutageId, server: &str, at: Stamp, error_ns: u64) {
-        let told = self.told.entry(outage).or_default();
+        let Some(told) = self.told(outage) else { return };
         told.server_name = Some(server.to_owned());
         told.began = Some(Fix { seq: 0, when: When { at, error_ns } });
     }
 
     /// A comment says that an outage ended.
     pub fn ended(&mut self, outage: OutageId, at: Stamp, error_ns: u64) {
-        self.told.entry(outage).or_default().ended = Some(Fix { seq: 0, when: When { at, error_ns } });
+        if let Some(told) = self.told(outage) {
+            told.ended = Some(Fix { seq: 0, when: When { at, error_ns } });
+        }
     }
 
-    /// A frame to or from a server was taken by an outage.
-    pub fn is_of(&mut self, outage: OutageId, server: IpAddr) {
-        self.told.entry(outage).or_default().servers.insert(server);
+    /// A frame from or to an address was taken by an outage.
+    pub fn is_of(&mut self, outage: OutageId, end: IpAddr) {
+        if let Some(told) = self.told(outage).filter(|told| told.ends.len() < MAX_ENDS) {
+            told.ends.insert(end);
+        }
     }
 
-    /// When a server was away, in order.
-    pub fn of(&self, server: IpAddr, settings: &Settings, first_ns: i64) -> Vec<Away> {
+    fn told(&mut self, outage: OutageId) -> Option<&mut Told> {
+        let room = self.told.len() < MAX_OUTAGES || self.told.contains_key(&outage);
+        room.then(|| self.told.entry(outage).or_default())
+    }
+
+    /// When a server was away for a phone, in order. Phones that go at their own pace have outages of their own: if any
+    /// took frames of this one, those are its.
+    pub fn of(&self, server: IpAddr, phone: IpAddr, settings: &Settings, first_ns: i64) -> Vec<Away> {
         let mut all: Vec<Away> = Vec::new();
         if settings.role(server) == Some(Role::Primary) {
             let fix = |moment: super::Moment| Fix { seq: 0, when: When::exactly(moment.stamp(first_ns)) };
@@ -73,8 +88,10 @@ impl Outages {
             let name = settings.servers.get(&server).and_then(|server| server.name.as_deref());
             let is_named = |told: &String| name == Some(told) || *told == server.to_string();
             let concerned =
-                |told: &&Told| told.servers.contains(&server) || told.server_name.as_ref().is_some_and(is_named);
-            let told = self.told.values().filter(concerned);
+                |told: &&Told| told.ends.contains(&server) || told.server_name.as_ref().is_some_and(is_named);
+            let told: Vec<&Told> = self.told.values().filter(concerned).collect();
+            let own = told.iter().any(|told| told.ends.contains(&phone));
+            let told = told.into_iter().filter(|told| !own || told.ends.contains(&phone));
             all.extend(told.filter_map(|told| Some(Away { began: told.began?, lifted: told.ended })));
         }
         all.sort_by_key(|away| away.began.when.at);

@@ -188,10 +188,9 @@ fn paragraph(
     look: Look,
 ) -> std::fmt::Result {
     let mut title = format!("{} at {}", name_of(phone), phone.address);
-    for more in [phone.mac.map(|mac| mac.to_string()), phone.transport.map(str::to_owned), phone.agent.clone()] {
-        if let Some(more) = more {
-            let _ = write!(title, "  {}", harmless(&more));
-        }
+    let known = [phone.mac.map(|mac| mac.to_string()), phone.transport.map(str::to_owned), phone.agent.clone()];
+    for more in known.into_iter().flatten() {
+        let _ = write!(title, "  {}", harmless(&more));
     }
     writeln!(out, "\n{title}")?;
     if phone.blind {

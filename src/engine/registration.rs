@@ -304,14 +304,14 @@ impl LineTrack {
             return Vec::new();
         }
         let message = Glance::from(message.as_ref());
-        let Some(server) = &fact.server else { return self.from_nobody(fact, &message, fix) };
+        let Some(server) = &fact.server else { return self.observe_stranger(fact, &message, fix) };
         let heard =
             Heard { toward: fact.toward, transport: fact.transport, fate: fact.fate, message: &message, server };
         self.take(&heard, fix, patience)
     }
 
     /// The other end is no server of the bench.
-    fn from_nobody(&mut self, fact: &SipFact, message: &Glance<'_>, fix: Fix) -> Vec<(Change, Fix)> {
+    fn observe_stranger(&mut self, fact: &SipFact, message: &Glance<'_>, fix: Fix) -> Vec<(Change, Fix)> {
         match (message.start, fact.toward) {
             (Start::Request { .. }, Toward::Server) => {
                 self.transport = Some(fact.transport);

@@ -187,3 +187,32 @@ fn whatever_an_outage_took_tells_whose_it_is() {
     tape.register(54_000.0, B, 60);
     assert_eq!(measured(&tape.phone(), "failover").value, Some(24_003.0));
 }
+
+#[test]
+fn phones_that_go_at_their_own_pace_have_outages_of_their_own() {
+    let mut tape = Tape::new();
+    let told = |outage: u32, began_s: i64, ended: bool| {
+        let (outage, server) = (OutageId(outage), "a".into());
+        let unix_ns = FIRST_NS + began_s * 1_000_000_000;
+        if ended {
+            Note::OutageEnded { outage, server, unix_ns, error_ns: 0 }
+        } else {
+            Note::OutageBegan { outage, server, unix_ns, error_ns: 0 }
+        }
+    };
+    tape.register(10.0, A, 60);
+    // The second phone's outage begins later, and is told of later.
+    let other = tape.envelope().udp(at("10.77.0.12:5060"), at(A), b"REGISTER sip:a SIP/2.0\r\n\r\n");
+    for (ms, frame, outage) in [(50_000.0, None, 1), (52_000.0, Some(other), 2)] {
+        let frame = frame.unwrap_or_else(|| {
+            let bytes = tape.request(A, &tape.contact_header(60));
+            tape.envelope().udp(at(PHONE), at(A), &bytes)
+        });
+        let dropped = Note::Dropped { outage: OutageId(outage) };
+        tape.frame(ms, &frame, Some(&format!("{}\n{dropped}", told(outage, 20 + 15 * i64::from(outage), false))));
+    }
+    tape.register(54_000.0, B, 60);
+    tape.frame(70_000.0, &tape.envelope().udp(at(PHONE), at(B), b""), Some(&told(1, 70, true).to_string()));
+    let phone = tape.phone();
+    assert_eq!(measured(&phone, "failover").value, Some(54_003.0 - 35_000.0));
+}
