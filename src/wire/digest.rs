@@ -8,7 +8,10 @@ use std::{borrow::Cow, fmt};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use super::sip::value;
+use super::sip::{
+    find::{find, find_any},
+    value,
+};
 
 /// Hash of a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -272,12 +275,23 @@ pub struct Nonce<'a> {
 }
 
 impl<'a> Nonce<'a> {
-    /// Of a header value; none if it is of another scheme or has none.
-    pub fn of(value: &'a str) -> Option<Self> {
-        let fields = Fields::of(value)?;
-        let stale = fields.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true"));
-        let strength = fields.algorithm().map(Algorithm::strength);
-        Some(Self { text: fields.get("nonce")?, stale, strength })
+    /// Of a challenge; none if it is of another scheme or has none.
+    pub fn of_challenge(value: &'a str) -> Option<Self> {
+        let (mut text, mut stale, mut algorithm) = (None, false, Some(Algorithm::Md5));
+        for (name, value) in Fields::of(value)?.each() {
+            match name.len() {
+                5 if name.eq_ignore_ascii_case("nonce") => text = text.or(Some(value)),
+                5 if name.eq_ignore_ascii_case("stale") => stale = value::unquoted(value).eq_ignore_ascii_case("true"),
+                9 if name.eq_ignore_ascii_case("algorithm") => algorithm = Algorithm::named(&value::unquoted(value)),
+                _ => {}
+            }
+        }
+        Some(Self { text: value::unquoted(text?), stale, strength: algorithm.map(Algorithm::strength) })
+    }
+
+    /// Of credentials; none if they are of another scheme or have none.
+    pub fn of_credentials(value: &'a str) -> Option<Self> {
+        Some(Self { text: Fields::of(value)?.get("nonce")?, stale: false, strength: None })
     }
 
     /// The one that a phone answers to, if it can: the strongest that is known here, of equals the first (RFC 7616 section
@@ -297,11 +311,32 @@ impl<'a> Fields<'a> {
         scheme.eq_ignore_ascii_case("Digest").then_some(Self(rest))
     }
 
-    fn get(self, wanted: &str) -> Option<Cow<'a, str>> {
-        value::split(self.0, Some(b',')).find_map(|field| {
-            let (name, value) = field.split_once('=')?;
-            value::trim(name).eq_ignore_ascii_case(wanted).then(|| value::unquoted(value::trim(value)))
+    /// Names, and values as written, quotes included.
+    fn each(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            loop {
+                rest = rest.trim_ascii_start();
+                let stop = find_any(rest.as_bytes(), *b"=,")?;
+                let (name, behind) = (rest[..stop].trim_ascii_end(), &rest[stop + 1..]);
+                if rest.as_bytes()[stop] == b',' {
+                    rest = behind;
+                    continue;
+                }
+                let behind = behind.trim_ascii_start();
+                let closed = if behind.starts_with('"') { value::end_of_quote(&behind.as_bytes()[1..]) } else { None };
+                let value = &behind[..closed.map_or(0, |len| len + 1)];
+                let end = find(&behind.as_bytes()[value.len()..], b',').map(|len| value.len() + len);
+                let value = behind[..end.unwrap_or(behind.len())].trim_ascii_end();
+                rest = end.map_or("", |end| &behind[end + 1..]);
+                return Some((name, value));
+            }
         })
+    }
+
+    fn get(self, wanted: &str) -> Option<Cow<'a, str>> {
+        let found = self.each().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.map(|(_, value)| value::unquoted(value))
     }
 
     /// MD5 if none is named (RFC 7616 section 3.3); none if an unknown one is.

@@ -13,6 +13,7 @@ use crate::event::{SipMessage, SipStart, SipSummary};
 
 pub mod address;
 mod build;
+pub(in crate::wire) mod find;
 mod glance;
 mod head;
 mod name;
@@ -96,10 +97,10 @@ impl Message {
     pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         let listed = name::is_list(name);
         let name = name.to_owned();
-        self.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(&name)).flat_map(move |header| {
-            let separator = if listed { Some(b',') } else { None };
-            value::split(&header.value, separator)
-        })
+        self.headers
+            .iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(&name))
+            .flat_map(move |header| value::split(&header.value, listed))
     }
 
     /// Every header line in its order: long name and unfolded value, not split at commas. For those who pass it on.

@@ -12,20 +12,20 @@ const SIP_PORT: u16 = 5060;
 
 /// The URI in a value of `From`, `To`, `Contact`, `Route` or their kin, as written.
 pub fn uri(header_value: &str) -> &str {
-    Address::split(header_value).uri
+    Address::split(header_value).0.uri
 }
 
 /// User and host of the URI in a `From`, `To` or `Contact` value, where that is a `sip` or `sips` URI with a user. Needless
 /// escapes in the user are undone; the host is in lower case, without port, an IPv6 address in its brackets.
 pub fn address_of_record(header_value: &str) -> Option<(String, String)> {
-    let record = Uri::parse(Address::split(header_value).uri)?.record()?;
+    let record = Uri::parse(uri(header_value))?.record()?;
     let (user, host) = record.rsplit_once('@')?;
     Some((user.to_owned(), host.to_owned()))
 }
 
 /// `tag` of a `From` or `To` value.
 pub fn tag(header_value: &str) -> Option<String> {
-    value::parameters(Address::split(header_value).parameters)
+    value::parameters(Address::split(header_value).1)
         .find(|(name, _)| name.eq_ignore_ascii_case("tag"))
         .and_then(|(_, value)| Some(value?.into_owned()))
 }

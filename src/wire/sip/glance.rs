@@ -11,7 +11,7 @@ mod said;
 mod scalar;
 mod via;
 
-pub(super) use gather::glance;
+pub(super) use gather::Gathered;
 
 /// A message as [`SipSummary`] shows it, in pieces of its bytes. What is missing, unreadable or said in two different ways
 /// is empty, none or zero here and named among the oddities.

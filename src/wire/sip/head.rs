@@ -2,25 +2,13 @@
 //! brought into it first ([`super::tidy`]).
 
 use super::{
+    find::find,
     name::{self, Name},
     value,
 };
 
-/// Headers of most messages: room for so many is made at once.
-const USUAL_FIELDS: usize = 24;
-
-/// Start line and headers of a message.
-#[derive(Debug)]
-pub struct Head<'a> {
-    /// Without its end.
-    pub start_line: &'a str,
-    pub fields: Vec<Field<'a>>,
-    /// Bytes up to and including the blank line.
-    pub len: usize,
-}
-
 /// A header line.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
     pub name: Name,
     /// In its long form, otherwise as written if it is not one that is read here.
@@ -29,54 +17,71 @@ pub struct Field<'a> {
     pub value: &'a str,
 }
 
+/// The lines of a head, up to and including the blank one. They end before it if there is anything for [`super::tidy`] to
+/// do: bytes that are not UTF-8, a line that ends otherwise than by CR LF, is folded or has no name, a CR within a line,
+/// blank lines ahead.
+#[derive(Debug, Clone)]
+pub struct Head<'a> {
+    text: &'a str,
+    at: usize,
+    lines: usize,
+    complete: bool,
+}
+
 impl<'a> Head<'a> {
-    /// Reads up to and including the blank line. None if there is anything for [`super::tidy`] to do: bytes that are not
-    /// UTF-8, a line that ends otherwise than by CR LF, is folded or has no name, a CR within a line, blank lines ahead.
-    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let len = memchr::memmem::find(bytes, b"\r\n\r\n")? + 4;
-        let text = str::from_utf8(&bytes[..len]).ok()?;
-        let mut lines = Lines { text, at: 0 };
-        let start_line = lines.next().filter(|line| !line.is_empty())?;
-        let mut fields = Vec::with_capacity(USUAL_FIELDS);
-        loop {
-            let line = lines.next()?;
-            if line.is_empty() {
-                break;
-            }
-            fields.push(Field::parse(line)?);
-        }
-        (lines.at == len).then_some(Self { start_line, fields, len })
+    /// At the start line.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        let text = str::from_utf8(bytes).unwrap_or_else(|error| {
+            // A body may be anything.
+            str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
+        });
+        Self { text, at: 0, lines: 0, complete: false }
+    }
+
+    /// The start line, which comes before the headers.
+    pub fn start_line(&mut self) -> Option<&'a str> {
+        self.line().filter(|line| !line.is_empty())
+    }
+
+    /// Bytes up to and including the blank line, once all headers were seen. None: the head is not tidy.
+    pub fn len(&self) -> Option<usize> {
+        let head = self.text.as_bytes().get(..self.at)?;
+        let carriage_returns = memchr::memchr_iter(b'\r', head).count();
+        (self.complete && carriage_returns == self.lines).then_some(self.at)
+    }
+
+    /// The next line, without its CR LF.
+    fn line(&mut self) -> Option<&'a str> {
+        let rest = self.text.get(self.at..)?;
+        let len = memchr::memchr(b'\n', rest.as_bytes())?;
+        self.at += len + 1;
+        self.lines += 1;
+        rest[..len].strip_suffix('\r')
+    }
+}
+
+impl<'a> Iterator for Head<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        let line = self.line()?;
+        self.complete = line.is_empty();
+        if self.complete { None } else { Field::parse(line) }
     }
 }
 
 impl<'a> Field<'a> {
     fn parse(line: &'a str) -> Option<Self> {
-        let colon = memchr::memchr(b':', line.as_bytes())?;
+        let colon = find(line.as_bytes(), b':')?;
         let long_name = name::long(&line[..colon]);
         let name = Name::of(long_name);
-        let long_name = if name == Name::Other { long_name } else { name.text() };
-        let value = value::trim(&line[colon + 1..]);
-        (name != Name::Other || value::is_token(long_name)).then_some(Self { name, long_name, value })
-    }
-}
-
-/// Lines that end by CR LF, without these. A line that ends otherwise, or has a CR within, ends them.
-struct Lines<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        let rest = &self.text[self.at..];
-        let len = memchr::memchr2(b'\r', b'\n', rest.as_bytes())?;
-        if rest.as_bytes()[len..].starts_with(b"\r\n") {
-            self.at += len + 2;
-            Some(&rest[..len])
-        } else {
-            None
-        }
+        let long_name = match name {
+            Name::Other if !value::is_token(long_name) => return None,
+            Name::Other => long_name,
+            known => known.text(),
+        };
+        let value = &line[colon + 1..];
+        let value = value::trim(value.strip_prefix(' ').unwrap_or(value));
+        Some(Self { name, long_name, value })
     }
 }

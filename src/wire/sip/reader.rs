@@ -2,10 +2,9 @@
 
 use super::{
     Header, MAX_MESSAGE, Message, Unreadable,
-    glance::{self, Glance},
+    glance::{Gathered, Glance},
     head::Head,
     is_keep_alive,
-    oddity::Oddities,
     shape::Shapes,
     start::Start,
     tidy, typed,
@@ -22,15 +21,6 @@ pub struct Reader {
     /// None: rsip is given every message.
     shapes: Option<Shapes>,
     passed: u64,
-}
-
-/// A message in its pieces.
-struct Parts<'a> {
-    start: Start<'a>,
-    head: Head<'a>,
-    /// What follows the blank line.
-    behind: &'a [u8],
-    oddities: Oddities,
 }
 
 impl Reader {
@@ -50,13 +40,14 @@ impl Reader {
     /// If there is no start line, no end of the headers, or too much of anything; or if rsip refuses it or understands a
     /// header otherwise.
     pub fn glance<'s>(&'s mut self, bytes: &'s [u8]) -> Result<Glance<'s>, Unreadable> {
-        let parts = Parts::of(bytes, &mut self.tidy)?;
-        let known = self.shapes.as_mut().is_some_and(|shapes| shapes.knows(&parts.start, &parts.head));
-        let glance = glance::glance(parts.start, &parts.head, parts.behind, parts.oddities);
-        if !known || !glance.oddities.is_empty() {
-            self.passed += 1;
-            typed::through_rsip(&parts.start, &parts.head, &mut self.for_rsip)?;
-            if let Some(shapes) = self.shapes.as_mut().filter(|_| !known) {
+        let Self { tidy, for_rsip, shapes, passed } = self;
+        let mut gathered = Gathered::default();
+        let read = Read::of(bytes, tidy, shapes.as_mut(), &mut gathered)?;
+        let glance = gathered.glance(read.start, read.behind);
+        if !glance.oddities.is_empty() || !shapes.as_ref().is_some_and(Shapes::known) {
+            *passed += 1;
+            typed::through_rsip(&read.start, read.fields, for_rsip)?;
+            if let Some(shapes) = shapes {
                 shapes.keep();
             }
         }
@@ -77,40 +68,73 @@ impl Reader {
     }
 }
 
-impl<'a> Parts<'a> {
-    /// Takes a message apart, in `tidy` where it needs to be brought into order.
-    fn of(bytes: &'a [u8], tidy: &'a mut String) -> Result<Self, Unreadable> {
+/// Reads one message with all of its headers, as rsip returns them.
+pub(super) fn message(bytes: &[u8]) -> Result<Message, Unreadable> {
+    let (mut tidy, mut gathered) = (String::new(), Gathered::default());
+    let Read { start, fields, behind } = Read::of(bytes, &mut tidy, None, &mut gathered)?;
+    let understood = typed::through_rsip(&start, fields.clone(), &mut String::new())?;
+    let headers = understood
+        .iter()
+        .zip(fields)
+        .map(|(header, field)| Header { name: field.long_name.to_owned(), value: typed::value_of(header).to_owned() });
+    let glance = gathered.glance(start, behind);
+    Ok(Message { headers: headers.collect(), body: glance.body.to_vec(), summary: glance.summary() })
+}
+
+/// A message whose lines were gone over.
+struct Read<'a> {
+    start: Start<'a>,
+    /// The head behind its start line.
+    fields: Head<'a>,
+    /// What follows the head.
+    behind: &'a [u8],
+}
+
+impl<'a> Read<'a> {
+    /// Goes over a message, in `tidy` where its head has to be brought into order.
+    fn of(
+        bytes: &'a [u8],
+        tidy: &'a mut String,
+        mut shapes: Option<&mut Shapes>,
+        gathered: &mut Gathered<'a>,
+    ) -> Result<Self, Unreadable> {
         if bytes.len() > MAX_MESSAGE {
             return Err(Unreadable::at(MAX_MESSAGE, "longer than 65536 bytes"));
         }
         if is_keep_alive(bytes) {
             return Err(Unreadable::at(0, "a keep-alive, no message"));
         }
-        if let Some(head) = Head::parse(bytes) {
-            let behind = &bytes[head.len..];
-            return Self::begun(head, 0, behind, Oddities::default());
+        let begun =
+            Self::begin(Head::of(bytes), shapes.as_deref_mut(), gathered).map_err(|why| Unreadable::at(0, why))?;
+        if let Some((start, fields, len)) = begun {
+            return Ok(Self { start, fields, behind: &bytes[len..] });
         }
         let tidied = tidy::tidy(bytes, tidy)?;
-        let head = Head::parse(tidy.as_bytes()).ok_or_else(|| Unreadable::at(tidied.start_at, "no start line"))?;
-        Self::begun(head, tidied.start_at, &bytes[tidied.body_at..], tidied.oddities)
+        *gathered = Gathered::new(tidied.oddities);
+        let begun = Self::begin(Head::of(tidy.as_bytes()), shapes, gathered);
+        let (start, fields, _) =
+            begun.and_then(|begun| begun.ok_or("no start line")).map_err(|why| Unreadable::at(tidied.start_at, why))?;
+        Ok(Self { start, fields, behind: &bytes[tidied.body_at..] })
     }
 
-    fn begun(head: Head<'a>, at: usize, behind: &'a [u8], mut oddities: Oddities) -> Result<Self, Unreadable> {
-        let start = Start::parse(head.start_line, &mut oddities).map_err(|why| Unreadable::at(at, why))?;
-        Ok(Self { start, head, behind, oddities })
+    /// Start line, head behind it, and length of both. None if the head is not tidy.
+    fn begin(
+        mut head: Head<'a>,
+        mut shapes: Option<&mut Shapes>,
+        gathered: &mut Gathered<'a>,
+    ) -> Result<Option<(Start<'a>, Head<'a>, usize)>, &'static str> {
+        let Some(line) = head.start_line() else { return Ok(None) };
+        let start = Start::parse(line, &mut gathered.odd)?;
+        let fields = head.clone();
+        if let Some(shapes) = &mut shapes {
+            shapes.begin(&start);
+        }
+        for field in &mut head {
+            if let Some(shapes) = &mut shapes {
+                shapes.add(&field);
+            }
+            gathered.take(&field, &start);
+        }
+        Ok(head.len().map(|len| (start, fields, len)))
     }
-}
-
-/// Reads one message with all of its headers, as rsip returns them.
-pub(super) fn message(bytes: &[u8]) -> Result<Message, Unreadable> {
-    let mut tidy = String::new();
-    let parts = Parts::of(bytes, &mut tidy)?;
-    let understood = typed::through_rsip(&parts.start, &parts.head, &mut String::new())?;
-    let headers = understood
-        .iter()
-        .zip(&parts.head.fields)
-        .map(|(header, field)| Header { name: field.long_name.to_owned(), value: typed::value_of(header).to_owned() });
-    let headers = headers.collect();
-    let glance = glance::glance(parts.start, &parts.head, parts.behind, parts.oddities);
-    Ok(Message { headers, body: glance.body.to_vec(), summary: glance.summary() })
 }

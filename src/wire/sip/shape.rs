@@ -5,11 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::{
-    head::{Field, Head},
-    name::Name,
-    start::Start,
-};
+use super::{head::Field, name::Name, start::Start};
 
 /// Shapes that are remembered. A bench has some dozens; whoever sends more is read with rsip each time.
 const MOST_SHAPES: usize = 2048;
@@ -26,41 +22,40 @@ pub struct Shapes {
 }
 
 impl Shapes {
-    /// Takes a head in hand; true if one of its shape was [kept](Self::keep).
-    pub fn knows(&mut self, start: &Start<'_>, head: &Head<'_>) -> bool {
+    /// Takes in hand what begins like this.
+    pub fn begin(&mut self, start: &Start<'_>) {
         self.shape.clear();
         match start {
-            Start::Request { method, .. } => self.push_text(0, method),
-            Start::Response { code, .. } => {
-                self.shape.push(1);
-                self.shape.extend(code.to_be_bytes());
-            }
+            Start::Request { method, .. } => self.push_text(u8::MAX, method),
+            Start::Response { code, .. } => self.shape.extend(code.to_be_bytes()),
         }
-        for field in &head.fields {
-            self.push_field(field);
+    }
+
+    /// Adds a header to the shape in hand: one that is read here by its number, others by their names; and whether it has
+    /// a value.
+    pub fn add(&mut self, field: &Field<'_>) {
+        let number = 2 * field.name as u8 + u8::from(field.value.is_empty());
+        match field.name {
+            Name::Other => self.push_text(number, field.long_name),
+            _ => self.shape.push(number),
         }
+    }
+
+    /// Whether the shape in hand was [kept](Self::keep) before.
+    pub fn known(&self) -> bool {
         self.known.contains(&*self.shape)
     }
 
-    /// Keeps the shape that was taken in hand last.
+    /// Keeps the shape in hand.
     pub fn keep(&mut self) {
         if self.known.len() < MOST_SHAPES && self.shape.len() <= LONGEST_SHAPE {
             self.known.insert(self.shape.as_slice().into());
         }
     }
 
-    /// Names that are read here by their number, others as written; and whether there is a value.
-    fn push_field(&mut self, field: &Field<'_>) {
-        let empty = u8::from(field.value.is_empty());
-        match field.name {
-            Name::Other => self.push_text(2 + empty, field.long_name),
-            name => self.shape.extend([4 + empty, name as u8]),
-        }
-    }
-
     fn push_text(&mut self, kind: u8, text: &str) {
         self.shape.push(kind);
-        self.shape.extend(text.as_bytes());
+        self.shape.extend_from_slice(text.as_bytes());
         // Ends the text: no name and no method holds it.
         self.shape.push(0);
     }

@@ -24,13 +24,11 @@ pub enum Start<'a> {
 
 impl<'a> Start<'a> {
     /// Reads a line without its end. Errors say what is wrong.
-    pub(super) fn parse(line: &'a str, oddities: &mut Oddities) -> Result<Self, &'static str> {
-        let begun = line.trim_start_matches(SPACES);
-        if begun.len() != line.len() {
-            oddities.note("white space around the start line");
-        }
+    pub(super) fn parse(line: &'a str, odd: &mut Oddities) -> Result<Self, &'static str> {
+        let begun = line.trim_ascii_start();
+        odd.note_if(begun.len() != line.len(), "white space around the start line");
         let is_response = begun.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("SIP/"));
-        if is_response { status_line(begun, oddities) } else { request_line(begun, oddities) }
+        if is_response { status_line(begun, odd) } else { request_line(begun, odd) }
     }
 }
 
@@ -52,74 +50,67 @@ impl From<Start<'_>> for SipStart {
     }
 }
 
-const SPACES: [char; 2] = [' ', '\t'];
-
-fn status_line<'a>(line: &'a str, oddities: &mut Oddities) -> Result<Start<'a>, &'static str> {
-    let (version, rest) = line.split_once(SPACES).ok_or("a status line without status code")?;
-    check_version(version, oddities)?;
-    let rest = only_one_space(rest, oddities);
+fn status_line<'a>(line: &'a str, odd: &mut Oddities) -> Result<Start<'a>, &'static str> {
+    let (version, rest) = split_at_space(line).ok_or("a status line without status code")?;
+    check_version(version, odd)?;
+    let text = rest.trim_ascii_start();
+    odd.note_if(text.len() != rest.len(), "more than one space in the start line");
     // `SIP/2.0 100 ` with an empty reason phrase ends with a space rightly.
-    let (code, reason) = rest.split_once(SPACES).unwrap_or_else(|| {
-        oddities.note("no space behind the status code");
-        (rest, "")
+    let (code, reason) = split_at_space(text).unwrap_or_else(|| {
+        odd.note("no space behind the status code");
+        (text, "")
     });
     let code = Some(code).filter(|code| code.len() == 3).and_then(value::number);
     let code = code.filter(|code| (100..700).contains(code)).ok_or("a status code that is none")?;
-    oddities.note_if(line[..line.len() - reason.len()].contains('\t'), "a tab in the start line");
-    Ok(Start::Response { code, reason: reason.trim_end_matches(SPACES) })
+    let ahead = &line.as_bytes()[..line.len() - reason.len()];
+    odd.note_if(ahead.contains(&b'\t'), "a tab in the start line");
+    Ok(Start::Response { code, reason: reason.trim_ascii_end() })
 }
 
-fn request_line<'a>(line: &'a str, oddities: &mut Oddities) -> Result<Start<'a>, &'static str> {
-    let ended = line.trim_end_matches(SPACES);
-    if ended.len() != line.len() {
-        oddities.note("white space around the start line");
-    }
-    let (method, rest) = ended.split_once(SPACES).ok_or("a start line of one word")?;
-    let (uri, version) = rest.rsplit_once(SPACES).ok_or("a request line without version or URI")?;
+fn request_line<'a>(line: &'a str, odd: &mut Oddities) -> Result<Start<'a>, &'static str> {
+    let ended = line.trim_ascii_end();
+    odd.note_if(ended.len() != line.len(), "white space around the start line");
+    let (method, rest) = split_at_space(ended).ok_or("a start line of one word")?;
+    let space = rest.bytes().rposition(is_space).ok_or("a request line without version or URI")?;
     if !value::is_token(method) {
         return Err("a method that is no token");
     }
-    check_version(version, oddities)?;
-    let uri = only_one_space(uri, oddities);
-    let ended = uri.trim_end_matches(SPACES);
-    if ended.len() != uri.len() {
-        oddities.note("more than one space in the start line");
-    }
-    if ended.is_empty() {
+    check_version(&rest[space + 1..], odd)?;
+    let uri = rest[..space].trim_ascii();
+    if uri.is_empty() {
         return Err("a request line without version or URI");
     }
-    oddities.note_if(line.contains('\t'), "a tab in the start line");
-    look_at_uri(ended, oddities);
-    Ok(Start::Request { method, uri: ended })
+    odd.note_if(uri.len() != space, "more than one space in the start line");
+    let parted_by_tab = line.as_bytes()[method.len()] == b'\t' || rest.as_bytes()[space] == b'\t';
+    odd.note_if(parted_by_tab, "a tab in the start line");
+    look_at_uri(uri, odd);
+    Ok(Start::Request { method, uri })
 }
 
-fn look_at_uri(uri: &str, oddities: &mut Oddities) {
-    if uri.contains(SPACES) {
-        oddities.note("white space in the Request-URI");
-    }
-    if uri.starts_with('<') {
-        oddities.note("angle brackets around the Request-URI");
-    }
-    if uri.rsplit_once('@').map_or(uri, |(_, host)| host).contains('?') {
-        oddities.note("headers in the Request-URI");
-    }
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
-fn only_one_space<'a>(text: &'a str, oddities: &mut Oddities) -> &'a str {
-    let trimmed = text.trim_start_matches(SPACES);
-    if trimmed.len() != text.len() {
-        oddities.note("more than one space in the start line");
+fn split_at_space(text: &str) -> Option<(&str, &str)> {
+    let at = text.bytes().position(is_space)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn look_at_uri(uri: &str, odd: &mut Oddities) {
+    if !uri.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'<' | b'?')) {
+        return;
     }
-    trimmed
+    odd.note_if(uri.bytes().any(is_space), "white space in the Request-URI");
+    odd.note_if(uri.starts_with('<'), "angle brackets around the Request-URI");
+    let behind_user = uri.rsplit('@').next().unwrap_or_default();
+    odd.note_if(behind_user.contains('?'), "headers in the Request-URI");
 }
 
 /// Compared without regard to case; sent in upper case (RFC 3261 section 7.1).
-fn check_version(version: &str, oddities: &mut Oddities) -> Result<(), &'static str> {
-    if !version.eq_ignore_ascii_case("SIP/2.0") {
-        return Err("a version other than SIP/2.0");
+fn check_version(version: &str, odd: &mut Oddities) -> Result<(), &'static str> {
+    if version == "SIP/2.0" {
+        return Ok(());
     }
-    if version != "SIP/2.0" {
-        oddities.note("the version in lower case");
-    }
-    Ok(())
+    odd.note("the version in lower case");
+    if version.eq_ignore_ascii_case("SIP/2.0") { Ok(()) } else { Err("a version other than SIP/2.0") }
 }

@@ -6,13 +6,7 @@ use rsip::{
     Auth, Header, Headers, Host, HostWithPort, Param, Port, Request, Response, Scheme, headers::UntypedHeader, param,
 };
 
-use super::{
-    Unreadable,
-    head::{Field, Head},
-    start::Start,
-    uri::Uri,
-    value,
-};
+use super::{Unreadable, head::Field, start::Start, uri::Uri, value};
 
 /// Stands in for every Request-URI: rsip refuses whole messages for an IPv6 literal in it.
 const PLACEHOLDER: &str = "sip:placeholder.invalid";
@@ -40,15 +34,19 @@ const METHODS: [&str; 14] = [
 ///
 /// # Errors
 /// If it refuses, or understands a header otherwise than we do.
-pub fn through_rsip(start: &Start<'_>, head: &Head<'_>, text: &mut String) -> Result<Headers, Unreadable> {
-    let lines = head.fields.iter().map(|field| (field.long_name, field.value));
+pub fn through_rsip<'a>(
+    start: &Start<'_>,
+    fields: impl Iterator<Item = Field<'a>>,
+    text: &mut String,
+) -> Result<Headers, Unreadable> {
+    let lines: Vec<_> = fields.map(|field| (field.long_name, field.value)).collect();
+    let ours = lines.iter().copied();
     let headers = match start {
-        Start::Request { method, .. } => request(method, lines, text).map(|request| request.headers),
-        Start::Response { code, .. } => response(*code, lines, text).map(|response| response.headers),
+        Start::Request { method, .. } => request(method, ours.clone(), text).map(|request| request.headers),
+        Start::Response { code, .. } => response(*code, ours.clone(), text).map(|response| response.headers),
     };
     let headers = headers.ok_or_else(|| Unreadable::at(0, "refused by the SIP parser"))?;
-    let agrees = |(header, field): (&Header, &Field<'_>)| value_of(header) == field.value;
-    if headers.iter().count() == head.fields.len() && headers.iter().zip(&head.fields).all(agrees) {
+    if headers.iter().map(value_of).eq(ours.map(|(_, value)| value)) {
         Ok(headers)
     } else {
         Err(Unreadable::at(0, "understood otherwise by the SIP parser"))

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::value;
+use super::{
+    find::{find, find_any},
+    value,
+};
 
 /// A URI of any scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct SipUri<'a> {
     pub port: Option<u16>,
     /// Beginning with `;`, or empty.
     pub parameters: &'a str,
+    /// The host holds capital letters.
+    upper_case: bool,
     /// Behind the scheme's colon.
     text: &'a str,
 }
@@ -32,7 +37,7 @@ impl<'a> Uri<'a> {
     /// None if it has no scheme, or if a `sip` or `sips` URI has no host or a port that is none.
     pub fn parse(text: &'a str) -> Option<Self> {
         let text = value::trim(text);
-        let colon = memchr::memchr(b':', text.as_bytes())?;
+        let colon = find(text.as_bytes(), b':')?;
         let (scheme, rest) = (&text[..colon], &text[colon + 1..]);
         let secure = scheme.eq_ignore_ascii_case("sips");
         if secure || scheme.eq_ignore_ascii_case("sip") {
@@ -61,39 +66,94 @@ impl<'a> Uri<'a> {
 
 impl<'a> SipUri<'a> {
     fn parse(text: &'a str, secure: bool) -> Option<Self> {
-        // A user part may hold `?`, and a careless header behind the `?` may hold `@`.
-        let question = memchr::memchr(b'?', text.as_bytes());
-        let at = memchr::memrchr(b'@', &text.as_bytes()[..question.unwrap_or(text.len())]);
-        let at = at.or_else(|| memchr::memrchr(b'@', text.as_bytes()).filter(|_| question.is_some()));
-        let (user, rest) = match at {
+        let (user, rest) = match end_of_user(text.as_bytes()) {
             Some(at) => (Some(&text[..at]), &text[at + 1..]),
             None => (None, text),
         };
-        let (user, password) = match user.and_then(|user| user.split_once(':')) {
-            Some((user, password)) => (Some(user), Some(password)),
-            None => (user, None),
+        let (user, password) = match user.map(|user| (user, find(user.as_bytes(), b':'))) {
+            Some((user, Some(colon))) => (Some(&user[..colon]), Some(&user[colon + 1..])),
+            Some((user, None)) => (Some(user), None),
+            None => (None, None),
         };
-        let rest = &rest[..memchr::memchr(b'?', rest.as_bytes()).unwrap_or(rest.len())];
-        let (place, parameters) = rest.split_at(memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len()));
-        let (host, port) = host_and_port(value::trim(place))?;
-        Some(Self { secure, user, password, host, port, parameters, text })
+        let Place { host, port, rest, upper_case } = Place::parse(rest)?;
+        let parameters = match rest.as_bytes().first() {
+            Some(b';') => &rest[..find(rest.as_bytes(), b'?').unwrap_or(rest.len())],
+            Some(b'?') | None => "",
+            Some(_) => return None,
+        };
+        Some(Self { secure, user, password, host, port, parameters, upper_case, text })
     }
 }
 
-/// `host`, `host:port`, `[IPv6]` or `[IPv6]:port`.
-pub fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
-    let host_end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
-    let (host, port) = text.split_at(host_end);
-    let host = value::trim(host);
-    if host.is_empty() || host.contains([' ', '\t', '<', '>', '"', ',']) {
-        return None;
+/// The last `@` before the first `?`. A user part may hold `?`, and a careless header behind it `@`: where there is no other,
+/// the last of all.
+fn end_of_user(text: &[u8]) -> Option<usize> {
+    let mut last = None;
+    let mut at = 0;
+    while let Some(step) = find_any(&text[at..], *b"@?") {
+        at += step;
+        if text[at] == b'?' {
+            return last.or_else(|| memchr::memrchr(b'@', &text[at..]).map(|step| at + step));
+        }
+        last = Some(at);
+        at += 1;
     }
-    match value::trim(port).strip_prefix(':') {
-        Some(port) => Some((host, Some(value::number(value::trim(port))?))),
-        None if port.is_empty() => Some((host, None)),
-        None => None,
+    last
+}
+
+/// `host`, `host:port`, `[IPv6]` or `[IPv6]:port`, white space around each part allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// As written, an IPv6 address in its brackets.
+    pub host: &'a str,
+    pub port: Option<u16>,
+    /// What follows.
+    pub rest: &'a str,
+    /// The host holds capital letters.
+    pub upper_case: bool,
+}
+
+impl<'a> Place<'a> {
+    /// From the beginning of a text. None if there is no host, or a port that is none.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let text = text.trim_ascii_start();
+        let bytes = text.as_bytes();
+        let is_literal = bytes.first() == Some(&b'[');
+        let end = if is_literal { Some(find(bytes, b']')? + 1) } else { find_any(bytes, *b":;? ") };
+        let (host, rest) = text.split_at(end.unwrap_or(bytes.len()));
+        let class = host.bytes().fold(0, |class, byte| class | HOST_CLASS[usize::from(byte)]);
+        if host.is_empty() || !is_literal && class & NO_HOST != 0 {
+            return None;
+        }
+        let upper_case = class & UPPER_CASE != 0;
+        let rest = rest.trim_ascii_start();
+        let Some(behind) = rest.strip_prefix(':') else { return Some(Self { host, port: None, rest, upper_case }) };
+        let behind = behind.trim_ascii_start();
+        let end = behind.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(behind.len());
+        let port = value::number(&behind[..end])?;
+        Some(Self { host, port: Some(port), rest: behind[end..].trim_ascii_start(), upper_case })
     }
 }
+
+const UPPER_CASE: u8 = 1;
+
+/// What no name and no IPv4 address holds, however careless.
+const NO_HOST: u8 = 2;
+
+const HOST_CLASS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut letter = b'A';
+    while letter <= b'Z' {
+        table[letter as usize] = UPPER_CASE;
+        letter += 1;
+    }
+    let mut rest: &[u8] = b"\t<>\",[]@";
+    while let [byte, others @ ..] = rest {
+        table[*byte as usize] = NO_HOST;
+        rest = others;
+    }
+    table
+};
 
 /// Undoes escapes of characters that need none: `%31` and `1` are the same user (RFC 3261 section 19.1.4).
 fn unescaped(user: &str) -> String {

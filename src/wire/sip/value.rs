@@ -3,132 +3,165 @@
 
 use std::borrow::Cow;
 
-/// The pieces of a value between separators that stand outside quotes and angle brackets, trimmed, empty ones left out.
-/// Without a separator the whole value is the only piece.
-pub fn split(value: &str, separator: Option<u8>) -> impl Iterator<Item = &str> {
-    pieces(value, separator).filter(|piece| !piece.is_empty())
-}
+use super::find::{find, find_any};
 
-/// As [`split`], with the empty pieces.
-pub fn pieces(value: &str, separator: Option<u8>) -> impl Iterator<Item = &str> {
-    let mut outside = Outside::of(value);
-    let mut start = Some(0);
-    std::iter::from_fn(move || {
-        let from = start?;
-        let end = separator.and_then(|separator| outside.find(separator));
-        start = end.map(|at| at + 1);
-        Some(trim(&value[from..end.unwrap_or(value.len())]))
-    })
-}
+/// What a [`Scanner`] stops at: quotes, brackets, and the separators.
+pub const AT_COMMA: [u8; 3] = *b"\"<,";
+pub const AT_SEMICOLON: [u8; 3] = *b"\"<;";
+pub const AT_EITHER: [u8; 4] = *b"\"<,;";
 
-/// Without the white space around it that is any to SIP (RFC 3261 section 25.1: not that of Unicode).
-pub fn trim(text: &str) -> &str {
-    text.trim_ascii()
-}
-
-/// Walks over what stands outside of quoted strings and angle brackets; their opening bytes stand outside. A quote or
-/// bracket that is never closed is an ordinary byte.
-pub struct Outside<'a> {
-    bytes: &'a [u8],
+/// Goes over a text from piece to piece, between separators that stand outside of quoted strings and angle brackets. A
+/// quote or bracket that is never closed is an ordinary byte.
+#[derive(Debug, Clone)]
+pub struct Scanner<'a> {
+    text: &'a str,
+    /// Where the next piece begins; behind the end of the text: there is none.
     at: usize,
     quotes_ended: bool,
     brackets_ended: bool,
 }
 
-impl<'a> Outside<'a> {
+/// What stands ahead of a separator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// As written.
+    pub text: &'a str,
+    /// The separator; none: the text ends here.
+    pub end: Option<u8>,
+    /// Where its first angle brackets stand, if they are closed.
+    pub brackets: Option<(usize, usize)>,
+}
+
+impl<'a> Scanner<'a> {
     /// From the beginning of a text.
     pub fn of(text: &'a str) -> Self {
-        Self { bytes: text.as_bytes(), at: 0, quotes_ended: false, brackets_ended: false }
+        Self { text, at: 0, quotes_ended: false, brackets_ended: false }
     }
 
-    /// Goes on to the next such byte and past it, past its end if it is a quote or bracket. Where it is.
-    pub fn find(&mut self, wanted: u8) -> Option<usize> {
-        loop {
-            let rest = self.bytes.get(self.at..)?;
-            let Some(step) = memchr::memchr3(b'"', b'<', wanted, rest) else {
-                self.at = self.bytes.len();
-                return None;
-            };
-            let at = self.at + step;
-            self.at = at + 1;
+    /// The piece up to a separator. A text without separators is one piece.
+    pub fn next<const N: usize>(&mut self, stops: [u8; N]) -> Option<Piece<'a>> {
+        let rest = self.text.get(self.at..)?;
+        let bytes = rest.as_bytes();
+        let (mut at, mut brackets) = (0, None);
+        while let Some(step) = find_any(&bytes[at..], stops) {
+            at += step + 1;
             // An end that is missing once is missing for the rest of the text: it is not looked for again.
-            match self.bytes[at] {
-                b'"' if !self.quotes_ended => match self.end_of_quote() {
-                    Some(end) => self.at = end,
+            match bytes[at - 1] {
+                b'"' if self.quotes_ended => {}
+                b'"' => match end_of_quote(&bytes[at..]) {
+                    Some(len) => at += len,
                     None => self.quotes_ended = true,
                 },
-                b'<' if !self.brackets_ended => match memchr::memchr(b'>', &self.bytes[self.at..]) {
-                    Some(step) => self.at += step + 1,
+                b'<' if self.brackets_ended => {}
+                b'<' => match find(&bytes[at..], b'>') {
+                    Some(len) => {
+                        brackets.get_or_insert((at - 1, at + len));
+                        at += len + 1;
+                    }
                     None => self.brackets_ended = true,
                 },
-                _ => {}
-            }
-            if self.bytes[at] == wanted {
-                return Some(at);
+                separator => {
+                    self.at += at;
+                    return Some(Piece { text: &rest[..at - 1], end: Some(separator), brackets });
+                }
             }
         }
+        self.at += rest.len() + 1;
+        Some(Piece { text: rest, end: None, brackets })
     }
 
-    /// Goes to the end. Whether the text has an opening quote or bracket without its end.
-    pub fn ends_unbalanced(mut self) -> bool {
-        // A byte that no text holds: this goes to the end.
-        self.find(0xff);
+    /// An opening quote or bracket without its end was met.
+    pub fn unbalanced(&self) -> bool {
         self.quotes_ended || self.brackets_ended
     }
 
-    /// Where the quoted string ends whose opening quote was just passed.
-    fn end_of_quote(&self) -> Option<usize> {
-        let mut at = self.at;
-        while let Some(step) = memchr::memchr2(b'"', b'\\', self.bytes.get(at..)?) {
-            at += step;
-            if self.bytes[at] == b'"' {
-                return Some(at + 1);
-            }
-            at += 2;
-        }
-        None
+    /// What was not gone over yet.
+    pub fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
     }
 }
 
-/// A value of `From`, `To`, `Contact` and their kin: `"display name" <uri>;parameters` or `uri;parameters`.
+/// Bytes up to and including the quote that closes a quoted string, from behind the one that opens it.
+pub fn end_of_quote(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += find_any(bytes.get(at..)?, *b"\"\\")?;
+        if bytes[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+/// The values of a line, trimmed, empty ones left out: between commas, or the whole line if it is no list.
+pub fn split(line: &str, list: bool) -> impl Iterator<Item = &str> {
+    let mut scanner = Scanner::of(line);
+    let next = move || if list { scanner.next(AT_COMMA) } else { scanner.next([]) };
+    std::iter::from_fn(next).map(|piece| trim(piece.text)).filter(|value| !value.is_empty())
+}
+
+/// Without the white space around it that is any to SIP (RFC 3261 section 25.1: not that of Unicode).
+pub fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        // Mostly there is none.
+        [first, .., last] if *first > b' ' && *last > b' ' => text,
+        _ => text.trim_ascii(),
+    }
+}
+
+/// The address in a value of `From`, `To`, `Contact` and their kin: `"display name" <uri>` or `uri`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address<'a> {
-    /// As written, with its quotes; none if empty.
-    pub display: Option<&'a str>,
+    /// As written, with its quotes.
+    pub display: &'a str,
     /// As written.
     pub uri: &'a str,
-    /// Beginning with `;`, or empty.
-    pub parameters: &'a str,
     /// The URI stands in angle brackets.
     pub bracketed: bool,
-    /// The value has an opening quote or bracket without its end.
-    pub unbalanced: bool,
+    /// What stands behind the brackets.
+    pub behind: &'a str,
 }
 
 impl<'a> Address<'a> {
-    /// Splits a value. Without angle brackets all parameters are the header's (RFC 3261 section 20.10).
-    pub fn split(value: &'a str) -> Self {
-        let value = trim(value);
-        let mut outside = Outside::of(value);
-        if let Some(open) = outside.find(b'<').filter(|_| !outside.brackets_ended) {
-            let display = Some(trim(&value[..open])).filter(|display| !display.is_empty());
-            let behind = outside.at;
-            let uri = &value[open + 1..behind - 1];
-            let unbalanced = outside.ends_unbalanced();
-            return Self { display, uri, parameters: trim(&value[behind..]), bracketed: true, unbalanced };
+    /// Of what stands ahead of the parameters. Without angle brackets all parameters are the header's (RFC 3261 section
+    /// 20.10).
+    pub fn of(piece: &Piece<'a>) -> Self {
+        let text = piece.text;
+        match piece.brackets {
+            Some((open, close)) => Self {
+                display: trim(&text[..open]),
+                uri: &text[open + 1..close],
+                bracketed: true,
+                behind: trim(&text[close + 1..]),
+            },
+            None => Self { display: "", uri: trim(text), bracketed: false, behind: "" },
         }
-        let unbalanced = outside.ends_unbalanced();
-        let end = Outside::of(value).find(b';').unwrap_or(value.len());
-        Self { display: None, uri: trim(&value[..end]), parameters: trim(&value[end..]), bracketed: false, unbalanced }
+    }
+
+    /// The address of a value, and its parameters.
+    pub fn split(value: &'a str) -> (Self, &'a str) {
+        let mut scanner = Scanner::of(value);
+        let address = scanner.next(AT_SEMICOLON).map(|piece| Self::of(&piece));
+        (address.unwrap_or(Self { display: "", uri: "", bracketed: false, behind: "" }), scanner.rest())
     }
 }
 
-/// The parameters of a text that begins with `;` or is empty: names as written, values without quotes.
+/// Parameters between semicolons: names as written, values without quotes.
 pub fn parameters(text: &str) -> impl Iterator<Item = (&str, Option<Cow<'_, str>>)> {
-    split(text, Some(b';')).map(|parameter| match parameter.split_once('=') {
-        Some((name, value)) => (trim(name), Some(unquoted(trim(value)))),
-        None => (parameter, None),
+    let mut scanner = Scanner::of(text);
+    let pieces = std::iter::from_fn(move || scanner.next(AT_SEMICOLON)).filter(|piece| !trim(piece.text).is_empty());
+    pieces.map(|piece| {
+        let (name, value) = parameter(piece.text);
+        (name, value.map(unquoted))
     })
+}
+
+/// Name and value of one parameter, as written.
+pub fn parameter(text: &str) -> (&str, Option<&str>) {
+    match find(text.as_bytes(), b'=') {
+        Some(at) => (trim(&text[..at]), Some(trim(&text[at + 1..]))),
+        None => (trim(text), None),
+    }
 }
 
 /// A quoted string without quotes and backslashes; anything else as it is.
@@ -136,7 +169,7 @@ pub fn unquoted(text: &str) -> Cow<'_, str> {
     let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
         return Cow::Borrowed(text);
     };
-    if !inner.contains('\\') {
+    if find(inner.as_bytes(), b'\\').is_none() {
         return Cow::Borrowed(inner);
     }
     let mut plain = String::with_capacity(inner.len());
@@ -160,5 +193,16 @@ pub fn is_token(text: &str) -> bool {
 
 /// Whether a token may hold this byte.
 pub fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+    TOKEN[usize::from(byte)]
 }
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        let mark = matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        table[byte as usize] = byte.is_ascii_alphanumeric() || mark;
+        byte += 1;
+    }
+    table
+};

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{uri, value};
+use super::{uri::Place, value};
 
 /// One `Via` value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Via {
         // `SIP / 2.0 / UDP host:port`: white space may stand around the slashes.
         let (_, behind) = sender.rsplit_once('/')?;
         let (_, sent_by) = behind.trim().split_once([' ', '\t'])?;
-        let (host, port) = uri::host_and_port(sent_by.trim())?;
+        let Place { host, port, .. } = Place::parse(sent_by).filter(|place| place.rest.is_empty())?;
         let parameters = value::parameters(parameters)
             .map(|(name, value)| (name.to_ascii_lowercase(), value.map(std::borrow::Cow::into_owned)));
         Some(Self {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Contact, Oddities, said::Said, scalar, via::REPEATED};
 use crate::wire::sip::{
     uri::Uri,
-    value::{self, Address},
+    value::{self, AT_EITHER, AT_SEMICOLON, Address, Piece, Scanner},
 };
 
 /// What `From` or `To` names.
@@ -14,95 +14,117 @@ pub struct Party<'a> {
     /// `user@host`; a URI without user or of another scheme as written; nothing if it is unreadable.
     pub record: Cow<'a, str>,
     pub tag: Option<Cow<'a, str>>,
+    /// The value ahead of its parameters.
+    address: &'a str,
 }
 
 impl<'a> Party<'a> {
-    pub fn of(value: &'a str, odd: &mut Oddities) -> Self {
-        let address = Address::split(value);
-        let readable = look_at(&address, value, odd);
-        let record = match Uri::parse(address.uri).filter(|_| readable) {
-            Some(uri) => uri.record().unwrap_or(Cow::Borrowed(value::trim(address.uri))),
-            None => Cow::default(),
+    /// Of a value. In a REGISTER and its answers both parties mostly are the same: then nothing needs to be read twice.
+    pub fn of(value: &'a str, other: Option<&Self>, odd: &mut Oddities) -> Self {
+        let mut scanner = Scanner::of(value);
+        let Some(piece) = scanner.next(AT_SEMICOLON) else { return Self::default() };
+        let record = match other.filter(|other| other.address == piece.text) {
+            Some(other) => other.record.clone(),
+            None => {
+                let address = Address::of(&piece);
+                let as_written = Cow::Borrowed(value::trim(address.uri));
+                let uri = read_uri(&address, &scanner, odd);
+                uri.map(|uri| uri.record().unwrap_or(as_written)).unwrap_or_default()
+            }
         };
-        Self { record, tag: Parameters::of(address.parameters, odd).tag }
+        let mut tag = Said::Never;
+        each_parameter(&piece, &mut scanner, AT_SEMICOLON, odd, |name, value, odd| {
+            if name.eq_ignore_ascii_case("tag") {
+                tag.say(value::unquoted(value), REPEATED, odd);
+            }
+        });
+        Self { record, tag: tag.agreed().filter(|tag| !tag.is_empty()), address: piece.text }
     }
 }
 
 /// Appends the contacts of a line.
 pub fn contacts<'a>(line: &'a str, contacts: &mut Vec<Contact<'a>>, odd: &mut Oddities) {
-    for value in value::pieces(line, Some(b',')) {
-        if value.is_empty() {
+    let mut scanner = Scanner::of(line);
+    while let Some(piece) = scanner.next(AT_EITHER) {
+        let address = Address::of(&piece);
+        if address.uri.is_empty() {
             odd.note("an empty Contact");
-            continue;
-        }
-        let address = Address::split(value);
-        if address.uri == "*" && !address.bracketed {
-            odd.note_if(!address.parameters.is_empty(), "parameters of a wildcard");
+        } else if address.uri == "*" {
+            odd.note_if(address.bracketed || piece.end == Some(b';'), "a wildcard that is more than that");
         } else {
-            look_at(&address, value, odd);
+            read_uri(&address, &scanner, odd);
         }
-        let Parameters { expires, instance, q, reg_id, .. } = Parameters::of(address.parameters, odd);
-        contacts.push(Contact { uri: value::trim(address.uri), expires, instance, q, reg_id });
+        let contact = contact(value::trim(address.uri), &piece, &mut scanner, odd);
+        if !address.uri.is_empty() {
+            contacts.push(contact);
+        }
     }
 }
 
-/// Whether it is clear what an address names.
-fn look_at(address: &Address<'_>, value: &str, odd: &mut Oddities) -> bool {
-    let uri = Uri::parse(address.uri);
-    odd.note_if(uri.is_none(), "an unreadable address");
-    odd.note_if(address.unbalanced, "an unbalanced quote or bracket");
-    if address.bracketed {
-        odd.note_if(value::trim(address.uri).len() != address.uri.len(), "white space around a URI");
+/// The URI, if it is clear which one is meant.
+fn read_uri<'a>(address: &Address<'a>, scanner: &Scanner<'_>, odd: &mut Oddities) -> Option<Uri<'a>> {
+    let Address { display, uri, bracketed, behind } = address;
+    if *bracketed {
+        odd.note_if(value::trim(uri).len() != uri.len(), "white space around a URI");
+        odd.note_if(!behind.is_empty(), "text between an address and its parameters");
     } else {
-        odd.note_if(address.uri.contains('?'), "headers in a URI without angle brackets");
+        odd.note_if(uri.contains('?'), "headers in a URI without angle brackets");
     }
-    let quoted = address.display.is_some_and(|display| display.starts_with('"'));
-    let is_plain =
-        |display: &str| display.bytes().all(|byte| matches!(byte, b' ' | b'\t') || value::is_token_byte(byte));
-    odd.note_if(!quoted && !address.display.is_none_or(is_plain), "a display name that needs quotes");
-    // Where a quote is missing, the address may be part of the name (RFC 4475 section 3.1.2.6).
-    let ambiguous = address.unbalanced && memchr::memchr_iter(b'<', value.as_bytes()).nth(1).is_some();
-    odd.note_if(ambiguous, "an unreadable address");
-    uri.is_some() && !ambiguous
+    let is_plain = |byte| matches!(byte, b' ' | b'\t') || value::is_token_byte(byte);
+    odd.note_if(!display.starts_with('"') && !display.bytes().all(is_plain), "a display name that needs quotes");
+    // Where a quote is missing, an address may be part of the name (RFC 4475 section 3.1.2.6).
+    let ambiguous = behind.contains('<') || scanner.unbalanced() && display.contains('<');
+    let uri = Uri::parse(uri).filter(|_| !ambiguous);
+    odd.note_if(uri.is_none(), "an unreadable address");
+    uri
 }
 
-/// The parameters of an address that are of use.
-#[derive(Debug, Default)]
-struct Parameters<'a> {
-    tag: Option<Cow<'a, str>>,
-    expires: Option<u32>,
-    instance: Option<Cow<'a, str>>,
-    q: Option<u16>,
-    reg_id: Option<u32>,
+/// A contact with the parameters that follow its URI.
+fn contact<'a>(uri: &'a str, piece: &Piece<'a>, scanner: &mut Scanner<'a>, odd: &mut Oddities) -> Contact<'a> {
+    let [mut expires, mut instance, mut q, mut reg_id] = [const { Said::Never }; 4];
+    each_parameter(piece, scanner, AT_EITHER, odd, |name, value, odd| {
+        let said = match name.len() {
+            1 if name.eq_ignore_ascii_case("q") => &mut q,
+            6 if name.eq_ignore_ascii_case("reg-id") => &mut reg_id,
+            7 if name.eq_ignore_ascii_case("expires") => &mut expires,
+            13 if name.eq_ignore_ascii_case("+sip.instance") => &mut instance,
+            _ => return,
+        };
+        said.say(value::unquoted(value), REPEATED, odd);
+    });
+    let is_said = expires != Said::Never;
+    let expires = expires.agreed().and_then(|text: Cow<'_, str>| value::number(&text));
+    odd.note_if(is_said && expires.is_none(), "an unreadable number of seconds");
+    Contact {
+        uri,
+        expires,
+        instance: instance.agreed().filter(|text| !text.is_empty()),
+        q: q.agreed().and_then(|text| scalar::thousandths(&text)),
+        reg_id: reg_id.agreed().and_then(|text| value::number(&text)),
+    }
 }
 
-impl<'a> Parameters<'a> {
-    /// Of a text that begins with `;` or is empty.
-    fn of(text: &'a str, odd: &mut Oddities) -> Self {
-        let [mut tag, mut expires, mut instance, mut q, mut reg_id] = [const { Said::Never }; 5];
-        let mut pieces = value::pieces(text, Some(b';'));
-        odd.note_if(pieces.next().is_some_and(|piece| !piece.is_empty()), "text between an address and its parameters");
-        for piece in pieces {
-            odd.note_if(piece.is_empty(), "an empty parameter");
-            let (name, text) = piece.split_once('=').unwrap_or((piece, ""));
-            let name = value::trim(name);
-            let said = match name.len() {
-                1 if name.eq_ignore_ascii_case("q") => &mut q,
-                3 if name.eq_ignore_ascii_case("tag") => &mut tag,
-                6 if name.eq_ignore_ascii_case("reg-id") => &mut reg_id,
-                7 if name.eq_ignore_ascii_case("expires") => &mut expires,
-                13 if name.eq_ignore_ascii_case("+sip.instance") => &mut instance,
-                _ => continue,
-            };
-            said.say(value::unquoted(value::trim(text)), REPEATED, odd);
+/// Shows each parameter that follows an address: its name, and its value as written.
+fn each_parameter<'a, const N: usize>(
+    address: &Piece<'a>,
+    scanner: &mut Scanner<'a>,
+    stops: [u8; N],
+    odd: &mut Oddities,
+    mut show: impl FnMut(&'a str, &'a str, &mut Oddities),
+) {
+    let was_balanced = !scanner.unbalanced();
+    let mut end = address.end;
+    while end == Some(b';') {
+        let Some(piece) = scanner.next(stops) else { break };
+        end = piece.end;
+        if was_balanced && scanner.unbalanced() {
+            // Nobody knows where this parameter ends, and whether another follows.
+            while scanner.next(stops).is_some() {}
+            break;
         }
-        let expires = expires.agreed().and_then(|text: Cow<'_, str>| {
-            let seconds = value::number(&text);
-            odd.note_if(seconds.is_none(), "an unreadable number of seconds");
-            seconds
-        });
-        let q = q.agreed().and_then(|text: Cow<'_, str>| scalar::thousandths(&text));
-        let reg_id = reg_id.agreed().and_then(|text: Cow<'_, str>| value::number(&text));
-        Self { tag: tag.agreed(), expires, instance: instance.agreed(), q, reg_id }
+        let (name, value) = value::parameter(piece.text);
+        odd.note_if(name.is_empty(), "an empty parameter");
+        show(name, value.unwrap_or_default(), odd);
     }
+    odd.note_if(scanner.unbalanced(), "an unbalanced quote or bracket");
 }

@@ -10,45 +10,42 @@ use super::{
 };
 use crate::wire::{
     digest::Nonce,
-    sip::{
-        head::{Field, Head},
-        name::Name,
-        value,
-    },
+    sip::{head::Field, name::Name, value},
 };
 
 /// Headers that every message carries, `Via` aside (RFC 3261 sections 8.1.1 and 8.2.6.2).
 const REQUIRED: [Name; 4] = [Name::From, Name::To, Name::CallId, Name::CSeq];
 
-/// As much of a nonce is kept as tells it from others, in characters.
+/// As much of a nonce is kept as tells it from others, in bytes.
 const LONGEST_NONCE: usize = 128;
 
-/// Of a start line, the head that it begins, and the bytes behind that.
-pub fn glance<'a>(start: Start<'a>, head: &Head<'a>, behind: &'a [u8], odd: Oddities) -> Glance<'a> {
-    let mut gathered = Gathered::new(odd);
-    for field in &head.fields {
-        gathered.take(field, &start);
-    }
-    gathered.glance(start, behind)
-}
-
-struct Gathered<'a> {
+/// What the lines said so far.
+#[derive(Debug)]
+pub struct Gathered<'a> {
     once: [Said<&'a str>; Name::COUNT],
     /// `branch` of the first `Via`, once there was one.
     via: Option<Option<Cow<'a, str>>>,
     contacts: Vec<Contact<'a>>,
     authorized: bool,
     nonce: Option<Nonce<'a>>,
-    odd: Oddities,
+    pub odd: Oddities,
+}
+
+impl Default for Gathered<'_> {
+    fn default() -> Self {
+        Self::new(Oddities::default())
+    }
 }
 
 impl<'a> Gathered<'a> {
-    fn new(odd: Oddities) -> Self {
+    /// Nothing yet, but what was odd ahead of them.
+    pub fn new(odd: Oddities) -> Self {
         let once = [Said::Never; Name::COUNT];
         Self { once, via: None, contacts: Vec::new(), authorized: false, nonce: None, odd }
     }
 
-    fn take(&mut self, field: &Field<'a>, start: &Start<'_>) {
+    /// Takes in a line.
+    pub fn take(&mut self, field: &Field<'a>, start: &Start<'_>) {
         let is_request = matches!(start, Start::Request { .. });
         match field.name {
             Name::Other => {}
@@ -60,11 +57,11 @@ impl<'a> Gathered<'a> {
             Name::Authorization | Name::ProxyAuthorization => {
                 self.authorized = true;
                 if is_request && self.nonce.is_none() {
-                    self.nonce = Nonce::of(field.value);
+                    self.nonce = Nonce::of_credentials(field.value);
                 }
             }
             Name::WwwAuthenticate | Name::ProxyAuthenticate => {
-                if !is_request && let Some(next) = Nonce::of(field.value) {
+                if !is_request && let Some(next) = Nonce::of_challenge(field.value) {
                     self.nonce = Some(match self.nonce.take() {
                         Some(nonce) => nonce.or(next),
                         None => next,
@@ -75,15 +72,16 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn glance(mut self, start: Start<'a>, behind: &'a [u8]) -> Glance<'a> {
+    /// All together, with the start line and what follows the head. What was gathered goes into it.
+    pub fn glance(&mut self, start: Start<'a>, behind: &'a [u8]) -> Glance<'a> {
         let missing = |name: &Name| matches!(self.once[*name as usize], Said::Never | Said::Once(""));
         self.odd.note_if(self.via.is_none() || REQUIRED.iter().any(missing), "a required header is missing");
         let body = self.body(behind);
         let odd = &mut self.odd;
         let once = |name: Name| self.once[name as usize].agreed();
         let (cseq, method) = once(Name::CSeq).map(|text| scalar::cseq(text, &start, odd)).unwrap_or_default();
-        let mut party = |name| once(name).map(|text| Party::of(text, odd)).unwrap_or_default();
-        let (from, to) = (party(Name::From), party(Name::To));
+        let from = once(Name::From).map(|text| Party::of(text, None, odd)).unwrap_or_default();
+        let to = once(Name::To).map(|text| Party::of(text, Some(&from), odd)).unwrap_or_default();
         let mut seconds = |name| once(name).and_then(|text| scalar::seconds(text, odd));
         let (expires, min_expires) = (seconds(Name::Expires), seconds(Name::MinExpires));
         let retry_after = seconds(Name::RetryAfter);
@@ -100,12 +98,12 @@ impl<'a> Gathered<'a> {
             call_id: once(Name::CallId).unwrap_or_default(),
             cseq,
             method,
-            branch: self.via.flatten().unwrap_or_default(),
+            branch: self.via.take().flatten().unwrap_or_default(),
             from: from.record,
             from_tag: from.tag,
             to: to.record,
             to_tag: to.tag,
-            contacts: self.contacts,
+            contacts: std::mem::take(&mut self.contacts),
             expires,
             min_expires,
             retry_after,
@@ -118,9 +116,9 @@ impl<'a> Gathered<'a> {
             subscription_state: once(Name::SubscriptionState).map(scalar::word),
             content_type: once(Name::ContentType).map(scalar::word),
             stale_nonce: self.nonce.as_ref().is_some_and(|nonce| nonce.stale),
-            nonce: self.nonce.map(|nonce| shortened(nonce.text)),
+            nonce: self.nonce.take().map(|nonce| shortened(nonce.text)),
             body,
-            oddities: self.odd,
+            oddities: std::mem::take(&mut self.odd),
         }
     }
 
@@ -157,11 +155,9 @@ fn again(name: Name) -> Again {
 }
 
 fn shortened(nonce: Cow<'_, str>) -> Cow<'_, str> {
-    match nonce.char_indices().nth(LONGEST_NONCE) {
-        None => nonce,
-        Some((end, _)) => match nonce {
-            Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
-            Cow::Owned(text) => Cow::Owned(text[..end].to_owned()),
-        },
+    let end = nonce.floor_char_boundary(LONGEST_NONCE);
+    match nonce {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+        Cow::Owned(text) => Cow::Owned(text[..end].to_owned()),
     }
 }

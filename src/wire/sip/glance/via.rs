@@ -6,26 +6,37 @@ use super::{
     Oddities,
     said::{Again, Said},
 };
-use crate::wire::sip::{uri, value};
+use crate::wire::sip::{
+    uri::Place,
+    value::{self, AT_EITHER, Scanner},
+};
 
 /// What every branch begins with that is unique (RFC 3261 section 8.1.1.7).
 const MAGIC_COOKIE: &str = "z9hG4bK";
 
 /// `branch` of the first value in a line, all of whose values are looked at.
 pub fn branch<'a>(line: &'a str, odd: &mut Oddities) -> Option<Cow<'a, str>> {
-    let mut first = Said::Never;
-    for (place, via) in value::pieces(line, Some(b',')).enumerate() {
-        let mut parts = value::pieces(via, Some(b';'));
-        odd.note_if(!is_sender(parts.next().unwrap_or_default()), "an unreadable Via");
-        for part in parts {
-            odd.note_if(part.is_empty(), "an empty parameter");
-            let Some((name, text)) = part.split_once('=').filter(|_| place == 0) else { continue };
-            if value::trim(name).eq_ignore_ascii_case("branch") {
-                first.say(value::unquoted(value::trim(text)), REPEATED, odd);
+    let (mut branch, mut is_first, mut is_sender) = (Said::Never, true, true);
+    let mut scanner = Scanner::of(line);
+    while let Some(piece) = scanner.next(AT_EITHER) {
+        let text = value::trim(piece.text);
+        if is_sender {
+            odd.note_if(!names_sender(text), "an unreadable Via");
+        } else {
+            odd.note_if(text.is_empty(), "an empty parameter");
+            if is_first
+                && text.len() >= 6
+                && text.as_bytes()[..6].eq_ignore_ascii_case(b"branch")
+                && let ("branch", Some(value)) = value::parameter(text)
+            {
+                branch.say(value::unquoted(value), REPEATED, odd);
             }
         }
+        is_sender = piece.end == Some(b',');
+        is_first &= !is_sender;
     }
-    let branch = first.agreed();
+    odd.note_if(scanner.unbalanced(), "an unbalanced quote or bracket");
+    let branch = branch.agreed().filter(|branch| !branch.is_empty());
     odd.note_if(branch.as_deref() == Some(MAGIC_COOKIE), "a branch that is unique to nothing");
     branch
 }
@@ -35,11 +46,19 @@ pub const REPEATED: Again =
     Again { at_all: "a parameter is repeated", differently: "repeated parameters contradict each other" };
 
 /// Protocol, version, transport and a host: `SIP / 2.0 / UDP host:port`, white space around slashes and colon allowed.
-fn is_sender(text: &str) -> bool {
+fn names_sender(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("SIP/2.0/").or_else(|| behind_version(text)) else { return false };
+    let rest = value::trim(rest);
+    let transport = rest.bytes().position(|byte| !value::is_token_byte(byte)).unwrap_or(rest.len());
+    let sent_by = &rest[transport..];
+    transport > 0
+        && sent_by.starts_with([' ', '\t'])
+        && Place::parse(sent_by).is_some_and(|place| place.rest.is_empty())
+}
+
+/// What follows the second slash.
+fn behind_version(text: &str) -> Option<&str> {
     let mut parts = text.splitn(3, '/').map(value::trim);
-    let (Some(protocol), Some("2.0"), Some(rest)) = (parts.next(), parts.next(), parts.next()) else { return false };
-    let Some((transport, sent_by)) = rest.split_once([' ', '\t']) else { return false };
-    protocol.eq_ignore_ascii_case("SIP")
-        && value::is_token(transport)
-        && uri::host_and_port(value::trim(sent_by)).is_some()
+    let (protocol, version, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    (protocol.eq_ignore_ascii_case("SIP") && version == "2.0").then_some(rest)
 }
