@@ -30,7 +30,7 @@ use crate::{
         digest::Credentials,
         redact,
         signalling::{self, Ends, Link, Sighting, Signalling, Step, What},
-        sip,
+        sip::{self, Glance},
         tls::TlsEvent,
     },
 };
@@ -232,7 +232,7 @@ impl Book {
         let line = &mut self.lines[index];
         let before = line.accepted.len();
         line.take(&Around {
-            heard: Heard { toward, transport, fate, message: &message, server: &server_address },
+            heard: Heard { toward, transport, fate, message: &Glance::from(message), server: &server_address },
             auth_user: credentials.as_ref().map(|it| it.username.as_str()),
             fix,
             patience: self.settings.patience(phone),

@@ -41,8 +41,7 @@ pub fn main(args: &AnalyzeArgs) -> Result<ExitCode, UserError> {
         args.scrub.as_deref().map(|out| Scrubbing::begin(out, args.pseudonyms.as_deref())).transpose()?;
     let mut incomplete = Vec::new();
     for path in &args.captures {
-        let read = read(path, &mut |captured| {
-            analysis.take(captured);
+        let read = read(path, &mut analysis, &mut |captured| {
             if let Some(drafting) = &mut drafting {
                 drafting.take(captured);
             }
@@ -103,10 +102,12 @@ fn bench_of(args: &AnalyzeArgs) -> Result<Bench, UserError> {
     Ok(load::checked_bench(&document, &bench::rig())?.0)
 }
 
-/// Reads a capture to its end; returns what is to be said of that, if it is not what it should be.
+/// Reads a capture to its end, for the analysis and for others; returns what is to be said of that, if it is not what it
+/// should be.
 fn read(
     path: &Path,
-    take: &mut dyn FnMut(&Captured<'_>) -> Result<(), UserError>,
+    analysis: &mut Analysis,
+    also: &mut dyn FnMut(&Captured<'_>) -> Result<(), UserError>,
 ) -> Result<Option<String>, UserError> {
     let name = name_of(path);
     let is_stdin = path == Path::new("-");
@@ -123,7 +124,8 @@ fn read(
         match captured {
             Ok(captured) => {
                 progress.at(captured.offset);
-                take(&captured)?;
+                analysis.take(&captured);
+                also(&captured)?;
             }
             Err(CaptureError::Read(error)) => return Err(cannot_read(&name, &error)),
             // Said by how it ended; what comes before is worth something.

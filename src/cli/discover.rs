@@ -16,7 +16,7 @@ use super::{
 use crate::{
     analysis::Settings,
     bridge::{join, listen::Standing, protocol::Refusal},
-    config::{Bench, Network, Role, load},
+    config::{Bench, CAPTURE_SIZE, Network, Role, load},
     discovery::{Discovery, Origin, Tally},
     driver::{
         clock::RunClock,
@@ -101,6 +101,7 @@ fn of_interfaces(phone_side: &str, server_side: &str) -> Result<Bench, UserError
         probe_address: None,
         vlan: None,
         protected: Vec::new(),
+        capture_size: CAPTURE_SIZE,
     };
     Ok(Bench { name: "discover".to_owned(), network: Some(network), servers: Vec::new(), phones: Vec::new() })
 }

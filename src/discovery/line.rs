@@ -10,9 +10,16 @@ use super::{hosts::Few, preference::Preference};
 use crate::{
     config::Mac,
     engine::registration::{Change, Fix, Heard, LineTrack},
-    event::{LineId, PhoneName, SipStart, SipSummary, Stamp, Toward, Transport},
-    wire::{frame::Vlans, redact},
+    event::{LineId, PhoneName, Stamp, Toward, Transport},
+    wire::{
+        frame::Vlans,
+        redact,
+        sip::{Glance, Start},
+    },
 };
+
+/// Attempts that are remembered.
+const ATTEMPTS: usize = 64;
 
 /// Bindings that are over and remembered.
 const MEMORY: usize = 16;
@@ -88,7 +95,7 @@ impl Line {
             agent: None,
             auth_user: None,
             transports: BTreeSet::new(),
-            track: LineTrack::remembering(id, MEMORY),
+            track: LineTrack::remembering(id, ATTEMPTS, MEMORY),
             preference: Preference::default(),
             accepted: Vec::new(),
             asked: Few::default(),
@@ -132,12 +139,12 @@ impl Line {
         leads.get(leads.len() / 2).copied()
     }
 
-    fn describe(&mut self, message: &SipSummary, around: &Around<'_>) {
+    fn describe(&mut self, message: &Glance<'_>, around: &Around<'_>) {
         let kept = |text: &str| redact::text(text).chars().take(LONGEST).collect::<String>();
         if let Some((_, domain)) = message.to.rsplit_once('@') {
             self.domains.add(kept(domain));
         }
-        if let (None, Some(agent)) = (&self.agent, &message.agent) {
+        if let (None, Some(agent)) = (&self.agent, message.agent) {
             self.agent = Some(kept(agent));
         }
         if let Some(user) = around.auth_user {
@@ -147,8 +154,8 @@ impl Line {
         self.asked.add(*around.heard.server);
     }
 
-    fn note_refusal(&mut self, message: &SipSummary, server: IpAddr) {
-        if let SipStart::Response { code: code @ 300.., .. } = message.start
+    fn note_refusal(&mut self, message: &Glance<'_>, server: IpAddr) {
+        if let Start::Response { code: code @ 300.., .. } = message.start
             && !matches!(code, 401 | 407 | 423)
             && (self.refusals.len() < MAX_SERVERS || self.refusals.contains_key(&server))
         {
