@@ -41,15 +41,13 @@ pub fn main(args: &AnalyzeArgs) -> Result<ExitCode, UserError> {
         args.scrub.as_deref().map(|out| Scrubbing::begin(out, args.pseudonyms.as_deref())).transpose()?;
     let mut incomplete = Vec::new();
     for path in &args.captures {
-        let (read, remarks) = read(path, &mut |captured| {
-            analysis.take(captured);
+        let read = read(path, &mut analysis, &mut |captured| {
             if let Some(drafting) = &mut drafting {
                 drafting.take(captured);
             }
             scrubbing.as_mut().map_or(Ok(()), |scrubbing| scrubbing.take(captured))
-        })?;
-        remarks.iter().for_each(|remark| analysis.remark(remark));
-        incomplete.extend(read);
+        });
+        incomplete.extend(read?);
     }
     if let (Some(scrubbing), Some(out)) = (scrubbing, &args.scrub) {
         let frames = scrubbing.finish()?;
@@ -104,12 +102,13 @@ fn bench_of(args: &AnalyzeArgs) -> Result<Bench, UserError> {
     Ok(load::checked_bench(&document, &bench::rig())?.0)
 }
 
-/// Reads a capture to its end; returns what is to be said of that, if it is not what it should be, and the comments that
-/// belong to no frame.
+/// Reads a capture to its end, for the analysis and for others; returns what is to be said of that, if it is not what it
+/// should be.
 fn read(
     path: &Path,
-    take: &mut dyn FnMut(&Captured<'_>) -> Result<(), UserError>,
-) -> Result<(Option<String>, Vec<String>), UserError> {
+    analysis: &mut Analysis,
+    also: &mut dyn FnMut(&Captured<'_>) -> Result<(), UserError>,
+) -> Result<Option<String>, UserError> {
     let name = name_of(path);
     let is_stdin = path == Path::new("-");
     let (input, size): (Box<dyn Read>, Option<u64>) = if is_stdin {
@@ -125,7 +124,8 @@ fn read(
         match captured {
             Ok(captured) => {
                 progress.at(captured.offset);
-                take(&captured)?;
+                analysis.take(&captured);
+                also(&captured)?;
             }
             Err(CaptureError::Read(error)) => return Err(cannot_read(&name, &error)),
             // Said by how it ended; what comes before is worth something.
@@ -133,7 +133,8 @@ fn read(
         }
     }
     progress.done();
-    let incomplete = match captures.ending() {
+    captures.remarks().iter().for_each(|remark| analysis.remark(remark));
+    Ok(match captures.ending() {
         Ending::Whole => None,
         Ending::Truncated { offset } => {
             Some(format!("{name} ends within a packet, at byte {offset}; all before it was read"))
@@ -141,8 +142,7 @@ fn read(
         Ending::Broken { offset, reason } => {
             Some(format!("{name} is broken at byte {offset}: {reason}; nothing behind that was read"))
         }
-    };
-    Ok((incomplete, captures.remarks().to_vec()))
+    })
 }
 
 fn print(args: &AnalyzeArgs, findings: &Findings) -> Result<(), UserError> {

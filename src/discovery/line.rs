@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// Attempts that are remembered.
+const ATTEMPTS: usize = 64;
+
 /// Bindings that are over and remembered.
 const MEMORY: usize = 16;
 
@@ -92,7 +95,7 @@ impl Line {
             agent: None,
             auth_user: None,
             transports: BTreeSet::new(),
-            track: LineTrack::remembering(id, MEMORY, MEMORY),
+            track: LineTrack::remembering(id, ATTEMPTS, MEMORY),
             preference: Preference::default(),
             accepted: Vec::new(),
             asked: Few::default(),
