@@ -18,6 +18,8 @@ use std::{
 mod residue;
 mod terminal;
 
+use crate::examples;
+
 /// Who runs the bench: the one who runs the tests, or, below root, somebody with no rights at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum User {
@@ -45,25 +47,9 @@ struct Place {
     folder: tempfile::TempDir,
 }
 
-/// The stand-in, built from the same sources as this test. `cargo test --test it` alone would leave an old one in place.
 fn stand_in() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let folder = std::env::current_exe().unwrap();
-        let folder = folder.parent().and_then(Path::parent).unwrap();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--offline", "--example", "lab-stand-in", "--target-dir"]);
-        cargo.arg(folder.parent().unwrap()).current_dir(env!("CARGO_MANIFEST_DIR"));
-        if folder.ends_with("release") {
-            cargo.arg("--release");
-        }
-        let built = cargo.status().is_ok_and(|status| status.success());
-        built.then(|| folder.join("examples/lab-stand-in"))
-    });
-    if built.is_none() {
-        println!("SKIPPED: Cargo can't build the example `lab-stand-in` here");
-    }
-    built.as_deref()
+    BUILT.get_or_init(|| examples::build("lab-stand-in")).as_deref()
 }
 
 impl Place {

@@ -12,8 +12,12 @@ use std::{
 use serde_json::Value;
 
 mod capture;
+mod mixed;
+mod recording;
 mod registrar;
 mod residue;
+mod tls;
+mod witnessed;
 
 use registrar::Holding;
 
