@@ -99,26 +99,23 @@ impl<'a> Marks<'a> {
 
     /// A list of addresses, as in `Contact` and `Route`.
     pub fn addresses(&mut self, value: &'a str) {
-        for address in value::split(value, Some(b',')) {
+        for address in value::split(value, true) {
             self.address(address);
         }
     }
 
     /// `"name" <uri>;parameters` or `uri;parameters`.
     pub fn address(&mut self, value: &'a str) {
-        let Address { display, uri, parameters, bracketed, .. } = Address::split(value);
+        let (Address { display, uri, bracketed, behind }, parameters) = Address::split(value);
         if !bracketed && let Some((display, uri)) = uri.split_once('<') {
             // Its end is missing.
             self.add(display, Kind::Identity);
             return self.uri(uri);
         }
-        self.add(display.unwrap_or_default(), Kind::Identity);
+        self.add(display, Kind::Identity);
         self.uri(uri);
-        if parameters.starts_with(';') {
-            self.parameters(parameters);
-        } else {
-            self.add(parameters, Kind::Identity);
-        }
+        self.add(behind, Kind::Identity);
+        self.parameters(parameters);
     }
 
     pub fn uri(&mut self, uri: &'a str) {
@@ -199,9 +196,9 @@ impl<'a> Marks<'a> {
         self.add(host, Kind::Identity);
     }
 
-    /// Parameters, beginning with `;`.
+    /// Parameters between semicolons.
     pub fn parameters(&mut self, text: &'a str) {
-        for parameter in value::split(text, Some(b';')) {
+        for parameter in value::pieces(text) {
             self.parameter(parameter);
         }
     }
@@ -260,7 +257,7 @@ impl<'a> Marks<'a> {
     /// The parameters of a challenge or of credentials. The hash itself is a secret and masked elsewhere, whatever is said
     /// here.
     pub fn auth_parameters(&mut self, rest: &'a str) {
-        for parameter in value::split(rest, Some(b',')) {
+        for parameter in value::split(rest, true) {
             let Some((name, value)) = parameter.split_once('=') else {
                 self.add(parameter, Kind::Token);
                 continue;

@@ -99,7 +99,7 @@ fn start_line<'a>(marks: &mut Marks<'a>, line: &'a str) {
 }
 
 fn header<'a>(marks: &mut Marks<'a>, form: Form, value: &'a str) {
-    let list = || value::split(value, Some(b','));
+    let list = || value::split(value, true);
     match form {
         Form::Plain => {}
         Form::Parameters => list().for_each(|value| {

@@ -100,6 +100,13 @@ pub fn split(line: &str, list: bool) -> impl Iterator<Item = &str> {
     std::iter::from_fn(next).map(|piece| trim(piece.text)).filter(|value| !value.is_empty())
 }
 
+/// The pieces between semicolons as written, trimmed, empty ones left out.
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut scanner = Scanner::of(text);
+    let pieces = std::iter::from_fn(move || scanner.next(AT_SEMICOLON));
+    pieces.map(|piece| trim(piece.text)).filter(|piece| !piece.is_empty())
+}
+
 /// Without the white space around it that is any to SIP (RFC 3261 section 25.1: not that of Unicode).
 pub fn trim(text: &str) -> &str {
     match text.as_bytes() {
