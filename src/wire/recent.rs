@@ -1,90 +1,143 @@
 //! A map that holds so many and forgets what was not touched for longest.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    hash::Hash,
-};
+use std::{collections::HashMap, hash::Hash};
 
-/// At most so many values by key; the one that was touched least recently is the first to go. Order comes from turns, not
-/// from hashing: the same calls give the same results.
+/// At most so many values by key; the one that was touched least recently is the first to go. Order comes from touches, not
+/// from hashing: the same calls give the same results. Once it is full nothing in it needs memory any more.
 #[derive(Debug, Clone)]
 pub struct Recent<K, V> {
-    values: HashMap<K, (u64, V)>,
-    /// Turn of the last touch to key.
-    turns: BTreeMap<u64, K>,
-    turn: u64,
+    places: HashMap<K, usize>,
+    slots: Vec<Slot<K, V>>,
+    /// Slots without a value.
+    free: Vec<usize>,
+    /// The slots that were touched least and most recently.
+    oldest: Option<usize>,
+    newest: Option<usize>,
     most: usize,
+}
+
+/// A link in the chain from the oldest to the newest.
+#[derive(Debug, Clone)]
+struct Slot<K, V> {
+    /// None: it is free.
+    entry: Option<(K, V)>,
+    older: Option<usize>,
+    newer: Option<usize>,
 }
 
 impl<K: Copy + Eq + Hash, V> Recent<K, V> {
     /// Empty; will hold at most that many, and one at least.
     pub fn new(most: usize) -> Self {
-        Self { values: HashMap::new(), turns: BTreeMap::new(), turn: 0, most: most.max(1) }
+        Self {
+            places: HashMap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            oldest: None,
+            newest: None,
+            most: most.max(1),
+        }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.places.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.places.is_empty()
     }
 
     /// The value of a key, untouched.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.values.get(key).map(|(_, value)| value)
-    }
-
-    /// The value of a key, which is thereby touched.
-    pub fn touch(&mut self, key: &K) -> Option<&mut V> {
-        let (turn, value) = self.values.get_mut(key)?;
-        if *turn != self.turn {
-            self.turns.remove(turn);
-            self.turn += 1;
-            *turn = self.turn;
-            self.turns.insert(self.turn, *key);
-        }
-        Some(value)
+        self.value(*self.places.get(key)?)
     }
 
     /// The value of a key, which keeps its turn.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.values.get_mut(key).map(|(_, value)| value)
+        let place = *self.places.get(key)?;
+        self.slots.get_mut(place)?.entry.as_mut().map(|(_, value)| value)
+    }
+
+    /// The value of a key, which is thereby touched.
+    pub fn touch(&mut self, key: &K) -> Option<&mut V> {
+        let place = *self.places.get(key)?;
+        if self.newest != Some(place) {
+            self.unlink(place);
+            self.link(place);
+        }
+        self.slots.get_mut(place)?.entry.as_mut().map(|(_, value)| value)
     }
 
     /// Puts a value in, touched; gives back the one that had to go, if there was no room: that of the same key first.
     pub fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
         let gone = match self.remove(&key) {
             Some(same) => Some((key, same)),
-            None if self.values.len() >= self.most => self.pop(),
+            None if self.len() >= self.most => self.pop(),
             None => None,
         };
-        self.turn += 1;
-        self.values.insert(key, (self.turn, value));
-        self.turns.insert(self.turn, key);
+        let slot = Slot { entry: Some((key, value)), older: None, newer: None };
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.slots[place] = slot;
+                place
+            }
+            None => {
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+        };
+        self.places.insert(key, place);
+        self.link(place);
         gone
     }
 
     /// Takes a value out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let (turn, value) = self.values.remove(key)?;
-        self.turns.remove(&turn);
-        Some(value)
+        let place = self.places.remove(key)?;
+        self.unlink(place);
+        self.free.push(place);
+        self.slots.get_mut(place)?.entry.take().map(|(_, value)| value)
     }
 
     /// The one that was touched least recently.
     pub fn oldest(&self) -> Option<(&K, &V)> {
-        let (_, key) = self.turns.first_key_value()?;
-        Some((key, self.get(key)?))
+        let slot = self.slots.get(self.oldest?)?;
+        slot.entry.as_ref().map(|(key, value)| (key, value))
     }
 
     /// Takes out the one that was touched least recently.
     pub fn pop(&mut self) -> Option<(K, V)> {
-        let (_, key) = self.turns.pop_first()?;
-        let (_, value) = self.values.remove(&key)?;
-        Some((key, value))
+        let (key, _) = self.oldest()?;
+        let key = *key;
+        Some((key, self.remove(&key)?))
+    }
+
+    fn value(&self, place: usize) -> Option<&V> {
+        self.slots.get(place)?.entry.as_ref().map(|(_, value)| value)
+    }
+
+    /// Takes a slot out of the chain.
+    fn unlink(&mut self, place: usize) {
+        let (older, newer) = (self.slots[place].older, self.slots[place].newer);
+        match older {
+            Some(older) => self.slots[older].newer = newer,
+            None => self.oldest = newer,
+        }
+        match newer {
+            Some(newer) => self.slots[newer].older = older,
+            None => self.newest = older,
+        }
+    }
+
+    /// Puts a slot at the new end of the chain.
+    fn link(&mut self, place: usize) {
+        (self.slots[place].older, self.slots[place].newer) = (self.newest, None);
+        match self.newest {
+            Some(newest) => self.slots[newest].newer = Some(place),
+            None => self.oldest = Some(place),
+        }
+        self.newest = Some(place);
     }
 }
 
@@ -130,6 +183,7 @@ mod tests {
                     _ => prop_assert_eq!(recent.remove(&key), place.map(|place| list.remove(place).1)),
                 }
                 prop_assert_eq!(recent.len(), list.len());
+                prop_assert!(recent.slots.len() <= most);
                 prop_assert_eq!(recent.oldest().map(|(key, value)| (*key, *value)), list.first().copied());
             }
         }

@@ -124,14 +124,16 @@ impl<T: Copy> Connections<T> {
         let passed = !matches!(sighting.fate, Fate::Dropped(_));
         let mut refused = segment.sequence == 0 && segment.ack.is_some();
         let mut over = None;
-        if let Some(connection) = self.find(pair, given, sink) {
+        if (segment.rst || segment.syn)
+            && let Some(connection) = self.find(pair, given, sink)
+        {
             refused |= connection.asked && !connection.opened;
             let known = connection.streams.iter().find(|stream| (stream.from, stream.author) == (from, author));
             if segment.rst {
                 // For the receiver the connection is over, whoever thinks that he is still in it.
                 let valid = author != Author::Sender || known.is_none_or(|stream| stream.flow.is_reset_by(segment));
                 over = (passed && valid).then_some("the connection was reset within it");
-            } else if segment.syn && segment.ack.is_none() && known.is_some_and(|it| it.flow.is_renewed_by(segment)) {
+            } else if segment.ack.is_none() && known.is_some_and(|it| it.flow.is_renewed_by(segment)) {
                 over = Some("another connection took the place of its own");
             }
         }
