@@ -50,6 +50,12 @@ impl<'a> Head<'a> {
         (self.complete && carriage_returns == self.lines).then_some(self.at)
     }
 
+    /// Whether what was seen holds a NUL outside of a quoted pair (RFC 3261 section 25.1): some receivers end a text there.
+    pub fn holds_nul(&self) -> bool {
+        let head = self.text.as_bytes().get(..self.at).unwrap_or_default();
+        memchr::memchr_iter(0, head).any(|at| !head[..at].ends_with(b"\\"))
+    }
+
     /// The next line, without its CR LF.
     fn line(&mut self) -> Option<&'a str> {
         let rest = self.text.get(self.at..)?;

@@ -135,6 +135,7 @@ impl<'a> Read<'a> {
             }
             gathered.take(&field, &start);
         }
+        gathered.odd.note_if(head.holds_nul(), "a NUL in the head");
         Ok(head.len().map(|len| (start, fields, len)))
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::SipContact;
 
+mod habits;
 mod hostile;
 mod rsip_defects;
 
@@ -158,7 +159,7 @@ fn register(lines: &[&str]) -> Vec<u8> {
         "Call-ID: c1@10.77.0.11",
         "CSeq: 7 REGISTER",
     ];
-    let name = |line: &str| line.split([':', ' ']).next().unwrap_or_default().to_ascii_lowercase();
+    let name = |line: &str| name::long(line.split([':', ' ']).next().unwrap_or_default()).to_ascii_lowercase();
     for line in usual.iter().filter(|line| lines.iter().all(|own| name(own) != name(line))).chain(lines) {
         text.push_str(line);
         text.push_str("\r\n");

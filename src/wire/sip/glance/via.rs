@@ -19,23 +19,23 @@ pub fn branch<'a>(line: &'a str, odd: &mut Oddities) -> Option<Cow<'a, str>> {
     let (mut branch, mut is_first, mut is_sender) = (Said::Never, true, true);
     let mut scanner = Scanner::of(line);
     while let Some(piece) = scanner.next(AT_EITHER) {
+        if scanner.unbalanced() {
+            odd.note("an unbalanced quote or bracket");
+            break;
+        }
         let text = value::trim(piece.text);
         if is_sender {
             odd.note_if(!names_sender(text), "an unreadable Via");
         } else {
             odd.note_if(text.is_empty(), "an empty parameter");
-            if is_first
-                && text.len() >= 6
-                && text.as_bytes()[..6].eq_ignore_ascii_case(b"branch")
-                && let ("branch", Some(value)) = value::parameter(text)
-            {
-                branch.say(value::unquoted(value), REPEATED, odd);
+            let (name, value) = value::parameter(text);
+            if is_first && name.eq_ignore_ascii_case("branch") {
+                branch.say(value::unquoted(value.unwrap_or_default()), REPEATED, odd);
             }
         }
         is_sender = piece.end == Some(b',');
         is_first &= !is_sender;
     }
-    odd.note_if(scanner.unbalanced(), "an unbalanced quote or bracket");
     let branch = branch.agreed().filter(|branch| !branch.is_empty());
     odd.note_if(branch.as_deref() == Some(MAGIC_COOKIE), "a branch that is unique to nothing");
     branch
