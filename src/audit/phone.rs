@@ -77,7 +77,9 @@ fn is_password(name: &str) -> bool {
 fn transport(effective: &Effective) -> Vec<Finding> {
     let mut found = Vec::new();
     if effective.transport.value == Transport::Tls {
-        let message = "SIP goes over TLS, which the rig can not read: nothing could be proven on the wire".to_owned();
+        let message =
+            "SIP goes over TLS, which the rig can not read: the wire proves connections, the rest is the console's word"
+                .to_owned();
         let remedy = "set `sip transport protocol` to 1 (UDP) or 2 (TCP) for the test";
         found.push(finding(Severity::Warning, "blind", message, remedy, effective.transport.origin.as_ref()));
     }

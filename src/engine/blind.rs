@@ -246,3 +246,6 @@ pub fn connected_with(case: &CaseRun, phone: &PhoneWatch) -> Option<ServerName> 
     let read = case.track.transactions() > 0;
     phone.encrypted.at().filter(|_| !read).map(|connection| connection.server.clone())
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,6 +154,9 @@ pub struct PhoneOverride {
     /// How many lines it has.
     #[serde(default)]
     pub lines: Option<u8>,
+    /// Nobody holds its console: the bench file does not name it.
+    #[serde(default)]
+    pub console_unplugged: bool,
     /// Its settings, as its `<MAC>.cfg` would hold them; they count more than those of all phones.
     #[serde(default)]
     pub settings: String,

@@ -49,6 +49,8 @@ pub struct LabPlan {
     model: String,
     push: bool,
     keypads: Keypads,
+    /// Phones whose consoles the bench file does not name.
+    unplugged: Vec<String>,
     directory: PathBuf,
 }
 
@@ -181,6 +183,7 @@ impl LabPlan {
             model: lab.model.clone(),
             push: lab.push,
             keypads: lab.keypads,
+            unplugged: lab.phone.iter().filter(|own| own.console_unplugged).map(|own| own.name.clone()).collect(),
             directory: directory.to_owned(),
         }
     }
@@ -240,12 +243,13 @@ impl LabPlan {
             ("model", self.model.as_str().into()),
             ("mac", phone.mac.to_string().into()),
             ("address", phone.address.to_string().into()),
-            ("console", table([("port", path(&process.console)), ("baud", 115_200.into())])),
             ("keypad", keypad),
             ("timers", table(timers)),
             ("line", lines.collect::<Vec<_>>().into()),
         ];
-        table(entries.into_iter().chain(push))
+        let console = (!self.unplugged.contains(&phone.name))
+            .then(|| ("console", table([("port", path(&process.console)), ("baud", 115_200.into())])));
+        table(entries.into_iter().chain(console).chain(push))
     }
 
     /// The line with the servers that its phone is set to, whatever all others have.

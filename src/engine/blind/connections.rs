@@ -64,12 +64,15 @@ impl Connections {
     /// Takes in what was seen of one. What a phone says that waits for an answer for longer than `patience` is given up.
     pub fn take(&mut self, fact: &TlsFact, fix: Fix, patience: Duration) {
         let offers = fact.step == TlsStep::Greeted && fact.toward == Toward::Server;
+        // Reports overtake one another: what came before an end or an agreement may be told after it.
+        let at = fix.when.at;
         let same = |it: &&mut Connection| {
-            it.over.is_none() && (it.phone_addr, it.server_addr) == (fact.phone_addr, fact.server_addr)
+            let ends = (it.phone_addr, it.server_addr) == (fact.phone_addr, fact.server_addr);
+            ends && it.over.is_none_or(|over| at <= over.when.at)
         };
         match self.list.iter_mut().rfind(same) {
             // Its end was not seen, and this is another one between the same ports.
-            Some(known) if offers && known.agreed.is_some() => known.over = Some(fix),
+            Some(known) if offers && known.agreed.is_some_and(|agreed| agreed.when.at < at) => known.over = Some(fix),
             Some(known) => return known.take(fact, fix, patience),
             None if fact.step == TlsStep::Ended => return,
             None => {}
