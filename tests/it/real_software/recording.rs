@@ -1,10 +1,10 @@
 //! Makes the recorded runs of `fixtures/captures/real-*` anew: `cargo test --test it -- --ignored real_software::recording`
 //! takes two and a half minutes and overwrites them.
 
-use std::{fs, path::Path, thread};
+use std::{fs, path::Path, process::Command, thread};
 
 use super::{
-    tls,
+    SIPRIG, tls,
     witnessed::{EVERYWHERE, LINK, Place, REFUSAL, Run, SILENCE, Setting, UNAVAILABLE},
 };
 use crate::registrars::{
@@ -45,8 +45,16 @@ fn the_recorded_runs_are_made_anew() {
     });
 }
 
+/// siprig's own captures hold no secrets; those of others are freed of them.
 fn keep(recorded: &Recorded, capture: &Path, truth: &Truth) {
-    fs::write(recorded.capture(), fs::read(capture).unwrap()).unwrap();
+    let mut without_secrets = capture.to_owned();
+    if recorded.foreign {
+        without_secrets = capture.with_extension("scrubbed");
+        let mut scrub = Command::new(SIPRIG);
+        let output = scrub.arg("analyze").arg(capture).arg("--scrub").arg(&without_secrets).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    fs::write(recorded.capture(), fs::read(without_secrets).unwrap()).unwrap();
     // A line for each word and each move.
     let mut text = serde_json::to_string(truth).unwrap() + "\n";
     for first in ["asked", "noticed", "user"] {

@@ -34,7 +34,7 @@ const MOVED: &str = r#"
     ip -n servers link set dev a up
     # First comes what was on its way for long, and the phone takes that back at once.
     until_more a $((before + 1))
-    sleep 1
+    sleep 2
     kill -INT $capture
     wait $capture || true"#;
 

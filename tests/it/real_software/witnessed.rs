@@ -65,6 +65,8 @@ const BESIDE: &str = r#"
     shift 3
     "$@" --bench "$SIPRIG_BENCH"
     code=$?
+    # The kernel hands the last frames on after a while.
+    sleep 2
     kill -INT $capture
     wait $capture
     exit $code"#;

@@ -103,6 +103,22 @@ fn each_way_to_be_wrong_is_found() {
     }
 }
 
+#[test]
+fn no_recorded_capture_holds_a_digest_response() {
+    const HEAD: &[u8] = b" response=\"";
+    let mut credentials = 0;
+    for recorded in [SILENT, STAYING, REFUSING_IPV6, REFUSING_FOREIGN, UNAVAILABLE_VLAN] {
+        let bytes = fs::read(recorded.capture()).unwrap();
+        let places = bytes.windows(HEAD.len()).enumerate().filter(|(_, window)| *window == HEAD);
+        for (place, _) in places {
+            let response = &bytes[place + HEAD.len()..][..32];
+            assert_eq!(response, [b'x'; 32], "{}, byte {place}", recorded.name);
+            credentials += 1;
+        }
+    }
+    assert!(credentials > 100, "{credentials}");
+}
+
 impl Recorded {
     pub fn capture(&self) -> PathBuf {
         self.file("pcapng")
