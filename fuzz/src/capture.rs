@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read};
 
 use siprig::wire::{
-    capture::{CaptureError, CaptureReader, CaptureWriter, Captured, Ending, Side},
+    capture::{CaptureError, CaptureReader, CaptureWriter, Captured, Ending, Note, Side},
     frame::LinkType,
 };
 
@@ -25,6 +25,9 @@ pub fn check(bytes: &[u8]) {
         assert!(end <= bytes.len() as u64);
         assert!(packet.original_len as usize >= packet.bytes.len());
         let _ = packet.frame();
+        for note in packet.comment.as_deref().map(Note::all).into_iter().flatten() {
+            assert_eq!(note.to_string().parse(), Ok(note));
+        }
         if packet.link == LinkType::Ethernet && packet.unix_ns >= 0 {
             let side = if packet.interface == 0 { Side::Phone } else { Side::Server };
             let comment = packet.comment.as_deref().filter(|comment| comment.len() < 4096);

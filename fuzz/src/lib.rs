@@ -8,6 +8,7 @@ mod cost;
 mod script;
 
 pub mod aastra_xml;
+pub mod analyze;
 pub mod console;
 pub mod frame;
 pub mod http;
@@ -35,6 +36,7 @@ pub type Check = fn(&[u8]);
 /// Every target: its name, which is also that of its module and its files, and its check.
 pub const TARGETS: &[(&str, Check)] = &[
     ("aastra_xml", aastra_xml::check),
+    ("analyze", analyze::check),
     ("bench", rig_files::bench),
     ("console", console::check),
     ("frame", frame::check),

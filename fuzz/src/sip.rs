@@ -1,17 +1,29 @@
-//! SIP messages, one at a time.
+//! SIP messages.
 
 use siprig::{
     event::{SipMessage, SipStart},
-    wire::sip::{self, MAX_MESSAGE, Message, Unreadable},
+    wire::sip::{self, MAX_MESSAGE, Message, Reader, Unreadable},
 };
 
-/// What is read is in the message; what is read and built again is read the same.
+/// What is read is in the message; what is read and built again is read the same; and a reader that gives rsip the first
+/// message of each shape only reads as one that gives it all of them. Messages end with 0x1e.
 pub fn check(bytes: &[u8]) {
+    let mut by_shape = Reader::by_shape();
+    for bytes in bytes.split(|byte| *byte == 0x1e).take(8) {
+        one(bytes);
+        // Once more, now that its shape may be known.
+        for _ in 0..2 {
+            assert_eq!(by_shape.read(bytes), sip::read(bytes));
+        }
+    }
+}
+
+fn one(bytes: &[u8]) {
     let _ = (sip::looks_like_sip(bytes), sip::is_keep_alive(bytes));
     match Message::parse(bytes) {
         Ok(message) => {
             assert!(!sip::is_keep_alive(bytes));
-            assert_eq!(sip::read(bytes), SipMessage::Read(Box::new(message.summary())));
+            assert_eq!(sip::read(bytes), SipMessage::Read(Box::new(message.summary().clone())));
             parts(&message, bytes);
             again(&message);
         }
@@ -23,8 +35,9 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn parts(message: &Message, bytes: &[u8]) {
-    let odd = |what: &str| message.summary().oddities.iter().any(|oddity| oddity == what);
-    assert!(bytes.ends_with(message.body()) || odd("surplus bytes behind the body"));
+    let mut oddities = message.summary().oddities.clone();
+    let surplus = oddities.iter().any(|oddity| oddity == "surplus bytes behind the body");
+    assert!(bytes.ends_with(message.body()) || surplus);
     assert!(message.body().len() < bytes.len());
     // Each is looked for among all of them.
     for (name, value) in message.fields().take(40) {
@@ -33,14 +46,12 @@ fn parts(message: &Message, bytes: &[u8]) {
         assert!(!value.contains(['\r', '\n']), "{value:?}");
         let first = message.header(&name.to_ascii_uppercase());
         assert_eq!(first, message.fields().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value));
-        for piece in message.headers(name) {
+        for piece in message.headers(name).take(40) {
             assert!(!piece.is_empty() && piece.trim() == piece, "{piece:?}");
             let whole = |(other, value): (&str, &str)| other.eq_ignore_ascii_case(name) && value.contains(piece);
             assert!(message.fields().any(whole), "{piece:?} of {name}");
         }
     }
-    assert_eq!(message.via_branch().unwrap_or_default(), message.summary().branch);
-    let mut oddities = message.summary().oddities;
     oddities.sort();
     oddities.dedup();
     assert_eq!(oddities.len(), message.summary().oddities.len(), "said twice");
@@ -48,8 +59,8 @@ fn parts(message: &Message, bytes: &[u8]) {
 
 /// Builds the message anew from what was read. What no message of ours may hold is refused, and that is all.
 fn again(message: &Message) {
-    let fields: Vec<(&str, &str)> =
-        message.fields().filter(|(name, _)| !name.eq_ignore_ascii_case("Content-Length")).collect();
+    let is_length = |name: &str| name.eq_ignore_ascii_case("Content-Length");
+    let fields: Vec<(&str, &str)> = message.fields().filter(|(name, _)| !is_length(name)).collect();
     let built = match message.start() {
         SipStart::Request { method, uri } => sip::build_request(method, uri, &fields, message.body()),
         SipStart::Response { code, reason } => sip::build_response(*code, reason, &fields, message.body()),
@@ -69,11 +80,9 @@ fn again(message: &Message) {
     let read = Message::parse(&built).expect("a message of our own");
     assert_eq!(read.start(), message.start());
     assert_eq!(read.body(), message.body());
-    let fields_read: Vec<(&str, &str)> =
-        read.fields().filter(|(name, _)| !name.eq_ignore_ascii_case("Content-Length")).collect();
-    assert_eq!(fields_read, fields);
+    assert_eq!(read.fields().filter(|(name, _)| !is_length(name)).collect::<Vec<_>>(), fields);
     // What is odd about how a message is written may be gone; all else is as it was.
-    let (mut before, mut after) = (message.summary(), read.summary());
+    let (mut before, mut after) = (message.summary().clone(), read.summary().clone());
     for oddity in std::mem::take(&mut after.oddities) {
         assert!(before.oddities.contains(&oddity), "{oddity} is new");
     }

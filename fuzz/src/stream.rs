@@ -3,7 +3,7 @@
 use siprig::wire::{
     frame::TcpSegment,
     sip::{self, MAX_MESSAGE},
-    stream::{Flow, FlowEvent, Framed, Framer},
+    stream::{Flow, FlowEvent, Framed, Framer, Seen},
 };
 
 use super::{cost, script};
@@ -12,9 +12,12 @@ use super::{cost, script};
 /// be twice as large as it needs to be.
 const FRAMER: isize = 4 * MAX_MESSAGE.cast_signed();
 
-/// Most heap that a flow takes: 64 dropped messages are remembered, and a quarter of a mebibyte waits behind a hole, or
-/// for the end of its message in segments of a byte each.
-const FLOW: isize = 64 * MAX_MESSAGE.cast_signed() + (8 << 20);
+/// Most that a flow says it holds, in bytes: what waits behind a hole, dropped messages that may come again, a message that
+/// is not complete, and a segment on top of each.
+const HELD: usize = 2 * 256 * 1024 + 4 * MAX_MESSAGE;
+
+/// Most heap that it takes: buffers may be twice as large as they need to be, and segments of a byte cost more than that.
+const FLOW: isize = 16 * HELD.cast_signed();
 
 /// How often a stream is sent, at most, to see whether memory grows.
 const ROUNDS: usize = 64;
@@ -90,40 +93,48 @@ fn watched(script: &[u8], stream: &[u8], messages: &[Vec<u8>]) {
     // Around the end of the sequence numbers for some.
     let first = 0_u32.wrapping_sub(u32::from(script.first().copied().unwrap_or_default()) * 8);
     let mut flow = Flow::default();
-    let syn = TcpSegment { syn: true, ..segment(first.wrapping_sub(1), b"") };
-    assert!(flow.push(&syn, usize::MAX, false).is_empty());
-    let (mut found, mut gaps, mut dropped) = (Vec::new(), false, Vec::new());
-    for (tag, Sent { at, bytes, dropped: fate }) in sent.iter().enumerate() {
-        // A stream of a test is shorter than 2³² bytes.
-        for event in flow.push(&segment(first.wrapping_add(*at as u32), bytes), tag, *fate) {
-            match event {
-                FlowEvent::Message { bytes, tag: of, dropped: undelivered } => {
-                    assert!(of <= tag, "a message of the future");
-                    if undelivered {
-                        dropped.push(bytes.clone());
-                    }
-                    found.push(bytes);
-                }
-                FlowEvent::Redelivered { bytes, .. } => {
-                    let known = dropped.iter().position(|other| *other == bytes).expect("it was told as dropped");
-                    dropped.remove(known);
-                }
-                FlowEvent::Gap { .. } => gaps = true,
-                FlowEvent::KeepAlive { .. } | FlowEvent::Garbage { .. } => {}
-                FlowEvent::Closed { .. } => panic!("nobody ended it"),
+    let mut now = 0_usize;
+    let (mut found, mut lossy, mut dropped, mut ends) = (Vec::new(), lost, Vec::new(), 0);
+    let mut hear = |event: FlowEvent<usize, &[u8]>, now: usize| match event {
+        FlowEvent::Message { bytes, tag, dropped: undelivered } => {
+            assert!(tag <= now, "a message of the future");
+            if undelivered {
+                dropped.push(bytes.to_vec());
             }
+            found.push(bytes.to_vec());
         }
+        FlowEvent::Redelivered { bytes, .. } => {
+            let known = dropped.iter().position(|other| other == bytes).expect("it was told as dropped");
+            dropped.remove(known);
+        }
+        FlowEvent::Gap { .. } | FlowEvent::Tls { .. } => lossy = true,
+        FlowEvent::KeepAlive { .. } | FlowEvent::Garbage { .. } => {}
+        FlowEvent::Closed { .. } => ends += 1,
+    };
+    let seen = |tag: usize, dropped| Seen { tag, unix_ns: tag as i64, dropped };
+    let syn = TcpSegment { syn: true, ..segment(first.wrapping_sub(1), b"") };
+    flow.take(&syn, seen(0, false), &mut |event| hear(event, 0));
+    for Sent { at, bytes, dropped } in &sent {
+        now += 1;
+        // A stream of a test is shorter than 2³² bytes.
+        let segment = segment(first.wrapping_add(*at as u32), bytes);
+        flow.take(&segment, seen(now, *dropped), &mut |event| hear(event, now));
+        assert!(flow.held() <= HELD, "{} bytes held", flow.held());
     }
-    if !lost && !gaps {
+    let end = first.wrapping_add(stream.len() as u32);
+    for _ in 0..2 {
+        now += 1;
+        flow.take(&TcpSegment { rst: true, ..segment(end, b"") }, seen(now, false), &mut |event| hear(event, now));
+    }
+    flow.finish("the end", &mut |event| hear(event, now));
+    assert_eq!(flow.held(), 0);
+    assert_eq!(ends, 1, "reset once");
+    if !lossy {
         assert!(found == messages, "{} messages watched, {} sent", found.len(), messages.len());
     }
     if sent.iter().all(|segment| !segment.dropped) {
-        assert_eq!(dropped, [] as [Vec<u8>; 0], "nothing was dropped");
+        assert!(dropped.is_empty(), "nothing was dropped");
     }
-    let end = first.wrapping_add(stream.len() as u32);
-    let closed = flow.push(&TcpSegment { rst: true, ..segment(end, b"") }, 0, false);
-    assert_eq!(closed.len(), 1, "{closed:?}");
-    assert!(flow.push(&TcpSegment { rst: true, ..segment(end, b"") }, 0, false).is_empty());
 }
 
 /// The same stream again and again.
@@ -142,9 +153,10 @@ fn endless(script: &[u8], stream: &[u8], rounds: usize) {
     let before = cost::heap();
     let mut flow = Flow::default();
     let mut base = 0_u32;
-    for _ in 0..rounds {
+    for round in 0..rounds {
         for Sent { at, bytes, dropped } in &sent {
-            drop(flow.push(&segment(base.wrapping_add(*at as u32), bytes), (), *dropped));
+            let seen = Seen { tag: (), unix_ns: round as i64, dropped: *dropped };
+            flow.take(&segment(base.wrapping_add(*at as u32), bytes), seen, &mut |_| {});
         }
         let taken = cost::heap() - before;
         assert!(taken <= FLOW, "a flow of {taken} bytes");
