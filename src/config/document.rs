@@ -15,6 +15,10 @@ use super::{
     overrides::{self, Override},
 };
 
+/// Most findings of a document that are told. To place one, the text ahead of it is counted; whoever has so many to mend
+/// begins with the first, and a file with more of them is hardly the one that was meant.
+const MOST: usize = 100;
+
 /// A file that was read and parsed, with the overrides that were applied to it.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -113,7 +117,7 @@ impl Document {
             let (message, help) = explain(error.message());
             findings.push(span.clone(), message, help);
             findings.incomplete = true;
-            if !amend_table(tree.get_mut(), &span, &|| Amendment::Remove) {
+            if findings.untold || !amend_table(tree.get_mut(), &span, &|| Amendment::Remove) {
                 return T::default();
             }
         }
@@ -161,16 +165,22 @@ pub(super) struct Findings<'a> {
     list: Vec<Diagnostic>,
     /// Something was left out because it was wrong. What is missing now may be its consequence.
     pub(super) incomplete: bool,
+    /// There were more than [`MOST`].
+    untold: bool,
+    count: usize,
 }
 
 impl<'a> Findings<'a> {
     /// None yet.
     pub(super) fn new(document: &'a Document) -> Self {
-        Self { document, list: Vec::new(), incomplete: false }
+        Self { document, list: Vec::new(), incomplete: false, untold: false, count: 0 }
     }
 
     /// Adds one.
     pub(super) fn push(&mut self, span: Range<usize>, message: String, help: Option<String>) {
+        if self.list.len() >= MOST {
+            return self.pass_over();
+        }
         let finding = Diagnostic { message, place: self.document.place(&span), help };
         self.extend(finding.into());
     }
@@ -183,15 +193,23 @@ impl<'a> Findings<'a> {
     /// Adds findings of another document, unless the same was said already.
     pub(super) fn extend(&mut self, other: Diagnostics) {
         for finding in other.0 {
-            if !self.list.contains(&finding) {
+            if self.list.len() >= MOST {
+                self.pass_over();
+            } else if !self.list.contains(&finding) {
                 self.list.push(finding);
+                self.count += 1;
             }
         }
     }
 
-    /// How many there are.
+    fn pass_over(&mut self) {
+        self.untold = true;
+        self.count += 1;
+    }
+
+    /// How many there are, told or not.
     pub(super) fn count(&self) -> usize {
-        self.list.len()
+        self.count
     }
 
     /// The value, if nothing was found.
@@ -201,10 +219,13 @@ impl<'a> Findings<'a> {
 }
 
 impl From<Findings<'_>> for Diagnostics {
-    /// In the order of the file, so that a reader goes through it once.
+    /// In the order of the file, so that a reader goes through it once; at the end, whether there are more.
     fn from(findings: Findings<'_>) -> Self {
         let mut list = findings.list;
         list.sort_by_key(|finding| finding.place.as_ref().map(|place| (place.file.clone(), place.line, place.column)));
+        if findings.untold {
+            list.push(Diagnostic::nowhere(format!("more than {MOST} things are wrong"), "correct these first"));
+        }
         Self(list)
     }
 }

@@ -12,6 +12,9 @@ use super::document::suggest;
 /// Timers may be named without the section that they stand in.
 const TIMERS: [&str; 5] = ["expires", "transaction", "renewal-lead", "retry-timeout", "retry-rejected"];
 
+/// Most steps of a path: more than any entry of a file needs, and few enough for those who follow it into the depth.
+const DEEPEST: usize = 16;
+
 /// One override, as `timers.expires=10m` or `phone.p1.timers.transaction=8s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
@@ -55,6 +58,14 @@ pub(super) fn apply<'t>(tree: &mut DeTable<'t>, text: &'t str, begin: usize) -> 
     for step in key.split('.') {
         steps.push(Spanned::new(at..at + step.len(), step));
         at += step.len() + 1;
+    }
+    if steps.len() > DEEPEST {
+        let message = format!("no entry lies {} steps deep", steps.len());
+        return Err(Unfit {
+            span: begin..begin + key.len(),
+            message,
+            help: "write it as `timers.expires=10m`".to_owned(),
+        });
     }
     let value_span = begin + key.len() + 1..begin + text.len();
     let mut value = match DeValue::parse(value) {

@@ -41,7 +41,7 @@ impl std::ops::Add<Duration> for Stamp {
 impl fmt::Display for Stamp {
     /// Seconds with milliseconds, as `12.345`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = (self.0 + 500_000) / 1_000_000;
+        let ms = self.0.saturating_add(500_000) / 1_000_000;
         write!(f, "{}.{:03}", ms / 1000, ms % 1000)
     }
 }

@@ -61,6 +61,8 @@ pub(super) struct Search {
     searched: usize,
     /// Its first line is one of SIP's.
     begun: bool,
+    /// Its first line goes on a line that was too long for a start line: it is none, whatever it ends with.
+    overlong: bool,
     /// Length of the message, once its head is complete.
     needed: Option<usize>,
 }
@@ -113,7 +115,7 @@ impl Search {
     fn cut(&mut self, bytes: &[u8], sink: &mut impl FnMut(Piece, &[u8])) -> usize {
         let mut done = 0;
         while let Some((piece, len)) = bytes.get(done..).and_then(|rest| self.next(rest)) {
-            *self = Self::default();
+            *self = Self { overlong: self.overlong, ..Self::default() };
             sink(piece, bytes.get(done..done + len).unwrap_or_default());
             done += len;
         }
@@ -132,12 +134,13 @@ impl Search {
             return None;
         }
         if self.needed.is_none() {
-            let Some(head) = self.head_end(bytes) else {
-                let piece = Piece::Garbage { reason: "headers without end", offset: bytes.len() };
-                return (bytes.len() > MAX_MESSAGE).then_some((piece, bytes.len()));
+            let Some(head) = self.head_end(bytes).filter(|head| *head <= MAX_MESSAGE) else {
+                // So many and no more, or the next message that is found would depend on how much came at once.
+                let piece = Piece::Garbage { reason: "headers without end", offset: MAX_MESSAGE };
+                return (bytes.len() > MAX_MESSAGE).then_some((piece, MAX_MESSAGE));
             };
             match content_length(&bytes[..head]) {
-                Ok(length) if length <= MAX_MESSAGE - head.min(MAX_MESSAGE) => self.needed = Some(head + length),
+                Ok(length) if length <= MAX_MESSAGE - head => self.needed = Some(head + length),
                 Ok(_) => {
                     let reason = "a body longer than a message may be";
                     return Some((Piece::Garbage { reason, offset: head }, head));
@@ -151,7 +154,7 @@ impl Search {
 
     /// Line breaks and whatever else comes ahead of a start line. None if the message begins here, or more bytes must tell.
     fn between_messages(&mut self, bytes: &[u8]) -> Option<(Piece, usize)> {
-        if self.searched == 0 {
+        if self.searched == 0 && !self.overlong {
             let mut blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
             // A CR at the end waits for its LF.
             if blank == bytes.len() && bytes.ends_with(b"\r") {
@@ -169,7 +172,8 @@ impl Search {
         while let Some(step) = line_break(&bytes[from..]) {
             let end = from + step;
             let line = &bytes[strange..end];
-            if line.len() <= MAX_START_LINE && sip::looks_like_sip(line) {
+            let short = !std::mem::take(&mut self.overlong) && line.len() <= MAX_START_LINE;
+            if short && sip::looks_like_sip(line) {
                 // The line break belongs to the end of the head as well, if there is nothing else in it.
                 (self.begun, self.searched) = (strange == 0, end);
                 break;
@@ -179,8 +183,8 @@ impl Search {
         }
         if strange == 0 && !self.begun {
             self.searched = bytes.len();
-            if bytes.len() > MAX_START_LINE {
-                strange = bytes.len();
+            if bytes.len() > MAX_START_LINE || self.overlong {
+                (strange, self.overlong) = (bytes.len(), true);
             }
         }
         (strange > 0).then_some((Piece::Garbage { reason: "not SIP", offset: 0 }, strange))

@@ -7,8 +7,9 @@ use std::{
 
 use siprig::config::{
     Assignable, FailbackHabit, KeyGroup, Keypad, Model, Phone, RegistrationHabit, RenewalLead, Scenario, Source, Step,
-    StepKind, diagnostic::Diagnostics, load, overrides::Override,
+    StepKind, diagnostic::Diagnostics, document::Document, load, overrides::Override,
 };
+use siprig::virtual_bench::Description;
 
 #[test]
 fn everything_wrong_with_a_file_is_named_with_its_place_and_a_remedy() {
@@ -21,6 +22,21 @@ fn everything_wrong_with_a_file_is_named_with_its_place_and_a_remedy() {
         count += 1;
     }
     assert!(count >= 14, "only {count} files");
+}
+
+#[test]
+fn of_a_file_with_faults_without_end_the_first_are_told() {
+    let faults: String = (0..20_000).map(|number| format!("fault-{number} = 1\n")).collect();
+    for (wrong, first) in [(faults, "fault-0"), ("e\"\n".repeat(20_000), "e\"")] {
+        let text = format!("name = \"x\"\n{wrong}");
+        let found = match Document::parse("model.toml".into(), text, &[]) {
+            Ok(document) => document.read_as::<Description>().unwrap_err(),
+            Err(found) => found,
+        };
+        assert_eq!(found.0.len(), 101);
+        assert!(found.to_string().contains(first), "{found}");
+        assert_eq!(found.0[100].message, "more than 100 things are wrong");
+    }
 }
 
 #[test]
@@ -43,7 +59,7 @@ fn a_phone_of_the_virtual_bench_can_be_given_a_defect_without_being_mentioned() 
     let changes: Vec<Override> = changes.iter().map(|text| text.parse().unwrap()).collect();
     let document = load::document("virtual", Path::new("rig"), &changes).unwrap();
     assert!(document.is_virtual());
-    let description: siprig::virtual_bench::Description = document.read_as().unwrap();
+    let description: Description = document.read_as().unwrap();
     assert_eq!((description.lab.phones, description.lab.phone.len()), (5, 1));
     assert_eq!((description.lab.phone[0].lines, description.lab.phone[0].defects.len()), (Some(2), 1));
 }
@@ -130,6 +146,29 @@ fn a_wrong_override_is_blamed_and_not_the_file() {
         messages += &format!("{found}\n\n");
     }
     insta::assert_snapshot!(messages);
+}
+
+#[test]
+fn what_lies_too_deep_is_refused_and_not_followed() {
+    let deep = |open: &str, inner: &str, close: &str| [&open.repeat(20_000), inner, &close.repeat(20_000)].concat();
+    for text in [
+        deep("a.", "a = 1", ""),
+        format!("[{}]", deep("a.", "a", "")),
+        format!("[[{}]]", deep("a.", "a", "")),
+        format!("a = {}", deep("[", "", "]")),
+        format!("a = {}", deep("{ a = ", "1", " }")),
+    ] {
+        let read = Document::parse("virtual.toml".into(), text, &[]).and_then(|it| it.read_as::<Description>());
+        assert!(read.is_err());
+        let change = "virtual.model=x".parse::<Override>().unwrap();
+        assert!(
+            Document::parse("x".into(), String::new(), &[Override { value: "{ a = ".repeat(20_000), ..change }])
+                .is_ok()
+        );
+    }
+    let path: Override = format!("{}x=1", "a.".repeat(20_000)).parse().unwrap();
+    let found = Document::parse("x".into(), String::new(), &[path]).unwrap_err();
+    assert_eq!(found.0[0].message, "no entry lies 20001 steps deep");
 }
 
 #[test]
@@ -277,7 +316,7 @@ fn read(file: &Path) -> Result<(), Diagnostics> {
     match file.file_name().unwrap().to_str().unwrap().split('-').next() {
         Some("bench") => load::bench(name, rig, &[]).map(drop),
         Some("model") => load::model(name, rig).map(drop),
-        Some("virtual") => load::document(name, rig, &[])?.read_as::<siprig::virtual_bench::Description>().map(drop),
+        Some("virtual") => load::document(name, rig, &[])?.read_as::<Description>().map(drop),
         Some("scenario") => load::scenario(name, rig).map(drop),
         _ => panic!("what is {name}?"),
     }

@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod docs;
 mod examples;
+mod hostile;
 mod lab;
 mod layering;
 mod real_software;

@@ -83,6 +83,29 @@ fn headers_without_end_are_given_up() {
     assert!(framer.buffer.len() < 2 * MAX_MESSAGE);
 }
 
+#[test]
+fn what_is_given_up_does_not_depend_on_how_much_came_at_once() {
+    let line = |len: usize| [&b"x".repeat(len)[..], b" SIP/2.0\r\n"].concat();
+    for garbage in [
+        line(MAX_START_LINE),
+        line(3 * MAX_START_LINE),
+        [&b"OPTIONS sip:a SIP/2.0\r\n"[..], &b"X: 0123456789\r\n".repeat(5000), b"\r\n"].concat(),
+        [&b"OPTIONS sip:a SIP/2.0\r\n"[..], &b"X: SIP/2.0\r\n".repeat(5000)].concat(),
+    ] {
+        let stream = [&garbage[..], &sip("x"), b"\r\n\r", b"\n", &sip("y")].concat();
+        let messages = |piece: usize| {
+            let mut framer = Framer::default();
+            let framed = stream.chunks(piece).flat_map(|bytes| framer.push(bytes)).collect::<Vec<_>>();
+            framed.into_iter().filter(|framed| matches!(framed, Framed::Message(_))).collect::<Vec<_>>()
+        };
+        let whole = messages(stream.len());
+        assert_eq!(whole.last(), Some(&Framed::Message(sip("y"))));
+        for piece in [1, 7, 1460, MAX_START_LINE, MAX_START_LINE + 1, MAX_MESSAGE, MAX_MESSAGE + 1] {
+            assert_eq!(messages(piece), whole, "in pieces of {piece}");
+        }
+    }
+}
+
 fn framed_len(framed: &Framed) -> usize {
     match framed {
         Framed::Garbage { len, .. } => *len,

@@ -1,0 +1,62 @@
+//! What must hold of every reader of foreign bytes, whatever comes.
+//!
+//! Each module is one fuzz target: its `check` panics where something does not hold. libFuzzer thinks of inputs for the
+//! targets in `fuzz_targets`; `tests/it/hostile.rs` includes this file too, and feeds the checks the committed corpus and
+//! seeded changes of it, with the stable toolchain.
+
+mod cost;
+mod script;
+
+pub mod aastra_xml;
+pub mod analyze;
+pub mod console;
+pub mod frame;
+pub mod http;
+pub mod journal;
+pub mod keypad;
+pub mod protocol;
+pub mod provisioning;
+pub mod redact;
+pub mod replay;
+pub mod rig_files;
+pub mod sip;
+pub mod sip_values;
+pub mod stand_in;
+pub mod stream;
+
+pub use cost::run;
+
+/// Heap is counted, so that a check can hold a reader to a bound.
+#[global_allocator]
+static HEAP: cost::Heap = cost::Heap;
+
+/// Panics if something does not hold of these bytes.
+pub type Check = fn(&[u8]);
+
+/// Every target: its name, which is also that of its module and its files, and its check.
+pub const TARGETS: &[(&str, Check)] = &[
+    ("aastra_xml", aastra_xml::check),
+    ("analyze", analyze::check),
+    ("bench", rig_files::bench),
+    ("console", console::check),
+    ("frame", frame::check),
+    ("http", http::check),
+    ("journal", journal::check),
+    ("keypad", keypad::check),
+    ("model", rig_files::model),
+    ("protocol", protocol::check),
+    ("provisioning", provisioning::check),
+    ("redact", redact::check),
+    ("replay", replay::check),
+    ("scenario", rig_files::scenario),
+    ("sip", sip::check),
+    ("sip_values", sip_values::check),
+    ("stand_in", stand_in::check),
+    ("stream", stream::check),
+];
+
+/// Whether `part` lies within `whole`: the same bytes of memory, not only equal ones.
+fn lies_within(part: &[u8], whole: &[u8]) -> bool {
+    let (part, whole) = (part.as_ptr_range(), whole.as_ptr_range());
+    part.start >= whole.start && part.end <= whole.end
+}

@@ -1,0 +1,38 @@
+//! Answers in a server's name, made by the privileged process from whatever a phone sends.
+
+use std::net::SocketAddr;
+
+use siprig::{
+    event::SipStart,
+    wire::sip::{Message, StandIn},
+};
+
+/// Longest answer, in bytes.
+const LONGEST: usize = 1200;
+
+/// An answer is short, is a message, and answers the request that it came from, as a reader of both understands them; and
+/// it is not answered itself.
+pub fn check(bytes: &[u8]) {
+    let source = SocketAddr::from(([10, 77, 0, 11], 40_000));
+    let busy = StandIn { code: 503, retry_after_s: Some(30), redirect: None };
+    let moved = StandIn { code: 302, retry_after_s: None, redirect: Some(SocketAddr::from(([10, 77, 0, 3], 5061))) };
+    for stand_in in [busy, moved] {
+        let Some(answer) = stand_in.answer(bytes, source) else { continue };
+        assert!(answer.len() <= LONGEST, "{} bytes", answer.len());
+        assert_eq!(stand_in.answer(bytes, source).as_ref(), Some(&answer), "the same request, another answer");
+        assert_eq!(stand_in.answer(&answer, source), None, "an answer to an answer");
+        let read = Message::parse(&answer).expect("an answer of our own");
+        let SipStart::Response { code, .. } = read.start() else { panic!("{:?}", read.start()) };
+        assert_eq!((*code, read.body()), (stand_in.code, &b""[..]));
+        if let Ok(request) = Message::parse(bytes) {
+            let (asked, told) = (request.summary(), read.summary());
+            assert_eq!(
+                (&told.call_id, told.cseq, &told.method, &told.from, &told.to),
+                (&asked.call_id, asked.cseq, &asked.method, &asked.from, &asked.to)
+            );
+            assert_eq!(told.branch, asked.branch);
+            let unreadable = told.oddities.iter().any(|oddity| oddity == "an unreadable address");
+            assert!(told.to_tag.is_some() || unreadable, "an answer without a tag");
+        }
+    }
+}
