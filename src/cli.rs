@@ -19,6 +19,7 @@ mod draft;
 mod dry_run;
 mod error;
 mod exit;
+mod key;
 mod lock;
 mod run;
 mod runs;

@@ -23,7 +23,7 @@ pub fn records(bytes: &[u8]) -> Vec<Record> {
         }
     };
     let mut broken = false;
-    while let Some(next) = reader.next() {
+    for next in reader.by_ref() {
         match next {
             Ok(record) => {
                 let written = serde_json::to_string(&record).expect("a record that was read");

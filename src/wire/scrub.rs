@@ -57,7 +57,7 @@ mod text;
 mod tls;
 mod vocabulary;
 
-pub use key::{Key, KeyError};
+pub use key::{Key, LENGTH as KEY_LENGTH, NoKey};
 
 use clean::Cleaner;
 use fragments::Fragments;

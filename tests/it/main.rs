@@ -1,6 +1,6 @@
 //! The one integration binary.
 
-#![expect(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can not go on says so by panicking")]
 
 mod analyze;
 mod bridge;

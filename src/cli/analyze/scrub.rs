@@ -8,10 +8,10 @@ use std::{
 };
 
 use crate::{
-    cli::{error::UserError, exit::Exit},
+    cli::{error::UserError, exit::Exit, key},
     wire::{
         capture::{CaptureCopy, Captured, LinkType},
-        scrub::{Key, KeyError, Scrubber},
+        scrub::Scrubber,
     },
 };
 
@@ -43,7 +43,7 @@ impl Scrubbing {
             return Err(UserError::new(Exit::Usage, message, "name another file with --scrub, or remove that one"));
         }
         let scrubber = match key {
-            Some(key) => Scrubber::pseudonyms(&key_at(key)?),
+            Some(key) => Scrubber::pseudonyms(&key::read_or_make(key)?),
             None => Scrubber::secrets(),
         };
         let mut unfinished = path.as_os_str().to_owned();
@@ -89,18 +89,6 @@ impl Scrubbing {
         }
         Ok(())
     }
-}
-
-fn key_at(path: &Path) -> Result<Key, UserError> {
-    let refused = |error: KeyError| {
-        UserError::new(Exit::Config, error.to_string(), "the key tells pseudonyms from people: keep it")
-    };
-    if path.exists() {
-        return Key::read(path).map_err(refused);
-    }
-    let key = Key::random().map_err(refused)?;
-    key.write_new(path).map_err(refused)?;
-    Ok(key)
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> UserError {

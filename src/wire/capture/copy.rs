@@ -89,8 +89,8 @@ mod tests {
     #[test]
     fn frames_of_several_interfaces_are_read_back_as_they_were() {
         let mut copy = CaptureCopy::new(Vec::new()).unwrap();
-        let frames: [(u32, LinkType, i64, &[u8], Option<&str>); 4] = [
-            (3, LinkType::Ethernet, 1_790_000_000_123_456_789, b"one", Some("canary")),
+        let frames = [
+            (3, LinkType::Ethernet, 1_790_000_000_123_456_789, &b"one"[..], Some("canary")),
             (0, LinkType::LinuxSll2, 5, b"two", None),
             (3, LinkType::Ethernet, 7, b"three", None),
             (3, LinkType::Raw, 8, b"", Some("a\nb")),

@@ -30,13 +30,14 @@ impl Permutations {
                 10..=99 => (10, 99),
                 100.. => (100, 255),
             };
-            let role = role(&octets[..at], octets[at]);
-            while role != Role::Kept {
-                let domain = [&b"v4"[..], &octets[..at]].concat();
-                moved[at] = self.within(&domain, first, last, moved[at].into()) as u8;
-                if self::role(&octets[..at], moved[at]) == role {
-                    break;
-                }
+            let prefix = &octets[..at];
+            let domain = [&b"v4"[..], prefix].concat();
+            // What comes out in another role goes in once more.
+            let others = |octet: &u8| Some(self.within(&domain, first, last, (*octet).into()) as u8);
+            let wanted = role(prefix, octets[at]);
+            if wanted != Role::Kept {
+                let mut images = std::iter::successors(Some(octets[at]), others).skip(1);
+                moved[at] = images.find(|octet| role(prefix, *octet) == wanted).unwrap_or(octets[at]);
             }
         }
         moved.into()

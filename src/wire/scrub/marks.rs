@@ -110,7 +110,8 @@ impl<'a> Marks<'a> {
         if !bracketed && let Some((display, uri)) = uri.split_once('<') {
             // Its end is missing.
             self.add(display, Kind::Identity);
-            return self.uri(uri);
+            self.uri(uri);
+            return self.parameters(parameters);
         }
         self.add(display, Kind::Identity);
         self.uri(uri);

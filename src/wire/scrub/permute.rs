@@ -44,7 +44,7 @@ impl Permutations {
     /// Where `value` goes among the numbers below `size`; each `domain` has a permutation of its own. A value that is not
     /// below the size, or a size beyond 2¹²¹, stays.
     pub fn permute(&self, domain: &[u8], size: u128, value: u128) -> u128 {
-        if size < 2 || size > MAX_SIZE || value >= size {
+        if !(2..=MAX_SIZE).contains(&size) || value >= size {
             return value;
         }
         let low = size.isqrt();

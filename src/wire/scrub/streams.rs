@@ -350,9 +350,21 @@ impl Stream {
     }
 }
 
-/// A segment that can not be joined to anything.
+/// A segment that can not be joined to anything: messages that are whole in it, and others.
 fn alone<T>(payload: Place, queue: &mut Queue<T>, cleaner: &mut Cleaner) {
-    queue.change(payload, |bytes| cleaner.payload(bytes, true));
+    queue.change(payload, |bytes| {
+        let mut rest = bytes;
+        while let Some((piece, len)) = Search::default().next(rest) {
+            let (next, behind) = rest.split_at_mut(len);
+            if piece == Piece::Message {
+                cleaner.message(next, false);
+            } else {
+                cleaner.payload(next, true);
+            }
+            rest = behind;
+        }
+        cleaner.payload(rest, true);
+    });
 }
 
 /// What a stream begins with.

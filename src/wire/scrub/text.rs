@@ -47,6 +47,7 @@ pub enum Kind {
 }
 
 /// The pseudonyms that one key gives.
+#[derive(Clone)]
 pub struct Pseudonyms {
     permutations: Permutations,
     /// Behind the letter of what it is.
@@ -267,7 +268,7 @@ fn letters(word: &[u8], sort: Sort) -> Vec<Letter> {
             b'a'..=b'z' => (b'a', 26),
             // UTF-8: the last byte of a character becomes another, which leaves it a character as long; so does what is
             // no UTF-8. C2 begins signs, not letters.
-            0x80..0xc0 if !is_continuation(at + 1) && !(at > 0 && word[at - 1] == 0xc2) => (0x80, 64),
+            0x80..0xc0 if !is_continuation(at + 1) && (at == 0 || word[at - 1] != 0xc2) => (0x80, 64),
             0xc0.. if !is_continuation(at + 1) => (0xc0, 64),
             other => (*other, 1),
         };

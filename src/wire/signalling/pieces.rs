@@ -36,7 +36,8 @@ pub fn read<'a, T: Copy>(
 ) -> Option<Fragment<'a, Begun<T>>> {
     let Body::Fragment { protocol, identification, offset, more, payload } = packet.body else { return None };
     let v6 = packet.source.is_ipv6();
-    if !matches!(protocol, frame::UDP | frame::TCP) && !(v6 && EXTENSIONS.contains(&protocol)) {
+    let is_read = matches!(protocol, frame::UDP | frame::TCP) || (v6 && EXTENSIONS.contains(&protocol));
+    if !is_read {
         return None;
     }
     let first = (offset == 0).then(|| {

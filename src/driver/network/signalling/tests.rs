@@ -136,26 +136,26 @@ fn what_the_bridge_says_in_a_connection_neither_stalls_it_nor_delivers_what_was_
         }
     };
     // Before the outage.
-    see(up.segment(None, &sip(ASK, 1)), Toward::Server, Fate::Passed);
-    see(down.segment(None, &sip(DONE, 1)), Toward::Phone, Fate::Passed);
+    see(up.segment(None, sip(ASK, 1)), Toward::Server, Fate::Passed);
+    see(down.segment(None, sip(DONE, 1)), Toward::Phone, Fate::Passed);
     // In it, while the server speaks as well, from the same sequence number on.
-    see(up.segment(None, &sip(ASK, 2)), Toward::Server, dropped);
+    see(up.segment(None, sip(ASK, 2)), Toward::Server, dropped);
     let mut bridge = Stream { ..down };
-    see(down.segment(None, &sip(DONE, 9)), Toward::Phone, dropped);
+    see(down.segment(None, sip(DONE, 9)), Toward::Phone, dropped);
     let busy = sip(BUSY, 2);
     let (first, second) = busy.split_at(30);
     see(bridge.segment(None, first), Toward::Phone, injected);
     see(bridge.segment(None, second), Toward::Phone, injected);
-    see(up.segment(None, &sip(ASK, 3)), Toward::Server, dropped);
-    see(bridge.segment(None, &sip(BUSY, 3)), Toward::Phone, injected);
+    see(up.segment(None, sip(ASK, 3)), Toward::Server, dropped);
+    see(bridge.segment(None, sip(BUSY, 3)), Toward::Phone, injected);
     // Its end, and another connection between the same ports.
     see(bridge.segment(Some(injected), ""), Toward::Phone, injected);
     let mut up = Stream { toward: Toward::Server, next: 100, port: 5060 };
     let mut down = Stream { toward: Toward::Phone, next: 7_100, port: 5060 };
     see(up.segment(Some(Fate::Passed), ""), Toward::Server, Fate::Passed);
     see(down.segment(Some(Fate::Passed), ""), Toward::Phone, Fate::Passed);
-    see(up.segment(None, &sip(ASK, 4)), Toward::Server, Fate::Passed);
-    see(down.segment(None, &sip(DONE, 4)), Toward::Phone, Fate::Passed);
+    see(up.segment(None, sip(ASK, 4)), Toward::Server, Fate::Passed);
+    see(down.segment(None, sip(DONE, 4)), Toward::Phone, Fate::Passed);
 
     let seen = |code, call: u32, toward, fate| (code, call.to_string(), toward, fate);
     let expected = vec![

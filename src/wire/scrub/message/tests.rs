@@ -208,6 +208,7 @@ fn what_no_reader_takes_is_cleaned_as_far_as_it_goes() {
         "REGISTER sip:‹a› SIP/2.0\r\n‹Anna was here›\r\nTo: <sip:⟮1001⟯@‹a›>",
         "REGISTER sip:‹a› SIP/2.0\r\nTo: \"‹Anna› <sip:⟮1001⟯@‹a›",
         "REGISTER sip:‹a› SIP/2.0\r\nTo: \"‹Anna›\" <sip:‹1001›",
+        "REGISTER sip:‹a› SIP/2.0\r\nContact: ‹Anna› <sip:⟮1001⟯@‹a›;x=«anna»;q=1",
         "SIP/2.0 404 ⟨No Anna here⟩\r\nTo: <sip:⟮10⟯",
         "SIP/2.0 404 not found\r\n\r\n",
         "SIP/2.0 999 ⟨Anna⟩",

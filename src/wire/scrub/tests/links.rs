@@ -8,7 +8,7 @@ fn every_link_layer_has_its_addresses_replaced() {
     let (phone, server) = (pseudonyms.mac(PHONE.0), pseudonyms.mac(SERVER.0));
     let ethernet = udp(V4, &register());
     let packet = &ethernet[14..];
-    let clean = &scrubbed(&[ethernet.clone()], Some(&key()))[0][14..];
+    let clean = &pseudonymous(&ethernet)[14..];
     let sll = |mac: [u8; 6]| [&[0, 0, 0, 1, 0, 6][..], &mac, &[0, 0, 8, 0]].concat();
     let sll2 = |mac: [u8; 6]| [&[8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6][..], &mac, &[0, 0]].concat();
     let tags = [0x88, 0xa8, 0x20, 5, 0x81, 0, 0, 77];
@@ -51,7 +51,7 @@ fn arp_tells_pseudonyms_that_are_those_of_the_packets() {
     ]
     .concat();
     arp.extend(b"padding of Anna's");
-    let out = &scrubbed(&[arp.clone()], Some(&key()))[0];
+    let out = &pseudonymous(&arp);
     let v4 = |pseudonyms: &mut Pseudonyms, text: &str| match pseudonyms.ip(text.parse().unwrap()) {
         IpAddr::V4(address) => address,
         IpAddr::V6(_) => unreachable!(),
@@ -67,7 +67,7 @@ fn arp_tells_pseudonyms_that_are_those_of_the_packets() {
     assert!(out.ends_with(&[b'x'; 17]));
     // For another network nobody knows where its addresses are.
     arp[15] = 6;
-    assert_eq!(scrubbed(&[arp], Some(&key()))[0][14..], [b'x'; 45]);
+    assert_eq!(pseudonymous(&arp)[14..], [b'x'; 45]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn neighbour_discovery_tells_pseudonyms_that_are_those_of_the_packets() {
     frame[54..].copy_from_slice(&body);
     frame[20] = 58;
     fix_checksums(&mut frame);
-    let out = &scrubbed(&[frame.clone()], Some(&key()))[0];
+    let out = &pseudonymous(&frame);
     assert_sums(out);
     let IpAddr::V6(image) = pseudonyms.ip(target.into()) else { panic!() };
     assert_eq!(out[62..78], image.octets());
@@ -101,7 +101,7 @@ fn options_that_name_hosts_are_taken_out() {
     // Record route with one address, router alert, end.
     frame.splice(34..34, [7, 7, 8, 10, 77, 0, 1, 148, 4, 0, 0, 0]);
     fix_checksums(&mut frame);
-    let out = &scrubbed(&[frame], Some(&key()))[0];
+    let out = &pseudonymous(&frame);
     assert_eq!(out[34..46], [1, 1, 1, 1, 1, 1, 1, 148, 4, 0, 0, 0]);
     assert_eq!(ones_sum(&[&out[14..46]]), 0xFFFF);
     let mut frame = udp(V6, b"\r\n");
@@ -112,7 +112,7 @@ fn options_that_name_hosts_are_taken_out() {
     frame[19] += 40;
     frame.splice(54..54, [&[60, chain[0][1], 5, 2, 0, 0, 1, 0][..], &[43, 0, 201, 4, 1, 2, 3, 4], &route].concat());
     fix_checksums(&mut frame);
-    let out = &scrubbed(&[frame], Some(&key()))[0];
+    let out = &pseudonymous(&frame);
     assert_eq!(out[54..70], [60, 0, 5, 2, 0, 0, 1, 0, 43, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(out[70..94], [&[17, 2, 0, 0][..], &[0; 20]].concat());
     assert_eq!(payload(out), b"\r\n");

@@ -197,7 +197,7 @@ fn other_connections_hold_no_memory_and_are_not_unreadable() {
     let mut ear = Ear::default();
     for port in 0..2000 {
         let (phone, server) = End::pair(80);
-        let (mut phone, mut server) = (phone.from_port(10_000 + port), server.from_port(10_000 + port));
+        let (mut phone, mut server) = (phone.at_port(10_000 + port), server.at_port(10_000 + port));
         let frames = [
             phone.syn(),
             server.syn(),
@@ -218,7 +218,7 @@ fn a_scan_of_ports_pushes_nothing_out() {
     let mut ear = Ear::default();
     steps(&mut ear, &phone.say(first.as_bytes()));
     for port in 1..10_000 {
-        let mut scanner = End::pair(5060).0.from_port(port);
+        let mut scanner = End::pair(5060).0.at_port(port);
         assert_eq!(steps(&mut ear, &scanner.syn()), [Note::Step(Step::Asked)]);
     }
     assert_eq!(steps(&mut ear, &phone.say(rest.as_bytes())), [tcp(ASK.as_bytes())]);
@@ -230,7 +230,7 @@ fn the_quietest_connection_gives_way_and_says_what_it_held() {
     let (first, rest) = ASK.split_at(30);
     let mut ear = Ear::default();
     ear.signalling.connections.hold_at_most(1000);
-    let mut phones: Vec<End> = (1..=34).map(|port| End::pair(5060).0.from_port(port)).collect();
+    let mut phones: Vec<End> = (1..=34).map(|port| End::pair(5060).0.at_port(port)).collect();
     let mut heard = Vec::new();
     for (index, phone) in phones.iter_mut().enumerate() {
         assert_eq!(heard, [], "phone {index}");
@@ -246,10 +246,10 @@ fn the_quietest_connection_gives_way_and_says_what_it_held() {
     ear.said(&[phone.say(rest.as_bytes())]);
     let _lost = phone.say(ASK.as_bytes());
     ear.said(&[phone.say(ASK.as_bytes())]);
-    for index in 3..phones.len() {
-        let _ = ear.said(&[phones[index].say(b"X: y\r\n")]);
+    for phone in &mut phones[3..] {
+        let _ = ear.said(&[phone.say(b"X: y\r\n")]);
     }
-    let mut newcomer = End::pair(5060).0.from_port(99);
+    let mut newcomer = End::pair(5060).0.at_port(99);
     let heard = ear.said(&[newcomer.say(&ASK.repeat(20).as_bytes()[..ASK.len() * 20 - 10])]);
     let mine: Vec<&Note> = heard.iter().skip(19).take(2).collect();
     assert_eq!(mine, [&Note::Gap(length), &tcp(ASK.as_bytes())], "{heard:?}");

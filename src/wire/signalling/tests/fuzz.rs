@@ -64,7 +64,7 @@ proptest! {
         let mut made: Vec<(Vec<u8>, Fate, i64)> = Vec::new();
         for (kind, port, number, len, byte, fate, pause) in frames {
             let (phone, server) = End::pair(if port % 3 == 0 { 7000 } else { 5060 });
-            let (mut phone, mut server) = (phone.from_port(port), server.from_port(port));
+            let (mut phone, mut server) = (phone.at_port(port), server.at_port(port));
             // Near one another, so that they overlap.
             phone.next = number % 5000;
             server.next = number % 5000;

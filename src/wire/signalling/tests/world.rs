@@ -160,7 +160,7 @@ impl End {
     }
 
     /// The same from another port of the phone's.
-    pub fn from_port(self, phone_port: u16) -> Self {
+    pub fn at_port(self, phone_port: u16) -> Self {
         Self { phone_port, ..self }
     }
 
