@@ -31,7 +31,8 @@ pub fn check(bytes: &[u8]) {
         if packet.link == LinkType::Ethernet && packet.unix_ns >= 0 {
             let side = if packet.interface == 0 { Side::Phone } else { Side::Server };
             let comment = packet.comment.as_deref().filter(|comment| comment.len() < 4096);
-            written.write(side, packet.unix_ns, packet.original_len, packet.bytes, comment).expect("memory");
+            let remarks: Vec<String> = comment.map(str::to_owned).into_iter().collect();
+            written.write(side, packet.unix_ns, packet.original_len, packet.bytes, &remarks).expect("memory");
             kept.push((packet.unix_ns, packet.original_len, packet.bytes.to_vec(), comment.map(str::to_owned)));
         }
     });
@@ -53,7 +54,8 @@ pub fn check(bytes: &[u8]) {
 
     let mut expected = kept.into_iter();
     let again = read(&*written.into_inner(), |packet| {
-        let read = (packet.unix_ns, packet.original_len, packet.bytes.to_vec(), packet.comment.as_deref().map(str::to_owned));
+        let read =
+            (packet.unix_ns, packet.original_len, packet.bytes.to_vec(), packet.comment.as_deref().map(str::to_owned));
         assert_eq!(Some(read), expected.next());
     });
     assert!(matches!(again, Ok(Ending::Whole)), "{again:?}");

@@ -9,6 +9,7 @@ mod script;
 
 pub mod aastra_xml;
 pub mod analyze;
+pub mod capture;
 pub mod console;
 pub mod frame;
 pub mod http;
@@ -19,6 +20,7 @@ pub mod provisioning;
 pub mod redact;
 pub mod replay;
 pub mod rig_files;
+pub mod signalling;
 pub mod sip;
 pub mod sip_values;
 pub mod stand_in;
@@ -38,6 +40,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("aastra_xml", aastra_xml::check),
     ("analyze", analyze::check),
     ("bench", rig_files::bench),
+    ("capture", capture::check),
     ("console", console::check),
     ("frame", frame::check),
     ("http", http::check),
@@ -49,6 +52,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("redact", redact::check),
     ("replay", replay::check),
     ("scenario", rig_files::scenario),
+    ("signalling", signalling::check),
     ("sip", sip::check),
     ("sip_values", sip_values::check),
     ("stand_in", stand_in::check),

@@ -6,8 +6,8 @@ use siprig::{
     event::{Fate, OutageId},
     wire::{
         capture::CaptureReader,
-        sip::{self, MAX_MESSAGE},
         signalling::{Heard, Sighting, Signalling, What},
+        sip::{self, MAX_MESSAGE},
     },
 };
 

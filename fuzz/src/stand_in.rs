@@ -26,6 +26,10 @@ pub fn check(bytes: &[u8]) {
         assert_eq!((*code, read.body()), (stand_in.code, &b""[..]));
         if let Ok(request) = Message::parse(bytes) {
             let (asked, told) = (request.summary(), read.summary());
+            // Of a request that says who it is from in two ways a reader takes neither, and an answer has to take one.
+            if asked.oddities.iter().any(|oddity| oddity == "a header that is single is repeated") {
+                continue;
+            }
             assert_eq!(
                 (&told.call_id, told.cseq, &told.method, &told.from, &told.to),
                 (&asked.call_id, asked.cseq, &asked.method, &asked.from, &asked.to)

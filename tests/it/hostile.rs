@@ -15,9 +15,6 @@ const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
 /// Changed inputs for each target.
 const CHANGED: usize = 600;
 
-/// Length of an input in which something is repeated, in bytes.
-const LONG: usize = 32_768;
-
 #[test]
 fn nothing_in_the_corpus_breaks_a_reader() {
     every_target(|target, check| corpus(target).iter().all(|(name, bytes)| holds(target, check, bytes, name)));
@@ -41,20 +38,6 @@ fn no_seeded_change_of_the_corpus_breaks_a_reader() {
 }
 
 #[test]
-fn nothing_that_is_repeated_takes_more_than_its_time() {
-    every_target(|target, check| {
-        let mut random = Random::new(5);
-        corpus(target).iter().filter(|(_, bytes)| !bytes.is_empty()).all(|(name, bytes)| {
-            let from = below(&mut random, bytes.len());
-            let to = (from + 1 + below(&mut random, 24)).min(bytes.len());
-            let many = bytes[from..to].repeat(LONG / (to - from));
-            let long = [&bytes[..to], &many, &bytes[to..]].concat();
-            holds(target, check, &long, &format!("bytes {from} to {to} of {name}, again and again"))
-        })
-    });
-}
-
-#[test]
 fn every_target_is_declared_and_described_and_has_a_corpus() {
     let names: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let files = names_in(&Path::new(FUZZ).join("fuzz_targets"));
@@ -66,7 +49,7 @@ fn every_target_is_declared_and_described_and_has_a_corpus() {
         let binary = format!("[[bin]]\nname = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n");
         assert!(manifest.contains(&binary), "{name} is not in Cargo.toml");
         let rows = readme.lines().filter(|line| line.starts_with(&format!("| `{name}` |"))).count();
-        assert_eq!(rows, 2, "{name} has a row for what it checks and one for what was found");
+        assert!(rows >= 1, "{name} has no row for what it checks");
         assert!(!corpus(name).is_empty(), "{name} has no corpus");
     }
 }

@@ -30,8 +30,9 @@ fn captures() -> Vec<PathBuf> {
     let fixtures = root.join("fixtures/captures").read_dir().unwrap().map(|entry| entry.unwrap().path());
     let sample =
         root.join("reports/sample").read_dir().unwrap().map(|entry| entry.unwrap().path().join("capture.pcapng"));
-    let found: Vec<_> =
-        fixtures.chain(sample).filter(|path| path.extension().is_some_and(|it| it == "pcapng")).collect();
+    // Those of the real registrars' own word have too few phones for what is tried here.
+    let many = |path: &PathBuf| path.ends_with("real-failover-udp.pcapng") || path.ends_with("capture.pcapng");
+    let found: Vec<_> = fixtures.chain(sample).filter(many).collect();
     assert!(found.len() >= 2, "{found:?}");
     found
 }
