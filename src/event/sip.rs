@@ -125,7 +125,7 @@ pub struct SipSummary {
     /// It says that the credentials were right but for the age of their nonce (`stale=true`, RFC 7616 section 3.3).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale_nonce: bool,
-    /// Findings that did not prevent reading: `bare LF`, `surplus body`, ….
+    /// Findings that did not prevent reading: `lines that end without CR`, `surplus bytes behind the body`, ….
     pub oddities: Vec<String>,
 }
 

@@ -16,6 +16,7 @@ mod real_traffic;
 mod registrars;
 mod sample;
 mod scrub;
+mod second_reader;
 mod torture;
 mod virtual_phone;
 mod virtual_run;

@@ -7,6 +7,7 @@ use crate::event::{SipContact, SipSummary};
 
 mod address;
 mod gather;
+mod plain;
 mod said;
 mod scalar;
 mod via;

@@ -3,13 +3,16 @@
 use super::{
     Header, MAX_MESSAGE, Message, Unreadable,
     glance::{Gathered, Glance},
-    head::Head,
+    head::{Field, Head},
     is_keep_alive,
     shape::Shapes,
     start::Start,
     tidy, typed,
 };
 use crate::event::SipMessage;
+
+/// Headers of most messages: room for so many is made at once.
+const USUAL_FIELDS: usize = 24;
 
 /// Reads messages, and keeps what can be used again for the next one.
 #[derive(Debug, Default)]
@@ -42,14 +45,19 @@ impl Reader {
     pub fn glance<'s>(&'s mut self, bytes: &'s [u8]) -> Result<Glance<'s>, Unreadable> {
         let Self { tidy, for_rsip, shapes, passed } = self;
         let mut gathered = Gathered::default();
-        let read = Read::of(bytes, tidy, shapes.as_mut(), &mut gathered)?;
-        let glance = gathered.glance(read.start, read.behind);
-        if !glance.oddities.is_empty() || !shapes.as_ref().is_some_and(Shapes::known) {
+        let Some(shapes) = shapes else {
+            let mut fields = Vec::with_capacity(USUAL_FIELDS);
+            let read = Read::of(bytes, tidy, &mut fields, &mut gathered)?;
             *passed += 1;
-            typed::through_rsip(&read.start, read.fields, for_rsip)?;
-            if let Some(shapes) = shapes {
-                shapes.keep();
-            }
+            typed::through_rsip(&read.start, &fields, for_rsip)?;
+            return Ok(gathered.glance(read.start, read.behind));
+        };
+        let read = Read::of(bytes, tidy, shapes, &mut gathered)?;
+        let glance = gathered.glance(read.start, read.behind);
+        if !shapes.known() || !glance.oddities.is_empty() {
+            *passed += 1;
+            typed::through_rsip(&read.start, &read.head.collect::<Vec<_>>(), for_rsip)?;
+            shapes.keep();
         }
         Ok(glance)
     }
@@ -70,9 +78,9 @@ impl Reader {
 
 /// Reads one message with all of its headers, as rsip returns them.
 pub(super) fn message(bytes: &[u8]) -> Result<Message, Unreadable> {
-    let (mut tidy, mut gathered) = (String::new(), Gathered::default());
-    let Read { start, fields, behind } = Read::of(bytes, &mut tidy, None, &mut gathered)?;
-    let understood = typed::through_rsip(&start, fields.clone(), &mut String::new())?;
+    let (mut tidy, mut fields, mut gathered) = (String::new(), Vec::new(), Gathered::default());
+    let Read { start, behind, .. } = Read::of(bytes, &mut tidy, &mut fields, &mut gathered)?;
+    let understood = typed::through_rsip(&start, &fields, &mut String::new())?;
     let headers = understood
         .iter()
         .zip(fields)
@@ -81,11 +89,39 @@ pub(super) fn message(bytes: &[u8]) -> Result<Message, Unreadable> {
     Ok(Message { headers: headers.collect(), body: glance.body.to_vec(), summary: glance.summary() })
 }
 
+/// Who is shown each line of a message, besides what gathers what it says.
+trait Onlooker<'a> {
+    /// The start line, which begins all anew.
+    fn start(&mut self, start: &Start<'a>);
+    /// The next header.
+    fn field(&mut self, field: &Field<'a>);
+}
+
+impl Onlooker<'_> for Shapes {
+    fn start(&mut self, start: &Start<'_>) {
+        self.begin(start);
+    }
+
+    fn field(&mut self, field: &Field<'_>) {
+        self.add(field);
+    }
+}
+
+impl<'a> Onlooker<'a> for Vec<Field<'a>> {
+    fn start(&mut self, _: &Start<'a>) {
+        self.clear();
+    }
+
+    fn field(&mut self, field: &Field<'a>) {
+        self.push(*field);
+    }
+}
+
 /// A message whose lines were gone over.
 struct Read<'a> {
     start: Start<'a>,
-    /// The head behind its start line.
-    fields: Head<'a>,
+    /// At the headers, for those who look at them again.
+    head: Head<'a>,
     /// What follows the head.
     behind: &'a [u8],
 }
@@ -95,7 +131,7 @@ impl<'a> Read<'a> {
     fn of(
         bytes: &'a [u8],
         tidy: &'a mut String,
-        mut shapes: Option<&mut Shapes>,
+        onlooker: &mut impl Onlooker<'a>,
         gathered: &mut Gathered<'a>,
     ) -> Result<Self, Unreadable> {
         if bytes.len() > MAX_MESSAGE {
@@ -104,38 +140,32 @@ impl<'a> Read<'a> {
         if is_keep_alive(bytes) {
             return Err(Unreadable::at(0, "a keep-alive, no message"));
         }
-        let begun =
-            Self::begin(Head::of(bytes), shapes.as_deref_mut(), gathered).map_err(|why| Unreadable::at(0, why))?;
-        if let Some((start, fields, len)) = begun {
-            return Ok(Self { start, fields, behind: &bytes[len..] });
+        if let Some(read) = Self::over(bytes, onlooker, gathered).map_err(|why| Unreadable::at(0, why))? {
+            return Ok(read);
         }
         let tidied = tidy::tidy(bytes, tidy)?;
         *gathered = Gathered::new(tidied.oddities);
-        let begun = Self::begin(Head::of(tidy.as_bytes()), shapes, gathered);
-        let (start, fields, _) =
-            begun.and_then(|begun| begun.ok_or("no start line")).map_err(|why| Unreadable::at(tidied.start_at, why))?;
-        Ok(Self { start, fields, behind: &bytes[tidied.body_at..] })
+        let read = Self::over(tidy.as_bytes(), onlooker, gathered).and_then(|read| read.ok_or("no start line"));
+        let read = read.map_err(|why| Unreadable::at(tidied.start_at, why))?;
+        Ok(Self { behind: &bytes[tidied.body_at..], ..read })
     }
 
-    /// Start line, head behind it, and length of both. None if the head is not tidy.
-    fn begin(
-        mut head: Head<'a>,
-        mut shapes: Option<&mut Shapes>,
+    /// None if the head is not tidy.
+    fn over(
+        bytes: &'a [u8],
+        onlooker: &mut impl Onlooker<'a>,
         gathered: &mut Gathered<'a>,
-    ) -> Result<Option<(Start<'a>, Head<'a>, usize)>, &'static str> {
-        let Some(line) = head.start_line() else { return Ok(None) };
+    ) -> Result<Option<Self>, &'static str> {
+        let mut lines = Head::of(bytes);
+        let Some(line) = lines.start_line() else { return Ok(None) };
         let start = Start::parse(line, &mut gathered.odd)?;
-        let fields = head.clone();
-        if let Some(shapes) = &mut shapes {
-            shapes.begin(&start);
-        }
-        for field in &mut head {
-            if let Some(shapes) = &mut shapes {
-                shapes.add(&field);
-            }
+        onlooker.start(&start);
+        let head = lines.clone();
+        for field in &mut lines {
+            onlooker.field(&field);
             gathered.take(&field, &start);
         }
-        gathered.odd.note_if(head.holds_nul(), "a NUL in the head");
-        Ok(head.len().map(|len| (start, fields, len)))
+        gathered.odd.note_if(lines.holds_nul(), "a NUL in the head");
+        Ok(lines.len().map(|len| Self { start, head, behind: &bytes[len..] }))
     }
 }

@@ -119,6 +119,18 @@ proptest! {
     }
 
     #[test]
+    fn an_address_is_read_the_same_at_a_glance_and_with_care(
+        uri in "sip:[a1]{0,3}@?[a-cA:;?% .,<>\"\\[\\]0-9@]{0,12}(:[0-9]{1,6})?(;[a-c =@?<>\"]{0,5}){0,2}",
+        rest in "(|[;, a])(tag=[a-c1\"\\\\;]{0,5}|[a-c=;,\"<> ]{0,8}|expires=6[;,a]?)",
+        name in "(|\"[a, ;]{0,4}\" ?)",
+    ) {
+        // With a name out of quotes it is none of the forms that are read in a few steps.
+        let (plain, other) = (format!("{name}<{uri}>{rest}"), format!("x <{uri}>{rest}"));
+        let reading = |value: &str| read(&register(&[&format!("From: {value}"), &format!("Contact: {value}")]));
+        prop_assert_eq!(reading(&plain), reading(&other), "{} and {}", plain, other);
+    }
+
+    #[test]
     fn what_is_built_is_read_again(
         method in "[A-Za-z!.%*_+`'~-]{1,12}",
         uri in "(sip|sips|SIP|tel|x):[!-~]{1,30}",

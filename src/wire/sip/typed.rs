@@ -8,8 +8,9 @@ use rsip::{
 
 use super::{Unreadable, head::Field, start::Start, uri::Uri, value};
 
-/// Stands in for every Request-URI: rsip refuses whole messages for an IPv6 literal in it.
-const PLACEHOLDER: &str = "sip:placeholder.invalid";
+/// Stands in for every Request-URI: rsip refuses whole messages for an IPv6 literal in it. For a URI without user it would
+/// first write an error that quotes the rest of the message.
+const PLACEHOLDER: &str = "sip:placeholder@192.0.2.1";
 
 /// Methods that rsip has a name for. Others become OPTIONS.
 const METHODS: [&str; 14] = [
@@ -34,19 +35,14 @@ const METHODS: [&str; 14] = [
 ///
 /// # Errors
 /// If it refuses, or understands a header otherwise than we do.
-pub fn through_rsip<'a>(
-    start: &Start<'_>,
-    fields: impl Iterator<Item = Field<'a>>,
-    text: &mut String,
-) -> Result<Headers, Unreadable> {
-    let lines: Vec<_> = fields.map(|field| (field.long_name, field.value)).collect();
-    let ours = lines.iter().copied();
+pub fn through_rsip(start: &Start<'_>, fields: &[Field<'_>], text: &mut String) -> Result<Headers, Unreadable> {
+    let lines = fields.iter().map(|field| (field.long_name, field.value));
     let headers = match start {
-        Start::Request { method, .. } => request(method, ours.clone(), text).map(|request| request.headers),
-        Start::Response { code, .. } => response(*code, ours.clone(), text).map(|response| response.headers),
+        Start::Request { method, .. } => request(method, lines, text).map(|request| request.headers),
+        Start::Response { code, .. } => response(*code, lines, text).map(|response| response.headers),
     };
     let headers = headers.ok_or_else(|| Unreadable::at(0, "refused by the SIP parser"))?;
-    if headers.iter().map(value_of).eq(ours.map(|(_, value)| value)) {
+    if headers.iter().map(value_of).eq(fields.iter().map(|field| field.value)) {
         Ok(headers)
     } else {
         Err(Unreadable::at(0, "understood otherwise by the SIP parser"))

@@ -125,14 +125,29 @@ impl<'a> Place<'a> {
         if host.is_empty() || !is_literal && class & NO_HOST != 0 {
             return None;
         }
-        let upper_case = class & UPPER_CASE != 0;
-        let rest = rest.trim_ascii_start();
-        let Some(behind) = rest.strip_prefix(':') else { return Some(Self { host, port: None, rest, upper_case }) };
-        let behind = behind.trim_ascii_start();
-        let end = behind.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(behind.len());
-        let port = value::number(&behind[..end])?;
-        Some(Self { host, port: Some(port), rest: behind[end..].trim_ascii_start(), upper_case })
+        let mut place = Self { host, port: None, rest: rest.trim_ascii_start(), upper_case: class & UPPER_CASE != 0 };
+        if let Some(behind) = place.rest.strip_prefix(':') {
+            let digits = behind.trim_ascii_start();
+            let (port, len) = port(digits.as_bytes())?;
+            (place.port, place.rest) = (Some(port), digits[len..].trim_ascii_start());
+        }
+        Some(place)
     }
+}
+
+/// The port that a text begins with, and how many digits it has.
+pub fn port(bytes: &[u8]) -> Option<(u16, usize)> {
+    let (mut port, mut len) = (0_u16, 0);
+    while let Some(digit) = bytes.get(len).filter(|byte| byte.is_ascii_digit()) {
+        port = port.checked_mul(10)?.checked_add(u16::from(digit - b'0'))?;
+        len += 1;
+    }
+    (len > 0).then_some((port, len))
+}
+
+/// Whether this is a host without brackets and capital letters.
+pub fn is_plain_host(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| HOST_CLASS[usize::from(*byte)] == 0)
 }
 
 const UPPER_CASE: u8 = 1;

@@ -70,6 +70,18 @@ impl<'a> Scanner<'a> {
         Some(Piece { text: rest, end: None, brackets })
     }
 
+    /// Passes what is known to be a piece, and the separator behind it.
+    pub fn pass(&mut self, text: &'a str) -> Piece<'a> {
+        let end = self.text.as_bytes().get(self.at + text.len()).copied();
+        self.at += text.len() + 1;
+        Piece { text, end, brackets: None }
+    }
+
+    /// There is no next piece.
+    pub fn is_over(&self) -> bool {
+        self.at > self.text.len()
+    }
+
     /// An opening quote or bracket without its end was met.
     pub fn unbalanced(&self) -> bool {
         self.quotes_ended || self.brackets_ended

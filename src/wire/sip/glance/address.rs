@@ -2,10 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::{Contact, Oddities, said::Said, scalar, via::REPEATED};
+use super::{
+    Contact, Oddities,
+    plain::{self, Plain},
+    said::Said,
+    scalar,
+    via::REPEATED,
+};
 use crate::wire::sip::{
     uri::Uri,
-    value::{self, AT_EITHER, AT_SEMICOLON, Address, Piece, Scanner},
+    value::{self, AT_EITHER, AT_SEMICOLON, Address, Scanner},
 };
 
 /// What `From` or `To` names.
@@ -21,6 +27,11 @@ pub struct Party<'a> {
 impl<'a> Party<'a> {
     /// Of a value. In a REGISTER and its answers both parties mostly are the same: then nothing needs to be read twice.
     pub fn of(value: &'a str, other: Option<&Self>, odd: &mut Oddities) -> Self {
+        if let Some(plain) = Plain::of(value)
+            && let Some(tag) = plain::tag(plain.rest)
+        {
+            return Self { record: Cow::Borrowed(plain.record), tag: tag.map(Cow::Borrowed), address: plain.text };
+        }
         let mut scanner = Scanner::of(value);
         let Some(piece) = scanner.next(AT_SEMICOLON) else { return Self::default() };
         let record = match other.filter(|other| other.address == piece.text) {
@@ -33,7 +44,7 @@ impl<'a> Party<'a> {
             }
         };
         let mut tag = Said::Never;
-        each_parameter(&piece, &mut scanner, AT_SEMICOLON, odd, |name, value, odd| {
+        each_parameter(piece.end, &mut scanner, AT_SEMICOLON, odd, |name, value, odd| {
             if name.eq_ignore_ascii_case("tag") {
                 tag.say(value::unquoted(value), REPEATED, odd);
             }
@@ -45,7 +56,14 @@ impl<'a> Party<'a> {
 /// Appends the contacts of a line.
 pub fn contacts<'a>(line: &'a str, contacts: &mut Vec<Contact<'a>>, odd: &mut Oddities) {
     let mut scanner = Scanner::of(line);
-    while let Some(piece) = scanner.next(AT_EITHER) {
+    while !scanner.is_over() {
+        let plain = Plain::of(scanner.rest()).filter(|plain| !scanner.unbalanced() && plain::goes_on(plain.rest));
+        if let Some(Plain { text, uri, .. }) = plain {
+            let piece = scanner.pass(text);
+            contacts.push(contact(uri, piece.end, &mut scanner, odd));
+            continue;
+        }
+        let Some(piece) = scanner.next(AT_EITHER) else { break };
         let address = Address::of(&piece);
         if address.uri.is_empty() {
             odd.note("an empty Contact");
@@ -54,7 +72,7 @@ pub fn contacts<'a>(line: &'a str, contacts: &mut Vec<Contact<'a>>, odd: &mut Od
         } else {
             read_uri(&address, &scanner, odd);
         }
-        let contact = contact(value::trim(address.uri), &piece, &mut scanner, odd);
+        let contact = contact(value::trim(address.uri), piece.end, &mut scanner, odd);
         if !address.uri.is_empty() {
             contacts.push(contact);
         }
@@ -79,10 +97,10 @@ fn read_uri<'a>(address: &Address<'a>, scanner: &Scanner<'_>, odd: &mut Oddities
     uri
 }
 
-/// A contact with the parameters that follow its URI.
-fn contact<'a>(uri: &'a str, piece: &Piece<'a>, scanner: &mut Scanner<'a>, odd: &mut Oddities) -> Contact<'a> {
+/// A contact with the parameters that follow its address, which ended like this.
+fn contact<'a>(uri: &'a str, end: Option<u8>, scanner: &mut Scanner<'a>, odd: &mut Oddities) -> Contact<'a> {
     let [mut expires, mut instance, mut q, mut reg_id] = [const { Said::Never }; 4];
-    each_parameter(piece, scanner, AT_EITHER, odd, |name, value, odd| {
+    each_parameter(end, scanner, AT_EITHER, odd, |name, value, odd| {
         let said = match name.len() {
             1 if name.eq_ignore_ascii_case("q") => &mut q,
             6 if name.eq_ignore_ascii_case("reg-id") => &mut reg_id,
@@ -104,16 +122,15 @@ fn contact<'a>(uri: &'a str, piece: &Piece<'a>, scanner: &mut Scanner<'a>, odd: 
     }
 }
 
-/// Shows each parameter that follows an address: its name, and its value as written.
+/// Shows each parameter that follows an address that ended like this: its name, and its value as written.
 fn each_parameter<'a, const N: usize>(
-    address: &Piece<'a>,
+    mut end: Option<u8>,
     scanner: &mut Scanner<'a>,
     stops: [u8; N],
     odd: &mut Oddities,
     mut show: impl FnMut(&'a str, &'a str, &mut Oddities),
 ) {
     let was_balanced = !scanner.unbalanced();
-    let mut end = address.end;
     while end == Some(b';') {
         let Some(piece) = scanner.next(stops) else { break };
         end = piece.end;

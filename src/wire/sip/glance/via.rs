@@ -7,9 +7,12 @@ use super::{
     said::{Again, Said},
 };
 use crate::wire::sip::{
+    find::find_any,
     uri::Place,
     value::{self, AT_EITHER, Scanner},
 };
+
+const BRANCH: &[u8] = b"branch";
 
 /// What every branch begins with that is unique (RFC 3261 section 8.1.1.7).
 const MAGIC_COOKIE: &str = "z9hG4bK";
@@ -28,9 +31,13 @@ pub fn branch<'a>(line: &'a str, odd: &mut Oddities) -> Option<Cow<'a, str>> {
             odd.note_if(!names_sender(text), "an unreadable Via");
         } else {
             odd.note_if(text.is_empty(), "an empty parameter");
-            let (name, value) = value::parameter(text);
-            if is_first && name.eq_ignore_ascii_case("branch") {
-                branch.say(value::unquoted(value.unwrap_or_default()), REPEATED, odd);
+            let is_branch = text.len() >= BRANCH.len() && text.as_bytes()[..BRANCH.len()].eq_ignore_ascii_case(BRANCH);
+            if is_first
+                && is_branch
+                && let (name, Some(value)) = value::parameter(text)
+                && name.len() == BRANCH.len()
+            {
+                branch.say(value::unquoted(value), REPEATED, odd);
             }
         }
         is_sender = piece.end == Some(b',');
@@ -49,11 +56,8 @@ pub const REPEATED: Again =
 fn names_sender(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("SIP/2.0/").or_else(|| behind_version(text)) else { return false };
     let rest = value::trim(rest);
-    let transport = rest.bytes().position(|byte| !value::is_token_byte(byte)).unwrap_or(rest.len());
-    let sent_by = &rest[transport..];
-    transport > 0
-        && sent_by.starts_with([' ', '\t'])
-        && Place::parse(sent_by).is_some_and(|place| place.rest.is_empty())
+    let Some(end) = find_any(rest.as_bytes(), *b" \t") else { return false };
+    value::is_token(&rest[..end]) && Place::parse(&rest[end..]).is_some_and(|place| place.rest.is_empty())
 }
 
 /// What follows the second slash.

@@ -147,6 +147,7 @@ fn the_topmost_via_names_the_transaction_in_every_spelling() {
         (&["Via: SIP/2.0/UDP 10.77.0.11;branch=z9hG4bK1"][..], "z9hG4bK1"),
         (&["Via:SIP/2.0/UDP 10.77.0.11:5060;rport;branch=z9hG4bK1;received=10.0.0.1"], "z9hG4bK1"),
         (&["V : SIP / 2.0 / UDP  phone.bench.test : 5060 ; BRANCH = z9hG4bK1"], "z9hG4bK1"),
+        (&["Via: SIP/2.0/ UDP\th;branch=z9hG4bK1"], "z9hG4bK1"),
         (&["via: sip/2.0/tcp h;alias;branch=\"z9hG4bK1\""], "z9hG4bK1"),
         (&["Via: SIP/2.0/TLS-SCTP [2001:db8::1]:5061;branch=z9hG4bK1"], "z9hG4bK1"),
         (&["Via: SIP/2.0/WSS df7jal23ls0d.invalid;branch=z9hG4bK1"], "z9hG4bK1"),
