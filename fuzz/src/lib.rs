@@ -20,6 +20,7 @@ pub mod provisioning;
 pub mod redact;
 pub mod replay;
 pub mod rig_files;
+pub mod scrub;
 pub mod signalling;
 pub mod sip;
 pub mod sip_values;
@@ -52,6 +53,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("redact", redact::check),
     ("replay", replay::check),
     ("scenario", rig_files::scenario),
+    ("scrub", scrub::check),
     ("signalling", signalling::check),
     ("sip", sip::check),
     ("sip_values", sip_values::check),

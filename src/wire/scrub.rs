@@ -24,14 +24,18 @@
 //!
 //! # Limits
 //!
-//! A pseudonym of a given form is a secret permutation of all texts of that form. Without the key it can not be undone; but
-//! there are only 1000 numbers of three digits, and who knows which line was called at what time knows that line's pseudonym.
-//! Equal stays equal: how often and when somebody called whom can be told from a scrubbed capture, that is its purpose. Times,
-//! ports, lengths, sequence numbers, time stamps of TCP, TTLs, user agents, the vendors of MAC addresses, codes ahead of a
-//! number (`*21*`) and the first digit of a number, if that is 0, stay. A user agent that names its owner stays. A phone that
-//! has nothing but a name, `reception`, say, in its own message, has a pseudonym; in a remark that somebody wrote beside a
-//! packet words that are common in the trade stay, and somebody may be called by such a word. Parts of files other than
-//! packets (names of interfaces and hosts, TLS keys) are not seen here and must not be copied.
+//! - A pseudonym is a secret permutation of all texts of one form. Without the key it can not be undone; but there are only
+//!   1000 numbers of three digits, and whoever knows which line registered or called at what time knows its pseudonym.
+//! - Equal stays equal: how often and when somebody called whom can still be told. That is the purpose.
+//! - These stay: times, lengths, ports, sequence numbers, time stamps of TCP, TTLs, VLANs, what private prefix an address is
+//!   of, the vendors of MAC addresses, service codes ahead of a number (`*21*`), a zero at the beginning of a number, and
+//!   names and versions of programs, though some say whose they are.
+//! - A display name that two people share is one pseudonym; a name in which somebody is called by a common word of the trade
+//!   (`Call`) stays in reasons, warnings and remarks, though not in addresses.
+//! - What comes in tunnels is not read: with a key nothing is left of it; without one secrets are masked in it as anywhere, and
+//!   sums within are not repaired.
+//! - Options of TCP stay as they are, and so does what IPv6 carries hop by hop.
+//! - Of a file only frames and remarks pass here. Names of interfaces and hosts, and keys of TLS, must not be copied.
 
 use std::net::SocketAddr;
 
@@ -193,6 +197,7 @@ impl<T> Scrubber<T> {
             Body::Icmp(message) => {
                 queue.change(whole, |bytes| icmp::clean(bytes, message, datagram.source.is_ipv6(), cut, cleaner));
             }
+            Body::Igmp(payload) => queue.change(place(&payload), |bytes| icmp::clean_igmp(bytes, cut, cleaner)),
             Body::Other(payload) => queue.change(place(&payload), |bytes| cleaner.other(&[], bytes, cut)),
         }
     }

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::Cursor,
+    net::IpAddr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -12,15 +13,16 @@ use siprig::{
     analysis::{Analysis, Settings},
     config::Role,
     wire::{
-        capture::{CaptureReader, CaptureWriter, Side},
-        frame::LinkType,
+        capture::{CaptureCopy, CaptureReader},
+        frame::{Body, Content, Frame, LinkType},
         scrub::{Key, Scrubber},
         sip::Message,
     },
 };
 
 /// The servers of every bench that was recorded: primary and backup.
-const SERVERS: [(&str, Role); 2] = [("10.77.0.2", Role::Primary), ("10.77.0.3", Role::Backup)];
+const SERVERS: [(&str, Role); 4] =
+    [("10.77.0.2", Role::Primary), ("fd77::2", Role::Primary), ("10.77.0.3", Role::Backup), ("fd77::3", Role::Backup)];
 
 /// Texts that name somebody in the recorded captures, besides addresses.
 const NAMES: [&str; 2] = ["bench.test", "siprig-virtual"];
@@ -30,10 +32,9 @@ fn captures() -> Vec<PathBuf> {
     let fixtures = root.join("fixtures/captures").read_dir().unwrap().map(|entry| entry.unwrap().path());
     let sample =
         root.join("reports/sample").read_dir().unwrap().map(|entry| entry.unwrap().path().join("capture.pcapng"));
-    // Those of the real registrars' own word have too few phones for what is tried here.
-    let many = |path: &PathBuf| path.ends_with("real-failover-udp.pcapng") || path.ends_with("capture.pcapng");
-    let found: Vec<_> = fixtures.chain(sample).filter(many).collect();
-    assert!(found.len() >= 2, "{found:?}");
+    let found: Vec<_> =
+        fixtures.chain(sample).filter(|path| path.extension().is_some_and(|it| it == "pcapng")).collect();
+    assert!(found.len() >= 8, "{found:?}");
     found
 }
 
@@ -44,7 +45,7 @@ fn key(digits: &str) -> Key {
 
 /// A frame as the capture has it.
 struct Kept {
-    interface: u32,
+    interface: (u32, LinkType),
     unix_ns: i64,
     original_len: u32,
     bytes: Vec<u8>,
@@ -56,9 +57,8 @@ fn read(capture: &[u8]) -> Vec<Kept> {
     let mut frames = Vec::new();
     while let Some(captured) = reader.next() {
         let captured = captured.unwrap();
-        assert_eq!(captured.link, LinkType::Ethernet);
         frames.push(Kept {
-            interface: captured.interface,
+            interface: (captured.interface, captured.link),
             unix_ns: captured.unix_ns,
             original_len: captured.original_len,
             bytes: captured.bytes.to_vec(),
@@ -69,17 +69,16 @@ fn read(capture: &[u8]) -> Vec<Kept> {
 }
 
 fn scrubbed(capture: &[u8], scrubber: &mut Scrubber<Kept>) -> Vec<u8> {
-    let mut out = CaptureWriter::new(Vec::new()).unwrap();
+    let mut out = CaptureCopy::new(Vec::new()).unwrap();
     let mut write = |scrubber: &mut Scrubber<Kept>| {
         while let Some((kept, bytes)) = scrubber.pop() {
-            let side = if kept.interface == 0 { Side::Phone } else { Side::Server };
-            let comments: Vec<_> = kept.comment.iter().map(|comment| scrubber.comment(comment)).collect();
-            out.write(side, kept.unix_ns, kept.original_len, &bytes, &comments).unwrap();
+            let comment = kept.comment.map(|comment| scrubber.comment(&comment));
+            out.write(kept.interface, kept.unix_ns, kept.original_len, &bytes, comment.as_deref()).unwrap();
         }
     };
     for mut kept in read(capture) {
         let bytes = std::mem::take(&mut kept.bytes);
-        scrubber.push(LinkType::Ethernet, bytes, kept);
+        scrubber.push(kept.interface.1, bytes, kept);
         write(scrubber);
     }
     scrubber.finish();
@@ -108,12 +107,15 @@ fn renamed(value: serde_json::Value, key: &str, scrubber: &mut Scrubber<Kept>) -
         Value::String(text) => Value::String(match key {
             "aor" | "address" | "mac" | "server" | "from_server" | "to_server" => scrubber.identity(&text),
             "contact" => {
-                let (place, port) = text.strip_prefix("sip:").unwrap().rsplit_once(':').unwrap();
-                format!("sip:{}:{port}", scrubber.identity(place))
+                let (scheme, rest) = text.split_once(':').unwrap();
+                let (place, parameters) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
+                let port = place.rfind(':').filter(|at| place[at + 1..].parse::<u16>().is_ok());
+                let (place, port) = place.split_at(port.unwrap_or(place.len()));
+                format!("{scheme}:{}{port}{parameters}", scrubber.identity(place))
             }
             // It may name a server.
             "why_null" => {
-                let is_address = |word: &str| word.trim_matches([',', ';']).parse::<std::net::IpAddr>().is_ok();
+                let is_address = |word: &str| word.trim_matches([',', ';']).parse::<IpAddr>().is_ok();
                 let words = text.split(' ');
                 let words = words.map(|word| if is_address(word) { scrubber.identity(word) } else { word.to_owned() });
                 words.collect::<Vec<_>>().join(" ")
@@ -160,7 +162,7 @@ fn a_scrubbed_capture_tells_the_same_of_lines_servers_times_and_moves() {
         let capture = fs::read(&path).unwrap();
         let servers = || SERVERS.map(|(address, role)| (address.to_owned(), role));
         let original = analysed(&capture, servers());
-        assert!(original["phones"].as_array().unwrap().len() >= 4, "{}", path.display());
+        assert!(!original["phones"].as_array().unwrap().is_empty(), "{}", path.display());
         for digits in ["5a", "17f3"] {
             let mut scrubber = Scrubber::pseudonyms(&key(digits));
             let out = scrubbed(&capture, &mut scrubber);
@@ -175,52 +177,69 @@ fn a_scrubbed_capture_tells_the_same_of_lines_servers_times_and_moves() {
 
 #[test]
 fn nothing_of_who_it_was_is_left() {
+    let (mut present, mut all) = (0, 0);
     for path in captures() {
         let capture = fs::read(&path).unwrap();
         let mut texts: BTreeSet<String> = NAMES.map(str::to_owned).into();
         let mut bytes: BTreeSet<Vec<u8>> = BTreeSet::new();
         for phone in analysed(&capture, [])["phones"].as_array().unwrap() {
-            let text = |name: &str| phone[name].as_str().unwrap_or_default().to_owned();
-            let (user, host) = phone["aor"].as_str().unwrap().split_once('@').unwrap();
-            texts.extend([format!("sip:{user}@"), format!("sip:{user}-"), format!("\"{user}\""), format!("@{host}")]);
-            texts.insert(text("address"));
-            let mac: Vec<u8> = text("mac").split(':').map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
-            bytes.insert(mac[3..].to_vec());
-            texts.insert(text("mac")[9..].to_owned());
-            let address: std::net::Ipv4Addr = text("address").parse().unwrap();
-            bytes.insert(address.octets().to_vec());
+            if let Some((user, host)) = phone["aor"].as_str().and_then(|aor| aor.split_once('@')) {
+                texts.extend([
+                    format!("sip:{user}@"),
+                    format!("sip:{user}-"),
+                    format!("\"{user}\""),
+                    format!("@{host}"),
+                ]);
+            }
+            if let Some(mac) = phone["mac"].as_str() {
+                texts.insert(mac[9..].to_owned());
+                bytes.insert(mac[9..].split(':').map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect());
+            }
+            let address = phone["address"].as_str().unwrap().to_owned();
+            bytes.insert(match address.parse().unwrap() {
+                IpAddr::V4(address) => address.octets().to_vec(),
+                IpAddr::V6(address) => address.octets().to_vec(),
+            });
+            texts.insert(address);
         }
-        assert!(texts.len() > 10 && bytes.len() > 4, "{texts:?}");
+        assert!(texts.len() > NAMES.len() && !bytes.is_empty(), "{texts:?}");
         let holds = |capture: &[u8], text: &[u8]| {
             read(capture).iter().any(|kept| memchr::memmem::find(&kept.bytes, text).is_some())
         };
         let mut scrubber = Scrubber::pseudonyms(&key("5a"));
         let out = scrubbed(&capture, &mut scrubber);
-        let (mut present, mut all) = (0, 0);
         for text in texts.iter().map(|text| text.as_bytes().to_vec()).chain(bytes) {
             all += 1;
             present += u32::from(holds(&capture, &text));
             assert!(!holds(&out, &text), "{}: {} is left", path.display(), String::from_utf8_lossy(&text));
         }
-        assert!(present * 2 > all, "{present} of {all} are in the original");
     }
+    assert!(present * 2 > all, "{present} of {all} are in the originals");
+}
+
+/// A remark of siprig's without the name of the server.
+fn nameless(comment: &Option<String>) -> Option<String> {
+    let words = comment.as_ref()?.split(' ');
+    let mut previous = "";
+    let words = words.map(|word| if std::mem::replace(&mut previous, word) == "of" { "SERVER" } else { word });
+    Some(words.collect::<Vec<_>>().join(" "))
 }
 
 #[test]
 fn every_message_is_as_long_and_as_readable_as_it_was() {
+    let mut messages = 0;
     for path in captures() {
         let capture = fs::read(&path).unwrap();
         let out = scrubbed(&capture, &mut Scrubber::pseudonyms(&key("5a")));
         let (before, after) = (read(&capture), read(&out));
         assert_eq!(before.len(), after.len());
-        let mut messages = 0;
         for (before, after) in before.iter().zip(&after) {
             assert_eq!((before.unix_ns, before.bytes.len()), (after.unix_ns, after.bytes.len()));
-            assert_eq!(before.comment, after.comment, "remarks of siprig stay");
+            assert_eq!(nameless(&before.comment), nameless(&after.comment), "remarks of siprig stay");
             let message = |kept: &Kept| {
-                let frame = siprig::wire::frame::Frame::parse(&kept.bytes).ok()?;
-                let siprig::wire::frame::Content::Ip(packet) = frame.content else { return None };
-                let siprig::wire::frame::Body::Udp { payload, .. } = packet.body else { return None };
+                let frame = Frame::parse_as(kept.interface.1, &kept.bytes).ok()?;
+                let Content::Ip(packet) = frame.content else { return None };
+                let Body::Udp { payload, .. } = packet.body else { return None };
                 Message::parse(payload).ok()
             };
             let (Some(before), Some(after)) = (message(before), message(after)) else { continue };
@@ -233,8 +252,8 @@ fn every_message_is_as_long_and_as_readable_as_it_was() {
             assert_eq!(before.header("Authorization").is_some(), after.header("Authorization").is_some());
             assert_eq!(before.summary().oddities, after.summary().oddities);
         }
-        assert!(messages > 20, "{}: {messages}", path.display());
     }
+    assert!(messages > 300, "{messages}");
 }
 
 /// Fields of every packet as tshark tells them; none if it is not installed.
@@ -266,12 +285,13 @@ fn tshark_finds_the_same_signalling_and_every_check_sum_right() {
         let capture = fs::read(&path).unwrap();
         let out = directory.path().join("scrubbed.pcapng");
         fs::write(&out, scrubbed(&capture, &mut Scrubber::pseudonyms(&key("5a")))).unwrap();
-        let wrong =
-            "ip.checksum.status == Bad || udp.checksum.status == Bad || tcp.checksum.status == Bad || _ws.malformed";
-        let Some(found) = tshark(&out, wrong, &["frame.number"]) else { return };
+        let layers = ["ip", "udp", "tcp", "icmp", "icmpv6"];
+        let with = |status: &str| layers.map(|layer| format!("{layer}.checksum.status == {status}")).join(" || ");
+        let wrong = with("Bad") + " || _ws.malformed";
+        let Some(found) = tshark(&out, &wrong, &["frame.number"]) else { return };
         assert_eq!(found, [] as [&str; 0], "{}", path.display());
-        let good = tshark(&out, "ip.checksum.status == Good", &["frame.number"]).unwrap();
-        assert!(good.len() > 50, "{}", good.len());
+        let good = tshark(&out, &with("Good"), &["frame.number"]).unwrap();
+        assert!(good.len() > 40, "{}: {}", path.display(), good.len());
         let fields = [
             "frame.number",
             "sip.Method",
@@ -284,7 +304,6 @@ fn tshark_finds_the_same_signalling_and_every_check_sum_right() {
             "tcp.seq_raw",
             "tcp.len",
             "arp.opcode",
-            "frame.comment",
         ];
         assert_eq!(tshark(&out, "frame", &fields), tshark(&path, "frame", &fields), "{}", path.display());
     }

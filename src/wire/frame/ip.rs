@@ -13,6 +13,8 @@ use super::{FrameError, link::Link};
 /// IP protocol numbers (IANA).
 pub const ICMP: u8 = 1;
 /// See [`ICMP`].
+pub const IGMP: u8 = 2;
+/// See [`ICMP`].
 pub const TCP: u8 = 6;
 /// See [`ICMP`].
 pub const UDP: u8 = 17;

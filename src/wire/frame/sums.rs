@@ -60,7 +60,7 @@ pub fn fix_payload(payload: &mut [u8], source: IpAddr, destination: IpAddr, prot
         }
         ip::TCP if payload.len() >= 20 => (16, sum(payload, 8)),
         ip::TCP => return forget(payload, 16),
-        ip::ICMP if payload.len() >= 4 => (2, util::checksum(payload, 1)),
+        ip::ICMP | ip::IGMP if payload.len() >= 4 => (2, util::checksum(payload, 1)),
         ip::ICMP_V6 if payload.len() >= 4 => (2, sum(payload, 1)),
         _ => return,
     };

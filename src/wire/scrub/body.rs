@@ -93,7 +93,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 /// A session description (RFC 8866).
 fn sdp<'a>(marks: &mut Marks<'a>, body: &'a str) {
     for line in lines(body) {
-        match line.split_once('=').map(|(kind, value)| (kind.trim(), value)) {
+        match line.split_once('=').filter(|(kind, _)| kind.len() == 1) {
             Some(("v" | "b" | "t" | "r" | "z" | "m", _)) => {}
             Some(("o", value)) => origin(marks, value),
             Some(("c", value)) => {
@@ -103,8 +103,7 @@ fn sdp<'a>(marks: &mut Marks<'a>, body: &'a str) {
             Some(("s", value)) => marks.add(value, Kind::Free),
             Some(("a", value)) => attribute(marks, value),
             Some(("k", value)) => marks.add(value, Kind::Token),
-            Some((_, value)) => marks.add(value, Kind::Identity),
-            None => marks.add(line, Kind::Identity),
+            _ => marks.add(line, Kind::Identity),
         }
     }
 }
@@ -124,6 +123,7 @@ fn origin<'a>(marks: &mut Marks<'a>, value: &'a str) {
 
 fn attribute<'a>(marks: &mut Marks<'a>, value: &'a str) {
     let (name, value) = value.split_once(':').unwrap_or((value, ""));
+    marks.name(name);
     let name = name.trim().to_ascii_lowercase();
     match &*name {
         name if PLAIN_ATTRIBUTES.binary_search(&name).is_ok() => {}
@@ -141,8 +141,7 @@ fn summary<'a>(marks: &mut Marks<'a>, body: &'a str) {
             Some((name, _)) if name == "messages-waiting" => {}
             Some((name, value)) if name == "message-account" => marks.uri(value),
             Some((name, value)) if name.ends_with("-message") && counts(value) => {}
-            Some((_, value)) => marks.add(value, Kind::Identity),
-            None => marks.add(line, Kind::Identity),
+            _ => marks.add(line, Kind::Identity),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! ICMP messages: errors quote the packet that they are about, neighbour discovery names hosts.
+//! ICMP messages: errors quote the packet that they are about; neighbour discovery and memberships of groups name hosts.
 
 use std::ops::Range;
 
@@ -22,6 +22,7 @@ pub fn clean(bytes: &mut [u8], place: Range<usize>, v6: bool, cut: bool, cleaner
             quote(bytes, behind..end, cleaner);
         }
         (true, 133..=137) if cleaner.pseudonyms.is_some() => neighbours(&mut bytes[start..end], kind, cleaner),
+        (true, 130..=132 | 143) if cleaner.pseudonyms.is_some() => members::<16>(&mut bytes[start..end], kind, cleaner),
         // Echo: anything at all behind identifier and number.
         _ => cleaner.other(&[], &mut bytes[behind..end], cut),
     }
@@ -40,7 +41,7 @@ fn quote(bytes: &mut [u8], place: Range<usize>, cleaner: &mut Cleaner) {
     match packet::body(bytes, &datagram) {
         Body::Udp(payload) => cleaner.payload(&mut bytes[payload], datagram.missing > 0),
         Body::Tcp { payload, .. } => cleaner.payload(&mut bytes[payload], true),
-        Body::Icmp(payload) | Body::Other(payload) => {
+        Body::Icmp(payload) | Body::Igmp(payload) | Body::Other(payload) => {
             // The eight bytes that every quote has are ports, lengths and sums.
             let payload = (payload.start + 8).min(payload.end)..payload.end;
             cleaner.other(&[], &mut bytes[payload], true);
@@ -53,6 +54,61 @@ fn quote(bytes: &mut [u8], place: Range<usize>, cleaner: &mut Cleaner) {
     {
         sums::fix_datagram(bytes, &datagram);
     }
+}
+
+/// Cleans an IGMP message.
+pub fn clean_igmp(message: &mut [u8], cut: bool, cleaner: &mut Cleaner) {
+    match message {
+        [kind, _, _, _, ..] if cleaner.pseudonyms.is_some() => {
+            let kind = *kind;
+            members::<4>(message, kind, cleaner);
+        }
+        _ => cleaner.other(&[], message, cut),
+    }
+}
+
+/// Who listens to which group: IGMP (RFC 9776) and Multicast Listener Discovery (RFC 9777), whose messages differ in the
+/// length of addresses alone. Nothing is left of what is not known there.
+fn members<const LENGTH: usize>(message: &mut [u8], kind: u8, cleaner: &mut Cleaner) {
+    const REPORTS: [u8; 2] = [0x22, 143];
+    let mut at = if LENGTH == 4 { 4 } else { 8 };
+    if let Some(&[_, _, _, _, _, _, high, low]) = message.get(..8).filter(|_| REPORTS.contains(&kind)) {
+        at = 8;
+        for _ in 0..u16::from_be_bytes([high, low]) {
+            // Kind, words of auxiliary data, number of sources, group, sources, auxiliary data.
+            let Some(&[_, words, high, low, ..]) = message.get(at..) else { break };
+            let sources = usize::from(u16::from_be_bytes([high, low]));
+            at = addresses::<LENGTH>(message, at + 4, 1 + sources, cleaner);
+            let end = (at + 4 * usize::from(words)).min(message.len());
+            message[at..end].fill(0);
+            at = end;
+        }
+    } else {
+        at = addresses::<LENGTH>(message, at, 1, cleaner);
+        // In a query of the last version two bytes follow, a number of sources, and these.
+        if let Some(&[_, _, high, low, ..]) = message.get(at..) {
+            at = addresses::<LENGTH>(message, at + 4, u16::from_be_bytes([high, low]).into(), cleaner);
+        }
+    }
+    let at = at.min(message.len());
+    cleaner.other(&[], &mut message[at..], false);
+}
+
+/// So many addresses, as far as they are there; returns where the next field begins.
+fn addresses<const LENGTH: usize>(message: &mut [u8], mut at: usize, count: usize, cleaner: &mut Cleaner) -> usize {
+    let Some(pseudonyms) = &mut cleaner.pseudonyms else { return at };
+    for _ in 0..count {
+        if at + LENGTH > message.len() {
+            break;
+        }
+        if LENGTH == 4 {
+            packet::v4(message, at, pseudonyms);
+        } else {
+            packet::v6(message, at, pseudonyms);
+        }
+        at += LENGTH;
+    }
+    at.min(message.len())
 }
 
 /// Neighbour discovery (RFC 4861 section 4): addresses at fixed places, then options.

@@ -97,6 +97,13 @@ impl<'a> Marks<'a> {
         }
     }
 
+    /// A name that the protocol or its makers gave, and that is no name of this kind if it holds a number.
+    pub fn name(&mut self, name: &'a str) {
+        if name.as_bytes().windows(3).any(|three| three.iter().all(u8::is_ascii_digit)) {
+            self.add(name, Kind::Identity);
+        }
+    }
+
     /// A list of addresses, as in `Contact` and `Route`.
     pub fn addresses(&mut self, value: &'a str) {
         for address in value::split(value, true) {
@@ -212,6 +219,7 @@ impl<'a> Marks<'a> {
             }
             return;
         };
+        self.name(name);
         let name = name.trim().to_ascii_lowercase();
         let value = value.trim().trim_matches('"');
         match &*name {
@@ -242,7 +250,10 @@ impl<'a> Marks<'a> {
         // White space may stand around the slashes.
         let behind = sender.rsplit_once('/').map_or(sender, |(_, behind)| behind.trim());
         match behind.split_once([' ', '\t', '\r', '\n']) {
-            Some((_, sent_by)) => self.host_and_port(sent_by),
+            Some((_, sent_by)) => {
+                self.name(&sender[..self.place(sent_by) - self.place(sender)]);
+                self.host_and_port(sent_by);
+            }
             None => self.add(sender, Kind::Identity),
         }
         self.parameters(parameters);
@@ -251,7 +262,8 @@ impl<'a> Marks<'a> {
     /// A challenge or credentials (RFC 7616 section 3).
     pub fn auth(&mut self, value: &'a str) {
         let value = value.trim();
-        let Some((_, rest)) = value.split_once([' ', '\t', '\r', '\n']) else { return };
+        let (scheme, rest) = value.split_once([' ', '\t', '\r', '\n']).unwrap_or((value, ""));
+        self.name(scheme);
         self.auth_parameters(rest);
     }
 
@@ -263,6 +275,7 @@ impl<'a> Marks<'a> {
                 self.add(parameter, Kind::Token);
                 continue;
             };
+            self.name(name);
             let value = value.trim().trim_matches('"');
             match &*name.trim().to_ascii_lowercase() {
                 "algorithm" | "charset" | "nc" | "qop" | "stale" | "userhash" => {}

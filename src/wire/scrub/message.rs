@@ -52,6 +52,7 @@ pub fn message<'a>(marks: &mut Marks<'a>, text: &'a str) {
         }
         match field.split_once(':') {
             Some((name, value)) if value::is_token(name.trim()) => {
+                marks.name(name);
                 let name = long_name(name.trim());
                 content.learn(name, value);
                 header(marks, form(name), value.trim());
@@ -89,7 +90,8 @@ fn start_line<'a>(marks: &mut Marks<'a>, line: &'a str) {
         }
         return;
     }
-    let Some((_, rest)) = line.split_once(' ') else { return marks.add(line, Kind::Identity) };
+    let Some((method, rest)) = line.split_once(' ') else { return marks.add(line, Kind::Identity) };
+    marks.name(method);
     match rest.rsplit_once(' ') {
         Some((uri, version)) if version.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("SIP/")) => {
             marks.uri(uri)

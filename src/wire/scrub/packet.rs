@@ -44,6 +44,7 @@ pub enum Body {
         payload: Range<usize>,
     },
     Icmp(Range<usize>),
+    Igmp(Range<usize>),
     /// Part of a datagram, or something that is not read.
     Other(Range<usize>),
 }
@@ -127,6 +128,7 @@ pub fn body(bytes: &[u8], datagram: &Datagram) -> Body {
             }
         }
         (ip::ICMP | ip::ICMP_V6, [_, _, _, _, ..]) => Body::Icmp(start..end),
+        (ip::IGMP, _) => Body::Igmp(start..end),
         _ => other,
     }
 }

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::wire::tls::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, MAX_RECORD, hello};
 
-/// Extensions of a greeting that say something of versions and algorithms alone, and nothing of anybody.
-const PLAIN_EXTENSIONS: [u16; 9] = [5, 10, 11, 13, 22, 23, 43, 45, 50];
+/// Extensions of a greeting that say something of versions, algorithms and the keys of this connection alone, and nothing of
+/// anybody (the registry at iana.org/assignments/tls-extensiontype-values).
+const PLAIN_EXTENSIONS: [u16; 15] = [5, 10, 11, 13, 16, 21, 22, 23, 27, 28, 43, 45, 50, 51, 0xff01];
 
 /// The length of the record that begins here, as its header says, or that of a header without end; none: no record begins
 /// here.

@@ -160,7 +160,7 @@ fn bodies_that_are_known_are_read_and_others_are_not_left() {
          v=0\r\n\
          o=- 3724394400 3724394405 IN IP4 ‹10.77.0.11›\r\n\
          s=call\r\n\
-         i=‹The call of Anna›\r\n\
+         ‹i=The call of Anna›\r\n\
          c=IN IP4 ‹10.77.0.11›/127\r\n\
          t=0 0\r\n\
          m=audio 5004 RTP/AVP 0 8 101\r\n\
@@ -173,11 +173,12 @@ fn bodies_that_are_known_are_read_and_others_are_not_left() {
          a=ssrc:1234 cname:«anna@host»\r\n\
          a=x-owner:«anna»\r\n\
          a=sendrecv\r\n\
-         ‹rubbish›\r\n",
+         ‹rubbish›\r\n\
+         ‹From: x=Anna›\r\n",
     );
     assert_cleaned(
         "NOTIFY sip:‹a› SIP/2.0\r\nc: application/simple-message-summary\r\n\r\n\
-         Messages-Waiting: yes\r\nMessage-Account: sip:⟮1001⟯@‹bench.test›\r\nVoice-Message: 2/8 (0/2)\r\nFrom: ‹Anna›\r\n",
+         Messages-Waiting: yes\r\nMessage-Account: sip:⟮1001⟯@‹bench.test›\r\nVoice-Message: 2/8 (0/2)\r\n‹From: Anna›\r\n",
     );
     assert_cleaned(
         "NOTIFY sip:‹a› SIP/2.0\r\nContent-Type: message/sipfrag;version=2.0\r\n\r\n\
@@ -205,6 +206,8 @@ fn what_no_reader_takes_is_cleaned_as_far_as_it_goes() {
         "REGISTER sip:‹a› SIP/2.0\nTo : <sip:⟮1001⟯@‹a›>\n\n",
         "\r\n\r\nREGISTER   sip:‹a›   SIP/2.0\r\n\r\n",
         "REGISTER sip:‹a› SIP/2.0\r\nTo: \"‹Anna›\"\r\n <sip:⟮1001⟯@\r\n\t‹a›>\r\n ;tag=«77»\r\nContact:\r\n <sip:⟮1⟯@‹a›>\r\n\r\n",
+        "‹X1001› sip:‹a› SIP/2.0\r\nVia: ‹SIP/2.0/1001 ›‹b›:5060\r\n‹X-1001›: ‹y›\r\nAuthorization: ‹A1001› ‹b200›=«1»\r\n",
+        "OPTIONS sip:‹a›;‹x100›=«2» SIP/2.0\r\nContent-Type: application/sdp\r\n\r\na=‹x-1001:›«1»",
         "REGISTER sip:‹a› SIP/2.0\r\n‹Anna was here›\r\nTo: <sip:⟮1001⟯@‹a›>",
         "REGISTER sip:‹a› SIP/2.0\r\nTo: \"‹Anna› <sip:⟮1001⟯@‹a›",
         "REGISTER sip:‹a› SIP/2.0\r\nTo: \"‹Anna›\" <sip:‹1001›",

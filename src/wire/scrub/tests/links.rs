@@ -94,6 +94,43 @@ fn neighbour_discovery_tells_pseudonyms_that_are_those_of_the_packets() {
 }
 
 #[test]
+fn memberships_of_groups_name_pseudonyms_and_stay_readable() {
+    fn octets(address: IpAddr) -> Vec<u8> {
+        match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        }
+    }
+    // A group, a group with a source and auxiliary data, and something else.
+    fn report(kind: u8, group: IpAddr, source: IpAddr, auxiliary: &[u8], other: &[u8]) -> Vec<u8> {
+        let (group, source) = (octets(group), octets(source));
+        let head = [kind, 0, 0, 0, 0, 0, 0, 2];
+        [&head[..], &[4, 0, 0, 0], &group, &[6, 1, 0, 1], &group, &source, auxiliary, other].concat()
+    }
+    let mut pseudonyms = Pseudonyms::new(&key());
+    for (family, protocol, kind, group, source) in
+        [(V4, 2, 0x22, "239.1.2.3", "10.77.0.11"), (V6, 58, 143, "ff02::1:ff23:7429", "2001:db8::11")]
+    {
+        let [group, source] = [group, source].map(|text| text.parse().unwrap());
+        let sent = report(kind, group, source, b"aux.", b"Anna");
+        // UDP's header makes room for the first eight bytes.
+        let mut frame = udp(family, &sent[8..]);
+        let start = frame.len() - sent.len();
+        frame[start..].copy_from_slice(&sent);
+        frame[if family == V4 { 23 } else { 20 }] = protocol;
+        fix_checksums(&mut frame);
+        let out = pseudonymous(&frame);
+        let expected = report(kind, pseudonyms.ip(group), pseudonyms.ip(source), &[0; 4], b"xxxx");
+        assert_eq!(out[start + 4..], expected[4..]);
+        if family == V4 {
+            assert_eq!(ones_sum(&[&out[start..]]), 0xFFFF);
+        } else {
+            assert_sums(&out);
+        }
+    }
+}
+
+#[test]
 fn options_that_name_hosts_are_taken_out() {
     let mut frame = udp(V4, b"\r\n");
     frame[14] = 0x48;
