@@ -11,6 +11,7 @@ pub mod aastra_xml;
 pub mod analyze;
 pub mod capture;
 pub mod console;
+pub mod fragments;
 pub mod frame;
 pub mod http;
 pub mod journal;
@@ -21,11 +22,13 @@ pub mod redact;
 pub mod replay;
 pub mod rig_files;
 pub mod scrub;
+pub mod scrub_message;
 pub mod signalling;
 pub mod sip;
 pub mod sip_values;
 pub mod stand_in;
 pub mod stream;
+pub mod tls;
 
 pub use cost::run;
 
@@ -43,6 +46,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("bench", rig_files::bench),
     ("capture", capture::check),
     ("console", console::check),
+    ("fragments", fragments::check),
     ("frame", frame::check),
     ("http", http::check),
     ("journal", journal::check),
@@ -54,11 +58,13 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("replay", replay::check),
     ("scenario", rig_files::scenario),
     ("scrub", scrub::check),
+    ("scrub_message", scrub_message::check),
     ("signalling", signalling::check),
     ("sip", sip::check),
     ("sip_values", sip_values::check),
     ("stand_in", stand_in::check),
     ("stream", stream::check),
+    ("tls", tls::check),
 ];
 
 /// Whether `part` lies within `whole`: the same bytes of memory, not only equal ones.

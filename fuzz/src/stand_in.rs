@@ -24,7 +24,10 @@ pub fn check(bytes: &[u8]) {
         let read = Message::parse(&answer).expect("an answer of our own");
         let SipStart::Response { code, .. } = read.start() else { panic!("{:?}", read.start()) };
         assert_eq!((*code, read.body()), (stand_in.code, &b""[..]));
-        if let Ok(request) = Message::parse(bytes) {
+        let contradicts = |oddity: &String| oddity.contains("repeated");
+        if let Ok(request) = Message::parse(bytes)
+            && !request.summary().oddities.iter().any(contradicts)
+        {
             let (asked, told) = (request.summary(), read.summary());
             // Of a request that says who it is from in two ways a reader takes neither, and an answer has to take one.
             if asked.oddities.iter().any(|oddity| oddity == "a header that is single is repeated") {

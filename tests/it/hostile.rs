@@ -1,7 +1,15 @@
 //! Hostile bytes: the checks of the fuzz targets on their committed corpus, on seeded changes of it and on much too much
 //! of it; and that each target is declared and described wherever it has to be.
 
-use std::{collections::BTreeSet, fs, panic::catch_unwind, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    panic::catch_unwind,
+    path::Path,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
 
 use siprig::virtual_bench::random::Random;
 
@@ -14,6 +22,9 @@ const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
 
 /// Changed inputs for each target.
 const CHANGED: usize = 600;
+
+/// A check that takes longer than this does not end: the slowest takes some hundred milliseconds.
+const ENDLESS: Duration = Duration::from_secs(120);
 
 #[test]
 fn nothing_in_the_corpus_breaks_a_reader() {
@@ -76,14 +87,19 @@ fn every_target(mut try_all: impl FnMut(&str, Check) -> bool) {
 
 #[expect(clippy::print_stdout, reason = "which input broke a target is told beside the failure")]
 fn holds(target: &str, check: Check, bytes: &[u8], what: &str) -> bool {
-    println!("{target} {what}");
-    let held = catch_unwind(|| checks::run(check, bytes)).is_ok();
-    if !held {
-        let file = std::env::temp_dir().join(format!("siprig-{target}-fault"));
-        fs::write(&file, bytes).unwrap();
-        println!("{target} breaks: {what}; the input is in {}", file.display());
-    }
-    held
+    let (held, ended) = mpsc::channel();
+    let input = bytes.to_vec();
+    // Not waited for if it does not end: nothing can stop a thread.
+    thread::spawn(move || held.send(catch_unwind(|| checks::run(check, &input)).is_ok()));
+    let fault = match ended.recv_timeout(ENDLESS) {
+        Ok(true) => return true,
+        Ok(false) | Err(RecvTimeoutError::Disconnected) => "breaks",
+        Err(RecvTimeoutError::Timeout) => "does not come to an end",
+    };
+    let file = std::env::temp_dir().join(format!("siprig-{target}-fault"));
+    fs::write(&file, bytes).unwrap();
+    println!("{target} {fault}: {what}; the input is in {}", file.display());
+    false
 }
 
 fn below(random: &mut Random, end: usize) -> usize {

@@ -376,11 +376,11 @@ enum Begins {
 }
 
 fn begins(bytes: &[u8]) -> Begins {
-    let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
-    let text = &bytes[blank..];
-    if tls::record(text).is_some() {
+    if tls::record(bytes).is_some() {
         return Begins::Tls;
     }
+    let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
+    let text = &bytes[blank..];
     if memchr::memchr(b'\n', text).is_none() {
         return if may_become_start_line(text) { Begins::PerhapsSip } else { Begins::Other };
     }

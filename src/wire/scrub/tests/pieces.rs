@@ -161,6 +161,14 @@ fn a_stream_seen_from_its_middle_is_read_from_the_next_message_on() {
 }
 
 #[test]
+fn blank_lines_ahead_of_a_tls_record_come_to_an_end() {
+    let bytes = b"\r\n\r\n\x16\x03\x01\x00\x05hello";
+    for key in [Some(key()), None] {
+        assert_eq!(stream(&scrubbed(&[tcp(7, bytes)], key.as_ref())).len(), bytes.len());
+    }
+}
+
+#[test]
 fn a_hole_costs_the_message_around_it_only() {
     let message = register();
     let clean = cleaned(&message, Some(&key()));

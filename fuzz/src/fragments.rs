@@ -1,0 +1,123 @@
+//! Datagrams in fragments.
+
+use std::net::IpAddr;
+
+use siprig::{
+    event::OutageId,
+    wire::fragments::{Fragment, Fragments, Identity, Outcome},
+};
+
+use super::{cost, script};
+
+/// Most heap that is taken, in bytes, however much comes in.
+const KEPT: isize = 12 << 20;
+
+/// Longest datagram, in bytes.
+const LONGEST: usize = 65_535;
+
+/// Whatever the order of the fragments, and however often they come, the datagram is put together as it was, and nothing is
+/// said of any that is broken unless one came again; one with a hole or with fragments that contradict each other never is
+/// put together; memory is bounded. The script says how it is cut (in units
+/// of eight bytes) and what becomes of the pieces.
+pub fn check(bytes: &[u8]) {
+    let (script, datagram) = script::split(bytes);
+    let datagram = &datagram[..datagram.len().min(LONGEST)];
+    let (sent, hopeless) = pieces(script, datagram);
+    let mut fragments = Fragments::default();
+    let (mut whole, mut broken) = (0, 0);
+    for piece in &sent {
+        fragments.take(&fragment(7, piece));
+        while let Some(outcome) = fragments.poll() {
+            match outcome {
+                Outcome::Whole { bytes, first, outage } => {
+                    assert!(!hopeless, "out of nothing");
+                    assert!(bytes == datagram && first == 7, "{} bytes of {}", bytes.len(), datagram.len());
+                    assert!(whole == 0 || outage.is_none(), "told twice");
+                    whole += 1;
+                }
+                Outcome::Broken { .. } => broken += 1,
+            }
+        }
+    }
+    fragments.finish();
+    while let Some(outcome) = fragments.poll() {
+        broken += usize::from(matches!(outcome, Outcome::Broken { .. }));
+    }
+    if !hopeless && !sent.is_empty() {
+        // A first fragment that comes again may be that of another datagram, which is never whole.
+        let again = sent.iter().filter(|piece| piece.offset == 0).count() - 1;
+        assert!(whole > 0 && broken <= again, "{whole} whole and {broken} broken of {} fragments", sent.len());
+    }
+    endless(&sent);
+}
+
+/// A piece of the datagram, on its way.
+struct Sent<'a> {
+    offset: usize,
+    more: bool,
+    bytes: &'a [u8],
+    dropped: bool,
+}
+
+/// The fragments in the order in which they come, and whether the datagram can not be put together from them.
+fn pieces<'a>(script: &[u8], datagram: &'a [u8]) -> (Vec<Sent<'a>>, bool) {
+    let (mut sent, mut hopeless, mut offset) = (Vec::new(), false, 0);
+    for step in script::steps(script) {
+        let length = (8 * step.length).min(datagram.len() - offset);
+        let more = offset + length < datagram.len();
+        let piece = |dropped| Sent { offset, more, bytes: &datagram[offset..offset + length], dropped };
+        match step.act {
+            1 => sent.insert(0, piece(false)),
+            3 => sent.extend([piece(true), piece(false)]),
+            4 => sent.extend([piece(false), piece(false)]),
+            // It overlaps with the one before it.
+            5 if offset >= 8 && length > 0 => {
+                sent.push(Sent {
+                    offset: offset - 8,
+                    more,
+                    bytes: &datagram[offset - 8..offset + length],
+                    dropped: false,
+                });
+                hopeless = true;
+            }
+            7 => hopeless = true,
+            _ => sent.push(piece(false)),
+        }
+        offset += length;
+        // More than a datagram may come in.
+        if !more || sent.len() > 300 {
+            hopeless |= more;
+            break;
+        }
+    }
+    hopeless |= sent.len() > 250;
+    (sent, hopeless)
+}
+
+fn fragment<'a>(number: u32, piece: &Sent<'a>) -> Fragment<'a, u32> {
+    let ends = [IpAddr::from([10, 77, 0, 11]), IpAddr::from([10, 77, 0, 2])];
+    Fragment {
+        of: Identity { source: ends[0], destination: ends[1], protocol: Some(17), identification: number },
+        // A datagram is no longer than 65 535 bytes.
+        offset: piece.offset as u32,
+        more: piece.more,
+        bytes: piece.bytes,
+        unix_ns: i64::from(number),
+        outage: piece.dropped.then_some(OutageId(1)),
+        first: (piece.offset == 0).then_some(number),
+    }
+}
+
+/// The same datagram over and over, and never whole.
+fn endless(sent: &[Sent<'_>]) {
+    let before = cost::heap();
+    let mut fragments = Fragments::default();
+    for number in 0..40 {
+        for piece in sent.iter().skip(1) {
+            fragments.take(&fragment(number, piece));
+            while fragments.poll().is_some() {}
+        }
+        let taken = cost::heap() - before;
+        assert!(taken <= KEPT, "{taken} bytes of heap");
+    }
+}
