@@ -297,13 +297,12 @@ pub enum Derived {
         /// The server, or none.
         server: Option<ServerName>,
     },
-    /// Where a line whose signalling is encrypted speaks with a server, as far as the wire shows: a weaker claim than
-    /// [`Home`](Self::Home).
+    /// Whom the phone of a line speaks with whose signalling is encrypted: a weaker claim than [`Home`](Self::Home).
     Connected {
         /// The line.
         line: LineId,
-        /// The server that its phone spoke with last, while that connection lasts; or none.
-        server: Option<ServerName>,
+        /// The servers, in the order of their names.
+        servers: Vec<ServerName>,
     },
     /// A key press showed (or failed to show) its effect on the phone.
     KeyConfirmed {

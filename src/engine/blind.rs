@@ -99,13 +99,14 @@ pub fn unsure_of_silence(phone: &PhoneWatch, since: Fix) -> Option<Finding> {
     Some(blind(reason).shown_by([exchange.request.seq, exchange.done.seq]))
 }
 
-/// What to say of a line before an outage whose phone spoke last with another server than the one where it belongs.
+/// What to say of a line before an outage whose phone speaks with other servers alone than the one where it belongs.
 pub fn strayed(case: &CaseRun, phone: &PhoneWatch) -> Option<Finding> {
-    let last = phone.encrypted.at().filter(|last| case.is_blind() && last.server != case.primary)?;
+    let with = phone.encrypted.spoken_with();
+    let other = with.first().filter(|_| case.is_blind() && !with.contains(&case.primary))?;
     let reason = format!(
-        "before the outage the phone spoke last with server {}, and its signalling is encrypted: whether the line had left \
-         its primary can not be told",
-        last.server
+        "before the outage the phone spoke with server {other} and no longer with server {}, and its signalling is \
+         encrypted: whether the line had left its primary can not be told",
+        case.primary
     );
     Some(blind(reason))
 }
@@ -242,9 +243,9 @@ pub fn connected(case: &CaseRun, phone: &PhoneWatch) -> Vec<Measurement> {
 }
 
 /// Whom a line's phone speaks with, if nothing of the line can be read.
-pub fn connected_with(case: &CaseRun, phone: &PhoneWatch) -> Option<ServerName> {
+pub fn connected_with(case: &CaseRun, phone: &PhoneWatch) -> Vec<ServerName> {
     let read = case.track.transactions() > 0;
-    phone.encrypted.at().filter(|_| !read).map(|connection| connection.server.clone())
+    if read { Vec::new() } else { phone.encrypted.spoken_with().into_iter().collect() }
 }
 
 #[cfg(test)]

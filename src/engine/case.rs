@@ -52,8 +52,8 @@ pub struct CaseRun {
     /// Of those, the ones that nobody read: made by an exchange in an encrypted connection, with the line of the console
     /// that says the rest, or without.
     pub unread: BTreeMap<Leg, Option<Fix>>,
-    /// The server that its phone speaks with, of which was told because nothing of the line can be read.
-    pub connected: Option<ServerName>,
+    /// The servers that its phone speaks with, of which was told because nothing of the line can be read.
+    pub connected: Vec<ServerName>,
     /// The windows computed for its moves.
     pub windows: BTreeMap<Leg, Window>,
     /// The first sign of life of its phone since the wire is watched: nothing can be asked of a phone before.
@@ -229,7 +229,7 @@ impl CaseRun {
             noted: Vec::new(),
             moves: BTreeMap::new(),
             unread: BTreeMap::new(),
-            connected: None,
+            connected: Vec::new(),
             windows: BTreeMap::new(),
             awake: None,
             cuts: Vec::new(),

@@ -188,12 +188,12 @@ fn tell_connected(subjects: &mut Subjects, phone: &PhoneName, fix: Fix, out: &mu
     let Some(watch) = subjects.watch(phone) else { return };
     let of_phone = subjects.cases().iter().filter(|case| case.id.phone == *phone);
     let now: Vec<_> = of_phone.map(|case| (case.id.clone(), blind::connected_with(case, watch))).collect();
-    for (id, server) in now {
-        let Some((case, _)) = subjects.case_and_detectors(&id).filter(|(case, _)| case.connected != server) else {
+    for (id, servers) in now {
+        let Some((case, _)) = subjects.case_and_detectors(&id).filter(|(case, _)| case.connected != servers) else {
             continue;
         };
-        case.connected.clone_from(&server);
-        out.conclude(fix.when, Derived::Connected { line: case.track.line().clone(), server });
+        case.connected.clone_from(&servers);
+        out.conclude(fix.when, Derived::Connected { line: case.track.line().clone(), servers });
     }
 }
 

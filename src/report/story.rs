@@ -377,23 +377,21 @@ impl RunStory {
                 self.decided.push((**case).clone());
             }
             Derived::RunEnded => self.ended = true,
-            Derived::Connected { line, server } => self.connected(record, line, server.as_ref()),
+            Derived::Connected { line, servers } => self.connected(record, line, servers),
             Derived::ScenarioStarted { .. } | Derived::StepStarted { .. } | Derived::Home { .. } => {}
         }
     }
-}
 
-impl RunStory {
-    fn connected(&mut self, record: &Record, line: &LineId, server: Option<&ServerName>) {
+    fn connected(&mut self, record: &Record, line: &LineId, servers: &[ServerName]) {
         let bindings = self.bindings.entry(line.clone()).or_default();
-        let open = bindings.iter_mut().rfind(|binding| binding.unread && binding.until.is_none());
-        if open.as_ref().is_some_and(|binding| Some(&binding.server) == server) {
-            return;
+        let mut new: Vec<&ServerName> = servers.iter().collect();
+        for open in bindings.iter_mut().filter(|binding| binding.unread && binding.until.is_none()) {
+            match new.iter().position(|server| **server == open.server) {
+                Some(known) => drop(new.remove(known)),
+                None => open.until = Some(record.when),
+            }
         }
-        if let Some(open) = open {
-            open.until = Some(record.when);
-        }
-        bindings.extend(server.map(|server| Binding {
+        bindings.extend(new.into_iter().map(|server| Binding {
             server: server.clone(),
             from: record.when,
             until: None,

@@ -70,8 +70,8 @@ pub enum Place {
     Nowhere,
     /// At a server.
     At(ServerName, Role),
-    /// Nobody can read where: its phone speaks with this server in an encrypted connection.
-    Connected(ServerName, Role),
+    /// Nobody can read where: its phone speaks TLS with these servers.
+    Connected(Vec<ServerName>),
 }
 
 /// The step that runs.
@@ -211,10 +211,8 @@ impl Board {
                     (line.place, line.since) = (place, at);
                 }
             }
-            Derived::Connected { line: id, server } => {
-                let place = server.as_ref().map_or(Place::Unsure, |server| {
-                    Place::Connected(server.clone(), role(self.plan.as_deref(), id, server))
-                });
+            Derived::Connected { line: id, servers } => {
+                let place = if servers.is_empty() { Place::Unsure } else { Place::Connected(servers.clone()) };
                 let Some(line) = self.line(id).filter(|line| !matches!(line.place, Place::At(..))) else { return };
                 if line.place != place {
                     (line.place, line.since) = (place, at);
@@ -299,17 +297,19 @@ mod tests {
         let tell = |derived| Record { event: Event::Derived(derived), ..begin.clone() };
         board.apply(&begin);
         let line = board.lines[0].id.clone();
-        let connected =
-            |server: Option<&str>| Derived::Connected { line: line.clone(), server: server.map(Into::into) };
+        let connected = |servers: &[&str]| {
+            let servers = servers.iter().map(|name| ServerName::from(*name)).collect();
+            Derived::Connected { line: line.clone(), servers }
+        };
         let mut place = |derived| {
             board.apply(&tell(derived));
             board.lines[0].place.clone()
         };
-        assert_eq!(place(connected(Some("b"))), Place::Connected("b".into(), Role::Backup));
-        assert_eq!(place(connected(None)), Place::Unsure);
+        assert_eq!(place(connected(&["a", "b"])), Place::Connected(vec!["a".into(), "b".into()]));
+        assert_eq!(place(connected(&[])), Place::Unsure);
         let home = Derived::Home { line: line.clone(), server: Some("a".into()) };
         assert_eq!(place(home), Place::At("a".into(), Role::Primary));
-        assert_eq!(place(connected(Some("b"))), Place::At("a".into(), Role::Primary));
+        assert_eq!(place(connected(&["b"])), Place::At("a".into(), Role::Primary));
     }
 
     #[test]

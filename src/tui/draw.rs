@@ -168,12 +168,16 @@ fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now: Stamp) {
         Place::Unsure => ("?", "unsure".to_owned(), pen.dim()),
         Place::Nowhere => (pen.look.pick("○", "-"), "none".to_owned(), pen.colour(Color::Red)),
         Place::At(server, role) => {
-            let (symbol, colour) = of_role(*role, pen.look);
+            let (symbol, colour) = match role {
+                Role::Primary => (pen.look.pick("●", "P"), Color::Green),
+                Role::Backup => (pen.look.pick("◐", "B"), Color::Yellow),
+                Role::Other => (pen.look.pick("◇", "O"), Color::Magenta),
+            };
             (symbol, format!("{role} {server}"), pen.colour(colour))
         }
-        Place::Connected(server, role) => {
-            let (_, colour) = of_role(*role, pen.look);
-            (pen.look.pick("◌", "C"), format!("connected {server}"), pen.colour(colour))
+        Place::Connected(servers) => {
+            let names: Vec<&str> = servers.iter().map(|server| server.0.as_str()).collect();
+            (pen.look.pick("◌", "C"), format!("TLS with {}", names.join(",")), Style::new())
         }
     };
     pen.within(place, y, room(place, since), &format!("{symbol} {word}"), style);
@@ -193,14 +197,6 @@ fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now: Stamp) {
     let Some((verdict, code)) = &line.verdict else { return };
     let word = code.clone().unwrap_or_else(|| verdict.to_string());
     pen.text(result, y, &format!("{} {word}", pen.look.symbol(*verdict)), pen.verdict(*verdict));
-}
-
-const fn of_role(role: Role, look: Look) -> (&'static str, Color) {
-    match role {
-        Role::Primary => (look.pick("●", "P"), Color::Green),
-        Role::Backup => (look.pick("◐", "B"), Color::Yellow),
-        Role::Other => (look.pick("◇", "O"), Color::Magenta),
-    }
 }
 
 fn events(pen: &mut Pen<'_>, board: &Board, top: u16) {
@@ -368,10 +364,11 @@ mod tests {
         let mut records = sample::mixed_run();
         records.truncate(1);
         let line = crate::event::LineId { phone: "p1".into(), extension: "1001".into() };
-        let connected = crate::event::Derived::Connected { line, server: Some("b".into()) };
+        let servers = vec!["a".into(), "b".into()];
+        let connected = crate::event::Derived::Connected { line, servers };
         records.push(Record { event: crate::event::Event::Derived(connected), ..records[0].clone() });
-        assert!(screen(&records, 100, (80, 24), GLYPHS).to_string().contains(" p1/1001          ◌ connected b "));
-        assert!(screen(&records, 100, (80, 24), Look::PLAIN).to_string().contains("C connected b"));
+        assert!(screen(&records, 100, (80, 24), GLYPHS).to_string().contains(" p1/1001          ◌ TLS with a,b"));
+        assert!(screen(&records, 100, (80, 24), Look::PLAIN).to_string().contains("C TLS with a,b"));
     }
 
     #[test]

@@ -100,11 +100,14 @@ impl Narrator {
                 (format!("{line} is registered at {}", server_label(self.plan.as_deref(), line, server)), false)
             }
             Derived::Home { line, server: None } => (format!("{line} is registered nowhere"), true),
-            Derived::Connected { line, server: Some(server) } => {
-                let server = server_label(self.plan.as_deref(), line, server);
-                (format!("{line} speaks with {server}; its signalling is encrypted"), false)
+            Derived::Connected { line, servers } if servers.is_empty() => {
+                (format!("{line} speaks with nobody any more"), false)
             }
-            Derived::Connected { line, server: None } => (format!("{line} speaks with nobody any more"), false),
+            Derived::Connected { line, servers } => {
+                let label = |server| server_label(self.plan.as_deref(), line, server);
+                let servers: Vec<String> = servers.iter().map(label).collect();
+                (format!("{line} speaks TLS with {}: nobody can read what", servers.join(" and ")), false)
+            }
             Derived::Measured { case, measurement } if measurement.is_encrypted() => {
                 if measurement.max.is_none() || measurement.name == "baseline" {
                     return None;

@@ -1,6 +1,10 @@
 //! The TLS connections of a phone to servers of the bench: who greeted whom, whether they agreed, and when both spoke.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use crate::{
     engine::{case::Moved, registration::Fix},
@@ -96,11 +100,12 @@ impl Connections {
         self.with(server).any(|it| it.signs().any(|fix| fix.when.at >= since))
     }
 
-    /// Of the connections that last, the one with the last exchange.
-    pub fn at(&self) -> Option<&Connection> {
-        let last = |it: &Connection| it.exchanges.back().map(|last| last.done.when.at);
-        let open = self.list.iter().filter(|it| it.over.is_none() && last(it).is_some());
-        open.max_by_key(|it| last(it))
+    /// The servers that the phone speaks with: there was an exchange in a connection that lasts, and the last that it said
+    /// got through.
+    pub fn spoken_with(&self) -> BTreeSet<ServerName> {
+        let lasts = |it: &&Connection| it.over.is_none() && !it.exchanges.is_empty();
+        let heard = |it: &&Connection| it.said.is_none_or(|(_, passed)| passed);
+        self.list.iter().filter(lasts).filter(heard).map(|it| it.server.clone()).collect()
     }
 }
 

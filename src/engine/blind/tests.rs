@@ -146,14 +146,15 @@ fn what_an_outage_took_counts_from_its_answer_on_unless_the_phone_had_given_it_u
 
 #[test]
 fn a_connection_is_over_for_whoever_was_told_so() {
-    let at = |stand: Stand| stand.phone.encrypted.at().map(|it| it.server.0.clone());
+    let with = |stand: Stand| stand.phone.encrypted.spoken_with().into_iter().map(|it| it.0).collect::<Vec<_>>();
     let both = || Stand::at_primary(true).connects(15_000, "b", 40_001).speaks(15_100, "b", 40_001);
-    assert_eq!(at(both()).as_deref(), Some("b"));
-    assert_eq!(at(both().pass(16_000, "b", 40_001, Up, Ended)).as_deref(), Some("a"));
-    assert_eq!(at(both().see(16_000, "b", 40_001, Down, Ended, DROPPED)).as_deref(), Some("b"));
+    assert_eq!(with(both()), ["a", "b"]);
+    assert_eq!(with(both().pass(16_000, "b", 40_001, Up, Ended)), ["a"]);
+    assert_eq!(with(both().see(16_000, "b", 40_001, Down, Ended, DROPPED)), ["a", "b"]);
+    assert_eq!(with(both().see(16_000, "a", 40_000, Up, Spoke, DROPPED)), ["b"], "it speaks in vain");
     let again = both().connects(17_000, "b", 40_001);
     assert_eq!(again.phone.encrypted.with(&"b".into()).count(), 2, "the same ports once more");
-    assert_eq!(at(again).as_deref(), Some("a"), "nothing was said in it yet");
+    assert_eq!(with(again), ["a"], "nothing was said in it yet");
 }
 
 #[test]
@@ -166,7 +167,16 @@ fn what_is_reported_late_belongs_where_it_happened() {
     let connections: Vec<_> = late.phone.encrypted.all().filter(|it| it.server.0 == "b").collect();
     assert!(matches!(connections[..], [Connection { offered: Some(_), over: Some(_), .. }]), "{connections:?}");
     assert_eq!(late.exchange(), Some((15_100, 15_101)));
-    assert_eq!(late.phone.encrypted.at().unwrap().server.0, "a");
+    assert_eq!(late.phone.encrypted.spoken_with(), ["a".into()].into());
+}
+
+#[test]
+fn a_line_may_have_left_its_primary_if_its_phone_speaks_with_others_alone() {
+    let strayed = |stand: Stand| strayed(&stand.case, &stand.phone).map(|it| (it.verdict, it.blame, it.code));
+    assert_eq!(strayed(Stand::at_primary(true)), None);
+    let polls = || Stand::at_primary(true).connects(5_000, "b", 40_001).speaks(5_100, "b", 40_001);
+    assert_eq!(strayed(polls()), None, "it asks its backup besides");
+    assert_eq!(strayed(polls().pass(6_000, "a", 40_000, Up, Ended)), Some(CAN_NOT_TELL));
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn bar(story: &RunStory, line: &LineId, binding: &Binding, all: &[Binding], scal
     let (x, right) = (scale.at(binding.from.at), scale.at(end));
     let w = (right - x).max(1.5);
     let y = top + PAD + row * (BAR + 3.0);
-    let stale = stale_from(binding, all, end).map(|from| {
+    let stale = stale_from(binding, all, end).filter(|_| !binding.unread).map(|from| {
         let from = scale.at(from);
         Stale { x: Px(from), w: Px((right - from).max(0.0)) }
     });

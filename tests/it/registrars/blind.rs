@@ -1,6 +1,19 @@
 //! A phone whose signalling is encrypted.
 
-use super::{Truth, analysis::Analysis, word::Word};
+use std::{collections::BTreeMap, fs::File, net::SocketAddr, path::Path, time::Duration};
+
+use siprig::{
+    engine::{blind::Connections, registration::Fix},
+    event::{Fate, RawRef, Stamp, TlsFact, Toward, When},
+    wire::{
+        capture::CaptureReader,
+        frame::Frame,
+        signalling::{Sighting, Signalling, What},
+        tls::Steps,
+    },
+};
+
+use super::{Truth, analysis::Analysis, within, word::Word};
 
 /// Of the phone with TLS on the bench of real software.
 pub const USER: &str = "307";
@@ -28,4 +41,66 @@ pub fn only_connections_are_claimed(truth: &Truth, analysis: &Analysis) {
         let talking = taken.unwrap() - connected;
         assert!((0.0..TALKING).contains(&talking), "{talking} s from connection to REGISTER: {line:?}");
     }
+}
+
+/// In seconds: a REGISTER is seen sooner than that before the registrar takes it.
+const ON_ITS_WAY: f64 = 0.1;
+
+/// What a run takes for an exchange is one, whatever is said in it: each REGISTER that a registrar took and answered is an
+/// exchange of just that time.
+pub fn each_answer_ends_an_exchange(truth: &Truth, capture: &Path) {
+    let connections = connections(truth, capture);
+    for (name, server) in &truth.servers {
+        for word in &server.said {
+            let Word::Answered { asked, answered, .. } = word else { continue };
+            let mut since = Stamp(((asked - ON_ITS_WAY) * 1e9) as u64);
+            // Ahead of it there may be the one that was challenged.
+            let (request, done) = loop {
+                let exchange = connections.exchange(&name.as_str().into(), since);
+                let exchange = exchange.unwrap_or_else(|| panic!("{word:?}"));
+                let [request, done] = [exchange.request, exchange.done].map(|fix| fix.when.at.0 as f64 / 1e9);
+                if done >= *asked {
+                    break (request, done);
+                }
+                since = Stamp(exchange.request.when.at.0 + 1);
+            };
+            assert!((asked - ON_ITS_WAY..=*asked).contains(&request), "{request} and {word:?}");
+            assert!(within(done, [*asked, *answered], truth.wire), "{done} and {word:?}");
+        }
+    }
+}
+
+/// The connections that a run would know of; times since 1970.
+fn connections(truth: &Truth, capture: &Path) -> Connections {
+    let server = |place: SocketAddr| {
+        let names = truth.servers.iter().find(|(_, server)| server.addresses.contains(&place.ip()));
+        names.map(|(name, _)| name.as_str().into())
+    };
+    let mut reader = CaptureReader::new(File::open(capture).unwrap()).unwrap();
+    let mut signalling = Signalling::new([]);
+    let mut steps: BTreeMap<_, Steps> = BTreeMap::new();
+    let mut connections = Connections::default();
+    let mut seq = 0;
+    while let Some(captured) = reader.next() {
+        let captured = captured.unwrap();
+        let Ok(frame) = Frame::parse_as(captured.link, captured.bytes) else { continue };
+        let sighting = Sighting { unix_ns: captured.unix_ns, fate: Fate::Passed, tag: () };
+        signalling.take(&frame, &sighting, &mut |heard| {
+            let What::Tls { ends, event } = heard.what else { return };
+            let (toward, phone_addr, server_addr) = match server(ends.destination) {
+                Some(_) => (Toward::Server, ends.source, ends.destination),
+                None => (Toward::Phone, ends.destination, ends.source),
+            };
+            let unix_ns = heard.sighting.unix_ns;
+            let step = steps.entry((phone_addr, server_addr)).or_default().take(event, toward, unix_ns);
+            let Some((step, server)) = step.zip(server(server_addr)) else { return };
+            let raw = RawRef { file: String::new(), offset: 0, len: 0 };
+            let (phone, fate) = (USER.into(), Fate::Passed);
+            seq += 1;
+            let fix = Fix { seq, when: When::exactly(Stamp(unix_ns as u64)) };
+            let fact = TlsFact { phone, server, server_addr, phone_addr, toward, step, fate, raw };
+            connections.take(&fact, fix, Duration::ZERO);
+        });
+    }
+    connections
 }

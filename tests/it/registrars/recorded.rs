@@ -68,6 +68,11 @@ fn of_an_encrypted_phone_that_moved_and_returned_only_connections_are_claimed() 
 }
 
 #[test]
+fn a_registrar_s_answers_to_an_encrypted_phone_are_the_exchanges_that_a_run_sees() {
+    blind::each_answer_ends_an_exchange(&TLS.truth(), &TLS.capture());
+}
+
+#[test]
 fn each_way_to_be_wrong_is_found() {
     let registration: [fn(&mut Registration); 9] = [
         // The request is not the answer.
