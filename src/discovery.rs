@@ -31,7 +31,6 @@ use crate::{
         redact,
         signalling::{self, Ends, Link, Sighting, Signalling, Step, What},
         sip::{self, Glance},
-        tls::TlsEvent,
     },
 };
 
@@ -93,6 +92,8 @@ struct Server {
     transports: BTreeSet<Transport>,
     /// It answered something.
     answered: bool,
+    /// Somebody speaks TLS with it.
+    blind: bool,
     /// When it first accepted somebody.
     accepted: Option<Stamp>,
     /// When it was first asked.
@@ -198,7 +199,7 @@ impl Book {
                     self.lines[index].preference.turned_away(ends.destination.ip(), at);
                 }
             }
-            What::Tls { ends, event: TlsEvent::ClientHello { .. } } => self.blind(ends, heard.link),
+            What::Tls { ends, .. } => self.blind(ends, heard.link, at),
             _ => {}
         }
     }
@@ -285,12 +286,24 @@ impl Book {
         }
     }
 
-    /// Somebody begins to speak SIP that can not be read.
-    fn blind(&mut self, ends: Ends, link: Link) {
-        let port = ends.destination.port();
-        let is_sip = port == SIPS || self.settings.sip_ports.contains(&port);
-        if is_sip && is_host(ends.source.ip()) && is_host(ends.destination.ip()) && self.blind.len() < MAX_LINES {
-            self.blind.entry(ends.source.ip()).or_insert((link.source, ends.destination));
+    /// Somebody speaks TLS where there is SIP, which can not be read.
+    fn blind(&mut self, ends: Ends, link: Link, at: Stamp) {
+        let is_sip = |end: SocketAddr| end.port() == SIPS || self.settings.sip_ports.contains(&end.port());
+        let (phone, server, mac) = match (is_sip(ends.destination), is_sip(ends.source)) {
+            (true, _) => (ends.source, ends.destination, link.source),
+            (_, true) => (ends.destination, ends.source, link.destination),
+            _ => return,
+        };
+        let known = self.blind.contains_key(&phone.ip());
+        if known || !is_host(phone.ip()) || !is_host(server.ip()) || self.blind.len() >= MAX_LINES {
+            return;
+        }
+        if self.servers.len() < MAX_SERVERS || self.servers.contains_key(&server.ip()) {
+            let seen = self.servers.entry(server.ip()).or_insert_with(|| Server { asked: at, ..Server::default() });
+            seen.blind = true;
+            seen.answered = true;
+            seen.ports.extend(Some(server.port()).filter(|_| seen.ports.len() < MAX_PORTS));
+            self.blind.insert(phone.ip(), (mac.filter(|mac| hosts::is_device(*mac)), server));
         }
     }
 

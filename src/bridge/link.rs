@@ -99,27 +99,16 @@ impl Links {
     pub async fn ports_of(&self, bridge: u32) -> io::Result<Vec<(u32, String)>> {
         let all: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await.map_err(as_io)?;
         let ports = all.iter().filter(|message| Link::from(*message).controller == Some(bridge));
-        let name = |message: &LinkMessage| {
-            message.attributes.iter().find_map(|attribute| match attribute {
-                LinkAttribute::IfName(name) => Some(name.clone()),
-                _ => None,
-            })
-        };
-        Ok(ports.map(|message| (message.header.index, name(message).unwrap_or_default())).collect())
+        Ok(ports.map(|message| (message.header.index, name_of(message).unwrap_or_default())).collect())
     }
 
-    /// The name of an interface.
+    /// The name of a bridge; none: that interface is none, as a bond is.
     ///
     /// # Errors
     /// If the kernel refuses to tell.
-    pub async fn name_of(&self, index: u32) -> io::Result<Option<String>> {
+    pub async fn bridge_name(&self, index: u32) -> io::Result<Option<String>> {
         let found = self.handle.link().get().match_index(index).execute().try_next().await.map_err(as_io)?;
-        Ok(found.and_then(|message| {
-            message.attributes.into_iter().find_map(|attribute| match attribute {
-                LinkAttribute::IfName(name) => Some(name),
-                _ => None,
-            })
-        }))
+        Ok(found.filter(|message| Link::from(message).bridge).and_then(|message| name_of(&message)))
     }
 
     /// The numbers of the interfaces that carry a default route.
@@ -231,6 +220,13 @@ impl Links {
     async fn change(&self, message: LinkMessage) -> io::Result<()> {
         self.handle.link().change(message).execute().await.map_err(as_io)
     }
+}
+
+fn name_of(message: &LinkMessage) -> Option<String> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name.clone()),
+        _ => None,
+    })
 }
 
 fn as_io(error: rtnetlink::Error) -> io::Error {

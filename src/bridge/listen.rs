@@ -46,7 +46,7 @@ pub async fn open(network: &Network, join: bool) -> Result<Ears, Refusal> {
     let phone = join::find(&links, &network.phone_side, "phone-side").await?;
     let server = join::find(&links, &network.server_side, "server-side").await?;
     let bridge = match common(&phone, &server) {
-        Some(index) => links.name_of(index).await.map_err(failed)?,
+        Some(index) => links.bridge_name(index).await.map_err(failed)?,
         None => None,
     };
     if join && bridge.is_none() {

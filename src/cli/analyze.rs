@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, IsTerminal, Read, Write},
+    net::IpAddr,
     path::Path,
     process::ExitCode,
 };
@@ -74,15 +75,7 @@ fn settings(args: &AnalyzeArgs) -> Result<Settings, UserError> {
         Some(_) => Settings::of_bench(&bench_of(args)?),
         None => Settings::default(),
     };
-    for (addresses, role) in [(&args.primary, Role::Primary), (&args.backup, Role::Backup)] {
-        for address in addresses {
-            settings.name_server(*address, role);
-        }
-    }
-    if let Some(both) = args.primary.iter().find(|address| args.backup.contains(address)) {
-        let message = format!("{both} is given as primary and as backup");
-        return Err(UserError::new(Exit::Usage, message, "a server is one of them"));
-    }
+    name_servers(&mut settings, &args.primary, &args.backup)?;
     if !args.outage.is_empty() && !settings.servers.values().any(|server| server.role == Role::Primary) {
         let message = "--outage says when the primary was away, and no primary is named";
         return Err(UserError::new(Exit::Usage, message, "name it with --primary IP or --bench FILE"));
@@ -92,6 +85,23 @@ fn settings(args: &AnalyzeArgs) -> Result<Settings, UserError> {
     settings.thorough = args.thorough;
     settings.ladders = !args.json;
     Ok(settings)
+}
+
+/// Takes in what somebody has said of servers.
+///
+/// # Errors
+/// If an address is said to be both.
+pub fn name_servers(settings: &mut Settings, primary: &[IpAddr], backup: &[IpAddr]) -> Result<(), UserError> {
+    if let Some(both) = primary.iter().find(|address| backup.contains(address)) {
+        let message = format!("{both} is given as primary and as backup");
+        return Err(UserError::new(Exit::Usage, message, "a server is one of them"));
+    }
+    for (addresses, role) in [(primary, Role::Primary), (backup, Role::Backup)] {
+        for address in addresses {
+            settings.name_server(*address, role);
+        }
+    }
+    Ok(())
 }
 
 fn bench_of(args: &AnalyzeArgs) -> Result<Bench, UserError> {

@@ -203,7 +203,11 @@ With --config it looks at the phones' own configuration files instead (Aastra/Mi
 <model>.cfg, <MAC>.cfg and local.cfg, the later over the earlier. It says what will go wrong before a night is spent on \
 it: a backup that is off or differs, timers that break the 10 minutes, misspelt names; and how long each line will take to \
 move. Of a folder, each phone is judged. An error among the findings makes the exit code 78, a warning does not. \
-Passwords are never shown.";
+Passwords are never shown.
+
+With --discover it listens on both interfaces for a while, and drafts a bench file from what passes: phones, lines, servers, \
+lifetimes. Nothing is sent or changed, unless --join is given. Phones are heard when they register: when they start, and \
+shortly before their registration runs out.";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -211,7 +215,10 @@ Examples:
   siprig check --bench rig/lab-3.toml              a lab, before the night
   siprig check --config /srv/tftp                  the phones of a provisioning server
   siprig check --config aastra.cfg 6731i.cfg 00085D237429.cfg local.cfg
-                                                   those of one phone, and what was set on it";
+                                                   those of one phone, and what was set on it
+  siprig check --discover --join                   the virtual bench: what is on it, by ear
+  siprig check --discover --phone-side enp3s0 --server-side enp4s0 --for 15m --out rig/lab-3.toml
+                                                   a lab of which there is no bench file yet";
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]

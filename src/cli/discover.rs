@@ -5,6 +5,7 @@ use std::{io::Write as _, net::IpAddr, path::PathBuf, process::ExitCode, time::D
 use clap::Args;
 
 use super::{
+    analyze::name_servers,
     args::CheckArgs,
     bench::{self, Opened},
     draft::{self, Destination},
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     analysis::Settings,
     bridge::{join, listen::Standing, protocol::Refusal},
-    config::{Bench, CAPTURE_SIZE, Network, Role, load},
+    config::{Bench, CAPTURE_SIZE, Network, load},
     discovery::{Discovery, Origin, Tally},
     driver::{
         clock::RunClock,
@@ -27,7 +28,7 @@ use crate::{
     wire::capture::{Captured, LinkType},
 };
 
-/// How often what was found is told, at most.
+/// How often it is looked whether there is something new to tell.
 const NEWS: Duration = Duration::from_secs(1);
 
 /// Arguments of `check --discover`.
@@ -84,8 +85,8 @@ pub fn main(args: &CheckArgs) -> Result<ExitCode, UserError> {
         let help = "is this machine out of memory or processes?";
         UserError::new(Exit::Unexpected, format!("cannot start the runtime: {error}"), help)
     })?;
-    let ears = runtime.block_on(listen(args, network))?;
-    conclude(ears, network, &to).map(ExitCode::from)
+    let session = runtime.block_on(listen(args, network))?;
+    conclude(session, network, &to).map(ExitCode::from)
 }
 
 /// A bench of which the interfaces alone are known.
@@ -126,11 +127,7 @@ struct Session {
 async fn listen(args: &CheckArgs, network: &Network) -> Result<Session, UserError> {
     let own = &args.discover;
     let mut settings = Settings::default();
-    for (addresses, role) in [(&own.primary, Role::Primary), (&own.backup, Role::Backup)] {
-        for address in addresses {
-            settings.name_server(*address, role);
-        }
-    }
+    name_servers(&mut settings, &own.primary, &own.backup)?;
     let mut listener = Listener::open(network, own.join).await.map_err(|refusal| refused(refusal, own.join))?;
     let mut signals = Signals::listen().map_err(|error| {
         UserError::new(Exit::Unexpected, format!("cannot take signals: {error}"), "please report this")
@@ -155,11 +152,11 @@ async fn listen(args: &CheckArgs, network: &Network) -> Result<Session, UserErro
                 break;
             }
             () = clock.wait(Some(end)) => break,
+            () = clock.wait(Some(news.next)) => news.tell(&clock, session.discovery.tally()),
             taken = listener.next(|heard| session.take(&heard, network)) => if let Err((interface, error)) = taken {
                 say(&format!("  {interface}: {error}"));
             },
         }
-        news.tell(clock.now(), session.discovery.tally());
     }
     session.lasted = clock.now().since(Stamp::ZERO);
     session.lost = listener.lost();
@@ -211,23 +208,25 @@ fn begin(network: &Network, standing: &Standing, time: Duration) {
 #[derive(Debug, Default)]
 struct News {
     told: Tally,
-    at: Stamp,
+    next: Stamp,
 }
 
 impl News {
-    fn tell(&mut self, now: Stamp, tally: Tally) {
+    fn tell(&mut self, clock: &RunClock, tally: Tally) {
+        let now = clock.now();
+        self.next = now + NEWS;
         let known = |tally: &Tally| (tally.phones, tally.registered, tally.servers);
-        if known(&tally) == known(&self.told) || now.since(self.at) < NEWS && self.at > Stamp::ZERO {
-            return;
+        if known(&tally) != known(&self.told) {
+            self.told = tally;
+            say(&format!("  {:>5.0} s  {}", now.since(Stamp::ZERO).as_secs_f64(), found(&tally)));
         }
-        self.at = now;
-        self.told = tally;
-        say(&format!("  {:>5.0} s  {}", now.since(Stamp::ZERO).as_secs_f64(), found(&tally)));
     }
 }
 
 fn found(tally: &Tally) -> String {
-    format!("{} phones, {} lines registered, {} servers", tally.phones, tally.registered, tally.servers)
+    let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let Tally { phones, registered, servers, .. } = *tally;
+    format!("{}, {} registered, {}", counted(phones, "phone"), counted(registered, "line"), counted(servers, "server"))
 }
 
 /// Writes the draft, or says why there is none.

@@ -8,10 +8,12 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use super::{Book, KnownModel, Origin, hosts::Hosts, line::Line};
 use crate::{config::Mac, wire::frame::Vlans};
 
+mod lines;
 mod phones;
 mod servers;
 
-pub use phones::{DraftLine, DraftPhone};
+pub use lines::DraftLine;
+pub use phones::DraftPhone;
 pub use servers::DraftServer;
 use servers::Servers;
 

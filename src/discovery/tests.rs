@@ -193,6 +193,17 @@ fn an_extension_that_two_phones_use_stands_with_the_first_and_one_that_is_none_w
 }
 
 #[test]
+fn not_even_the_name_of_a_placeholder_makes_two_lines_one() {
+    let mut lab = Lab::new();
+    lab.register(end(11), end(A), &Voice::of("CHANGEME-p2"));
+    lab.register(end(12), end(A), &Voice::of("not;one"));
+    lab.register(end(13), end(A), &Voice::of("CHANGEME-p2-"));
+    let (bench, _) = loaded(&lab.text());
+    let extensions: Vec<_> = bench.phones.iter().map(|phone| phone.lines[0].extension.as_str()).collect();
+    assert_eq!(extensions, ["CHANGEME-p2", "CHANGEME-p2-", "CHANGEME-p3"]);
+}
+
+#[test]
 fn vlans_that_differ_are_told_and_none_is_written_for_all() {
     let mut lab = Lab::new();
     lab.vlan = Some(77);
@@ -234,6 +245,31 @@ fn what_a_server_s_address_offers_besides_sip_stands_with_it() {
 }
 
 #[test]
+fn a_phone_that_can_not_be_read_has_its_place_and_an_extension_to_be_completed() {
+    let mut lab = Lab::new();
+    let (phone, server) = (end(11), lab::End { at: SocketAddr::new(address(A), 5061), ..end(A) });
+    // Version, random, no session, one cipher, no compression.
+    let hello = [&[22, 3, 3, 0, 45, 1, 0, 0, 41, 3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1, 1, 0]].concat();
+    let segment = TcpSegment {
+        source_port: 5060,
+        destination_port: 5061,
+        sequence: 1,
+        ack: Some(1),
+        syn: false,
+        fin: false,
+        rst: false,
+        payload: &hello,
+    };
+    lab.tcp(phone, server, 0, &segment);
+    let text = lab.text();
+    let (bench, _) = loaded(&text);
+    assert_eq!((bench.phones[0].mac, bench.phones[0].address), (phone.mac, Some(address(11))));
+    assert_eq!(bench.phones[0].lines[0].extension, "CHANGEME-p1");
+    assert_eq!((bench.servers[0].addresses[0], bench.servers[0].sip_ports()), (address(A), &[5061][..]));
+    assert!(text.contains("blind: it speaks TLS with a, which can not be read"), "{text}");
+}
+
+#[test]
 fn a_lifetime_shorter_than_the_model_s_renewal_lead_has_the_lead_that_was_seen_or_an_assumed_one() {
     for (renewals, lead) in [(2, "6s"), (0, "10%")] {
         let voice = Voice { expires: 12, ..Voice::of("1001") };
@@ -245,6 +281,15 @@ fn a_lifetime_shorter_than_the_model_s_renewal_lead_has_the_lead_that_was_seen_o
         }
         let text = lab.text();
         assert!(text.contains(&format!("timers = {{ expires = \"12s\", renewal-lead = \"{lead}\" }}")), "{text}");
+        loaded(&text);
+        // Another one, whose renewals nobody heard.
+        let mut lab = Lab::new();
+        lab.register(end(11), end(A), &voice);
+        lab.wait(6);
+        lab.register(end(11), end(A), &voice);
+        lab.register(end(12), end(A), &Voice { expires: 10, ..Voice::of("1002") });
+        let text = lab.text();
+        assert!(text.contains("\"10s\", renewal-lead = \"6s\" } # as it was seen of others of its name"), "{text}");
         loaded(&text);
     }
 }

@@ -199,8 +199,8 @@ fn entry(out: &mut String, key: &str, value: &str, note: &str) {
     let note = harmless(note);
     if note.is_empty() {
         let _ = writeln!(out, "{line}");
-    } else if line.chars().count().max(NOTE_AT) + note.chars().count() + 3 <= WIDTH {
-        let _ = writeln!(out, "{line:<NOTE_AT$}# {note}");
+    } else if (line.chars().count() + 1).max(NOTE_AT) + note.chars().count() + 2 <= WIDTH {
+        let _ = writeln!(out, "{:<NOTE_AT$}# {note}", line + " ");
     } else {
         remark(out, &note);
         let _ = writeln!(out, "{line}");

@@ -43,6 +43,7 @@ macro_rules! in_lab {
     };
 }
 
+mod listen;
 mod modes;
 
 fn register(call: u32) -> String {

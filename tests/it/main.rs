@@ -6,6 +6,7 @@ mod analyze;
 mod bridge;
 mod cli;
 mod config;
+mod discover;
 mod docs;
 mod examples;
 mod hostile;

@@ -9,11 +9,12 @@ use std::{
 
 use super::{
     Book, KnownModel, Noted, Timers, entry_of, few, is_routable,
+    lines::DraftLine,
     servers::{Servers, is_server},
     tag_text, tags,
 };
 use crate::{
-    config::{LONGEST, Mac, Role},
+    config::{LONGEST, Mac},
     discovery::{
         line::Line,
         model::{Guess, guess},
@@ -39,23 +40,6 @@ pub struct DraftPhone {
     pub timers: Option<Timers>,
     /// Its lines, at least one.
     pub lines: Vec<DraftLine>,
-    /// What was seen of it.
-    pub remarks: Vec<String>,
-}
-
-/// A line as it is written.
-#[derive(Debug)]
-pub struct DraftLine {
-    /// Its extension.
-    pub extension: Noted<String>,
-    /// Domain of its address of record.
-    pub domain: Option<String>,
-    /// User name of its credentials, where it differs from the extension.
-    pub auth_user: Option<String>,
-    /// Where it belongs, if that is not where all belong.
-    pub primary: Option<Noted<String>>,
-    /// Where it goes then.
-    pub backup: Option<Noted<String>>,
     /// What was seen of it.
     pub remarks: Vec<String>,
 }
@@ -172,21 +156,21 @@ pub fn phones(
 }
 
 /// What is needed to write phones down.
-struct Desk<'a> {
+pub(super) struct Desk<'a> {
     book: &'a Book,
     models: &'a [KnownModel],
-    servers: &'a Servers,
+    pub(super) servers: &'a Servers,
     /// The interface at which no phone should enter.
     server_side: Option<&'a str>,
     /// Who has an extension at a server.
-    accounts: BTreeMap<(String, String), String>,
+    pub(super) accounts: BTreeMap<(String, String), String>,
     /// Who has an address.
     addresses: BTreeMap<IpAddr, String>,
     /// MACs that are taken.
     macs: BTreeSet<Mac>,
     unknown_models: Vec<String>,
     unknown_macs: Vec<String>,
-    unknown_lines: Vec<String>,
+    pub(super) unknown_lines: Vec<String>,
 }
 
 impl Desk<'_> {
@@ -302,104 +286,8 @@ impl Desk<'_> {
         remarks
     }
 
-    /// The lines, each once; where there is none that can be written, one that has to be completed.
-    fn lines(&mut self, lines: &[&Line], name: &str, remarks: &mut Vec<String>) -> Vec<DraftLine> {
-        let mut drafts: Vec<DraftLine> = Vec::new();
-        // Of a line that was at several addresses of the phone, the one that was registered.
-        let mut ordered = lines.to_vec();
-        ordered.sort_by_key(|line| !line.was_registered());
-        let mut users = BTreeSet::new();
-        for line in ordered.into_iter().filter(|line| users.insert(line.user.as_str())) {
-            if !is_extension(&line.user) {
-                remarks.push(format!("it also registered as `{}`, which can not be an extension", line.user));
-                continue;
-            }
-            let draft = self.line(line);
-            let at = draft.primary.as_ref().map(|primary| primary.value.clone());
-            let at = at.or_else(|| self.servers.with_role(Role::Primary).map(str::to_owned)).unwrap_or_default();
-            match self.accounts.get(&(line.user.clone(), at.clone())) {
-                Some(other) => remarks.push(format!(
-                    "it also registered as {}, which stands with {other}: an extension that moved, or two phones with one",
-                    line.user
-                )),
-                None => {
-                    self.accounts.insert((line.user.clone(), at), name.to_owned());
-                    drafts.push(draft);
-                }
-            }
-        }
-        if drafts.is_empty() {
-            self.unknown_lines.push(name.to_owned());
-            let extension = Noted::new(format!("CHANGEME-{name}"), "CHANGEME: what it registers as");
-            let (domain, auth_user, primary, backup) = (None, None, None, None);
-            drafts.push(DraftLine { extension, domain, auth_user, primary, backup, remarks: Vec::new() });
-        }
-        drafts
-    }
-
-    fn line(&self, line: &Line) -> DraftLine {
-        let is_address = |domain: &str| domain.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-        let domain = line.domains.iter().find(|domain| !domain.is_empty() && !is_address(domain)).cloned();
-        let (primary, backup) = self.servers_of(line);
-        DraftLine {
-            extension: Noted::plain(line.user.clone()),
-            domain,
-            auth_user: line.auth_user.clone().filter(|user| *user != line.user),
-            primary,
-            backup,
-            remarks: vec![self.course(line)],
-        }
-    }
-
-    /// The servers of a line that is not at home where all are.
-    fn servers_of(&self, line: &Line) -> (Option<Noted<String>>, Option<Noted<String>>) {
-        let [primary, backup] = [Role::Primary, Role::Backup].map(|role| self.servers.with_role(role));
-        let Some(usual) = primary else { return (None, None) };
-        let name = |address: IpAddr| self.servers.name_of(address).filter(|name| !name.is_empty());
-        if let Some((home, other)) = line.preference.proven()
-            && let (Some(home), Some(other)) = (name(home), name(other))
-        {
-            let note = "proven: it left it when it failed, and came back while the other one had not failed";
-            let differs = home != usual || Some(other) != backup;
-            let both = (Some(Noted::new(home.to_owned(), note)), Some(Noted::plain(other.to_owned())));
-            return if differs && home != other { both } else { (None, None) };
-        }
-        let home = line.accepted.iter().find_map(|address| name(*address));
-        let Some(home) = home.filter(|home| *home != usual && !self.servers.is_primary_given()) else {
-            return (None, None);
-        };
-        let note = "confirm: it registered here first; is its home server another one than that of the others?";
-        // A line must not have one server as both.
-        let backup = (backup == Some(home)).then(|| Noted::new(usual.to_owned(), "confirm"));
-        (Some(Noted::new(home.to_owned(), note)), backup)
-    }
-
-    /// What became of the line, in a sentence.
-    fn course(&self, line: &Line) -> String {
-        let granted = |address: &IpAddr| {
-            let granted = line.granted(*address).map(|span| humantime::format_duration(span).to_string());
-            format!("{} ({} granted)", self.called_server(*address), granted.unwrap_or_default())
-        };
-        let mut said = match line.accepted.as_slice() {
-            [] => "never registered".to_owned(),
-            all => format!("registered at {}", few(all.iter().map(granted), 4)),
-        };
-        if let Some(lead) = line.lead() {
-            said += &format!(", renewed {:.1} s before expiry", lead.as_secs_f64());
-        }
-        let refused = line.refusals.iter().map(|(server, code)| format!("{code} by {}", self.called_server(*server)));
-        if !line.refusals.is_empty() {
-            said += &format!(", refused with {}", few(refused, 4));
-        }
-        let silent = line.asked.iter().filter(|it| !line.accepted.contains(it) && !line.refusals.contains_key(it));
-        let silent: Vec<String> = silent.map(|address| self.called_server(*address)).collect();
-        if !silent.is_empty() {
-            said += &format!(", not accepted by {}", few(silent.iter(), 4));
-        }
-        said
-    }
-
-    fn called_server(&self, address: IpAddr) -> String {
+    /// A server by its name.
+    pub(super) fn called_server(&self, address: IpAddr) -> String {
         self.servers.name_of(address).map_or_else(|| address.to_string(), str::to_owned)
     }
 
@@ -411,10 +299,17 @@ impl Desk<'_> {
         let expires = granted.filter(|span| !span.is_zero() && *span <= LONGEST).max()?;
         let usual = self.models.iter().find(|known| known.name == model).and_then(KnownModel::lead_time);
         let lead = usual.filter(|usual| *usual >= expires).map(|_| {
-            let seen = lines.iter().filter_map(|line| line.lead()).map(rounded).find(|lead| *lead < expires);
-            match seen.filter(|lead| !lead.is_zero()) {
-                Some(lead) => Noted::new(humantime::format_duration(lead).to_string(), "as it was seen"),
-                None => Noted::new("10%".to_owned(), "confirm: the model's does not fit so short a lifetime"),
+            let fits = |lead: &Duration| *lead < expires && !lead.is_zero();
+            let agent = lines.iter().find_map(|line| line.agent.as_deref());
+            let alike = self.book.lines.iter().filter(|line| agent.is_some() && line.agent.as_deref() == agent);
+            let own = lines.iter().filter_map(|line| line.lead()).map(rounded).find(fits);
+            let of_others = alike.filter_map(Line::lead).map(rounded).find(fits);
+            match (own, of_others) {
+                (Some(lead), _) => Noted::new(humantime::format_duration(lead).to_string(), "as it was seen"),
+                (None, Some(lead)) => {
+                    Noted::new(humantime::format_duration(lead).to_string(), "as it was seen of others of its name")
+                }
+                (None, None) => Noted::new("10%".to_owned(), "confirm: the model's does not fit so short a lifetime"),
             }
         });
         Some(Timers { expires, lead })
@@ -425,9 +320,4 @@ impl Desk<'_> {
 fn rounded(span: Duration) -> Duration {
     let seconds = span.as_secs_f64().round();
     if seconds < 1.0 { span } else { Duration::from_secs(seconds as u64) }
-}
-
-/// Whether a bench file takes a user as an extension.
-fn is_extension(user: &str) -> bool {
-    !user.is_empty() && user.len() <= 128 && !user.contains(|c: char| c.is_whitespace() || "@<>\"/;:?".contains(c))
 }

@@ -9,7 +9,7 @@ use std::{
 use super::{Book, Noted, called, entry_of, few, is_routable};
 use crate::{
     config::Role,
-    discovery::{SIPS, hosts::is_host, line::Line},
+    discovery::{hosts::is_host, line::Line},
     event::Transport,
 };
 
@@ -98,9 +98,9 @@ impl Servers {
         self.list.iter().find(|entry| entry.role == role).map(|entry| entry.name.as_str())
     }
 
-    /// Whether somebody has said who the primary is.
-    pub fn is_primary_given(&self) -> bool {
-        self.list.iter().any(|entry| entry.given == Some(Role::Primary))
+    /// Whether somebody has said who the primary or the backup is.
+    pub fn are_given(&self) -> bool {
+        self.list.iter().any(|entry| matches!(entry.given, Some(Role::Primary | Role::Backup)))
     }
 
     /// What a person has to look at.
@@ -234,8 +234,6 @@ fn services(book: &Book, addresses: &[IpAddr]) -> BTreeMap<&'static str, BTreeSe
         if let Some(server) = book.servers.get(address) {
             services.entry("sip").or_default().extend(server.ports.iter().filter(|port| **port > 0));
         }
-        let blind = book.blind.values().filter(|(_, server)| server.ip() == *address);
-        services.entry("sip").or_default().extend(blind.map(|(_, server)| server.port()));
         for (name, port) in book.hosts.host(*address).into_iter().flat_map(|host| &host.services) {
             services.entry(name).or_default().insert(*port);
         }
@@ -247,17 +245,19 @@ fn services(book: &Book, addresses: &[IpAddr]) -> BTreeMap<&'static str, BTreeSe
 fn remarks(book: &Book, entry: &Entry) -> Vec<String> {
     let mut said = Vec::new();
     let seen: Vec<_> = entry.addresses.iter().filter_map(|address| book.servers.get(address)).collect();
-    let blind = book.blind.values().any(|(_, server)| entry.addresses.contains(&server.ip()));
+    let blind = seen.iter().any(|server| server.blind);
     let lines = book.lines.iter().filter(|it| entry.addresses.iter().any(|address| it.accepted.contains(address)));
     let transports: BTreeSet<Transport> = seen.iter().flat_map(|server| server.transports.iter().copied()).collect();
     let mut facts = match (seen.is_empty(), seen.iter().any(|server| server.answered)) {
-        (true, _) if blind => vec![format!("asked over TLS (port {SIPS}), which can not be read")],
         (true, _) => vec!["nobody asked it: it was not seen".to_owned()],
         (false, false) => vec!["it was asked and never answered".to_owned()],
         (false, true) => vec![format!("{} registered", super::counted(lines.count(), "line"))],
     };
     if !transports.is_empty() {
         facts.push(format!("over {}", few(transports.iter(), 4)));
+    }
+    if blind {
+        facts.push("spoken to over TLS, which can not be read".to_owned());
     }
     let hosts = entry.addresses.iter().filter_map(|address| book.hosts.host(*address));
     let macs: Vec<_> = hosts.flat_map(|host| host.macs.iter().copied()).collect();
