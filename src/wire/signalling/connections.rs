@@ -17,6 +17,12 @@ const MOST: usize = 4096;
 /// Connections of which only the opening was seen. A scan of ports must not push out those that speak.
 const MOST_ASKED: usize = 1024;
 
+/// Connections that were reset and are remembered.
+const MOST_OVER: usize = 1024;
+
+/// A segment so far behind the end of a stream, in bytes, may still be a copy of one of it.
+const MAX_BEHIND: u32 = 1 << 20;
+
 /// What all of them may hold, in bytes, of messages that are not complete and segments that wait.
 const MAX_HELD: usize = 32 << 20;
 
@@ -30,6 +36,8 @@ pub struct Connections<T> {
     known: Recent<Pair, Connection<T>>,
     /// Those that did not yet.
     asked: Recent<Pair, Connection<T>>,
+    /// Those that were reset. Who was not told sends his last segments again, to nobody.
+    over: Recent<Pair, Vec<Last>>,
     held: usize,
     max_held: usize,
 }
@@ -58,6 +66,24 @@ struct Connection<T> {
     opened: bool,
     tls: Option<TlsConnection>,
     streams: Vec<Stream<T>>,
+}
+
+/// How far one end had come, or the bridge in its name, when their connection was reset.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    from: End,
+    author: Author,
+    /// Sequence number of the byte that would have been the next.
+    next: u32,
+}
+
+impl Last {
+    /// Whether all that a segment carries was read before.
+    fn has_read(self, segment: &TcpSegment<'_>) -> bool {
+        // RFC 1982: the nearer way around the circle of sequence numbers.
+        let end = segment.sequence.wrapping_add(segment.payload.len() as u32);
+        self.next.wrapping_sub(end) <= MAX_BEHIND
+    }
 }
 
 /// What one end says, or the bridge in its name: the two number their bytes alike.
@@ -103,7 +129,13 @@ impl Pair {
 
 impl<T> Default for Connections<T> {
     fn default() -> Self {
-        Self { known: Recent::new(MOST), asked: Recent::new(MOST_ASKED), held: 0, max_held: MAX_HELD }
+        Self {
+            known: Recent::new(MOST),
+            asked: Recent::new(MOST_ASKED),
+            over: Recent::new(MOST_OVER),
+            held: 0,
+            max_held: MAX_HELD,
+        }
     }
 }
 
@@ -122,6 +154,9 @@ impl<T: Copy> Connections<T> {
             Fate::Injected(outage) => Author::Bridge(outage),
         };
         let passed = !matches!(sighting.fate, Fate::Dropped(_));
+        if self.is_late(&pair, (from, author), segment) {
+            return;
+        }
         let mut refused = segment.sequence == 0 && segment.ack.is_some();
         let mut over = None;
         if (segment.rst || segment.syn)
@@ -138,6 +173,9 @@ impl<T: Copy> Connections<T> {
             }
         }
         if let Some(reason) = over {
+            if let Some(connection) = self.known.get(&pair).filter(|_| segment.rst) {
+                let _ = self.over.insert(pair, connection.lasts());
+            }
             self.give_up(pair, reason, sink);
         }
         if !(segment.rst && over.is_some())
@@ -220,6 +258,20 @@ impl<T: Copy> Connections<T> {
         }
     }
 
+    /// Whether a segment is the copy of one that was read before its connection was reset.
+    fn is_late(&mut self, pair: &Pair, by: (End, Author), segment: &TcpSegment<'_>) -> bool {
+        if self.over.is_empty() {
+            return false;
+        }
+        let Some(lasts) = self.over.get(pair) else { return false };
+        if segment.syn {
+            self.over.remove(pair);
+            return false;
+        }
+        let last = lasts.iter().find(|last| (last.from, last.author) == by);
+        !segment.payload.is_empty() && last.is_some_and(|last| last.has_read(segment))
+    }
+
     /// Gives up the connection that was silent longest, and the next, until the others hold no more than they may.
     fn keep_to_budget(&mut self, sink: &mut impl FnMut(Heard<'_, T>)) {
         while self.held > self.max_held {
@@ -288,6 +340,15 @@ impl<T: Copy> Connection<T> {
         if tls.is_some() && !was_tls {
             streams.iter_mut().for_each(|stream| stream.flow.become_tls());
         }
+    }
+
+    /// How far its streams had come. One of which an outage took something is not known to have come anywhere.
+    fn lasts(&self) -> Vec<Last> {
+        let all = self.streams.iter().filter(|stream| !stream.flow.lacks_any());
+        let all = all.filter_map(|Stream { from, author, flow, .. }| {
+            flow.next_sequence().map(|next| Last { from: *from, author: *author, next })
+        });
+        all.collect()
     }
 
     /// Nothing more comes: reads what still can be, and says what is not complete.

@@ -114,6 +114,11 @@ impl<T: Copy> Assembly<T> {
         segment.rst && self.place(segment.sequence).is_some()
     }
 
+    /// Sequence number of the next byte of the stream; none: no segment was seen yet.
+    pub fn next_sequence(&self) -> Option<u32> {
+        self.next.map(|(sequence, _)| sequence)
+    }
+
     /// Where the stream goes on.
     pub fn position(&self) -> u64 {
         self.next.map_or(ORIGIN, |(_, at)| at)

@@ -143,6 +143,16 @@ impl<T: Copy> Flow<T> {
         !self.assembly.has_begun() || self.assembly.is_reset_by(segment)
     }
 
+    /// Sequence number of the next byte; none: nothing was seen yet.
+    pub fn next_sequence(&self) -> Option<u32> {
+        self.assembly.next_sequence()
+    }
+
+    /// Whether bytes that were read did not reach the receiver, as far as is known.
+    pub fn lacks_any(&self) -> bool {
+        !self.reader.undelivered.is_empty()
+    }
+
     /// Everything from here on is TLS, as the other direction shows.
     pub fn become_tls(&mut self) {
         self.reader = Reader { kind: Kind::Tls, ..Reader::default() };

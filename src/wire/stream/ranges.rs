@@ -7,6 +7,11 @@ use std::{collections::BTreeMap, ops::Range};
 pub struct Ranges(BTreeMap<u64, u64>);
 
 impl Ranges {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds a range that overlaps none that is there.
     pub fn add(&mut self, range: Range<u64>) {
         if range.is_empty() {

@@ -94,6 +94,38 @@ fn a_reset_that_the_receiver_would_not_take_ends_nothing() {
 }
 
 #[test]
+fn what_is_sent_again_to_who_was_reset_is_not_heard_twice() {
+    let len = DONE.len() as i32;
+    let (mut phone, mut server) = End::pair(5060);
+    let mut ear = Ear::default();
+    steps(&mut ear, &phone.syn());
+    steps(&mut ear, &server.syn());
+    assert_eq!(steps(&mut ear, &server.say(DONE.as_bytes())), [tcp(DONE.as_bytes())]);
+    // In the server's name: it does not know.
+    assert_eq!(ear.hear_of(&server.rst(), Fate::Injected(OutageId(1)))[0].note, Note::Step(Step::Reset));
+    assert_eq!(steps(&mut ear, &server.clone().say_at(-len, DONE.as_bytes())), []);
+    assert_eq!(steps(&mut ear, &server.say(DONE.as_bytes())), [tcp(DONE.as_bytes())], "it is new");
+    // Another connection may use the same numbers.
+    let mut again = server.clone();
+    again.next = server.next.wrapping_sub(2 * len as u32 + 1);
+    steps(&mut ear, &phone.syn());
+    steps(&mut ear, &again.syn());
+    assert_eq!(steps(&mut ear, &again.say(DONE.as_bytes())), [tcp(DONE.as_bytes())]);
+}
+
+#[test]
+fn what_an_outage_took_and_is_sent_again_to_who_was_reset_is_heard() {
+    let (mut phone, mut server) = End::pair(5060);
+    let mut ear = Ear::default();
+    steps(&mut ear, &phone.syn());
+    steps(&mut ear, &server.syn());
+    let taken = ear.hear_of(&phone.say(ASK.as_bytes()), Fate::Dropped(OutageId(1)));
+    assert_eq!(taken.len(), 1);
+    steps(&mut ear, &phone.rst());
+    assert_eq!(steps(&mut ear, &phone.clone().say_at(-(ASK.len() as i32), ASK.as_bytes())), [tcp(ASK.as_bytes())]);
+}
+
+#[test]
 fn a_reset_that_an_outage_takes_ends_the_one_direction_alone() {
     let (first, rest) = DONE.split_at(30);
     let (mut phone, mut server) = End::pair(5060);
