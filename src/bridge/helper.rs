@@ -19,7 +19,10 @@ use nix::{
     unistd::getppid,
 };
 
+mod lease;
 mod own;
+
+use lease::Lease;
 
 use super::{
     canary::{Canary, CanaryPort},
@@ -31,7 +34,7 @@ use super::{
     parts::Parts,
     protocol::{Notice, Order, PhoneIndex, Setup},
     sight::{Sight, Unsent},
-    table::{LEASE, RENEWAL, Table},
+    table::Table,
     tap::Tap,
 };
 use crate::{
@@ -45,8 +48,6 @@ const IDLE: Duration = Duration::from_millis(250);
 const BURST: usize = 256;
 /// Bursts before the rest of the loop gets a turn.
 const DRAIN: usize = 16;
-/// The longest tick that kernels are built with: so well is the time known at which an element expires.
-const TICK: Duration = Duration::from_millis(10);
 
 /// Runs the helper on the descriptor of that number. Exit code 0 after an orderly end or the controller's, 3 if the
 /// interfaces can not be joined.
@@ -97,7 +98,7 @@ struct Helper {
     next_nonce: u64,
     unsent: Unsent,
     mtu: usize,
-    renewed: Duration,
+    lease: Lease,
     closing: bool,
 }
 
@@ -121,7 +122,7 @@ impl Helper {
             next_nonce: u64::try_from(wall_ns()).unwrap_or(0) << 20,
             unsent: Unsent::default(),
             mtu: parts.mtu,
-            renewed: monotonic(),
+            lease: Lease::void(),
             closing: false,
             setup,
         }
@@ -152,7 +153,7 @@ impl Helper {
     fn wait(&self) {
         let mut patience = IDLE;
         if !self.table.is_empty() {
-            patience = patience.min((self.renewed + RENEWAL).saturating_sub(monotonic()));
+            patience = patience.min(self.lease.due().saturating_sub(monotonic()));
         }
         if let Some(limit) = self.outages.next_limit() {
             patience = patience.min(limit.saturating_sub(monotonic()));
@@ -176,32 +177,41 @@ impl Helper {
     /// Renews what the kernel drops for us, when it is time; or finds that it is too late.
     fn keep_lease(&mut self) {
         let now = monotonic();
-        if self.table.is_empty() || now < self.renewed + RENEWAL {
+        if self.table.is_empty() || now < self.lease.due() {
             return;
         }
-        if !self.has_lapsed() && self.table.renew().is_ok() {
-            self.renewed = now;
-        } else {
-            self.admit_lapse();
+        if self.has_lapsed() {
+            return self.admit_lapse();
+        }
+        match self.table.renew() {
+            Ok(()) => self.lease = Lease::granted(now),
+            Err(error) => {
+                self.lease.refused(now, &error);
+                // An element is gone already; for anything else there is time to try again.
+                if error.raw_os_error() == Some(libc::ENOENT) {
+                    self.admit_lapse();
+                }
+            }
         }
     }
 
-    /// Whether the kernel may have begun to forward again, because we did not get to renew what it drops. It counts in
-    /// ticks, and may let go one tick early.
+    /// Whether the kernel may have begun to forward again, because we did not get to renew what it drops.
     fn has_lapsed(&self) -> bool {
-        !self.table.is_empty() && monotonic() >= self.renewed + LEASE - TICK
+        !self.table.is_empty() && self.lease.is_over(monotonic())
     }
 
     /// Ends all outages at the time at which the kernel began to forward again.
     fn admit_lapse(&mut self) {
-        let overrun = monotonic().saturating_sub(self.renewed + LEASE - TICK);
-        let ended_ns = wall_ns() - nanos(overrun);
+        let now = monotonic();
+        let (ago, error) = self.lease.over_for(now);
+        let ended_ns = wall_ns() - nanos(ago);
+        self.outbox.send(&Notice::Trouble(self.lease.story(now)));
         self.table.forget();
         for outage in self.outages.in_force() {
             self.outages.end(outage, ended_ns);
         }
         for outage in self.outages.in_force() {
-            self.finish(outage, OutageEnd::HelperLost, (ended_ns, nanos(TICK).unsigned_abs()));
+            self.finish(outage, OutageEnd::Lapsed, (ended_ns, nanos(error).unsigned_abs()));
         }
     }
 
@@ -252,7 +262,7 @@ impl Helper {
         let begun = monotonic();
         match timed(|| self.table.replace(paths)) {
             Ok((unix_ns, error_ns)) => {
-                self.renewed = begun;
+                self.lease = Lease::granted(begun);
                 self.outages.begin(rule, wanted, unix_ns, begun);
                 self.outbox.send(&Notice::Began { outage: wanted.outage, unix_ns, error_ns });
             }
@@ -270,14 +280,14 @@ impl Helper {
         let begun = monotonic();
         match timed(|| self.table.replace(paths)) {
             Ok((unix_ns, error_ns)) => {
-                self.renewed = begun;
+                self.lease = Lease::granted(begun);
                 self.outages.end(outage, unix_ns);
                 self.finish(outage, why, (unix_ns, error_ns));
             }
             // Whatever the kernel has against it, it will have forgotten the elements when their lease is over.
             Err(error) => {
                 self.outbox.send(&Notice::Trouble(format!("could not lift outage {}: {error}", outage.0)));
-                self.renewed = Duration::ZERO;
+                self.lease = Lease::void();
             }
         }
     }

@@ -25,8 +25,9 @@ use super::{
 };
 use crate::{config::Mac, event::Toward};
 
-/// An element that is not renewed for this long stops dropping.
-pub const LEASE: Duration = Duration::from_millis(600);
+/// An element that is not renewed for this long stops dropping. A helper that hangs gives phones their network back within a
+/// second; one that waits for a busy processor or disk should not.
+pub const LEASE: Duration = Duration::from_millis(900);
 /// How often elements are renewed.
 pub const RENEWAL: Duration = Duration::from_millis(100);
 

@@ -109,6 +109,7 @@ impl Run {
         if why != OutageEnd::Lifted && !asked {
             let reason = match why {
                 OutageEnd::Limit => "the outage ended at its time limit before the scenario had lifted it",
+                OutageEnd::Lapsed => "the outage ended because the bridge helper did not renew it in time",
                 OutageEnd::HelperLost | OutageEnd::Lifted => "the outage ended because the bridge helper was lost",
             };
             for phone in &phones {

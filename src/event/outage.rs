@@ -87,6 +87,8 @@ pub enum OutageEnd {
     Limit,
     /// The bridge helper failed; the kernel forwards everything.
     HelperLost,
+    /// The bridge helper did not get to renew it in time, and the kernel let it go.
+    Lapsed,
 }
 
 /// What an outage did to one phone.

@@ -290,7 +290,12 @@ impl RunStory {
                 }
                 match why {
                     OutageEnd::Limit => "an outage ended by its time limit, not as ordered".to_owned(),
-                    _ => "the bridge helper was lost; the kernel forwarded everything from then on".to_owned(),
+                    OutageEnd::Lapsed => {
+                        "an outage was not renewed in time; the kernel forwarded everything".to_owned()
+                    }
+                    OutageEnd::HelperLost | OutageEnd::Lifted => {
+                        "the bridge helper was lost; the kernel forwarded everything from then on".to_owned()
+                    }
                 }
             }
             Observed::StopRequested { by } => {

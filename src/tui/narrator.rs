@@ -70,6 +70,7 @@ impl Narrator {
                     OutageEnd::Lifted => (format!("{server} is given back{}", self.whom(*outage)), false),
                     OutageEnd::Limit => (format!("{server} is back: the outage came to its time limit"), true),
                     OutageEnd::HelperLost => (format!("{server} is back: the bridge helper was lost"), true),
+                    OutageEnd::Lapsed => (format!("{server} is back: the outage was not renewed in time"), true),
                 }
             }
             Observed::Leak { phone, .. } => (format!("{phone}: a frame leaked through the outage"), true),

@@ -8,7 +8,10 @@ use std::{
     process::Stdio,
 };
 
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::{
+    sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair},
+    unistd::setsid,
+};
 use tokio::{
     io::unix::AsyncFd,
     process::{Child, Command},
@@ -57,15 +60,18 @@ impl HelperLink {
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(|error| failed(error.into()))?;
         nix::fcntl::fcntl(&near, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))
             .map_err(|error| failed(error.into()))?;
-        let child = Command::new(&program.path)
+        let mut command = Command::new(&program.path);
+        command
             .args(&program.arguments)
             .stdin(Stdio::from(far))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed)?;
+            .kill_on_drop(true);
+        // A session of its own: no signal of our terminal, and where the kernel shares processors out among sessions
+        // (sched(7), autogroup) a share that is not divided among all that runs in ours.
+        // SAFETY: setsid(2) may be called between fork and exec.
+        unsafe { command.pre_exec(|| setsid().map(drop).map_err(Into::into)) };
+        let child = command.spawn().map_err(failed)?;
         // SAFETY: an `OwnedFd` is one descriptor, open for as long as it lives, and `AsyncFd` holds it.
         let socket = unsafe { AsyncFd::register(near) }.map_err(|error| failed(error.into()))?;
         Ok(Self { child, socket, buffer: vec![0; MESSAGE_MAX] })

@@ -389,6 +389,7 @@ fn outage(outage: &crate::report::story::Outage) -> OutageRow {
             Some(OutageEnd::Lifted) => "lifted as ordered",
             Some(OutageEnd::Limit) => "time limit",
             Some(OutageEnd::HelperLost) => "bridge helper lost",
+            Some(OutageEnd::Lapsed) => "not renewed in time",
             None => "",
         },
         tally: tallies.join("; "),
