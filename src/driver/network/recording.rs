@@ -19,6 +19,9 @@ const BLOCK: usize = 40;
 /// See [`BLOCK`].
 const OPTION: usize = 8;
 
+/// Longer than any block: each is handed to the operating system at once and whole.
+const LONGEST: usize = 128 << 10;
+
 /// Writes frames, and what is to be said of them.
 #[derive(Debug)]
 pub(super) struct Recording {
@@ -91,6 +94,8 @@ impl Recording {
         }
         let Frame { side, unix_ns, original_len, bytes } = *frame;
         let place = self.writer.write(side, unix_ns, original_len, bytes, &comments)?;
+        // Whatever dies, what the journal refers to is there.
+        self.writer.flush()?;
         self.waiting.clear();
         Ok(RawRef { file: self.file(), offset: place.offset, len: place.len })
     }
@@ -124,7 +129,7 @@ fn open(directory: &Path, private: bool, number: u32) -> io::Result<CaptureWrite
     let mode = if private { 0o600 } else { 0o644 };
     let path = directory.join(capture_file(number));
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
-    CaptureWriter::new(BufWriter::new(file))
+    CaptureWriter::new(BufWriter::with_capacity(LONGEST, file))
 }
 
 #[cfg(test)]
@@ -162,6 +167,16 @@ mod tests {
         }
         assert_eq!(reader.ending(), crate::wire::capture::Ending::Whole);
         (frames, reader.remarks().iter().flat_map(|remark| Note::all(remark)).collect())
+    }
+
+    #[test]
+    fn what_was_written_is_there_though_nobody_ended_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recording = Recording::begin(folder.path(), false, u64::MAX).unwrap();
+        let place = recording.write(&frame(&[7; 60_000]), &[]).unwrap();
+        std::mem::forget(recording);
+        let length = fs::metadata(folder.path().join(place.file)).unwrap().len();
+        assert_eq!(length, place.offset + u64::from(place.len));
     }
 
     #[test]
