@@ -19,7 +19,7 @@ const HEAP_PER_BYTE: isize = 2048;
 
 /// Most processor time that an input may take: this, and so much for each of its bytes. Sanitizer and assertions make a
 /// program some ten times slower, which is allowed for.
-const TIME: Duration = Duration::from_millis(100);
+const TIME: Duration = Duration::from_millis(500);
 /// See [`TIME`].
 const TIME_PER_BYTE: Duration = Duration::from_micros(10);
 
