@@ -1,9 +1,10 @@
-//! What a capture tells of registrations: one pass over its frames, flat in memory.
+//! What a capture tells of registrations, calls and message waiting: one pass over its frames, flat in memory.
 //!
 //! For each line that is seen it says which server held a binding and for how long, when the line moved to its backup and
-//! when it came back, and of what these moves consist. Everything is judged as in a run: by the same reading of frames
-//! ([`signalling`](crate::wire::signalling)) and the same tracking ([`registration`](crate::engine::registration)), with
-//! the times of the frames as the only clock.
+//! when it came back, of what these moves consist, and what became of its calls and subscriptions in them. Everything is
+//! judged as in a run: by the same reading of frames ([`signalling`](crate::wire::signalling)) and the same tracking
+//! ([`registration`](crate::engine::registration), [`dialog`](crate::engine::dialog)), with the times of the frames as the
+//! only clock.
 //!
 //! | part | what it does |
 //! |---|---|
@@ -11,6 +12,9 @@
 //! | [`book`] | what was seen so far, and by whom |
 //! | [`line`] | one line: its registrations, its moves, what it said |
 //! | [`moves`] | when a line moved, and the measurements of that |
+//! | [`calls`] | the calls of a line, and what they outlived |
+//! | [`waiting`] | its subscriptions to message waiting, and what it was told |
+//! | [`refusals`] | who turned it away, and where to |
 //! | [`blind`] | phones whose signalling is encrypted |
 //! | [`ladder`] | the messages of a line, as a picture |
 //! | [`document`] | the result, as `--json` prints it |
@@ -25,13 +29,16 @@ use crate::{
 
 mod blind;
 mod book;
+mod calls;
 pub mod document;
 mod ladder;
 mod line;
 mod moves;
 mod outage;
+mod refusals;
 pub mod settings;
 mod text;
+mod waiting;
 
 pub use settings::{GivenOutage, Moment, NamedServer, Settings};
 pub use text::{View, render};

@@ -8,6 +8,7 @@ pub mod fragments;
 pub mod frame;
 pub mod http;
 pub mod kp1;
+pub mod message_summary;
 pub mod recent;
 pub mod redact;
 pub mod scrub;

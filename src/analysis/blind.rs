@@ -120,6 +120,10 @@ impl Blinds {
             blind: true,
             agent: None,
             registrations: Vec::new(),
+            refusals: Vec::new(),
+            calls: Vec::new(),
+            subscriptions: Vec::new(),
+            message_waiting: None,
             measurements: blind.connections.iter().map(connected_at).collect(),
             traffic: Traffic { connections: blind.connections.len() as u64, ..Traffic::default() },
         };

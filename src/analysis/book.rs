@@ -8,12 +8,13 @@ use std::{
 
 use super::{
     blind::Blinds,
+    calls::Took,
     line::{self, Line},
     outage::Outages,
     settings::Settings,
 };
 use crate::{
-    engine::registration::Fix,
+    engine::{dialog::own_side, registration::Fix},
     event::{Fate, OutageId, Stamp, Toward, Transport, When},
     wire::{
         capture::{Captured, Note},
@@ -31,6 +32,12 @@ const LADDERS: usize = 256;
 
 /// Bindings that are over and remembered, of all lines; the oldest go first.
 const MAX_OVER: usize = 1 << 20;
+
+/// Calls that are followed at a time, of all lines; of more, the one that began first is told as it stood.
+const MAX_CALLS: usize = 1 << 14;
+
+/// Calls that are over and remembered, of all lines; and as many subscriptions. The oldest go first.
+const MAX_PAST: usize = 1 << 18;
 
 /// Addresses of servers that are remembered.
 const MAX_SERVERS: usize = 4096;
@@ -53,6 +60,12 @@ pub struct Book {
     by_address: HashMap<IpAddr, Vec<usize>>,
     /// The lines of bindings that are over, in the order of their ends.
     over: VecDeque<u32>,
+    /// The calls that are followed, by line and number, in the order in which they began; some may be over since.
+    calls: VecDeque<(u32, u64)>,
+    /// The lines of calls that are over, in the order in which they were settled.
+    calls_over: VecDeque<u32>,
+    /// The lines of subscriptions that are over.
+    subscriptions_over: VecDeque<u32>,
     /// Messages of lines beyond those that are followed.
     pub lines_left_out: u64,
     pub servers: BTreeMap<IpAddr, ServerSeen>,
@@ -126,6 +139,9 @@ impl Book {
             lines: Vec::new(),
             by_address: HashMap::new(),
             over: VecDeque::new(),
+            calls: VecDeque::new(),
+            calls_over: VecDeque::new(),
+            subscriptions_over: VecDeque::new(),
             lines_left_out: 0,
             servers: BTreeMap::new(),
             connections: Connections::default(),
@@ -179,7 +195,7 @@ impl Book {
     /// There are no more frames: what has run out by the last one is over.
     pub fn close(&mut self) {
         for line in &mut self.lines {
-            line.expire(self.last);
+            line.close(self.last);
         }
     }
 
@@ -274,8 +290,49 @@ impl Book {
         }
     }
 
-    /// A message that is about no registration goes into the ladders of its line.
+    /// A message that is about no registration belongs to the line on the phone's side of it.
     fn other_message(&mut self, message: &Glance<'_>, seen: &Seen) {
+        self.draw(message, seen);
+        let Ends { source, destination } = seen.ends;
+        for (phone, server, toward) in [(source, destination, Toward::Server), (destination, source, Toward::Phone)] {
+            // What servers hand on to one another is no phone's.
+            if self.settings.is_server(phone.ip()) {
+                continue;
+            }
+            let Some(there) = self.by_address.get(&phone.ip()) else { continue };
+            let user = line::user_of(own_side(message, toward));
+            let Some(index) = there.iter().copied().find(|index| self.lines[*index].user == user) else { continue };
+            let line = &mut self.lines[index];
+            let before = line.waiting.ended();
+            let took = line.take_other(message, toward, server.ip(), seen);
+            for _ in before..line.waiting.ended() {
+                self.subscriptions_over.push_back(index as u32);
+            }
+            self.remember(index as u32, took);
+        }
+    }
+
+    /// Holds calls and subscriptions to what is remembered of them.
+    fn remember(&mut self, index: u32, took: Took) {
+        self.calls_over.extend(std::iter::repeat_n(index, took.settled));
+        self.calls.extend(took.begun.map(|number| (index, number)));
+        while self.calls.len() > MAX_CALLS {
+            let Some((index, number)) = self.calls.pop_front() else { break };
+            let settled = self.lines[index as usize].calls.settle(number);
+            self.calls_over.extend(std::iter::repeat_n(index, settled));
+        }
+        while self.calls_over.len() > MAX_PAST {
+            let Some(oldest) = self.calls_over.pop_front() else { break };
+            self.lines[oldest as usize].calls.forget();
+        }
+        while self.subscriptions_over.len() > MAX_PAST {
+            let Some(oldest) = self.subscriptions_over.pop_front() else { break };
+            self.lines[oldest as usize].waiting.forget();
+        }
+    }
+
+    /// It goes into the ladder of the first line that it names.
+    fn draw(&mut self, message: &Glance<'_>, seen: &Seen) {
         let Ends { source, destination } = seen.ends;
         for (phone, server, toward) in [(source, destination, Toward::Server), (destination, source, Toward::Phone)] {
             let there = self.by_address.get(&phone.ip()).into_iter().flatten();

@@ -2,9 +2,15 @@
 //!
 //! Times are milliseconds since the first frame, rounded to a microsecond; everything is sorted.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::Serialize;
+
+mod dialogs;
+
+pub use dialogs::{
+    Across, Call, CallState, Direction, MessageWaiting, Party, Refusal, Subscription, SubscriptionEndedBy,
+};
 
 use super::{
     book::{Book, ServerSeen},
@@ -65,6 +71,14 @@ pub struct Phone {
     pub agent: Option<String>,
     /// Where it was registered, and when.
     pub registrations: Vec<Registration>,
+    /// Who turned it away when it wanted to register.
+    pub refusals: Vec<Refusal>,
+    /// Its calls.
+    pub calls: Vec<Call>,
+    /// Its subscriptions to message waiting.
+    pub subscriptions: Vec<Subscription>,
+    /// What it was told of messages that wait; null: nothing about that was seen.
+    pub message_waiting: Option<MessageWaiting>,
     /// Its moves.
     pub measurements: Vec<Measurement>,
     /// What it said and was told.
@@ -187,6 +201,16 @@ impl Book {
 
     /// An entry for each address of record of a line; what the line did as a whole stands in the first of them.
     fn phones(&self, line: &Line, first_ns: i64) -> Vec<Phone> {
+        // Of a line with several addresses of record, what is of none of them stands in the first.
+        let of = |own: &str| line.accounts.iter().position(|account| account.aor == own).unwrap_or(0);
+        let mut calls: BTreeMap<usize, Vec<Call>> = BTreeMap::new();
+        for (own, call) in dialogs::calls(line, &self.settings, &self.outages, first_ns) {
+            calls.entry(of(&own)).or_default().push(call);
+        }
+        let mut subscriptions: BTreeMap<usize, Vec<Subscription>> = BTreeMap::new();
+        for (own, subscription) in dialogs::subscriptions(line, &self.settings) {
+            subscriptions.entry(of(&own)).or_default().push(subscription);
+        }
         let entry = |(index, account): (usize, &Account)| Phone {
             aor: Some(account.aor.clone()),
             address: line.address,
@@ -195,6 +219,10 @@ impl Book {
             blind: false,
             agent: line.agent.clone(),
             registrations: registrations(line, &account.aor, &self.settings),
+            refusals: dialogs::refusals(&account.counts.refusals, &self.settings),
+            calls: calls.remove(&index).unwrap_or_default(),
+            subscriptions: subscriptions.remove(&index).unwrap_or_default(),
+            message_waiting: (index == 0).then(|| dialogs::message_waiting(line, &self.settings)).flatten(),
             measurements: match index {
                 0 => moves::measurements(line, &self.settings, &self.outages, first_ns, self.last),
                 _ => Vec::new(),
@@ -211,7 +239,7 @@ impl Traffic {
             transactions: counts.transactions,
             retransmissions: counts.retransmissions,
             challenges: counts.challenges,
-            refusals: counts.refusals.values().sum(),
+            refusals: counts.refusals.count,
             connections: counts.connections,
             connect_to_register_ms: counts.connect_to_register.map(crate::engine::measure::millis),
             unreachable: counts.unreachable,

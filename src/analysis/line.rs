@@ -9,7 +9,15 @@ use std::{
     time::Duration,
 };
 
-use super::{Settings, book::Seen, ladder::Ladder, moves::Moves};
+use super::{
+    Settings,
+    book::Seen,
+    calls::{LineCalls, Took},
+    ladder::Ladder,
+    moves::Moves,
+    refusals::Refusals,
+    waiting::Waiting,
+};
 use crate::{
     config::Mac,
     engine::registration::{Change, Ended, Fix, Heard, LineTrack},
@@ -57,6 +65,10 @@ pub struct Line {
     pub track: LineTrack<IpAddr>,
     /// When it moved.
     pub moves: Moves,
+    /// Its calls.
+    pub calls: LineCalls,
+    /// What it is told of messages that wait.
+    pub waiting: Waiting,
     /// Its messages.
     pub ladder: Ladder,
     /// When something between it and a server could not be read last.
@@ -84,8 +96,8 @@ pub struct Counts {
     pub retransmissions: u64,
     /// Answers that asked for credentials.
     pub challenges: u64,
-    /// Answers that refused, by status code.
-    pub refusals: BTreeMap<u16, u64>,
+    /// Answers that refused.
+    pub refusals: Refusals,
     /// Connections that its first message was seen of.
     pub connections: u64,
     /// The longest time from the opening of a connection to its first REGISTER.
@@ -108,6 +120,8 @@ impl Line {
             transport: None,
             agent: None,
             moves: Moves::default(),
+            calls: LineCalls::default(),
+            waiting: Waiting::default(),
             ladder: Ladder::new(ladder),
             doubts: BTreeMap::new(),
             uncertain: BTreeSet::new(),
@@ -147,7 +161,7 @@ impl Line {
         let changes = self.track.take(&heard, seen.fix, settings.patience(self.address));
         let begun = self.track.transactions() > before;
         if let Some(account) = self.account(&message.to) {
-            account.count(message, begun, at);
+            account.count(message, begun, server, seen);
         }
         if toward == Toward::Phone && seen.fate == Fate::Passed {
             self.moves.heard_from(server, seen.fix);
@@ -155,6 +169,22 @@ impl Line {
         for (change, fix) in changes {
             self.moves.note(&change, fix, &self.track, settings);
         }
+    }
+
+    /// Takes in a message that is of no registration, of this line as the one on the phone's side.
+    pub(super) fn take_other(&mut self, message: &Glance<'_>, toward: Toward, server: IpAddr, seen: &Seen) -> Took {
+        if !matches!(message.method, "SUBSCRIBE" | "NOTIFY") {
+            return self.calls.take(message, toward, server, seen);
+        }
+        self.waiting.expire(seen.fix.when.at, &self.doubts);
+        let heeded = self.waiting.take(message, toward, server, seen);
+        if let Some((server, fix)) = heeded.notified {
+            self.moves.notified(server, fix);
+        }
+        if let Some(fix) = heeded.refused {
+            self.moves.was_not_notified(fix);
+        }
+        Took::default()
     }
 
     fn account(&mut self, aor: &str) -> Option<&mut Account> {
@@ -193,6 +223,17 @@ impl Line {
             let server = *server;
             self.moves.ended(server, Ended::Expired, &self.track);
         }
+    }
+
+    /// The capture ends.
+    pub fn close(&mut self, end: Stamp) {
+        self.expire(end);
+        self.waiting.expire(end, &self.doubts);
+    }
+
+    /// Whether something between it and a server could not be read since then.
+    pub fn is_doubted(&self, server: IpAddr, since: Stamp) -> bool {
+        self.doubts.get(&server).is_some_and(|doubt| *doubt >= since)
     }
 
     /// Something between it and a server was not read.
@@ -244,7 +285,8 @@ impl Line {
 }
 
 impl Account {
-    fn count(&mut self, message: &Glance<'_>, begun: bool, at: Stamp) {
+    fn count(&mut self, message: &Glance<'_>, begun: bool, server: IpAddr, seen: &Seen) {
+        let at = seen.fix.when.at;
         match message.start {
             Start::Request { .. } => {
                 self.counts.transactions += u64::from(begun);
@@ -253,7 +295,9 @@ impl Account {
                 self.counts.retransmissions += u64::from(!begun && !copy);
             }
             Start::Response { code: 401 | 407, .. } => self.counts.challenges += 1,
-            Start::Response { code, .. } if code >= 300 => *self.counts.refusals.entry(code).or_default() += 1,
+            Start::Response { code, .. } if code >= 300 => {
+                self.counts.refusals.count(message, server, code, seen.fate, at);
+            }
             Start::Response { .. } => {}
         }
     }

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     Settings,
+    calls::Moment,
     line::Line,
     outage::{Away, Outages},
 };
@@ -36,6 +37,9 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 const UNTOLD: &str = "the capture does not say when the primary went away; say it with --outage FROM..TO";
 const UNTOLD_RETURN: &str = "the capture does not say when the primary came back; say it with --outage FROM..TO";
+
+const UNNOTIFIED: &str =
+    "no NOTIFY about message waiting came from there before the next move or the end of the capture";
 
 /// The moves of a line.
 #[derive(Debug, Default)]
@@ -79,6 +83,8 @@ pub struct Moved {
     pub request: Fix,
     /// The 2xx there.
     pub done: Fix,
+    /// The first NOTIFY about message waiting that came from there afterwards, before the next move.
+    pub notified: Option<Fix>,
 }
 
 impl Moves {
@@ -109,6 +115,22 @@ impl Moves {
     pub fn turned_away(&mut self, server: IpAddr, fix: Fix) {
         if self.troubles.len() < MAX_SERVERS {
             self.troubles.insert(server, fix);
+        }
+    }
+
+    /// A NOTIFY about message waiting came from a server.
+    pub fn notified(&mut self, server: IpAddr, fix: Fix) {
+        for moved in self.list.back_mut().into_iter().chain(&mut self.pending) {
+            if moved.to == server && moved.done.when.at <= fix.when.at {
+                moved.notified.get_or_insert(fix);
+            }
+        }
+    }
+
+    /// The phone did not take the one that came then.
+    pub fn was_not_notified(&mut self, fix: Fix) {
+        for moved in self.list.back_mut().into_iter().chain(&mut self.pending) {
+            moved.notified.take_if(|notified| *notified == fix);
         }
     }
 
@@ -151,7 +173,8 @@ impl Moves {
             && let Some(request) = returns(since, moved)
         {
             let last_sign = self.signs.get(&backup).copied();
-            self.push(Moved { away: false, from: backup, to: server, unanswered: None, last_sign, request, done: fix });
+            let (from, unanswered, notified) = (backup, None, None);
+            self.push(Moved { away: false, from, to: server, unanswered, last_sign, request, done: fix, notified });
         }
         self.pending = None;
         self.at = Place::Primary(server, fix);
@@ -166,7 +189,8 @@ impl Moves {
                 let request = track.attempts_at(&server).find(|it| it.first.when.at >= since);
                 let request = request.map_or(fix, |attempt| attempt.first);
                 let last_sign = self.signs.get(&primary).copied();
-                let moved = Moved { away: true, from: primary, to: server, unanswered, last_sign, request, done: fix };
+                let (from, to, done, notified) = (primary, server, fix, None);
+                let moved = Moved { away: true, from, to, unanswered, last_sign, request, done, notified };
                 let silent = |since: Fix| fix.when.at.since(since.when.at) >= SILENCE;
                 let later = |it: Option<&Fix>| it.copied().filter(|it| it.when.at > confirmed.when.at);
                 // A line that is registered at both at once has an answer outstanding here and there.
@@ -202,6 +226,12 @@ fn in_vain(attempt: &Attempt<IpAddr>) -> bool {
     attempt.answered_by_server().is_none_or(|answer| answer.code >= 300 && !matches!(answer.code, 401 | 407 | 423))
 }
 
+/// When a line moved.
+pub fn moments(line: &Line) -> Vec<Moment> {
+    let moment = |it: &Moved| Moment { what: if it.away { "failover" } else { "failback" }, at: it.done.when.at };
+    line.moves.all().map(moment).collect()
+}
+
 /// All measurements of a line, move by move, and then outage by outage. `end` is the time of the last frame.
 pub fn measurements(
     line: &Line,
@@ -230,6 +260,9 @@ pub fn measurements(
             }
         } else {
             failback(&part, line, moved, away, &mut list);
+        }
+        if line.waiting.is_used() {
+            list.push(part.span("mwi-back", Ok(moved.done), moved.notified.ok_or(UNNOTIFIED)));
         }
     }
     for (primary, away) in &aways {

@@ -12,9 +12,13 @@ use crate::{
     wire::frame::{Envelope, LinkType, TcpSegment},
 };
 
+mod calls;
+mod dialogs;
 mod moves;
+mod refusals;
 mod registrations;
 mod transports;
+mod waiting;
 
 const PHONE: &str = "10.77.0.11:5060";
 const A: &str = "10.77.0.2:5060";

@@ -1,5 +1,7 @@
 //! The result of an analysis for people.
 
+mod dialogs;
+
 use std::{fmt::Write as _, net::IpAddr};
 
 use super::{
@@ -18,8 +20,8 @@ use crate::{
 /// With more lines than this each has one row; with at most so many, a paragraph and a ladder.
 const FEW: usize = 12;
 
-/// Registrations that are shown of a line; of more, the first and last ones.
-const REGISTRATIONS: usize = 12;
+/// Registrations, calls and the like that are shown of a line; of more, the first and last ones.
+const MOST: usize = 12;
 
 /// Width of a server's column in a ladder, in cells.
 const COLUMN: usize = 30;
@@ -197,7 +199,10 @@ fn paragraph(
         writeln!(out, "  blind: its signalling is encrypted, so no registration can be proven from the wire")?;
     }
     registrations(out, findings, phone, look)?;
+    dialogs::refusals(out, findings, phone, look)?;
     traffic(out, phone)?;
+    dialogs::calls(out, findings, phone, look)?;
+    dialogs::waiting(out, findings, phone, look)?;
     for measurement in &phone.measurements {
         writeln!(out, "  {}", sentence(measurement))?;
     }
@@ -209,36 +214,46 @@ fn paragraph(
 }
 
 fn registrations(out: &mut String, findings: &Findings, phone: &Phone, look: Look) -> std::fmt::Result {
-    let dash = look.pick("–", "-");
     let all = &phone.registrations;
     if all.is_empty() && !phone.blind {
         writeln!(out, "  never registered")?;
     }
-    let half = REGISTRATIONS / 2;
+    elided(out, all, MOST, look, |it| {
+        let until = it.until_ms.map_or_else(|| "end of capture".to_owned(), |until| format!("{:.3} s", until / 1000.0));
+        format!(
+            "registered at {} from {:.3} s {} {until}: {} s granted, {}{}, as {}",
+            harmless(&findings.book.settings.label(it.server)),
+            it.from_ms / 1000.0,
+            look.pick("–", "-"),
+            it.expires_s,
+            renewed(it.refreshes),
+            ending(it),
+            harmless(&it.contact)
+        )
+    })
+}
+
+/// A line for each; of more than `most`, for the first and last ones.
+fn elided<T>(out: &mut String, all: &[T], most: usize, look: Look, line: impl Fn(&T) -> String) -> std::fmt::Result {
+    let half = most / 2;
     for (index, it) in all.iter().enumerate() {
-        if all.len() > REGISTRATIONS && (half..all.len() - half).contains(&index) {
+        if all.len() > most && (half..all.len() - half).contains(&index) {
             if index == half {
-                writeln!(out, "  … {} more", all.len() - 2 * half)?;
+                writeln!(out, "  {} {} more", look.pick("…", "..."), all.len() - 2 * half)?;
             }
             continue;
         }
-        let until = it.until_ms.map_or_else(|| "end of capture".to_owned(), |until| format!("{:.3} s", until / 1000.0));
-        let refreshes = match it.refreshes {
-            0 => "never renewed".to_owned(),
-            1 => "renewed once".to_owned(),
-            times => format!("renewed {times} times"),
-        };
-        writeln!(
-            out,
-            "  registered at {} from {:.3} s {dash} {until}: {} s granted, {refreshes}{}, as {}",
-            harmless(&findings.book.settings.label(it.server)),
-            it.from_ms / 1000.0,
-            it.expires_s,
-            ending(it),
-            harmless(&it.contact)
-        )?;
+        writeln!(out, "  {}", line(it))?;
     }
     Ok(())
+}
+
+fn renewed(times: u32) -> String {
+    match times {
+        0 => "never renewed".to_owned(),
+        1 => "renewed once".to_owned(),
+        times => format!("renewed {times} times"),
+    }
 }
 
 fn ending(registration: &Registration) -> &'static str {

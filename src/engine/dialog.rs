@@ -12,8 +12,8 @@ mod lamp;
 
 pub use self::{
     call::{Call, Calls, End},
-    exchange::{Answer, Exchange, Exchanges, Sent},
-    lamp::{Lamp, Subscribed},
+    exchange::{Answer, Exchange, Exchanges, Sent, own_side},
+    lamp::{Lamp, PACKAGE, Subscribed, lifetime},
 };
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Where a line is registered, read from the SIP that passes: attempts, answers, bindings and their expiry.
 //!
 //! Only a 2xx that lists the phone's own contact with a lifetime makes a binding (RFC 3261 section 10.3, step 8). A
-//! challenge, a retransmission, a fetch, a removal, a poll with `Expires: 0`, or an answer to a request that the phone
-//! had given up long before make none.
+//! challenge, a retransmission, a fetch, a removal, or a poll with `Expires: 0` make none. What comes of a request that the
+//! phone had given up long before makes one that the server holds ([`served`](LineTrack::served)) and the line knows
+//! nothing of ([`live`](LineTrack::live)).
 //!
 //! Not here: what a scenario expects of it.
 
@@ -215,7 +216,7 @@ impl<S: Clone + Ord> LineTrack<S> {
         self.served.forgotten()
     }
 
-    /// Until when a server asked the line to stay away, if it ever did.
+    /// Until when a server asked the line to stay away, if it ever did; for more than a day nobody means it.
     pub fn asked_to_wait(&self, server: &S) -> Option<Stamp> {
         self.wait.get(server).copied()
     }

@@ -375,6 +375,21 @@ fn one_contact_can_be_removed_and_another_one_prolonged_at_once() {
 }
 
 #[test]
+fn a_server_is_taken_at_its_word_when_it_asks_to_stay_away_for_a_day_and_not_for_a_century() {
+    let asked = |seconds| {
+        let mut tape = Tape::new();
+        tape.ask(1_000, "a", 1, true);
+        let start = SipStart::Response { code: 503, reason: String::new() };
+        let message = SipSummary { retry_after: Some(seconds), ..Tape::summary(start, 1, &[], None) };
+        tape.put(1_001, &Tape::fact("a", Toward::Phone, Fate::Passed, message));
+        tape.track.asked_to_wait(&"a".into()).map(|until| until.0 / 1_000_000)
+    };
+    assert_eq!(asked(60), Some(61_001));
+    assert_eq!(asked(86_400), Some(86_401_001));
+    assert_eq!((asked(86_401), asked(u32::MAX)), (None, None));
+}
+
+#[test]
 fn a_fetch_prolongs_nothing() {
     let mut tape = Tape::new();
     tape.exchange(0, "a", 1, &[(OLD, Some(60))], &[(OLD, Some(60))]);

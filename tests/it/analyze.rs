@@ -154,6 +154,86 @@ fn the_parts_of_a_move_are_those_that_the_run_measured() {
     assert_eq!(compared, 6);
 }
 
+/// What a run on the virtual bench (`siprig run call-through-failover`, `mwi-after-move`: capture and `summary.json`) measured
+/// of each of its lines, by the name of the measurement, in milliseconds; rounded to a tenth.
+fn measured_by_run(name: &str) -> BTreeMap<(String, String), f64> {
+    let summary = fs::read(fixture(&format!("captures/{name}.json"))).unwrap();
+    let summary: Value = serde_json::from_slice(&summary).unwrap();
+    let mut measured = BTreeMap::new();
+    for case in summary["cases"].as_array().unwrap() {
+        assert_eq!(case["verdict"], "pass");
+        for it in case["measurements"].as_array().unwrap() {
+            let key = (case["line"].as_str().unwrap().to_owned(), it["name"].as_str().unwrap().to_owned());
+            measured.extend(it["value"].as_f64().map(|value| (key, value)));
+        }
+    }
+    measured
+}
+
+/// The entry of each line, by its extension.
+fn lines_of(name: &str) -> BTreeMap<String, Value> {
+    let capture = fixture(&format!("captures/{name}.pcapng")).display().to_string();
+    let document = document(&[&[capture.as_str(), "--json"], &SERVERS[..]].concat(), &[]);
+    let extension = |phone: &Value| phone["aor"].as_str().unwrap().split('@').next().unwrap().to_owned();
+    document["phones"].as_array().unwrap().iter().map(|phone| (extension(phone), phone.clone())).collect()
+}
+
+#[test]
+fn calls_are_told_as_the_run_that_made_the_capture_judged_them() {
+    let measured = measured_by_run("virtual-call-through-failover");
+    let lines = lines_of("virtual-call-through-failover");
+    let mut compared = 0;
+    for (line, phone) in &lines {
+        let calls = phone["calls"].as_array().unwrap();
+        assert_eq!(calls.len(), 1, "{calls:#?}");
+        let call = &calls[0];
+        assert_eq!((call["state"].as_str(), call["bye_code"].as_u64()), (Some("ended"), Some(200)));
+        let survived: Vec<_> = call["across"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| (it["what"].as_str(), it["survived"].as_bool()))
+            .collect();
+        assert_eq!(survived, ["outage", "failover", "failback"].map(|what| (Some(what), Some(true))), "{line}");
+        let ms = |key: &str| call[key].as_f64().unwrap();
+        // The run measured the calls of those who made them.
+        let ours = [("post-dial-delay", ms("post_dial_delay_ms")), ("call-setup", ms("answered_ms") - ms("from_ms"))];
+        for (name, told) in ours {
+            let Some(run) = measured.get(&(line.clone(), name.to_owned())) else { continue };
+            assert_eq!(call["direction"], "out");
+            assert!((told - run).abs() < 0.06, "{line}: {name} {told} {run}");
+            compared += 1;
+        }
+    }
+    assert_eq!((lines.len(), compared), (4, 4));
+}
+
+#[test]
+fn subscriptions_are_told_as_the_run_that_made_the_capture_judged_them() {
+    let measured = measured_by_run("virtual-mwi-after-move");
+    let lines = lines_of("virtual-mwi-after-move");
+    for (line, phone) in &lines {
+        let measurements = phone["measurements"].as_array().unwrap();
+        let began = |name: &str| {
+            let it = measurements.iter().find(|it| it["name"] == name).unwrap();
+            it["at_ms"].as_f64().unwrap()
+        };
+        let subscriptions = phone["subscriptions"].as_array().unwrap();
+        let roles: Vec<_> = subscriptions.iter().map(|it| it["role"].as_str().unwrap()).collect();
+        assert_eq!(roles, ["primary", "backup", "primary"], "{line}");
+        for (moved, index) in [("failover", 1), ("failback", 2)] {
+            let told = subscriptions[index]["from_ms"].as_f64().unwrap() - began(moved);
+            let run = measured[&(line.clone(), format!("mwi-{moved}"))];
+            assert!((told - run).abs() < 0.06, "{line}: mwi-{moved} {told} {run}");
+        }
+        // From the registration to the NOTIFY, while the run measures from the outage to the subscription.
+        let back = measurements.iter().filter(|it| it["name"] == "mwi-back").map(|it| it["value"].as_f64().unwrap());
+        assert!(back.clone().all(|ms| ms > 0.0) && back.count() == 2, "{measurements:#?}");
+        assert_eq!(phone["message_waiting"]["waiting"], false);
+    }
+    assert_eq!(lines.len(), 4);
+}
+
 #[test]
 fn a_capture_may_come_from_a_pipe_and_may_be_cut() {
     let path = fixture("captures/real-failover-udp.pcapng");

@@ -105,8 +105,12 @@ fn renamed(value: serde_json::Value, key: &str, scrubber: &mut Scrubber<Kept>) -
     use serde_json::Value;
     match value {
         Value::String(text) => Value::String(match key {
-            "aor" | "address" | "mac" | "server" | "from_server" | "to_server" => scrubber.identity(&text),
-            "contact" => {
+            "aor" | "address" | "mac" | "server" | "from_server" | "to_server" | "caller" | "callee" | "tried" => {
+                scrubber.identity(&text)
+            }
+            // A word of nobody's; it names the same call in another one's place.
+            "call_id" => String::new(),
+            "contact" | "redirected_to" => {
                 let (scheme, rest) = text.split_once(':').unwrap();
                 let (place, parameters) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
                 let port = place.rfind(':').filter(|at| place[at + 1..].parse::<u16>().is_ok());
@@ -124,7 +128,7 @@ fn renamed(value: serde_json::Value, key: &str, scrubber: &mut Scrubber<Kept>) -
         }),
         Value::Array(items) => {
             let mut items: Vec<_> = items.into_iter().map(|item| renamed(item, key, scrubber)).collect();
-            if matches!(key, "phones" | "servers") {
+            if matches!(key, "phones" | "servers" | "refusals") {
                 items.sort_by_key(ToString::to_string);
             }
             Value::Array(items)

@@ -4,33 +4,40 @@ use std::time::Duration;
 
 use super::exchange::{Answer, Exchange, Exchanges};
 use crate::{
-    engine::registration::Fix,
+    engine::registration::{Fix, Heard},
     event::{ServerName, SipFact, Stamp, Toward},
 };
 
-/// The calls of one line.
+/// What a call is made of.
+const METHODS: [&str; 4] = ["INVITE", "ACK", "BYE", "CANCEL"];
+
+/// The same, and all that may be asked within one and shows that both ends know it still (RFC 3261 section 12.2, RFC 3311
+/// section 5.1, RFC 6086 section 4.2.1, RFC 3515 section 2.4).
+const METHODS_WITHIN: [&str; 8] = ["INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "INFO", "REFER", "OPTIONS"];
+
+/// The calls of one line. `S` names a server.
 #[derive(Debug)]
-pub struct Calls {
-    exchanges: Exchanges,
+pub struct Calls<S = ServerName> {
+    exchanges: Exchanges<S>,
 }
 
 /// One call, as far as the wire shows it.
 #[derive(Debug, Clone)]
-pub struct Call<'a> {
+pub struct Call<'a, S = ServerName> {
     /// Which way its INVITE went: toward the server if this line called.
     pub toward: Toward,
     /// Its INVITEs outside of any dialog, first ones first: one for each server that was tried, and for each challenge.
-    pub invites: Vec<&'a Exchange>,
+    pub invites: Vec<&'a Exchange<S>>,
     /// Its `Call-ID`.
     pub id: &'a str,
-    exchanges: &'a Exchanges,
+    exchanges: &'a Exchanges<S>,
 }
 
 /// The end of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End<'a> {
+#[derive(Debug, PartialEq, Eq)]
+pub struct End<'a, S = ServerName> {
     /// The BYE or CANCEL. It goes toward the server if this phone hung up.
-    pub by: &'a Exchange,
+    pub by: &'a Exchange<S>,
     /// Its first sending.
     pub fix: Fix,
     /// It got through the bridge.
@@ -39,26 +46,65 @@ pub struct End<'a> {
     pub confirmed: Option<Answer>,
 }
 
-impl Calls {
-    /// A line that has not called and was not called.
-    pub fn new(extension: &str) -> Self {
-        Self { exchanges: Exchanges::new(extension, &["INVITE", "ACK", "BYE", "CANCEL"], None) }
+// Derived ones would ask the same of `S`.
+impl<S> Clone for End<'_, S> {
+    fn clone(&self) -> Self {
+        *self
     }
+}
 
+impl<S> Copy for End<'_, S> {}
+
+impl Calls {
     /// Takes a message in.
     pub fn observe(&mut self, fact: &SipFact, fix: Fix) {
         self.exchanges.observe(fact, fix);
+    }
+}
+
+impl<S: Clone + PartialEq> Calls<S> {
+    /// A line that has not called and was not called.
+    pub fn new(extension: &str) -> Self {
+        Self { exchanges: Exchanges::new(extension, &METHODS, None) }
+    }
+
+    /// The same for one call alone, of which also what is asked within it is remembered: so many requests, at most.
+    pub fn of_one(extension: &str, memory: usize) -> Self {
+        Self { exchanges: Exchanges::new(extension, &METHODS_WITHIN, None).remembering(memory) }
+    }
+
+    /// Takes a message in; the request that it is or answers, if it is one of a call of this line.
+    pub fn take(&mut self, heard: &Heard<'_, Option<S>>, fix: Fix) -> Option<&Exchange<S>> {
+        self.exchanges.take(heard, fix)
+    }
+
+    /// How many requests are remembered.
+    pub fn requests(&self) -> usize {
+        self.exchanges.all().count()
+    }
+
+    /// Forgets the older half of what was asked within dialogs, their beginnings and ends aside.
+    pub fn thin(&mut self) {
+        let first_ack = self.exchanges.all().position(|it| it.method == "ACK");
+        let within = |it: &Exchange<S>| it.method != "BYE" && it.sent.as_ref().is_some_and(|sent| sent.inside);
+        let mut spare = self.exchanges.all().filter(|it| within(it)).count() / 2;
+        let mut index = 0;
+        self.exchanges.retain(|it| {
+            let forgotten = spare > 0 && within(it) && Some(index) != first_ack;
+            (index, spare) = (index + 1, spare - usize::from(forgotten));
+            !forgotten
+        });
     }
 
     /// A call that the phone is in, as far as the wire shows: it rings, here or there, or was picked up, and the phone knows
     /// of no end. The first record of it.
     pub fn open(&self) -> Option<Fix> {
-        let outside = |it: &&Exchange| it.method == "INVITE" && it.sent.as_ref().is_some_and(|sent| !sent.inside);
-        let mut invites: Vec<&Exchange> = self.exchanges.all().filter(outside).collect();
+        let outside = |it: &&Exchange<S>| it.method == "INVITE" && it.sent.as_ref().is_some_and(|sent| !sent.inside);
+        let mut invites: Vec<&Exchange<S>> = self.exchanges.all().filter(outside).collect();
         invites.sort_by_key(|it| it.first().map(|first| first.when.at));
         // Of those by which a caller tries one server after the other, the last one counts.
         let again = |at: usize| {
-            let same = |it: &&Exchange| it.toward == Toward::Server && it.call_id == invites[at].call_id;
+            let same = |it: &&Exchange<S>| it.toward == Toward::Server && it.call_id == invites[at].call_id;
             same(&invites[at]) && invites[at + 1..].iter().any(same)
         };
         (0..invites.len()).rev().filter(|at| !again(*at)).find_map(|at| {
@@ -78,7 +124,7 @@ impl Calls {
     /// Until when a phone that waits so long for an answer may still be making a call that nothing has answered: one that was
     /// given up by hand as well, which can not be cancelled before any answer (RFC 3261 section 9.1).
     pub fn asking_until(&self, transaction: Duration) -> Option<Stamp> {
-        let outside = |it: &&Exchange| {
+        let outside = |it: &&Exchange<S>| {
             it.method == "INVITE" && it.toward == Toward::Server && it.sent.as_ref().is_some_and(|sent| !sent.inside)
         };
         let unanswered =
@@ -87,11 +133,11 @@ impl Calls {
     }
 
     /// The last call that began since, and went that way.
-    pub fn last(&self, toward: Toward, since: Stamp) -> Option<Call<'_>> {
-        let begins = |it: &&Exchange| {
+    pub fn last(&self, toward: Toward, since: Stamp) -> Option<Call<'_, S>> {
+        let begins = |it: &&Exchange<S>| {
             it.method == "INVITE" && it.toward == toward && it.sent.as_ref().is_some_and(|sent| !sent.inside)
         };
-        let mut invites: Vec<&Exchange> = self.exchanges.all().filter(begins).collect();
+        let mut invites: Vec<&Exchange<S>> = self.exchanges.all().filter(begins).collect();
         invites.sort_by_key(|it| it.first().map(|first| first.when.at));
         let mut ids = invites.iter().rev().map(|it| it.call_id.as_str());
         let begun = |id: &str| invites.iter().find(|it| it.call_id == id).and_then(|it| it.first());
@@ -101,7 +147,7 @@ impl Calls {
     }
 }
 
-impl<'a> Call<'a> {
+impl<'a, S: Clone + PartialEq> Call<'a, S> {
     /// The first sending of its first INVITE.
     pub fn begun(&self) -> Option<Fix> {
         self.invites.first().and_then(|it| it.first())
@@ -109,7 +155,7 @@ impl<'a> Call<'a> {
 
     /// The first sign that the other end's telephone rings, or was picked up, which got through; and the server that
     /// carried it.
-    pub fn rang(&self) -> Option<(Answer, Option<&'a ServerName>)> {
+    pub fn rang(&self) -> Option<(Answer, Option<&'a S>)> {
         let signs = self.invites.iter().filter_map(|it| {
             let ringing = it.rang.filter(|answer| answer.passed);
             let sign = ringing.into_iter().chain(it.accepted()).min_by_key(|answer| answer.fix.when.at)?;
@@ -131,7 +177,7 @@ impl<'a> Call<'a> {
     }
 
     /// The refusal that ended it before it was picked up. A challenge is none.
-    pub fn refused(&self) -> Option<(Answer, Option<&'a ServerName>)> {
+    pub fn refused(&self) -> Option<(Answer, Option<&'a S>)> {
         let last = self.invites.last()?;
         let answer = last.answered().filter(|answer| answer.code >= 300 && !last.is_challenged())?;
         self.answered().is_none().then_some((answer, last.server.as_ref()))
@@ -143,7 +189,7 @@ impl<'a> Call<'a> {
     }
 
     /// The INVITE that was picked up, whether or not its answer got through the bridge.
-    pub fn picked_up(&self) -> Option<(&'a Exchange, Answer)> {
+    pub fn picked_up(&self) -> Option<(&'a Exchange<S>, Answer)> {
         self.invites.iter().find_map(|it| Some((*it, it.answer.filter(|answer| answer.code < 300)?)))
     }
 
@@ -163,8 +209,29 @@ impl<'a> Call<'a> {
     }
 
     /// What ended it: the first BYE, or a CANCEL before it was picked up.
-    pub fn ended(&self) -> Option<End<'a>> {
-        let ends = || self.of("BYE").chain(self.of("CANCEL")).filter_map(|by| Some((by, by.first()?)));
+    pub fn ended(&self) -> Option<End<'a, S>> {
+        self.first_of(&["BYE", "CANCEL"])
+    }
+
+    /// Who hung up: the first BYE.
+    pub fn hung_up(&self) -> Option<End<'a, S>> {
+        self.first_of(&["BYE"])
+    }
+
+    /// The caller's CANCEL, whether or not it came in time.
+    pub fn cancelled(&self) -> Option<End<'a, S>> {
+        self.first_of(&["CANCEL"])
+    }
+
+    /// What was asked within its dialog, in the order in which it was first heard of; ACKs, which nobody answers, aside.
+    pub fn asked_within(&self) -> impl Iterator<Item = &'a Exchange<S>> {
+        let id = self.id;
+        let within = |it: &&Exchange<S>| it.sent.as_ref().is_some_and(|sent| sent.inside) && it.method != "ACK";
+        self.exchanges.all().filter(move |it| it.call_id == id).filter(within)
+    }
+
+    fn first_of(&self, methods: &'static [&'static str]) -> Option<End<'a, S>> {
+        let ends = || methods.iter().flat_map(|method| self.of(method)).filter_map(|by| Some((by, by.first()?)));
         let (by, fix) = ends().min_by_key(|(_, first)| first.when.at)?;
         let same = || ends().map(|(other, _)| other).filter(|it| it.toward == by.toward && it.method == by.method);
         Some(End {
@@ -175,7 +242,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    fn of(&self, method: &'static str) -> impl Iterator<Item = &'a Exchange> {
+    fn of(&self, method: &'static str) -> impl Iterator<Item = &'a Exchange<S>> + use<'a, S> {
         let id = self.id;
         self.exchanges.all().filter(move |it| it.method == method && it.call_id == id)
     }

@@ -3,8 +3,9 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    engine::registration::Fix,
-    event::{Fate, ServerName, SipFact, SipMessage, SipStart, SipSummary, Stamp, Toward, Transport},
+    engine::registration::{Fix, Heard},
+    event::{Fate, ServerName, SipFact, SipMessage, Stamp, Toward, Transport},
+    wire::sip::{Glance, Start},
 };
 
 /// The first pause before something is sent again over UDP: T1 (RFC 3261 section 17.1.1.1). Each is twice the last one.
@@ -22,13 +23,13 @@ const PROOF: u32 = 3;
 /// Exchanges that are remembered; the oldest go first.
 const MEMORY: usize = 128;
 
-/// A request with its repeats, and its answers. Either may be reported first.
+/// A request with its repeats, and its answers. Either may be reported first. `S` names a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exchange {
+pub struct Exchange<S = ServerName> {
     /// Method of the request.
     pub method: String,
     /// The server that carries it; none: an address that the bench does not name.
-    pub server: Option<ServerName>,
+    pub server: Option<S>,
     /// Which way the request goes.
     pub toward: Toward,
     /// What carries it.
@@ -116,7 +117,12 @@ fn pause(seen: u32) -> Duration {
     T1.saturating_mul(1 << seen.min(8)).min(T2)
 }
 
-impl Exchange {
+impl<S> Exchange<S> {
+    /// Number of `CSeq`.
+    pub fn cseq(&self) -> u32 {
+        self.cseq
+    }
+
     /// Nothing of it can be lost unseen: what carries it sees to that.
     pub fn is_reliable(&self) -> bool {
         self.transport == Transport::Tcp
@@ -163,39 +169,50 @@ impl Exchange {
 
 /// A bounded log of the exchanges that one line had.
 #[derive(Debug)]
-pub struct Exchanges {
+pub struct Exchanges<S = ServerName> {
     extension: String,
     methods: &'static [&'static str],
     event: Option<&'static str>,
-    log: VecDeque<Exchange>,
+    log: VecDeque<Exchange<S>>,
+    memory: usize,
 }
 
-impl Exchanges {
+impl<S: Clone + PartialEq> Exchanges<S> {
     /// An empty log of the exchanges by these methods, and of requests of this event package if there is one.
     pub fn new(extension: &str, methods: &'static [&'static str], event: Option<&'static str>) -> Self {
-        Self { extension: extension.to_owned(), methods, event, log: VecDeque::new() }
+        Self { extension: extension.to_owned(), methods, event, log: VecDeque::new(), memory: MEMORY }
+    }
+
+    /// The same, with memory for so many; the oldest go first.
+    pub fn remembering(self, memory: usize) -> Self {
+        Self { memory: memory.max(1), ..self }
     }
 
     /// The exchanges, in the order in which they were first heard of.
-    pub fn all(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = &Exchange<S>> {
         self.log.iter()
     }
 
-    /// Takes a message in, if it is one of this line's.
-    pub fn observe(&mut self, fact: &SipFact, fix: Fix) {
-        let SipMessage::Read(message) = &fact.message else { return };
-        if !self.methods.contains(&message.method.as_str()) || !self.is_ours(message, fact.toward) {
-            return;
+    /// Forgets those that `keep` does not want.
+    pub fn retain(&mut self, keep: impl FnMut(&Exchange<S>) -> bool) {
+        self.log.retain(keep);
+    }
+
+    /// Takes a message in, if it is one of these methods and of this line; the exchange that it belongs to.
+    pub fn take(&mut self, heard: &Heard<'_, Option<S>>, fix: Fix) -> Option<&Exchange<S>> {
+        let message = heard.message;
+        if !self.methods.contains(&message.method) || !self.is_ours(message, heard.toward) {
+            return None;
         }
-        let passed = fact.fate == Fate::Passed;
-        match &message.start {
-            SipStart::Request { .. } => {
+        let passed = heard.fate == Fate::Passed;
+        match message.start {
+            Start::Request { .. } => {
                 // Answers need not name the package; they find their request.
-                if self.event.is_some() && message.event.as_deref() != self.event {
-                    return;
+                if self.event.is_some() && message.event != self.event {
+                    return None;
                 }
-                let sent = &mut self.entry(fact, message, fact.toward).sent;
-                match sent {
+                let exchange = self.entry(heard, heard.toward);
+                match &mut exchange.sent {
                     Some(sent) => {
                         sent.sends += 1;
                         sent.first = earlier(sent.first, fix);
@@ -208,7 +225,7 @@ impl Exchanges {
                             sent.passed = Some(sent.passed.map_or(fix, |known| earlier(known, fix)));
                         }
                     }
-                    None => {
+                    sent @ None => {
                         *sent = Some(Sent {
                             first: fix,
                             passed: passed.then_some(fix),
@@ -218,40 +235,42 @@ impl Exchanges {
                             times: vec![fix.when.at],
                             inside: message.to_tag.is_some(),
                             expires: message.expires,
-                            state: message.subscription_state.clone(),
+                            state: message.subscription_state.map(str::to_owned),
                         });
                     }
                 }
+                Some(exchange)
             }
-            SipStart::Response { code, .. } => {
-                let asked = match fact.toward {
+            Start::Response { code, .. } => {
+                let asked = match heard.toward {
                     Toward::Server => Toward::Phone,
                     Toward::Phone => Toward::Server,
                 };
-                let exchange = self.entry(fact, message, asked);
+                let exchange = self.entry(heard, asked);
                 exchange.heard = Some(exchange.heard.map_or(fix, |known| earlier(known, fix)));
-                let slot = match *code {
-                    ..=100 => return,
+                let slot = match code {
+                    ..=100 => return Some(exchange),
                     101..200 => &mut exchange.rang,
                     _ => &mut exchange.answer,
                 };
-                let fresh = Answer { code: *code, fix, passed, sends: 1, last: fix, expires: message.expires };
+                let fresh = Answer { code, fix, passed, sends: 1, last: fix, expires: message.expires };
                 *slot = Some(slot.map_or(fresh, |known| known.and(fresh)));
+                Some(exchange)
             }
         }
     }
 
     /// Whether the line is the one on the phone's side of the message.
-    fn is_ours(&self, message: &SipSummary, toward: Toward) -> bool {
-        let asks = matches!(message.start, SipStart::Request { .. }) == (toward == Toward::Server);
-        let own = if asks { &message.from } else { &message.to };
+    fn is_ours(&self, message: &Glance<'_>, toward: Toward) -> bool {
+        let own = own_side(message, toward);
         own.rsplit_once('@').is_some_and(|(user, _)| user == self.extension)
     }
 
     /// The exchange that a message belongs to (RFC 3261 section 17.1.3).
-    fn entry(&mut self, fact: &SipFact, message: &SipSummary, toward: Toward) -> &mut Exchange {
+    fn entry(&mut self, heard: &Heard<'_, Option<S>>, toward: Toward) -> &mut Exchange<S> {
+        let message = heard.message;
         let known = self.log.iter().rposition(|it| {
-            it.server == fact.server
+            it.server == *heard.server
                 && it.toward == toward
                 && it.call_id == message.call_id
                 && it.cseq == message.cseq
@@ -259,26 +278,46 @@ impl Exchanges {
                 && it.branch == message.branch
         });
         let index = known.unwrap_or_else(|| {
-            if self.log.len() == MEMORY {
+            if self.log.len() >= self.memory {
                 self.log.pop_front();
             }
             self.log.push_back(Exchange {
-                method: message.method.clone(),
-                server: fact.server.clone(),
+                method: message.method.to_owned(),
+                server: heard.server.clone(),
                 toward,
-                transport: fact.transport,
+                transport: heard.transport,
                 sent: None,
                 heard: None,
                 rang: None,
                 answer: None,
-                call_id: message.call_id.clone(),
+                call_id: message.call_id.to_owned(),
                 cseq: message.cseq,
-                branch: message.branch.clone(),
+                branch: message.branch.clone().into_owned(),
             });
             self.log.len() - 1
         });
         &mut self.log[index]
     }
+}
+
+impl Exchanges {
+    /// Takes in a message of a journal.
+    pub fn observe(&mut self, fact: &SipFact, fix: Fix) {
+        let SipMessage::Read(message) = &fact.message else { return };
+        if !self.methods.contains(&message.method.as_str()) {
+            return;
+        }
+        let SipFact { toward, transport, fate, server, .. } = fact;
+        let message = Glance::from(message.as_ref());
+        let heard = Heard { toward: *toward, transport: *transport, fate: *fate, message: &message, server };
+        self.take(&heard, fix);
+    }
+}
+
+/// The address of record of the end of a message that is the phone's: who asks is in `From`, also of the answer.
+pub fn own_side<'a>(message: &'a Glance<'_>, toward: Toward) -> &'a str {
+    let asks = matches!(message.start, Start::Request { .. }) == (toward == Toward::Server);
+    if asks { &message.from } else { &message.to }
 }
 
 /// Reports may overtake one another.

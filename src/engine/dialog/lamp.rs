@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use super::exchange::{Exchange, Exchanges};
 use crate::{
-    engine::registration::Fix,
+    engine::registration::{Fix, Heard},
     event::{ServerName, SipFact, Stamp, Toward},
+    wire::sip::Glance,
 };
 
-/// The event package.
-const PACKAGE: &str = "message-summary";
+/// The event package (RFC 3842 section 3.1).
+pub const PACKAGE: &str = "message-summary";
 
 /// Lifetime of a subscription whose request and 2xx name none. RFC 3842 section 3.4.
 const UNSPOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The message lamp of one line.
+/// The message lamp of one line. `S` names a server.
 #[derive(Debug)]
-pub struct Lamp {
-    exchanges: Exchanges,
+pub struct Lamp<S = ServerName> {
+    exchanges: Exchanges<S>,
 }
 
 /// A 2xx that began or prolonged a subscription.
@@ -36,14 +37,37 @@ pub struct Subscribed {
 }
 
 impl Lamp {
+    /// Takes a message in.
+    pub fn observe(&mut self, fact: &SipFact, fix: Fix) {
+        self.exchanges.observe(fact, fix);
+    }
+}
+
+impl<S: Clone + PartialEq> Lamp<S> {
     /// A line that has subscribed to nothing yet.
     pub fn new(extension: &str) -> Self {
         Self { exchanges: Exchanges::new(extension, &["SUBSCRIBE", "NOTIFY"], Some(PACKAGE)) }
     }
 
-    /// Takes a message in.
-    pub fn observe(&mut self, fact: &SipFact, fix: Fix) {
-        self.exchanges.observe(fact, fix);
+    /// The same with memory for so many requests; the oldest go first.
+    pub fn remembering(extension: &str, memory: usize) -> Self {
+        Self { exchanges: Self::new(extension).exchanges.remembering(memory) }
+    }
+
+    /// Takes a message in; the request that it is or answers, if it is of this lamp.
+    pub fn take(&mut self, heard: &Heard<'_, Option<S>>, fix: Fix) -> Option<&Exchange<S>> {
+        self.exchanges.take(heard, fix)
+    }
+
+    /// Whether a message is part of an exchange that is remembered.
+    pub fn knows(&self, message: &Glance<'_>) -> bool {
+        let same = |it: &Exchange<S>| it.cseq() == message.cseq && it.call_id == message.call_id;
+        self.exchanges.all().any(same)
+    }
+
+    /// Whether the line asked for a subscription with this `Call-ID`.
+    pub fn has_subscribe(&self, call_id: &str) -> bool {
+        self.subscribes().any(|it| it.call_id == call_id)
     }
 
     /// Whether the line ever asked for a subscription.
@@ -52,12 +76,12 @@ impl Lamp {
     }
 
     /// The SUBSCRIBEs that were sent to a server since, first ones first.
-    pub fn asked_at<'a>(&'a self, server: &'a ServerName, since: Stamp) -> impl Iterator<Item = &'a Exchange> {
+    pub fn asked_at<'a>(&'a self, server: &'a S, since: Stamp) -> impl Iterator<Item = &'a Exchange<S>> {
         self.subscribes().filter(move |it| it.server.as_ref() == Some(server) && begun_since(it, since))
     }
 
     /// The first subscription that a server granted to a SUBSCRIBE sent since.
-    pub fn granted_at(&self, server: &ServerName, since: Stamp) -> Option<Subscribed> {
+    pub fn granted_at(&self, server: &S, since: Stamp) -> Option<Subscribed> {
         self.asked_at(server, since).find_map(|asked| self.granted(asked))
     }
 
@@ -68,20 +92,18 @@ impl Lamp {
     }
 
     /// The subscription that lives at a server at that time.
-    pub fn held_at(&self, server: &ServerName, at: Stamp) -> Option<Subscribed> {
+    pub fn held_at(&self, server: &S, at: Stamp) -> Option<Subscribed> {
         let there = self.subscribes().rev().filter(|asked| asked.server.as_ref() == Some(server));
         there.filter_map(|asked| self.granted(asked)).find(|it| it.done.when.at <= at && it.until > at)
     }
 
-    fn subscribes(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
-        let asks = |it: &&Exchange| it.method == "SUBSCRIBE" && it.toward == Toward::Server && it.sent.is_some();
+    fn subscribes(&self) -> impl DoubleEndedIterator<Item = &Exchange<S>> {
+        let asks = |it: &&Exchange<S>| it.method == "SUBSCRIBE" && it.toward == Toward::Server && it.sent.is_some();
         self.exchanges.all().filter(asks)
     }
 
-    fn granted(&self, asked: &Exchange) -> Option<Subscribed> {
-        let (sent, answer) = (asked.sent.as_ref()?, asked.accepted()?);
-        let lifetime = answer.expires.or(sent.expires);
-        let granted = lifetime.map_or(UNSPOKEN_LIFETIME, |secs| Duration::from_secs(secs.into()));
+    fn granted(&self, asked: &Exchange<S>) -> Option<Subscribed> {
+        let (sent, answer, granted) = (asked.sent.as_ref()?, asked.accepted()?, lifetime(asked)?);
         // It may overtake the 2xx (RFC 6665 section 4.1.2.4).
         let notices = || {
             self.exchanges.all().filter(|it| {
@@ -92,7 +114,7 @@ impl Lamp {
                     && begun_since(it, sent.first.when.at)
             })
         };
-        let passed = |notice: &Exchange| notice.sent.as_ref()?.passed;
+        let passed = |notice: &Exchange<S>| notice.sent.as_ref()?.passed;
         let ended = notices().filter(|it| it.sent.as_ref().is_some_and(|it| it.state.as_deref() == Some("terminated")));
         let ended = ended.filter_map(passed).map(|fix| fix.when.at).min();
         let until = answer.fix.when.at + granted;
@@ -106,6 +128,12 @@ impl Lamp {
     }
 }
 
-fn begun_since(exchange: &Exchange, since: Stamp) -> bool {
+/// The lifetime that a SUBSCRIBE was granted, if it was; zero where it ended or only looked.
+pub fn lifetime<S>(asked: &Exchange<S>) -> Option<Duration> {
+    let spoken = asked.accepted()?.expires.or(asked.sent.as_ref()?.expires);
+    Some(spoken.map_or(UNSPOKEN_LIFETIME, |secs| Duration::from_secs(secs.into())))
+}
+
+fn begun_since<S>(exchange: &Exchange<S>, since: Stamp) -> bool {
     exchange.first().is_some_and(|first| first.when.at >= since)
 }

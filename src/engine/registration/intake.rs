@@ -14,6 +14,10 @@ use crate::{
 /// Answers that wait for the report of their request; the oldest go first.
 const ORPHANS: usize = 16;
 
+/// For at most so many seconds a server is taken at its word when it asks a line to stay away: a day. A number beyond that
+/// is a mistake, to which no phone is held and for which no run waits.
+const LONGEST_WAIT: u32 = 86_400;
+
 /// A message between a line and a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Heard<'a, S> {
@@ -144,7 +148,7 @@ impl<S: Clone + Ord> LineTrack<S> {
             return Vec::new();
         }
         if code >= 300 {
-            if let Some(wait) = message.retry_after {
+            if let Some(wait) = message.retry_after.filter(|wait| *wait <= LONGEST_WAIT) {
                 self.wait.insert(server.clone(), fix.when.at + Duration::from_secs(wait.into()));
             }
             let refused = purpose == Purpose::Register && !matches!(code, 401 | 407 | 423);

@@ -15,7 +15,7 @@ use super::{
     line::LineEvent,
     settings::Account,
 };
-use crate::wire::sip::Message;
+use crate::wire::{message_summary, sip::Message};
 
 /// Name of the event package.
 pub const EVENT: &str = "message-summary";
@@ -148,12 +148,7 @@ impl Subscription {
         if !ours && !unasked {
             return false;
         }
-        let body = String::from_utf8_lossy(request.body());
-        let answer = body.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.trim().eq_ignore_ascii_case("Messages-Waiting").then(|| value.trim().eq_ignore_ascii_case("yes"))
-        });
-        if let Some(waiting) = answer {
+        if let Some(waiting) = message_summary::is_waiting(request.body()) {
             self.waiting = waiting;
         }
         let state = request.header("Subscription-State").unwrap_or_default();
