@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`settings`] | what is known beforehand: servers, roles, outages |
 //! | [`book`] | what was seen so far, and by whom |
+//! | [`clock`] | the time of the capture, which may go back |
 //! | [`line`] | one line: its registrations, its moves, what it said |
 //! | [`moves`] | when a line moved, and the measurements of that |
 //! | [`calls`] | the calls of a line, and what they outlived |
@@ -30,6 +31,7 @@ use crate::{
 mod blind;
 mod book;
 mod calls;
+mod clock;
 pub mod document;
 mod ladder;
 mod line;

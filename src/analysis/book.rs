@@ -9,6 +9,7 @@ use std::{
 use super::{
     blind::Blinds,
     calls::Took,
+    clock::Clock,
     line::{self, Line},
     outage::Outages,
     settings::Settings,
@@ -49,9 +50,7 @@ const STAMP_ERROR_NS: u64 = 1_000;
 #[derive(Debug)]
 pub struct Book {
     pub settings: Settings,
-    pub first_ns: Option<i64>,
-    /// The time of the last frame.
-    pub last: Stamp,
+    pub clock: Clock,
     pub frames: u64,
     pub messages: u64,
     pub unreadable: NotRead,
@@ -131,8 +130,7 @@ impl Book {
         Self {
             outages: Outages::new(&settings),
             settings,
-            first_ns: None,
-            last: Stamp::ZERO,
+            clock: Clock::default(),
             frames: 0,
             messages: 0,
             unreadable: NotRead::default(),
@@ -152,8 +150,10 @@ impl Book {
     /// Counts a frame and takes its comments in; and whether it is of the phones and servers.
     pub fn begin(&mut self, captured: &Captured<'_>) -> (Sighting<u64>, bool) {
         self.frames += 1;
-        let first_ns = *self.first_ns.get_or_insert(captured.unix_ns);
-        self.last = self.last.max(stamp(captured.unix_ns, first_ns));
+        if self.clock.tick(captured.unix_ns) {
+            let now = self.clock.now();
+            self.lines.iter_mut().for_each(|line| line.doubt_all(now));
+        }
         let (mut fate, mut is_traffic) = (Fate::Passed, true);
         for note in captured.comment.as_deref().map(Note::all).into_iter().flatten() {
             match note {
@@ -183,10 +183,10 @@ impl Book {
     fn learn(&mut self, note: Note) {
         match note {
             Note::OutageBegan { outage, server, unix_ns, error_ns } => {
-                self.outages.began(outage, &server.0, self.at(unix_ns), error_ns);
+                self.outages.began(outage, &server.0, self.clock.at(unix_ns), error_ns);
             }
             Note::OutageEnded { outage, unix_ns, error_ns, .. } => {
-                self.outages.ended(outage, self.at(unix_ns), error_ns);
+                self.outages.ended(outage, self.clock.at(unix_ns), error_ns);
             }
             Note::Dropped { .. } | Note::Injected { .. } | Note::Canary | Note::Leak => {}
         }
@@ -195,7 +195,7 @@ impl Book {
     /// There are no more frames: what has run out by the last one is over.
     pub fn close(&mut self) {
         for line in &mut self.lines {
-            line.close(self.last);
+            line.close(self.clock.now());
         }
     }
 
@@ -204,13 +204,9 @@ impl Book {
         self.unreadable.frames += 1;
     }
 
-    fn at(&self, unix_ns: i64) -> Stamp {
-        stamp(unix_ns, self.first_ns.unwrap_or(unix_ns))
-    }
-
     /// Takes in what was heard.
     pub fn hear(&mut self, heard: &Heard<'_, u64>, reader: &mut sip::Reader) {
-        let at = self.at(heard.sighting.unix_ns);
+        let at = self.clock.at(heard.sighting.unix_ns);
         let fix = Fix { seq: heard.sighting.tag, when: When { at, error_ns: STAMP_ERROR_NS } };
         match heard.what {
             What::Message { ends, transport, bytes } => match reader.glance(bytes) {
@@ -410,9 +406,4 @@ pub struct Seen {
     pub fate: Fate,
     pub link: Link,
     pub fix: Fix,
-}
-
-/// The time of a frame since the first one; frames before that count as of its time.
-fn stamp(unix_ns: i64, first_ns: i64) -> Stamp {
-    Stamp(u64::try_from(unix_ns.saturating_sub(first_ns)).unwrap_or(0))
 }

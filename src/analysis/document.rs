@@ -45,6 +45,9 @@ pub struct Document {
     pub phones: Vec<Phone>,
     /// Where REGISTERs went.
     pub servers: Vec<Server>,
+    /// How often the clock of the capture went back. Nothing is measured across that.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub clock_steps: u64,
     /// Lines beyond those that are followed: messages of theirs.
     #[serde(skip_serializing_if = "is_zero")]
     pub left_out: u64,
@@ -174,8 +177,8 @@ impl Document {
 
 impl Book {
     pub(super) fn document(&self) -> Document {
-        let first_ns = self.first_ns.unwrap_or(0);
-        let mut phones: Vec<Phone> = self.lines.iter().flat_map(|line| self.phones(line, first_ns)).collect();
+        let first_ns = self.clock.first_ns().unwrap_or(0);
+        let mut phones: Vec<Phone> = self.lines.iter().flat_map(|line| self.phones(line)).collect();
         phones.extend(self.blinds.phones(&self.settings));
         phones.sort_by(|one, other| (&one.aor, one.address).cmp(&(&other.aor, other.address)));
         let server = |(address, seen): (&IpAddr, &ServerSeen)| Server {
@@ -192,6 +195,7 @@ impl Book {
             frames: self.frames,
             sip_messages: self.messages,
             unreadable: self.unreadable.count,
+            clock_steps: self.clock.back.0,
             phones,
             servers: self.servers.iter().map(server).collect(),
             left_out: self.lines_left_out,
@@ -200,11 +204,11 @@ impl Book {
     }
 
     /// An entry for each address of record of a line; what the line did as a whole stands in the first of them.
-    fn phones(&self, line: &Line, first_ns: i64) -> Vec<Phone> {
+    fn phones(&self, line: &Line) -> Vec<Phone> {
         // Of a line with several addresses of record, what is of none of them stands in the first.
         let of = |own: &str| line.accounts.iter().position(|account| account.aor == own).unwrap_or(0);
         let mut calls: BTreeMap<usize, Vec<Call>> = BTreeMap::new();
-        for (own, call) in dialogs::calls(line, &self.settings, &self.outages, first_ns) {
+        for (own, call) in dialogs::calls(line, &self.settings, &self.outages, &self.clock) {
             calls.entry(of(&own)).or_default().push(call);
         }
         let mut subscriptions: BTreeMap<usize, Vec<Subscription>> = BTreeMap::new();
@@ -224,7 +228,7 @@ impl Book {
             subscriptions: subscriptions.remove(&index).unwrap_or_default(),
             message_waiting: (index == 0).then(|| dialogs::message_waiting(line, &self.settings)).flatten(),
             measurements: match index {
-                0 => moves::measurements(line, &self.settings, &self.outages, first_ns, self.last),
+                0 => moves::measurements(line, &self.settings, &self.outages, &self.clock),
                 _ => Vec::new(),
             },
             traffic: Traffic::of(&account.counts),

@@ -241,6 +241,14 @@ impl Line {
         self.doubts.insert(server, at);
     }
 
+    /// Something of which nobody knows how long it took.
+    pub fn doubt_all(&mut self, at: Stamp) {
+        let servers: Vec<IpAddr> = self.track.live().map(|(server, _)| *server).collect();
+        for server in servers {
+            self.doubt(server, at);
+        }
+    }
+
     /// Whether it is unknown if a binding really ran out: the refresh may be what could not be read.
     pub fn is_uncertain(&self, server: IpAddr, until: Stamp) -> bool {
         self.uncertain.contains(&(server, until))

@@ -12,6 +12,7 @@ use std::{
 use super::{
     Settings,
     calls::Moment,
+    clock::Clock,
     line::Line,
     outage::{Away, Outages},
 };
@@ -37,6 +38,11 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 const UNTOLD: &str = "the capture does not say when the primary went away; say it with --outage FROM..TO";
 const UNTOLD_RETURN: &str = "the capture does not say when the primary came back; say it with --outage FROM..TO";
+
+const WENT_BACK: &str = "the clock of the capture went back within it";
+
+/// Times in measurements are rounded to this, in milliseconds.
+const ROUNDED_MS: f64 = 0.001;
 
 const UNNOTIFIED: &str =
     "no NOTIFY about message waiting came from there before the next move or the end of the capture";
@@ -232,18 +238,27 @@ pub fn moments(line: &Line) -> Vec<Moment> {
     line.moves.all().map(moment).collect()
 }
 
-/// All measurements of a line, move by move, and then outage by outage. `end` is the time of the last frame.
-pub fn measurements(
-    line: &Line,
-    settings: &Settings,
-    outages: &Outages,
-    first_ns: i64,
-    end: Stamp,
-) -> Vec<Measurement> {
+/// All measurements of a line, move by move, and then outage by outage.
+pub fn measurements(line: &Line, settings: &Settings, outages: &Outages, clock: &Clock) -> Vec<Measurement> {
+    let mut list = measured(line, settings, outages, clock);
+    for it in &mut list {
+        let Some((from, lasted)) = it.at_ms.zip(it.max.or(it.value)) else { continue };
+        // Rounded as they are, the two are longer rather than shorter than what they were made of.
+        let [from, to] = [from - ROUNDED_MS, from + lasted + ROUNDED_MS].map(|ms| Stamp((ms.max(0.0) * 1e6) as u64));
+        if clock.went_back(from, to) {
+            (it.value, it.error, it.min, it.max) = (None, None, None, None);
+            it.why_null = Some(WENT_BACK.to_owned());
+        }
+    }
+    list
+}
+
+fn measured(line: &Line, settings: &Settings, outages: &Outages, clock: &Clock) -> Vec<Measurement> {
+    let end = clock.now();
     let primaries = settings.servers.iter().filter(|(_, server)| server.role == Role::Primary);
     let aways: Vec<(IpAddr, Away)> = primaries
         .flat_map(|(address, _)| {
-            outages.of(*address, line.address, settings, first_ns).into_iter().map(|away| (*address, away))
+            outages.of(*address, line.address, settings, clock).into_iter().map(|away| (*address, away))
         })
         .collect();
     let mut list = Vec::new();

@@ -5,7 +5,10 @@ use std::{
     net::IpAddr,
 };
 
-use super::settings::{GivenOutage, Settings};
+use super::{
+    clock::Clock,
+    settings::{GivenOutage, Settings},
+};
 use crate::{
     config::Role,
     engine::registration::Fix,
@@ -77,11 +80,18 @@ impl Outages {
 
     /// When a server was away for a phone, in order. Phones that go at their own pace have outages of their own: if any
     /// took frames of this one, those are its.
-    pub fn of(&self, server: IpAddr, phone: IpAddr, settings: &Settings, first_ns: i64) -> Vec<Away> {
+    ///
+    /// What was given counts up to where the clock went back for the first time: which time is meant behind that is anyone's
+    /// guess.
+    pub fn of(&self, server: IpAddr, phone: IpAddr, settings: &Settings, clock: &Clock) -> Vec<Away> {
         let mut all: Vec<Away> = Vec::new();
         if settings.role(server) == Some(Role::Primary) {
+            let first_ns = clock.first_ns().unwrap_or(0);
             let fix = |moment: super::Moment| Fix { seq: 0, when: When::exactly(moment.stamp(first_ns)) };
-            all.extend(self.given.iter().map(|it| Away { began: fix(it.from), lifted: it.to.map(fix) }));
+            let clear = |fix: &Fix| clock.is_first_part(fix.when.at);
+            let given = self.given.iter().map(|it| (fix(it.from), it.to.map(fix)));
+            let given = given.filter(|(began, _)| clear(began));
+            all.extend(given.map(|(began, lifted)| Away { began, lifted: lifted.filter(clear) }));
         }
         // What the user says of the primary counts more than what the file does.
         if all.is_empty() {

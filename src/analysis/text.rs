@@ -79,7 +79,7 @@ fn is(phone: &Phone, wanted: &str) -> bool {
 
 fn head(out: &mut String, findings: &Findings, name: &str) -> std::fmt::Result {
     let document = &findings.document;
-    let seconds = findings.book.last.as_millis_f64() / 1000.0;
+    let seconds = findings.book.clock.now().as_millis_f64() / 1000.0;
     write!(
         out,
         "{}: {} frames in {seconds:.1} s, {} SIP messages",
@@ -111,6 +111,13 @@ fn head(out: &mut String, findings: &Findings, name: &str) -> std::fmt::Result {
     }
     if findings.book.unreadable.frames > 0 {
         writeln!(out, "  {} frames cut short by the capture, or of no known form", findings.book.unreadable.frames)?;
+    }
+    if let (times @ 1.., most_ns) = findings.book.clock.back {
+        let seconds = most_ns as f64 / 1e9;
+        writeln!(
+            out,
+            "  the clock of the capture went back {times} times, by {seconds:.1} s at most: nothing is measured across that"
+        )?;
     }
     if document.left_out > 0 {
         writeln!(out, "  {} messages of lines beyond the first 65 536 were not followed", document.left_out)?;

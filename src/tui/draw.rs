@@ -177,7 +177,7 @@ fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now: Stamp) {
         }
         Place::Connected(servers) => {
             let names: Vec<&str> = servers.iter().map(|server| server.0.as_str()).collect();
-            (pen.look.pick("◌", "C"), format!("TLS with {}", names.join(",")), Style::new())
+            (pen.look.pick("◌", "C"), format!("TLS {}", names.join(",")), Style::new())
         }
     };
     pen.within(place, y, room(place, since), &format!("{symbol} {word}"), style);
@@ -367,8 +367,9 @@ mod tests {
         let servers = vec!["a".into(), "b".into()];
         let connected = crate::event::Derived::Connected { line, servers };
         records.push(Record { event: crate::event::Event::Derived(connected), ..records[0].clone() });
-        assert!(screen(&records, 100, (80, 24), GLYPHS).to_string().contains(" p1/1001          ◌ TLS with a,b"));
-        assert!(screen(&records, 100, (80, 24), Look::PLAIN).to_string().contains("C TLS with a,b"));
+        let text = screen(&records, 100, (80, 24), GLYPHS).to_string();
+        assert!(text.contains(" p1/1001          ◌ TLS a,b"), "{text}");
+        assert!(screen(&records, 100, (80, 24), Look::PLAIN).to_string().contains("C TLS a,b"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     analysis::{
         Settings,
         calls::{self, CallFate, Moment, Told},
+        clock::Clock,
         line::Line,
         moves,
         outage::Outages,
@@ -197,7 +198,7 @@ pub struct Refusal {
 }
 
 /// The calls of a line.
-pub fn calls(line: &Line, settings: &Settings, outages: &Outages, first_ns: i64) -> Vec<(String, Call)> {
+pub fn calls(line: &Line, settings: &Settings, outages: &Outages, clock: &Clock) -> Vec<(String, Call)> {
     let told = line.calls.all();
     if told.is_empty() {
         return Vec::new();
@@ -205,9 +206,9 @@ pub fn calls(line: &Line, settings: &Settings, outages: &Outages, first_ns: i64)
     let moments = moves::moments(line);
     let entry = |told: Told| {
         let mut moments = moments.clone();
-        moments.extend(began(told.server, line, settings, outages, first_ns));
+        moments.extend(began(told.server, line, settings, outages, clock));
         moments.sort_by_key(|moment| moment.at);
-        (told.own.clone(), call(&told, line, settings, &moments))
+        (told.own.clone(), call(&told, line, settings, &moments, clock))
     };
     told.into_iter().map(entry).collect()
 }
@@ -218,13 +219,14 @@ fn began(
     line: &Line,
     settings: &Settings,
     outages: &Outages,
-    first_ns: i64,
+    clock: &Clock,
 ) -> impl Iterator<Item = Moment> {
-    let away = outages.of(server, line.address, settings, first_ns).into_iter();
+    let away = outages.of(server, line.address, settings, clock).into_iter();
     away.map(|away| Moment { what: "outage", at: away.began.when.at })
 }
 
-fn call(told: &Told, line: &Line, settings: &Settings, moments: &[Moment]) -> Call {
+fn call(told: &Told, line: &Line, settings: &Settings, moments: &[Moment], clock: &Clock) -> Call {
+    let rang = told.rang.filter(|rang| !clock.went_back(told.begun, *rang));
     let out = told.toward == Toward::Server;
     let (caller, callee) = if out { (&told.own, &told.other) } else { (&told.other, &told.own) };
     let party = |by_phone: bool| if by_phone { Party::Phone } else { Party::OtherEnd };
@@ -252,7 +254,7 @@ fn call(told: &Told, line: &Line, settings: &Settings, moments: &[Moment]) -> Ca
         role: settings.role(told.server),
         tried: told.tried.clone(),
         from_ms: ms(told.begun),
-        post_dial_delay_ms: told.rang.map(|rang| crate::engine::measure::millis(rang.since(told.begun))),
+        post_dial_delay_ms: rang.map(|rang| crate::engine::measure::millis(rang.since(told.begun))),
         answered_ms: told.answered.map(ms),
         acknowledged_ms: told.acknowledged.map(ms),
         until_ms: until.map(ms),

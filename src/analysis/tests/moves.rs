@@ -55,6 +55,33 @@ fn without_the_outage_the_times_that_begin_with_it_are_open() {
 }
 
 #[test]
+fn nothing_is_measured_across_a_clock_that_went_back() {
+    let mut tape = Tape::with(outage("30s..80s"));
+    tape.register(10.0, A, 60);
+    tape.ask(50_000.0, A, 60);
+    // An hour back.
+    let hour = 3_600_000.0;
+    tape.register(54_000.0 - hour, B, 40);
+    tape.register(90_000.0 - hour, A, 60);
+    tape.idle(200_000.0 - hour);
+    let findings = tape.finish();
+    assert_eq!(findings.document.clock_steps, 1);
+    let text = render(&findings, "lab", &View::default(), crate::look::Look::PLAIN);
+    assert!(text.contains("the clock of the capture went back 1 times, by 3596.0 s at most"), "{text}");
+    let [phone] = &findings.document.phones[..] else { panic!("one phone") };
+    for name in ["failover", "failover-detecting", "unreachable"] {
+        let it = measured(phone, name);
+        assert_eq!((it.value, it.why_null.as_deref()), (None, Some("the clock of the capture went back within it")));
+    }
+    assert_eq!(measured(phone, "failover-registering").value, Some(3.0));
+    // Which of two times the end of the outage was is not known.
+    assert_eq!(measured(phone, "failback").value, None);
+    assert_eq!(measured(phone, "failback-registering").value, Some(3.0));
+    let times: Vec<_> = phone.registrations.iter().map(|it| (it.from_ms, it.until_ms)).collect();
+    assert!(times.iter().all(|(from, until)| until.is_none_or(|until| until >= *from)), "{times:?}");
+}
+
+#[test]
 fn a_line_that_never_comes_back_has_no_failback() {
     let mut tape = Tape::with(outage("30s..80s"));
     tape.register(10.0, A, 60);

@@ -17,7 +17,7 @@ const BLOCK: usize = 20;
 
 /// Rounds as in FF1; below a million values, where ten rounds of a network that small can be told from chance, more.
 const fn rounds(size: u128) -> u8 {
-    if size < 1_000_000 { 16 } else { 10 }
+    if size < 1_000_000 { 32 } else { 10 }
 }
 
 /// A secret family of permutations.
