@@ -176,7 +176,7 @@ mod tests {
         let place = recording.write(&frame(&[7; 60_000]), &[]).unwrap();
         std::mem::forget(recording);
         let length = fs::metadata(folder.path().join(place.file)).unwrap().len();
-        assert_eq!(length, place.offset + u64::from(place.len));
+        assert_eq!(length, place.offset + place.len);
     }
 
     #[test]
