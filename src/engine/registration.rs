@@ -18,15 +18,16 @@ mod binding;
 mod intake;
 mod terms;
 
+use self::{
+    attempt::Attempts,
+    binding::Bindings,
+    intake::Orphan,
+    terms::{address_user, lifetime},
+};
 pub use self::{
     attempt::{Answer, Attempt, Purpose},
     binding::{Binding, Ended, PastBinding},
     intake::Heard,
-};
-use self::{
-    binding::Bindings,
-    intake::Orphan,
-    terms::{address_user, lifetime},
 };
 use super::coverage::Span;
 use crate::{
@@ -102,8 +103,7 @@ pub enum Change<S = ServerName> {
 #[derive(Debug)]
 pub struct LineTrack<S = ServerName> {
     line: LineId,
-    memory: usize,
-    attempts: VecDeque<Attempt<S>>,
+    attempts: Attempts<S>,
     bindings: Bindings<S>,
     /// What servers hold by all their answers, also those that the line did not hear or no longer cared for.
     served: Bindings<S>,
@@ -135,8 +135,7 @@ impl<S: Clone + Ord> LineTrack<S> {
     pub fn remembering(line: LineId, attempts: usize, past: usize) -> Self {
         Self {
             line,
-            memory: attempts.max(1),
-            attempts: VecDeque::new(),
+            attempts: Attempts::remembering(attempts),
             bindings: Bindings::remembering(past),
             served: Bindings::remembering(past),
             granted: BTreeMap::new(),

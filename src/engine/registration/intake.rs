@@ -7,7 +7,7 @@ use super::{
     terms::{granted, listed, purpose},
 };
 use crate::{
-    event::{Fate, SipContact, SipSummary, Toward, Transport},
+    event::{Fate, SipSummary, Toward, Transport},
     wire::sip::{Glance, Start},
 };
 
@@ -72,7 +72,7 @@ impl<S: Clone + Ord> LineTrack<S> {
 
     fn request(&mut self, server: &S, message: &Glance<'_>, fate: Fate, fix: Fix, patience: Duration) {
         let passed = (fate == Fate::Passed).then_some(fix);
-        if let Some(known) = self.matching(server, message) {
+        if let Some(known) = self.attempts.matching(server, message) {
             known.sends += 1;
             if !known.stale(fix, patience) {
                 known.last = fix;
@@ -82,10 +82,8 @@ impl<S: Clone + Ord> LineTrack<S> {
             return;
         }
         self.transactions += 1;
-        if self.attempts.len() >= self.memory {
-            self.forget_attempt();
-        }
-        self.attempts.push_back(Attempt {
+        let (call_id, contacts) = self.attempts.identity(message);
+        self.attempts.push(Attempt {
             server: server.clone(),
             purpose: purpose(message),
             authorized: message.authorized,
@@ -97,22 +95,12 @@ impl<S: Clone + Ord> LineTrack<S> {
             nonce: message.nonce.as_deref().map(str::to_owned),
             challenge: None,
             served: false,
-            call_id: message.call_id.to_owned(),
+            call_id,
             cseq: message.cseq,
             branch: message.branch.clone().into_owned(),
-            contacts: message.contacts.iter().map(SipContact::from).collect(),
+            contacts,
             expires: message.expires,
         });
-    }
-
-    /// What was answered is settled and goes first, the oldest of it, as long as half of what is remembered is. Of what
-    /// nobody answered the first is what a move is measured from, and stays.
-    fn forget_attempt(&mut self) {
-        let settled = |attempt: &Attempt<S>| attempt.answer.is_some();
-        let mostly = 2 * self.attempts.iter().filter(|it| settled(it)).count() >= self.attempts.len();
-        let oldest = self.attempts.iter().position(settled).filter(|_| mostly);
-        let open = || self.attempts.iter().enumerate().filter(|(_, it)| !settled(it)).map(|(index, _)| index).nth(1);
-        self.attempts.remove(oldest.or_else(open).unwrap_or(0));
     }
 
     fn response(
@@ -124,7 +112,7 @@ impl<S: Clone + Ord> LineTrack<S> {
         fix: Fix,
         patience: Duration,
     ) -> Vec<Change<S>> {
-        let Some(attempt) = self.matching(server, message) else {
+        let Some(attempt) = self.attempts.matching(server, message) else {
             if self.orphans.len() == ORPHANS {
                 self.orphans.pop_front();
             }
@@ -140,6 +128,7 @@ impl<S: Clone + Ord> LineTrack<S> {
         if counts {
             attempt.answer = Some(Answer { code, fix, live, stale_nonce: message.stale_nonce, ours });
             attempt.challenge = message.nonce.as_deref().map(str::to_owned);
+            self.attempts.settle();
         }
         if tells {
             self.serve(server, message, purpose, &granted, fix);
@@ -194,7 +183,7 @@ impl<S: Clone + Ord> LineTrack<S> {
 
     /// A 2xx that an outage took away: the server holds the binding, and the line does not know.
     fn unheard(&mut self, server: &S, message: &Glance<'_>, fix: Fix) {
-        let Some(attempt) = self.matching(server, message) else { return };
+        let Some(attempt) = self.attempts.matching(server, message) else { return };
         let (granted, purpose) = (granted(attempt, message), attempt.purpose);
         if !std::mem::replace(&mut attempt.served, true) {
             self.serve(server, message, purpose, &granted, fix);
@@ -247,16 +236,5 @@ impl<S: Clone + Ord> LineTrack<S> {
             let longest = self.bindings.live().max_by_key(|(server, other)| (other.until, *server));
             self.home = longest.map(|(server, _)| server.clone());
         }
-    }
-
-    /// The attempt that a message belongs to: same server, Call-ID and CSeq, and the same branch where both have one
-    /// (RFC 3261 section 17.1.3).
-    fn matching(&mut self, server: &S, message: &Glance<'_>) -> Option<&mut Attempt<S>> {
-        self.attempts.iter_mut().rev().find(|attempt| {
-            attempt.server == *server
-                && attempt.call_id == message.call_id
-                && attempt.cseq == message.cseq
-                && (attempt.branch.is_empty() || message.branch.is_empty() || attempt.branch == message.branch)
-        })
     }
 }

@@ -68,6 +68,9 @@ pub(super) fn same_contact(one: &str, other: &str) -> bool {
         let bare = host.strip_suffix(":5060").unwrap_or(host);
         (user, bare)
     }
-    let ((user, host), (other_user, other_host)) = (key(one), key(other));
-    user == other_user && host.eq_ignore_ascii_case(other_host)
+    // Mostly a server writes what the phone did.
+    one == other || {
+        let ((user, host), (other_user, other_host)) = (key(one), key(other));
+        user == other_user && host.eq_ignore_ascii_case(other_host)
+    }
 }
