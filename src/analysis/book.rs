@@ -1,7 +1,7 @@
 //! What was seen so far of lines and servers.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque, btree_map::Entry},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -57,6 +57,8 @@ pub struct Book {
     pub outages: Outages,
     pub lines: Vec<Line>,
     by_address: HashMap<IpAddr, Vec<usize>>,
+    /// The line of the last REGISTER, or answer to one.
+    last_line: usize,
     /// The lines of bindings that are over, in the order of their ends.
     over: VecDeque<u32>,
     /// The calls that are followed, by line and number, in the order in which they began; some may be over since.
@@ -136,6 +138,7 @@ impl Book {
             unreadable: NotRead::default(),
             lines: Vec::new(),
             by_address: HashMap::new(),
+            last_line: 0,
             over: VecDeque::new(),
             calls: VecDeque::new(),
             calls_over: VecDeque::new(),
@@ -155,13 +158,15 @@ impl Book {
             self.lines.iter_mut().for_each(|line| line.doubt_all(now));
         }
         let (mut fate, mut is_traffic) = (Fate::Passed, true);
-        for note in captured.comment.as_deref().map(Note::all).into_iter().flatten() {
-            match note {
-                Note::Dropped { outage } => fate = Fate::Dropped(outage),
-                Note::Injected { outage } => fate = Fate::Injected(outage),
-                // Frames of our own, and copies of frames that were read where they came in.
-                Note::Canary | Note::Leak => is_traffic = false,
-                note @ (Note::OutageBegan { .. } | Note::OutageEnded { .. }) => self.learn(note),
+        if let Some(comment) = &captured.comment {
+            for note in Note::all(comment) {
+                match note {
+                    Note::Dropped { outage } => fate = Fate::Dropped(outage),
+                    Note::Injected { outage } => fate = Fate::Injected(outage),
+                    // Frames of our own, and copies of frames that were read where they came in.
+                    Note::Canary | Note::Leak => is_traffic = false,
+                    note @ (Note::OutageBegan { .. } | Note::OutageEnded { .. }) => self.learn(note),
+                }
             }
         }
         (Sighting { unix_ns: captured.unix_ns, fate, tag: self.frames }, is_traffic)
@@ -339,14 +344,15 @@ impl Book {
     }
 
     fn note_server(&mut self, message: &Glance<'_>, server: IpAddr, toward: Toward) {
-        if !self.servers.contains_key(&server) {
+        let count = self.servers.len();
+        let known = match self.servers.entry(server) {
+            Entry::Occupied(known) => known.into_mut(),
             // What answers and was never asked is not known to be a server.
-            if toward == Toward::Phone || self.servers.len() >= MAX_SERVERS {
-                return;
+            Entry::Vacant(unknown) if toward == Toward::Server && count < MAX_SERVERS => {
+                unknown.insert(ServerSeen::default())
             }
-            self.servers.insert(server, ServerSeen::default());
-        }
-        let Some(known) = self.servers.get_mut(&server) else { return };
+            Entry::Vacant(_) => return,
+        };
         match message.start {
             Start::Request { .. } => known.requests += 1,
             Start::Response { code, .. } if (200..300).contains(&code) => known.accepted += 1,
@@ -384,8 +390,13 @@ impl Book {
     /// The line that has this address of record, at this address; made if it is new.
     fn line(&mut self, aor: &str, address: IpAddr, toward: Toward) -> Option<usize> {
         let user = line::user_of(aor);
+        // Question and answer follow one another.
+        if self.lines.get(self.last_line).is_some_and(|last| last.address == address && last.user == user) {
+            return Some(self.last_line);
+        }
         let there = self.by_address.entry(address).or_default();
         if let Some(known) = there.iter().find(|index| self.lines[**index].user == user) {
+            self.last_line = *known;
             return Some(*known);
         }
         if self.lines.len() >= MAX_LINES {
@@ -394,7 +405,8 @@ impl Book {
         }
         there.push(self.lines.len());
         self.lines.push(Line::new(user.to_owned(), address, self.settings.ladders && self.lines.len() < LADDERS));
-        Some(self.lines.len() - 1)
+        self.last_line = self.lines.len() - 1;
+        Some(self.last_line)
     }
 }
 

@@ -61,11 +61,16 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
 
     /// The value of a key, which is thereby touched.
     pub fn touch(&mut self, key: &K) -> Option<&mut V> {
-        let place = *self.places.get(key)?;
-        if self.newest != Some(place) {
-            self.unlink(place);
-            self.link(place);
-        }
+        // Question and answer follow one another: often it is the same one again.
+        let place = match self.newest.filter(|newest| self.is_of(*newest, key)) {
+            Some(newest) => newest,
+            None => {
+                let place = *self.places.get(key)?;
+                self.unlink(place);
+                self.link(place);
+                place
+            }
+        };
         self.slots.get_mut(place)?.entry.as_mut().map(|(_, value)| value)
     }
 
@@ -115,6 +120,10 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
 
     fn value(&self, place: usize) -> Option<&V> {
         self.slots.get(place)?.entry.as_ref().map(|(_, value)| value)
+    }
+
+    fn is_of(&self, place: usize, key: &K) -> bool {
+        self.slots.get(place).and_then(|slot| slot.entry.as_ref()).is_some_and(|(known, _)| known == key)
     }
 
     /// Takes a slot out of the chain.

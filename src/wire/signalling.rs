@@ -6,10 +6,7 @@
 //!
 //! Not here: who the ends are (a phone, a server), what a message says ([`sip`]), and anything encrypted.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{
     fragments::{Fragments, Outcome},
@@ -195,7 +192,8 @@ impl Link {
 /// Hears what frames say.
 #[derive(Debug)]
 pub struct Signalling<T: Copy> {
-    sip_ports: BTreeSet<u16>,
+    /// A handful.
+    sip_ports: Vec<u16>,
     connections: Connections<T>,
     fragments: Fragments<Begun<T>>,
     /// Ends that have spoken SIP over UDP.
