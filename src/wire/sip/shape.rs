@@ -3,7 +3,7 @@
 //! rsip is given heads that are tidy and keeps every value as a text, so that all it has to say of one follows from its
 //! kind and from the names of its headers. Messages of a shape are equal in these.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::{head::Field, name::Name, start::Start};
 
@@ -16,7 +16,8 @@ const LONGEST_SHAPE: usize = 1024;
 /// The shapes that were seen. Holds at most [`MOST_SHAPES`] times [`LONGEST_SHAPE`] bytes.
 #[derive(Debug, Clone, Default)]
 pub struct Shapes {
-    known: HashSet<Box<[u8]>>,
+    // Of a few shapes the right one is found sooner than a hash that nobody can foresee is made.
+    known: BTreeSet<Box<[u8]>>,
     /// The shape at hand.
     shape: Vec<u8>,
 }

@@ -145,15 +145,20 @@ pub fn port(bytes: &[u8]) -> Option<(u16, usize)> {
     (len > 0).then_some((port, len))
 }
 
-/// Whether this is a host without brackets and capital letters.
-pub fn is_plain_host(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|byte| HOST_CLASS[usize::from(*byte)] == 0)
+/// Length of the host that a text begins with, if it has no brackets and no capital letters, and ends within the text as a
+/// host in angle brackets may.
+pub fn plain_host_len(bytes: &[u8]) -> Option<usize> {
+    let len = bytes.iter().position(|byte| HOST_CLASS[usize::from(*byte)] != 0)?;
+    (len > 0 && matches!(bytes[len], b'>' | b':' | b';' | b'?' | b'@' | b' ')).then_some(len)
 }
 
 const UPPER_CASE: u8 = 1;
 
 /// What no name and no IPv4 address holds, however careless.
 const NO_HOST: u8 = 2;
+
+/// What may follow a host.
+const HOST_END: u8 = 4;
 
 const HOST_CLASS: [u8; 256] = {
     let mut table = [0; 256];
@@ -165,6 +170,11 @@ const HOST_CLASS: [u8; 256] = {
     let mut rest: &[u8] = b"\t<>\",[]@";
     while let [byte, others @ ..] = rest {
         table[*byte as usize] = NO_HOST;
+        rest = others;
+    }
+    let mut rest: &[u8] = b":;? ";
+    while let [byte, others @ ..] = rest {
+        table[*byte as usize] = HOST_END;
         rest = others;
     }
     table

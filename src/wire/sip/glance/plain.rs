@@ -31,10 +31,7 @@ impl<'a> Plain<'a> {
         if bytes[at] != b'@' || at == user_at {
             return None;
         }
-        let host_end = at + 1 + find_any(&bytes[at + 1..], *b">:;?@ ")?;
-        if !uri::is_plain_host(&bytes[at + 1..host_end]) {
-            return None;
-        }
+        let host_end = at + 1 + uri::plain_host_len(&bytes[at + 1..])?;
         let port_end = host_end + port_len(&bytes[host_end..])?;
         let end = port_end + parameters_len(&bytes[port_end..])?;
         let (text, rest) = text.split_at(end + 1);
