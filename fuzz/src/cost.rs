@@ -17,7 +17,7 @@ const HEAP: isize = 4 << 20;
 /// See [`HEAP`].
 const HEAP_PER_BYTE: isize = 2048;
 
-/// Most processor time that an input may take: this, and so much for each of its bytes. Sanitizer and assertions make a
+/// Most processor time that an input may take: this, and so much for each of its bytes. Instrumentation and assertions make a
 /// program some ten times slower, which is allowed for.
 const TIME: Duration = Duration::from_millis(500);
 /// See [`TIME`].
