@@ -100,12 +100,16 @@ impl Element {
 
 /// Without the characters that XML 1.0 can not carry in any way (section 2.2).
 fn carried(text: &str) -> String {
-    let fits = |char: &char| match char {
+    text.chars().filter(|char| is_carried(*char)).collect()
+}
+
+/// Whether XML 1.0 can carry a character (section 2.2, `Char`).
+fn is_carried(char: char) -> bool {
+    match char {
         '\t' | '\n' | '\r' => true,
         '\u{fffe}' | '\u{ffff}' => false,
-        other => !other.is_ascii_control() || *other == '\u{7f}',
-    };
-    text.chars().filter(fits).collect()
+        other => !other.is_ascii_control() || other == '\u{7f}',
+    }
 }
 
 /// Reads a document into its root element.
@@ -180,6 +184,9 @@ fn element(start: &BytesStart<'_>, at: usize, parts: &mut usize) -> Result<Eleme
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|_| malformed)?;
         let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| malformed)?;
+        if !value.chars().all(is_carried) {
+            return Err(malformed);
+        }
         element.attributes.push((name(attribute.key.as_ref())?, value.into_owned()));
         *parts += 1;
     }
@@ -197,8 +204,11 @@ fn close(element: Element, open: &mut [Element], root: &mut Option<Element>) -> 
     Some(())
 }
 
-/// Adds to the text of the element that is open; none if text stands outside of any.
+/// Adds to the text of the element that is open; none if text stands outside of any, or holds what none may hold.
 fn say(text: &str, open: &mut [Element]) -> Option<()> {
+    if !text.chars().all(is_carried) {
+        return None;
+    }
     match open.last_mut() {
         Some(element) => element.text.push_str(text),
         None => return text.trim().is_empty().then_some(()),

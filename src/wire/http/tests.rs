@@ -21,6 +21,14 @@ fn a_request_is_complete_with_its_body_whatever_pieces_it_comes_in() {
 }
 
 #[test]
+fn brackets_stand_around_ipv6_addresses_and_nowhere_else() {
+    assert_eq!(url("http://[fd77::2]:8080/x").address(), Some("[fd77::2]:8080".parse().unwrap()));
+    for text in ["http://[[f4d]", "http://[10.77.0.2]/", "http://a[b]/", "http://[fd77::2", "http://[]/"] {
+        assert_eq!(HttpUrl::parse(text), None, "{text}");
+    }
+}
+
+#[test]
 fn a_request_tells_its_query_and_its_credentials() {
     let target = url("http://10.77.0.2/logon").with_query("mac", "00085d237429").with_query("pin", "1 &#+ü");
     assert_eq!(target.to_string(), "http://10.77.0.2/logon?mac=00085d237429&pin=1%20%26%23%2B%C3%BC");

@@ -1,6 +1,6 @@
 //! `http` addresses and their queries.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
@@ -35,7 +35,10 @@ impl HttpUrl {
             None if port.is_empty() => 80,
             None => return None,
         };
-        let fits = !host.is_empty() && !host.contains(['@', '/']) && text.chars().all(|char| char.is_ascii_graphic());
+        // Brackets stand around IPv6 addresses, and nowhere else (RFC 3986 section 3.2.2).
+        let literal = authority.starts_with('[');
+        let fits = if literal { host.parse::<Ipv6Addr>().is_ok() } else { !host.contains(['[', ']', '@']) };
+        let fits = fits && !host.is_empty() && text.chars().all(|char| char.is_ascii_graphic());
         fits.then(|| Self { host: host.to_owned(), port, target })
     }
 
