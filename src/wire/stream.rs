@@ -155,7 +155,7 @@ impl Search {
     /// Line breaks and whatever else comes ahead of a start line. None if the message begins here, or more bytes must tell.
     fn between_messages(&mut self, bytes: &[u8]) -> Option<(Piece, usize)> {
         if self.searched == 0 && !self.overlong {
-            let mut blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
+            let mut blank = blanks(bytes);
             // A CR at the end waits for its LF.
             if blank == bytes.len() && bytes.ends_with(b"\r") {
                 blank -= 1;
@@ -171,7 +171,8 @@ impl Search {
         let mut from = self.searched;
         while let Some(step) = line_break(&bytes[from..]) {
             let end = from + step;
-            let line = &bytes[strange..end];
+            // Those ahead of a line are no part of it, as where the bytes before it came alone.
+            let line = &bytes[strange + blanks(&bytes[strange..end])..end];
             let short = !std::mem::take(&mut self.overlong) && line.len() <= MAX_START_LINE;
             if short && sip::looks_like_sip(line) {
                 // The line break belongs to the end of the head as well, if there is nothing else in it.
@@ -209,6 +210,11 @@ impl Search {
         self.searched = bytes.len();
         None
     }
+}
+
+/// How many bytes there are ahead of the first one that says something.
+fn blanks(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count()
 }
 
 /// Place of the next line break.

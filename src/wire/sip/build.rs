@@ -63,7 +63,7 @@ fn checked<'a>(headers: &[(&'a str, &'a str)], length: &'a str) -> Result<Vec<(&
         }
         refuse_control(name, value)?;
         if !name.eq_ignore_ascii_case("Content-Length") && !name.eq_ignore_ascii_case("l") {
-            checked.push((*name, value.trim()));
+            checked.push((*name, value::trim(value)));
         }
     }
     checked.push(("Content-Length", length));

@@ -20,12 +20,12 @@ impl Via {
         let (sender, parameters) = text.split_at(text.find(';').unwrap_or(text.len()));
         // `SIP / 2.0 / UDP host:port`: white space may stand around the slashes.
         let (_, behind) = sender.rsplit_once('/')?;
-        let (_, sent_by) = behind.trim().split_once([' ', '\t'])?;
+        let (_, sent_by) = value::trim(behind).split_once([' ', '\t'])?;
         let Place { host, port, .. } = Place::parse(sent_by).filter(|place| place.rest.is_empty())?;
         let parameters = value::parameters(parameters)
             .map(|(name, value)| (name.to_ascii_lowercase(), value.map(std::borrow::Cow::into_owned)));
         Some(Self {
-            text: text.trim().to_owned(),
+            text: value::trim(text).to_owned(),
             host: host.trim_matches(['[', ']']).to_owned(),
             port,
             parameters: parameters.collect(),
@@ -57,10 +57,10 @@ impl Via {
             return self.text.clone();
         }
         let is_ours = |part: &str| {
-            let name = part.split('=').next().unwrap_or_default().trim();
+            let name = value::trim(part.split('=').next().unwrap_or_default());
             name.eq_ignore_ascii_case("rport") || name.eq_ignore_ascii_case("received")
         };
-        let kept: Vec<_> = self.text.split(';').map(str::trim).filter(|part| !is_ours(part)).collect();
+        let kept: Vec<_> = self.text.split(';').map(value::trim).filter(|part| !is_ours(part)).collect();
         let rport = if asked { format!(";rport={}", from.port()) } else { String::new() };
         format!("{}{rport};received={}", kept.join(";"), from.ip())
     }

@@ -49,6 +49,18 @@ fn a_length_that_is_none_or_two_is_garbage_and_the_next_message_is_read() {
 }
 
 #[test]
+fn what_says_nothing_ahead_of_a_start_line_is_no_part_of_it_whatever_came_before() {
+    let stream = [b"rubbish\r\n\0\r", &sip("a")[..]].concat();
+    let whole = Framer::default().push(&stream);
+    let mut framer = Framer::default();
+    let pieces: Vec<_> = stream.chunks(9).flat_map(|piece| framer.push(piece)).collect();
+    for framed in [whole, pieces] {
+        assert!(matches!(framed[0], Framed::Garbage { len: 9, .. }), "{framed:?}");
+        assert_eq!(framed[1..], [Framed::KeepAlive, Framed::Message(sip("a"))]);
+    }
+}
+
+#[test]
 fn keep_alives_between_messages_are_told_apart() {
     let mut framer = Framer::default();
     assert_eq!(framer.push(b"\r"), [], "it waits for the LF");
