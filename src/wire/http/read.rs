@@ -90,7 +90,7 @@ pub fn status(bytes: &[u8]) -> Result<Option<u16>, HttpError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     match response.parse(bytes).map_err(fault)? {
-        httparse::Status::Complete(end) if end <= MAX_HEAD => response.code.map(Some).ok_or(HttpError::Malformed),
+        httparse::Status::Complete(end) if end <= MAX_HEAD => code_of(&response).map(Some),
         httparse::Status::Partial if bytes.len() <= MAX_HEAD => Ok(None),
         httparse::Status::Complete(_) | httparse::Status::Partial => Err(HttpError::LongHead),
     }
@@ -187,8 +187,12 @@ fn parse_response(bytes: &[u8]) -> Result<Option<(ResponseHead, usize)>, HttpErr
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(end) = response.parse(bytes).map_err(fault)? else { return Ok(None) };
-    let code = response.code.ok_or(HttpError::Malformed)?;
-    Ok(Some((head(code, response.headers)?, end)))
+    Ok(Some((head(code_of(&response)?, response.headers)?, end)))
+}
+
+/// Below 100 there is none (RFC 9110 section 15).
+fn code_of(response: &httparse::Response<'_, '_>) -> Result<u16, HttpError> {
+    response.code.filter(|code| *code >= 100).ok_or(HttpError::Malformed)
 }
 
 fn fault(error: httparse::Error) -> HttpError {

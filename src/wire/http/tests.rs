@@ -90,6 +90,9 @@ fn a_response_ends_with_its_length_or_with_its_connection() {
     assert_eq!(reader.end(), Err(HttpError::CutOff));
     let endless = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &[b'x'; MAX_BODY + 1]].concat();
     assert_eq!(ResponseReader::default().push(&endless), Some(Err(HttpError::LongBody)));
+    let strange = b"HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(ResponseReader::default().push(strange), Some(Err(HttpError::Malformed)));
+    assert_eq!(status(strange), Err(HttpError::Malformed));
 }
 
 #[test]
