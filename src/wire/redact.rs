@@ -55,8 +55,9 @@ const REMAINS: [&str; 4] = [
 const BEGUN: &str = r#"sips?:[^\s<>"@:]*:([^\s<>"@]+)\z"#;
 
 /// Basic (RFC 7617) and Bearer (RFC 6750) credentials: the word follows `Authorization:`, or what a segment border left of
-/// it. Where a parameter follows the word, that is no secret.
-const CREDENTIALS: &str = r"(?:authorization\s*:|\A(?:[a-z]{0,12}n)?\s*:?)\s*(?:basic|bearer)\s+([a-z0-9._~+/=-]+)";
+/// it. Where a parameter follows the word, that is no secret. A line that is not folded is another header, and may have its
+/// own.
+const CREDENTIALS: &str = r"(?:authorization\s*:|\A(?:[a-z]{0,12}n)?\s*:?)(?:[ \t\x0b\x0c]|[\r\n]+[ \t])*(?:basic|bearer)(?:[ \t\x0b\x0c]|[\r\n]+[ \t])+([a-z0-9._~+/=-]+)";
 
 #[expect(clippy::unwrap_used, reason = "constant patterns, each one compiled by the tests")]
 fn compiled(pattern: &str) -> Regex {

@@ -30,6 +30,7 @@ fn every_secret_is_masked_and_nothing_around_it() {
         ("Authentication-Info: rspauth=\"5ec2e7ab\"", "5ec2e7ab"),
         ("Authorization: Digest response=\"5ec2e7a", "5ec2e7a"),
         ("Authorization: Basic dXNlcjpwYXNz\r\n", "dXNlcjpwYXNz"),
+        ("Authorization: Basic \r\nAuthorization: Basic dXNlcjpwYXNz\r\n", "dXNlcjpwYXNz"),
         ("Authorization:\r\n  BASIC\r\n dXNlcjpwYXM=\r\nX: y", "dXNlcjpwYXM="),
         ("Authorization: Bearer abc.def-1_2~/+==\r\n", "abc.def-1_2~/+=="),
         ("Contact: <sip:1001:s3cr,et@10.0.0.1:5060>", "s3cr,et"),

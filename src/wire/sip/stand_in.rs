@@ -74,7 +74,7 @@ impl StandIn {
         while !lines.at_end()? {
             let line = lines.next_header()?;
             let Some(colon) = memchr::memchr(b':', line) else { continue };
-            let slot = match &*line[..colon].trim_ascii().to_ascii_lowercase() {
+            let slot = match &*line[..colon].trim_ascii_end().to_ascii_lowercase() {
                 b"via" | b"v" => {
                     vias.push(line);
                     continue;
