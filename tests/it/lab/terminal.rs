@@ -9,7 +9,7 @@ use std::{
 
 use nix::{
     pty::{OpenptyResult, openpty},
-    sys::signal::{Signal, kill},
+    sys::signal::{SigHandler, Signal, kill},
     unistd::{Pid, setsid},
 };
 
@@ -33,6 +33,8 @@ impl Terminal {
         unsafe {
             command.pre_exec(|| {
                 setsid()?;
+                // Whoever runs the tests in the background may have it ignored, and all below them with it.
+                nix::sys::signal::signal(Signal::SIGINT, SigHandler::SigDfl)?;
                 nix::errno::Errno::result(libc::ioctl(0, libc::TIOCSCTTY, 0))?;
                 Ok(())
             });
