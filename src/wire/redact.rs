@@ -18,14 +18,15 @@ pub use digits::DigitMask;
 /// What a secret's bytes become.
 const MASK: u8 = b'x';
 
-/// Where secrets stand in SIP and what phones carry in it. Each group of each pattern is a secret.
+/// Where secrets stand in SIP and what phones carry in it. Each group of each pattern is a secret. No pattern takes a line
+/// that is not folded for the value of a name above it: it may hold a name and a secret of its own.
 const SECRETS: [&str; 9] = [
     // Digest responses of both directions (RFC 7616 sections 3.4 and 3.5), in quotes or not, cut or not.
-    r#"(?:response|rspauth)\s*=\s*"?([^"\s,;]+)"#,
+    r#"(?:response|rspauth)\s*=(?:[ \t]|[\r\n]+[ \t])*"?([^"\s,;]+)"#,
     // Passwords in URIs: `sip:user:password@host`.
     r#"sips?:[^\s<>"@:]*:([^\s<>"@]+)@"#,
     // Passwords in settings, XML and JSON: `password=…`, `password: …`, `<password>…<`, `"password":"…"`.
-    r#"(?:password|passwd|passcode|passwort|secret|\bpwd|\bpass|\bpin)["']?\s*[=:>]\s*(?:"([^"\r\n]*)|'([^'\r\n]*)|([^\s"'&;,<>]+))"#,
+    r#"(?:password|passwd|passcode|passwort|secret|\bpwd|\bpass|\bpin)["']?\s*(?:[=:](?:[ \t]|[\r\n]+[ \t])*(?:"([^"\r\n]*)|'([^'\r\n]*)|([^\s"'&;,<>]+))|>\s*([^<\r\n]+))"#,
     // Passwords in settings that the XML API of the phones carries, name and value in elements of their own.
     r"(?:password|passwd|passcode|secret|\bpin)\s*</parameter>\s*<value>\s*(?:<!\[cdata\[)?([^<\]]+)",
     // Feature codes with a PIN: `*11*PIN*extension#`.

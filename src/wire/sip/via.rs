@@ -60,7 +60,9 @@ impl Via {
             let name = value::trim(part.split('=').next().unwrap_or_default());
             name.eq_ignore_ascii_case("rport") || name.eq_ignore_ascii_case("received")
         };
-        let kept: Vec<_> = self.text.split(';').map(value::trim).filter(|part| !is_ours(part)).collect();
+        let mut parts = self.text.split(';').map(value::trim);
+        let sender = parts.next();
+        let kept: Vec<_> = sender.into_iter().chain(parts.filter(|part| !is_ours(part))).collect();
         let rport = if asked { format!(";rport={}", from.port()) } else { String::new() };
         format!("{}{rport};received={}", kept.join(";"), from.ip())
     }
