@@ -1,7 +1,7 @@
 //! HTTP from phones, and from whoever answers them.
 
 use siprig::wire::http::{
-    self, HttpError, HttpRequest, HttpResponse, HttpUrl, MAX_BODY, MAX_HEAD, RequestReader, ResponseReader,
+    self, HttpError, HttpRequest, HttpResponse, HttpUrl, MAX_BODY, MAX_HEAD, MAX_HEADERS, RequestReader, ResponseReader,
 };
 
 use super::{cost, script};
@@ -10,8 +10,6 @@ use super::{cost, script};
 /// headers once more, each in two pieces of its own.
 const READER: isize = 4 * (MAX_HEAD + MAX_BODY).cast_signed();
 
-/// Headers that a message may have.
-const MAX_HEADERS: usize = 64;
 /// Those that are written besides what was read: the length, and that the connection is closed.
 const ADDED: usize = 2;
 

@@ -14,6 +14,9 @@ pub use url::HttpUrl;
 /// Longest head that is read, in bytes: start line and headers.
 pub const MAX_HEAD: usize = 16_384;
 
+/// Most headers that are read.
+pub const MAX_HEADERS: usize = 64;
+
 /// Longest body that is read, in bytes.
 pub const MAX_BODY: usize = 65_536;
 

@@ -22,11 +22,11 @@ const MASK: u8 = b'x';
 /// that is not folded for the value of a name above it: it may hold a name and a secret of its own.
 const SECRETS: [&str; 9] = [
     // Digest responses of both directions (RFC 7616 sections 3.4 and 3.5), in quotes or not, cut or not.
-    r#"(?:response|rspauth)\s*=(?:[ \t]|[\r\n]+[ \t])*"?([^"\s,;]+)"#,
+    r#"(?:response|rspauth)\s*=LWS*"?([^"\s,;]+)"#,
     // Passwords in URIs: `sip:user:password@host`.
     r#"sips?:[^\s<>"@:]*:([^\s<>"@]+)@"#,
     // Passwords in settings, XML and JSON: `password=…`, `password: …`, `<password>…<`, `"password":"…"`.
-    r#"(?:password|passwd|passcode|passwort|secret|\bpwd|\bpass|\bpin)["']?\s*(?:[=:](?:[ \t]|[\r\n]+[ \t])*(?:"([^"\r\n]*)|'([^'\r\n]*)|([^\s"'&;,<>]+))|>\s*([^<\r\n]+))"#,
+    r#"(?:password|passwd|passcode|passwort|secret|\bpwd|\bpass|\bpin)["']?\s*(?:[=:]LWS*(?:"([^"\r\n]*)|'([^'\r\n]*)|([^\s"'&;,<>]+))|>\s*([^<\r\n]+))"#,
     // Passwords in settings that the XML API of the phones carries, name and value in elements of their own.
     r"(?:password|passwd|passcode|secret|\bpin)\s*</parameter>\s*<value>\s*(?:<!\[cdata\[)?([^<\]]+)",
     // Feature codes with a PIN: `*11*PIN*extension#`.
@@ -58,12 +58,15 @@ const BEGUN: &str = r#"sips?:[^\s<>"@:]*:([^\s<>"@]+)\z"#;
 /// Basic (RFC 7617) and Bearer (RFC 6750) credentials: the word follows `Authorization:`, or what a segment border left of
 /// it. Where a parameter follows the word, that is no secret. A line that is not folded is another header, and may have its
 /// own.
-const CREDENTIALS: &str = r"(?:authorization\s*:|\A(?:[a-z]{0,12}n)?\s*:?)(?:[ \t\x0b\x0c]|[\r\n]+[ \t])*(?:basic|bearer)(?:[ \t\x0b\x0c]|[\r\n]+[ \t])+([a-z0-9._~+/=-]+)";
+const CREDENTIALS: &str = r"(?:authorization\s*:|\A(?:[a-z]{0,12}n)?\s*:?)LWS*(?:basic|bearer)LWS+([a-z0-9._~+/=-]+)";
+
+/// `LWS` in a pattern: white space within a header, which a folded line goes on with (RFC 3261 section 25.1).
+const LWS: &str = r"(?:[ \t\x0b\x0c]|[\r\n]+[ \t])";
 
 #[expect(clippy::unwrap_used, reason = "constant patterns, each one compiled by the tests")]
 fn compiled(pattern: &str) -> Regex {
     // Names are compared without regard to case; bytes need not be UTF-8.
-    Regex::new(&format!("(?i-u){pattern}")).unwrap()
+    Regex::new(&format!("(?i-u){}", pattern.replace("LWS", LWS))).unwrap()
 }
 
 static SECRET_PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| SECRETS.into_iter().map(compiled).collect());

@@ -213,7 +213,7 @@ impl Search {
 }
 
 /// How many bytes there are ahead of the first one that says something.
-fn blanks(bytes: &[u8]) -> usize {
+pub(super) fn blanks(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count()
 }
 

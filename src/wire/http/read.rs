@@ -1,9 +1,6 @@
 //! From the bytes of a connection to the one message that it carries.
 
-use super::{HttpRequest, HttpResponse, MAX_BODY, MAX_HEAD};
-
-/// Most headers of a message.
-const MAX_HEADERS: usize = 64;
+use super::{HttpRequest, HttpResponse, MAX_BODY, MAX_HEAD, MAX_HEADERS};
 
 /// Why bytes are no message. Never quotes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

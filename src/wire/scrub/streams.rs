@@ -16,7 +16,7 @@ use super::{
 };
 use crate::wire::{
     sip,
-    stream::{Piece, Search},
+    stream::{self, Piece, Search},
 };
 
 /// Directions of connections that are followed. When there are more, a quarter of them is given up, the most silent first.
@@ -379,8 +379,7 @@ fn begins(bytes: &[u8]) -> Begins {
     if tls::record(bytes).is_some() {
         return Begins::Tls;
     }
-    let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
-    let text = &bytes[blank..];
+    let text = &bytes[stream::blanks(bytes)..];
     if memchr::memchr(b'\n', text).is_none() {
         return if may_become_start_line(text) { Begins::PerhapsSip } else { Begins::Other };
     }
