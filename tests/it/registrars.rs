@@ -37,7 +37,8 @@ const TICK: f64 = 0.01;
 /// In seconds: a registrar ends contacts at full seconds of its clock.
 const CLOCK: f64 = 1.0;
 
-/// In milliseconds: between what siprig saw live and what a capture shows of it. A run says tenths of them.
+/// In milliseconds: between what siprig saw live, on the clock of its run, and what a clock of the time of day says of it:
+/// a capture's, or a registrar's. The two are read one after the other when a run begins, and each second of it.
 const LIVE_MS: f64 = 0.2;
 
 /// In seconds: a binding at the primary that the phone takes back sooner than that is what its kernel delivered late.
@@ -124,7 +125,9 @@ impl Truth {
                 let done = it.at.zip(it.value).map(|(at, value)| at + value / 1e3);
                 let arrived = self.arrived(user, primary, ends);
                 let same = match (done, arrived) {
-                    (Some(done), Some(span)) => within(done, span, self.wire),
+                    (Some(done), Some([from, to])) => {
+                        within(done, [from - LIVE_MS / 1e3, to + LIVE_MS / 1e3], self.wire)
+                    }
                     (None, None) => true,
                     _ => false,
                 };
