@@ -64,10 +64,11 @@ fn main() -> ExitCode {
 /// Every line is cut off at its primary after this time, wherever it is in its renewal period then.
 fn scenario(at: Duration) -> Scenario {
     let outage = OutagePlan {
-        mode: ModePlan::Drop,
+        mode: ModePlan::DROP,
         toward: None,
         servers: vec![Role::Primary],
         scope: OutageScope::Host,
+        only: None,
         party: None,
         at: Moment::Now,
         failure: Failure::Cut,
@@ -76,7 +77,7 @@ fn scenario(at: Duration) -> Scenario {
     let steps = vec![
         Step::of("baseline", StepKind::Expect { of: Move::Baseline }),
         Step::of("some time", StepKind::Wait { span: at }),
-        Step::of("outage", StepKind::Outage(outage)),
+        Step::of("outage", StepKind::Outage(Box::new(outage))),
         Step::of("failover", StepKind::Expect { of: Move::Failover }),
         Step::of("lift", StepKind::Lift { server: None }),
     ];

@@ -24,6 +24,7 @@ mod offload;
 mod outage;
 mod outbox;
 mod parts;
+mod paths;
 pub mod protocol;
 mod reply;
 pub mod rules;
@@ -31,6 +32,7 @@ mod segment;
 mod sight;
 pub mod table;
 pub mod tap;
+mod waiting;
 
 /// Body of `siprig internal bridge-helper FD`; `args` is what follows `bridge-helper`. `FD` is one end of a
 /// `SOCK_SEQPACKET` pair whose other end the controller holds.

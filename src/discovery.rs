@@ -179,8 +179,8 @@ impl Book {
                 Note::Dropped { outage } => fate = Fate::Dropped(outage),
                 Note::Injected { outage } => fate = Fate::Injected(outage),
                 // Frames of our own, and copies of frames that were read where they came in.
-                Note::Canary | Note::Leak => return None,
-                Note::OutageBegan { .. } | Note::OutageEnded { .. } => {}
+                Note::Canary | Note::Leak | Note::Doubled { .. } => return None,
+                Note::OutageBegan { .. } | Note::OutageEnded { .. } | Note::Late { .. } => {}
             }
         }
         Some(Sighting { unix_ns: captured.unix_ns, fate, tag: self.frames })

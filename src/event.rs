@@ -30,7 +30,10 @@ pub mod stamp;
 pub mod tls;
 
 pub use moves::{BindingChange, BindingEvent, Move};
-pub use outage::{OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally, Spoof, Toward};
+pub use outage::{
+    Course, Impairment, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally, Part, Phase, Selection,
+    Share, Spoof, Toward, Unreachable,
+};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
 pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
 pub use tls::{TlsFact, TlsStep};
@@ -384,7 +387,7 @@ pub enum Action {
         /// The number that the engine gave it.
         outage: OutageId,
         /// What it does.
-        spec: OutageSpec,
+        spec: Box<OutageSpec>,
     },
     /// Give the server back.
     EndOutage {

@@ -175,7 +175,8 @@ impl<R: BufRead> JournalReader<R> {
             .map_err(|_| if line.is_empty() { "it is empty" } else { "its first line is no header" }.to_owned())
             .and_then(|header| if header.schema == SCHEMA { Ok(header) } else { Err(header.schema) })
             .map_err(|found| JournalError::Schema { path: path.to_owned(), found })?;
-        Ok(Self { input, path: path.to_owned(), header, line, number: 1, torn: false, done: false })
+        let torn = line.last() != Some(&b'\n');
+        Ok(Self { input, path: path.to_owned(), header, line, number: 1, torn, done: false })
     }
 
     /// The first line.

@@ -18,8 +18,8 @@ use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
     engine::Engine,
     event::{
-        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageScope, OutageTally, PhoneName, Record, RigPart,
-        Stamp, Toward, When,
+        Action, Course, Derived, Event, Observed, OutageEnd, OutageId, OutageScope, OutageTally, PhoneName, Record,
+        RigPart, Stamp, Toward, When,
     },
     session,
     verdict::Case,
@@ -40,7 +40,7 @@ mod push;
 pub use link::Weather;
 
 use device::Device;
-use link::{Crossing, Link, Manner};
+use link::{Crossing, Link, Treatment};
 use push::Pushes;
 
 /// After this much virtual time a run is given up: no scenario takes so long.
@@ -81,7 +81,9 @@ pub struct Rehearsal {
 struct Outage {
     server: crate::event::ServerName,
     phones: BTreeSet<PhoneName>,
-    manner: Manner,
+    course: Course<Treatment>,
+    /// When it took force.
+    began: Stamp,
     scope: OutageScope,
     /// Only what goes this way is taken.
     toward: Option<Toward>,
@@ -89,6 +91,14 @@ struct Outage {
     orphans: Vec<(SocketAddr, u32)>,
     tally: BTreeMap<PhoneName, OutageTally>,
     bitten: BTreeSet<(PhoneName, Toward)>,
+}
+
+impl Outage {
+    /// What becomes of messages now.
+    fn treatment(&self, now: Stamp) -> Option<&Treatment> {
+        let elapsed = now.0.saturating_sub(self.began.0);
+        self.course.at(elapsed).map(|(treatment, _)| treatment)
+    }
 }
 
 /// Something that is to happen.
@@ -316,8 +326,8 @@ impl Rehearsal {
             Action::PlayKeys { phone, sequence, keys } => self.play(phone, sequence, &keys),
             Action::Push { phone, sequence, command } => self.push_command(phone, sequence, command),
             Action::BeginOutage { outage, spec } => {
-                let manner = match Manner::of(&spec, &self.plan.bench.servers) {
-                    Ok(manner) => manner,
+                let course = match Treatment::course(&spec, &self.plan.bench.servers) {
+                    Ok(course) => course,
                     Err(stranger) => {
                         let reason = format!("the bench has no server `{stranger}` to redirect to");
                         let failed = Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason };
@@ -328,7 +338,8 @@ impl Rehearsal {
                 let force = Outage {
                     server: spec.server,
                     phones,
-                    manner,
+                    course,
+                    began: soon,
                     scope: spec.scope,
                     toward: spec.toward,
                     orphans: Vec::new(),

@@ -1,6 +1,7 @@
 //! Bytes to meaning and back. Pure: no I/O, no clock, no allocation without bound.
 
 pub mod aastra_xml;
+pub mod bad_path;
 pub mod capture;
 pub mod console;
 pub mod digest;
@@ -9,6 +10,7 @@ pub mod frame;
 pub mod http;
 pub mod kp1;
 pub mod message_summary;
+pub mod messages;
 pub mod recent;
 pub mod redact;
 pub mod scrub;

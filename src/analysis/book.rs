@@ -164,7 +164,9 @@ impl Book {
                     Note::Dropped { outage } => fate = Fate::Dropped(outage),
                     Note::Injected { outage } => fate = Fate::Injected(outage),
                     // Frames of our own, and copies of frames that were read where they came in.
-                    Note::Canary | Note::Leak => is_traffic = false,
+                    Note::Canary | Note::Leak | Note::Doubled { .. } => is_traffic = false,
+                    // Its stamp is that of its end that matters.
+                    Note::Late { .. } => {}
                     note @ (Note::OutageBegan { .. } | Note::OutageEnded { .. }) => self.learn(note),
                 }
             }
@@ -193,7 +195,12 @@ impl Book {
             Note::OutageEnded { outage, unix_ns, error_ns, .. } => {
                 self.outages.ended(outage, self.clock.at(unix_ns), error_ns);
             }
-            Note::Dropped { .. } | Note::Injected { .. } | Note::Canary | Note::Leak => {}
+            Note::Dropped { .. }
+            | Note::Injected { .. }
+            | Note::Doubled { .. }
+            | Note::Late { .. }
+            | Note::Canary
+            | Note::Leak => {}
         }
     }
 

@@ -10,11 +10,12 @@ use std::{
 };
 
 use nix::{
-    poll::{PollFd, PollFlags, PollTimeout, poll},
+    poll::{PollFd, PollFlags, ppoll},
     sys::{
         prctl,
         resource::{Resource, setrlimit},
         signal::Signal,
+        time::TimeSpec,
     },
     unistd::getppid,
 };
@@ -32,14 +33,17 @@ use super::{
     outage::{Outages, Wanted},
     outbox::Outbox,
     parts::Parts,
+    paths::Paths,
     protocol::{Notice, Order, PhoneIndex, Setup},
     sight::{Sight, Unsent},
     table::Table,
     tap::Tap,
+    waiting::Waiting,
 };
 use crate::{
     config::Mac,
     event::{Loss, OutageEnd, OutageId, Toward},
+    wire::messages::Messages,
 };
 
 /// How long the loop sleeps when there is nothing to do; losses are looked for as often.
@@ -94,6 +98,9 @@ struct Helper {
     last_life: BTreeMap<PhoneIndex, i64>,
     canaries: Vec<Canary>,
     connections: Connections,
+    messages: Messages,
+    paths: Paths,
+    waiting: Waiting,
     made: Vec<Made>,
     next_nonce: u64,
     unsent: Unsent,
@@ -118,6 +125,9 @@ impl Helper {
             last_life: BTreeMap::new(),
             canaries: Vec::new(),
             connections: Connections::default(),
+            messages: Messages::default(),
+            paths: Paths::default(),
+            waiting: Waiting::default(),
             made: Vec::new(),
             next_nonce: u64::try_from(wall_ns()).unwrap_or(0) << 20,
             unsent: Unsent::default(),
@@ -133,6 +143,7 @@ impl Helper {
         while !self.closing {
             self.wait();
             self.keep_lease();
+            self.send_late();
             // Taken before the taps are read: what was sent until then and is not seen now was dropped.
             let now_ns = wall_ns();
             if self.drain_taps() {
@@ -161,8 +172,9 @@ impl Helper {
         if !self.canaries.is_empty() {
             patience = patience.min(Duration::from_millis(5));
         }
-        // Rounded up, or the last millisecond would be spent spinning.
-        let millis = u16::try_from(patience.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
+        if let Some(due) = self.waiting.next_due() {
+            patience = patience.min(due.saturating_sub(monotonic()));
+        }
         let mut talk = PollFlags::POLLIN;
         talk.set(PollFlags::POLLOUT, self.outbox.is_waiting());
         let mut ready = [
@@ -171,7 +183,7 @@ impl Helper {
             PollFd::new(self.server_tap.as_fd(), PollFlags::POLLIN),
         ];
         // An interrupted wait is as good as one that ended.
-        let _ = poll(&mut ready, PollTimeout::from(millis));
+        let _ = ppoll(&mut ready, Some(TimeSpec::from_duration(patience)), None);
     }
 
     /// Renews what the kernel drops for us, when it is time; or finds that it is too late.
@@ -232,9 +244,9 @@ impl Helper {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Setup(_) => self.outbox.send(&Notice::Trouble("was set up twice".to_owned())),
-            Order::Begin { outage, treatment, toward, scope, server, phones, limit_ms } => {
+            Order::Begin { outage, course, toward, scope, only, server, phones, limit_ms } => {
                 let limit = Duration::from_millis(limit_ms);
-                self.begin(&Wanted { outage, treatment, toward, scope, server, phones, limit });
+                self.begin(&Wanted { outage, course, toward, scope, only, server, phones, limit });
             }
             Order::End { outage } => self.lift(outage, OutageEnd::Lifted),
             Order::Canaries { outage, server, phones } => {
@@ -296,6 +308,10 @@ impl Helper {
     /// that the outage is over.
     fn finish(&mut self, outage: OutageId, why: OutageEnd, (unix_ns, error_ns): (i64, u64)) {
         self.drain_taps();
+        for late in self.waiting.release(outage) {
+            self.let_go(outage, late);
+        }
+        self.paths.forget(outage);
         self.made = self.connections.reset(outage);
         self.send_made();
         let tally = self.outages.close(outage);
@@ -340,6 +356,9 @@ impl Helper {
                     last_life: &mut self.last_life,
                     canaries: &mut self.canaries,
                     connections: &mut self.connections,
+                    messages: &mut self.messages,
+                    paths: &mut self.paths,
+                    waiting: &mut self.waiting,
                     made: &mut self.made,
                     unsent: &mut self.unsent,
                     mtu: self.mtu,

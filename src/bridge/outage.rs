@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     time::Duration,
 };
 
@@ -13,8 +14,8 @@ use super::{
 };
 use crate::{
     config::Mac,
-    event::{OutageId, OutageScope, OutageTally, Toward},
-    wire::frame::Frame,
+    event::{Course, OutageId, OutageScope, OutageTally, Part, Selection, Toward},
+    wire::{frame::Frame, messages::Heard},
 };
 
 /// Frames that were on their way through the bridge when an outage began may still leave for this long.
@@ -30,11 +31,13 @@ pub struct Wanted {
     /// Number of the outage.
     pub outage: OutageId,
     /// What happens to the frames.
-    pub treatment: Treatment,
+    pub course: Course<Treatment>,
     /// Which way, if not both.
     pub toward: Option<Toward>,
     /// How much of the server.
     pub scope: OutageScope,
+    /// Of that, only these SIP messages.
+    pub only: Option<Selection>,
     /// Which server.
     pub server: u16,
     /// For whom.
@@ -80,11 +83,13 @@ impl Outages {
         let phones: Option<BTreeSet<Mac>> = wanted.phones.iter().map(phone).collect();
         Ok(Rule {
             outage: wanted.outage,
-            treatment: wanted.treatment,
+            course: wanted.course.clone(),
             toward: wanted.toward,
-            scope: wanted.scope,
+            scope: wanted.scope.clone(),
+            only: wanted.only.clone(),
             phones: phones.ok_or_else(|| format!("outage {number} names a phone that was not set up"))?,
-            servers: server.addresses.clone(),
+            servers: servers_of(&server.addresses, &wanted.scope)
+                .ok_or_else(|| format!("outage {number} names an address that its server does not have"))?,
             sip_ports: server.sip_ports.clone(),
             from_ns: 0,
             until_ns: None,
@@ -113,6 +118,11 @@ impl Outages {
     /// Forgets a lifted outage; returns what it did.
     pub fn close(&mut self, outage: OutageId) -> Vec<(PhoneIndex, OutageTally)> {
         self.active.remove(&outage).map(|active| active.tally.into_iter().collect()).unwrap_or_default()
+    }
+
+    /// Whether a frame goes from or to a SIP port of the server that this outage is about.
+    pub fn is_sip(&self, outage: OutageId, frame: &Frame<'_>, toward: Toward) -> bool {
+        self.table.rules.iter().any(|rule| rule.outage == outage && rule.is_sip(frame, toward))
     }
 
     /// The numbers of those in force.
@@ -148,27 +158,37 @@ impl Outages {
             .collect()
     }
 
-    /// What happens to a frame, and whether it is ours to send on.
-    pub fn judge(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> (Decision, bool) {
-        (self.table.decide(frame, toward, at_ns), self.table.steals(frame, toward, at_ns))
+    /// What happens to a frame and the SIP message in it, and whether it is ours to send on.
+    pub fn judge(&self, frame: &Frame<'_>, heard: Option<&Heard>, toward: Toward, at_ns: i64) -> (Decision, bool) {
+        let decision = self.table.decide(frame, heard, toward, at_ns);
+        (decision, self.table.steals(frame, toward, at_ns).is_some())
     }
 
-    /// Whether a frame that left at `at_ns` should not have, by any reading of the clock.
+    /// The outage for which a frame that the kernel sent on at `at_ns` was not the kernel's, by any reading of the clock:
+    /// where it was to be dropped it leaked, and where it was to pass it arrives twice.
     pub fn forbids(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<OutageId> {
-        let Decision::Drop(outage) = self.table.decide(frame, toward, at_ns - GRACE_NS) else { return None };
-        let later = self.table.decide(frame, toward, at_ns + END_SLACK_NS);
-        (later == Decision::Drop(outage)).then_some(outage)
+        let outage = self.table.steals(frame, toward, at_ns - GRACE_NS)?;
+        (self.table.steals(frame, toward, at_ns + END_SLACK_NS) == Some(outage)).then_some(outage)
     }
 
     /// Counts a dropped frame. True if it is the first of this phone in this direction.
-    pub fn count_drop(&mut self, outage: OutageId, phone: PhoneIndex, toward: Toward) -> bool {
+    pub fn count_drop(&mut self, outage: OutageId, phone: PhoneIndex, toward: Toward, is_sip: bool) -> bool {
         let Some(active) = self.active.get_mut(&outage) else { return false };
         let tally = active.tally.entry(phone).or_default();
         match toward {
             Toward::Server => tally.dropped_to_server += 1,
             Toward::Phone => tally.dropped_to_phone += 1,
         }
+        tally.dropped_other += u64::from(!is_sip);
         active.bitten.insert((phone, toward))
+    }
+
+    /// Counts a frame that goes a bad path and arrives.
+    pub fn count_arrival(&mut self, outage: OutageId, phone: PhoneIndex, late: bool, twice: bool) {
+        let Some(active) = self.active.get_mut(&outage) else { return };
+        let tally = active.tally.entry(phone).or_default();
+        tally.late += u64::from(late);
+        tally.doubled += u64::from(twice);
     }
 
     /// Counts a leak. True if it is the first of this phone in this direction.
@@ -179,9 +199,17 @@ impl Outages {
     }
 }
 
+/// The addresses of a server that are in the scope; none: it names one that the server does not have.
+fn servers_of(addresses: &[IpAddr], scope: &OutageScope) -> Option<Vec<IpAddr>> {
+    match scope {
+        OutageScope::Part(Part { address: Some(address), .. }) => addresses.contains(address).then(|| vec![*address]),
+        _ => Some(addresses.to_vec()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
     use crate::{
@@ -214,9 +242,10 @@ mod tests {
     fn wanted() -> Wanted {
         Wanted {
             outage: OutageId(1),
-            treatment: Treatment::Drop,
+            course: Course::steady(Treatment::Drop),
             toward: None,
             scope: OutageScope::Host,
+            only: None,
             server: 0,
             phones: vec![0],
             limit: Duration::from_secs(5),
@@ -254,10 +283,10 @@ mod tests {
         assert_eq!(outages.paths(None, None), BTreeSet::from([Path { phone: PHONE, server: SERVER }]));
         outages.end(OutageId(1), 200 * MS);
         assert!(outages.paths(None, None).is_empty());
-        assert_eq!(outages.judge(&frame(), Toward::Server, 199 * MS).0, Decision::Drop(OutageId(1)));
-        assert!(outages.count_drop(OutageId(1), 0, Toward::Server), "the first bite");
-        assert!(!outages.count_drop(OutageId(1), 0, Toward::Server));
-        let tally = OutageTally { dropped_to_server: 2, ..OutageTally::default() };
+        assert_eq!(outages.judge(&frame(), None, Toward::Server, 199 * MS).0, Decision::Drop(OutageId(1)));
+        assert!(outages.count_drop(OutageId(1), 0, Toward::Server, true), "the first bite");
+        assert!(!outages.count_drop(OutageId(1), 0, Toward::Server, false));
+        let tally = OutageTally { dropped_to_server: 2, dropped_other: 1, ..OutageTally::default() };
         assert_eq!(outages.close(OutageId(1)), vec![(0, tally)]);
     }
 

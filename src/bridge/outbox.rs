@@ -11,7 +11,7 @@ use std::{
 
 use nix::sys::socket::{MsgFlags, recv, send};
 
-use super::protocol::{MESSAGE_MAX, Notice, Order};
+use super::protocol::{MESSAGE_MAX, Notice, Order, SeenFrame};
 use crate::event::Loss;
 
 /// Bytes of frames that may wait.
@@ -63,6 +63,13 @@ impl Outbox {
         self.flush();
     }
 
+    /// Reports a frame, if it is to be reported.
+    pub fn send_seen(&mut self, seen: Option<SeenFrame>) {
+        if let Some(seen) = seen {
+            self.send(&Notice::Frame(seen));
+        }
+    }
+
     /// Sends what waits, as far as there is room.
     pub fn flush(&mut self) {
         while let Some(bytes) = self.waiting.front() {
@@ -92,7 +99,7 @@ mod tests {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
     use super::*;
-    use crate::bridge::protocol::{FrameKind, SeenFrame};
+    use crate::bridge::protocol::FrameKind;
     use crate::event::{Fate, OutageEnd, OutageId, Toward};
 
     #[test]
@@ -104,6 +111,7 @@ mod tests {
             unix_ns: 1,
             fate: Fate::Passed,
             kind: FrameKind::Traffic,
+            late: None,
             original_len: 60_000,
             bytes: vec![0; 60_000],
         });

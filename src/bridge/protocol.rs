@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Mac, Network},
-    event::{Fate, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Toward},
+    event::{
+        Course, Fate, Impairment, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection, Toward, Unreachable,
+    },
     wire::sip::StandIn,
 };
 
@@ -62,11 +64,13 @@ pub enum Order {
         /// Number of the outage.
         outage: OutageId,
         /// What happens to the frames.
-        treatment: Treatment,
+        course: Course<Treatment>,
         /// Only frames that go this way are taken, and the others pass; none: both ways.
         toward: Option<Toward>,
         /// How much of the server.
         scope: OutageScope,
+        /// Of that, only these SIP messages; none: everything.
+        only: Option<Selection>,
         /// Which server.
         server: ServerIndex,
         /// For whom.
@@ -92,15 +96,23 @@ pub enum Order {
     Close,
 }
 
-/// What happens to frames under an outage: an [`OutageMode`](crate::event::OutageMode) without names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What happens to frames under an outage: a [`Manner`](crate::event::Manner) without names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Treatment {
+    /// They pass.
+    Pass,
     /// They vanish.
     Drop,
     /// They vanish, and the phone is told so.
     Refuse,
+    /// They vanish, and the phone is told so of the whole host.
+    Unreachable(Unreachable),
+    /// They vanish, and both ends of a connection are told so.
+    Reset,
     /// They vanish, and SIP requests of the phone are answered.
     Answer(StandIn),
+    /// They pass, late, damaged in number and order, or not at all.
+    Impair(Impairment),
 }
 
 /// A message from the helper.
@@ -201,16 +213,34 @@ pub enum Notice {
 pub struct SeenFrame {
     /// Which way it goes; it entered on the opposite side.
     pub toward: Toward,
-    /// When the kernel stamped it.
+    /// When the kernel stamped it; of a frame to a phone that is late on purpose, when it was sent on.
     pub unix_ns: i64,
     /// What the bridge did with it.
     pub fate: Fate,
     /// What it is.
     pub kind: FrameKind,
+    /// It is late on purpose.
+    pub late: Option<Lateness>,
     /// Length on the wire in bytes.
     pub original_len: u32,
     /// The frame, its VLAN tags in place.
     pub bytes: Vec<u8>,
+}
+
+impl SeenFrame {
+    /// The same, late on purpose; not at all, if by nothing.
+    pub fn late(self, outage: OutageId, by_ns: u64) -> Self {
+        Self { late: (by_ns > 0).then_some(Lateness { outage, by_ns }), ..self }
+    }
+}
+
+/// How late a frame is on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lateness {
+    /// For which outage.
+    pub outage: OutageId,
+    /// By so many nanoseconds.
+    pub by_ns: u64,
 }
 
 /// Why a frame is reported.
@@ -218,6 +248,8 @@ pub struct SeenFrame {
 pub enum FrameKind {
     /// It came in from a phone or a server.
     Traffic,
+    /// It goes twice; this is the second.
+    Copy(OutageId),
     /// Our own canary.
     Canary,
     /// It went out although an outage forbids it.
@@ -282,6 +314,7 @@ mod tests {
             unix_ns: -1,
             fate: Fate::Dropped(OutageId(7)),
             kind: FrameKind::Traffic,
+            late: Some(Lateness { outage: OutageId(7), by_ns: u64::MAX }),
             original_len: 65_557,
             bytes: vec![0xff; 65_557],
         };

@@ -19,16 +19,39 @@ use crate::{
 /// Protocol number of UDP (IANA).
 const UDP: u8 = 17;
 
-/// What the rule that took a frame, on its way from a phone, says to the phone. `bytes` is the frame, its check sums in
-/// place, as it may be quoted.
-pub fn to(rule: &Rule, (frame, bytes): (&Frame<'_>, &[u8]), connections: &mut Connections, at_ns: i64) -> Vec<Made> {
+/// A frame that an outage took.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken<'a> {
+    /// What it is.
+    pub frame: &'a Frame<'a>,
+    /// All of it, its check sums in place, as it may be quoted.
+    pub bytes: &'a [u8],
+    /// Where it went.
+    pub toward: Toward,
+    /// When it came in, on the wall clock.
+    pub at_ns: i64,
+}
+
+/// What is said to whoever sent the frame that the rule took, and to whom it was to go.
+pub fn to(rule: &Rule, treatment: &Treatment, taken: &Taken<'_>, connections: &mut Connections) -> Vec<Made> {
+    let Taken { frame, bytes, toward, at_ns } = *taken;
     let Content::Ip(packet) = &frame.content else { return Vec::new() };
     if frame.destination.is_none_or(is_group) || !is_host(packet.source) || is_canary(packet) {
         return Vec::new();
     }
-    let to_phone = |bytes| Made { outage: rule.outage, toward: Toward::Phone, bytes };
-    let one = match (rule.treatment, &packet.body) {
-        (Treatment::Drop, _) => None,
+    let made = |toward, bytes| Made { outage: rule.outage, toward, bytes };
+    if let (Treatment::Reset, Body::Tcp(segment)) = (treatment, &packet.body) {
+        let back = refusal(packet, segment, bytes).map(|bytes| made(toward.back(), bytes));
+        return back.into_iter().chain(hang_up(packet, segment, bytes).map(|bytes| made(toward, bytes))).collect();
+    }
+    // The others are for phones.
+    if toward == Toward::Phone {
+        return Vec::new();
+    }
+    let one = match (treatment, &packet.body) {
+        (Treatment::Unreachable(what), body) if !matches!(body, Body::Icmp { .. }) && begins(body) => {
+            frame::unreachable(bytes, frame::Unreached::from(*what))
+        }
         (Treatment::Refuse, Body::Udp { .. } | Body::Fragment { protocol: UDP, offset: 0, .. }) => {
             frame::port_unreachable(bytes)
         }
@@ -40,11 +63,24 @@ pub fn to(rule: &Rule, (frame, bytes): (&Frame<'_>, &[u8]), connections: &mut Co
             answer.and_then(|answer| Some(Envelope::of(bytes)?.back().udp(server, phone, &answer)))
         }
         (Treatment::Answer(stand_in), Body::Tcp(segment)) if rule.sip_ports.contains(&segment.destination_port) => {
-            return connections.take((rule.outage, &stand_in), (frame, bytes), (packet, segment), at_ns);
+            return connections.take((rule.outage, stand_in), (frame, bytes), (packet, segment), at_ns);
         }
         _ => None,
     };
-    one.map(to_phone).into_iter().collect()
+    one.map(|bytes| made(Toward::Phone, bytes)).into_iter().collect()
+}
+
+/// Whether it is the beginning of a datagram: of other fragments nobody is told (RFC 1122 section 3.2.2).
+fn begins(body: &Body<'_>) -> bool {
+    !matches!(body, Body::Fragment { offset, .. } if *offset > 0)
+}
+
+/// The reset that goes on to the other end in place of a segment which belongs to a connection: its sequence number is the
+/// one that is expected there.
+fn hang_up(packet: &Packet<'_>, segment: &TcpSegment<'_>, bytes: &[u8]) -> Option<Vec<u8>> {
+    let reset = TcpSegment { ack: None, fin: false, rst: true, payload: b"", ..*segment };
+    let envelope = Envelope::of(bytes).filter(|_| !segment.rst && !segment.syn)?;
+    Some(envelope.tcp(packet.source, packet.destination, &reset, None))
 }
 
 /// The reset with which a host answers a segment for which there is no connection (RFC 9293 section 3.5.2). Never an answer

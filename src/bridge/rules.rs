@@ -6,8 +6,11 @@ use std::{collections::BTreeSet, net::IpAddr};
 use super::protocol::Treatment;
 use crate::{
     config::Mac,
-    event::{OutageId, OutageScope, Toward},
-    wire::frame::{Body, Content, Frame, Packet},
+    event::{Course, OutageId, OutageScope, Part, Selection, Toward, Transport},
+    wire::{
+        frame::{self, Body, Content, Frame, Packet},
+        messages::Heard,
+    },
 };
 
 /// One outage, as the frame path sees it.
@@ -15,12 +18,14 @@ use crate::{
 pub struct Rule {
     /// Which outage.
     pub outage: OutageId,
-    /// What happens to the frames.
-    pub treatment: Treatment,
+    /// What happens to the frames, by the time since it began.
+    pub course: Course<Treatment>,
     /// Only frames that go this way are taken; none: both ways. The kernel gives up both.
     pub toward: Option<Toward>,
     /// How much of the server.
     pub scope: OutageScope,
+    /// Of that, only these SIP messages; none: everything.
+    pub only: Option<Selection>,
     /// The phones concerned.
     pub phones: BTreeSet<Mac>,
     /// The server's addresses.
@@ -40,6 +45,8 @@ pub enum Decision {
     Pass,
     /// This outage takes it away.
     Drop(OutageId),
+    /// It goes the bad path of this outage.
+    Impair(OutageId),
 }
 
 /// Phone and server of a frame, where it has both.
@@ -69,15 +76,51 @@ impl Rule {
             && self.servers.contains(&pair.server)
     }
 
-    /// Whether a frame of a covered pair is taken away.
-    fn takes(&self, packet: &Packet<'_>, toward: Toward) -> bool {
+    /// What happens to what it takes at a time, and for how many nanoseconds it has been so.
+    pub fn treatment_at(&self, at_ns: i64) -> Option<(&Treatment, u64)> {
+        self.course.at(u64::try_from(at_ns.saturating_sub(self.from_ns)).unwrap_or(0))
+    }
+
+    /// What happens to a frame of a covered pair, and to the message that was heard in it.
+    fn decide(&self, packet: &Packet<'_>, heard: Option<&Heard>, toward: Toward, at_ns: i64) -> Decision {
+        let is_meant = |only| heard.is_some_and(|heard| heard.is_among(only));
+        match self.treatment_at(at_ns) {
+            None | Some((Treatment::Pass, _)) => Decision::Pass,
+            _ if !self.is_about(packet, toward) || !self.only.as_ref().is_none_or(is_meant) => Decision::Pass,
+            Some((Treatment::Impair(_), _)) => Decision::Impair(self.outage),
+            Some(_) => Decision::Drop(self.outage),
+        }
+    }
+
+    /// Whether a frame goes from or to one of the server's SIP ports.
+    pub fn is_sip(&self, frame: &Frame<'_>, toward: Toward) -> bool {
+        let Content::Ip(packet) = &frame.content else { return false };
+        server_port(packet, toward).is_some_and(|port| self.sip_ports.contains(&port))
+    }
+
+    /// Whether a frame of a covered pair is in its scope.
+    fn is_about(&self, packet: &Packet<'_>, toward: Toward) -> bool {
         if self.toward.is_some_and(|only| only != toward) {
             return false;
         }
-        match self.scope {
+        let port = server_port(packet, toward);
+        match &self.scope {
             OutageScope::Host => true,
-            OutageScope::Sip => server_port(packet, toward).is_some_and(|port| self.sip_ports.contains(&port)),
+            OutageScope::Sip => port.is_some_and(|port| self.sip_ports.contains(&port)),
+            OutageScope::Part(Part { ports, transport, .. }) => {
+                (ports.is_empty() || port.is_some_and(|port| ports.contains(&port)))
+                    && transport.is_none_or(|transport| transport_of(packet) == Some(transport))
+            }
         }
+    }
+}
+
+/// UDP or TCP.
+fn transport_of(packet: &Packet<'_>) -> Option<Transport> {
+    match packet.body {
+        Body::Udp { .. } | Body::Fragment { protocol: frame::UDP, .. } => Some(Transport::Udp),
+        Body::Tcp(_) | Body::Fragment { protocol: frame::TCP, .. } => Some(Transport::Tcp),
+        _ => None,
     }
 }
 
@@ -113,17 +156,16 @@ pub struct RuleTable {
 }
 
 impl RuleTable {
-    /// What happens to a frame that came in at `at_ns` and goes `toward` that side.
-    pub fn decide(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Decision {
+    /// What happens to a frame that came in at `at_ns` and goes `toward` that side; `heard`: the SIP message in it.
+    pub fn decide(&self, frame: &Frame<'_>, heard: Option<&Heard>, toward: Toward, at_ns: i64) -> Decision {
         let Content::Ip(packet) = &frame.content else { return Decision::Pass };
-        self.covering(frame, toward, at_ns)
-            .find(|rule| rule.takes(packet, toward))
-            .map_or(Decision::Pass, |rule| Decision::Drop(rule.outage))
+        let mut decisions = self.covering(frame, toward, at_ns).map(|rule| rule.decide(packet, heard, toward, at_ns));
+        decisions.find(|decision| *decision != Decision::Pass).unwrap_or(Decision::Pass)
     }
 
-    /// Whether the kernel gives such a frame up, so that one that passes must be sent on from here.
-    pub fn steals(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> bool {
-        self.covering(frame, toward, at_ns).next().is_some()
+    /// The first outage for which the kernel gives such a frame up, so that one that passes must be sent on from here.
+    pub fn steals(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<OutageId> {
+        self.covering(frame, toward, at_ns).next().map(|rule| rule.outage)
     }
 
     fn covering(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> impl Iterator<Item = &Rule> {
@@ -153,9 +195,10 @@ mod tests {
     fn rule(scope: OutageScope) -> Rule {
         Rule {
             outage: OutageId(1),
-            treatment: Treatment::Drop,
+            course: Course::steady(Treatment::Drop),
             toward: None,
             scope,
+            only: None,
             phones: BTreeSet::from([PHONE]),
             servers: vec![server(2)],
             sip_ports: vec![5060],
@@ -188,7 +231,7 @@ mod tests {
         for toward in WAYS {
             for port in [5060, 80, 30_000] {
                 let frame = datagram(PHONE, server(2), port, toward);
-                assert_eq!(table(OutageScope::Host).decide(&frame, toward, 1_500), Decision::Drop(OutageId(1)));
+                assert_eq!(table(OutageScope::Host).decide(&frame, None, toward, 1_500), Decision::Drop(OutageId(1)));
             }
         }
     }
@@ -198,9 +241,9 @@ mod tests {
         for toward in WAYS {
             let (sip, rtp) = (datagram(PHONE, server(2), 5060, toward), datagram(PHONE, server(2), 30_000, toward));
             let table = table(OutageScope::Sip);
-            assert_eq!(table.decide(&sip, toward, 1_500), Decision::Drop(OutageId(1)));
-            assert_eq!(table.decide(&rtp, toward, 1_500), Decision::Pass);
-            assert!(table.steals(&rtp, toward, 1_500));
+            assert_eq!(table.decide(&sip, None, toward, 1_500), Decision::Drop(OutageId(1)));
+            assert_eq!(table.decide(&rtp, None, toward, 1_500), Decision::Pass);
+            assert!(table.steals(&rtp, toward, 1_500).is_some());
         }
     }
 
@@ -211,8 +254,8 @@ mod tests {
             table.rules.iter_mut().for_each(|rule| rule.toward = Some(only));
             for toward in WAYS {
                 let frame = datagram(PHONE, server(2), 5060, toward);
-                assert_eq!(table.decide(&frame, toward, 1_500) != Decision::Pass, toward == only);
-                assert!(table.steals(&frame, toward, 1_500));
+                assert_eq!(table.decide(&frame, None, toward, 1_500) != Decision::Pass, toward == only);
+                assert!(table.steals(&frame, toward, 1_500).is_some());
             }
         }
     }
@@ -223,13 +266,13 @@ mod tests {
         if let Content::Ip(packet) = &mut frame.content {
             packet.body = Body::Udp { source_port: 5060, destination_port: 30_000, payload: b"" };
         }
-        assert_eq!(table(OutageScope::Sip).decide(&frame, Toward::Server, 1_500), Decision::Pass);
+        assert_eq!(table(OutageScope::Sip).decide(&frame, None, Toward::Server, 1_500), Decision::Pass);
     }
 
     #[test]
     fn the_stamp_decides_on_which_side_of_begin_and_end_a_frame_falls() {
         let frame = datagram(PHONE, server(2), 5060, Toward::Server);
-        let at = |ns| table(OutageScope::Host).decide(&frame, Toward::Server, ns);
+        let at = |ns| table(OutageScope::Host).decide(&frame, None, Toward::Server, ns);
         let taken = Decision::Drop(OutageId(1));
         assert_eq!([at(999), at(1_000), at(1_999), at(2_000)], [Decision::Pass, taken, taken, Decision::Pass]);
     }
@@ -242,7 +285,7 @@ mod tests {
             if let Content::Ip(packet) = &mut frame.content {
                 packet.body = Body::Fragment { protocol: 17, identification: 1, offset, more: true, payload: &sip };
             }
-            assert_eq!(table(OutageScope::Sip).decide(&frame, Toward::Server, 1_500), expected);
+            assert_eq!(table(OutageScope::Sip).decide(&frame, None, Toward::Server, 1_500), expected);
         }
     }
 
@@ -260,8 +303,8 @@ mod tests {
             let table = table(if host { OutageScope::Host } else { OutageScope::Sip });
             let frame = datagram(phone, server(last), port, toward);
             let covered = phone == PHONE && last == 2 && (1_000..2_000).contains(&at);
-            prop_assert_eq!(table.steals(&frame, toward, at), covered);
-            let dropped = table.decide(&frame, toward, at) != Decision::Pass;
+            prop_assert_eq!(table.steals(&frame, toward, at).is_some(), covered);
+            let dropped = table.decide(&frame, None, toward, at) != Decision::Pass;
             prop_assert_eq!(dropped, covered && (host || port == 5060));
         }
 
@@ -271,8 +314,8 @@ mod tests {
             let mut table = table(OutageScope::Host);
             table.protected.insert(PHONE);
             let frame = datagram(PHONE, server(2), port, toward);
-            prop_assert!(!table.steals(&frame, toward, at));
-            prop_assert_eq!(table.decide(&frame, toward, at), Decision::Pass);
+            prop_assert_eq!(table.steals(&frame, toward, at), None);
+            prop_assert_eq!(table.decide(&frame, None, toward, at), Decision::Pass);
         }
     }
 }

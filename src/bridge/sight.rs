@@ -1,30 +1,39 @@
 //! What becomes of each frame that a tap saw: counted, decided over, reported, sent on.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use super::{
     canary::{self, Canary},
-    clock::wall_ns,
+    clock::{monotonic, wall_ns},
     connections::{Connections, Made},
     interest::Interest,
     outage::Outages,
     outbox::Outbox,
-    protocol::{FrameKind, Notice, PhoneIndex, SeenFrame},
+    paths::Paths,
+    protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, Treatment},
     reply,
     rules::Decision,
     segment,
     tap::{Received, Tap},
+    waiting::{Late, Waiting},
 };
 use crate::{
     config::Mac,
     event::{Fate, Loss, OutageId, Toward},
-    wire::frame::{self, Body, Content, Frame},
+    wire::{
+        bad_path::Lot,
+        frame::{self, Body, Content, Frame},
+        messages::Messages,
+    },
 };
 
 /// A sign of life is reported this often for each phone.
 const LIFE_INTERVAL_NS: i64 = 1_000_000_000;
 /// A frame that waited longer than this is not sent on any more: late voice is noise, and late SIP a wrong proof.
 const STALE_NS: i64 = 200_000_000;
+
+/// The outage on whose bad path a frame is, when it arrives (monotonic), and whether twice.
+type Arrival = (OutageId, Duration, bool);
 
 /// What reading one frame needs of the helper, apart from the taps.
 pub struct Sight<'a> {
@@ -35,6 +44,9 @@ pub struct Sight<'a> {
     pub last_life: &'a mut BTreeMap<PhoneIndex, i64>,
     pub canaries: &'a mut Vec<Canary>,
     pub connections: &'a mut Connections,
+    pub messages: &'a mut Messages,
+    pub paths: &'a mut Paths,
+    pub waiting: &'a mut Waiting,
     /// What is to be sent about the frames that were taken.
     pub made: &'a mut Vec<Made>,
     pub unsent: &'a mut Unsent,
@@ -81,31 +93,91 @@ impl Sight<'_> {
         if toward == Toward::Server {
             self.note_life(phone, at_ns);
         }
-        let (decision, stolen) = self.outages.judge(&frame, toward, at_ns);
-        if let Decision::Drop(outage) = decision
-            && self.outages.count_drop(outage, phone, toward)
-        {
-            self.outbox.send(&Notice::FirstBite { outage, phone, toward, unix_ns: at_ns });
-        }
-        if self.interest.wants(&frame, toward) {
-            self.outbox.send(&Notice::Frame(seen(&received, toward, at_ns, fate_of(decision), FrameKind::Traffic)));
-        }
-        if let Decision::Drop(outage) = decision
-            && toward == Toward::Server
-        {
-            self.reply(outage, &frame, &received, at_ns);
-        }
-        if stolen && decision == Decision::Pass && now_ns - at_ns < STALE_NS {
-            if received.checksum_open {
-                frame::fix_checksums(received.bytes);
+        let wanted = self.interest.wants(&frame, toward);
+        let heard = if wanted { self.messages.hear(&frame, toward) } else { None };
+        let (mut decision, stolen) = self.outages.judge(&frame, heard.as_ref(), toward, at_ns);
+        let mut arrives = None;
+        if let Decision::Impair(outage) = decision {
+            match self.draw(outage, phone, toward, &received, at_ns) {
+                Some(arrival) => arrives = Some(arrival),
+                None => decision = Decision::Drop(outage),
             }
-            if let Err(error) = send_on(far, received.bytes, self.mtu) {
-                self.unsent.count(far.interface(), &error);
+        }
+        if let Decision::Drop(outage) = decision {
+            let is_sip = self.outages.is_sip(outage, &frame, toward);
+            if self.outages.count_drop(outage, phone, toward, is_sip) {
+                self.outbox.send(&Notice::FirstBite { outage, phone, toward, unix_ns: at_ns });
+            }
+        }
+        let mut report = wanted.then(|| seen(&received, toward, at_ns, fate_of(decision), FrameKind::Traffic));
+        if let Decision::Drop(outage) = decision {
+            self.outbox.send_seen(report.take());
+            self.reply(outage, (&frame, toward), &received, at_ns);
+        }
+        let fresh = now_ns - at_ns < STALE_NS;
+        if stolen && fresh && received.checksum_open && !matches!(decision, Decision::Drop(_)) {
+            frame::fix_checksums(received.bytes);
+        }
+        match (decision, arrives) {
+            (Decision::Impair(_), Some(arrival)) if stolen && fresh => {
+                let late = Late { toward, bytes: received.bytes.to_vec(), came_ns: at_ns, seen: report.take() };
+                self.delay(late, phone, arrival, far);
+            }
+            (Decision::Pass | Decision::Impair(_), _) => {
+                self.outbox.send_seen(report.take());
+                if stolen && fresh {
+                    send_on(far, received.bytes, self.mtu, self.unsent);
+                }
+            }
+            (Decision::Drop(_), _) => {}
+        }
+    }
+
+    /// What becomes of a frame on the bad path of an outage; none: it is lost.
+    fn draw(
+        &mut self,
+        outage: OutageId,
+        phone: PhoneIndex,
+        toward: Toward,
+        received: &Received<'_>,
+        at_ns: i64,
+    ) -> Option<Arrival> {
+        let now = monotonic();
+        let now_ns = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        // An outage that is over makes nothing late.
+        let Some(rule) = self.outages.rule(outage) else { return Some((outage, now, false)) };
+        let Some((Treatment::Impair(bad), since_ns)) = rule.treatment_at(at_ns) else {
+            return Some((outage, now, false));
+        };
+        let path = self.paths.of(outage, phone, toward, bad.seed);
+        match path.draw(bad, received.original_len, since_ns, now_ns) {
+            Lot::Lost => None,
+            Lot::Arrives { at_ns, twice } => Some((outage, Duration::from_nanos(at_ns), twice)),
+        }
+    }
+
+    /// Sends a frame on when its time comes, which may be now.
+    fn delay(&mut self, mut late: Late, phone: PhoneIndex, (outage, due, twice): Arrival, far: &mut Tap) {
+        let now = monotonic();
+        self.outages.count_arrival(outage, phone, due > now, twice);
+        let copy = twice.then(|| late.copy(outage));
+        // What a phone says counts from when it says it, and what it is told from when it is told.
+        if late.toward == Toward::Server {
+            let by_ns = u64::try_from(due.saturating_sub(now).as_nanos()).unwrap_or(u64::MAX);
+            let seen = late.seen.take().map(|seen| seen.late(outage, by_ns));
+            self.outbox.send_seen(seen);
+        }
+        for late in [Some(late), copy].into_iter().flatten() {
+            if due <= now {
+                late.go(outage, far, self.mtu, self.outbox, self.unsent);
+            } else if let Err(late) = self.waiting.push(due, outage, late) {
+                self.unsent.count(far.interface(), &io::Error::other("too many frames are late"));
+                self.outbox.send_seen(late.seen);
             }
         }
     }
 
-    fn reply(&mut self, outage: OutageId, frame: &Frame<'_>, received: &Received<'_>, at_ns: i64) {
+    fn reply(&mut self, outage: OutageId, (frame, toward): (&Frame<'_>, Toward), received: &Received<'_>, at_ns: i64) {
         let Some(rule) = self.outages.rule(outage) else { return };
         let mut completed = None;
         if received.checksum_open {
@@ -114,7 +186,9 @@ impl Sight<'_> {
             completed = Some(bytes);
         }
         let bytes = completed.as_deref().unwrap_or(received.bytes);
-        self.made.extend(reply::to(rule, (frame, bytes), self.connections, at_ns));
+        let Some((treatment, _)) = rule.treatment_at(at_ns) else { return };
+        let taken = reply::Taken { frame, bytes, toward, at_ns };
+        self.made.extend(reply::to(rule, treatment, &taken, self.connections));
     }
 
     /// A frame that leaves proves what the bridge really does.
@@ -124,12 +198,11 @@ impl Sight<'_> {
         }
         let at_ns = received.unix_ns.unwrap_or_else(wall_ns);
         let Ok(frame) = Frame::parse(received.bytes) else { return };
-        if let Some(nonce) = canary_nonce(&frame) {
-            if let Some(place) = self.canaries.iter().position(|it| it.nonce == nonce && it.toward == toward) {
-                let canary = self.canaries.swap_remove(place);
-                self.outbox.send(&report(&canary, true, at_ns));
-            }
-            return;
+        if let Some(nonce) = canary_nonce(&frame)
+            && let Some(place) = self.canaries.iter().position(|it| it.nonce == nonce && it.toward == toward)
+        {
+            let canary = self.canaries.swap_remove(place);
+            return self.outbox.send(&report(&canary, true, at_ns));
         }
         let Some(phone) = self.phone_of(&frame, toward) else { return };
         if let Some(outage) = self.outages.forbids(&frame, toward, at_ns)
@@ -157,14 +230,16 @@ impl Sight<'_> {
     }
 }
 
-/// Sends a frame out of a side; one that an offload made too long goes in pieces.
-fn send_on(far: &mut Tap, bytes: &[u8], mtu: usize) -> io::Result<()> {
-    match far.send(bytes) {
+/// Sends a frame out of a side; one that an offload made too long goes in pieces. What can not be sent is counted.
+pub fn send_on(far: &mut Tap, bytes: &[u8], mtu: usize, unsent: &mut Unsent) {
+    let sent = match far.send(bytes) {
         Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
-            let pieces = segment::cut(bytes, mtu).ok_or(error)?;
-            pieces.iter().try_for_each(|piece| far.send(piece))
+            segment::cut(bytes, mtu).ok_or(error).and_then(|pieces| pieces.iter().try_for_each(|piece| far.send(piece)))
         }
         sent => sent,
+    };
+    if let Err(error) = sent {
+        unsent.count(far.interface(), &error);
     }
 }
 
@@ -180,7 +255,7 @@ fn canary_nonce(frame: &Frame<'_>) -> Option<u64> {
 
 fn seen(received: &Received<'_>, toward: Toward, unix_ns: i64, fate: Fate, kind: FrameKind) -> SeenFrame {
     let original_len = u32::try_from(received.original_len).unwrap_or(u32::MAX);
-    SeenFrame { toward, unix_ns, fate, kind, original_len, bytes: received.bytes.to_vec() }
+    SeenFrame { toward, unix_ns, fate, kind, late: None, original_len, bytes: received.bytes.to_vec() }
 }
 
 /// What a canary came to.
@@ -192,7 +267,7 @@ pub fn report(canary: &Canary, passed: bool, unix_ns: i64) -> Notice {
 /// A decision, for the record.
 pub fn fate_of(decision: Decision) -> Fate {
     match decision {
-        Decision::Pass => Fate::Passed,
+        Decision::Pass | Decision::Impair(_) => Fate::Passed,
         Decision::Drop(outage) => Fate::Dropped(outage),
     }
 }

@@ -124,15 +124,17 @@ fn write_windows(out: &mut String, plan: &Plan, of: Move, turned_away: bool, reb
 }
 
 fn write_outage(out: &mut String, outage: &OutagePlan) -> fmt::Result {
-    let what = match outage.mode {
-        ModePlan::Drop => match outage.toward {
+    let what = match &outage.mode {
+        mode if *mode == ModePlan::DROP => match outage.toward {
             None => String::new(),
             Some(Toward::Server) => "requests alone are dropped; ".to_owned(),
             Some(Toward::Phone) => "answers alone are dropped; ".to_owned(),
         },
-        ModePlan::Refuse => "refused by ICMP and TCP reset; ".to_owned(),
+        mode if *mode == ModePlan::REFUSE => "refused by ICMP and TCP reset; ".to_owned(),
         ModePlan::Answer { code, .. } => format!("answered {code} in the server's name; "),
+        ModePlan::Plain(mode) => format!("{mode}; "),
     };
+    let only = outage.only.as_ref().map_or_else(String::new, |only| format!("of {only} alone; "));
     let when = match outage.at {
         Moment::Now => "",
         Moment::BeforeRenewal => "for each phone just before it renews; ",
@@ -142,7 +144,7 @@ fn write_outage(out: &mut String, outage: &OutagePlan) -> fmt::Result {
         Failure::Cut => "",
         Failure::Down => " (stands for a server that is down: the bridge can only cut it off from the phones)",
     };
-    writeln!(out, "      {what}{when}ends by itself after {}{stands}", humantime::format_duration(outage.limit))
+    writeln!(out, "      {what}{only}{when}ends by itself after {}{stands}", humantime::format_duration(outage.limit))
 }
 
 fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {

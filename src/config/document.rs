@@ -144,7 +144,8 @@ impl Document {
         let before = segment.text.get(..start)?;
         let line_begin = before.rfind('\n').map_or(0, |newline| newline + 1);
         let excerpt = segment.text.get(line_begin..)?.lines().next().unwrap_or("");
-        let column = before.get(line_begin..)?.chars().count() + 1;
+        // What is wrong with the end of a line, of two characters as it may be, is wrong behind what stands in it.
+        let column = before.get(line_begin..)?.chars().count().min(excerpt.chars().count()) + 1;
         let on_this_line = excerpt.chars().count().saturating_sub(column - 1);
         let meant = segment.text.get(start..).and_then(|rest| rest.get(..span.end.saturating_sub(span.start)));
         let width = meant.unwrap_or("").chars().count().clamp(1, on_this_line.max(1));

@@ -9,7 +9,12 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
 /// # Errors
 /// Those of the serializer.
 pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&humantime::format_duration(*span))
+    serializer.collect_str(&show(*span))
+}
+
+/// A duration as it is written: `1m 30s`.
+pub fn show(span: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(span)
 }
 
 /// Reads a duration; a bare number is refused, as its unit would be a guess.

@@ -313,12 +313,41 @@ pub(super) struct Outage {
     pub(super) mode: Text,
     pub(super) server: Text,
     pub(super) scope: Text,
+    pub(super) address: Text,
+    pub(super) ports: Option<Spanned<Vec<Spanned<i64>>>>,
+    pub(super) transport: Text,
+    pub(super) only: Option<Spanned<Messages>>,
     pub(super) phones: Text,
     pub(super) one_way: Text,
     pub(super) at: Text,
     pub(super) code: Option<Spanned<i64>>,
     pub(super) retry_after: Text,
     pub(super) redirect: Text,
+    pub(super) loss: Text,
+    pub(super) burst: Option<Spanned<i64>>,
+    pub(super) delay: Text,
+    pub(super) jitter: Text,
+    pub(super) reorder: Text,
+    pub(super) duplicate: Text,
+    pub(super) rate: Option<Spanned<i64>>,
+    pub(super) seed: Option<Spanned<i64>>,
+    pub(super) away: Text,
+    pub(super) back: Text,
+    pub(super) over: Text,
+    pub(super) refuse: Text,
+    pub(super) silent: Text,
+    pub(super) starting: Text,
     pub(super) failure: Text,
     pub(super) limit: Text,
+}
+
+/// SIP messages.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Messages {
+    pub(super) method: Text,
+    pub(super) status: Option<Spanned<i64>>,
+    pub(super) nth: Option<Spanned<i64>>,
+    pub(super) refresh: Option<bool>,
+    pub(super) call_id: Text,
 }

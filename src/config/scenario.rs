@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{bench::Role, keying};
 use crate::{
-    event::{KeyName, Move, OutageScope, PushCommand, Toward},
+    event::{KeyName, Manner, Move, OutageMode, OutageScope, Part, PushCommand, Selection, Toward, Transport},
     verdict::Blame,
 };
 
@@ -246,7 +246,7 @@ pub enum StepKind {
     /// No phone of a pair is in any call.
     ExpectIdle,
     /// Servers go away for the phones under test.
-    Outage(OutagePlan),
+    Outage(Box<OutagePlan>),
     /// Outages in force end.
     Lift {
         /// Of the servers in this role; none: all of them.
@@ -294,6 +294,9 @@ pub struct OutagePlan {
     pub servers: Vec<Role>,
     /// How much of it.
     pub scope: OutageScope,
+    /// Of that, only these SIP messages; none: everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Selection>,
     /// For which phones of each pair; none: for all under test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub party: Option<Party>,
@@ -309,14 +312,10 @@ pub struct OutagePlan {
 }
 
 /// What an outage does to frames, as a scenario has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModePlan {
-    /// See [`OutageMode::Drop`](crate::event::OutageMode::Drop).
-    Drop,
-    /// See [`OutageMode::Refuse`](crate::event::OutageMode::Refuse).
-    Refuse,
-    /// See [`OutageMode::Answer`](crate::event::OutageMode::Answer).
+    /// See [`Manner::Answer`](crate::event::Manner::Answer).
     #[serde(rename_all = "kebab-case")]
     Answer {
         /// Status code: 300 to 699.
@@ -328,6 +327,32 @@ pub enum ModePlan {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         redirect: Option<Role>,
     },
+    /// Anything else.
+    #[serde(untagged)]
+    Plain(OutageMode),
+}
+
+impl OutagePlan {
+    /// Whether it drops the canaries that go this way when it has begun: a datagram to the first port in its scope. Bad paths
+    /// let canaries pass.
+    pub fn takes_canaries(&self, toward: Toward) -> bool {
+        let drops = match &self.mode {
+            ModePlan::Answer { .. } => true,
+            ModePlan::Plain(mode) => {
+                let course = mode.course();
+                course.at(0).is_some_and(|(manner, _)| !matches!(manner, Manner::Pass | Manner::Impair(_)))
+            }
+        };
+        let datagrams = !matches!(self.scope, OutageScope::Part(Part { transport: Some(Transport::Tcp), .. }));
+        drops && datagrams && self.only.is_none() && self.toward.is_none_or(|only| only == toward)
+    }
+}
+
+impl ModePlan {
+    /// Nothing passes, and nobody is told.
+    pub const DROP: Self = Self::Plain(OutageMode::DROP);
+    /// Nothing passes, and the phone is told.
+    pub const REFUSE: Self = Self::Plain(OutageMode::REFUSE);
 }
 
 /// What an outage stands for.

@@ -10,7 +10,7 @@ use super::{Report, clock::RunClock, outbox::Outbox};
 use crate::{
     bridge::protocol::{Notice, Order, PhoneKey, Refusal, ServerKey, Setup, Treatment},
     config::{Network, Plan, Server},
-    event::{Observed, OutageEnd, OutageId, OutageMode, OutageSpec, PhoneName, RigPart, ServerName, When},
+    event::{Manner, Observed, OutageEnd, OutageId, OutageSpec, PhoneName, RigPart, ServerName, When},
     wire::sip::StandIn,
 };
 
@@ -142,9 +142,10 @@ impl NetworkDriver {
     pub fn begin_outage(&mut self, outage: OutageId, spec: &OutageSpec) -> Result<(), NetworkError> {
         self.order(Order::Begin {
             outage,
-            treatment: self.treatment(&spec.mode)?,
+            course: spec.mode.course().try_map(|manner| self.treatment(manner))?,
             toward: spec.toward,
-            scope: spec.scope,
+            scope: spec.scope.clone(),
+            only: spec.only.clone(),
             server: self.server(&spec.server)?,
             phones: self.phones(&spec.phones)?,
             limit_ms: u64::try_from(spec.limit.as_millis()).unwrap_or(u64::MAX),
@@ -196,14 +197,19 @@ impl NetworkDriver {
         self.orders.send(order).map_err(|_| NetworkError::Helper("has ended".to_owned()))
     }
 
-    fn treatment(&self, mode: &OutageMode) -> Result<Treatment, NetworkError> {
-        match mode {
-            OutageMode::Drop => Ok(Treatment::Drop),
-            OutageMode::Refuse => Ok(Treatment::Refuse),
-            OutageMode::Answer(spoof) => StandIn::of(spoof, &self.servers)
-                .map(Treatment::Answer)
-                .map_err(|stranger| NetworkError::Unknown(format!("server `{stranger}` to redirect to"))),
-        }
+    fn treatment(&self, manner: Manner) -> Result<Treatment, NetworkError> {
+        Ok(match manner {
+            Manner::Pass => Treatment::Pass,
+            Manner::Drop => Treatment::Drop,
+            Manner::Refuse => Treatment::Refuse,
+            Manner::Unreachable(what) => Treatment::Unreachable(what),
+            Manner::Reset => Treatment::Reset,
+            Manner::Impair(impairment) => Treatment::Impair(impairment),
+            Manner::Answer(spoof) => {
+                let unknown = |stranger| NetworkError::Unknown(format!("server `{stranger}` to redirect to"));
+                Treatment::Answer(StandIn::of(&spoof, &self.servers).map_err(unknown)?)
+            }
+        })
     }
 
     fn server(&self, name: &ServerName) -> Result<u16, NetworkError> {

@@ -38,7 +38,8 @@ impl Two {
         let began = Fix { seq: 0, when: When::exactly(Stamp::ZERO) };
         let cut = Cut {
             server: "a".into(),
-            mode: OutageMode::Drop,
+            mode: OutageMode::DROP,
+            only: None,
             toward: None,
             began,
             held: None,

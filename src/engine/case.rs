@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{DocumentedLimit, FailbackHabit, Line, Model, Proxies, Role, Timers},
-    event::{Move, OutageMode, ServerName, Stamp, Toward},
+    event::{Manner, Move, OutageMode, Selection, ServerName, Stamp, Toward},
     verdict::{Blame, CaseId, Measurement, Verdict},
 };
 
@@ -100,6 +100,8 @@ pub struct Cut {
     pub server: ServerName,
     /// What happens to the frames.
     pub mode: OutageMode,
+    /// Only these SIP messages are concerned; none: everything.
+    pub only: Option<Selection>,
     /// Which of them; none: both ways.
     pub toward: Option<Toward>,
     /// It took force: *t0*.
@@ -117,6 +119,12 @@ pub struct Cut {
 }
 
 impl Cut {
+    /// Whether a phone that stays does nothing wrong: it is answered, or reaches its server in spite of it.
+    pub fn may_be_borne(&self) -> bool {
+        let answers = matches!(self.mode, OutageMode::Steady(Manner::Answer(_)));
+        answers || self.only.is_some() || self.mode.away_after().is_none()
+    }
+
     /// Whether a phone that waits so long for an answer may still have been asking for a connection when the server came
     /// back: what it asks of it from then on waits for that one, and is given up with it.
     pub fn was_asked(&self, transaction: Duration) -> bool {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::Limit,
-    event::{Move, OutageMode, ServerName, Stamp, Toward},
+    event::{Move, ServerName, Stamp, Toward},
     verdict::Measurement,
 };
 
@@ -159,7 +159,7 @@ fn failover(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
         whole_move(case, leg, Some(cut.began), "no move to the backup was seen", list)
     } else {
         // Nobody asked for it: whether a phone that is turned away moves is its own habit, and worth to be known.
-        let moved = case.moves.get(&leg).copied().filter(|_| matches!(cut.mode, OutageMode::Answer(_)));
+        let moved = case.moves.get(&leg).copied().filter(|_| cut.may_be_borne());
         list.extend(moved.map(|moved| total(case, leg, cut.began, &moved)));
         moved
     };

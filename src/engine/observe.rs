@@ -441,17 +441,18 @@ fn tell_detection(subjects: &mut Subjects, id: &CaseId, detection: &Detection, f
 
 fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
-    let OutageSpec { server, phones, mode, toward, .. } = run.spec.clone();
+    let OutageSpec { server, phones, mode, only, toward, .. } = run.spec.clone();
     for case in subjects.running().filter(|case| phones.contains(&case.id.phone)) {
         if case.primary != server && case.backup.as_ref() != Some(&server) {
             continue;
         }
         let held = case.track.binding(&server).and_then(|binding| Held::at(binding, fix.when.at));
         let server = server.clone();
-        let mode = mode.clone();
+        let (mode, only) = (mode.clone(), only.clone());
         case.cuts.push(Cut {
             server,
             mode,
+            only,
             toward,
             began: fix,
             held,

@@ -1,10 +1,18 @@
 //! Outages: what is ordered, what it does, how it ends.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{PhoneName, ServerName};
+use super::{PhoneName, ServerName, Transport};
+
+mod course;
+mod impairment;
+mod selection;
+
+pub use course::{Course, Fading, Flapping, Phase, Rebooting};
+pub use impairment::{Impairment, NotAShare, Share};
+pub use selection::Selection;
 
 /// A network fault, as ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +23,9 @@ pub struct OutageSpec {
     pub server: ServerName,
     /// How much of it.
     pub scope: OutageScope,
+    /// Of that, only these SIP messages; none: everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Selection>,
     /// For whom.
     pub phones: Vec<PhoneName>,
     /// Only frames that go this way are taken, and the others pass; none: both ways.
@@ -25,17 +36,58 @@ pub struct OutageSpec {
     pub limit: Duration,
 }
 
-/// What an outage does to the frames under it.
+/// What an outage does to the frames under it: all the time the same, or one thing after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutageMode {
+    /// The server comes and goes.
+    Flap(Flapping),
+    /// It gets slower and slower, and falls silent.
+    Fade(Fading),
+    /// It goes down in order, and comes up again.
+    Reboot(Rebooting),
+    /// The same until it ends.
+    #[serde(untagged)]
+    Steady(Manner),
+}
+
+/// What happens to frames at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manner {
+    /// They pass.
+    Pass,
     /// They vanish without a word, as where a cable was cut or a host lost its power.
     Drop,
     /// They vanish, and the phone is told so at once, as where the host runs and the service does not: an ICMP error
     /// "port unreachable" (RFC 1122 section 3.2.2.1) for a datagram, a reset (RFC 9293 section 3.5.2) for a TCP segment.
     Refuse,
+    /// They vanish, and the phone is told by an ICMP error that it is not the service alone that can not be reached.
+    Unreachable(Unreachable),
+    /// They vanish, and both ends of a TCP connection are told that it is over (RFC 9293 section 3.5.2). Of datagrams nobody
+    /// is told.
+    Reset,
     /// They vanish, and SIP requests of the phone are answered in the server's name.
     Answer(Spoof),
+    /// They pass, late, damaged in number and order, or not at all.
+    Impair(Impairment),
+}
+
+/// What can not be reached, in the words of ICMP (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). A TCP connection
+/// that is open goes on in spite of it (RFC 1122 section 4.2.3.9); one that is being opened may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unreachable {
+    /// The host; in IPv6 the address.
+    Host,
+    /// It is prohibited by whoever administers the network, as a firewall says.
+    Admin,
+}
+
+impl From<Manner> for OutageMode {
+    fn from(manner: Manner) -> Self {
+        Self::Steady(manner)
+    }
 }
 
 /// The answer that the bridge gives to a phone's SIP requests in a server's name.
@@ -54,8 +106,23 @@ pub struct Spoof {
 impl fmt::Display for OutageMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Steady(manner) => manner.fmt(f),
+            Self::Flap(flapping) => flapping.fmt(f),
+            Self::Fade(fading) => fading.fmt(f),
+            Self::Reboot(rebooting) => rebooting.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Manner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pass => f.write_str("pass"),
             Self::Drop => f.write_str("drop"),
             Self::Refuse => f.write_str("refuse"),
+            Self::Unreachable(Unreachable::Host) => f.write_str("host unreachable"),
+            Self::Unreachable(Unreachable::Admin) => f.write_str("administratively prohibited"),
+            Self::Reset => f.write_str("reset"),
             Self::Answer(spoof) => {
                 write!(f, "answer {}", spoof.code)?;
                 if let Some(server) = &spoof.redirect {
@@ -63,18 +130,48 @@ impl fmt::Display for OutageMode {
                 }
                 spoof.retry_after_s.map_or(Ok(()), |seconds| write!(f, ", retry after {seconds} s"))
             }
+            Self::Impair(impairment) => impairment.fmt(f),
         }
     }
 }
 
 /// How much of a server an outage takes away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutageScope {
     /// Everything to and from its addresses.
     Host,
     /// Its SIP ports only.
     Sip,
+    /// A part of it.
+    Part(Part),
+}
+
+/// A part of a server: everything that fits all that is named.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Part {
+    /// This one of its addresses; none: all.
+    pub address: Option<IpAddr>,
+    /// These of its ports, of UDP and TCP; none: all that it has, and what has no ports.
+    pub ports: Vec<u16>,
+    /// This transport alone.
+    pub transport: Option<Transport>,
+}
+
+impl fmt::Display for OutageScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("whole host"),
+            Self::Sip => f.write_str("SIP ports only"),
+            Self::Part(part) => {
+                let ports: Vec<String> = part.ports.iter().map(ToString::to_string).collect();
+                let ports = (!ports.is_empty()).then(|| format!("port {}", ports.join(", ")));
+                let words = [part.address.map(|it| it.to_string()), part.transport.map(|it| it.to_string()), ports];
+                f.write_str(&words.into_iter().flatten().collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
 }
 
 /// Why an outage ended.
@@ -98,7 +195,16 @@ pub struct OutageTally {
     pub dropped_to_server: u64,
     /// Frames to the phone that were dropped.
     pub dropped_to_phone: u64,
-    /// Frames under the outage that were seen beyond the bridge.
+    /// Of the dropped, those that were neither from nor to one of the server's SIP ports.
+    #[serde(default)]
+    pub dropped_other: u64,
+    /// Frames that went on late.
+    #[serde(default)]
+    pub late: u64,
+    /// Frames that went on twice.
+    #[serde(default)]
+    pub doubled: u64,
+    /// Frames under the outage that the kernel sent on: they were seen beyond the bridge.
     pub leaked: u64,
 }
 
@@ -110,4 +216,15 @@ pub enum Toward {
     Server,
     /// From a server to a phone.
     Phone,
+}
+
+impl Toward {
+    /// The other way.
+    #[must_use]
+    pub fn back(self) -> Self {
+        match self {
+            Self::Server => Self::Phone,
+            Self::Phone => Self::Server,
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::{
 mod outage;
 mod tap;
 
-pub(super) use outage::Manner;
+pub(super) use outage::Treatment;
 
 use outage::{REFUSED, Spoken};
 

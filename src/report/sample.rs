@@ -56,11 +56,11 @@ pub(crate) fn run(fates: &[Fate]) -> Vec<Record> {
     each(&mut journal, 0);
     journal.step(7_900.0, 1, "take the primary away");
     let phones: Vec<PhoneName> = (0..fates.len()).map(name).collect();
-    journal.act(7_950.0, Action::BeginOutage { outage: OutageId(1), spec: outage(&phones) });
+    journal.act(7_950.0, Action::BeginOutage { outage: OutageId(1), spec: Box::new(outage(&phones)) });
     journal.observe(8_000.0, Observed::OutageBegan { outage: OutageId(1) });
     journal.step(8_010.0, 2, "every line moves to its backup");
     each(&mut journal, 1);
-    let tally = OutageTally { dropped_to_server: 7, dropped_to_phone: 3, leaked: 0 };
+    let tally = OutageTally { dropped_to_server: 7, dropped_to_phone: 3, ..OutageTally::default() };
     journal.step(31_900.0, 3, "give the primary back");
     journal.observe(
         32_000.0,
@@ -297,10 +297,11 @@ pub(crate) fn id(index: usize) -> CaseId {
 
 fn outage(phones: &[PhoneName]) -> OutageSpec {
     OutageSpec {
-        mode: OutageMode::Drop,
+        mode: OutageMode::DROP,
         toward: None,
         server: "a".into(),
         scope: OutageScope::Host,
+        only: None,
         phones: phones.to_vec(),
         limit: Duration::from_secs(1200),
     }

@@ -178,7 +178,7 @@ impl RunStory {
             Event::Observed(observed) => self.observed(record, observed),
             Event::Derived(derived) => self.derived(record, derived),
             Event::Action(crate::event::Action::BeginOutage { outage, spec }) => {
-                self.outages.entry(*outage).or_default().spec = Some(spec.clone());
+                self.outages.entry(*outage).or_default().spec = Some(spec.as_ref().clone());
             }
             Event::Action(_) => {}
         }

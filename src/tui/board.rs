@@ -121,7 +121,7 @@ impl Board {
             Event::Observed(observed) => self.observed(record.when.at, observed),
             Event::Derived(derived) => self.derived(record.when.at, derived),
             Event::Action(Action::BeginOutage { outage, spec }) => {
-                self.ordered.insert(*outage, spec.clone());
+                self.ordered.insert(*outage, spec.as_ref().clone());
             }
             Event::Action(_) => {}
         }

@@ -37,7 +37,7 @@ impl Narrator {
             Event::Observed(observed) => self.observed(observed)?,
             Event::Derived(derived) => self.derived(derived)?,
             Event::Action(Action::BeginOutage { outage, spec }) => {
-                self.outages.insert(*outage, spec.clone());
+                self.outages.insert(*outage, spec.as_ref().clone());
                 return None;
             }
             Event::Action(_) => return None,

@@ -1,20 +1,33 @@
 //! How outages are told to people.
 
-use crate::event::{OutageMode, OutageSpec, PhoneName, Toward};
+use crate::event::{Manner, OutageMode, OutageSpec, PhoneName, Toward, Unreachable};
 
 /// Most phones that are named one by one.
 const NAMED: usize = 3;
 
 /// What is the matter with the server while an outage lasts, and what is told when it begins: `IS AWAY`, `is taken away`.
 pub fn outage(spec: &OutageSpec) -> (String, String) {
+    if let Some(only) = &spec.only {
+        return (format!("DOES NOT GET ALL ({only})"), format!("has a path on which {only} meet: {}", spec.mode));
+    }
     let (state, beginning) = match (&spec.mode, spec.toward) {
-        (OutageMode::Drop, None) => ("IS AWAY", "is taken away"),
-        (OutageMode::Drop, Some(Toward::Server)) => ("HEARS NOTHING", "hears nothing from now on"),
-        (OutageMode::Drop, Some(Toward::Phone)) => ("IS NOT HEARD", "is not heard from now on"),
-        (OutageMode::Refuse, _) => ("REFUSES", "refuses from now on"),
-        (OutageMode::Answer(spoof), _) => {
-            return (format!("ANSWERS {}", spoof.code), format!("answers {} from now on", spoof.code));
-        }
+        (OutageMode::Flap(_), _) => ("COMES AND GOES", "comes and goes from now on"),
+        (OutageMode::Fade(_), _) => ("IS DYING", "gets slower from now on, and dies"),
+        (OutageMode::Reboot(_), _) => ("REBOOTS", "reboots"),
+        (OutageMode::Steady(manner), way) => match (manner, way) {
+            (Manner::Drop, None) => ("IS AWAY", "is taken away"),
+            (Manner::Drop, Some(Toward::Server)) => ("HEARS NOTHING", "hears nothing from now on"),
+            (Manner::Drop, Some(Toward::Phone)) => ("IS NOT HEARD", "is not heard from now on"),
+            (Manner::Refuse, _) => ("REFUSES", "refuses from now on"),
+            (Manner::Unreachable(Unreachable::Host), _) => ("IS UNREACHABLE", "is unreachable from now on"),
+            (Manner::Unreachable(Unreachable::Admin), _) => ("IS PROHIBITED", "is prohibited from now on"),
+            (Manner::Reset, _) => ("RESETS", "has its connections reset from now on"),
+            (Manner::Impair(_), _) => ("HAS A BAD PATH", "has a bad path from now on"),
+            (Manner::Pass, _) => ("IS AS IT WAS", "is as it was"),
+            (Manner::Answer(spoof), _) => {
+                return (format!("ANSWERS {}", spoof.code), format!("answers {} from now on", spoof.code));
+            }
+        },
     };
     (state.to_owned(), beginning.to_owned())
 }

@@ -23,7 +23,7 @@ pub(in crate::wire) mod ip;
 pub(in crate::wire) mod link;
 pub(in crate::wire) mod sums;
 
-pub use craft::{Envelope, Timestamps, port_unreachable, timestamps, udp_frame};
+pub use craft::{Envelope, Timestamps, Unreached, port_unreachable, timestamps, udp_frame, unreachable};
 pub use ip::{Quote, TCP, UDP, behind_extensions};
 pub use link::{LinkType, Vlans};
 pub use sums::{fix_checksums, fix_checksums_of};

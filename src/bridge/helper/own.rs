@@ -4,11 +4,12 @@ use super::Helper;
 use crate::{
     bridge::{
         canary::{self, Canary},
-        clock::wall_ns,
+        clock::{monotonic, wall_ns},
         connections::Made,
         protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, ServerIndex},
         rules::Decision,
         sight::{fate_of, report},
+        waiting::Late,
     },
     event::{Fate, OutageId, Toward},
     wire::frame::Frame,
@@ -36,10 +37,27 @@ impl Helper {
                 unix_ns,
                 fate: Fate::Injected(outage),
                 kind: FrameKind::Traffic,
+                late: None,
                 original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
                 bytes,
             }));
         }
+    }
+
+    /// Sends on what was late on purpose and is due.
+    pub(super) fn send_late(&mut self) {
+        while let Some((outage, late)) = self.waiting.pop(monotonic()) {
+            self.let_go(outage, late);
+        }
+    }
+
+    /// Sends a frame on that was late on purpose.
+    pub(super) fn let_go(&mut self, outage: OutageId, late: Late) {
+        let far = match late.toward {
+            Toward::Server => &mut self.server_tap,
+            Toward::Phone => &mut self.phone_tap,
+        };
+        late.go(outage, far, self.mtu, &mut self.outbox, &mut self.unsent);
     }
 
     pub(super) fn send_canary(
@@ -63,12 +81,13 @@ impl Helper {
         let unix_ns = wall_ns();
         let sent = self.canary_port.send(&bytes);
         let Ok(frame) = Frame::parse(&bytes) else { return };
-        let (decision, stolen) = self.outages.judge(&frame, toward, unix_ns);
+        let (decision, stolen) = self.outages.judge(&frame, None, toward, unix_ns);
         self.outbox.send(&Notice::Frame(SeenFrame {
             toward,
             unix_ns,
             fate: fate_of(decision),
             kind: FrameKind::Canary,
+            late: None,
             original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
             bytes: bytes.clone(),
         }));
@@ -76,13 +95,13 @@ impl Helper {
         if let Err(error) = sent {
             self.outbox.send(&Notice::Trouble(format!("could not send a canary: {error}")));
         }
-        // Where the kernel gives the path up, what may pass is ours to send, canaries like everything else. Our own
-        // sending is not seen by the tap.
+        // Where the kernel gives the path up, what may pass is ours to send, canaries like everything else, though none is
+        // lost or late. Our own sending is not seen by the tap.
         let far = match toward {
             Toward::Server => &mut self.server_tap,
             Toward::Phone => &mut self.phone_tap,
         };
-        if stolen && decision == Decision::Pass && far.send(&bytes).is_ok() {
+        if stolen && !matches!(decision, Decision::Drop(_)) && far.send(&bytes).is_ok() {
             self.outbox.send(&report(&canary, true, unix_ns));
         } else {
             self.canaries.push(canary);

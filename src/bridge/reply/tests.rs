@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    event::{OutageId, OutageScope},
+    event::{Course, OutageId, OutageScope, Unreachable},
     wire::{
         frame::{Timestamps, timestamps, udp_frame},
         sip::StandIn,
@@ -21,9 +21,10 @@ const REQUEST: &str = "OPTIONS sip:a SIP/2.0\r\nVia: v\r\nFrom: f\r\nTo: t\r\nCa
 fn rule(treatment: Treatment) -> Rule {
     Rule {
         outage: OutageId(1),
-        treatment,
+        course: Course::steady(treatment),
         toward: None,
         scope: OutageScope::Host,
+        only: None,
         phones: BTreeSet::from([PHONE]),
         servers: vec!["10.77.0.2".parse().unwrap()],
         sip_ports: vec![5060],
@@ -45,10 +46,16 @@ fn said(treatment: Treatment, bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn tell(treatment: Treatment, bytes: &[u8], connections: &mut Connections) -> Vec<Vec<u8>> {
-    let frame = Frame::parse(bytes).unwrap();
-    let made = to(&rule(treatment), (&frame, bytes), connections, 4_000_000);
+    let made = take(treatment, bytes, connections, 4_000_000);
     assert!(made.iter().all(|made| (made.outage, made.toward) == (OutageId(1), Toward::Phone)));
     made.into_iter().map(|made| made.bytes).collect()
+}
+
+/// What is said about a frame of a phone that an outage took.
+fn take(treatment: Treatment, bytes: &[u8], connections: &mut Connections, at_ns: i64) -> Vec<Made> {
+    let frame = Frame::parse(bytes).unwrap();
+    let taken = Taken { frame: &frame, bytes, toward: Toward::Server, at_ns };
+    to(&rule(treatment.clone()), &treatment, &taken, connections)
 }
 
 fn body(bytes: &[u8]) -> Body<'_> {
@@ -205,8 +212,7 @@ fn a_phone_that_calls_again_from_the_same_port_costs_the_server_its_old_end() {
     let mut phone = older();
     phone.say(&mut connections, REQUEST.as_bytes());
     let syn = phone.segment(true, false, b"");
-    let frame = Frame::parse(&syn).unwrap();
-    let made = to(&rule(BUSY), (&frame, &syn), &mut connections, 0);
+    let made = take(BUSY, &syn, &mut connections, 0);
     let ways: Vec<_> = made.iter().map(|made| made.toward).collect();
     assert_eq!(ways, [Toward::Server, Toward::Phone], "a reset, and the answer to the SYN");
     assert!(matches!(body(&made[1].bytes), Body::Tcp(it) if it.syn && it.ack == Some(phone.next.wrapping_add(1))));
@@ -250,8 +256,7 @@ fn more_connections_than_are_held_cost_the_oldest_which_is_reset() {
     for port in 0..65_u16 {
         let mut bytes = older().segment(false, false, b"x");
         bytes[38..40].copy_from_slice(&(40_000 + port).to_be_bytes());
-        let frame = Frame::parse(&bytes).unwrap();
-        let said = to(&rule(BUSY), (&frame, &bytes), &mut connections, i64::from(port));
+        let said = take(BUSY, &bytes, &mut connections, i64::from(port));
         made += said.len();
         if let [reset, ..] = &said[..] {
             let expected = if port < 64 { 40_000 + port } else { 40_000 };
@@ -276,6 +281,43 @@ fn a_refused_segment_has_the_reset_that_its_sender_accepts() {
     }
 }
 
+#[test]
+fn a_host_that_can_not_be_reached_is_told_of_by_its_own_code_and_never_of_an_error() {
+    for (what, code) in [(Unreachable::Host, 1), (Unreachable::Admin, 13)] {
+        for bytes in [datagram(5060, b"x"), older().segment(true, false, b""), older().segment(false, false, b"x")] {
+            let said = said(Treatment::Unreachable(what), &bytes);
+            assert_eq!(said.len(), 1);
+            let Body::Icmp { kind: 3, code: found, payload } = body(&said[0]) else { panic!() };
+            assert_eq!((found, &payload[4..24]), (code, &bytes[18..38]), "it quotes the packet");
+        }
+        let error = said(Treatment::Refuse, &datagram(5060, b"x")).remove(0);
+        let mut back = error.clone();
+        back[..12].rotate_left(6);
+        assert_eq!(said(Treatment::Unreachable(what), &back), [] as [Vec<u8>; 0]);
+    }
+}
+
+#[test]
+fn a_reset_reaches_both_ends_and_each_takes_it_for_the_others() {
+    let bytes = older().segment(false, false, b"hello");
+    let sent = Frame::parse(&bytes).unwrap();
+    let Content::Ip(Packet { body: Body::Tcp(segment), .. }) = &sent.content else { panic!() };
+    let made = take(Treatment::Reset, &bytes, &mut Connections::default(), 0);
+    assert_eq!(made.iter().map(|it| it.toward).collect::<Vec<_>>(), [Toward::Phone, Toward::Server]);
+    let resets: Vec<Frame<'_>> = made.iter().map(|it| Frame::parse(&it.bytes).unwrap()).collect();
+    let tcp = |frame: &Frame<'_>| match &frame.content {
+        Content::Ip(Packet { body: Body::Tcp(reset), .. }) if reset.rst => (reset.sequence, reset.source_port),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(tcp(&resets[0]), (segment.ack.unwrap(), 5060), "what the phone expects next");
+    assert_eq!(tcp(&resets[1]), (segment.sequence, 40_000), "what the server expects next");
+    assert_eq!((resets[1].source, resets[1].destination), (Some(PHONE), Some(ROUTER)));
+    // A connection that is being opened is refused, and its server knows nothing of it.
+    let syn = take(Treatment::Reset, &older().segment(true, false, b""), &mut Connections::default(), 0);
+    assert_eq!(syn.iter().map(|it| it.toward).collect::<Vec<_>>(), [Toward::Phone]);
+    assert_eq!(take(Treatment::Reset, &datagram(5060, b"x"), &mut Connections::default(), 0), []);
+}
+
 proptest! {
     #[test]
     fn a_stream_cut_anywhere_is_answered_once_for_each_request(cuts in prop::collection::vec(1_usize..60, 1..40), new: bool) {
@@ -296,7 +338,7 @@ proptest! {
         mut tail in prop::collection::vec(any::<u8>(), 0..120),
         sane in any::<bool>(),
         tcp in any::<bool>(),
-        treatment in prop::sample::select(vec![Treatment::Refuse, BUSY]),
+        treatment in prop::sample::select(vec![Treatment::Refuse, Treatment::Reset, Treatment::Unreachable(Unreachable::Admin), BUSY]),
     ) {
         let mut connections = Connections::default();
         let mut bytes = datagram(5060, b"");
@@ -307,10 +349,11 @@ proptest! {
         bytes.extend(&tail);
         bytes[27] = if tcp { 6 } else { 17 };
         bytes[21] = u8::try_from(20 + tail.len()).unwrap();
-        if let Ok(frame) = Frame::parse(&bytes) {
+        if Frame::parse(&bytes).is_ok() {
+            let most = if treatment == Treatment::Reset { 2 } else { 1 };
             for at_ns in 0..3 {
-                let made = to(&rule(treatment), (&frame, &bytes), &mut connections, at_ns);
-                prop_assert!(made.len() <= 1 && made.iter().all(|it| it.bytes.len() <= 18 + 576));
+                let made = take(treatment.clone(), &bytes, &mut connections, at_ns);
+                prop_assert!(made.len() <= most && made.iter().all(|it| it.bytes.len() <= 18 + 576));
             }
         }
     }

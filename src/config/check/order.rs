@@ -28,7 +28,8 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
     for (raw, step) in steps {
         let span = raw.span();
         match &step.kind {
-            StepKind::Outage(OutagePlan { servers, mode, .. }) => {
+            StepKind::Outage(plan) => {
+                let OutagePlan { servers, mode, .. } = &**plan;
                 answering |= matches!(mode, ModePlan::Answer { .. });
                 for server in servers {
                     if !away.insert(*server) {

@@ -4,30 +4,25 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{
-    Findings,
-    scenario::{LONGEST_OUTAGE, ROLES},
-};
+use super::{Findings, scenario::LONGEST_OUTAGE};
 use crate::{
     config::{
         bench::Role,
         raw,
-        scenario::{Failure, ModePlan, Moment, OutagePlan, Party},
+        scenario::{Failure, Moment, OutagePlan, Party},
     },
-    event::{OutageScope, Toward},
+    event::{OutageScope, Part, Selection, Toward, Transport},
 };
 
-/// The longest time for which a phone may be asked to stay away: a day.
-const LONGEST_RETRY: Duration = Duration::from_secs(24 * 3600);
+mod mode;
 
 /// The outage, if there is nothing wrong with it.
 pub(super) fn plan(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> Option<OutagePlan> {
     let (span, raw) = (raw.span(), raw.get_ref());
     let before = findings.count();
-    let mode = mode(raw, findings);
-    let scopes = [("host", OutageScope::Host), ("sip", OutageScope::Sip)];
-    let scope =
-        raw.scope.as_ref().map_or(Some(OutageScope::Host), |it| findings.word(it, "scope of an outage", &scopes));
+    let mode = mode::mode(raw, findings);
+    let scope = scope(raw, findings);
+    let only = raw.only.as_ref().map(|it| selection(it, findings));
     let roles: [(&str, &[Role]); 3] =
         [("primary", &[Role::Primary]), ("backup", &[Role::Backup]), ("both", &[Role::Primary, Role::Backup])];
     let servers = findings
@@ -46,7 +41,8 @@ pub(super) fn plan(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> O
     let party = raw.phones.as_ref().and_then(|it| findings.word(it, "choice of phones", &parties)).flatten();
     let ways = [("requests", Toward::Server), ("answers", Toward::Phone)];
     let toward = raw.one_way.as_ref().and_then(|it| findings.word(it, "way that is cut", &ways));
-    if let (Some(way), Some(ModePlan::Answer { .. } | ModePlan::Refuse)) = (&raw.one_way, mode) {
+    let is_told = mode.as_ref().is_some_and(mode::tells);
+    if let Some(way) = raw.one_way.as_ref().filter(|_| is_told) {
         let help = "remove `one-way`: the phone is told, so its requests are taken and it hears the bridge alone";
         findings.at(way.span(), "an outage of which the phone is told can not be one-way", help);
     }
@@ -60,6 +56,10 @@ pub(super) fn plan(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> O
         toward,
         servers: servers?,
         scope: scope?,
+        only: match only {
+            Some(only) => Some(only?),
+            None => None,
+        },
         party,
         at: at?,
         failure: failure?,
@@ -67,44 +67,52 @@ pub(super) fn plan(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> O
     })
 }
 
-/// What happens to the frames.
-fn mode(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<ModePlan> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Word {
-        Drop,
-        Refuse,
-        Answer,
-    }
-    let words = [("drop", Word::Drop), ("refuse", Word::Refuse), ("answer", Word::Answer)];
-    let word = raw.mode.as_ref().map_or(Some(Word::Drop), |mode| findings.word(mode, "mode of an outage", &words))?;
-    if word != Word::Answer {
-        let codes = raw.code.as_ref().map(|it| ("code", it.span()));
-        let texts = [("retry-after", &raw.retry_after), ("redirect", &raw.redirect)];
-        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?.span())));
-        for (name, span) in codes.into_iter().chain(texts) {
-            findings.at(span, format!("`{name}` of an outage that answers nothing"), "add `mode = \"answer\"`");
-        }
-        return Some(if word == Word::Drop { ModePlan::Drop } else { ModePlan::Refuse });
-    }
-    let mode = raw.mode.as_ref().map_or(0..0, Spanned::span);
-    let help = "add the status code, as `code = 503`";
-    let code = findings.required(raw.code.as_ref(), mode.clone(), "the outage answers without a code", help);
-    let code: u16 = code.and_then(|code| findings.integer(code, "code", (300, 699)))?;
-    let retry_after_s = match &raw.retry_after {
-        Some(text) => {
-            let span = findings.duration(text, (Duration::from_secs(1), LONGEST_RETRY))?;
-            u32::try_from(span.as_secs()).ok()
-        }
-        None => None,
-    };
-    let redirect = match &raw.redirect {
-        Some(text) => Some(findings.word(text, "role that a server has for every line", &ROLES)?),
-        None => None,
-    };
-    if redirect.is_some() != (300..400).contains(&code) {
-        let help = "a 3xx names another server, as `redirect = \"backup\"`, and nothing else does";
-        findings.at(mode, format!("the answer {code} does not fit the `redirect`"), help);
+/// How much of the server.
+fn scope(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<OutageScope> {
+    let before = findings.count();
+    let address = raw.address.as_ref().and_then(|it| findings.address(it));
+    let transports = [("udp", Transport::Udp), ("tcp", Transport::Tcp)];
+    let transport = raw.transport.as_ref().and_then(|it| findings.word(it, "transport", &transports));
+    let ports = raw.ports.iter().flat_map(Spanned::get_ref);
+    let ports = ports.filter_map(|it| findings.integer(it, "port", (1, 65_535))).collect();
+    let part = Part { address, ports, transport };
+    let scopes = ["host", "sip"];
+    let word = raw.scope.as_ref().map(|it| findings.word(it, "scope of an outage", &scopes.map(|word| (word, word))));
+    if findings.count() > before {
         return None;
     }
-    Some(ModePlan::Answer { code, retry_after_s, redirect })
+    match (word.flatten(), raw.scope.as_ref(), part == Part::default()) {
+        (Some("sip"), _, true) => Some(OutageScope::Sip),
+        (_, _, true) => Some(OutageScope::Host),
+        (_, None, false) => Some(OutageScope::Part(part)),
+        (_, Some(scope), false) => {
+            let help = "remove `scope`: `address`, `ports` and `transport` say how much of the server goes away";
+            findings.at(scope.span(), "an outage of a part of a server has a `scope` besides", help);
+            None
+        }
+    }
+}
+
+/// Which SIP messages, where it is not about all frames.
+fn selection(raw: &Spanned<raw::Messages>, findings: &mut Findings<'_>) -> Option<Selection> {
+    let (span, raw) = (raw.span(), raw.get_ref());
+    let before = findings.count();
+    let selection = Selection {
+        method: raw.method.as_ref().map(|it| it.get_ref().clone()),
+        status: raw.status.as_ref().and_then(|it| findings.integer(it, "status code", (100, 699))),
+        nth: raw.nth.as_ref().and_then(|it| findings.integer(it, "number of a sending", (1, 100))),
+        refresh: raw.refresh.unwrap_or(false),
+        call_id: raw.call_id.as_ref().map(|it| it.get_ref().clone()),
+    };
+    if let Some(method) = raw.method.as_ref().filter(|it| !it.get_ref().bytes().all(|byte| byte.is_ascii_uppercase())) {
+        let help = "write a method as it stands in requests, as `REGISTER`";
+        findings.at(method.span(), format!("`{}` is no method of SIP", method.get_ref()), help);
+    }
+    if selection == Selection::default() {
+        let help = "name `method`, `status`, `nth`, `refresh` or `call-id`, as `only = { method = \"REGISTER\" }`";
+        findings.at(span, "an outage of certain messages names none", help);
+    } else if selection.refresh && selection.status.is_some() {
+        findings.at(span, "no answer renews a registration", "remove `status` or `refresh`");
+    }
+    (findings.count() == before).then_some(selection)
 }

@@ -13,9 +13,7 @@ use crate::{
     config::{
         bench::Role,
         raw,
-        scenario::{
-            self, CallAct, CallMark, Limit, Only, OutagePlan, Pace, Party, Scenario, StartState, Step, StepKind,
-        },
+        scenario::{self, CallAct, CallMark, Limit, Only, Pace, Party, Scenario, StartState, Step, StepKind},
     },
     event::{Move, PushCommand},
     verdict::Blame,
@@ -340,7 +338,7 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
         let span = findings.duration(wait, (Duration::from_millis(1), LONGEST_OUTAGE))?;
         return Some(StepKind::Wait { span });
     }
-    step.outage.as_ref().and_then(|it| outage::plan(it, findings)).map(StepKind::Outage)
+    step.outage.as_ref().and_then(|it| outage::plan(it, findings)).map(|plan| StepKind::Outage(Box::new(plan)))
 }
 
 fn default_title(kind: &StepKind) -> String {
@@ -367,7 +365,7 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::ExpectCall { of: CallMark::Alive } => "every call is still up".to_owned(),
         StepKind::ExpectCall { of: CallMark::HungUp } => "every call is over".to_owned(),
         StepKind::ExpectIdle => "nobody is in a call".to_owned(),
-        StepKind::Outage(OutagePlan { servers, .. }) => match servers.as_slice() {
+        StepKind::Outage(plan) => match plan.servers.as_slice() {
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),
         },

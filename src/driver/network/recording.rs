@@ -78,7 +78,12 @@ impl Recording {
         match &note {
             Note::OutageBegan { outage, .. } => drop(self.in_force.insert(*outage, note.clone())),
             Note::OutageEnded { outage, .. } => drop(self.in_force.remove(outage)),
-            Note::Dropped { .. } | Note::Injected { .. } | Note::Canary | Note::Leak => {}
+            Note::Dropped { .. }
+            | Note::Injected { .. }
+            | Note::Doubled { .. }
+            | Note::Late { .. }
+            | Note::Canary
+            | Note::Leak => {}
         }
         self.waiting.push(note);
     }

@@ -8,7 +8,7 @@ use super::{
     signalling::{Found, Sighting, Signalling},
 };
 use crate::{
-    bridge::protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, ServerIndex},
+    bridge::protocol::{FrameKind, Lateness, Notice, PhoneIndex, SeenFrame, ServerIndex},
     config::{CAPTURE_SIZE, Plan},
     driver::{clock::RunClock, outbox::Outbox},
     event::{Fate, Loss, Observed, OutageId, PhoneName, RawRef, RigPart, ServerName, Toward, When},
@@ -132,7 +132,7 @@ impl Watch {
                 RawRef { file, offset: 0, len: 0 }
             }
         };
-        // Canaries are no traffic, and what leaks was read when it came in.
+        // Canaries are no traffic, and what leaks or goes twice was read when it came in.
         if frame.kind != FrameKind::Traffic {
             return;
         }
@@ -161,8 +161,10 @@ impl Watch {
         let bytes = masked.as_deref().unwrap_or(&frame.bytes);
         // A frame lies on the side on which it was seen: where it came in, or where it leaked out.
         let side = match (frame.toward, frame.kind) {
-            (Toward::Server, FrameKind::Traffic | FrameKind::Canary) | (Toward::Phone, FrameKind::Leak) => Side::Phone,
-            (Toward::Phone, FrameKind::Traffic | FrameKind::Canary) | (Toward::Server, FrameKind::Leak) => Side::Server,
+            (Toward::Server, FrameKind::Leak) => Side::Server,
+            (Toward::Phone, FrameKind::Leak) => Side::Phone,
+            (Toward::Server, _) => Side::Phone,
+            (Toward::Phone, _) => Side::Server,
         };
         let SeenFrame { unix_ns, original_len, .. } = *frame;
         capture.write(&Frame { side, unix_ns, original_len, bytes }, &notes(frame))
@@ -193,7 +195,8 @@ impl Watch {
 /// What a reader of the capture is told about a frame.
 fn notes(frame: &SeenFrame) -> Vec<Note> {
     let kind = match frame.kind {
-        FrameKind::Traffic => None,
+        FrameKind::Traffic => frame.late.map(|Lateness { outage, by_ns }| Note::Late { outage, by_ns }),
+        FrameKind::Copy(outage) => Some(Note::Doubled { outage }),
         FrameKind::Canary => Some(Note::Canary),
         // It is the frame of one that the outage should have taken, and was seen before.
         FrameKind::Leak => return vec![Note::Leak],

@@ -51,7 +51,8 @@ impl Stand {
         let began = Fix { seq: 100, when: When::exactly(Stamp::from_millis(CUT)) };
         case.cuts.push(Cut {
             server: "a".into(),
-            mode: OutageMode::Drop,
+            mode: OutageMode::DROP,
+            only: None,
             toward: None,
             began,
             held: None,

@@ -15,7 +15,9 @@ use crate::{
         registration::Fix,
         subjects::Subjects,
     },
-    event::{Action, Move, Observed, OutageId, OutageMode, OutageSpec, PhoneName, ServerName, Spoof, Stamp, Toward},
+    event::{
+        Action, Manner, Move, Observed, OutageId, OutageMode, OutageSpec, PhoneName, ServerName, Spoof, Stamp, Toward,
+    },
     verdict::CaseId,
 };
 
@@ -158,7 +160,7 @@ impl Part {
                 if !open.remove(&(phone.clone(), server.clone(), *toward)) {
                     return;
                 }
-                let taken = self.plan.toward.is_none_or(|taken| taken == *toward);
+                let taken = self.plan.takes_canaries(*toward);
                 let way = way(phone, server, *toward);
                 if *passed && taken {
                     let reason = format!("the outage leaks: a canary {way} came through");
@@ -198,12 +200,16 @@ impl Part {
             }
             Stage::Proof { open } if open.is_empty() || late => {
                 lose(open, subjects, "a canary of the outage");
-                let note = match self.plan.toward {
-                    None => "the outage is in force; canaries were dropped both ways",
-                    Some(Toward::Server) => {
+                let taken = [Toward::Server, Toward::Phone].map(|toward| self.plan.takes_canaries(toward));
+                let note = match (self.plan.toward, taken) {
+                    (_, [false, false]) => "the outage is in force; canaries passed, as whatever it does not take",
+                    (None, _) => "the outage is in force; canaries were dropped both ways",
+                    (Some(Toward::Server), _) => {
                         "the outage is in force; canaries to the server were dropped, others passed"
                     }
-                    Some(Toward::Phone) => "the outage is in force; canaries to the phone were dropped, others passed",
+                    (Some(Toward::Phone), _) => {
+                        "the outage is in force; canaries to the phone were dropped, others passed"
+                    }
                 };
                 for phone in &self.phones {
                     subjects.finish_step(phone, note, &[]);
@@ -254,15 +260,16 @@ impl Part {
         self.targets.retain(|_, phones| !phones.is_empty());
         for (server, phones) in &self.targets {
             let spec = OutageSpec {
-                mode: mode_for(self.plan.mode, phones, subjects),
+                mode: mode_for(&self.plan.mode, phones, subjects),
                 toward: self.plan.toward,
                 server: server.clone(),
-                scope: self.plan.scope,
+                scope: self.plan.scope.clone(),
+                only: self.plan.only.clone(),
                 phones: phones.clone(),
                 limit: self.plan.limit,
             };
             let outage = subjects.next_outage(spec.clone());
-            out.order(Action::BeginOutage { outage, spec });
+            out.order(Action::BeginOutage { outage, spec: Box::new(spec) });
             self.outages.insert(server.clone(), outage);
         }
         if self.outages.is_empty() {
@@ -364,14 +371,13 @@ fn lose(open: &BTreeSet<Path>, subjects: &mut Subjects, what: &str) {
 }
 
 /// What happens to the frames of these phones: a redirection leads to the server that their lines have in that role.
-fn mode_for(plan: ModePlan, phones: &[PhoneName], subjects: &Subjects) -> OutageMode {
-    match plan {
-        ModePlan::Drop => OutageMode::Drop,
-        ModePlan::Refuse => OutageMode::Refuse,
+fn mode_for(plan: &ModePlan, phones: &[PhoneName], subjects: &Subjects) -> OutageMode {
+    match *plan {
+        ModePlan::Plain(ref mode) => mode.clone(),
         ModePlan::Answer { code, retry_after_s, redirect } => {
             let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.id.phone));
             let redirect = redirect.and_then(|role| concerned.find_map(|case| case.server_in(role).cloned()));
-            OutageMode::Answer(Spoof { code, retry_after_s, redirect })
+            Manner::Answer(Spoof { code, retry_after_s, redirect }).into()
         }
     }
 }

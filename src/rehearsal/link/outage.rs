@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use super::{Crossing, Delivery, FRAME_ERROR_NS, Happening, Load, Rehearsal};
 use crate::{
+    config::Server,
     event::{
-        Door, Fate, Knock, Observed, OutageId, OutageMode, OutageScope, OutageSpec, PhoneName, ServerName, Toward,
+        Course, Door, Fate, Knock, Manner, Observed, OutageId, OutageScope, OutageSpec, PhoneName, ServerName, Toward,
         Transport, When,
     },
     virtual_bench::{phone::PhoneInput, registrar::RegistrarInput},
@@ -21,22 +22,24 @@ pub(super) const REFUSED: &str = "Connection refused";
 /// What it says of one that the other end gave up.
 const RESET: &str = "Connection reset by peer";
 
-/// What becomes of messages under an outage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::rehearsal) enum Manner {
-    Drop,
-    Refuse,
+/// What becomes of messages under an outage at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::rehearsal) enum Treatment {
+    /// Answered in the server's name.
     Answer(StandIn),
+    /// Anything else.
+    Plain(Manner),
 }
 
-impl Manner {
+impl Treatment {
+    /// What becomes of messages, by the time since the outage began.
+    ///
     /// # Errors
     /// If the bench does not have the server that an answer leads to: its name.
-    pub(in crate::rehearsal) fn of(spec: &OutageSpec, servers: &[crate::config::Server]) -> Result<Self, ServerName> {
-        Ok(match &spec.mode {
-            OutageMode::Drop => Self::Drop,
-            OutageMode::Refuse => Self::Refuse,
-            OutageMode::Answer(spoof) => Self::Answer(StandIn::of(spoof, servers)?),
+    pub(in crate::rehearsal) fn course(spec: &OutageSpec, servers: &[Server]) -> Result<Course<Self>, ServerName> {
+        spec.mode.course().try_map(|manner| match manner {
+            Manner::Answer(spoof) => StandIn::of(&spoof, servers).map(Self::Answer),
+            manner => Ok(Self::Plain(manner)),
         })
     }
 }
@@ -59,7 +62,8 @@ impl Rehearsal {
             let taken = outage.scope == OutageScope::Host || !self.is_application(address);
             let taken = taken && outage.toward.is_none_or(|only| only == toward);
             let concerned = outage.server == server.name && outage.phones.contains(phone);
-            (self.link.is_cut(*id) && taken && concerned).then_some(*id)
+            let passes = outage.treatment(self.now) == Some(&Treatment::Plain(Manner::Pass));
+            (self.link.is_cut(*id) && taken && concerned && !passes).then_some(*id)
         };
         self.outages.iter().find_map(over)
     }
@@ -79,12 +83,12 @@ impl Rehearsal {
 
     /// The bridge has its say about what an outage took from a phone; gives back what nobody is told about.
     pub(super) fn speak(&mut self, id: OutageId, crossing: Crossing) -> Option<Crossing> {
-        let manner = self.outages.get(&id).map(|outage| outage.manner);
-        match manner {
+        let treatment = self.outages.get(&id).and_then(|outage| outage.treatment(self.now)).cloned();
+        match treatment {
             _ if crossing.toward == Toward::Phone => Some(crossing),
-            Some(Manner::Refuse) => self.refuse(id, crossing),
+            Some(Treatment::Plain(Manner::Refuse)) => self.refuse(id, crossing),
             // Only SIP is answered.
-            Some(Manner::Answer(stand_in)) if !self.is_application(crossing.server) => {
+            Some(Treatment::Answer(stand_in)) if !self.is_application(crossing.server) => {
                 self.stand_in(id, stand_in, crossing);
                 None
             }

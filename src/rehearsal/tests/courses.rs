@@ -29,16 +29,17 @@ fn expect(of: Move) -> Step {
 
 fn outage(at: Moment) -> Step {
     let plan = OutagePlan {
-        mode: ModePlan::Drop,
+        mode: ModePlan::DROP,
         toward: None,
         servers: vec![Role::Primary],
         scope: OutageScope::Host,
+        only: None,
         party: None,
         at,
         failure: Failure::Cut,
         limit: Duration::from_secs(1200),
     };
-    Step::of("outage", StepKind::Outage(plan))
+    Step::of("outage", StepKind::Outage(Box::new(plan)))
 }
 
 fn wait(seconds: u64) -> Step {

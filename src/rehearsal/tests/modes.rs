@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    event::{Door, Fate, Knock, OutageMode, OutageScope, OutageSpec, ServerName, SipFact, SipMessage, SipStart, Spoof},
+    event::{
+        Door, Fate, Knock, Manner, OutageMode, OutageScope, OutageSpec, ServerName, SipFact, SipMessage, SipStart,
+        Spoof,
+    },
     virtual_bench::phone::Habits,
 };
 
@@ -20,7 +23,7 @@ const AT_ONCE: Duration = Duration::from_millis(20);
 #[test]
 fn a_refused_datagram_moves_a_phone_at_once_that_heeds_icmp_and_else_after_its_transaction_timer() {
     for (moves_on_icmp, least, most) in [(true, Duration::ZERO, AT_ONCE), (false, secs(4), secs(5))] {
-        let run = through(Transport::Udp, Habits { moves_on_icmp, ..Habits::default() }, OutageMode::Refuse, None);
+        let run = through(Transport::Udp, Habits { moves_on_icmp, ..Habits::default() }, OutageMode::REFUSE, None);
         let delay = run.to_backup();
         assert!(least <= delay && delay <= most, "{moves_on_icmp}: {delay:?}");
         assert!(run.nothing_passes(Toward::Server) && run.nothing_passes(Toward::Phone));
@@ -30,7 +33,7 @@ fn a_refused_datagram_moves_a_phone_at_once_that_heeds_icmp_and_else_after_its_t
 
 #[test]
 fn a_refused_connection_moves_a_phone_at_once_whether_it_was_open_or_not() {
-    let run = through(Transport::Tcp, Habits::default(), OutageMode::Refuse, None);
+    let run = through(Transport::Tcp, Habits::default(), OutageMode::REFUSE, None);
     assert!(run.to_backup() <= AT_ONCE, "the connection that was open is reset");
     let asked = run.knocks(|knock, fate| (knock, fate) == (Knock::Asked, DROPPED));
     let refused = run.knocks(|knock, fate| (knock, fate) == (Knock::Refused, INJECTED));
@@ -44,7 +47,7 @@ fn a_refused_connection_moves_a_phone_at_once_whether_it_was_open_or_not() {
 
 #[test]
 fn an_answer_of_503_moves_a_phone_with_that_habit_and_makes_another_wait_as_long_as_it_says() {
-    let busy = OutageMode::Answer(Spoof { code: 503, retry_after_s: Some(3), redirect: None });
+    let busy = OutageMode::from(Manner::Answer(Spoof { code: 503, retry_after_s: Some(3), redirect: None }));
     for transport in [Transport::Udp, Transport::Tcp] {
         let run = through(transport, Habits { moves_on_503: true, ..Habits::default() }, busy.clone(), None);
         assert!(run.to_backup() <= AT_ONCE && run.comes_home(), "{transport:?}");
@@ -64,7 +67,11 @@ fn an_answer_of_503_moves_a_phone_with_that_habit_and_makes_another_wait_as_long
 
 #[test]
 fn a_redirection_is_followed_to_the_server_that_it_names_by_a_phone_with_that_habit() {
-    let moved = OutageMode::Answer(Spoof { code: 302, retry_after_s: None, redirect: Some(ServerName::from("b")) });
+    let moved = OutageMode::from(Manner::Answer(Spoof {
+        code: 302,
+        retry_after_s: None,
+        redirect: Some(ServerName::from("b")),
+    }));
     for transport in [Transport::Udp, Transport::Tcp] {
         let run = through(transport, Habits { follows_redirect: true, ..Habits::default() }, moved.clone(), None);
         assert!(run.to_backup() <= AT_ONCE && run.comes_home(), "{transport:?}");
@@ -75,7 +82,7 @@ fn a_redirection_is_followed_to_the_server_that_it_names_by_a_phone_with_that_ha
 
 #[test]
 fn a_connection_that_was_answered_is_reset_with_the_lift_and_the_server_hears_from_a_new_one() {
-    let busy = OutageMode::Answer(Spoof { code: 503, retry_after_s: Some(3), redirect: None });
+    let busy = OutageMode::from(Manner::Answer(Spoof { code: 503, retry_after_s: Some(3), redirect: None }));
     let run = through(Transport::Tcp, Habits::default(), busy, None);
     let reset = run.knocks(|knock, fate| (knock, fate) == (Knock::Refused, INJECTED));
     assert_eq!(reset.len(), 1);
@@ -90,7 +97,7 @@ fn a_connection_that_was_answered_is_reset_with_the_lift_and_the_server_hears_fr
 fn requests_pass_and_answers_do_not_or_the_other_way_round() {
     for transport in [Transport::Udp, Transport::Tcp] {
         for only in [Toward::Server, Toward::Phone] {
-            let run = through(transport, Habits::default(), OutageMode::Drop, Some(only));
+            let run = through(transport, Habits::default(), OutageMode::DROP, Some(only));
             assert!(run.nothing_passes(only), "{only:?}");
             let delay = run.to_backup();
             assert!(secs(4) <= delay && delay <= secs(5), "{transport:?} {only:?}: {delay:?}");
@@ -110,7 +117,7 @@ fn requests_pass_and_answers_do_not_or_the_other_way_round() {
 
 #[test]
 fn a_connection_is_not_open_to_a_phone_that_does_not_get_the_answer_to_its_first_segment() {
-    let run = through(Transport::Tcp, Habits::default(), OutageMode::Drop, Some(Toward::Phone));
+    let run = through(Transport::Tcp, Habits::default(), OutageMode::DROP, Some(Toward::Phone));
     let asked = run.knocks(|knock, fate| (knock, fate) == (Knock::Asked, Fate::Passed));
     let opened = run.knocks(|knock, fate| (knock, fate) == (Knock::Opened, DROPPED));
     let within = |at: &&Stamp| **at > BEGIN && **at < END;
@@ -120,9 +127,13 @@ fn a_connection_is_not_open_to_a_phone_that_does_not_get_the_answer_to_its_first
 
 #[test]
 fn a_redirection_to_a_server_that_the_bench_does_not_have_is_a_fault_of_the_rig() {
-    let nowhere = OutageMode::Answer(Spoof { code: 302, retry_after_s: None, redirect: Some(ServerName::from("z")) });
+    let nowhere = OutageMode::from(Manner::Answer(Spoof {
+        code: 302,
+        retry_after_s: None,
+        redirect: Some(ServerName::from("z")),
+    }));
     let mut rehearsal = prepared(Transport::Udp, Habits::default());
-    rehearsal.perform(Action::BeginOutage { outage: OUTAGE, spec: spec(nowhere, None) });
+    rehearsal.perform(Action::BeginOutage { outage: OUTAGE, spec: Box::new(spec(nowhere, None)) });
     until(&mut rehearsal, BEGIN + secs(1));
     let reasons = rehearsal.records.iter().filter_map(|record| match &record.event {
         Event::Observed(Observed::DriverFailed { reason, .. }) => Some(reason.as_str()),
@@ -206,7 +217,7 @@ impl Seen {
 /// A phone through an outage and well beyond.
 fn through(transport: Transport, habits: Habits, mode: OutageMode, toward: Option<Toward>) -> Seen {
     let mut rehearsal = prepared(transport, habits);
-    rehearsal.perform(Action::BeginOutage { outage: OUTAGE, spec: spec(mode, toward) });
+    rehearsal.perform(Action::BeginOutage { outage: OUTAGE, spec: Box::new(spec(mode, toward)) });
     until(&mut rehearsal, BEGIN + secs(1));
     let phones = vec![PhoneName::from("p1")];
     rehearsal.perform(Action::SendCanaries { outage: Some(OUTAGE), server: ServerName::from("a"), phones });
@@ -246,6 +257,7 @@ fn spec(mode: OutageMode, toward: Option<Toward>) -> OutageSpec {
         mode,
         server: ServerName::from("a"),
         scope: OutageScope::Host,
+        only: None,
         phones: vec![PhoneName::from("p1")],
         toward,
         limit: secs(600),

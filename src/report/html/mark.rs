@@ -1,7 +1,7 @@
 //! Times, values and outages in words.
 
 use crate::{
-    event::{OutageScope, Toward, When},
+    event::{Toward, When},
     look::bound,
     report::story::Outage,
     verdict::Measurement,
@@ -54,9 +54,9 @@ pub fn outage(outage: &Outage) -> String {
     outage.spec.as_ref().map_or_else(
         || "outage".to_owned(),
         |spec| {
-            let scope = match spec.scope {
-                OutageScope::Host => "whole host",
-                OutageScope::Sip => "SIP ports only",
+            let scope = match &spec.only {
+                Some(only) => format!("{}, {only}", spec.scope),
+                None => spec.scope.to_string(),
             };
             let way = match spec.toward {
                 None => "",

@@ -7,6 +7,8 @@
 //! siprig: outage 1 of a ended 1790000060.000000001 ±0.000000123
 //! siprig: dropped by outage 1
 //! siprig: made by the bridge for outage 1
+//! siprig: doubled by outage 1
+//! siprig: late by 0.300000000 for outage 1
 //! siprig: canary
 //! siprig: leak: it left although an outage was in force
 //! ```
@@ -23,6 +25,9 @@ use crate::event::{OutageId, ServerName};
 const MARK: &str = "siprig: ";
 const DROPPED: &str = "dropped by outage ";
 const INJECTED: &str = "made by the bridge for outage ";
+const DOUBLED: &str = "doubled by outage ";
+const LATE: &str = "late by ";
+const FOR: &str = " for outage ";
 const CANARY: &str = "canary";
 const LEAK: &str = "leak: it left although an outage was in force";
 
@@ -61,6 +66,18 @@ pub enum Note {
         /// Which.
         outage: OutageId,
     },
+    /// The frame was sent once more by an outage that does such things.
+    Doubled {
+        /// Which.
+        outage: OutageId,
+    },
+    /// An outage held the frame back. Its stamp says when it went on, if it went to a phone, and else when it came in.
+    Late {
+        /// Which.
+        outage: OutageId,
+        /// For so many nanoseconds.
+        by_ns: u64,
+    },
     /// The frame is one of ours, sent to prove what passes.
     Canary,
     /// The frame left although an outage was in force.
@@ -95,6 +112,8 @@ impl fmt::Display for Note {
             }
             Self::Dropped { outage } => write!(f, "{DROPPED}{}", outage.0),
             Self::Injected { outage } => write!(f, "{INJECTED}{}", outage.0),
+            Self::Doubled { outage } => write!(f, "{DOUBLED}{}", outage.0),
+            Self::Late { outage, by_ns } => write!(f, "{LATE}{}{FOR}{}", Seconds(i128::from(*by_ns)), outage.0),
             Self::Canary => f.write_str(CANARY),
             Self::Leak => f.write_str(LEAK),
         }
@@ -116,6 +135,13 @@ impl FromStr for Note {
         }
         if let Some(number) = text.strip_prefix(INJECTED) {
             return Ok(Self::Injected { outage: outage(number)? });
+        }
+        if let Some(number) = text.strip_prefix(DOUBLED) {
+            return Ok(Self::Doubled { outage: outage(number)? });
+        }
+        if let Some((by, number)) = text.strip_prefix(LATE).and_then(|rest| rest.split_once(FOR)) {
+            let by_ns = nanoseconds(by).and_then(|ns| u64::try_from(ns).ok()).ok_or(Foreign)?;
+            return Ok(Self::Late { outage: outage(number)?, by_ns });
         }
         let rest = text.strip_prefix("outage ").ok_or(Foreign)?;
         let (number, rest) = rest.split_once(" of ").ok_or(Foreign)?;
@@ -179,7 +205,7 @@ mod tests {
         assert_eq!(ended.to_string(), "siprig: outage 1 of a ended -0.000000001 ±18446744073.709551615");
         let documented = include_str!("note.rs").lines().filter_map(|line| line.strip_prefix("//! siprig: "));
         let documented: Vec<_> = documented.map(|line| format!("siprig: {line}")).collect();
-        assert_eq!(documented.len(), 6);
+        assert_eq!(documented.len(), 8);
         for line in documented {
             assert_eq!(line.parse::<Note>().map(|note| note.to_string()), Ok(line));
         }
@@ -232,6 +258,8 @@ mod tests {
                 Note::OutageEnded { outage, server: server.clone(), unix_ns, error_ns },
                 Note::Dropped { outage },
                 Note::Injected { outage },
+                Note::Doubled { outage },
+                Note::Late { outage, by_ns: error_ns },
                 Note::Canary,
                 Note::Leak,
             ] {

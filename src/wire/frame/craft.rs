@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use pnet::packet::{
     ethernet::{EtherType, EtherTypes},
     icmp::{
-        IcmpTypes, destination_unreachable::IcmpCodes, destination_unreachable::MutableDestinationUnreachablePacket,
+        IcmpCode, IcmpTypes, destination_unreachable::IcmpCodes,
+        destination_unreachable::MutableDestinationUnreachablePacket,
     },
     icmpv6::{Icmpv6Code, Icmpv6Types, MutableIcmpv6Packet},
     ip::IpNextHeaderProtocol,
@@ -21,7 +22,7 @@ use super::{
     link::{Link, LinkType},
     sums::{fix_checksums, mapped},
 };
-use crate::config::Mac;
+use crate::{config::Mac, event::Unreachable};
 
 /// Length of the two Ethernet addresses.
 const ADDRESSES: usize = 12;
@@ -39,9 +40,6 @@ const ICMP_V6_MAX: usize = 1280;
 
 /// ICMP errors begin with type, code, check sum and four bytes without meaning here.
 const ICMP_HEADER: usize = 8;
-
-/// "Port unreachable" of ICMPv6 (RFC 4443 section 3.1).
-const PORT_UNREACHABLE_V6: Icmpv6Code = Icmpv6Code(4);
 
 /// Kind and length of the timestamps option of TCP (RFC 7323 section 3.2).
 const TIMESTAMPS: [u8; 2] = [8, 10];
@@ -196,10 +194,55 @@ pub fn udp_frame(
     Envelope::new(source_mac, destination_mac, vlan).udp(source, destination, payload)
 }
 
-/// What a host says to the sender of a datagram for whose port nobody listens: an ICMP error (RFC 1122 section 3.2.2.1,
-/// RFC 4443 section 3.1) that quotes as much of it as every host takes in one piece. None if the frame carries no IP packet.
-/// Whether it may be answered at all is for the caller to know.
+/// What an ICMP error says can not be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreached {
+    /// The port: nobody listens there.
+    Port,
+    /// The host; in IPv6 its address.
+    Host,
+    /// It is prohibited by an administrator.
+    Admin,
+}
+
+impl From<Unreachable> for Unreached {
+    fn from(what: Unreachable) -> Self {
+        match what {
+            Unreachable::Host => Self::Host,
+            Unreachable::Admin => Self::Admin,
+        }
+    }
+}
+
+impl Unreached {
+    /// Code in ICMP (RFC 792, RFC 1812 section 5.2.7.1).
+    fn code(self) -> IcmpCode {
+        match self {
+            Self::Port => IcmpCodes::DestinationPortUnreachable,
+            Self::Host => IcmpCodes::DestinationHostUnreachable,
+            Self::Admin => IcmpCodes::CommunicationAdministrativelyProhibited,
+        }
+    }
+
+    /// Code in ICMPv6 (RFC 4443 section 3.1).
+    fn code_v6(self) -> Icmpv6Code {
+        Icmpv6Code::new(match self {
+            Self::Admin => 1,
+            Self::Host => 3,
+            Self::Port => 4,
+        })
+    }
+}
+
+/// What is said to the sender of a datagram for whose port nobody listens; see [`unreachable`].
 pub fn port_unreachable(frame: &[u8]) -> Option<Vec<u8>> {
+    unreachable(frame, Unreached::Port)
+}
+
+/// What is said to the sender of a datagram that does not arrive: an ICMP error (RFC 1122 section 3.2.2.1, RFC 4443
+/// section 3.1) in the name of the host that it was for, which quotes as much of it as every host takes in one piece. None if
+/// the frame carries no IP packet. Whether it may be answered at all is for the caller to know.
+pub fn unreachable(frame: &[u8], what: Unreached) -> Option<Vec<u8>> {
     let link = Link::parse(LinkType::Ethernet, frame).ok()?;
     let datagram = Datagram::parse(frame, &link).ok()?;
     let v4 = datagram.source.is_ipv4();
@@ -215,12 +258,12 @@ pub fn port_unreachable(frame: &[u8]) -> Option<Vec<u8>> {
     let protocol = if v4 {
         let mut icmp = MutableDestinationUnreachablePacket::new(&mut message)?;
         icmp.set_icmp_type(IcmpTypes::DestinationUnreachable);
-        icmp.set_icmp_code(IcmpCodes::DestinationPortUnreachable);
+        icmp.set_icmp_code(what.code());
         ip::ICMP
     } else {
         let mut icmp = MutableIcmpv6Packet::new(&mut message)?;
         icmp.set_icmpv6_type(Icmpv6Types::DestinationUnreachable);
-        icmp.set_icmpv6_code(PORT_UNREACHABLE_V6);
+        icmp.set_icmpv6_code(what.code_v6());
         ip::ICMP_V6
     };
     let envelope = Envelope::of(frame)?.back();

@@ -113,7 +113,15 @@ fn plan(network: Network) -> Plan {
 }
 
 fn spec(mode: OutageMode, toward: Option<Toward>, scope: OutageScope, limit: Duration) -> OutageSpec {
-    OutageSpec { mode, toward, server: ServerName::from("a"), scope, phones: vec![PhoneName::from("p1")], limit }
+    OutageSpec {
+        mode,
+        toward,
+        server: ServerName::from("a"),
+        scope,
+        only: None,
+        phones: vec![PhoneName::from("p1")],
+        limit,
+    }
 }
 
 impl Rig {
@@ -179,7 +187,7 @@ impl Rig {
     }
 
     pub fn begin_for(&mut self, outage: u32, scope: OutageScope, limit: Duration) -> Stamp {
-        self.begin_as(outage, OutageMode::Drop, None, scope, limit)
+        self.begin_as(outage, OutageMode::DROP, None, scope, limit)
     }
 
     /// Begins an outage that does more than to drop, or less.

@@ -7,18 +7,18 @@ use std::{
     time::Duration,
 };
 
-use siprig::event::{OutageMode, ServerName, SipStart, SipSummary, Spoof};
+use siprig::event::{Manner, OutageMode, ServerName, SipStart, SipSummary, Spoof};
 
 use super::{hosts::Host, *};
 
-const REFUSE: OutageMode = OutageMode::Refuse;
+const REFUSE: OutageMode = OutageMode::REFUSE;
 
 fn busy() -> OutageMode {
-    OutageMode::Answer(Spoof { code: 503, retry_after_s: Some(30), redirect: None })
+    OutageMode::from(Manner::Answer(Spoof { code: 503, retry_after_s: Some(30), redirect: None }))
 }
 
 fn moved() -> OutageMode {
-    OutageMode::Answer(Spoof { code: 302, retry_after_s: None, redirect: Some(ServerName::from("b")) })
+    OutageMode::from(Manner::Answer(Spoof { code: 302, retry_after_s: None, redirect: Some(ServerName::from("b")) }))
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn one_way_lets_the_other_pass_and_the_canaries_say_which() {
         for (number, only, open, arrive) in
             [(1, Toward::Server, [false, true], [0, 20]), (2, Toward::Phone, [true, false], [20, 0])]
         {
-            rig.begin_mode(number, OutageMode::Drop, Some(only), OutageScope::Host);
+            rig.begin_mode(number, OutageMode::DROP, Some(only), OutageScope::Host);
             assert_eq!(rig.canaries(Some(number)), open);
             let (phone, server) = (hosts::PHONE, hosts::SERVER);
             assert_eq!(hosts::udp_delivered(phone, server, OTHER_PORT, 20), arrive[0], "requests, {only:?}");
@@ -172,7 +172,7 @@ fn a_redirection_to_a_server_that_the_bench_does_not_have_is_refused_by_name() {
     in_lab!("modes::a_redirection_to_a_server_that_the_bench_does_not_have_is_refused_by_name", |lab| {
         let mut rig = Rig::start(&lab);
         let nowhere = Spoof { code: 302, retry_after_s: None, redirect: Some(ServerName::from("c")) };
-        let refusal = rig.try_begin(OutageMode::Answer(nowhere)).unwrap_err().to_string();
+        let refusal = rig.try_begin(OutageMode::from(Manner::Answer(nowhere))).unwrap_err().to_string();
         assert!(refusal.contains("server `c`"), "{refusal}");
         rig.close();
     });
