@@ -92,6 +92,14 @@ impl Rule {
         }
     }
 
+    /// Ports in its scope, at least one: those of SIP, where all are.
+    pub fn ports(&self) -> &[u16] {
+        match &self.scope {
+            OutageScope::Part(Part { ports, .. }) if !ports.is_empty() => ports,
+            _ => &self.sip_ports,
+        }
+    }
+
     /// Whether a frame goes from or to one of the server's SIP ports.
     pub fn is_sip(&self, frame: &Frame<'_>, toward: Toward) -> bool {
         let Content::Ip(packet) = &frame.content else { return false };

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use super::{
     canary::{self, Canary},
-    clock::{monotonic, wall_ns},
+    clock::{monotonic, nanos, wall_ns},
     connections::{Connections, Made},
     interest::Interest,
     outage::Outages,
@@ -143,14 +143,16 @@ impl Sight<'_> {
         at_ns: i64,
     ) -> Option<Arrival> {
         let now = monotonic();
-        let now_ns = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        // It has been here since its stamp, and not since it was read.
+        let waited = Duration::from_nanos(u64::try_from(wall_ns() - at_ns).unwrap_or(0));
+        let came_ns = u64::try_from(now.saturating_sub(waited).as_nanos()).unwrap_or(u64::MAX);
         // An outage that is over makes nothing late.
         let Some(rule) = self.outages.rule(outage) else { return Some((outage, now, false)) };
         let Some((Treatment::Impair(bad), since_ns)) = rule.treatment_at(at_ns) else {
             return Some((outage, now, false));
         };
         let path = self.paths.of(outage, phone, toward, bad.seed);
-        match path.draw(bad, received.original_len, since_ns, now_ns) {
+        match path.draw(bad, received.original_len, since_ns, came_ns) {
             Lot::Lost => None,
             Lot::Arrives { at_ns, twice } => Some((outage, Duration::from_nanos(at_ns), twice)),
         }
@@ -163,7 +165,8 @@ impl Sight<'_> {
         let copy = twice.then(|| late.copy(outage));
         // What a phone says counts from when it says it, and what it is told from when it is told.
         if late.toward == Toward::Server {
-            let by_ns = u64::try_from(due.saturating_sub(now).as_nanos()).unwrap_or(u64::MAX);
+            let by_ns = wall_ns().saturating_add(nanos(due.saturating_sub(now))).saturating_sub(late.came_ns);
+            let by_ns = if due > now { u64::try_from(by_ns).unwrap_or(0) } else { 0 };
             let seen = late.seen.take().map(|seen| seen.late(outage, by_ns));
             self.outbox.send_seen(seen);
         }

@@ -73,11 +73,17 @@ impl Helper {
                 .outbox
                 .send(&Notice::Trouble("was asked for a canary on a path that was not set up".to_owned()));
         };
-        let (Some(address), Some(port)) = (of.addresses.first(), of.sip_ports.first()) else { return };
+        let rule = outage.and_then(|outage| self.outages.rule(outage));
+        let (Some(address), Some(port)) = rule.map_or_else(
+            || (of.addresses.first().copied(), of.sip_ports.first().copied()),
+            |rule| (rule.servers.first().copied(), rule.ports().first().copied()),
+        ) else {
+            return;
+        };
         let nonce = self.next_nonce;
         self.next_nonce += 1;
         let vlan = self.setup.network.vlan;
-        let bytes = canary::build(nonce, toward, key.mac, key.address, (*address, *port).into(), vlan);
+        let bytes = canary::build(nonce, toward, key.mac, key.address, (address, port).into(), vlan);
         let unix_ns = wall_ns();
         let sent = self.canary_port.send(&bytes);
         let Ok(frame) = Frame::parse(&bytes) else { return };

@@ -201,6 +201,14 @@ impl Rig {
         self.driver().begin_outage(OutageId(1), &spec)
     }
 
+    /// Begins an outage of the whole host that is changed so.
+    pub fn begin_changed(&mut self, outage: u32, mode: OutageMode, change: impl FnOnce(&mut OutageSpec)) -> Stamp {
+        let mut spec = spec(mode, None, OutageScope::Host, Duration::from_secs(30));
+        change(&mut spec);
+        self.driver().begin_outage(OutageId(outage), &spec).unwrap();
+        self.expect_at("the beginning", |it| matches!(it, Observed::OutageBegan { .. })).0
+    }
+
     fn begin_as(
         &mut self,
         outage: u32,
@@ -209,8 +217,18 @@ impl Rig {
         scope: OutageScope,
         limit: Duration,
     ) -> Stamp {
-        self.driver().begin_outage(OutageId(outage), &spec(mode, toward, scope, limit)).unwrap();
-        self.expect_at("the beginning", |it| matches!(it, Observed::OutageBegan { .. })).0
+        self.begin_changed(outage, mode, |it| (it.toward, it.scope, it.limit) = (toward, scope, limit))
+    }
+
+    /// What the helper says against an outage that is changed so.
+    pub fn refused(&mut self, change: impl FnOnce(&mut OutageSpec)) -> String {
+        let mut spec = spec(OutageMode::DROP, None, OutageScope::Host, Duration::from_secs(30));
+        change(&mut spec);
+        self.driver().begin_outage(OutageId(99), &spec).unwrap();
+        match self.expect("a refusal", |it| matches!(it, Observed::DriverFailed { .. })) {
+            Observed::DriverFailed { reason, .. } => reason,
+            _ => unreachable!(),
+        }
     }
 
     pub fn end(&mut self, outage: u32) -> (OutageEnd, OutageTally) {

@@ -169,12 +169,34 @@ pub fn send_udp(from: Host, to: Host, port: u16, payload: &[u8]) {
 
 /// How many datagrams come out at the far end, copies included. The near end's port is ephemeral.
 pub fn udp_delivered(from: Host, to: Host, port: u16, count: usize) -> usize {
+    udp_arrivals(from, to, port, count, Duration::ZERO).len()
+}
+
+/// The numbers of the datagrams that come out at the far end, sent at that pace, and how long after it was sent each did.
+pub fn udp_arrivals(from: Host, to: Host, port: u16, count: usize, pace: Duration) -> Vec<(usize, Duration)> {
     let (near, far) = (udp_socket(from, 0), udp_socket(to, port));
-    for number in 0..count {
-        near.send_to(&number.to_be_bytes(), SocketAddr::new(to.ip, port)).unwrap();
+    let begun = Instant::now();
+    let sender = thread::spawn(move || -> Vec<Duration> {
+        let send = |number: usize| {
+            thread::sleep((pace * number as u32).saturating_sub(begun.elapsed()));
+            let at = begun.elapsed();
+            near.send_to(&number.to_be_bytes(), SocketAddr::new(to.ip, port)).unwrap();
+            at
+        };
+        (0..count).map(send).collect()
+    });
+    let mut arrived = Vec::new();
+    // Nothing may come for a while: as long as more is sent, and a little longer.
+    loop {
+        let mut number = [0; 8];
+        match far.recv_from(&mut number) {
+            Ok(_) => arrived.push((usize::from_be_bytes(number), begun.elapsed())),
+            Err(_) if sender.is_finished() => break,
+            Err(_) => {}
+        }
     }
-    let mut buffer = [0; 64];
-    std::iter::from_fn(|| far.recv_from(&mut buffer).ok()).count()
+    let sent = sender.join().unwrap();
+    arrived.into_iter().map(|(number, at)| (number, at.saturating_sub(sent[number]))).collect()
 }
 
 /// How many VLAN-tagged datagrams between phone and server come out with their tag, copies included. They are made and

@@ -180,12 +180,12 @@ fn a_redirection_to_a_server_that_the_bench_does_not_have_is_refused_by_name() {
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-fn at(host: Host) -> SocketAddr {
+pub fn at(host: Host) -> SocketAddr {
     SocketAddr::new(host.ip, SIP_PORT)
 }
 
 /// Code (of a response) and fate of the messages of a call, each once.
-fn fates(seen: &[Observed], call: u32) -> Vec<(Option<u16>, Fate)> {
+pub fn fates(seen: &[Observed], call: u32) -> Vec<(Option<u16>, Fate)> {
     let of_call = seen.iter().filter_map(|observed| match observed {
         Observed::Sip(fact) => match &fact.message {
             SipMessage::Read(message) if message.call_id == call.to_string() => Some((code(message), fact.fate)),
@@ -204,7 +204,7 @@ fn code(message: &SipSummary) -> Option<u16> {
 }
 
 /// A server that agrees to whatever it is asked, by datagrams and in connections, until the process ends.
-fn serve(host: Host) {
+pub fn serve(host: Host) {
     let (udp, tcp) = hosts::in_host(host.namespace, move || {
         (UdpSocket::bind(at(host)).unwrap(), TcpListener::bind(at(host)).unwrap())
     });
@@ -236,9 +236,14 @@ fn agreement(request: &[u8]) -> Vec<u8> {
 }
 
 /// Sends a datagram from a connected socket, which hears of errors, and waits for the answer.
-fn ask(from: Host, to: Host, request: &str) -> io::Result<String> {
+pub fn ask(from: Host, to: Host, request: &str) -> io::Result<String> {
+    ask_within(from, to, request, PATIENCE)
+}
+
+/// The same, with another patience.
+pub fn ask_within(from: Host, to: Host, request: &str, patience: Duration) -> io::Result<String> {
     let socket = hosts::in_host(from.namespace, move || UdpSocket::bind(SocketAddr::new(from.ip, 0)))?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(patience))?;
     socket.connect(at(to))?;
     socket.send(request.as_bytes())?;
     let mut buffer = [0; 2048];
@@ -246,14 +251,14 @@ fn ask(from: Host, to: Host, request: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&buffer[..len]).into_owned())
 }
 
-fn connect(from: Host, to: Host) -> io::Result<TcpStream> {
+pub fn connect(from: Host, to: Host) -> io::Result<TcpStream> {
     let stream = hosts::in_host(from.namespace, move || TcpStream::connect_timeout(&at(to), PATIENCE))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)
 }
 
 /// Sends a request in a connection and waits for the answer, which has no body.
-fn call(mut stream: &TcpStream, request: &str) -> io::Result<String> {
+pub fn call(mut stream: &TcpStream, request: &str) -> io::Result<String> {
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
