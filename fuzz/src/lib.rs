@@ -16,6 +16,7 @@ pub mod frame;
 pub mod http;
 pub mod journal;
 pub mod keypad;
+pub mod messages;
 pub mod protocol;
 pub mod provisioning;
 pub mod redact;
@@ -51,6 +52,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("http", http::check),
     ("journal", journal::check),
     ("keypad", keypad::check),
+    ("messages", messages::check),
     ("model", rig_files::model),
     ("protocol", protocol::check),
     ("provisioning", provisioning::check),
