@@ -11,6 +11,7 @@
 
 use std::process::ExitCode;
 
+mod addresses;
 mod canary;
 mod clock;
 mod connections;

@@ -14,7 +14,7 @@
 //!
 //! Not here: how bytes become events (`wire`), where they come from (`driver`), what they mean (`engine`).
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -201,6 +201,13 @@ pub enum Observed {
     SignOfLife {
         /// Which phone.
         phone: PhoneName,
+    },
+    /// A phone has shown an address that it was not known to have, by a frame of its own.
+    AddressSeen {
+        /// Which phone.
+        phone: PhoneName,
+        /// The address.
+        address: IpAddr,
     },
     /// A phone tried to reach a server ahead of any SIP, or was answered: what tells a server that is not there from a
     /// phone that does not call.

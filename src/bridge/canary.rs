@@ -24,7 +24,7 @@ use super::{
 use crate::{
     config::Mac,
     event::{OutageId, Toward},
-    wire::frame,
+    wire::frame::{self, Envelope},
 };
 
 /// Receiver of canaries toward the server; locally administered.
@@ -149,6 +149,24 @@ pub fn build(
         }
         Toward::Phone => frame::udp_frame(NEAR_SIDE, phone, vlan, server, SocketAddr::new(nowhere, DISCARD), &payload),
     }
+}
+
+/// The frame of a canary toward a server that does not speak but asks for its link-layer address, as nobody (RFC 5227
+/// section 2.1.1; RFC 4862 section 5.4.2 in IPv6), so that no answer is due and nobody learns from it. Its mark is behind what is
+/// read of ARP, and in an option for experiments in neighbour discovery (RFC 4727 section 5.1.3).
+pub fn build_question(nonce: u64, phone: Mac, server: IpAddr, vlan: Option<u16>) -> Vec<u8> {
+    let mark = [MARK, format!("{nonce:016x}").as_bytes()].concat();
+    let envelope = Envelope::new(phone, FAR_SIDE, vlan);
+    match server {
+        IpAddr::V4(server) => envelope.arp_probe(phone, server, &mark),
+        IpAddr::V6(server) => envelope.solicitation(server, &mark),
+    }
+}
+
+/// The number of the canary that asks for an address, which this frame is.
+pub fn nonce_of_question(frame: &[u8]) -> Option<u64> {
+    let begins = frame.windows(MARK.len()).position(|window| window == MARK)?;
+    nonce_of(frame.get(begins..)?)
 }
 
 /// The number of the canary that this payload is.

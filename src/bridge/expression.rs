@@ -20,82 +20,151 @@ pub enum Family {
     V6,
 }
 
-/// One of the four sets: frames of one IP version in one direction.
+/// One of the sets: frames of a kind, of one IP version, in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Way {
+    /// What they are.
+    pub kind: Kind,
     /// IP version.
     pub family: Family,
     /// Direction.
     pub toward: Toward,
 }
 
+/// What frames are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Packets between a phone, by its MAC address, and a server, by its IP address.
+    Packets,
+    /// Those by which a phone asks for a server's MAC address, or is told it: the phone by its MAC address (ARP, RFC 826; its
+    /// like in IPv6, RFC 4861).
+    Resolution,
+    /// Those by which a server asks everybody for a phone's MAC address: both by their IP addresses. Toward phones only.
+    Asking,
+}
+
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self { family: Family::V4, toward: Toward::Server },
-        Self { family: Family::V4, toward: Toward::Phone },
-        Self { family: Family::V6, toward: Toward::Server },
-        Self { family: Family::V6, toward: Toward::Phone },
-    ];
+    pub const ALL: [Self; 10] = {
+        const fn way(kind: Kind, family: Family, toward: Toward) -> Way {
+            Way { kind, family, toward }
+        }
+        [
+            way(Kind::Packets, Family::V4, Toward::Server),
+            way(Kind::Packets, Family::V4, Toward::Phone),
+            way(Kind::Packets, Family::V6, Toward::Server),
+            way(Kind::Packets, Family::V6, Toward::Phone),
+            way(Kind::Resolution, Family::V4, Toward::Server),
+            way(Kind::Resolution, Family::V4, Toward::Phone),
+            way(Kind::Resolution, Family::V6, Toward::Server),
+            way(Kind::Resolution, Family::V6, Toward::Phone),
+            way(Kind::Asking, Family::V4, Toward::Phone),
+            way(Kind::Asking, Family::V6, Toward::Phone),
+        ]
+    };
 
     /// Name of its set.
-    pub fn set_name(self) -> &'static str {
-        match (self.family, self.toward) {
-            (Family::V4, Toward::Server) => "to-server-4",
-            (Family::V4, Toward::Phone) => "to-phone-4",
-            (Family::V6, Toward::Server) => "to-server-6",
-            (Family::V6, Toward::Phone) => "to-phone-6",
-        }
+    pub fn set_name(self) -> String {
+        let kind = match self.kind {
+            Kind::Packets => "to",
+            Kind::Resolution => "resolve-to",
+            Kind::Asking => "ask-to",
+        };
+        let side = match self.toward {
+            Toward::Server => "server",
+            Toward::Phone => "phone",
+        };
+        let family = match self.family {
+            Family::V4 => 4,
+            Family::V6 => 6,
+        };
+        format!("{kind}-{side}-{family}")
     }
 
-    /// Length of a key: a MAC address padded to eight bytes, and an IP address.
+    /// Length of a key: each part padded to a multiple of four bytes.
     pub fn key_len(self) -> u32 {
-        8 + self.address().len
+        self.parts().map(|part| part.field.len.next_multiple_of(REGISTER)).iter().sum()
     }
 
     /// The type that the `nft` command shows: six bits for each part.
     pub fn key_type(self) -> u32 {
-        const IPV4_ADDRESS: u32 = 7;
-        const IPV6_ADDRESS: u32 = 8;
-        const ETHER_ADDRESS: u32 = 9;
-        let address = match self.family {
-            Family::V4 => IPV4_ADDRESS,
-            Family::V6 => IPV6_ADDRESS,
-        };
-        match self.toward {
-            Toward::Server => (ETHER_ADDRESS << 6) | address,
-            Toward::Phone => (address << 6) | ETHER_ADDRESS,
-        }
+        let [first, second] = self.parts().map(|part| part.shown);
+        (first << 6) | second
     }
 
     fn ethertype(self) -> u16 {
-        match self.family {
-            Family::V4 => 0x0800,
-            Family::V6 => 0x86dd,
+        match (self.kind, self.family) {
+            (Kind::Resolution | Kind::Asking, Family::V4) => 0x0806,
+            (Kind::Packets, Family::V4) => 0x0800,
+            (_, Family::V6) => 0x86dd,
         }
     }
 
-    /// The phone's MAC address: source toward the server, destination toward the phone.
-    fn mac(self) -> Field {
-        let offset = match self.toward {
-            Toward::Server => 6,
-            Toward::Phone => 0,
+    /// Bytes behind the link header that tell these frames from others of the same type.
+    fn marks(self) -> Vec<(u32, u8)> {
+        const NEXT_HEADER: u32 = 6;
+        const ICMP_TYPE: u32 = 40;
+        let asks_or_tells = match (self.kind, self.family, self.toward) {
+            (Kind::Packets, ..) | (_, Family::V4, _) => return Vec::new(),
+            (Kind::Resolution, _, Toward::Phone) => ADVERTISEMENT,
+            (Kind::Resolution | Kind::Asking, ..) => SOLICITATION,
         };
-        Field { base: LINK, offset, len: 6 }
+        vec![(NEXT_HEADER, ICMP_V6), (ICMP_TYPE, asks_or_tells)]
     }
 
-    /// The server's IP address: destination toward the server, source toward the phone.
-    fn address(self) -> Field {
-        let (offset, len) = match (self.family, self.toward) {
-            (Family::V4, Toward::Server) => (16, 4),
-            (Family::V4, Toward::Phone) => (12, 4),
-            (Family::V6, Toward::Server) => (24, 16),
-            (Family::V6, Toward::Phone) => (8, 16),
+    /// What a key is made of, in its order.
+    fn parts(self) -> [Part; 2] {
+        let phone = match self.toward {
+            Toward::Server => Part::mac(6),
+            Toward::Phone => Part::mac(0),
         };
-        Field { base: NETWORK, offset, len }
+        let address = |offset| Part::address(self.family, offset);
+        // Sender and target of ARP; source and target of neighbour discovery; source and destination of packets.
+        let (source, target) = match (self.kind, self.family) {
+            (Kind::Packets, Family::V4) => (address(12), address(16)),
+            (Kind::Packets, Family::V6) => (address(8), address(24)),
+            (_, Family::V4) => (address(14), address(24)),
+            (_, Family::V6) => (address(8), address(48)),
+        };
+        match (self.kind, self.family, self.toward) {
+            (Kind::Asking, ..) => [source, target],
+            // An advertisement tells the address of its target, whoever sends it.
+            (Kind::Resolution, Family::V6, Toward::Phone) => [target, phone],
+            (_, _, Toward::Server) => [phone, target],
+            (_, _, Toward::Phone) => [source, phone],
+        }
     }
 }
 
+/// A part of a key.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    field: Field,
+    /// The number that `nft` knows its type by.
+    shown: u32,
+}
+
+impl Part {
+    fn mac(offset: u32) -> Self {
+        Self { field: Field { base: LINK, offset, len: 6 }, shown: 9 }
+    }
+
+    fn address(family: Family, offset: u32) -> Self {
+        let (len, shown) = match family {
+            Family::V4 => (4, 7),
+            Family::V6 => (16, 8),
+        };
+        Self { field: Field { base: NETWORK, offset, len }, shown }
+    }
+}
+
+/// Bytes in a register.
+const REGISTER: u32 = 4;
+/// Protocol number of ICMPv6 (RFC 4443 section 1).
+const ICMP_V6: u8 = 58;
+/// Types of neighbour discovery (RFC 4861 sections 4.3 and 4.4).
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
 /// `NFT_PAYLOAD_LL_HEADER`.
 const LINK: u32 = 0;
 /// `NFT_PAYLOAD_NETWORK_HEADER`.
@@ -118,27 +187,30 @@ type Step = ListAttribute<ExpressionAttribute>;
 
 /// The rule that drops what is in the set of `way`; `stacked`: for frames with a second VLAN tag.
 pub fn rule(table: &str, chain: &str, way: Way, stacked: bool) -> Vec<RuleAttribute> {
-    let mut address = way.address();
     let mut steps = Vec::new();
+    let mut deeper = 0;
     if stacked {
         steps.extend(protocol_is(TAGGED));
         steps.push(load(Field { base: NETWORK, offset: 2, len: 2 }, Register::Reg1));
-        steps.push(equals(way.ethertype()));
-        address.offset += TAG;
+        steps.push(equals(&way.ethertype().to_be_bytes()));
+        deeper = TAG;
     } else {
         steps.extend(protocol_is(way.ethertype()));
     }
-    // Registers of four bytes, from 0 on; a MAC address takes two.
-    let (mac_at, address_at) = match (way.toward, way.family) {
-        (Toward::Server, _) => (Register::Reg32_00, Register::Reg32_02),
-        (Toward::Phone, Family::V4) => (Register::Reg32_01, Register::Reg32_00),
-        (Toward::Phone, Family::V6) => (Register::Reg32_04, Register::Reg32_00),
-    };
-    steps.push(load(way.mac(), mac_at));
-    steps.push(load(address, address_at));
+    for (offset, value) in way.marks() {
+        steps.push(load(Field { base: NETWORK, offset: offset + deeper, len: 1 }, Register::Reg1));
+        steps.push(equals(&[value]));
+    }
+    let mut place = 0;
+    for Part { mut field, .. } in way.parts() {
+        if field.base == NETWORK {
+            field.offset += deeper;
+        }
+        steps.push(load(field, register(place)));
+        place += field.len.div_ceil(REGISTER);
+    }
     steps.push(
-        Expressions::Lookup(vec![Lookup::Set(way.set_name().to_owned()), Lookup::SourceRegister(Register::Reg32_00)])
-            .into(),
+        Expressions::Lookup(vec![Lookup::Set(way.set_name()), Lookup::SourceRegister(Register::Reg32_00)]).into(),
     );
     steps.push(drop());
     vec![
@@ -151,14 +223,20 @@ pub fn rule(table: &str, chain: &str, way: Way, stacked: bool) -> Vec<RuleAttrib
 fn protocol_is(ethertype: u16) -> [Step; 2] {
     let protocol = Meta::Key(MetaKey::EtherTypeProtocol);
     let load = Expressions::Meta(vec![Meta::DestinationRegister(Register::Reg1), protocol]);
-    [load.into(), equals(ethertype)]
+    [load.into(), equals(&ethertype.to_be_bytes())]
 }
 
-fn equals(value: u16) -> Step {
+/// The register of that number, of those of four bytes.
+fn register(number: u32) -> Register {
+    // `NFT_REG32_00` and those behind it.
+    Register::from(8 + number)
+}
+
+fn equals(value: &[u8]) -> Step {
     Expressions::Cmp(vec![
         Cmp::SourceRegister(Register::Reg1),
         Cmp::Op(Operator::Equal),
-        Cmp::Data(DataAttribute::Value(value.to_be_bytes().to_vec())),
+        Cmp::Data(DataAttribute::Value(value.to_vec())),
     ])
     .into()
 }

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     io,
+    net::IpAddr,
     os::fd::{AsFd, FromRawFd, OwnedFd},
     process::ExitCode,
     time::Duration,
@@ -26,6 +27,7 @@ mod own;
 use lease::Lease;
 
 use super::{
+    addresses::Addresses,
     canary::{Canary, CanaryPort},
     clock::{monotonic, nanos, timed, wall_ns},
     connections::{Connections, Made},
@@ -94,6 +96,8 @@ struct Helper {
     table: Table,
     outages: Outages,
     phones: BTreeMap<Mac, PhoneIndex>,
+    addresses: Addresses,
+    learned: Vec<(PhoneIndex, IpAddr)>,
     interest: Interest,
     last_life: BTreeMap<PhoneIndex, i64>,
     canaries: Vec<Canary>,
@@ -121,6 +125,8 @@ impl Helper {
             canary_port: parts.canary_port,
             table: parts.table,
             phones,
+            addresses: Addresses::new(&setup.phones),
+            learned: Vec::new(),
             interest: Interest::new(&setup.servers),
             last_life: BTreeMap::new(),
             canaries: Vec::new(),
@@ -266,7 +272,7 @@ impl Helper {
     }
 
     fn begin(&mut self, wanted: &Wanted) {
-        let rule = match self.outages.plan(&self.setup, wanted) {
+        let rule = match self.outages.plan(&self.setup, &self.addresses, wanted) {
             Ok(rule) => rule,
             Err(reason) => return self.outbox.send(&Notice::Trouble(reason)),
         };
@@ -352,6 +358,8 @@ impl Helper {
                     outbox: &mut self.outbox,
                     outages: &mut self.outages,
                     phones: &self.phones,
+                    addresses: &mut self.addresses,
+                    learned: &mut self.learned,
                     interest: &mut self.interest,
                     last_life: &mut self.last_life,
                     canaries: &mut self.canaries,
@@ -365,6 +373,7 @@ impl Helper {
                 };
                 sight.take(received, entering, far);
                 self.send_made();
+                self.follow_addresses();
                 true
             }
             Ok(None) => false,
@@ -372,6 +381,21 @@ impl Helper {
                 let interface = tap.interface();
                 self.outbox.send(&Notice::Trouble(format!("lost interface `{interface}`: {error}; bring it up again")));
                 false
+            }
+        }
+    }
+
+    /// Lets the kernel's table follow the addresses that phones have shown.
+    fn follow_addresses(&mut self) {
+        for (phone, address) in std::mem::take(&mut self.learned) {
+            let mac = self.setup.phones.get(usize::from(phone)).map(|key| key.mac);
+            if mac.is_none_or(|mac| !self.outages.learn(mac, address)) {
+                continue;
+            }
+            let begun = monotonic();
+            match self.table.replace(self.outages.paths(None, None)) {
+                Ok(()) => self.lease = Lease::granted(begun),
+                Err(error) => self.outbox.send(&Notice::Trouble(format!("could not follow {address}: {error}"))),
             }
         }
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    addresses::Addresses,
     protocol::{PhoneIndex, Setup, Treatment},
     rules::{Decision, Rule, RuleTable},
     table::Path,
@@ -72,7 +73,7 @@ impl Outages {
     ///
     /// # Errors
     /// If the number is taken, or phone or server are not in the setup: a sentence.
-    pub fn plan(&self, setup: &Setup, wanted: &Wanted) -> Result<Rule, String> {
+    pub fn plan(&self, setup: &Setup, addresses: &Addresses, wanted: &Wanted) -> Result<Rule, String> {
         let number = wanted.outage.0;
         if self.active.contains_key(&wanted.outage) {
             return Err(format!("outage {number} is in force already"));
@@ -81,8 +82,10 @@ impl Outages {
         let server = server.ok_or_else(|| format!("outage {number} names a server that was not set up"))?;
         let phone = |index: &PhoneIndex| setup.phones.get(usize::from(*index)).map(|phone| phone.mac);
         let phones: Option<BTreeSet<Mac>> = wanted.phones.iter().map(phone).collect();
+        let known = wanted.phones.iter().flat_map(|phone| addresses.of(*phone));
         Ok(Rule {
             outage: wanted.outage,
+            phone_addresses: known.collect(),
             course: wanted.course.clone(),
             toward: wanted.toward,
             scope: wanted.scope.clone(),
@@ -120,6 +123,17 @@ impl Outages {
         self.active.remove(&outage).map(|active| active.tally.into_iter().collect()).unwrap_or_default()
     }
 
+    /// A phone has an address that was not known. True if what the kernel gives up is not enough any more.
+    pub fn learn(&mut self, phone: Mac, address: IpAddr) -> bool {
+        let lasting =
+            self.table.rules.iter_mut().filter(|rule| rule.until_ns.is_none() && rule.phones.contains(&phone));
+        let mut more = false;
+        for rule in lasting {
+            more |= rule.phone_addresses.insert(address) && rule.is_of_resolution();
+        }
+        more
+    }
+
     /// Whether a frame goes from or to a SIP port of the server that this outage is about.
     pub fn is_sip(&self, outage: OutageId, frame: &Frame<'_>, toward: Toward) -> bool {
         self.table.rules.iter().any(|rule| rule.outage == outage && rule.is_sip(frame, toward))
@@ -152,8 +166,20 @@ impl Outages {
         lasting
             .chain(more)
             .flat_map(|rule| {
+                let of_resolution = rule.is_of_resolution();
+                let path = move |phone: Mac, server: IpAddr| match of_resolution {
+                    false => Path::Packets { phone, server },
+                    true => Path::Resolution { phone, server },
+                };
+                let asking = move |phone: IpAddr, server: IpAddr| {
+                    (of_resolution && phone.is_ipv4() == server.is_ipv4()).then_some(Path::Asking { phone, server })
+                };
                 let phones = rule.phones.iter().filter(|phone| !protected.contains(phone));
-                phones.flat_map(|phone| rule.servers.iter().map(|server| Path { phone: *phone, server: *server }))
+                let paths = phones.flat_map(move |phone| rule.servers.iter().map(move |server| path(*phone, *server)));
+                let addresses = rule.phone_addresses.iter();
+                let asked = addresses
+                    .flat_map(move |phone| rule.servers.iter().filter_map(move |server| asking(*phone, *server)));
+                paths.chain(asked)
             })
             .collect()
     }
@@ -254,7 +280,7 @@ mod tests {
 
     fn begun() -> Outages {
         let mut outages = Outages::new([]);
-        let rule = outages.plan(&setup(), &wanted()).unwrap();
+        let rule = outages.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
         outages.begin(rule, &wanted(), 100 * MS, Duration::from_secs(1));
         outages
     }
@@ -280,7 +306,7 @@ mod tests {
     #[test]
     fn a_lifted_outage_frees_its_paths_at_once_and_still_labels_late_frames() {
         let mut outages = begun();
-        assert_eq!(outages.paths(None, None), BTreeSet::from([Path { phone: PHONE, server: SERVER }]));
+        assert_eq!(outages.paths(None, None), BTreeSet::from([Path::Packets { phone: PHONE, server: SERVER }]));
         outages.end(OutageId(1), 200 * MS);
         assert!(outages.paths(None, None).is_empty());
         assert_eq!(outages.judge(&frame(), None, Toward::Server, 199 * MS).0, Decision::Drop(OutageId(1)));
@@ -300,15 +326,15 @@ mod tests {
     #[test]
     fn the_kernel_is_never_asked_to_drop_a_protected_device() {
         let outages = Outages::new([PHONE]);
-        let rule = outages.plan(&setup(), &wanted()).unwrap();
+        let rule = outages.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
         assert!(outages.paths(Some(&rule), None).is_empty());
     }
 
     #[test]
     fn an_order_for_an_unknown_phone_or_server_is_refused() {
         let outages = Outages::new([]);
-        assert!(outages.plan(&setup(), &Wanted { phones: vec![7], ..wanted() }).is_err());
-        assert!(outages.plan(&setup(), &Wanted { server: 7, ..wanted() }).is_err());
-        assert!(begun().plan(&setup(), &wanted()).is_err());
+        assert!(outages.plan(&setup(), &Addresses::new(&[]), &Wanted { phones: vec![7], ..wanted() }).is_err());
+        assert!(outages.plan(&setup(), &Addresses::new(&[]), &Wanted { server: 7, ..wanted() }).is_err());
+        assert!(begun().plan(&setup(), &Addresses::new(&[]), &wanted()).is_err());
     }
 }

@@ -111,6 +111,8 @@ pub enum Treatment {
     Reset,
     /// They vanish, and SIP requests of the phone are answered.
     Answer(StandIn),
+    /// What asks for the server's link-layer address, and what tells it, vanishes.
+    Unresolvable,
     /// They pass, late, damaged in number and order, or not at all.
     Impair(Impairment),
 }
@@ -188,6 +190,15 @@ pub enum Notice {
         /// It came out on the other side.
         passed: bool,
         /// When it came out; else when it was sent.
+        unix_ns: i64,
+    },
+    /// A phone has shown an address that it was not known to have.
+    Address {
+        /// Which.
+        phone: PhoneIndex,
+        /// Its address.
+        address: IpAddr,
+        /// When.
         unix_ns: i64,
     },
     /// A phone sent something.

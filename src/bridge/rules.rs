@@ -28,6 +28,8 @@ pub struct Rule {
     pub only: Option<Selection>,
     /// The phones concerned.
     pub phones: BTreeSet<Mac>,
+    /// Their addresses, as far as they are known.
+    pub phone_addresses: BTreeSet<IpAddr>,
     /// The server's addresses.
     pub servers: Vec<IpAddr>,
     /// The server's SIP ports.
@@ -67,13 +69,91 @@ pub fn pair_of(frame: &Frame<'_>, toward: Toward) -> Option<Pair> {
     })
 }
 
+/// What one end asks or tells about link-layer addresses (ARP, RFC 826; neighbour discovery, RFC 4861).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// It is the answer.
+    tells: bool,
+    /// Who speaks.
+    from: IpAddr,
+    /// Whom an answer is for.
+    to: IpAddr,
+    /// Whose address is asked for; of an advertisement, whose it tells.
+    pub target: IpAddr,
+}
+
+impl Question {
+    /// What a frame asks or tells.
+    pub fn of(frame: &Frame<'_>) -> Option<Self> {
+        const SOLICITATION: u8 = 135;
+        const ADVERTISEMENT: u8 = 136;
+        match &frame.content {
+            Content::Arp { operation: operation @ (1 | 2), sender_ip, target_ip, .. } => Some(Self {
+                tells: *operation == 2,
+                from: IpAddr::V4(*sender_ip),
+                to: IpAddr::V4(*target_ip),
+                target: IpAddr::V4(*target_ip),
+            }),
+            Content::Ip(packet) => {
+                let Body::Icmp { kind: kind @ (SOLICITATION | ADVERTISEMENT), payload, .. } = &packet.body else {
+                    return None;
+                };
+                let target: [u8; 16] = payload.get(4..20)?.try_into().ok()?;
+                packet.source.is_ipv6().then_some(Self {
+                    tells: *kind == ADVERTISEMENT,
+                    from: packet.source,
+                    to: packet.destination,
+                    target: IpAddr::from(target),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whose address an answer tells: in ARP its sender's, in neighbour discovery its target's.
+    fn about(&self) -> IpAddr {
+        if self.target.is_ipv4() { self.from } else { self.target }
+    }
+}
+
 impl Rule {
-    /// Whether the rule is in force at this time and takes the pair from the kernel.
-    fn covers(&self, pair: Pair, at_ns: i64) -> bool {
-        at_ns >= self.from_ns
-            && self.until_ns.is_none_or(|until| at_ns < until)
-            && self.phones.contains(&pair.phone)
-            && self.servers.contains(&pair.server)
+    /// Whether the rule is in force at this time and takes such a frame from the kernel.
+    fn covers(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> bool {
+        let in_force = at_ns >= self.from_ns && self.until_ns.is_none_or(|until| at_ns < until);
+        let of_pair = |pair: Pair| self.phones.contains(&pair.phone) && self.servers.contains(&pair.server);
+        in_force
+            && if self.is_of_resolution() {
+                self.is_resolved_by(frame, toward)
+            } else {
+                pair_of(frame, toward).is_some_and(of_pair)
+            }
+    }
+
+    /// Whether it takes what the ends find each other by, and nothing else.
+    pub fn is_of_resolution(&self) -> bool {
+        self.course.phases.iter().any(|phase| phase.manner == Treatment::Unresolvable)
+    }
+
+    /// Whether phone or server find the other by such a frame.
+    fn is_resolved_by(&self, frame: &Frame<'_>, toward: Toward) -> bool {
+        let Some(question) = Question::of(frame) else { return false };
+        let mac = match toward {
+            Toward::Server => frame.source,
+            Toward::Phone => frame.destination,
+        };
+        let of_phone = mac.is_some_and(|mac| self.phones.contains(&mac));
+        // As the kernel's table has it: of neighbour discovery it takes no answer of a phone, which without a question does not
+        // come.
+        let is_arp = question.target.is_ipv4();
+        match (toward, question.tells) {
+            (Toward::Server, false) => of_phone && self.servers.contains(&question.target),
+            (Toward::Server, true) => of_phone && is_arp && self.servers.contains(&question.to),
+            (Toward::Phone, true) => of_phone && self.servers.contains(&question.about()),
+            (Toward::Phone, false) => {
+                let asked = (of_phone && is_arp) || self.phone_addresses.contains(&question.target);
+                asked && self.servers.contains(&question.from)
+            }
+        }
     }
 
     /// What happens to what it takes at a time, and for how many nanoseconds it has been so.
@@ -166,8 +246,11 @@ pub struct RuleTable {
 impl RuleTable {
     /// What happens to a frame that came in at `at_ns` and goes `toward` that side; `heard`: the SIP message in it.
     pub fn decide(&self, frame: &Frame<'_>, heard: Option<&Heard>, toward: Toward, at_ns: i64) -> Decision {
-        let Content::Ip(packet) = &frame.content else { return Decision::Pass };
-        let mut decisions = self.covering(frame, toward, at_ns).map(|rule| rule.decide(packet, heard, toward, at_ns));
+        let mut decisions = self.covering(frame, toward, at_ns).map(|rule| match &frame.content {
+            _ if rule.is_of_resolution() => Decision::Drop(rule.outage),
+            Content::Ip(packet) => rule.decide(packet, heard, toward, at_ns),
+            _ => Decision::Pass,
+        });
         decisions.find(|decision| *decision != Decision::Pass).unwrap_or(Decision::Pass)
     }
 
@@ -176,10 +259,9 @@ impl RuleTable {
         self.covering(frame, toward, at_ns).next().map(|rule| rule.outage)
     }
 
-    fn covering(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> impl Iterator<Item = &Rule> {
+    fn covering<'a>(&'a self, frame: &'a Frame<'a>, toward: Toward, at_ns: i64) -> impl Iterator<Item = &'a Rule> {
         let untouchable = [frame.source, frame.destination].iter().flatten().any(|mac| self.protected.contains(mac));
-        let pair = pair_of(frame, toward).filter(|_| !untouchable);
-        self.rules.iter().filter(move |rule| pair.is_some_and(|pair| rule.covers(pair, at_ns)))
+        self.rules.iter().filter(move |rule| !untouchable && rule.covers(frame, toward, at_ns))
     }
 }
 
@@ -208,6 +290,7 @@ mod tests {
             scope,
             only: None,
             phones: BTreeSet::from([PHONE]),
+            phone_addresses: BTreeSet::new(),
             servers: vec![server(2)],
             sip_ports: vec![5060],
             from_ns: 1_000,

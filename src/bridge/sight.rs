@@ -1,8 +1,9 @@
 //! What becomes of each frame that a tap saw: counted, decided over, reported, sent on.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, io, net::IpAddr, time::Duration};
 
 use super::{
+    addresses::Addresses,
     canary::{self, Canary},
     clock::{monotonic, nanos, wall_ns},
     connections::{Connections, Made},
@@ -12,7 +13,7 @@ use super::{
     paths::Paths,
     protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, Treatment},
     reply,
-    rules::Decision,
+    rules::{Decision, Question},
     segment,
     tap::{Received, Tap},
     waiting::{Late, Waiting},
@@ -22,7 +23,7 @@ use crate::{
     event::{Fate, Loss, OutageId, Toward},
     wire::{
         bad_path::Lot,
-        frame::{self, Body, Content, Frame},
+        frame::{self, Body, Content, Frame, Packet},
         messages::Messages,
     },
 };
@@ -40,6 +41,9 @@ pub struct Sight<'a> {
     pub outbox: &'a mut Outbox,
     pub outages: &'a mut Outages,
     pub phones: &'a BTreeMap<Mac, PhoneIndex>,
+    pub addresses: &'a mut Addresses,
+    /// Addresses that phones have shown for the first time.
+    pub learned: &'a mut Vec<(PhoneIndex, IpAddr)>,
     pub interest: &'a mut Interest,
     pub last_life: &'a mut BTreeMap<PhoneIndex, i64>,
     pub canaries: &'a mut Vec<Canary>,
@@ -92,6 +96,10 @@ impl Sight<'_> {
         let Some(phone) = self.phone_of(&frame, toward) else { return };
         if toward == Toward::Server {
             self.note_life(phone, at_ns);
+            if let Some(address) = self.addresses.learn(phone, &frame) {
+                self.learned.push((phone, address));
+                self.outbox.send(&Notice::Address { phone, address, unix_ns: at_ns });
+            }
         }
         let wanted = self.interest.wants(&frame, toward);
         let heard = if wanted { self.messages.hear(&frame, toward) } else { None };
@@ -201,7 +209,7 @@ impl Sight<'_> {
         }
         let at_ns = received.unix_ns.unwrap_or_else(wall_ns);
         let Ok(frame) = Frame::parse(received.bytes) else { return };
-        if let Some(nonce) = canary_nonce(&frame)
+        if let Some(nonce) = canary_nonce(&frame, received.bytes)
             && let Some(place) = self.canaries.iter().position(|it| it.nonce == nonce && it.toward == toward)
         {
             let canary = self.canaries.swap_remove(place);
@@ -229,7 +237,11 @@ impl Sight<'_> {
             Toward::Server => frame.source,
             Toward::Phone => frame.destination,
         };
-        self.phones.get(&mac?).copied()
+        self.phones.get(&mac?).copied().or_else(|| {
+            // A server asks everybody for the phone.
+            let question = Question::of(frame).filter(|_| toward == Toward::Phone)?;
+            self.addresses.phone(question.target)
+        })
     }
 }
 
@@ -246,13 +258,10 @@ pub fn send_on(far: &mut Tap, bytes: &[u8], mtu: usize, unsent: &mut Unsent) {
     }
 }
 
-fn canary_nonce(frame: &Frame<'_>) -> Option<u64> {
+fn canary_nonce(frame: &Frame<'_>, bytes: &[u8]) -> Option<u64> {
     match &frame.content {
-        Content::Ip(packet) => match packet.body {
-            Body::Udp { payload, .. } => canary::nonce_of(payload),
-            _ => None,
-        },
-        _ => None,
+        Content::Ip(Packet { body: Body::Udp { payload, .. }, .. }) => canary::nonce_of(payload),
+        _ => Question::of(frame).and_then(|_| canary::nonce_of_question(bytes)),
     }
 }
 

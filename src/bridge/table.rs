@@ -1,5 +1,5 @@
 //! The kernel's half of an outage: an nftables table of the bridge family that drops, in *forward*, every IP packet
-//! between a declared MAC and a declared address.
+//! between a declared MAC and a declared address, or what they find each other by.
 //!
 //! Two safeguards keep a dead or hanging helper from stranding phones. The table has the owner flag: it vanishes with our
 //! socket. And the elements of its sets expire unless they are renewed ([`LEASE`]).
@@ -20,7 +20,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use rtnetlink::sys::{Socket, protocols::NETLINK_NETFILTER};
 
 use super::{
-    expression::{self, Family, Way},
+    expression::{self, Family, Kind, Way},
     protocol::Refusal,
 };
 use crate::{config::Mac, event::Toward};
@@ -40,30 +40,55 @@ const ACCEPT: u32 = 1;
 /// Runs before the filters that somebody else may have on the bridge (`NF_BR_PRI_FILTER_BRIDGED`, -200).
 const PRIORITY: i32 = -210;
 
-/// A path that the kernel shall give up: one phone, one address of a server, both ways.
+/// What the kernel shall give up: something between one phone and one address of a server, both ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Path {
-    /// The phone.
-    pub phone: Mac,
-    /// The server.
-    pub server: IpAddr,
+pub enum Path {
+    /// Every packet.
+    Packets {
+        /// The phone.
+        phone: Mac,
+        /// The server.
+        server: IpAddr,
+    },
+    /// What asks for the server's link-layer address, and what tells it.
+    Resolution {
+        /// The phone.
+        phone: Mac,
+        /// The server.
+        server: IpAddr,
+    },
+    /// What asks everybody for the phone's link-layer address.
+    Asking {
+        /// The phone.
+        phone: IpAddr,
+        /// The server, of the same family.
+        server: IpAddr,
+    },
 }
 
 impl Path {
-    /// The set it belongs to in this direction, and its key there: each part padded to four bytes, as the kernel loads
-    /// them into registers.
-    fn element(self, toward: Toward) -> (Way, Vec<u8>) {
-        let mut mac = self.phone.0.to_vec();
-        mac.extend([0, 0]);
-        let (family, address) = match self.server {
-            IpAddr::V4(address) => (Family::V4, address.octets().to_vec()),
-            IpAddr::V6(address) => (Family::V6, address.octets().to_vec()),
+    /// Its key in a set: each part padded to four bytes, as the kernel loads them into registers. None: it is of others.
+    fn key(self, way: Way) -> Option<Vec<u8>> {
+        let octets = |address: IpAddr| match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
         };
-        let key = match toward {
-            Toward::Server => [mac, address].concat(),
-            Toward::Phone => [address, mac].concat(),
+        let padded = |mac: Mac| [&mac.0[..], &[0, 0]].concat();
+        let (kind, server) = match self {
+            Self::Packets { server, .. } => (Kind::Packets, server),
+            Self::Resolution { server, .. } => (Kind::Resolution, server),
+            Self::Asking { server, .. } => (Kind::Asking, server),
         };
-        (Way { family, toward }, key)
+        let family = if server.is_ipv4() { Family::V4 } else { Family::V6 };
+        let of_it = way.kind == kind && way.family == family;
+        let parts = match self {
+            Self::Asking { phone, .. } => [octets(server), octets(phone)],
+            Self::Packets { phone, .. } | Self::Resolution { phone, .. } => match way.toward {
+                Toward::Server => [padded(phone), octets(server)],
+                Toward::Phone => [octets(server), padded(phone)],
+            },
+        };
+        of_it.then(|| parts.concat())
     }
 }
 
@@ -150,7 +175,7 @@ impl Table {
         SetMessage {
             attributes: vec![
                 SetAttribute::Table(self.name.clone()),
-                SetAttribute::Name(way.set_name().to_owned()),
+                SetAttribute::Name(way.set_name()),
                 SetAttribute::Flags(SetFlags::Timeout),
                 SetAttribute::KeyType(way.key_type()),
                 SetAttribute::KeyLen(way.key_len()),
@@ -193,9 +218,10 @@ impl Table {
     fn elements(&self, paths: &BTreeSet<Path>, change: Change) -> Vec<(u16, NfTablesMessage)> {
         let mut messages = Vec::new();
         for way in Way::ALL {
-            let keys = paths.iter().map(|path| path.element(way.toward)).filter(|(of, _)| *of == way);
-            let elements: Vec<_> = keys
-                .map(|(_, key)| {
+            let elements: Vec<_> = paths
+                .iter()
+                .filter_map(|path| path.key(way))
+                .map(|key| {
                     let mut attributes = vec![SetElementAttribute::Key(DataAttribute::Value(key))];
                     if change == Change::Add {
                         attributes.push(SetElementAttribute::Timeout(lease_ms()));
@@ -209,7 +235,7 @@ impl Table {
             let message = SetElementMessage {
                 attributes: vec![
                     SetElementList::Table(self.name.clone()),
-                    SetElementList::Set(way.set_name().to_owned()),
+                    SetElementList::Set(way.set_name()),
                     SetElementList::Elements(elements),
                 ],
             };

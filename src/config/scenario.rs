@@ -336,6 +336,10 @@ impl OutagePlan {
     /// Whether it drops the canaries that go this way when it has begun: a datagram to the first port in its scope. Bad paths
     /// let canaries pass.
     pub fn takes_canaries(&self, toward: Toward) -> bool {
+        if self.mode == ModePlan::Plain(Manner::Unresolvable.into()) {
+            // One asks for the server's address; none may tell a wrong one to a phone.
+            return toward == Toward::Server;
+        }
         let drops = match &self.mode {
             ModePlan::Answer { .. } => true,
             ModePlan::Plain(mode) => {

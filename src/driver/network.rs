@@ -204,6 +204,7 @@ impl NetworkDriver {
             Manner::Refuse => Treatment::Refuse,
             Manner::Unreachable(what) => Treatment::Unreachable(what),
             Manner::Reset => Treatment::Reset,
+            Manner::Unresolvable => Treatment::Unresolvable,
             Manner::Impair(impairment) => Treatment::Impair(impairment),
             Manner::Answer(spoof) => {
                 let unknown = |stranger| NetworkError::Unknown(format!("server `{stranger}` to redirect to"));

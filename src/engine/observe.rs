@@ -70,7 +70,8 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::DriverFailed { part, phone, reason } => {
             driver_failed(subjects, *part, phone.as_ref(), reason, fix);
         }
-        Observed::RunStarted { .. }
+        Observed::AddressSeen { .. }
+        | Observed::RunStarted { .. }
         | Observed::StopRequested { .. }
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }

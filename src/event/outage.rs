@@ -69,6 +69,10 @@ pub enum Manner {
     Reset,
     /// They vanish, and SIP requests of the phone are answered in the server's name.
     Answer(Spoof),
+    /// What asks for the server's link-layer address, and what tells it, vanishes both ways (ARP, RFC 826; neighbour
+    /// discovery, RFC 4861). Everything else passes, for as long as the ends remember each other. A server that asks everybody
+    /// for somebody else is heard by the phones, too, and found by those that learn from that, as RFC 826 has them do.
+    Unresolvable,
     /// They pass, late, damaged in number and order, or not at all.
     Impair(Impairment),
 }
@@ -130,6 +134,7 @@ impl fmt::Display for Manner {
                 }
                 spoof.retry_after_s.map_or(Ok(()), |seconds| write!(f, ", retry after {seconds} s"))
             }
+            Self::Unresolvable => f.write_str("unresolvable"),
             Self::Impair(impairment) => impairment.fmt(f),
         }
     }

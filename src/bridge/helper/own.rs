@@ -7,7 +7,7 @@ use crate::{
         clock::{monotonic, wall_ns},
         connections::Made,
         protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, ServerIndex},
-        rules::Decision,
+        rules::{Decision, Rule},
         sight::{fate_of, report},
         waiting::Late,
     },
@@ -83,7 +83,12 @@ impl Helper {
         let nonce = self.next_nonce;
         self.next_nonce += 1;
         let vlan = self.setup.network.vlan;
-        let bytes = canary::build(nonce, toward, key.mac, key.address, (address, port).into(), vlan);
+        let asks = rule.is_some_and(Rule::is_of_resolution) && toward == Toward::Server;
+        let bytes = if asks {
+            canary::build_question(nonce, key.mac, address, vlan)
+        } else {
+            canary::build(nonce, toward, key.mac, key.address, (address, port).into(), vlan)
+        };
         let unix_ns = wall_ns();
         let sent = self.canary_port.send(&bytes);
         let Ok(frame) = Frame::parse(&bytes) else { return };

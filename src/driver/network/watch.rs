@@ -108,6 +108,9 @@ impl Watch {
                 let (phone, server) = (self.phone(phone)?, self.server(server)?);
                 (self.when(unix_ns, 0), Observed::Canary { outage, phone, server, toward, passed })
             }
+            Notice::Address { phone, address, unix_ns } => {
+                (self.when(unix_ns, 0), Observed::AddressSeen { phone: self.phone(phone)?, address })
+            }
             Notice::SignOfLife { phone, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::SignOfLife { phone: self.phone(phone)? })
             }

@@ -143,7 +143,7 @@ impl Manner {
         match self {
             Self::Drop | Self::Refuse | Self::Unreachable(_) | Self::Reset | Self::Answer(_) => true,
             Self::Impair(impairment) => impairment.loss == Share::ALL,
-            Self::Pass => false,
+            Self::Pass | Self::Unresolvable => false,
         }
     }
 

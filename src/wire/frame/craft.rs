@@ -1,8 +1,9 @@
 //! Frames of our own making.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use pnet::packet::{
+    arp::{ArpHardwareTypes, ArpOperations, ArpPacket, MutableArpPacket},
     ethernet::{EtherType, EtherTypes},
     icmp::{
         IcmpCode, IcmpTypes, destination_unreachable::IcmpCodes,
@@ -81,6 +82,38 @@ impl Envelope {
             addresses.rotate_left(ADDRESSES / 2);
         }
         self
+    }
+
+    /// Asks for the link-layer address of `target` as nobody (an ARP probe, RFC 5227 section 2.1.1), and adds something that
+    /// no reader of ARP looks at.
+    pub fn arp_probe(&self, sender: Mac, target: Ipv4Addr, trailer: &[u8]) -> Vec<u8> {
+        let mut message = vec![0; ArpPacket::minimum_packet_size()];
+        if let Some(mut arp) = MutableArpPacket::new(&mut message) {
+            arp.set_hardware_type(ArpHardwareTypes::Ethernet);
+            arp.set_protocol_type(EtherTypes::Ipv4);
+            arp.set_hw_addr_len(6);
+            arp.set_proto_addr_len(4);
+            arp.set_operation(ArpOperations::Request);
+            arp.set_sender_hw_addr(sender.0.into());
+            arp.set_target_proto_addr(target);
+        }
+        [&self.0[..], &EtherTypes::Arp.0.to_be_bytes(), &message, trailer].concat()
+    }
+
+    /// Asks for the link-layer address of `target` as nobody (a neighbour solicitation as for finding duplicates, RFC 4862
+    /// section 5.4.2), with an option for experiments (RFC 4727 section 5.1.3) of which 2 bytes less than a multiple of 8 are
+    /// used.
+    pub fn solicitation(&self, target: Ipv6Addr, option: &[u8]) -> Vec<u8> {
+        const SOLICITATION: u8 = 135;
+        const EXPERIMENT: u8 = 253;
+        let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
+        message.extend(target.octets());
+        let length = (option.len() + 2).div_ceil(8);
+        message.extend([EXPERIMENT, u8::try_from(length).unwrap_or(u8::MAX)]);
+        message.extend(option);
+        message.resize(24 + 8 * length, 0);
+        let everybody = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+        self.packet(Ipv6Addr::UNSPECIFIED.into(), everybody.into(), ip::ICMP_V6, &message)
     }
 
     /// A UDP datagram, check sums right. Both addresses must be of one family; where they are not, both are written as

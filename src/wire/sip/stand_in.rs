@@ -73,7 +73,8 @@ impl StandIn {
         let mut kept = Repeated::default();
         while !lines.at_end()? {
             let line = lines.next_header()?;
-            let Some(colon) = memchr::memchr(b':', line) else { continue };
+            // A colon in a line folded under it makes no name (RFC 3261 section 25.1, HCOLON).
+            let Some(colon) = memchr::memchr2(b':', b'\n', line).filter(|at| line[*at] == b':') else { continue };
             let slot = match &*line[..colon].trim_ascii_end().to_ascii_lowercase() {
                 b"via" | b"v" => {
                     vias.push(line);

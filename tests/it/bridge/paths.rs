@@ -16,6 +16,7 @@ use siprig::{
 };
 
 use super::{
+    hosts::Host,
     modes::{ask, ask_within, at, call, connect, fates, serve},
     *,
 };
@@ -293,6 +294,75 @@ fn of_certain_messages_alone_the_others_pass() {
         let dropped = |outage| Fate::Dropped(OutageId(outage));
         assert_eq!(fates(&seen, 1), [(None, Fate::Passed), (Some(200), dropped(1))]);
         assert_eq!(fates(&seen, 3), [(None, dropped(2)), (None, Fate::Passed), (Some(200), Fate::Passed)]);
+    });
+}
+
+#[test]
+fn a_server_that_can_not_be_resolved_is_there_for_those_who_remember_it_and_for_nobody_else() {
+    in_lab!("paths::a_server_that_can_not_be_resolved_is_there_for_those_who_remember_it_and_for_nobody_else", |lab| {
+        let mut rig = Rig::start(&lab);
+        let pairs = [(hosts::PHONE, hosts::SERVER), (hosts::PHONE_6, hosts::SERVER_6)];
+        let forget = || {
+            hosts::ip("-n phone neigh flush all");
+            // Others it remembers: where it asks everybody for them, the phone hears who asks, and where (RFC 826).
+            for phone in [hosts::PHONE, hosts::PHONE_6] {
+                hosts::ip(&format!("-n server neigh flush to {}", phone.ip));
+            }
+        };
+        assert_eq!(hosts::udp_echoes(hosts::NEIGHBOUR, hosts::SERVER, OTHER_PORT, 3), 3);
+        for (phone, server) in pairs {
+            assert_eq!(hosts::udp_echoes(phone, server, OTHER_PORT, 3), 3);
+        }
+        rig.begin_mode(1, Manner::Unresolvable.into(), None, OutageScope::Host);
+        assert_eq!(rig.canaries(Some(1)), [false, true], "the one to the server asks for its address");
+        for (phone, server) in pairs {
+            assert_eq!(hosts::udp_echoes(phone, server, OTHER_PORT, 3), 3, "they remember each other");
+        }
+        forget();
+        for (phone, server) in pairs {
+            assert_eq!(hosts::udp_arrivals(phone, server, OTHER_PORT, 1, PACE), [], "{phone:?}");
+            assert_eq!(hosts::udp_arrivals(server, phone, OTHER_PORT, 1, PACE), [], "{phone:?}");
+        }
+        assert_eq!(hosts::udp_echoes(hosts::NEIGHBOUR, hosts::SERVER, OTHER_PORT, 3), 3);
+        let (_, tally) = rig.end(1);
+        assert!(tally.dropped_to_server >= 2 && tally.dropped_to_phone >= 2, "{tally:?}");
+        assert_eq!(tally.leaked, 0);
+        forget();
+        for (phone, server) in pairs {
+            assert_eq!(hosts::udp_echoes(phone, server, OTHER_PORT, 3), 3, "found again");
+        }
+        let seen = rig.close();
+        assert!(!seen.iter().any(is_lost), "{seen:?}");
+        let shown = |host: Host| {
+            seen.iter().any(|it| matches!(it, Observed::AddressSeen { address, .. } if *address == host.ip))
+        };
+        assert!(shown(hosts::PHONE) && shown(hosts::PHONE_6) && !shown(hosts::NEIGHBOUR));
+    });
+}
+
+#[test]
+fn an_outage_follows_a_phone_to_another_address_and_leaves_whoever_takes_its_old_one_alone() {
+    in_lab!("paths::an_outage_follows_a_phone_to_another_address_and_leaves_whoever_takes_its_old_one_alone", |lab| {
+        let mut rig = Rig::start(&lab);
+        rig.begin(1, OutageScope::Host);
+        let swap = |namespace: &str, from: Host, to: Host| {
+            hosts::ip(&format!("-n {namespace} address del {}/24 dev eth0", from.ip));
+            hosts::ip(&format!("-n {namespace} address add {}/24 dev eth0", to.ip));
+        };
+        swap("phone", hosts::PHONE, hosts::NEIGHBOUR);
+        swap("neighbour", hosts::NEIGHBOUR, hosts::PHONE);
+        hosts::ip("-n server neigh flush all");
+        let phone = Host { ip: hosts::NEIGHBOUR.ip, ..hosts::PHONE };
+        let bystander = Host { ip: hosts::PHONE.ip, ..hosts::NEIGHBOUR };
+        assert_eq!(hosts::udp_delivered(phone, hosts::SERVER, OTHER_PORT, 5), 0, "the phone with its new address");
+        assert_eq!(hosts::udp_delivered(hosts::SERVER, phone, OTHER_PORT, 5), 0);
+        assert_eq!(hosts::udp_echoes(bystander, hosts::SERVER, OTHER_PORT, 5), 5, "the bystander with the phone's");
+        let (_, tally) = rig.end(1);
+        assert_eq!((tally.dropped_to_server, tally.dropped_to_phone, tally.leaked), (5, 5, 0));
+        let seen = rig.close();
+        assert!(!seen.iter().any(is_lost), "{seen:?}");
+        let shown = |it: &Observed| matches!(it, Observed::AddressSeen { address, .. } if *address == phone.ip);
+        assert!(seen.iter().any(shown), "the new address is told");
     });
 }
 

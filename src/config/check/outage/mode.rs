@@ -32,6 +32,7 @@ enum Word {
     HostUnreachable,
     AdminProhibited,
     Reset,
+    Unresolvable,
     Answer,
     Impair,
     Flap,
@@ -39,12 +40,13 @@ enum Word {
     Reboot,
 }
 
-const WORDS: [(&str, Word); 10] = [
+const WORDS: [(&str, Word); 11] = [
     ("drop", Word::Drop),
     ("refuse", Word::Refuse),
     ("host-unreachable", Word::HostUnreachable),
     ("admin-prohibited", Word::AdminProhibited),
     ("reset", Word::Reset),
+    ("unresolvable", Word::Unresolvable),
     ("answer", Word::Answer),
     ("impair", Word::Impair),
     ("flap", Word::Flap),
@@ -78,6 +80,13 @@ pub(super) fn mode(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<Mod
         Word::HostUnreachable => plain(Manner::Unreachable(Unreachable::Host)),
         Word::AdminProhibited => plain(Manner::Unreachable(Unreachable::Admin)),
         Word::Reset => plain(Manner::Reset),
+        Word::Unresolvable => {
+            for (name, span) in parts(raw) {
+                let help = format!("remove `{name}`: nobody asks for a part of a host");
+                findings.at(span, format!("`{name}` of an outage whose mode is `unresolvable`"), help);
+            }
+            plain(Manner::Unresolvable)
+        }
         Word::Answer => answer(raw, owner, findings)?,
         Word::Impair => plain(Manner::Impair(impairment(raw, owner, findings)?)),
         Word::Flap => {
@@ -100,6 +109,20 @@ pub(super) fn mode(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<Mod
         }
     };
     (findings.count() == before).then_some(plan)
+}
+
+/// Settings that make an outage one of a part of what it could take.
+fn parts(raw: &raw::Outage) -> Vec<(&'static str, Range<usize>)> {
+    let text = |text: &raw::Text| text.as_ref().map(Spanned::span);
+    let all = [
+        ("scope", raw.scope.as_ref().filter(|scope| scope.get_ref() != "host").map(Spanned::span)),
+        ("address", text(&raw.address)),
+        ("ports", raw.ports.as_ref().map(Spanned::span)),
+        ("transport", text(&raw.transport)),
+        ("only", raw.only.as_ref().map(Spanned::span)),
+        ("one-way", text(&raw.one_way)),
+    ];
+    all.into_iter().filter_map(|(name, span)| Some((name, span?))).collect()
 }
 
 /// Whether the phone is told of it, so that it can not be one-way.
