@@ -80,7 +80,7 @@ impl Element {
         out.push('<');
         out.push_str(&self.name);
         for (name, value) in &self.attributes {
-            for part in [" ", name, "=\"", &escape(carried(value)), "\""] {
+            for part in [" ", name, "=\"", &in_attribute(value), "\""] {
                 out.push_str(part);
             }
         }
@@ -88,7 +88,7 @@ impl Element {
             return out.push_str("/>");
         }
         out.push('>');
-        out.push_str(&escape(carried(&self.text)));
+        out.push_str(&in_text(&self.text));
         for child in &self.children {
             child.write(out);
         }
@@ -96,6 +96,16 @@ impl Element {
             out.push_str(part);
         }
     }
+}
+
+/// As it stands between tags: a carriage return that is not named is read as a line feed (section 2.11).
+fn in_text(text: &str) -> String {
+    escape(carried(text)).replace('\r', "&#13;")
+}
+
+/// As it stands in an attribute, where white space that is not named is read as a space (section 3.3.3).
+fn in_attribute(text: &str) -> String {
+    in_text(text).replace('\n', "&#10;").replace('\t', "&#9;")
 }
 
 /// Without the characters that XML 1.0 can not carry in any way (section 2.2).
