@@ -23,6 +23,7 @@ use nix::{
 
 mod lease;
 mod own;
+mod privileges;
 
 use lease::Lease;
 
@@ -36,7 +37,7 @@ use super::{
     outbox::Outbox,
     parts::Parts,
     paths::Paths,
-    protocol::{Notice, Order, PhoneIndex, Setup},
+    protocol::{Notice, Order, PhoneIndex, Refusal, Setup},
     sight::{Sight, Unsent},
     table::Table,
     tap::Tap,
@@ -71,6 +72,11 @@ pub fn run(fd: &str) -> ExitCode {
     }
     match Parts::assemble(&setup) {
         Ok(parts) => {
+            if let Err(reason) = privileges::drop() {
+                let operation = format!("work without privileges that are not needed: could not {reason}");
+                outbox.send(&Notice::Refused(Refusal::Permission { operation }));
+                return ExitCode::from(3);
+            }
             Helper::new(setup, outbox, parts).serve();
             ExitCode::SUCCESS
         }

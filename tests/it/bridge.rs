@@ -249,6 +249,31 @@ fn phones_are_not_stranded_when_the_helper_hangs_in_mid_outage() {
 }
 
 #[test]
+fn the_helper_is_small_and_alone_and_has_no_privilege_but_for_the_table_of_outages() {
+    in_lab!("the_helper_is_small_and_alone_and_has_no_privilege_but_for_the_table_of_outages", |lab| {
+        let mut rig = Rig::start(&lab);
+        rig.begin(1, OutageScope::Host);
+        let status = rig.helper_status();
+        let says =
+            |key: &str| status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().trim().to_owned();
+        const NET_ADMIN: &str = "0000000000001000";
+        for set in ["CapPrm:", "CapEff:", "CapBnd:"] {
+            assert_eq!(says(set), NET_ADMIN, "{set} {status}");
+        }
+        for set in ["CapInh:", "CapAmb:"] {
+            assert_eq!(says(set), "0000000000000000", "{set} {status}");
+        }
+        assert_eq!((says("NoNewPrivs:"), says("Seccomp:"), says("Threads:")), ("1".into(), "2".into(), "1".into()));
+        let resident: u64 = says("VmRSS:").trim_end_matches(" kB").parse().unwrap();
+        println!("the helper has {resident} KiB resident");
+        assert!(resident <= 64 << 10, "{resident} KiB");
+        let (why, tally) = rig.end(1);
+        assert_eq!((why, tally.leaked), (OutageEnd::Lifted, 0));
+        rig.close();
+    });
+}
+
+#[test]
 fn an_outage_ends_by_itself_at_its_limit() {
     in_lab!("an_outage_ends_by_itself_at_its_limit", |lab| {
         let mut rig = Rig::start(&lab);

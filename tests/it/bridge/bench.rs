@@ -254,6 +254,11 @@ impl Rig {
         passed.map(Option::unwrap)
     }
 
+    /// What the kernel says of the helper (proc_pid_status(5)).
+    pub fn helper_status(&mut self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/status", self.driver().helper_pid().unwrap())).unwrap()
+    }
+
     pub fn signal(&mut self, signal: Signal) {
         let pid = self.driver().helper_pid().unwrap();
         kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
