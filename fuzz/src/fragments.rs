@@ -78,8 +78,8 @@ fn pieces<'a>(script: &[u8], datagram: &'a [u8]) -> (Vec<Sent<'a>>, bool) {
                     bytes: &datagram[offset - 8..offset + length],
                     dropped: false,
                 });
-                // Unless it is all of it.
-                hopeless |= offset > 8 || more;
+                // Unless it is all of it, with or without the one before it.
+                hopeless = offset > 8 || more;
             }
             7 => hopeless = true,
             _ => sent.push(piece(false)),
