@@ -137,6 +137,12 @@ impl Measurement {
     /// Why a move has no value of which nothing but connections was seen.
     pub const ENCRYPTED: &str = "its signalling is encrypted";
 
+    /// Why a failover has no value that nobody expected: the line was confirmed where it was.
+    pub const STAYED: &str = "the line did not move: its primary confirmed it in spite of the outage";
+
+    /// The same: it was confirmed nowhere.
+    pub const STRANDED: &str = "the line did not move, and nobody confirmed it";
+
     /// Whether that is why it has none.
     pub fn is_encrypted(&self) -> bool {
         self.why_null.as_deref() == Some(Self::ENCRYPTED)

@@ -52,6 +52,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/log-on-key.toml",
     "scenarios/mwi-after-move.toml",
     "scenarios/one-way-loss.toml",
+    "scenarios/outage-matrix.toml",
     "scenarios/primary-answers-302.toml",
     "scenarios/primary-answers-403.toml",
     "scenarios/primary-answers-503.toml",

@@ -198,6 +198,8 @@ pub enum StepKind {
     Alive,
     /// No line registers anywhere, because its registrar is off, and its phone lives.
     Silence,
+    /// Each line shows what it does about the outage of its primary, whatever that is.
+    Reaction,
     /// Each line has the subscription of its message lamp at the server where it is registered.
     MessageLamp,
     /// Each phone's keys bring up a menu; each press is confirmed by its effect.
@@ -294,8 +296,8 @@ pub struct OutagePlan {
     pub servers: Vec<Role>,
     /// How much of it.
     pub scope: OutageScope,
-    /// Of that, only these SIP messages; none: everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Of that, only these SIP messages; none: everything. By another name in journals, where steps have an `only` of theirs.
+    #[serde(rename = "messages", default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Selection>,
     /// For which phones of each pair; none: for all under test.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -46,6 +46,7 @@ impl Two {
             lifted: None,
             held_elsewhere: None,
             first_bite: None,
+            watched: false,
             knocked: None,
         };
         two.caller.cuts.push(cut);

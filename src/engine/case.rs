@@ -114,6 +114,8 @@ pub struct Cut {
     pub held_elsewhere: Option<Held>,
     /// The first frame of this phone that it dropped.
     pub first_bite: Option<Fix>,
+    /// Somebody wants to know what the line does about it, whatever that is.
+    pub watched: bool,
     /// The last time that the phone asked for a connection in vain.
     pub knocked: Option<Stamp>,
 }

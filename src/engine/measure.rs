@@ -9,6 +9,7 @@ use super::{
     case::{CaseRun, Cut, Finding, Leg, Moved},
     coverage::{Span, uncovered},
     registration::{Attempt, Fix},
+    step::reaction,
 };
 use crate::{
     config::Limit,
@@ -159,8 +160,12 @@ fn failover(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
         whole_move(case, leg, Some(cut.began), "no move to the backup was seen", list)
     } else {
         // Nobody asked for it: whether a phone that is turned away moves is its own habit, and worth to be known.
-        let moved = case.moves.get(&leg).copied().filter(|_| cut.may_be_borne());
+        let moved = case.moves.get(&leg).copied().filter(|_| cut.watched || cut.may_be_borne());
         list.extend(moved.map(|moved| total(case, leg, cut.began, &moved)));
+        if cut.watched && moved.is_none() {
+            let at_ms = Some(round(cut.began.when.at.as_millis_f64()));
+            list.push(Measurement { at_ms, ..null(case, leg, None, reaction::why_none(case, leg)) });
+        }
         moved
     };
     if let Some(moved) = moved {

@@ -460,6 +460,7 @@ fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
             lifted: None,
             held_elsewhere: None,
             first_bite: None,
+            watched: false,
             knocked: None,
         });
         case.evidence.insert(fix.seq);

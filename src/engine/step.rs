@@ -20,6 +20,7 @@ mod lamp;
 mod moment;
 mod outage;
 mod push;
+pub mod reaction;
 mod silence;
 mod wait;
 
@@ -36,6 +37,8 @@ pub enum StepRun {
     Alive(alive::Alive),
     /// Waits in vain for a REGISTER.
     Silence(silence::Silence),
+    /// Waits for what lines do about an outage.
+    Reaction(reaction::Reaction),
     /// Waits for what becomes of calls.
     CallWait(call_wait::CallWait),
     /// Waits until nobody is in a call.
@@ -78,6 +81,7 @@ impl StepRun {
             StepKind::Display { text } => Self::Display(display::Display::begin(text, optional, subjects, now)),
             StepKind::Alive => Self::Alive(alive::Alive::begin(subjects, now, fix, out)),
             StepKind::Silence => Self::Silence(silence::Silence::begin(subjects, fix)),
+            StepKind::Reaction => Self::Reaction(reaction::Reaction::begin(subjects)),
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
             StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
@@ -95,6 +99,7 @@ impl StepRun {
             Self::Expect(_)
             | Self::Alive(_)
             | Self::Silence(_)
+            | Self::Reaction(_)
             | Self::Lamp(_)
             | Self::CallWait(_)
             | Self::Idle(_)
@@ -114,6 +119,7 @@ impl StepRun {
             Self::Expect(step) => step.advance(now, fix, subjects, out),
             Self::Alive(step) => step.advance(now, subjects, out),
             Self::Silence(step) => step.advance(now, subjects, out),
+            Self::Reaction(step) => step.advance(now, subjects),
             Self::Lamp(step) => step.advance(now, subjects),
             Self::CallWait(step) => step.advance(now, subjects),
             Self::Idle(step) => step.advance(now, subjects),
@@ -133,6 +139,7 @@ impl StepRun {
             Self::Expect(step) => step.deadline(subjects),
             Self::Alive(step) => Some(step.deadline()),
             Self::Silence(step) => step.deadline(subjects),
+            Self::Reaction(step) => step.deadline(subjects),
             Self::Lamp(step) => step.deadline(),
             Self::CallWait(step) => step.deadline(subjects),
             Self::Idle(step) => step.deadline(),

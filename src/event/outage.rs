@@ -36,6 +36,19 @@ pub struct OutageSpec {
     pub limit: Duration,
 }
 
+impl OutageSpec {
+    /// What it does, and to how much of the server: `drop, requests only, whole host`.
+    pub fn what(&self) -> String {
+        let way = match self.toward {
+            None => "",
+            Some(Toward::Server) => ", requests only",
+            Some(Toward::Phone) => ", answers only",
+        };
+        let only = self.only.as_ref().map_or_else(String::new, |only| format!(", {only}"));
+        format!("{}{way}, {}{only}", self.mode, self.scope)
+    }
+}
+
 /// What an outage does to the frames under it: all the time the same, or one thing after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -15,6 +15,7 @@ use super::{RawFile, ReportError, RunStory};
 use crate::look::harmless;
 
 mod bench;
+mod heat;
 mod mark;
 mod page;
 mod scale;

@@ -12,6 +12,7 @@ use crate::{
     verdict::{Case, Measurement, Verdict},
 };
 
+mod heat;
 mod sums;
 
 /// Narrower terminals get the layout for this width.
@@ -35,6 +36,7 @@ pub fn render(story: &RunStory, width: usize, look: Look) -> String {
         }
         table.case(case);
     }
+    table.heat(story, &cases);
     table.derivations(story, &cases);
     table.notes(story);
     table.total(&cases);

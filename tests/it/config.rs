@@ -188,6 +188,16 @@ fn the_built_in_failover_needs_no_files() {
 }
 
 #[test]
+fn every_scenario_survives_the_journal() {
+    for file in files("rig/scenarios") {
+        let stem = file.file_stem().unwrap().to_str().unwrap();
+        let scenario = load::scenario(stem, Path::new("rig")).unwrap_or_else(|found| panic!("{found}"));
+        let written = serde_json::to_string(&scenario).unwrap();
+        assert_eq!(serde_json::from_str::<Scenario>(&written).unwrap(), scenario, "{stem}");
+    }
+}
+
+#[test]
 fn every_model_of_the_rig_is_a_good_one_and_its_name_is_that_of_its_file() {
     let mut count = 0;
     for file in files("rig/models") {

@@ -81,6 +81,11 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 findings.at(span, message, "put `call = \"clear\"` before it");
             }
             StepKind::ExpectIdle => {}
+            StepKind::Reaction if !away.contains(&Role::Primary) => {
+                let message = "there is no outage of the primary to react to";
+                findings.at(span, message, "put an `outage` step before it");
+            }
+            StepKind::Reaction => {}
             StepKind::Keys { .. }
             | StepKind::Press { .. }
             | StepKind::Dial { .. }

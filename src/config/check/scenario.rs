@@ -36,6 +36,7 @@ const ALIVE: &str = "alive";
 
 /// What it calls that a line does not register.
 const SILENCE: &str = "silence";
+const REACTION: &str = "reaction";
 
 /// How a scenario calls what becomes of a call.
 const CALL_MARKS: [(&str, CallMark); 5] = [
@@ -250,6 +251,7 @@ enum Awaited {
     MessageLamp,
     Alive,
     Silence,
+    Reaction,
     Call(CallMark),
     Idle,
 }
@@ -278,6 +280,7 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
                 (MESSAGE_LAMP, Awaited::MessageLamp),
                 (ALIVE, Awaited::Alive),
                 (SILENCE, Awaited::Silence),
+                (REACTION, Awaited::Reaction),
                 (IDLE, Awaited::Idle),
             ])
             .chain(calls)
@@ -287,6 +290,7 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
             Awaited::MessageLamp => StepKind::MessageLamp,
             Awaited::Alive => StepKind::Alive,
             Awaited::Silence => StepKind::Silence,
+            Awaited::Reaction => StepKind::Reaction,
             Awaited::Call(of) => StepKind::ExpectCall { of },
             Awaited::Idle => StepKind::ExpectIdle,
         });
@@ -354,6 +358,7 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::Display { text } => format!("the display shows {text}"),
         StepKind::Alive => "every phone gives a sign of life".to_owned(),
         StepKind::Silence => "no line registers".to_owned(),
+        StepKind::Reaction => "every line shows what it does about it".to_owned(),
         StepKind::MessageLamp => "expect the message lamp's subscription".to_owned(),
         StepKind::Call { act: CallAct::Dial } => "each caller dials".to_owned(),
         StepKind::Call { act: CallAct::Answer } => "each callee picks up".to_owned(),

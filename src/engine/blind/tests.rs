@@ -59,6 +59,7 @@ impl Stand {
             lifted: None,
             held_elsewhere: None,
             first_bite: None,
+            watched: false,
             knocked: None,
         });
         let mut stand = Self { case, phone, seq: 0 }.connects(100, "a", 40_000).speaks(200, "a", 40_000);

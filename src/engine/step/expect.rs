@@ -333,7 +333,7 @@ impl Wait {
 }
 
 /// The window of a move as it stands at its cause.
-fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
+pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
     let timers = &case.timers;
     match leg.of {
         Move::Baseline => Some(bound::baseline(timers)),

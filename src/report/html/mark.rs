@@ -1,7 +1,7 @@
 //! Times, values and outages in words.
 
 use crate::{
-    event::{Toward, When},
+    event::{OutageSpec, When},
     look::bound,
     report::story::Outage,
     verdict::Measurement,
@@ -51,21 +51,8 @@ pub fn limit(measurement: &Measurement) -> String {
 
 /// `a away (drop, whole host)`.
 pub fn outage(outage: &Outage) -> String {
-    outage.spec.as_ref().map_or_else(
-        || "outage".to_owned(),
-        |spec| {
-            let scope = match &spec.only {
-                Some(only) => format!("{}, {only}", spec.scope),
-                None => spec.scope.to_string(),
-            };
-            let way = match spec.toward {
-                None => "",
-                Some(Toward::Server) => ", requests only",
-                Some(Toward::Phone) => ", answers only",
-            };
-            format!("{} away ({}{way}, {scope})", spec.server, spec.mode)
-        },
-    )
+    let away = |spec: &OutageSpec| format!("{} away ({})", spec.server, spec.what());
+    outage.spec.as_ref().map_or_else(|| "outage".to_owned(), away)
 }
 
 /// `17, 34, 402`.

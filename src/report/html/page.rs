@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{
     STYLE,
     bench::{PhoneRow, ServerRow, phones, servers},
+    heat::HeatTable,
     mark,
     split::Split,
     style_hash,
@@ -15,7 +16,7 @@ use crate::{
     config::Scenario,
     event::OutageEnd,
     look::{Look, span},
-    report::{RawFile, RunStory},
+    report::{RawFile, RunStory, heat::HeatMap},
     verdict::{Case, Measurement, Verdict},
 };
 
@@ -47,6 +48,7 @@ pub struct Page<'f> {
     split: Split,
     registrations: Vec<Registration>,
     outages: Vec<OutageRow>,
+    heat: HeatTable,
     deadlines: Vec<DeadlineRow>,
     measurements: Vec<MeasurementRow>,
     troubles: Vec<(String, String, u64)>,
@@ -182,6 +184,7 @@ impl<'f> Page<'f> {
             split: Split::of(&cases),
             registrations: registrations(story),
             outages: story.outages.values().map(outage).collect(),
+            heat: HeatTable::of(HeatMap::of(story, &cases).as_ref()),
             deadlines: deadlines(story, &cases),
             measurements: cases.iter().flat_map(measurements).collect(),
             troubles: story.troubles.iter().map(|t| (format!("{} s", t.at), t.note.clone(), t.seq)).collect(),
