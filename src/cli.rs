@@ -13,6 +13,7 @@ use clap::Parser;
 mod analyze;
 mod args;
 mod bench;
+mod changes;
 mod check;
 mod discover;
 mod draft;

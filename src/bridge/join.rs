@@ -7,7 +7,7 @@ use super::{
     offload,
     protocol::Refusal,
 };
-use crate::config::Network;
+use crate::{config::Network, event::SettingChange};
 
 /// Name of the bridge when the bench names none.
 pub const DEFAULT_BRIDGE: &str = "siprig0";
@@ -32,8 +32,8 @@ pub struct Joined {
     pub bridge_index: u32,
     /// It was there before.
     pub adopted: bool,
-    /// Settings that were changed, for people.
-    pub changed: Vec<String>,
+    /// Settings that were changed.
+    pub changed: Vec<SettingChange>,
 }
 
 /// The name of the bridge to work with.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Mac, Network},
     event::{
-        Course, Fate, Impairment, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection, Toward, Unreachable,
+        Course, Fate, Impairment, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection, SettingChange,
+        Toward, Unreachable,
     },
     wire::sip::StandIn,
 };
@@ -124,8 +125,8 @@ pub enum Notice {
         bridge: String,
         /// It was there before.
         adopted: bool,
-        /// Settings of the interfaces that were changed, for people.
-        changed: Vec<String>,
+        /// Settings of the interfaces that were changed.
+        changed: Vec<SettingChange>,
     },
     /// The interfaces can not be joined. The helper ends.
     Refused(Refusal),

@@ -64,7 +64,6 @@ pub struct NetworkDriver {
     orders: mpsc::UnboundedSender<Order>,
     task: JoinHandle<Result<(), NetworkError>>,
     helper_pid: Option<u32>,
-    changed: Vec<String>,
 }
 
 impl NetworkDriver {
@@ -101,8 +100,8 @@ impl NetworkDriver {
         helper.send(&Order::Setup(setup)).await?;
         let answer = timeout(START_PATIENCE, helper.receive()).await;
         let ready = answer.map_err(|_| NetworkError::Helper("did not answer".to_owned()))??;
-        let (observed, changed) = match ready {
-            Some(Notice::Ready { bridge, adopted, changed }) => (Observed::BridgeReady { bridge, adopted }, changed),
+        let observed = match ready {
+            Some(Notice::Ready { bridge, adopted, changed }) => Observed::BridgeReady { bridge, adopted, changed },
             Some(Notice::Refused(refusal)) => return Err(refusal.into()),
             Some(_) => return Err(NetworkError::Helper("did not say that it is ready".to_owned())),
             None => return Err(NetworkError::Helper("ended before it was ready".to_owned())),
@@ -120,13 +119,7 @@ impl NetworkDriver {
             orders,
             task: tokio::spawn(pump.run()),
             helper_pid,
-            changed,
         })
-    }
-
-    /// Settings of the interfaces that had to be changed, and stay so: `enp3s0: generic-receive-offload off`.
-    pub fn changed(&self) -> &[String] {
-        &self.changed
     }
 
     /// Process id of the helper, while it lives.
