@@ -22,6 +22,7 @@ mod error;
 mod exit;
 mod key;
 mod lock;
+mod net;
 mod run;
 mod runs;
 mod shell;
@@ -62,6 +63,7 @@ fn dispatch(command: &Command) -> ExitCode {
         Command::Run(args) => run::main(args),
         Command::Analyze(args) => analyze::main(args),
         Command::Check(args) => check::main(args),
+        Command::Net(args) => net::main(&args.command),
         Command::Virtual(args) => virtual_alone(args),
         Command::Report(args) => runs::report(args),
         Command::Runs(args) => runs::main(&args.command),

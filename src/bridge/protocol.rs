@@ -93,6 +93,11 @@ pub enum Order {
         /// Whose paths.
         phones: Vec<PhoneIndex>,
     },
+    /// Say what an outage has done so far.
+    Count {
+        /// Number of the outage.
+        outage: OutageId,
+    },
     /// Lift everything and end.
     Close,
 }
@@ -152,6 +157,13 @@ pub enum Notice {
         /// Half its span.
         error_ns: u64,
         /// What it did, for each of its phones.
+        tally: Vec<(PhoneIndex, OutageTally)>,
+    },
+    /// What an outage has done so far, for each of its phones.
+    Count {
+        /// Which outage.
+        outage: OutageId,
+        /// Nothing, if it is not in force.
         tally: Vec<(PhoneIndex, OutageTally)>,
     },
     /// The first frame of a phone that an outage dropped in one direction.

@@ -97,6 +97,21 @@ pub async fn survey(network: &Network) -> io::Result<Survey> {
     Ok(Survey { sides, bridge, tables: tables::look(), dead_ports })
 }
 
+/// Names of those of the two interfaces through which a bridge forwards nothing: they are switched off, or have no link.
+///
+/// # Errors
+/// If the kernel does not tell of its interfaces.
+pub async fn silent(network: &Network) -> io::Result<Vec<String>> {
+    let links = Links::connect()?;
+    let mut silent = Vec::new();
+    for name in [&network.phone_side, &network.server_side] {
+        if !links.find(name).await?.is_some_and(|link| link.running) {
+            silent.push(name.clone());
+        }
+    }
+    Ok(silent)
+}
+
 fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }

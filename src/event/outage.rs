@@ -36,6 +36,14 @@ pub struct OutageSpec {
     pub limit: Duration,
 }
 
+impl OutageSpec {
+    /// Whether it drops the canaries that go this way when it has begun: datagrams in its scope. Bad paths let them pass.
+    pub fn takes_canaries(&self, toward: Toward) -> bool {
+        let way = self.toward.is_none_or(|only| only == toward);
+        way && self.mode.drops_at_first() && self.scope.has_datagrams() && self.only.is_none()
+    }
+}
+
 /// What an outage does to the frames under it: all the time the same, or one thing after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -157,6 +165,13 @@ pub struct Part {
     pub ports: Vec<u16>,
     /// This transport alone.
     pub transport: Option<Transport>,
+}
+
+impl OutageScope {
+    /// Whether there are datagrams in it.
+    pub fn has_datagrams(&self) -> bool {
+        !matches!(self, Self::Part(Part { transport: Some(Transport::Tcp), .. }))
+    }
 }
 
 impl fmt::Display for OutageScope {

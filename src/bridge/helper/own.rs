@@ -11,7 +11,7 @@ use crate::{
         sight::{fate_of, report},
         waiting::Late,
     },
-    event::{Fate, OutageId, Toward},
+    event::{Fate, OutageId, OutageScope, Toward},
     wire::frame::Frame,
 };
 
@@ -73,7 +73,14 @@ impl Helper {
                 .outbox
                 .send(&Notice::Trouble("was asked for a canary on a path that was not set up".to_owned()));
         };
-        let (Some(address), Some(port)) = (of.addresses.first(), of.sip_ports.first()) else { return };
+        // What proves an outage of a part of the server is of that part.
+        let rule = outage.and_then(|outage| self.outages.rule(outage));
+        let part = rule.and_then(|rule| match &rule.scope {
+            OutageScope::Part(part) => part.ports.first(),
+            OutageScope::Host | OutageScope::Sip => None,
+        });
+        let address = rule.map_or(&of.addresses, |rule| &rule.servers).first();
+        let (Some(address), Some(port)) = (address, part.or(of.sip_ports.first())) else { return };
         let nonce = self.next_nonce;
         self.next_nonce += 1;
         let vlan = self.setup.network.vlan;

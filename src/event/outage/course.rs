@@ -126,6 +126,11 @@ impl OutageMode {
         Course { phases, repeats }
     }
 
+    /// Whether frames do not pass when it has begun.
+    pub fn drops_at_first(&self) -> bool {
+        self.course().at(0).is_some_and(|(manner, _)| !matches!(manner, Manner::Pass | Manner::Impair(_)))
+    }
+
     /// How long after its beginning the server is first out of reach for good, as far as the outage says; none: it never is,
     /// or may be reached in spite of it.
     pub fn away_after(&self) -> Option<Duration> {

@@ -83,6 +83,10 @@ pub fn ip(arguments: &str) {
     run("ip", arguments);
 }
 
+pub fn nft(arguments: &str) {
+    run("nft", arguments);
+}
+
 fn run(program: &str, arguments: &str) -> String {
     let output = Command::new(program).args(arguments.split_whitespace()).output().unwrap();
     assert!(output.status.success(), "{program} {arguments}: {}", String::from_utf8_lossy(&output.stderr));
