@@ -21,6 +21,7 @@ pub mod join;
 pub mod link;
 pub mod listen;
 pub mod offload;
+pub mod operator;
 mod outage;
 mod outbox;
 mod parts;
