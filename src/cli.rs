@@ -12,6 +12,7 @@ use clap::Parser;
 
 mod analyze;
 mod args;
+mod ask;
 mod bench;
 mod changes;
 mod check;

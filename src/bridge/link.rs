@@ -42,6 +42,8 @@ pub struct Link {
     pub bridge: bool,
     /// The bridge (or bond) it is a port of.
     pub controller: Option<u32>,
+    /// The interface that it is made on, as a VLAN is on another.
+    pub made_on: Option<u32>,
     /// It is switched on.
     pub up: bool,
     /// It has a link: the cable is in, and the other end is on.
@@ -60,6 +62,7 @@ impl From<&LinkMessage> for Link {
                 && !message.header.flags.contains(LinkFlags::Loopback),
             bridge: false,
             controller: None,
+            made_on: None,
             up: message.header.flags.contains(LinkFlags::Up),
             carrier: false,
             running: false,
@@ -71,6 +74,7 @@ impl From<&LinkMessage> for Link {
                 LinkAttribute::Carrier(carrier) => link.carrier = *carrier != 0,
                 LinkAttribute::OperState(state) => link.running = *state == State::Up,
                 LinkAttribute::Controller(index) => link.controller = Some(*index),
+                LinkAttribute::Link(index) => link.made_on = Some(*index),
                 LinkAttribute::LinkInfo(infos) => link.bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge)),
                 _ => {}
             }

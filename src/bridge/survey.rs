@@ -54,6 +54,8 @@ pub struct Bridge {
     pub link: Link,
     /// Names of its ports, but for those of canaries.
     pub ports: Vec<String>,
+    /// Names of interfaces that are made on it, as a VLAN is.
+    pub uppers: Vec<String>,
     /// Its addresses, but for the one that every interface has for its own link alone.
     pub addresses: Vec<IpAddr>,
 }
@@ -81,12 +83,14 @@ pub async fn survey(network: &Network) -> io::Result<Survey> {
     let bridge = match named(bridge_name(network)) {
         Some((name, link)) => {
             let ports = all.iter().filter(|(port, of)| of.controller == Some(link.index) && !is_canary_port(port));
+            let uppers = all.iter().filter(|(_, of)| of.made_on == Some(link.index));
             let addresses = links.addresses().await?.into_iter();
             let addresses = addresses.filter(|(index, address)| *index == link.index && !is_link_local(*address));
             Some(Bridge {
                 name: name.clone(),
                 link: link.clone(),
                 ports: ports.map(|(port, _)| port.clone()).collect(),
+                uppers: uppers.map(|(upper, _)| upper.clone()).collect(),
                 addresses: addresses.map(|(_, address)| address).collect(),
             })
         }

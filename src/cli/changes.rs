@@ -163,6 +163,16 @@ impl Changes {
         self.bridge.as_ref().filter(|bridge| bridge.created && bridge.name == name && bridge.index == index)
     }
 
+    /// The bridge of this number is gone.
+    pub fn forget_bridge(&mut self, index: u32) {
+        self.bridge = self.bridge.take().filter(|bridge| bridge.index != index);
+    }
+
+    /// Only the bridge of this number is there; none: there is no bridge.
+    pub fn forget_bridge_unless(&mut self, index: Option<u32>) {
+        self.bridge = self.bridge.take().filter(|bridge| Some(bridge.index) == index);
+    }
+
     fn note_bridge(&mut self, name: &str, index: u32, adopted: bool, now: &str) {
         // What siprig has made is there the next time, and so is adopted; it stays its own.
         if adopted && self.made(name, index).is_some() {

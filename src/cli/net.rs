@@ -23,6 +23,7 @@ mod hold;
 mod leftover;
 mod order;
 mod progress;
+mod restore;
 mod show;
 mod target;
 mod words;
@@ -37,6 +38,7 @@ pub fn main(command: &NetCommand) -> Result<ExitCode, UserError> {
     match command {
         NetCommand::Show(args) => show::main(args).map(ExitCode::from),
         NetCommand::Block(args) => outage(&args.outage, "block", order::block(args)?).map(ExitCode::from),
+        NetCommand::Restore(args) => restore::main(args).map(ExitCode::from),
         NetCommand::Shape(args) => outage(&args.outage, "shape", order::shape(args)?).map(ExitCode::from),
     }
 }

@@ -64,7 +64,7 @@ fn bench(name: &str) -> String {
 fn every_command_explains_itself() {
     let desk = Desk::new();
     let runs = ["runs", "runs list", "runs show", "runs verify"];
-    let net = ["net", "net show", "net block", "net shape"];
+    let net = ["net", "net show", "net block", "net shape", "net restore"];
     for command in ["", "run", "analyze", "check", "virtual", "report"].into_iter().chain(runs).chain(net) {
         let mut arguments: Vec<_> = command.split_whitespace().collect();
         arguments.push("--help");

@@ -30,6 +30,9 @@ pub enum NetCommand {
     /// Make the path between phones and a server bad for a while
     #[command(after_help = SHAPE_EXAMPLES, long_about = SHAPE_ABOUT)]
     Shape(ShapeArgs),
+    /// Put back what siprig changed on the interfaces, and remove what it left behind
+    #[command(after_help = RESTORE_EXAMPLES, long_about = RESTORE_ABOUT)]
+    Restore(RestoreArgs),
 }
 
 const SHOW_ABOUT: &str = "\
@@ -144,6 +147,31 @@ pub struct ShapeArgs {
     /// Where chance begins
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+}
+
+const RESTORE_ABOUT: &str = "\
+Put back what siprig changed on the interfaces, and remove what it left behind
+
+Receive offloads are as they were before the first change. After a question, ports of helpers that are gone are removed, and \
+the bridge, if siprig made it and nothing else uses it: then nothing passes between phones and servers any more. A bridge \
+that was there before siprig is never removed, and nothing is touched while a run lasts.";
+
+const RESTORE_EXAMPLES: &str = "\
+Examples:
+  siprig net restore --bench rig/lab-3.toml
+  siprig net restore --bench rig/lab-3.toml --yes        without a question, as in a script";
+
+/// Arguments of `net restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    #[command(flatten)]
+    pub bench: BenchArgs,
+    /// Remove without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Wait so long for a bench or an interface that another holds
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub wait: Option<Duration>,
 }
 
 /// Arguments of both: which server, for whom, how much of it, how long.

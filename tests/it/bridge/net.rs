@@ -332,3 +332,136 @@ fn the_two_sides_are_shown_as_they_are_and_leftovers_are_named() {
         assert_eq!(desk.show()["server_side"]["exists"], false);
     });
 }
+
+#[test]
+fn what_was_changed_is_put_back_and_what_siprig_made_is_removed_when_that_is_wanted() {
+    in_lab!("net::what_was_changed_is_put_back_and_what_siprig_made_is_removed_when_that_is_wanted", |lab| {
+        let desk = Desk::new();
+        let before = lab.links();
+        hosts::offload("phones", true);
+        assert_eq!(desk.net("block a --bench lab.toml --for 1s").status.code(), Some(0));
+        assert!(!hosts::has_offload("phones"), "frames that are glued together do not fit through the other side");
+        let changed = desk.show()["changed"].clone();
+        assert_eq!((&changed[0]["interface"], &changed[0]["was_on"]), (&"phones".into(), &true.into()), "{changed}");
+        assert_eq!(changed[0]["setting"], "generic-receive-offload");
+        // A second time nothing needs to be changed, and what was changed is not forgotten.
+        assert_eq!(desk.net("block a --bench lab.toml --for 1s").status.code(), Some(0));
+        assert_eq!(desk.show()["changed"], changed);
+        hosts::ip("link add siprig-99999 type veth peer name other");
+
+        let output = desk.net("restore --bench lab.toml");
+        let (out, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(
+            out,
+            "phones: generic-receive-offload is on again\nkept: siprig-99999, siprig0; --yes removes them\n"
+        );
+        assert!(said.contains("without siprig0 nothing passes between phones and servers"), "{said}");
+        assert!(hosts::has_offload("phones"));
+        assert_eq!(arrive(3), [3, 3], "the bridge stays where nobody can be asked");
+
+        let output = desk.net("restore --bench lab.toml --yes");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "siprig-99999 is removed\nsiprig0 is removed\n");
+        let now: Vec<String> = lab.links().iter().map(|link| link.replace(",UP,LOWER_UP", "")).collect();
+        assert_eq!(now.len(), before.len(), "{now:?}");
+        assert!(!now.iter().any(|link| link.contains("siprig") || link.contains("master")), "{now:?}");
+        let left: Vec<_> = desk.path().join("state").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(left.iter().all(|path| path.extension().is_some_and(|ending| ending == "lock")), "{left:?}");
+        assert_eq!(desk.net("restore --bench lab.toml --yes").stdout, b"nothing is to be put back\n");
+    });
+}
+
+#[test]
+fn a_bridge_that_was_there_or_that_somebody_else_uses_is_never_removed() {
+    in_lab!("net::a_bridge_that_was_there_or_that_somebody_else_uses_is_never_removed", |_lab| {
+        let desk = Desk::new();
+        let restore = |because: &str| {
+            let output = desk.net("restore --bench lab.toml --yes");
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(
+                (output.status.code(), output.stdout.as_slice()),
+                (Some(0), &b"nothing is to be put back\n"[..])
+            );
+            assert!(said.contains(&format!("siprig0: {because}; it stays")), "{said}");
+            assert_eq!(arrive(2), [2, 2]);
+        };
+        hosts::ip("link add siprig0 type bridge");
+        assert_eq!(desk.net("block a --bench lab.toml --for 1s").status.code(), Some(0));
+        restore("siprig did not make it, as far as is noted");
+
+        hosts::ip("link delete siprig0");
+        assert_eq!(desk.net("block a --bench lab.toml --for 1s").status.code(), Some(0));
+        hosts::ip("address add 10.99.0.1/24 dev siprig0");
+        restore("it has the address 10.99.0.1");
+        hosts::ip("address delete 10.99.0.1/24 dev siprig0");
+        hosts::ip("link add third type veth peer name fourth");
+        hosts::ip("link set third master siprig0");
+        restore("third is a port of it");
+        hosts::ip("link delete third");
+        hosts::ip("link add link siprig0 name upper type macvlan");
+        restore("upper is made on it");
+        hosts::ip("link delete upper");
+        assert_eq!(desk.net("restore --bench lab.toml --yes").stdout, b"siprig0 is removed\n");
+    });
+}
+
+#[test]
+fn nothing_is_put_back_under_the_feet_of_somebody_who_works_with_it() {
+    in_lab!("net::nothing_is_put_back_under_the_feet_of_somebody_who_works_with_it", |_lab| {
+        let desk = Desk::new();
+        let mut held = desk.start("block a --bench lab.toml");
+        held.until(IN_FORCE);
+        let output = desk.net("restore --bench lab.toml --yes");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(75), "{said}");
+        assert!(said.contains("is in use by siprig net block a"), "{said}");
+        // Whoever has another state directory, as another user has, is stopped by the outage table.
+        let mut other = desk.command("restore --bench lab.toml --yes");
+        let elsewhere = desk.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        let notes = fs::read_dir(desk.path().join("state")).unwrap().map(|entry| entry.unwrap().path());
+        let notes = notes.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+        for path in notes {
+            fs::copy(&path, elsewhere.join(path.file_name().unwrap())).unwrap();
+        }
+        let output = other.env("SIPRIG_STATE", &elsewhere).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(75), "{said}");
+        assert!(said.contains("another siprig works on bridge `siprig0`"), "{said}");
+        assert_eq!(arrive(2), [0, 2]);
+        held.signal(Signal::SIGINT);
+        assert_eq!(held.end().0, Some(130));
+    });
+}
+
+#[test]
+fn an_interface_that_carries_the_operators_own_session_is_refused_and_others_are_not_touched() {
+    in_lab!("net::an_interface_that_carries_the_operators_own_session_is_refused_and_others_are_not_touched", |lab| {
+        let desk = Desk::new();
+        hosts::ip("link add office type veth peer name desk");
+        hosts::ip("link set office up");
+        hosts::ip("address add 192.0.2.1/24 dev office");
+        let block = |session: &str| {
+            let mut command = desk.command("block a --bench lab.toml --for 1s");
+            let output = command.env("SSH_CONNECTION", format!("192.0.2.7 51000 {session} 22")).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let office = || hosts::described("office");
+        let (links, before) = (lab.links(), office());
+        hosts::ip("address add 10.99.0.1/24 dev servers");
+        let (code, said) = block("10.99.0.1");
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains("your own session (SSH to 10.99.0.1) comes in at `servers`"), "{said}");
+        assert_eq!(lab.links(), links, "nothing was changed");
+        hosts::ip("address delete 10.99.0.1/24 dev servers");
+
+        let (code, said) = block("192.0.2.1");
+        assert_eq!(code, Some(0), "a session at another interface is in nobody's way: {said}");
+        assert_eq!(office(), before, "an interface that the bench does not name is left as it is");
+
+        hosts::ip("address add 10.99.0.2/24 dev siprig0");
+        let (code, said) = block("10.99.0.2");
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains("(SSH to 10.99.0.2) comes in at `siprig0`"), "{said}");
+    });
+}
