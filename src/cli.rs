@@ -12,7 +12,9 @@ use clap::Parser;
 
 mod analyze;
 mod args;
+mod ask;
 mod bench;
+mod changes;
 mod check;
 mod discover;
 mod draft;
@@ -21,6 +23,7 @@ mod error;
 mod exit;
 mod key;
 mod lock;
+mod net;
 mod run;
 mod runs;
 mod shell;
@@ -61,6 +64,7 @@ fn dispatch(command: &Command) -> ExitCode {
         Command::Run(args) => run::main(args),
         Command::Analyze(args) => analyze::main(args),
         Command::Check(args) => check::main(args),
+        Command::Net(args) => net::main(&args.command),
         Command::Virtual(args) => virtual_alone(args),
         Command::Report(args) => runs::report(args),
         Command::Runs(args) => runs::main(&args.command),

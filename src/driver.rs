@@ -13,7 +13,6 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::{
-    bridge::protocol::Refusal,
     config::{self, Phone, Plan, Scenario},
     event::{Action, Observed, PhoneName, RigPart, When},
 };
@@ -81,8 +80,7 @@ impl DriverError {
             self,
             Self::Console(ConsoleError::Port { source: PortError::Busy { .. }, .. })
                 | Self::Keypad { source: PortError::Busy { .. }, .. }
-                | Self::Network(NetworkError::Refused(Refusal::Busy { .. }))
-        )
+        ) || matches!(self, Self::Network(error) if error.is_busy())
     }
 }
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`stamp`] | times, and names of phones, servers and keys |
 //! | [`outage`] | what an outage is, does and ends by |
+//! | [`setting`] | what was changed on the interfaces |
 //! | [`sip`] | a SIP message as the wire shows it |
 //! | [`tls`] | what the wire shows of one that is encrypted |
 //! | [`moves`] | bindings and moves, as the engine concludes them |
@@ -25,6 +26,7 @@ use crate::{
 
 pub mod moves;
 pub mod outage;
+pub mod setting;
 pub mod sip;
 pub mod stamp;
 pub mod tls;
@@ -34,6 +36,7 @@ pub use outage::{
     Course, Impairment, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally, Part, Phase, Selection,
     Share, Spoof, Toward, Unreachable,
 };
+pub use setting::{Offload, SettingChange};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
 pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
 pub use tls::{TlsFact, TlsStep};
@@ -151,6 +154,9 @@ pub enum Observed {
         bridge: String,
         /// True if it existed before and was only adopted.
         adopted: bool,
+        /// Settings of the interfaces that had to be changed for it, and stay so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changed: Vec<SettingChange>,
     },
     /// An outage is in force. The time of the record is *t0*, its error the span of the commit.
     OutageBegan {

@@ -222,7 +222,7 @@ impl Rehearsal {
     fn begin(&mut self) {
         let plan = Box::new(self.plan.clone());
         self.observe(When::exactly(Stamp::ZERO), Observed::RunStarted { plan });
-        let ready = Observed::BridgeReady { bridge: "siprig0".to_owned(), adopted: false };
+        let ready = Observed::BridgeReady { bridge: "siprig0".to_owned(), adopted: false, changed: Vec::new() };
         self.schedule(BRIDGE_UP, Happening::Report(When::exactly(BRIDGE_UP), ready));
         let phones: Vec<PhoneName> = self.devices.keys().cloned().collect();
         for phone in phones {

@@ -11,7 +11,7 @@ mod feed;
 mod live;
 mod narrator;
 mod plain;
-mod wording;
+pub mod wording;
 
 pub use board::Board;
 pub use live::LiveDisplay;

@@ -268,6 +268,10 @@ impl Helper {
                     }
                 }
             }
+            Order::Count { outage } => {
+                let tally = self.outages.tally(outage);
+                self.outbox.send(&Notice::Count { outage, tally });
+            }
             Order::Close => {
                 for outage in self.outages.in_force() {
                     self.lift(outage, OutageEnd::Lifted);

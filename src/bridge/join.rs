@@ -4,10 +4,10 @@
 use super::{
     canary::PORT_PREFIX,
     link::{Link, Links},
-    offload,
+    offload, operator,
     protocol::Refusal,
 };
-use crate::config::Network;
+use crate::{config::Network, event::SettingChange};
 
 /// Name of the bridge when the bench names none.
 pub const DEFAULT_BRIDGE: &str = "siprig0";
@@ -32,8 +32,8 @@ pub struct Joined {
     pub bridge_index: u32,
     /// It was there before.
     pub adopted: bool,
-    /// Settings that were changed, for people.
-    pub changed: Vec<String>,
+    /// Settings that were changed.
+    pub changed: Vec<SettingChange>,
 }
 
 /// The name of the bridge to work with.
@@ -74,6 +74,7 @@ pub async fn examine(links: &Links, network: &Network) -> Result<Examined, Refus
         return Err(unfit(network, &reason, &remedy));
     }
     refuse_management(links, network, &sides).await?;
+    refuse_session(links, network, &sides, bridge.as_ref()).await?;
     refuse_foreign_bridge(links, network, bridge.as_ref(), [phone.index, server.index]).await?;
     Ok(Examined { phone, server, bridge })
 }
@@ -85,6 +86,28 @@ async fn refuse_management(links: &Links, network: &Network, sides: &[(&String, 
             network,
             &format!("the default route goes through `{name}`: this machine would lose its network"),
             "use another interface for the rig",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whoever is logged in through the interfaces must not cut himself off.
+async fn refuse_session(
+    links: &Links,
+    network: &Network,
+    sides: &[(&String, &Link); 2],
+    bridge: Option<&Link>,
+) -> Result<(), Refusal> {
+    let Some(session) = operator::session_address() else { return Ok(()) };
+    let addresses = links.addresses().await.map_err(|error| Refusal::from_io("read the addresses", &error))?;
+    let name = bridge_name(network).to_owned();
+    let all = sides.iter().copied().chain(bridge.map(|bridge| (&name, bridge)));
+    let carries = |link: &Link| addresses.iter().any(|(of, address)| *of == link.index && *address == session);
+    match all.into_iter().find(|(_, link)| carries(link)) {
+        Some((name, _)) => Err(unfit(
+            network,
+            &format!("your own session (SSH to {session}) comes in at `{name}`: you would cut yourself off"),
+            "log in through another interface, or use others for the rig",
         )),
         None => Ok(()),
     }

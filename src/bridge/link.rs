@@ -1,11 +1,12 @@
 //! Interfaces by rtnetlink(7): what is there, and the few changes that the bridge needs.
 
-use std::{io, os::fd::RawFd};
+use std::{io, net::IpAddr, os::fd::RawFd};
 
 use futures_util::TryStreamExt;
 use rtnetlink::{
     Handle, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
     packet_route::{
+        address::AddressAttribute,
         link::{
             BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags,
             LinkInfo, LinkLayerType, LinkMessage, State,
@@ -31,6 +32,8 @@ pub struct Links {
 pub struct Link {
     /// Its number.
     pub index: u32,
+    /// Its address; none: it is no Ethernet one.
+    pub mac: Option<Mac>,
     /// Largest packet it carries.
     pub mtu: u32,
     /// It carries Ethernet frames.
@@ -39,6 +42,12 @@ pub struct Link {
     pub bridge: bool,
     /// The bridge (or bond) it is a port of.
     pub controller: Option<u32>,
+    /// The interface that it is made on, as a VLAN is on another.
+    pub made_on: Option<u32>,
+    /// It is switched on.
+    pub up: bool,
+    /// It has a link: the cable is in, and the other end is on.
+    pub carrier: bool,
     /// It is switched on, has a carrier, and the kernel has taken notice of that.
     pub running: bool,
 }
@@ -47,18 +56,25 @@ impl From<&LinkMessage> for Link {
     fn from(message: &LinkMessage) -> Self {
         let mut link = Self {
             index: message.header.index,
+            mac: None,
             mtu: 0,
             ethernet: message.header.link_layer_type == LinkLayerType::Ether
                 && !message.header.flags.contains(LinkFlags::Loopback),
             bridge: false,
             controller: None,
+            made_on: None,
+            up: message.header.flags.contains(LinkFlags::Up),
+            carrier: false,
             running: false,
         };
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+                LinkAttribute::Address(bytes) => link.mac = bytes.as_slice().try_into().ok().map(Mac),
+                LinkAttribute::Carrier(carrier) => link.carrier = *carrier != 0,
                 LinkAttribute::OperState(state) => link.running = *state == State::Up,
                 LinkAttribute::Controller(index) => link.controller = Some(*index),
+                LinkAttribute::Link(index) => link.made_on = Some(*index),
                 LinkAttribute::LinkInfo(infos) => link.bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge)),
                 _ => {}
             }
@@ -92,14 +108,53 @@ impl Links {
         }
     }
 
+    /// All interfaces, with their names.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub async fn all(&self) -> io::Result<Vec<(String, Link)>> {
+        let all: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await.map_err(as_io)?;
+        Ok(all.iter().map(|message| (name_of(message).unwrap_or_default(), Link::from(message))).collect())
+    }
+
     /// Numbers and names of a bridge's ports.
     ///
     /// # Errors
     /// If the kernel refuses to tell.
     pub async fn ports_of(&self, bridge: u32) -> io::Result<Vec<(u32, String)>> {
-        let all: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await.map_err(as_io)?;
-        let ports = all.iter().filter(|message| Link::from(*message).controller == Some(bridge));
-        Ok(ports.map(|message| (message.header.index, name_of(message).unwrap_or_default())).collect())
+        let ports = self.all().await?.into_iter().filter(|(_, link)| link.controller == Some(bridge));
+        Ok(ports.map(|(name, link)| (link.index, name)).collect())
+    }
+
+    /// The addresses of this machine, each with the number of the interface that has it.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub async fn addresses(&self) -> io::Result<Vec<(u32, IpAddr)>> {
+        let all: Vec<_> = self.handle.address().get().execute().try_collect().await.map_err(as_io)?;
+        let found = all.iter().filter_map(|message| {
+            // A point-to-point link has two, of which the local one is ours.
+            let local = message.attributes.iter().find_map(|it| match it {
+                AddressAttribute::Local(address) => Some(*address),
+                _ => None,
+            });
+            let address = local.or_else(|| {
+                message.attributes.iter().find_map(|it| match it {
+                    AddressAttribute::Address(address) => Some(*address),
+                    _ => None,
+                })
+            })?;
+            Some((message.header.index, address))
+        });
+        Ok(found.collect())
+    }
+
+    /// Removes an interface. The ports of a bridge are free then, and what came in at one goes nowhere any more.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub async fn remove(&self, index: u32) -> io::Result<()> {
+        self.handle.link().del(index).execute().await.map_err(as_io)
     }
 
     /// The name of a bridge; none: that interface is none, as a bond is.
@@ -180,7 +235,7 @@ impl Links {
     ///
     /// # Errors
     /// If the kernel refuses.
-    pub async fn add_address(&self, index: u32, address: std::net::IpAddr, prefix: u8) -> io::Result<()> {
+    pub async fn add_address(&self, index: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
         self.handle.address().add(index, address, prefix).replace().execute().await.map_err(as_io)
     }
 

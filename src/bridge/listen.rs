@@ -10,7 +10,7 @@ use super::{
     table::Table,
     tap::Tap,
 };
-use crate::config::Network;
+use crate::{config::Network, event::SettingChange};
 
 /// Both sides, open.
 #[derive(Debug)]
@@ -30,8 +30,10 @@ pub struct Standing {
     pub bridge: Option<String>,
     /// We have made that bridge, or put them on it; it stays.
     pub joined_now: bool,
+    /// The bridge was there before.
+    pub adopted: bool,
     /// Settings that were changed for that, and stay.
-    pub changed: Vec<String>,
+    pub changed: Vec<SettingChange>,
     /// Those without a carrier, or switched off.
     pub silent: Vec<String>,
 }
@@ -56,7 +58,7 @@ pub async fn open(network: &Network, join: bool) -> Result<Ears, Refusal> {
         [Tap::open_for_all(&network.phone_side, phone.index)?, Tap::open_for_all(&network.server_side, server.index)?];
     let both = [(&network.phone_side, &phone), (&network.server_side, &server)];
     let silent = both.into_iter().filter(|(_, link)| !link.running).map(|(name, _)| name.clone()).collect();
-    Ok(ears(taps, Standing { bridge, joined_now: false, changed: Vec::new(), silent }, None))
+    Ok(ears(taps, Standing { bridge, joined_now: false, adopted: true, changed: Vec::new(), silent }, None))
 }
 
 /// The bridge (or bond) that both are ports of.
@@ -75,8 +77,13 @@ async fn join_and_open(links: &Links, network: &Network) -> Result<Ears, Refusal
     ];
     let up = links.up(examined.phone.index).await;
     up.map_err(|error| Refusal::from_io(format!("switch on `{}`", network.phone_side), &error))?;
-    let standing =
-        Standing { bridge: Some(joined.bridge), joined_now: true, changed: joined.changed, silent: Vec::new() };
+    let standing = Standing {
+        bridge: Some(joined.bridge),
+        joined_now: true,
+        adopted: joined.adopted,
+        changed: joined.changed,
+        silent: Vec::new(),
+    };
     Ok(ears(taps, standing, Some(table)))
 }
 

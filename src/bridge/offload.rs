@@ -1,5 +1,5 @@
 //! Receive offloads of the ports. GRO and LRO glue frames together, which then do not fit through the other side.
-//! Read and changed through the ethtool ioctl (`linux/ethtool.h`).
+//! Read and changed through the ethtool ioctl (`linux/ethtool.h`); everybody may read.
 
 use std::{
     io, mem,
@@ -8,30 +8,76 @@ use std::{
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
+use crate::event::{Offload, SettingChange};
+
 const GET_GRO: u32 = 0x2b;
 const SET_GRO: u32 = 0x2c;
 const GET_FLAGS: u32 = 0x25;
 const SET_FLAGS: u32 = 0x26;
 const FLAG_LRO: u32 = 1 << 15;
 
-/// Turns GRO and LRO of an interface off. Returns what was changed, for people.
+/// Both.
+const ALL: [Offload; 2] = [Offload::GenericReceiveOffload, Offload::LargeReceiveOffload];
+
+/// Turns GRO and LRO of an interface off. Returns what was changed.
 ///
 /// # Errors
 /// If an offload is on and can not be turned off.
-pub fn disable(interface: &str) -> io::Result<Vec<String>> {
-    let control = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+pub fn disable(interface: &str) -> io::Result<Vec<SettingChange>> {
+    let control = control()?;
     let mut changed = Vec::new();
-    // A driver that does not know the question does not have the offload.
-    if ethtool(&control, interface, GET_GRO, 0).unwrap_or(0) != 0 {
-        ethtool(&control, interface, SET_GRO, 0)?;
-        changed.push(format!("{interface}: generic-receive-offload off"));
-    }
-    let flags = ethtool(&control, interface, GET_FLAGS, 0).unwrap_or(0);
-    if flags & FLAG_LRO != 0 {
-        ethtool(&control, interface, SET_FLAGS, flags & !FLAG_LRO)?;
-        changed.push(format!("{interface}: large-receive-offload off"));
+    for setting in ALL {
+        if read(&control, interface, setting) {
+            write(&control, interface, setting, false)?;
+            changed.push(SettingChange { interface: interface.to_owned(), setting, was_on: true });
+        }
     }
     Ok(changed)
+}
+
+/// The offloads of an interface that are on.
+///
+/// # Errors
+/// If there are no sockets.
+pub fn in_force(interface: &str) -> io::Result<Vec<Offload>> {
+    let control = control()?;
+    Ok(ALL.into_iter().filter(|setting| read(&control, interface, *setting)).collect())
+}
+
+/// Turns an offload on or off. True if that was not so already.
+///
+/// # Errors
+/// If it can not be turned.
+pub fn set(interface: &str, setting: Offload, on: bool) -> io::Result<bool> {
+    let control = control()?;
+    if read(&control, interface, setting) == on {
+        return Ok(false);
+    }
+    write(&control, interface, setting, on)?;
+    Ok(true)
+}
+
+fn control() -> io::Result<OwnedFd> {
+    Ok(socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?)
+}
+
+/// A driver that does not know the question does not have the offload.
+fn read(control: &OwnedFd, interface: &str, setting: Offload) -> bool {
+    match setting {
+        Offload::GenericReceiveOffload => ethtool(control, interface, GET_GRO, 0).unwrap_or(0) != 0,
+        Offload::LargeReceiveOffload => ethtool(control, interface, GET_FLAGS, 0).unwrap_or(0) & FLAG_LRO != 0,
+    }
+}
+
+fn write(control: &OwnedFd, interface: &str, setting: Offload, on: bool) -> io::Result<()> {
+    match setting {
+        Offload::GenericReceiveOffload => ethtool(control, interface, SET_GRO, u32::from(on))?,
+        Offload::LargeReceiveOffload => {
+            let others = ethtool(control, interface, GET_FLAGS, 0)? & !FLAG_LRO;
+            ethtool(control, interface, SET_FLAGS, others | if on { FLAG_LRO } else { 0 })?
+        }
+    };
+    Ok(())
 }
 
 #[repr(C)]

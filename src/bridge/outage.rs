@@ -120,7 +120,15 @@ impl Outages {
 
     /// Forgets a lifted outage; returns what it did.
     pub fn close(&mut self, outage: OutageId) -> Vec<(PhoneIndex, OutageTally)> {
-        self.active.remove(&outage).map(|active| active.tally.into_iter().collect()).unwrap_or_default()
+        let tally = self.tally(outage);
+        self.active.remove(&outage);
+        tally
+    }
+
+    /// What an outage has done so far.
+    pub fn tally(&self, outage: OutageId) -> Vec<(PhoneIndex, OutageTally)> {
+        let tally = self.active.get(&outage).map(|active| active.tally.iter());
+        tally.into_iter().flatten().map(|(phone, tally)| (*phone, *tally)).collect()
     }
 
     /// A phone has an address that was not known. True if what the kernel gives up is not enough any more.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Mac, Network},
     event::{
-        Course, Fate, Impairment, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection, Toward, Unreachable,
+        Course, Fate, Impairment, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection, SettingChange,
+        Toward, Unreachable,
     },
     wire::sip::StandIn,
 };
@@ -92,6 +93,11 @@ pub enum Order {
         /// Whose paths.
         phones: Vec<PhoneIndex>,
     },
+    /// Say what an outage has done so far.
+    Count {
+        /// Number of the outage.
+        outage: OutageId,
+    },
     /// Lift everything and end.
     Close,
 }
@@ -126,8 +132,8 @@ pub enum Notice {
         bridge: String,
         /// It was there before.
         adopted: bool,
-        /// Settings of the interfaces that were changed, for people.
-        changed: Vec<String>,
+        /// Settings of the interfaces that were changed.
+        changed: Vec<SettingChange>,
     },
     /// The interfaces can not be joined. The helper ends.
     Refused(Refusal),
@@ -153,6 +159,13 @@ pub enum Notice {
         /// Half its span.
         error_ns: u64,
         /// What it did, for each of its phones.
+        tally: Vec<(PhoneIndex, OutageTally)>,
+    },
+    /// What an outage has done so far, for each of its phones.
+    Count {
+        /// Which outage.
+        outage: OutageId,
+        /// Nothing, if it is not in force.
         tally: Vec<(PhoneIndex, OutageTally)>,
     },
     /// The first frame of a phone that an outage dropped in one direction.

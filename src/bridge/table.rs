@@ -34,6 +34,9 @@ pub const RENEWAL: Duration = Duration::from_millis(100);
 /// How often a table that is held is tried again, each [`RENEWAL`].
 const PATIENCE: u32 = 10;
 
+/// What the names of tables begin with; the name of the bridge follows.
+pub const NAME_PREFIX: &str = "siprig-";
+
 const CHAIN: &str = "forward";
 /// Policy of a chain: accept what no rule drops (`NF_ACCEPT`).
 const ACCEPT: u32 = 1;
@@ -141,7 +144,7 @@ impl Table {
         let mut socket = first_to_close(&Socket::new(NETLINK_NETFILTER)?)?;
         socket.bind_auto()?;
         socket.set_non_blocking(true)?;
-        Ok(Self { socket, name: format!("siprig-{bridge}"), sequence: 1, paths: BTreeSet::new() })
+        Ok(Self { socket, name: format!("{NAME_PREFIX}{bridge}"), sequence: 1, paths: BTreeSet::new() })
     }
 
     /// Table, sets, chain and rules.

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::discover::DiscoverArgs;
+use super::{discover::DiscoverArgs, net::args::NetArgs};
 use crate::{analysis::GivenOutage, config::overrides::Override};
 
 const EXIT_CODES: &str = "\
@@ -50,6 +50,8 @@ pub enum Command {
     /// Look at everything a run needs, without changing anything
     #[command(after_help = CHECK_EXAMPLES, long_about = CHECK_ABOUT)]
     Check(CheckArgs),
+    /// Look at the bridge between phones and servers, and take a server away by hand
+    Net(NetArgs),
     /// Bring the virtual bench up alone, for other tools
     #[command(after_help = VIRTUAL_EXAMPLES, long_about = VIRTUAL_ABOUT)]
     Virtual(VirtualArgs),

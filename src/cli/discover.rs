@@ -8,6 +8,7 @@ use super::{
     analyze::name_servers,
     args::CheckArgs,
     bench::{self, Opened},
+    changes::ChangesFile,
     draft::{self, Destination},
     error::UserError,
     exit::Exit,
@@ -135,6 +136,10 @@ async fn listen(args: &CheckArgs, network: &Network) -> Result<Session, UserErro
     let clock = RunClock::start();
     let end = clock.now() + own.time;
     begin(network, listener.standing(), own.time);
+    if let (Some(bridge), true) = (&listener.standing().bridge, listener.standing().joined_now) {
+        let Standing { adopted, changed, .. } = listener.standing();
+        ChangesFile::of(network)?.note(bridge, *adopted, changed)?;
+    }
     let mut session = Session {
         discovery: Discovery::new(settings),
         standing: listener.standing().clone(),

@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use super::{exit::Exit, lock::LockError};
 use crate::{
     config::diagnostic::{Diagnostic, Diagnostics},
+    driver::network::NetworkError,
     journal::{JournalError, RunDirError},
     report::ReportError,
     session::{ReplayError, SessionError},
@@ -100,6 +101,12 @@ impl From<SessionError> for UserError {
     fn from(error: SessionError) -> Self {
         let busy = matches!(&error, SessionError::Driver(driver) if driver.is_busy());
         Self::because(if busy { Exit::Busy } else { Exit::Rig }, &error)
+    }
+}
+
+impl From<NetworkError> for UserError {
+    fn from(error: NetworkError) -> Self {
+        Self::because(if error.is_busy() { Exit::Busy } else { Exit::Rig }, &error)
     }
 }
 

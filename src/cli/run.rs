@@ -10,6 +10,7 @@ use std::{
 use super::{
     args::RunArgs,
     bench::{self, Opened},
+    changes::{ChangesFile, Noting},
     dry_run,
     error::{UserError, print_data},
     exit::Exit,
@@ -101,7 +102,11 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
             "is this machine out of memory or processes?",
         )
     };
+    let network = plan.bench.network.clone();
     let mut session = Session::new(plan, run_dir.clone(), clock.clone());
+    if let Some(network) = &network {
+        session.subscribe(Noting(ChangesFile::of(network)?));
+    }
     session.subscribe(Progress::start(clock).map_err(|error| unexpected("show the progress", error))?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -27,6 +27,18 @@ pub fn directory() -> Result<PathBuf, UserError> {
     }
 }
 
+/// Where it is noted what was changed on interfaces: with the locks, unless `$SIPRIG_NETWORK_STATE` names another place, as
+/// it does where the interfaces vanish with a bench.
+///
+/// # Errors
+/// As [`directory`].
+pub fn of_network() -> Result<PathBuf, UserError> {
+    match std::env::var_os("SIPRIG_NETWORK_STATE") {
+        Some(named) => Ok(named.into()),
+        None => directory(),
+    }
+}
+
 fn place(variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
     variable("SIPRIG_STATE")
         .or_else(|| variable("XDG_RUNTIME_DIR").map(|runtime| runtime.join("siprig")))

@@ -270,7 +270,7 @@ fn explain(message: &str) -> (String, Option<String>) {
 }
 
 /// Advice on a word that is not known: the likely one, or all of them.
-pub(super) fn suggest(unknown: &str, known: &[&str]) -> String {
+pub fn suggest(unknown: &str, known: &[&str]) -> String {
     let likely = known
         .iter()
         .map(|word| (strsim::damerau_levenshtein(unknown, word), word))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{bench::Role, keying};
 use crate::{
-    event::{KeyName, Manner, Move, OutageMode, OutageScope, Part, PushCommand, Selection, Toward, Transport},
+    event::{KeyName, Move, OutageMode, OutageScope, PushCommand, Selection, Toward},
     verdict::Blame,
 };
 
@@ -283,6 +283,13 @@ impl StepKind {
     }
 }
 
+/// Longest time that an outage may last: a day.
+pub const LONGEST_OUTAGE: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest time by which a frame may be late: as late as a datagram of IP may be at all (RFC 791 section 3.2, two minutes
+/// for a reassembly that RFC 1122 section 3.3.2 allows).
+pub const LONGEST_DELAY: Duration = Duration::from_secs(120);
+
 /// An outage as a scenario has it: by roles, which for each line are other servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -338,19 +345,11 @@ impl OutagePlan {
     /// Whether it drops the canaries that go this way when it has begun: a datagram to the first port in its scope. Bad paths
     /// let canaries pass.
     pub fn takes_canaries(&self, toward: Toward) -> bool {
-        if self.mode == ModePlan::Plain(Manner::Unresolvable.into()) {
-            // One asks for the server's address; none may tell a wrong one to a phone.
-            return toward == Toward::Server;
-        }
         let drops = match &self.mode {
             ModePlan::Answer { .. } => true,
-            ModePlan::Plain(mode) => {
-                let course = mode.course();
-                course.at(0).is_some_and(|(manner, _)| !matches!(manner, Manner::Pass | Manner::Impair(_)))
-            }
+            ModePlan::Plain(mode) => mode.drops_canaries(toward),
         };
-        let datagrams = !matches!(self.scope, OutageScope::Part(Part { transport: Some(Transport::Tcp), .. }));
-        drops && datagrams && self.only.is_none() && self.toward.is_none_or(|only| only == toward)
+        drops && self.scope.has_datagrams() && self.only.is_none() && self.toward.is_none_or(|only| only == toward)
     }
 }
 

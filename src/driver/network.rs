@@ -2,15 +2,23 @@
 //!
 //! Not here: anything that touches an interface ([`bridge`](crate::bridge) does), and what a SIP message means.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{mpsc, watch as latest},
+    task::JoinHandle,
+    time::timeout,
+};
 
 use super::{Report, clock::RunClock, outbox::Outbox};
 use crate::{
     bridge::protocol::{Notice, Order, PhoneKey, Refusal, ServerKey, Setup, Treatment},
-    config::{Network, Plan, Server},
-    event::{Manner, Observed, OutageEnd, OutageId, OutageSpec, PhoneName, RigPart, ServerName, When},
+    config::{Bench, Network, Plan, Server},
+    event::{Manner, Observed, OutageEnd, OutageId, OutageSpec, OutageTally, PhoneName, RigPart, ServerName, When},
     wire::sip::StandIn,
 };
 
@@ -25,6 +33,9 @@ pub use preflight::{Finding, preflight};
 
 use link::HelperLink;
 use watch::Watch;
+
+/// What an outage has done so far, for each of its phones.
+pub type Tallies = BTreeMap<PhoneName, OutageTally>;
 
 /// How long the helper may take to join the interfaces.
 const START_PATIENCE: Duration = Duration::from_secs(15);
@@ -56,6 +67,13 @@ pub enum NetworkError {
     },
 }
 
+impl NetworkError {
+    /// Whether somebody else works with the interfaces.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::Busy { .. }))
+    }
+}
+
 /// The bridge between the two interfaces of a bench, while a run lasts.
 #[derive(Debug)]
 pub struct NetworkDriver {
@@ -64,7 +82,7 @@ pub struct NetworkDriver {
     orders: mpsc::UnboundedSender<Order>,
     task: JoinHandle<Result<(), NetworkError>>,
     helper_pid: Option<u32>,
-    changed: Vec<String>,
+    counted: latest::Receiver<Tallies>,
 }
 
 impl NetworkDriver {
@@ -94,15 +112,38 @@ impl NetworkDriver {
         run_dir: &Path,
         reports: mpsc::Sender<Report>,
     ) -> Result<Self, NetworkError> {
-        let setup = setup_of(plan)?;
-        let watch = Watch::new(plan, clock.clone(), run_dir)?;
+        let watch = Watch::new(&plan.bench, plan.keep_secrets, clock.clone(), Some(run_dir))?;
+        Self::open(program, &plan.bench, watch, clock, reports).await
+    }
+
+    /// The same for a bench without a run: no capture is written.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_unrecorded(
+        bench: &Bench,
+        clock: &RunClock,
+        reports: mpsc::Sender<Report>,
+    ) -> Result<Self, NetworkError> {
+        let watch = Watch::new(bench, false, clock.clone(), None)?;
+        Self::open(&Program::default(), bench, watch, clock, reports).await
+    }
+
+    async fn open(
+        program: &Program,
+        bench: &Bench,
+        watch: Watch,
+        clock: &RunClock,
+        reports: mpsc::Sender<Report>,
+    ) -> Result<Self, NetworkError> {
+        let setup = setup_of(bench)?;
         let mut helper = HelperLink::spawn(program)?;
         let helper_pid = helper.pid();
         helper.send(&Order::Setup(setup)).await?;
         let answer = timeout(START_PATIENCE, helper.receive()).await;
         let ready = answer.map_err(|_| NetworkError::Helper("did not answer".to_owned()))??;
-        let (observed, changed) = match ready {
-            Some(Notice::Ready { bridge, adopted, changed }) => (Observed::BridgeReady { bridge, adopted }, changed),
+        let observed = match ready {
+            Some(Notice::Ready { bridge, adopted, changed }) => Observed::BridgeReady { bridge, adopted, changed },
             Some(Notice::Refused(refusal)) => return Err(refusal.into()),
             Some(_) => return Err(NetworkError::Helper("did not say that it is ready".to_owned())),
             None => return Err(NetworkError::Helper("ended before it was ready".to_owned())),
@@ -113,20 +154,16 @@ impl NetworkDriver {
             outbox.push(ready.when, ready.observed);
         }
         let (orders, inbox) = mpsc::unbounded_channel();
-        let pump = Pump { helper, watch, outbox, clock: clock.clone(), inbox, in_force: BTreeSet::new() };
+        let (counts, counted) = latest::channel(Tallies::new());
+        let pump = Pump { helper, watch, outbox, clock: clock.clone(), inbox, in_force: BTreeSet::new(), counts };
         Ok(Self {
-            phones: plan.bench.phones.iter().map(|phone| phone.name.clone()).collect(),
-            servers: plan.bench.servers.clone(),
+            phones: bench.phones.iter().map(|phone| phone.name.clone()).collect(),
+            servers: bench.servers.clone(),
             orders,
             task: tokio::spawn(pump.run()),
             helper_pid,
-            changed,
+            counted,
         })
-    }
-
-    /// Settings of the interfaces that had to be changed, and stay so: `enp3s0: generic-receive-offload off`.
-    pub fn changed(&self) -> &[String] {
-        &self.changed
     }
 
     /// Process id of the helper, while it lives.
@@ -172,6 +209,20 @@ impl NetworkDriver {
         phones: &[PhoneName],
     ) -> Result<(), NetworkError> {
         self.order(Order::Canaries { outage, server: self.server(server)?, phones: self.phones(phones)? })
+    }
+
+    /// Asks what an outage has done so far. The answer comes by [`counted`](Self::counted), and is no fact of a run: the tally
+    /// at the end of the outage is.
+    ///
+    /// # Errors
+    /// If the helper is gone.
+    pub fn count(&mut self, outage: OutageId) -> Result<(), NetworkError> {
+        self.order(Order::Count { outage })
+    }
+
+    /// What was last counted.
+    pub fn counted(&self) -> latest::Receiver<Tallies> {
+        self.counted.clone()
     }
 
     /// Lifts every outage, waits for the helper's end and finishes the capture. The bridge itself stays.
@@ -228,11 +279,10 @@ fn place<T>(all: &[T], wanted: impl Fn(&T) -> bool) -> Option<u16> {
     all.iter().position(wanted).and_then(|index| u16::try_from(index).ok())
 }
 
-fn setup_of(plan: &Plan) -> Result<Setup, NetworkError> {
-    let network: Network = plan.bench.network.clone().ok_or(NetworkError::NoNetwork)?;
-    let phones = plan.bench.phones.iter().map(|phone| PhoneKey { mac: phone.mac, address: phone.address });
-    let servers = plan
-        .bench
+fn setup_of(bench: &Bench) -> Result<Setup, NetworkError> {
+    let network: Network = bench.network.clone().ok_or(NetworkError::NoNetwork)?;
+    let phones = bench.phones.iter().map(|phone| PhoneKey { mac: phone.mac, address: phone.address });
+    let servers = bench
         .servers
         .iter()
         .map(|server| ServerKey { addresses: server.addresses.clone(), sip_ports: server.sip_ports().to_vec() });
@@ -247,6 +297,7 @@ struct Pump {
     clock: RunClock,
     inbox: mpsc::UnboundedReceiver<Order>,
     in_force: BTreeSet<OutageId>,
+    counts: latest::Sender<Tallies>,
 }
 
 impl Pump {
@@ -289,6 +340,9 @@ impl Pump {
             Notice::Ended { outage, .. } => {
                 self.in_force.remove(outage);
             }
+            Notice::Count { tally, .. } => {
+                self.counts.send_replace(self.watch.named(tally));
+            }
             _ => {}
         }
         self.watch.take(notice, &mut self.outbox);
@@ -299,7 +353,7 @@ impl Pump {
         let now = When::exactly(self.clock.now());
         for outage in std::mem::take(&mut self.in_force) {
             self.watch.lose(outage, now);
-            let tally = std::collections::BTreeMap::new();
+            let tally = BTreeMap::new();
             self.outbox.push(now, Observed::OutageEnded { outage, why: OutageEnd::HelperLost, tally });
         }
         let reason = NetworkError::Helper(reason).to_string();

@@ -47,6 +47,12 @@ impl OutageSpec {
         let only = self.only.as_ref().map_or_else(String::new, |only| format!(", {only}"));
         format!("{}{way}, {}{only}", self.mode, self.scope)
     }
+
+    /// Whether it drops the canaries that go this way when it has begun: datagrams in its scope. Bad paths let them pass.
+    pub fn takes_canaries(&self, toward: Toward) -> bool {
+        let way = self.toward.is_none_or(|only| only == toward);
+        way && self.mode.drops_canaries(toward) && self.scope.has_datagrams() && self.only.is_none()
+    }
 }
 
 /// What an outage does to the frames under it: all the time the same, or one thing after the other.
@@ -175,6 +181,13 @@ pub struct Part {
     pub ports: Vec<u16>,
     /// This transport alone.
     pub transport: Option<Transport>,
+}
+
+impl OutageScope {
+    /// Whether there are datagrams in it.
+    pub fn has_datagrams(&self) -> bool {
+        !matches!(self, Self::Part(Part { transport: Some(Transport::Tcp), .. }))
+    }
 }
 
 impl fmt::Display for OutageScope {

@@ -45,7 +45,7 @@ pub(crate) fn mixed_run() -> Vec<Record> {
 pub(crate) fn run(fates: &[Fate]) -> Vec<Record> {
     let mut journal = Journal::default();
     journal.observe(0.0, Observed::RunStarted { plan: Box::new(plan(fates)) });
-    journal.observe(41.3, Observed::BridgeReady { bridge: "siprig0".into(), adopted: false });
+    journal.observe(41.3, Observed::BridgeReady { bridge: "siprig0".into(), adopted: false, changed: Vec::new() });
     journal.step(50.0, 0, "every line is registered at its primary");
     let steps: [fn(&mut Journal, usize, Fate); 4] = [baseline, failover, failback, verdict];
     let each = |journal: &mut Journal, step: usize| {

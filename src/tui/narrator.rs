@@ -56,8 +56,10 @@ impl Narrator {
                 let (phones, lines) = (plan.phones.len(), if plan.phones.len() == 1 { "phone" } else { "phones" });
                 (format!("{} on bench {}: {phones} {lines}", plan.title(), plan.bench.name), false)
             }
-            Observed::BridgeReady { bridge, adopted } => {
-                (format!("bridge {bridge} is up{}", if *adopted { " (adopted)" } else { "" }), false)
+            Observed::BridgeReady { bridge, adopted, changed } => {
+                let adopted = if *adopted { " (adopted)" } else { "" };
+                let changed: String = changed.iter().map(|change| format!("; changed {change}")).collect();
+                (format!("bridge {bridge} is up{adopted}{changed}"), false)
             }
             Observed::OutageBegan { outage } => {
                 let begins = self.outages.get(outage).map(|spec| wording::outage(spec).1);

@@ -45,6 +45,8 @@ use crate::config;
 
 /// Environment variable that names the directory of locks and sockets.
 const STATE: &str = "SIPRIG_STATE";
+/// And the one that names the directory of what is noted about interfaces: these vanish with the bench, and so must that.
+const NETWORK_STATE: &str = "SIPRIG_NETWORK_STATE";
 
 /// Why no virtual bench came about.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +142,7 @@ impl Launch {
         let is_root = geteuid().is_root();
         let privilege = namespace::isolate().map_err(|Refusal { what, errno }| forbidden(what, errno, is_root))?;
         let isolated = now();
-        let init = start_init(&order, &far, &state).map_err(failed("start the bench's first process"))?;
+        let init = start_init(&order, &far, &state, &directory).map_err(failed("start the bench's first process"))?;
         Ok(Self {
             begun,
             isolated,
@@ -231,9 +233,10 @@ impl Launch {
         writeln!(out, "bench file (inside): {}", ready.bench.display())?;
         writeln!(
             out,
-            "to enter: nsenter --target {} {user}--net --mount --pid --wdns=\"$PWD\" -- env {STATE}={} {} run --bench {}",
+            "to enter: nsenter --target {} {user}--net --mount --pid --wdns=\"$PWD\" -- env {STATE}={} {NETWORK_STATE}={} {} run --bench {}",
             self.init.id(),
             quoted(state),
+            quoted(&self.directory),
             quoted(&self.program),
             quoted(&ready.bench),
         )?;
@@ -249,11 +252,15 @@ impl Launch {
     }
 }
 
-fn start_init(order: &File, launcher: &UnixStream, state: &Path) -> io::Result<Child> {
+fn start_init(order: &File, launcher: &UnixStream, state: &Path, directory: &Path) -> io::Result<Child> {
     let inherited = [order.as_raw_fd(), launcher.as_raw_fd()];
     let mut command = Command::new("/proc/self/exe");
     command.arg0("siprig");
-    command.args(["internal", "init"]).args(inherited.map(|fd| fd.to_string())).env(STATE, state);
+    command
+        .args(["internal", "init"])
+        .args(inherited.map(|fd| fd.to_string()))
+        .env(STATE, state)
+        .env(NETWORK_STATE, directory);
     // SAFETY: between fork and exec only system calls are made, on descriptors that are open in the parent until
     // `spawn` returns.
     unsafe {

@@ -45,6 +45,7 @@ macro_rules! in_lab {
 
 mod listen;
 mod modes;
+mod net;
 mod paths;
 
 fn register(call: u32) -> String {

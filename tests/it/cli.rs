@@ -63,8 +63,9 @@ fn bench(name: &str) -> String {
 #[test]
 fn every_command_explains_itself() {
     let desk = Desk::new();
-    for command in ["", "run", "analyze", "check", "virtual", "report", "runs", "runs list", "runs show", "runs verify"]
-    {
+    let runs = ["runs", "runs list", "runs show", "runs verify"];
+    let net = ["net", "net show", "net block", "net shape", "net restore"];
+    for command in ["", "run", "analyze", "check", "virtual", "report"].into_iter().chain(runs).chain(net) {
         let mut arguments: Vec<_> = command.split_whitespace().collect();
         arguments.push("--help");
         let name = format!("help {command}").trim().replace(' ', "-");
@@ -97,6 +98,19 @@ fn each_kind_of_mistake_has_its_message_and_its_exit_code_and_touches_nothing() 
         ("no-runs", &["report", "latest"]),
         ("unknown-run", &["runs", "show", "yesterday"]),
         ("not-virtual", &["virtual", "--bench", &full]),
+        ("net-of-the-virtual-bench", &["net", "show"]),
+        ("net-unknown-server", &["net", "block", "primry", "--bench", &full]),
+        ("net-unknown-phone", &["net", "block", "primary", "--bench", &full, "--phones", "p11"]),
+        ("net-answer-without-code", &["net", "block", "a", "--bench", &full, "--mode", "answer"]),
+        ("net-code-without-answer", &["net", "block", "a", "--bench", &full, "--code", "503"]),
+        ("net-redirection", &["net", "block", "a", "--bench", &full, "--mode", "answer", "--code", "302"]),
+        ("net-one-way-refusal", &["net", "block", "a", "--bench", &full, "--mode", "refuse", "--one-way", "answers"]),
+        ("net-scope-and-ports", &["net", "block", "a", "--bench", &full, "--scope", "sip", "--ports", "80"]),
+        ("net-unknown-message", &["net", "block", "a", "--bench", &full, "--only", "metod=INVITE"]),
+        ("net-too-long", &["net", "block", "a", "--bench", &full, "--for", "25h"]),
+        ("net-nothing-shaped", &["net", "shape", "a", "--bench", &full]),
+        ("net-no-share", &["net", "shape", "a", "--bench", &full, "--loss", "20"]),
+        ("net-impossible-bursts", &["net", "shape", "a", "--bench", &full, "--loss", "90%", "--burst", "5"]),
         ("check-of-a-wrong-bench", &["check", "--bench", &typos]),
     ];
     for (name, arguments) in mistakes {

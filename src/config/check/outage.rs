@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{Findings, scenario::LONGEST_OUTAGE};
+use super::Findings;
 use crate::{
     config::{
         bench::Role,
         raw,
-        scenario::{Failure, Moment, OutagePlan, Party},
+        scenario::{Failure, LONGEST_OUTAGE, Moment, OutagePlan, Party},
     },
     event::{OutageScope, Part, Selection, Toward, Transport},
 };

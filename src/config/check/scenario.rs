@@ -13,14 +13,13 @@ use crate::{
     config::{
         bench::Role,
         raw,
-        scenario::{self, CallAct, CallMark, Limit, Only, Pace, Party, Scenario, StartState, Step, StepKind},
+        scenario::{
+            self, CallAct, CallMark, LONGEST_OUTAGE, Limit, Only, Pace, Party, Scenario, StartState, Step, StepKind,
+        },
     },
     event::{Move, PushCommand},
     verdict::Blame,
 };
-
-/// Longest time that an outage may last: a day.
-pub(super) const LONGEST_OUTAGE: Duration = Duration::from_secs(24 * 3600);
 
 /// Most steps of a scenario, repeated ones written out.
 const MOST_STEPS: usize = 500;

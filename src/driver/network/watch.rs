@@ -3,15 +3,15 @@
 use std::{collections::BTreeMap, io, path::Path};
 
 use super::{
-    NetworkError,
+    NetworkError, Tallies,
     recording::{Frame, Recording},
     signalling::{Found, Sighting, Signalling},
 };
 use crate::{
     bridge::protocol::{FrameKind, Lateness, Notice, PhoneIndex, SeenFrame, ServerIndex},
-    config::{CAPTURE_SIZE, Plan},
+    config::{Bench, CAPTURE_SIZE},
     driver::{clock::RunClock, outbox::Outbox},
-    event::{Fate, Loss, Observed, OutageId, PhoneName, RawRef, RigPart, ServerName, Toward, When},
+    event::{Fate, Loss, Observed, OutageId, OutageTally, PhoneName, RawRef, RigPart, ServerName, Toward, When},
     journal::run_dir::capture_file,
     wire::{
         capture::{Note, Side},
@@ -29,23 +29,29 @@ pub(super) struct Watch {
     keep_secrets: bool,
     /// Which server each outage takes away.
     outages: BTreeMap<OutageId, ServerName>,
-    /// None: it could not be written any more, which was reported.
+    /// None: none was wanted, or it could not be written any more, which was reported.
     capture: Option<Recording>,
 }
 
 impl Watch {
-    pub fn new(plan: &Plan, clock: RunClock, run_dir: &Path) -> Result<Self, NetworkError> {
-        let limit = plan.bench.network.as_ref().map_or(CAPTURE_SIZE, |network| network.capture_size);
-        let capture = Recording::begin(run_dir, plan.keep_secrets, limit)
-            .map_err(|source| NetworkError::Capture { file: capture_file(1), source })?;
+    /// None is written of a capture without a directory.
+    pub fn new(
+        bench: &Bench,
+        keep_secrets: bool,
+        clock: RunClock,
+        run_dir: Option<&Path>,
+    ) -> Result<Self, NetworkError> {
+        let limit = bench.network.as_ref().map_or(CAPTURE_SIZE, |network| network.capture_size);
+        let capture = run_dir.map(|run_dir| Recording::begin(run_dir, keep_secrets, limit)).transpose();
+        let capture = capture.map_err(|source| NetworkError::Capture { file: capture_file(1), source })?;
         Ok(Self {
             clock,
-            phones: plan.bench.phones.iter().map(|phone| phone.name.clone()).collect(),
-            servers: plan.bench.servers.iter().map(|server| server.name.clone()).collect(),
-            signalling: Signalling::new(&plan.bench, plan.keep_secrets),
-            keep_secrets: plan.keep_secrets,
+            phones: bench.phones.iter().map(|phone| phone.name.clone()).collect(),
+            servers: bench.servers.iter().map(|server| server.name.clone()).collect(),
+            signalling: Signalling::new(bench, keep_secrets),
+            keep_secrets,
             outages: BTreeMap::new(),
-            capture: Some(capture),
+            capture,
         })
     }
 
@@ -95,7 +101,7 @@ impl Watch {
                 (self.when(unix_ns, error_ns), Observed::OutageBegan { outage })
             }
             Notice::Ended { outage, why, unix_ns, error_ns, tally } => {
-                let tally = tally.into_iter().filter_map(|(phone, tally)| Some((self.phone(phone)?, tally))).collect();
+                let tally = self.named(&tally);
                 (self.when(unix_ns, error_ns), Observed::OutageEnded { outage, why, tally })
             }
             Notice::FirstBite { outage, phone, toward, unix_ns } => {
@@ -119,8 +125,8 @@ impl Watch {
                 let reason = format!("the bridge helper {what}");
                 (now, Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason })
             }
-            // Only ever the first notice, which is not ours to read; and frames, which go another way.
-            Notice::Ready { .. } | Notice::Refused(_) | Notice::Frame(_) => return None,
+            // Only ever the first notice, which is not ours to read; and frames and counts, which go another way.
+            Notice::Ready { .. } | Notice::Refused(_) | Notice::Frame(_) | Notice::Count { .. } => return None,
         })
     }
 
@@ -178,6 +184,11 @@ impl Watch {
         if let (Some(capture), Some(server)) = (&mut self.capture, self.outages.get(&outage)) {
             capture.note(note(outage, server.clone()));
         }
+    }
+
+    /// Tallies by the names of phones.
+    pub fn named(&self, tally: &[(PhoneIndex, OutageTally)]) -> Tallies {
+        tally.iter().filter_map(|(phone, tally)| Some((self.phone(*phone)?, *tally))).collect()
     }
 
     fn when(&self, unix_ns: i64, error_ns: u64) -> When {

@@ -203,6 +203,7 @@ impl Part {
                 let taken = [Toward::Server, Toward::Phone].map(|toward| self.plan.takes_canaries(toward));
                 let note = match (self.plan.toward, taken) {
                     (_, [false, false]) => "the outage is in force; canaries passed, as whatever it does not take",
+                    (None, [true, false]) => "the outage is in force; a canary that asks for the server was dropped",
                     (None, _) => "the outage is in force; canaries were dropped both ways",
                     (Some(Toward::Server), _) => {
                         "the outage is in force; canaries to the server were dropped, others passed"

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Impairment, Manner, OutageMode, Share, Spoof};
+use super::{Impairment, Manner, OutageMode, Share, Spoof, Toward};
 use crate::config::duration;
 
 /// A server that comes and goes: first it is away.
@@ -124,6 +124,16 @@ impl OutageMode {
             }
         };
         Course { phases, repeats }
+    }
+
+    /// Whether it drops the canaries that go this way when it has begun. Bad paths let them pass; where nobody is found any
+    /// more, the one to the server asks for its address, and none tells a phone a wrong one.
+    pub fn drops_canaries(&self, toward: Toward) -> bool {
+        self.course().at(0).is_some_and(|(manner, _)| match manner {
+            Manner::Pass | Manner::Impair(_) => false,
+            Manner::Unresolvable => toward == Toward::Server,
+            _ => true,
+        })
     }
 
     /// How long after its beginning the server is first out of reach for good, as far as the outage says; none: it never is,

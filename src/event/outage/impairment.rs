@@ -50,6 +50,19 @@ impl Default for Impairment {
     }
 }
 
+impl Impairment {
+    /// Whether the path is as good as ever.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self { seed: self.seed, ..Self::default() }
+    }
+
+    /// Whether so much can be lost in such bursts: at least one frame arrives between two of them, unless all are lost.
+    pub fn has_room_between_bursts(&self) -> bool {
+        let (loss, whole) = (u64::from(self.loss.millionths()), u64::from(Share::WHOLE));
+        self.burst <= 1 || loss == whole || loss <= u64::from(self.burst) * (whole - loss)
+    }
+}
+
 impl fmt::Display for Impairment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let late = (!self.delay.is_zero()).then(|| format!("{} late", duration::show(self.delay)));

@@ -153,7 +153,7 @@ impl Rig {
         let bridge = (String::new(), false);
         let mut rig = Self { runtime, driver: Some(started?), reports, seen: Vec::new(), directory, bridge };
         let ready = rig.expect("ready", |it| matches!(it, Observed::BridgeReady { .. }));
-        if let Observed::BridgeReady { bridge, adopted } = ready {
+        if let Observed::BridgeReady { bridge, adopted, .. } = ready {
             rig.bridge = (bridge, adopted);
         }
         hosts::wait_until_open();

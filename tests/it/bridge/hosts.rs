@@ -17,7 +17,12 @@ use std::{
 
 use nix::sched::{CloneFlags, setns};
 use pnet::datalink::{self, Channel};
-use siprig::{bridge::tap::Tap, config::Mac, event::Toward, wire::frame};
+use siprig::{
+    bridge::{offload, tap::Tap},
+    config::Mac,
+    event::{Offload, Toward},
+    wire::frame,
+};
 
 const INSIDE: &str = "SIPRIG_TEST_INSIDE";
 pub const PHONE_MAC: &str = "02:00:00:00:00:11";
@@ -81,6 +86,24 @@ pub fn enter(test: &str) -> bool {
 
 pub fn ip(arguments: &str) {
     run("ip", arguments);
+}
+
+/// Turns the kernel's gluing together of received frames on or off.
+pub fn offload(interface: &str, on: bool) {
+    offload::set(interface, Offload::GenericReceiveOffload, on).unwrap();
+}
+
+pub fn has_offload(interface: &str) -> bool {
+    offload::in_force(interface).unwrap().contains(&Offload::GenericReceiveOffload)
+}
+
+/// An interface in all that `ip` tells of it.
+pub fn described(interface: &str) -> String {
+    run("ip", &format!("-details address show {interface}"))
+}
+
+pub fn nft(arguments: &str) {
+    run("nft", arguments);
 }
 
 fn run(program: &str, arguments: &str) -> String {

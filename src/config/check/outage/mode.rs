@@ -4,12 +4,12 @@ use std::{ops::Range, time::Duration};
 
 use toml::Spanned;
 
-use super::super::{
-    Findings,
-    scenario::{LONGEST_OUTAGE, ROLES},
-};
+use super::super::{Findings, scenario::ROLES};
 use crate::{
-    config::{raw, scenario::ModePlan},
+    config::{
+        raw,
+        scenario::{LONGEST_DELAY, LONGEST_OUTAGE, ModePlan},
+    },
     event::{
         Impairment, Manner, OutageMode, Share, Unreachable,
         outage::{Fading, Flapping, Rebooting},
@@ -18,9 +18,6 @@ use crate::{
 
 /// The longest time for which a phone may be asked to stay away: a day.
 const LONGEST_RETRY: Duration = Duration::from_secs(24 * 3600);
-/// The longest time by which a frame may be late: as late as a datagram of IP may be at all (RFC 791 section 3.2, two minutes
-/// for a reassembly that RFC 1122 section 3.3.2 allows).
-const LONGEST_DELAY: Duration = Duration::from_secs(120);
 /// The shortest phase of an outage: canaries must prove it while it lasts.
 const SHORTEST_PHASE: Duration = Duration::from_secs(1);
 
@@ -223,14 +220,12 @@ fn impairment(raw: &raw::Outage, owner: Range<usize>, findings: &mut Findings<'_
         },
         seed: seed?,
     };
-    let loss = u64::from(bad.loss.millionths());
-    let kept = u64::from(Share::WHOLE) - loss;
-    if bad == (Impairment { seed: bad.seed, ..Impairment::default() }) {
+    if bad.is_nothing() {
         let help = "add `loss`, `delay`, `jitter`, `reorder`, `duplicate` or `rate`";
         findings.at(owner, "the outage impairs nothing", help);
         return None;
     }
-    if bad.burst > 1 && kept > 0 && loss > u64::from(bad.burst) * kept {
+    if !bad.has_room_between_bursts() {
         let help = "make bursts longer, or lose less: between two bursts at least one frame arrives";
         findings.at(owner, format!("{} can not be lost in bursts of {}", bad.loss, bad.burst), help);
         return None;
