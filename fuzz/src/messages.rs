@@ -21,8 +21,9 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(heard.map(|heard| heard.is_some()), [scanned.is_some(); 2]);
     let Ok(read) = Message::parse(bytes) else { return };
     let summary = read.summary();
-    // A call id is one word (RFC 3261 section 25.1); a reader of all of it is more patient.
-    let plain = summary.call_id.bytes().all(|byte| byte.is_ascii_graphic());
+    // A call id and a method are one word each (RFC 3261 section 25.1); a reader of all of it is more patient.
+    let words = [&summary.call_id, &summary.method];
+    let plain = words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_graphic()));
     if !summary.oddities.is_empty() || bytes.len() > LOOKED_AT || !plain {
         return;
     }

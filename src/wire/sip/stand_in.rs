@@ -192,7 +192,9 @@ fn with_source(via: &[u8], source: SocketAddr) -> Vec<u8> {
 
 /// Whether an address has that parameter behind its angle brackets.
 fn has_parameter(line: &[u8], name: &[u8]) -> bool {
-    let behind = outside_quotes(line).filter(|(_, byte)| *byte == b'>').last().map_or(0, |(at, _)| at);
+    // Where the first pair of brackets ends, a reader takes the address to end, whatever comes then.
+    let mut marks = outside_quotes(line).skip_while(|(_, byte)| *byte != b'<');
+    let behind = marks.find(|(_, byte)| *byte == b'>').map_or(0, |(at, _)| at);
     line.get(behind..).is_some_and(|text| parameter(text, name).is_some())
 }
 
