@@ -41,8 +41,10 @@ impl Reaction {
             };
             cut.watched = true;
             let (began, later) = (cut.began.when.at, cut.mode.away_after().unwrap_or(Duration::ZERO));
-            // Of a line whose binding nobody saw, anything from now on may be its next renewal.
-            let window = expect::window(case, leg).unwrap_or_else(|| bound::unread_failover(&case.timers));
+            // Of a line whose binding nobody saw, or that may renew it until its server is gone, anything from then on may be
+            // its next renewal.
+            let seen = expect::window(case, leg).filter(|_| later.is_zero());
+            let window = seen.unwrap_or_else(|| bound::unread_failover(&case.timers));
             waits.insert(case.id.clone(), Wait { leg, until: began + later + window.length + GRACE });
         }
         for id in without {
@@ -78,12 +80,13 @@ impl Reaction {
     }
 }
 
-/// The first answer with which the primary itself confirmed the line in the outage.
+/// The first answer with which the primary itself confirmed the line in the outage, when that had done all that it does.
 fn confirmed(case: &CaseRun, leg: Leg) -> Option<Fix> {
     let cut = case.cut_of(leg)?;
     let until = cut.lifted.map(|lifted| lifted.when.at);
     let answers = case.track.attempts_at(&cut.server).filter_map(|attempt| attempt.answer);
-    let within = |at: Stamp| at > cut.began.when.at && until.is_none_or(|until| at <= until);
+    let since = cut.began.when.at + cut.mode.away_after().unwrap_or(Duration::ZERO);
+    let within = |at: Stamp| at > since && until.is_none_or(|until| at <= until);
     answers.filter(|answer| answer.live && !answer.ours && within(answer.fix.when.at)).map(|answer| answer.fix).next()
 }
 
