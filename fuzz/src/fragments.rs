@@ -22,7 +22,8 @@ const LONGEST: usize = 65_535;
 pub fn check(bytes: &[u8]) {
     let (script, datagram) = script::split(bytes);
     let datagram = &datagram[..datagram.len().min(LONGEST)];
-    let (sent, hopeless) = pieces(script, datagram);
+    let sent = pieces(script, datagram);
+    let hope = Hope::of(&sent, datagram.len());
     let mut fragments = Fragments::default();
     let (mut whole, mut broken) = (0, 0);
     for piece in &sent {
@@ -30,7 +31,7 @@ pub fn check(bytes: &[u8]) {
         while let Some(outcome) = fragments.poll() {
             match outcome {
                 Outcome::Whole { bytes, first, outage } => {
-                    assert!(!hopeless, "out of nothing");
+                    assert!(hope != Hope::None, "out of nothing");
                     assert!(bytes == datagram && first == 7, "{} bytes of {}", bytes.len(), datagram.len());
                     assert!(whole == 0 || outage.is_none(), "told twice");
                     whole += 1;
@@ -43,7 +44,7 @@ pub fn check(bytes: &[u8]) {
     while let Some(outcome) = fragments.poll() {
         broken += usize::from(matches!(outcome, Outcome::Broken { .. }));
     }
-    if !hopeless && !sent.is_empty() {
+    if hope == Hope::Sure {
         // A first fragment that comes again may be that of another datagram, which is never whole.
         let again = sent.iter().filter(|piece| piece.offset == 0).count() - 1;
         assert!(whole > 0 && broken <= again, "{whole} whole and {broken} broken of {} fragments", sent.len());
@@ -59,9 +60,38 @@ struct Sent<'a> {
     dropped: bool,
 }
 
-/// The fragments in the order in which they come, and whether the datagram can not be put together from them.
-fn pieces<'a>(script: &[u8], datagram: &'a [u8]) -> (Vec<Sent<'a>>, bool) {
-    let (mut sent, mut hopeless, mut offset) = (Vec::new(), false, 0);
+/// Whether the datagram can be put together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hope {
+    /// A part is missing, or some overlap.
+    None,
+    /// One fragment is all of it, and others overlap with that; or there are more than are kept.
+    Some,
+    Sure,
+}
+
+impl Hope {
+    fn of(sent: &[Sent<'_>], length: usize) -> Self {
+        let mut places: Vec<(usize, usize)> =
+            sent.iter().map(|piece| (piece.offset, piece.offset + piece.bytes.len())).collect();
+        places.sort_unstable();
+        places.dedup();
+        let ends = sent.iter().any(|piece| !piece.more);
+        let reach = places.iter().fold(0, |reach, (from, to)| if *from <= reach { reach.max(*to) } else { reach });
+        let overlap = places.windows(2).any(|two| two[1].0 < two[0].1);
+        let all = places.contains(&(0, length)) && ends;
+        match (ends && reach == length && !places.is_empty(), overlap) {
+            (true, false) if sent.len() <= 250 => Self::Sure,
+            (true, false) => Self::Some,
+            (true, true) if all => Self::Some,
+            _ => Self::None,
+        }
+    }
+}
+
+/// The fragments in the order in which they come.
+fn pieces<'a>(script: &[u8], datagram: &'a [u8]) -> Vec<Sent<'a>> {
+    let (mut sent, mut offset) = (Vec::new(), 0);
     for step in script::steps(script) {
         let length = (8 * step.length).min(datagram.len() - offset);
         let more = offset + length < datagram.len();
@@ -78,21 +108,18 @@ fn pieces<'a>(script: &[u8], datagram: &'a [u8]) -> (Vec<Sent<'a>>, bool) {
                     bytes: &datagram[offset - 8..offset + length],
                     dropped: false,
                 });
-                // Unless it is all of it, with or without the one before it.
-                hopeless = offset > 8 || more;
             }
-            7 => hopeless = true,
+            // It is missing.
+            7 => {}
             _ => sent.push(piece(false)),
         }
         offset += length;
         // More than a datagram may come in.
         if !more || sent.len() > 300 {
-            hopeless |= more;
             break;
         }
     }
-    hopeless |= sent.len() > 250;
-    (sent, hopeless)
+    sent
 }
 
 fn fragment<'a>(number: u32, piece: &Sent<'a>) -> Fragment<'a, u32> {
