@@ -103,6 +103,8 @@ pub enum Mode {
     Reset,
     /// They vanish, and SIP requests are answered in the server's name, with --code
     Answer,
+    /// Only what phones and server find each other by vanishes: ARP and neighbour discovery
+    Unresolvable,
 }
 
 const SHAPE_ABOUT: &str = "\
