@@ -138,7 +138,10 @@ async fn listen(args: &CheckArgs, network: &Network) -> Result<Session, UserErro
     begin(network, listener.standing(), own.time);
     if let (Some(bridge), true) = (&listener.standing().bridge, listener.standing().joined_now) {
         let Standing { adopted, changed, .. } = listener.standing();
-        ChangesFile::of(network)?.note(bridge, *adopted, changed)?;
+        // What is heard does not depend on it; `net restore` would.
+        if let Err(error) = ChangesFile::of(network).and_then(|file| file.note(bridge, *adopted, changed)) {
+            error.print();
+        }
     }
     let mut session = Session {
         discovery: Discovery::new(settings),

@@ -19,6 +19,7 @@ use crate::{
 mod account;
 pub mod args;
 mod canaries;
+mod everyone;
 mod hold;
 mod leftover;
 mod order;
@@ -45,18 +46,24 @@ pub fn main(command: &NetCommand) -> Result<ExitCode, UserError> {
 
 /// Orders an outage and holds it.
 fn outage(args: &OutageArgs, verb: &str, manner: Manner) -> Result<Exit, UserError> {
-    let (bench, network) = open(&args.bench)?;
-    let phones = target::phones(&bench, &network, &args.phones)?;
-    let server = target::server(&bench, &args.server, &phones)?;
-    let spec = order::spec(args, manner, &server.name, &phones);
+    let (mut bench, network) = open(&args.bench)?;
+    let mut phones = target::phones(&bench, &network, &args.phones)?;
+    let server = target::server(&bench, &args.server, &phones)?.clone();
     let myself = Holder::myself(&format!("siprig net {verb} {}", server.name));
     let _locks = lock::acquire(&state::directory()?, &lock::needed(&bench, &[]), &myself, args.wait, |held| {
         let held = held.to_string();
         say(&format!("waiting: {}", held.split_once("; ").map_or(held.as_str(), |(held, _)| held)));
     })?;
+    if args.everyone {
+        match everyone::join(&mut bench, &network, args.yes, &server.name.0)? {
+            Some(all) => phones = all,
+            None => return Ok(Exit::Success),
+        }
+    }
+    let spec = order::spec(args, manner, &server.name, &phones);
     let protected = bench.phones.iter().filter(|phone| network.protected.contains(&phone.mac));
     let protected: Vec<PhoneName> = protected.map(|phone| phone.name.clone()).collect();
-    for line in account::announcement(&spec, &target::dark(&bench, server, &spec.scope), &protected) {
+    for line in account::announcement(&spec, &target::dark(&bench, &server, &spec.scope), &protected) {
         say(&line);
     }
     wait_for(hold::hold(&bench, &network, spec))

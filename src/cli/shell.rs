@@ -84,7 +84,7 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let page = String::from_utf8(page(&command).unwrap()).unwrap();
-        for name in ["SIPRIG RUN", "SIPRIG CHECK", "SIPRIG RUNS VERIFY", "SIPRIG COMPLETIONS"] {
+        for name in ["SIPRIG RUN", "SIPRIG CHECK", "SIPRIG NET BLOCK", "SIPRIG RUNS VERIFY", "SIPRIG COMPLETIONS"] {
             assert!(page.contains(&format!(".SH \"{name}\"")), "{name} is not in {page}");
         }
     }

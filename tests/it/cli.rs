@@ -105,6 +105,10 @@ fn each_kind_of_mistake_has_its_message_and_its_exit_code_and_touches_nothing() 
         ("net-code-without-answer", &["net", "block", "a", "--bench", &full, "--code", "503"]),
         ("net-redirection", &["net", "block", "a", "--bench", &full, "--mode", "answer", "--code", "302"]),
         ("net-one-way-refusal", &["net", "block", "a", "--bench", &full, "--mode", "refuse", "--one-way", "answers"]),
+        (
+            "net-part-that-nobody-asks-for",
+            &["net", "block", "a", "--bench", &full, "--mode", "unresolvable", "--ports", "80"],
+        ),
         ("net-scope-and-ports", &["net", "block", "a", "--bench", &full, "--scope", "sip", "--ports", "80"]),
         ("net-unknown-message", &["net", "block", "a", "--bench", &full, "--only", "metod=INVITE"]),
         ("net-too-long", &["net", "block", "a", "--bench", &full, "--for", "25h"]),

@@ -12,6 +12,7 @@ mod examples;
 mod hostile;
 mod lab;
 mod layering;
+mod net;
 mod real_software;
 mod real_traffic;
 mod registrars;

@@ -160,16 +160,9 @@ impl Account {
 
 /// What is going to be done, before anything is.
 pub fn announcement(spec: &OutageSpec, dark: &[String], left_out: &[PhoneName]) -> Vec<String> {
-    let way = match spec.toward {
-        None => "both ways",
-        Some(Toward::Server) => "toward the server alone",
-        Some(Toward::Phone) => "toward the phones alone",
-    };
-    let only = spec.only.as_ref().map_or_else(String::new, |only| format!(", of {only} alone"));
     let names = |phones: &[PhoneName]| phones.iter().map(|phone| phone.0.as_str()).collect::<Vec<_>>().join(", ");
     let limit = duration::show(spec.limit);
-    let mut lines =
-        vec![format!("server {}: {}, {}, {way}{only}, for {limit} at most", spec.server, spec.mode, spec.scope)];
+    let mut lines = vec![format!("server {}: {}, for {limit} at most", spec.server, spec.what())];
     lines.push(format!("phones: {}", names(&spec.phones)));
     if !left_out.is_empty() {
         lines.push(format!("protected and left alone: {}", names(left_out)));
@@ -290,7 +283,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "server a: drop, whole host, both ways, for 5m at most",
+                "server a: drop, whole host, for 5m at most",
                 "phones: p1, p2",
                 "protected and left alone: p3",
                 "with it, for these phones: xml (80), whatever else is at 10.77.0.2",

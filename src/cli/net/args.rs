@@ -103,6 +103,8 @@ pub enum Mode {
     Reset,
     /// They vanish, and SIP requests are answered in the server's name, with --code
     Answer,
+    /// Only what phones and server find each other by vanishes: ARP and neighbour discovery
+    Unresolvable,
 }
 
 const SHAPE_ABOUT: &str = "\
@@ -185,6 +187,13 @@ pub struct OutageArgs {
     /// Only these phones, separated by commas; otherwise all of the bench
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub phones: Vec<String>,
+    /// Also every other device that is heard on the phone side within 5 seconds, but for protected ones; they are listed, and it
+    /// is asked
+    #[arg(long, conflicts_with = "phones")]
+    pub everyone: bool,
+    /// Do not ask
+    #[arg(long, requires = "everyone")]
+    pub yes: bool,
     /// Only frames that go this way
     #[arg(long, value_enum, value_name = "WAY")]
     pub one_way: Option<Way>,

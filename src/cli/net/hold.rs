@@ -103,7 +103,7 @@ impl Hold {
             self.take(&report)?;
         }
         self.until_linked(network).await?;
-        self.round(Round::control(&self.spec), "the path is not open; check the cabling").await?;
+        self.until_open("the path is not open; check the cabling").await?;
         self.driver.begin_outage(OUTAGE, &self.spec)?;
         let until = self.clock.now() + PATIENCE;
         while self.account.began.is_none() {
@@ -113,10 +113,10 @@ impl Hold {
                 return Err(Halt::Error(UserError::new(Exit::Rig, "the outage did not begin", help)));
             }
         }
-        self.round(Round::proof(&self.spec, OUTAGE), "the outage is given back: it does not hold").await?;
+        self.prove().await?;
         self.watch().await?;
         if self.account.faults.is_empty() {
-            self.round(Round::control(&self.spec), "the outage is over, and something else holds frames up").await?;
+            self.until_open("the outage is over, and something else holds frames up").await?;
         }
         Ok(())
     }
@@ -158,8 +158,39 @@ impl Hold {
         }
     }
 
+    /// Waits until canaries pass without an outage: a link that came up a moment ago may lose what is sent through it.
+    async fn until_open(&mut self, help: &str) -> Result<(), Halt> {
+        let until = self.clock.now() + PATIENCE;
+        for tries in 1.. {
+            let round = self.round(Round::control(&self.spec)).await?;
+            match round.wrong() {
+                None if tries == 1 => self.progress.tell(self.clock.now(), round.shows()),
+                None => self.progress.tell(self.clock.now(), &format!("{}, at try {tries}", round.shows())),
+                Some(_) if self.clock.now() < until => continue,
+                Some(wrong) => return Err(Halt::Error(UserError::new(Exit::Rig, wrong, help))),
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    /// Proves that the outage holds, with canaries of its own.
+    async fn prove(&mut self) -> Result<(), Halt> {
+        let round = self.round(Round::proof(&self.spec, OUTAGE)).await?;
+        match round.wrong() {
+            None => {
+                self.progress.tell(self.clock.now(), round.shows());
+                Ok(())
+            }
+            Some(wrong) => {
+                let help = "the outage is given back: it does not do what it should";
+                Err(Halt::Error(UserError::new(Exit::Rig, wrong, help)))
+            }
+        }
+    }
+
     /// Sends canaries through every path and waits for what comes of them.
-    async fn round(&mut self, mut round: Round, help: &str) -> Result<(), Halt> {
+    async fn round(&mut self, mut round: Round) -> Result<Round, Halt> {
         self.driver.send_canaries(round.outage(), &self.spec.server, &self.spec.phones)?;
         let until = self.clock.now() + PATIENCE;
         loop {
@@ -168,19 +199,12 @@ impl Hold {
                     let over = round.take(&report.observed);
                     self.take(&report)?;
                     if over {
-                        break;
+                        return Ok(round);
                     }
                 }
                 Next::Signal(signal) => return Err(Halt::Signal(signal)),
-                Next::Late => break,
+                Next::Late => return Ok(round),
             }
-        }
-        match round.wrong() {
-            None => {
-                self.progress.tell(self.clock.now(), round.shows());
-                Ok(())
-            }
-            Some(wrong) => Err(Halt::Error(UserError::new(Exit::Rig, wrong, help))),
         }
     }
 

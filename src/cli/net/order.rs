@@ -28,9 +28,16 @@ pub fn block(args: &BlockArgs) -> Result<Manner, UserError> {
         (Mode::HostUnreachable, None) => Manner::Unreachable(Unreachable::Host),
         (Mode::AdminProhibited, None) => Manner::Unreachable(Unreachable::Admin),
         (Mode::Reset, None) => Manner::Reset,
+        (Mode::Unresolvable, None) => Manner::Unresolvable,
     };
+    let OutageArgs { scope, ports, transport, only, .. } = &args.outage;
+    let is_part = *scope == Scope::Sip || ports.is_some() || transport.is_some() || only.is_some();
+    if manner == Manner::Unresolvable && is_part {
+        let message = "a part of a server can not be unresolvable: nobody asks for a part of a host";
+        return Err(UserError::new(Exit::Usage, message, "leave out --scope, --ports, --transport and --only"));
+    }
     if args.outage.one_way.is_some() && manner != Manner::Drop {
-        let message = "an outage of which the phone is told can not be one-way";
+        let message = "only an outage that drops frames without a word can be one-way";
         return Err(UserError::new(Exit::Usage, message, "leave out --one-way, or --mode"));
     }
     Ok(manner)

@@ -48,7 +48,9 @@ impl Progress {
     /// Shows how it stands.
     pub fn draw(&mut self, line: &str) {
         if self.is_live {
-            let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+            // Some terminals do not know how wide they are, and say 0.
+            let size = crossterm::terminal::size().ok().filter(|(columns, _)| *columns > 0);
+            let columns = size.map_or(80, |(columns, _)| usize::from(columns));
             self.write(cut(line, columns.saturating_sub(1)));
             self.is_drawn = true;
         } else {

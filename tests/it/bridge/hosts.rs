@@ -26,6 +26,7 @@ use siprig::{
 
 const INSIDE: &str = "SIPRIG_TEST_INSIDE";
 pub const PHONE_MAC: &str = "02:00:00:00:00:11";
+pub const NEIGHBOUR_MAC: &str = "02:00:00:00:00:12";
 
 /// An address and the namespace that has it.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +126,7 @@ impl Lab {
         ip("link add phones type veth peer name uplink netns switch");
         ip("link add servers type veth peer name eth0 netns server");
         ip("-n switch link add sw type bridge mcast_snooping 0");
-        for (namespace, mac) in [("phone", PHONE_MAC), ("neighbour", "02:00:00:00:00:12")] {
+        for (namespace, mac) in [("phone", PHONE_MAC), ("neighbour", NEIGHBOUR_MAC)] {
             ip(&format!("-n switch link add {namespace} type veth peer name eth0 address {mac} netns {namespace}"));
             ip(&format!("-n switch link set {namespace} master sw up"));
         }

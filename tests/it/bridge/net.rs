@@ -48,8 +48,12 @@ impl Desk {
     }
 
     fn command(&self, arguments: &str) -> Command {
+        self.siprig(&format!("net {arguments}"))
+    }
+
+    fn siprig(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_siprig"));
-        command.arg("net").args(arguments.split_whitespace()).current_dir(self.path());
+        command.args(arguments.split_whitespace()).current_dir(self.path());
         command.env("SIPRIG_STATE", self.path().join("state")).env_remove("SSH_CONNECTION");
         command
     }
@@ -59,7 +63,11 @@ impl Desk {
     }
 
     fn start(&self, arguments: &str) -> Held {
-        let mut command = self.command(arguments);
+        self.start_siprig(&format!("net {arguments}"))
+    }
+
+    fn start_siprig(&self, arguments: &str) -> Held {
+        let mut command = self.siprig(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Held { child, stderr, said: String::new() }
@@ -115,11 +123,7 @@ fn a_server_is_taken_away_by_hand_until_the_time_is_over_and_proven_to_be() {
         let desk = Desk::new();
         let mut held = desk.start("block primary --bench lab.toml --for 2s");
         held.until(IN_FORCE);
-        assert!(
-            held.said.contains("server a: drop, whole host, both ways, for 2s at most\nphones: p1\n"),
-            "{}",
-            held.said
-        );
+        assert!(held.said.contains("server a: drop, whole host, for 2s at most\nphones: p1\n"), "{}", held.said);
         assert!(
             held.said.contains("with it, for these phones: xml (80), whatever else is at 10.77.0.2"),
             "{}",
@@ -202,6 +206,11 @@ fn one_way_a_part_and_certain_messages_are_taken_and_nothing_else() {
         held.signal(Signal::SIGINT);
         assert_eq!(held.end().0, Some(130));
 
+        let mut held = desk.start("block a --bench lab.toml --mode unresolvable");
+        held.until("canaries to the server are dropped, those to the phones pass");
+        held.signal(Signal::SIGINT);
+        assert_eq!(held.end().0, Some(130));
+
         let mut held = desk.start("block a --bench lab.toml --only method=REGISTER,nth=1");
         held.until("canaries pass, as whatever it does not take");
         for _ in 0..2 {
@@ -246,6 +255,40 @@ fn a_leak_is_told_at_once_and_makes_the_exit_code_3() {
         let (code, out, said) = held.end();
         assert_eq!(code, Some(3), "{said}");
         assert!(out.contains("1 LEAKED") && out.contains("FAULT: LEAK"), "{out}");
+    });
+}
+
+#[test]
+fn everyone_is_who_is_heard_and_never_a_protected_device() {
+    in_lab!("net::everyone_is_who_is_heard_and_never_a_protected_device", |_lab| {
+        let desk = Desk::new();
+        assert_eq!(desk.net("block a --bench lab.toml --for 1s").status.code(), Some(0), "the sides are joined");
+        let output = desk.net("block a --bench lab.toml --everyone");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("--everyone asks before"), "{said}");
+
+        let everyone = |protected: bool| {
+            if protected {
+                let file = desk.path().join("lab.toml");
+                let line = format!("[network]\nprotected = [\"{}\"]", hosts::NEIGHBOUR_MAC);
+                fs::write(&file, fs::read_to_string(&file).unwrap().replace("[network]", &line)).unwrap();
+            }
+            let stream = hosts::Stream::start(hosts::NEIGHBOUR, hosts::SERVER, OTHER_PORT, Duration::from_millis(20));
+            let mut held = desk.start("block a --bench lab.toml --everyone --yes");
+            held.until(IN_FORCE);
+            stream.stop();
+            let arrived = arrive(3);
+            held.signal(Signal::SIGINT);
+            (arrived, held.end().2)
+        };
+        let (arrived, said) = everyone(false);
+        assert_eq!(arrived, [0, 0], "{said}");
+        assert!(said.contains(&format!("{} at 10.77.0.12, ", hosts::NEIGHBOUR_MAC)), "{said}");
+        assert!(said.contains(&format!("phones: p1, {}", hosts::NEIGHBOUR_MAC)), "{said}");
+        let (arrived, said) = everyone(true);
+        assert_eq!(arrived, [0, 3], "{said}");
+        assert!(!said.contains(hosts::NEIGHBOUR_MAC), "{said}");
     });
 }
 
@@ -463,5 +506,40 @@ fn an_interface_that_carries_the_operators_own_session_is_refused_and_others_are
         let (code, said) = block("10.99.0.2");
         assert_eq!(code, Some(3), "{said}");
         assert!(said.contains("(SSH to 10.99.0.2) comes in at `siprig0`"), "{said}");
+    });
+}
+
+#[test]
+fn a_run_notes_what_it_changes_and_nothing_is_put_back_while_it_lasts() {
+    in_lab!("net::a_run_notes_what_it_changes_and_nothing_is_put_back_while_it_lasts", |_lab| {
+        let desk = Desk::new();
+        hosts::offload("servers", true);
+        let mut run = desk.start_siprig("run failover --bench lab.toml");
+        run.until("bridge siprig0 is up; changed servers: generic-receive-offload off");
+        let output = desk.net("restore --bench lab.toml --yes");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(75), "{said}");
+        assert!(said.contains("in use by siprig run failover"), "{said}");
+        run.signal(Signal::SIGINT);
+        assert_eq!(run.end().0, Some(130));
+        let output = desk.net("restore --bench lab.toml --yes");
+        let out = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(out, "servers: generic-receive-offload is on again\nsiprig0 is removed\n");
+        assert!(hosts::has_offload("servers"));
+    });
+}
+
+#[test]
+fn a_helper_that_is_lost_ends_the_outage_and_makes_the_exit_code_3() {
+    in_lab!("net::a_helper_that_is_lost_ends_the_outage_and_makes_the_exit_code_3", |lab| {
+        let desk = Desk::new();
+        let mut held = desk.start("block a --bench lab.toml");
+        held.until(IN_FORCE);
+        let helper = i32::try_from(desk.show()["table"]["helper"].as_i64().unwrap()).unwrap();
+        kill(Pid::from_raw(helper), Signal::SIGKILL).unwrap();
+        let (code, out, said) = held.end();
+        assert_eq!(code, Some(3), "{said}");
+        assert!(out.contains("until the bridge helper was lost") && said.contains("bridge helper was lost"), "{out}");
+        assert_eq!((arrive(3), lab.tables().as_str()), ([3, 3], ""));
     });
 }

@@ -1,0 +1,163 @@
+//! Everybody behind the phone side: who is heard there, declared or not.
+
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+
+use super::{say, show::unreadable, target, wait_for};
+use crate::{
+    cli::{ask, error::UserError, exit::Exit},
+    config::{Bench, Mac, Model, Network, Phone},
+    driver::{clock::RunClock, listen::Listener, network::NetworkError},
+    event::PhoneName,
+    wire::frame::{Content, Frame},
+};
+
+/// How long it is listened.
+const LISTENING: Duration = Duration::from_secs(5);
+/// Where frames come in that phones send.
+const PHONE_SIDE: u32 = 0;
+
+/// Listens on the phone side, lists who was heard, and adds the undeclared ones to the bench, each as a phone without lines
+/// that is named by its MAC. Protected devices are none of them. None: somebody does not want it.
+///
+/// # Errors
+/// If nobody can be asked, or the side can not be listened to.
+pub fn join(
+    bench: &mut Bench,
+    network: &Network,
+    yes: bool,
+    server: &str,
+) -> Result<Option<Vec<PhoneName>>, UserError> {
+    if !yes && !ask::somebody() {
+        let message = "--everyone asks before it takes a server away from devices that the bench does not declare";
+        return Err(UserError::new(Exit::Usage, message, "run it in a terminal, or add --yes"));
+    }
+    let seconds = LISTENING.as_secs();
+    say(&format!("listening for {seconds} s at {} for who else is there", network.phone_side));
+    let heard = wait_for(listen(network))?;
+    let strangers = heard.strangers(bench, network);
+    let mut phones = target::phones(bench, network, &[])?;
+    if strangers.is_empty() {
+        say("nobody but the phones of the bench was heard");
+        return Ok(Some(phones));
+    }
+    for (mac, stranger) in &strangers {
+        let address = stranger.address.map_or_else(String::new, |address| format!(" at {address}"));
+        say(&format!("  {mac}{address}, {} frames; the bench does not declare it", stranger.frames));
+    }
+    if !yes {
+        let question = format!("Take {server} away from these {}, too?", strangers.len());
+        let confirmed = ask::confirm(&question).map_err(|error| unreadable(&error))?;
+        if !confirmed {
+            return Ok(None);
+        }
+    }
+    for (mac, stranger) in strangers {
+        let phone = bystander(mac, stranger.address);
+        phones.push(phone.name.clone());
+        bench.phones.push(phone);
+    }
+    Ok(Some(phones))
+}
+
+async fn listen(network: &Network) -> Result<Heard, UserError> {
+    let mut listener = Listener::open(network, false).await.map_err(NetworkError::from)?;
+    let clock = RunClock::start();
+    let end = clock.now() + LISTENING;
+    let mut heard = Heard::default();
+    loop {
+        tokio::select! {
+            biased;
+            () = clock.wait(Some(end)) => return Ok(heard),
+            taken = listener.next(|frame| if frame.side == PHONE_SIDE { heard.take(frame.bytes) }) => {
+                if let Err((interface, error)) = taken {
+                    say(&format!("  {interface}: {error}"));
+                }
+            }
+        }
+    }
+}
+
+/// Who was heard.
+#[derive(Debug, Default)]
+struct Heard(BTreeMap<Mac, Stranger>);
+
+/// A device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Stranger {
+    address: Option<IpAddr>,
+    frames: u64,
+}
+
+impl Heard {
+    fn take(&mut self, bytes: &[u8]) {
+        let Ok(frame) = Frame::parse(bytes) else { return };
+        let Some(mac) = frame.source.filter(|mac| mac.0[0] & 1 == 0 && mac.0 != [0; 6]) else { return };
+        let address = match &frame.content {
+            Content::Arp { sender_ip, .. } => Some(IpAddr::V4(*sender_ip)),
+            Content::Ip(packet) => Some(packet.source),
+            Content::Other { .. } => None,
+        };
+        let stranger = self.0.entry(mac).or_default();
+        stranger.frames += 1;
+        stranger.address = stranger.address.or(address.filter(|address| !address.is_unspecified()));
+    }
+
+    /// Those that are neither declared nor protected.
+    fn strangers(&self, bench: &Bench, network: &Network) -> Vec<(Mac, Stranger)> {
+        let known = |mac: &Mac| bench.phones.iter().any(|phone| phone.mac == *mac) || network.protected.contains(mac);
+        self.0.iter().filter(|(mac, _)| !known(mac)).map(|(mac, stranger)| (*mac, *stranger)).collect()
+    }
+}
+
+fn bystander(mac: Mac, address: Option<IpAddr>) -> Phone {
+    let model = Model::unknown();
+    Phone {
+        name: PhoneName(mac.to_string()),
+        model: model.name,
+        mac,
+        address,
+        lines: Vec::new(),
+        console: None,
+        keypad: None,
+        push: None,
+        timers: model.timers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{config::load, wire::frame};
+
+    const OTHER: Mac = Mac([2, 0, 0, 0, 0, 0x99]);
+    const SERVER: Mac = Mac([2, 0, 0, 0, 0, 2]);
+
+    fn bench() -> (Bench, Network) {
+        let file = "fixtures/config/valid/bench-full.toml";
+        let bench = load::bench(file, Path::new(load::RIG), &[]).unwrap().0;
+        let network = bench.network.clone().unwrap();
+        (bench, network)
+    }
+
+    fn datagram(from: Mac) -> Vec<u8> {
+        let [own, server] = ["10.77.0.50:5060", "10.77.0.2:5060"].map(|address| address.parse().unwrap());
+        frame::udp_frame(from, SERVER, None, own, server, b"")
+    }
+
+    #[test]
+    fn strangers_are_those_that_the_bench_neither_declares_nor_protects() {
+        let (bench, mut network) = bench();
+        let mut heard = Heard::default();
+        let group = Mac([1, 0, 0x5e, 0, 0, 1]);
+        for from in [bench.phones[0].mac, OTHER, OTHER, group] {
+            heard.take(&datagram(from));
+        }
+        heard.take(b"no frame");
+        let expected = Stranger { address: Some("10.77.0.50".parse().unwrap()), frames: 2 };
+        assert_eq!(heard.strangers(&bench, &network), [(OTHER, expected)]);
+        network.protected.push(OTHER);
+        assert_eq!(heard.strangers(&bench, &network), []);
+    }
+}

@@ -1,0 +1,83 @@
+//! `siprig net` inside a virtual bench that was brought up alone, as its words on how to enter it say.
+
+#![expect(clippy::print_stdout, reason = "tests that can't run say so")]
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// A virtual bench without a controller.
+struct Bench {
+    folder: tempfile::TempDir,
+    child: Child,
+    said: BufReader<ChildStdout>,
+    enter: String,
+}
+
+impl Bench {
+    /// None, after a word about it: there can be none here, or nobody could enter it.
+    fn start() -> Option<Self> {
+        if Command::new("nsenter").arg("--version").stdout(Stdio::null()).status().is_err() {
+            println!("SKIPPED: there is no nsenter(1) here");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_siprig"));
+        command.arg("virtual").current_dir(folder.path()).env("SIPRIG_STATE", folder.path().join("state"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        let mut bench = Self { folder, child, said, enter: String::new() };
+        while bench.enter.is_empty() {
+            let mut line = String::new();
+            if bench.said.read_line(&mut line).unwrap() == 0 {
+                let mut error = String::new();
+                bench.child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+                bench.child.wait().unwrap();
+                assert!(error.contains("which this system refuses"), "{error}");
+                println!("SKIPPED: no virtual bench here: {error}");
+                return None;
+            }
+            bench.enter = line.trim_end().strip_prefix("to enter: ").unwrap_or_default().to_owned();
+        }
+        Some(bench)
+    }
+
+    /// Runs a command of siprig in it.
+    fn inside(&self, command: &str) -> Output {
+        let enter = self.enter.replace(" run --bench ", &format!(" {command} --bench "));
+        assert_ne!(enter, self.enter);
+        Command::new("sh").args(["-c", &enter]).current_dir(self.folder.path()).output().unwrap()
+    }
+
+    /// Ends it; what is left in its state directory, but for locks.
+    fn end(mut self) -> Vec<String> {
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).unwrap();
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(130));
+        let left = self.folder.path().join("state").read_dir().unwrap();
+        let names = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| !name.ends_with(".lock")).collect()
+    }
+}
+
+#[test]
+fn a_server_of_a_virtual_bench_is_taken_away_by_hand_and_nothing_is_left_of_what_was_noted() {
+    let Some(bench) = Bench::start() else { return };
+    let output = bench.inside("net block primary --for 2s");
+    let (out, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("phones: p1, p2, p3, p4") && said.contains("canaries are dropped both ways"), "{said}");
+    assert!(out.starts_with("a: drop for 2.0"), "{out}");
+    let output = bench.inside("net show --json");
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(shown["bridge"]["made_by_siprig"].is_string(), "{shown}");
+    assert_eq!(shown["bridge"]["ports"], serde_json::json!(["phones0", "servers0"]));
+    assert_eq!(bench.end(), ["virtual"], "what was noted of its interfaces has gone with them");
+}
