@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{bench::Role, keying};
 use crate::{
-    event::{KeyName, Manner, Move, OutageMode, OutageScope, Part, PushCommand, Selection, Toward, Transport},
+    event::{
+        KeyName, Manner, Move, OutageMode, OutageScope, OutageSpec, PhoneName, PushCommand, Selection, ServerName,
+        Spoof, Toward,
+    },
     verdict::Blame,
 };
 
@@ -294,8 +297,8 @@ pub struct OutagePlan {
     pub servers: Vec<Role>,
     /// How much of it.
     pub scope: OutageScope,
-    /// Of that, only these SIP messages; none: everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Of that, only these SIP messages; none: everything. Its step has an `only` of its own.
+    #[serde(default, rename = "messages", skip_serializing_if = "Option::is_none")]
     pub only: Option<Selection>,
     /// For which phones of each pair; none: for all under test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -333,18 +336,35 @@ pub enum ModePlan {
 }
 
 impl OutagePlan {
-    /// Whether it drops the canaries that go this way when it has begun: a datagram to the first port in its scope. Bad paths
-    /// let canaries pass.
-    pub fn takes_canaries(&self, toward: Toward) -> bool {
-        let drops = match &self.mode {
-            ModePlan::Answer { .. } => true,
-            ModePlan::Plain(mode) => {
-                let course = mode.course();
-                course.at(0).is_some_and(|(manner, _)| !matches!(manner, Manner::Pass | Manner::Impair(_)))
+    /// The outage of one server, for these phones; `server_in` is the server that their lines have in a role.
+    pub fn spec(
+        &self,
+        server: ServerName,
+        phones: Vec<PhoneName>,
+        server_in: impl FnOnce(Role) -> Option<ServerName>,
+    ) -> OutageSpec {
+        let mode = match self.mode {
+            ModePlan::Plain(ref mode) => mode.clone(),
+            ModePlan::Answer { code, retry_after_s, redirect } => {
+                Manner::Answer(Spoof { code, retry_after_s, redirect: redirect.and_then(server_in) }).into()
             }
         };
-        let datagrams = !matches!(self.scope, OutageScope::Part(Part { transport: Some(Transport::Tcp), .. }));
-        drops && datagrams && self.only.is_none() && self.toward.is_none_or(|only| only == toward)
+        let (scope, only) = (self.scope.clone(), self.only.clone());
+        OutageSpec { mode, server, scope, only, phones, toward: self.toward, limit: self.limit }
+    }
+
+    /// See [`OutageSpec::takes_canaries`].
+    pub fn takes_canaries(&self, toward: Toward) -> bool {
+        self.of_nobody().takes_canaries(toward)
+    }
+
+    /// See [`OutageSpec::away_after`].
+    pub fn away_after(&self) -> Option<Duration> {
+        self.of_nobody().away_after()
+    }
+
+    fn of_nobody(&self) -> OutageSpec {
+        self.spec(ServerName(String::new()), Vec::new(), |_| None)
     }
 }
 

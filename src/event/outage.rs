@@ -36,6 +36,25 @@ pub struct OutageSpec {
     pub limit: Duration,
 }
 
+impl OutageSpec {
+    /// How long after its beginning no line can register at the server any more; none: a line may in spite of it. A part of a
+    /// server may be another than the one that a phone speaks with.
+    pub fn away_after(&self) -> Option<Duration> {
+        let whole = !matches!(self.scope, OutageScope::Part(_));
+        let all = self.only.as_ref().is_none_or(|only| only.stops_registering(self.toward));
+        self.mode.away_after().filter(|_| whole && all)
+    }
+
+    /// Whether it drops the canaries that go this way when it has begun: a datagram to the first port in its scope. Bad paths
+    /// let canaries pass.
+    pub fn takes_canaries(&self, toward: Toward) -> bool {
+        let course = self.mode.course();
+        let drops = course.at(0).is_some_and(|(manner, _)| !matches!(manner, Manner::Pass | Manner::Impair(_)));
+        let datagrams = !matches!(self.scope, OutageScope::Part(Part { transport: Some(Transport::Tcp), .. }));
+        drops && datagrams && self.only.is_none() && self.toward.is_none_or(|only| only == toward)
+    }
+}
+
 /// What an outage does to the frames under it: all the time the same, or one thing after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
