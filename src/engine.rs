@@ -46,6 +46,7 @@ pub mod registration;
 pub mod run;
 pub mod step;
 pub mod subjects;
+mod unhit;
 
 /// Judges a run from what is observed in it.
 ///

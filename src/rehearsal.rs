@@ -7,20 +7,12 @@
 //! Not here: frames, ports, processes. The bridge is modelled as a place on the way of each message, where an outage is
 //! in force or not.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
     engine::Engine,
-    event::{
-        Action, Course, Derived, Event, Observed, OutageEnd, OutageId, OutageScope, OutageTally, PhoneName, Record,
-        RigPart, Stamp, Toward, When,
-    },
+    event::{Action, Derived, Event, Observed, OutageEnd, OutageId, PhoneName, Record, RigPart, Stamp, Toward, When},
     session,
     verdict::Case,
     virtual_bench::{
@@ -40,7 +32,7 @@ mod push;
 pub use link::Weather;
 
 use device::Device;
-use link::{Crossing, Link, Treatment};
+use link::{Crossing, Link, Outage, Treatment};
 use push::Pushes;
 
 /// After this much virtual time a run is given up: no scenario takes so long.
@@ -76,31 +68,6 @@ pub struct Rehearsal {
     finished: bool,
 }
 
-/// An outage in force.
-#[derive(Debug)]
-struct Outage {
-    server: crate::event::ServerName,
-    phones: BTreeSet<PhoneName>,
-    course: Course<Treatment>,
-    /// When it took force.
-    began: Stamp,
-    scope: OutageScope,
-    /// Only what goes this way is taken.
-    toward: Option<Toward>,
-    /// Connections that their phones ended in it without their servers' knowing.
-    orphans: Vec<(SocketAddr, u32)>,
-    tally: BTreeMap<PhoneName, OutageTally>,
-    bitten: BTreeSet<(PhoneName, Toward)>,
-}
-
-impl Outage {
-    /// What becomes of messages now.
-    fn treatment(&self, now: Stamp) -> Option<&Treatment> {
-        let elapsed = now.0.saturating_sub(self.began.0);
-        self.course.at(elapsed).map(|(treatment, _)| treatment)
-    }
-}
-
 /// Something that is to happen.
 #[derive(Debug)]
 enum Happening {
@@ -112,6 +79,8 @@ enum Happening {
     End(OutageId, OutageEnd),
     /// A message is at the bridge.
     Cross(Crossing),
+    /// What an outage has made late goes on.
+    GoOn(OutageId),
     /// Something reaches a phone.
     ToPhone(PhoneName, PhoneInput),
     /// Something reaches a server.
@@ -274,6 +243,7 @@ impl Rehearsal {
             }
             Happening::End(outage, why) => self.end_outage(outage, why),
             Happening::Cross(crossing) => self.cross(crossing),
+            Happening::GoOn(outage) => self.go_on_late(outage),
             Happening::ToPhone(phone, input) => self.give_phone(&phone, input),
             Happening::ToServer(server, input) => self.give_server(server, input),
             Happening::PushOverdue(phone, conn) => self.push_overdue(&phone, conn),
@@ -334,27 +304,15 @@ impl Rehearsal {
                         return self.report(When::exactly(self.now), failed);
                     }
                 };
-                let phones = spec.phones.iter().cloned().collect();
-                let force = Outage {
-                    server: spec.server,
-                    phones,
-                    course,
-                    began: soon,
-                    scope: spec.scope,
-                    toward: spec.toward,
-                    orphans: Vec::new(),
-                    tally: spec.phones.iter().map(|phone| (phone.clone(), OutageTally::default())).collect(),
-                    bitten: BTreeSet::new(),
-                };
-                self.outages.insert(outage, force);
                 self.schedule(soon, Happening::Begin(outage));
                 self.schedule(soon + spec.limit, Happening::End(outage, OutageEnd::Limit));
+                self.outages.insert(outage, Outage::new(*spec, course, soon));
             }
             Action::EndOutage { outage } => self.schedule(soon, Happening::End(outage, OutageEnd::Lifted)),
             Action::SendCanaries { outage, server, phones } => {
                 for phone in phones {
                     for toward in [Toward::Server, Toward::Phone] {
-                        let passed = outage.is_none_or(|outage| !self.takes(outage, toward));
+                        let passed = outage.is_none_or(|outage| !self.drops_canary(outage, toward, soon));
                         let (phone, server) = (phone.clone(), server.clone());
                         let canary = Observed::Canary { outage, phone, server, toward, passed };
                         self.report(When { at: soon, error_ns: FRAME_ERROR_NS }, canary);
@@ -365,10 +323,10 @@ impl Rehearsal {
         }
     }
 
-    /// Whether an outage is in force and takes what goes this way.
-    fn takes(&self, id: OutageId, toward: Toward) -> bool {
+    /// Whether an outage is in force and drops a canary that goes this way then.
+    fn drops_canary(&self, id: OutageId, toward: Toward, at: Stamp) -> bool {
         let outage = self.outages.get(&id).filter(|_| self.link.is_cut(id));
-        outage.is_some_and(|outage| outage.toward.is_none_or(|only| only == toward))
+        outage.is_some_and(|outage| outage.drops_canary(toward, at))
     }
 
     fn line_ending(&self, phone: &PhoneName) -> String {
@@ -377,11 +335,15 @@ impl Rehearsal {
     }
 
     fn end_outage(&mut self, outage: OutageId, why: OutageEnd) {
-        let Some(ended) = self.outages.remove(&outage) else { return };
+        if !self.outages.contains_key(&outage) {
+            return;
+        }
         self.link.mend(outage);
-        self.reset_spoken(outage, ended.orphans);
+        self.release(outage);
+        self.reset_spoken(outage);
+        let tally = self.outages.remove(&outage).map(Outage::tally).unwrap_or_default();
         let when = When { at: self.now, error_ns: FRAME_ERROR_NS };
-        self.observe(when, Observed::OutageEnded { outage, why, tally: ended.tally });
+        self.observe(when, Observed::OutageEnded { outage, why, tally });
     }
 }
 

@@ -9,15 +9,13 @@ use std::{
 
 use crate::{
     config::{Bench, Role},
+    engine::registration::ANSWER_SLACK,
     event::Stamp,
 };
 
 /// How long a phone of which nothing is known waits for an answer: 64 times T1 (RFC 3261 section 17.1.2.2), and what an
 /// answer takes to come in.
 const PATIENCE: Duration = Duration::from_secs(33);
-
-/// How much longer than its transaction timer a phone is taken to wait for an answer.
-const ANSWER_SLACK: Duration = Duration::from_secs(1);
 
 /// A server that somebody has named.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,9 @@
 //! What a run would do, for people: bench, phones, steps, and the times computed from the timers.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use crate::{
     config::{
@@ -8,7 +11,7 @@ use crate::{
         RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers,
     },
     engine::bound,
-    event::{Move, Toward},
+    event::{Move, OutageScope, Toward},
     look::{harmless, span},
 };
 
@@ -66,7 +69,7 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
     for limit in &scenario.limits {
         writeln!(out, "  {} at most {}", harmless(&limit.measurement), limit.at_most)?;
     }
-    let (mut turned_away, mut reboots) = (false, false);
+    let (mut turned_away, mut reboots, mut dying) = (false, false, Duration::ZERO);
     for (number, step) in (1..).zip(scenario.all_steps()) {
         let optional = if step.optional { " (where the phone can)" } else { "" };
         let teardown = if number > scenario.steps.len() { "afterwards, " } else { "" };
@@ -83,13 +86,16 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
             writeln!(out, "      only {whose}")?;
         }
         match &step.kind {
-            StepKind::Outage(outage) => write_outage(out, outage)?,
+            StepKind::Outage(outage) => {
+                dying = outage.away_after().unwrap_or_default();
+                write_outage(out, outage)?;
+            }
             StepKind::Push { .. } | StepKind::Restart => reboots = true,
             StepKind::Keys { reboots: boots, .. } | StepKind::Press { reboots: boots, .. } => reboots = *boots,
             StepKind::Dial { .. } => reboots = false,
             StepKind::Expect { of } => {
                 turned_away |= *of == Move::Rejection;
-                write_windows(out, plan, *of, turned_away, reboots)?;
+                write_windows(out, plan, *of, (turned_away, reboots, dying))?;
             }
             _ => {}
         }
@@ -98,7 +104,12 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
 }
 
 /// Within which time the phones have to make a move at worst; those with the same timers together.
-fn write_windows(out: &mut String, plan: &Plan, of: Move, turned_away: bool, reboots: bool) -> fmt::Result {
+fn write_windows(
+    out: &mut String,
+    plan: &Plan,
+    of: Move,
+    (turned_away, reboots, dying): (bool, bool, Duration),
+) -> fmt::Result {
     let mut windows: Vec<(String, Vec<&str>)> = Vec::new();
     for phone in plan.phones.iter().filter_map(|name| plan.phone(name)) {
         let model = plan.model_of(phone);
@@ -107,6 +118,7 @@ fn write_windows(out: &mut String, plan: &Plan, of: Move, turned_away: bool, reb
             keeps_both: model.is_some_and(|model| model.keeps_both),
             turned_away,
             reboots,
+            dying,
         };
         let window = bound::at_worst(of, &phone.timers, habit);
         let text = format!("within {} at worst: {}", ms(window.length), window.derivation);
@@ -124,17 +136,25 @@ fn write_windows(out: &mut String, plan: &Plan, of: Move, turned_away: bool, reb
 }
 
 fn write_outage(out: &mut String, outage: &OutagePlan) -> fmt::Result {
+    let mut only = outage.only.as_ref().map_or_else(String::new, |only| format!("{only} alone; "));
     let what = match &outage.mode {
-        mode if *mode == ModePlan::DROP => match outage.toward {
-            None => String::new(),
-            Some(Toward::Server) => "requests alone are dropped; ".to_owned(),
-            Some(Toward::Phone) => "answers alone are dropped; ".to_owned(),
+        mode if *mode == ModePlan::DROP => match (outage.toward, &outage.only) {
+            (_, Some(of)) => {
+                only.clear();
+                format!("{of} alone are dropped; ")
+            }
+            (None, None) => String::new(),
+            (Some(Toward::Server), None) => "requests alone are dropped; ".to_owned(),
+            (Some(Toward::Phone), None) => "answers alone are dropped; ".to_owned(),
         },
         mode if *mode == ModePlan::REFUSE => "refused by ICMP and TCP reset; ".to_owned(),
         ModePlan::Answer { code, .. } => format!("answered {code} in the server's name; "),
         ModePlan::Plain(mode) => format!("{mode}; "),
     };
-    let only = outage.only.as_ref().map_or_else(String::new, |only| format!("of {only} alone; "));
+    let part = match &outage.scope {
+        OutageScope::Host | OutageScope::Sip => String::new(),
+        scope @ OutageScope::Part(_) => format!("{scope} alone; "),
+    };
     let when = match outage.at {
         Moment::Now => "",
         Moment::BeforeRenewal => "for each phone just before it renews; ",
@@ -144,7 +164,11 @@ fn write_outage(out: &mut String, outage: &OutagePlan) -> fmt::Result {
         Failure::Cut => "",
         Failure::Down => " (stands for a server that is down: the bridge can only cut it off from the phones)",
     };
-    writeln!(out, "      {what}{only}{when}ends by itself after {}{stands}", humantime::format_duration(outage.limit))
+    writeln!(
+        out,
+        "      {what}{only}{part}{when}ends by itself after {}{stands}",
+        humantime::format_duration(outage.limit)
+    )
 }
 
 fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
@@ -221,6 +245,6 @@ const fn known(source: Source) -> &'static str {
     }
 }
 
-fn ms(length: std::time::Duration) -> String {
+fn ms(length: Duration) -> String {
     span(length.as_secs_f64() * 1000.0)
 }

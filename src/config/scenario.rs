@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{bench::Role, keying};
 use crate::{
-    event::{KeyName, Move, OutageMode, OutageScope, PushCommand, Selection, Toward},
+    event::{
+        KeyName, Manner, Move, OutageMode, OutageScope, OutageSpec, PhoneName, PushCommand, Selection, ServerName,
+        Spoof, Toward,
+    },
     verdict::Blame,
 };
 
@@ -342,14 +345,35 @@ pub enum ModePlan {
 }
 
 impl OutagePlan {
-    /// Whether it drops the canaries that go this way when it has begun: a datagram to the first port in its scope. Bad paths
-    /// let canaries pass.
-    pub fn takes_canaries(&self, toward: Toward) -> bool {
-        let drops = match &self.mode {
-            ModePlan::Answer { .. } => true,
-            ModePlan::Plain(mode) => mode.drops_canaries(toward),
+    /// The outage of one server, for these phones; `server_in` is the server that their lines have in a role.
+    pub fn spec(
+        &self,
+        server: ServerName,
+        phones: Vec<PhoneName>,
+        server_in: impl FnOnce(Role) -> Option<ServerName>,
+    ) -> OutageSpec {
+        let mode = match self.mode {
+            ModePlan::Plain(ref mode) => mode.clone(),
+            ModePlan::Answer { code, retry_after_s, redirect } => {
+                Manner::Answer(Spoof { code, retry_after_s, redirect: redirect.and_then(server_in) }).into()
+            }
         };
-        drops && self.scope.has_datagrams() && self.only.is_none() && self.toward.is_none_or(|only| only == toward)
+        let (scope, only) = (self.scope.clone(), self.only.clone());
+        OutageSpec { mode, server, scope, only, phones, toward: self.toward, limit: self.limit }
+    }
+
+    /// See [`OutageSpec::takes_canaries`].
+    pub fn takes_canaries(&self, toward: Toward) -> bool {
+        self.of_nobody().takes_canaries(toward)
+    }
+
+    /// See [`OutageSpec::away_after`].
+    pub fn away_after(&self) -> Option<Duration> {
+        self.of_nobody().away_after()
+    }
+
+    fn of_nobody(&self) -> OutageSpec {
+        self.spec(ServerName(String::new()), Vec::new(), |_| None)
     }
 }
 

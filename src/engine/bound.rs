@@ -80,6 +80,15 @@ pub fn failover(timers: &Timers, granted: Duration, left: Duration) -> Window {
     Window { length, derivation, assumed: renewal_assumptions(timers) }
 }
 
+/// A window that begins when the server is gone for good, `dying` after its outage began.
+pub fn of_dying(dying: Duration, window: Window) -> Window {
+    if dying.is_zero() {
+        return window;
+    }
+    let derivation = format!("{} until the server is gone + {}", secs(dying), window.derivation);
+    Window { length: dying + window.length, derivation, ..window }
+}
+
 /// The window for returning, when `left` of a binding at the backup granted for `granted` remained at the lift; nothing
 /// if it had lapsed in the course of its renewal. A phone that was still `asking` the primary for a connection renews by that
 /// one, and gives it up with whatever asked for it.

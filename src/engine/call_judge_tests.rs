@@ -9,7 +9,7 @@ use crate::{
         dialog::tests::{Line, asks, says},
         registration::LineTrack,
     },
-    event::{LineId, OutageMode, When},
+    event::{LineId, OutageMode, OutageScope, OutageSpec, When},
     verdict::CaseId,
 };
 
@@ -36,19 +36,16 @@ impl Two {
     fn cut() -> Self {
         let mut two = Self::new();
         let began = Fix { seq: 0, when: When::exactly(Stamp::ZERO) };
-        let cut = Cut {
-            server: "a".into(),
+        let spec = OutageSpec {
             mode: OutageMode::DROP,
+            server: "a".into(),
+            scope: OutageScope::Host,
             only: None,
+            phones: vec!["p1".into()],
             toward: None,
-            began,
-            held: None,
-            lifted: None,
-            held_elsewhere: None,
-            first_bite: None,
-            watched: false,
-            knocked: None,
+            limit: Duration::from_secs(600),
         };
+        let cut = Cut::new(&spec, began, None);
         two.caller.cuts.push(cut);
         two
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{DocumentedLimit, FailbackHabit, Line, Model, Proxies, Role, Timers},
-    event::{Manner, Move, OutageMode, Selection, ServerName, Stamp, Toward},
+    event::{Manner, Move, OutageMode, OutageSpec, ServerName, Stamp, Toward},
     verdict::{Blame, CaseId, Measurement, Verdict},
 };
 
@@ -70,6 +70,10 @@ pub struct CaseRun {
     pub evidence: BTreeSet<u64>,
     /// The first thing found against it, or that it passed.
     pub decided: Option<Finding>,
+    /// What makes every verdict on the phone void, a pass like a failure: an outage leaked.
+    pub void: Option<Finding>,
+    /// An outage hit nothing, so that a pass would show nothing.
+    pub unhit: Option<Finding>,
     /// What the steps came to, while the teardown restores the start state.
     pub outcome: Option<Finding>,
     /// What was measured until then: what the teardown does to a line is no measure of it.
@@ -100,31 +104,70 @@ pub struct Cut {
     pub server: ServerName,
     /// What happens to the frames.
     pub mode: OutageMode,
-    /// Only these SIP messages are concerned; none: everything.
-    pub only: Option<Selection>,
     /// Which of them; none: both ways.
     pub toward: Option<Toward>,
+    /// How long after its beginning no line can register there any more; none: a line may in spite of it.
+    pub away_after: Option<Duration>,
+    /// Canaries have shown that it takes what this phone sends and is sent.
+    pub proven: bool,
     /// It took force: *t0*.
     pub began: Fix,
     /// The binding at that server when it went.
     pub held: Option<Held>,
     /// Every path was open again.
     pub lifted: Option<Fix>,
+    /// The binding at that server when every path was open again, if the line was there then.
+    pub held_at_home: Option<Held>,
     /// The binding at the line's other server when every path was open again.
     pub held_elsewhere: Option<Held>,
-    /// The first frame of this phone that it dropped.
+    /// The first frame from this phone that it dropped.
     pub first_bite: Option<Fix>,
     /// Somebody wants to know what the line does about it, whatever that is.
     pub watched: bool,
+    /// The first frame from or to this phone that it dropped, made late or doubled, as far as that is known yet.
+    pub hit: Option<Fix>,
     /// The last time that the phone asked for a connection in vain.
     pub knocked: Option<Stamp>,
 }
 
 impl Cut {
+    /// An outage that took force at `began`; `held` is the line's binding at the server then.
+    pub fn new(spec: &OutageSpec, began: Fix, held: Option<Held>) -> Self {
+        Self {
+            server: spec.server.clone(),
+            mode: spec.mode.clone(),
+            toward: spec.toward,
+            away_after: spec.away_after(),
+            proven: spec.takes_canaries(Toward::Server) || spec.takes_canaries(Toward::Phone),
+            began,
+            held,
+            lifted: None,
+            held_at_home: None,
+            held_elsewhere: None,
+            first_bite: None,
+            watched: false,
+            hit: None,
+            knocked: None,
+        }
+    }
+
     /// Whether a phone that stays does nothing wrong: it is answered, or reaches its server in spite of it.
     pub fn may_be_borne(&self) -> bool {
-        let answers = matches!(self.mode, OutageMode::Steady(Manner::Answer(_)));
-        answers || self.only.is_some() || self.mode.away_after().is_none()
+        matches!(self.mode, OutageMode::Steady(Manner::Answer(_))) || self.away_after.is_none()
+    }
+
+    /// How often it has given a line that renews each `period` cause to leave its server, by `now`.
+    pub fn provocations(&self, period: Duration, now: Stamp) -> u32 {
+        let lasted = self.lifted.map_or(now, |lifted| lifted.when.at).since(self.began.when.at);
+        let every = match &self.mode {
+            OutageMode::Flap(flapping) => flapping.away + flapping.back,
+            OutageMode::Reboot(_) => return 1,
+            // Each renewal may fail or not.
+            _ if self.away_after.is_none() => period,
+            _ => return 1,
+        };
+        let more = lasted.as_nanos().checked_div(every.as_nanos()).unwrap_or_default();
+        u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// Whether a phone that waits so long for an answer may still have been asking for a connection when the server came
@@ -248,6 +291,8 @@ impl CaseRun {
             home_changes: 0,
             evidence: BTreeSet::new(),
             decided: None,
+            void: None,
+            unhit: None,
             outcome: None,
             measured: None,
             limit_shown: None,
@@ -272,6 +317,12 @@ impl CaseRun {
     /// What the case came to, once that is certain. A documented limit that showed is never a pass; what a teardown could
     /// not restore spoils a pass, and is said beside anything else.
     pub fn conclusion(&self) -> Option<Finding> {
+        let weighed = self.weighed()?;
+        let shown = matches!(weighed.verdict, Verdict::Pass | Verdict::Fail);
+        Some(self.void.clone().filter(|_| shown).unwrap_or(weighed))
+    }
+
+    fn weighed(&self) -> Option<Finding> {
         let decided = self.decided.clone()?;
         let restored = self.outcome.is_none() || decided.verdict == Verdict::Pass;
         let trial = self.outcome.as_ref().unwrap_or(&decided);
@@ -283,7 +334,7 @@ impl CaseRun {
             _ => trial.clone(),
         };
         if conclusion.verdict == Verdict::Pass {
-            conclusion = blind::verdict(self).unwrap_or(conclusion);
+            conclusion = blind::verdict(self).or_else(|| self.unhit.clone()).unwrap_or(conclusion);
         }
         if !restored && (conclusion.verdict == Verdict::Pass || conclusion.code == DOCUMENTED_LIMIT) {
             return Some(decided);

@@ -14,7 +14,8 @@ use crate::{
 /// A line that changes its home more often than this has no stable home. Each outage provokes some changes beside it.
 const HOME_CHANGES: u32 = 6;
 
-/// Changes that one outage provokes: the binding runs out, the line moves, and returns.
+/// Changes that one outage provokes, or one turn of a server that comes and goes: the binding runs out, the line moves, and
+/// returns.
 const CHANGES_BY_OUTAGE: u32 = 3;
 
 /// More new REGISTER transactions of a line than this within [`STORM_SPAN`] are a storm.
@@ -74,9 +75,14 @@ impl Detection {
 impl Detectors {
     /// The line changed its home.
     pub fn moved(&mut self, case: &CaseRun, fix: Fix) -> Option<Detection> {
-        let outages = u32::try_from(case.cuts.len()).unwrap_or(u32::MAX);
-        let changes = case.home_changes;
-        if self.flapped || case.keeps_both || changes < HOME_CHANGES + outages.saturating_mul(CHANGES_BY_OUTAGE) {
+        let period = case.track.home().and_then(|home| case.track.last_granted(home));
+        let period =
+            period.map_or(Duration::MAX, |granted| granted.saturating_sub(case.timers.renewal_lead.value.of(granted)));
+        let causes = case.cuts.iter().map(|cut| cut.provocations(period, fix.when.at));
+        let causes = causes.fold(0, u32::saturating_add);
+        let (outages, changes) = (case.cuts.len(), case.home_changes);
+        let provoked = causes.saturating_mul(CHANGES_BY_OUTAGE);
+        if self.flapped || case.keeps_both || changes < HOME_CHANGES.saturating_add(provoked) {
             return None;
         }
         self.flapped = true;
@@ -210,5 +216,44 @@ pub fn reboot(line: &str, fix: Fix) -> Detection {
         blame: Blame::Phone,
         note: format!("the console shows a reboot or a crash: `{}`", line.trim()),
         evidence: vec![fix.seq],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::case::Cut,
+        event::{
+            Impairment, Manner, OutageMode, OutageScope, OutageSpec, Share, When,
+            outage::{Flapping, Rebooting},
+        },
+    };
+
+    /// Causes to leave within 60 s, for a line that renews each 6 s.
+    fn causes(mode: OutageMode) -> u32 {
+        let secs = Duration::from_secs;
+        let spec = OutageSpec {
+            mode,
+            server: "a".into(),
+            scope: OutageScope::Host,
+            only: None,
+            phones: Vec::new(),
+            toward: None,
+            limit: secs(600),
+        };
+        let began = Fix { seq: 1, when: When::exactly(Stamp::ZERO + secs(100)) };
+        Cut::new(&spec, began, None).provocations(secs(6), Stamp::ZERO + secs(160))
+    }
+
+    #[test]
+    fn each_turn_of_a_server_that_flaps_and_each_renewal_on_a_bad_path_is_a_cause_to_move() {
+        let secs = Duration::from_secs;
+        assert_eq!(causes(OutageMode::DROP), 1);
+        assert_eq!(causes(OutageMode::Flap(Flapping { away: secs(5), back: secs(10) })), 5);
+        let lossy = Impairment { loss: Share::percent(30), ..Impairment::default() };
+        assert_eq!(causes(Manner::Impair(lossy).into()), 11);
+        let reboot = Rebooting { refuse: secs(2), silent: secs(20), starting: secs(8) };
+        assert_eq!(causes(OutageMode::Reboot(reboot)), 1);
     }
 }

@@ -14,6 +14,7 @@ use super::{
     phone::{Knocking, PhoneWatch},
     refusal::refused,
     registration::{Attempt, Fix},
+    unhit,
 };
 use crate::{
     config::{Role, Source},
@@ -71,7 +72,7 @@ fn repeated(case: &CaseRun, server: &ServerName, moved: &Moved) -> Duration {
 /// What to say of a move that was not made although its time, and as much again, is over.
 pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Finding {
     let of = leg.of;
-    if let Some(finding) = dead(phone, cause) {
+    if let Some(finding) = dead(phone, cause).or_else(|| unhit::in_force(case)) {
         return finding;
     }
     if of == Move::Baseline && case.follows {

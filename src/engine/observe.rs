@@ -2,25 +2,21 @@
 //!
 //! Not here: what a step makes of it (`step`), and the end of the run (`run`).
 
-use std::time::Duration;
-
 use super::{
     Outbox, blind,
     case::{CaseRun, Cut, Finding, Held, Leg, Moved},
     detect::{self, Detection, Detectors},
-    registration::{Change, Fix},
+    registration::{ANSWER_SLACK, Change, Fix},
     subjects::Subjects,
+    unhit,
 };
 use crate::{
     event::{
-        BindingChange, BindingEvent, Derived, Door, Fate, Knock, Move, Observed, OutageId, OutageSpec, PhoneName,
-        PortKind, RigPart, ServerName, SipFact, Stamp, TlsFact, TlsStep, Toward, Transport, When,
+        BindingChange, BindingEvent, Derived, Door, Fate, Knock, Move, Observed, OutageId, PhoneName, PortKind,
+        RigPart, ServerName, SipFact, Stamp, TlsFact, TlsStep, Toward, Transport, When,
     },
     verdict::CaseId,
 };
-
-/// How much longer than its transaction timer a phone is taken to wait for an answer.
-const ANSWER_SLACK: Duration = Duration::from_secs(1);
 
 /// Takes an observation into what is known.
 pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
@@ -50,22 +46,23 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
             }
         }
         Observed::OutageBegan { outage } => cut(subjects, *outage, fix),
-        Observed::OutageEnded { outage, .. } => lift(subjects, *outage, fix),
-        Observed::FirstBite { outage, phone, toward: Toward::Server } => {
+        Observed::OutageEnded { outage, tally, .. } => {
+            unhit::count(subjects, *outage, tally, fix, out);
+            lift(subjects, *outage, fix);
+        }
+        Observed::FirstBite { outage, phone, toward } => {
+            unhit::hit(subjects, *outage, phone, fix);
             let server = subjects.outages.get(outage).map(|run| run.spec.server.clone());
-            for case in subjects.running().filter(|case| case.id.phone == *phone) {
-                if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| Some(&cut.server) == server.as_ref()) {
-                    cut.first_bite.get_or_insert(fix);
+            if let Some(server) = server.filter(|_| *toward == Toward::Server) {
+                for case in subjects.running().filter(|case| case.id.phone == *phone) {
+                    if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == server) {
+                        cut.first_bite.get_or_insert(fix);
+                    }
                 }
-            }
-            if let Some(server) = server {
                 note_stranding_of_only_line(subjects, phone, &server, fix);
             }
         }
-        Observed::Leak { outage, phone, .. } => {
-            let reason = format!("the outage leaks: frames of outage {} went through", outage.0);
-            subjects.decide(phone, || Finding::rig("leak", reason.clone()).shown_by([fix.seq]));
-        }
+        Observed::Leak { outage, phone, .. } => leak(subjects, *outage, phone, fix),
         Observed::EvidenceLost { .. } => subjects.losses.push(fix),
         Observed::DriverFailed { part, phone, reason } => {
             driver_failed(subjects, *part, phone.as_ref(), reason, fix);
@@ -75,10 +72,21 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::StopRequested { .. }
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }
-        | Observed::FirstBite { .. }
         | Observed::Canary { .. }
         | Observed::ClockStepped { .. }
         | Observed::DeadlineFired { .. } => {}
+    }
+}
+
+/// Nothing that a phone does in an outage that leaks shows anything, and what was found of it before is void.
+fn leak(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName, fix: Fix) {
+    let finding = || {
+        Finding::rig("leak", format!("the outage leaks: frames of outage {} went through", outage.0))
+            .shown_by([fix.seq])
+    };
+    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+        case.decide(finding());
+        case.void.get_or_insert_with(finding);
     }
 }
 
@@ -229,6 +237,11 @@ fn amend(case: &mut CaseRun, server: &ServerName, fix: Fix) {
     for cut in &mut case.cuts {
         if cut.server == *server && fix.when.at <= cut.began.when.at {
             cut.held = Held::at(&binding, cut.began.when.at);
+        } else if let Some(lifted) = cut.lifted.filter(|lifted| fix.when.at <= lifted.when.at)
+            && cut.server == *server
+            && case.track.home() == Some(server)
+        {
+            cut.held_at_home = Held::at(&binding, lifted.when.at);
         } else if let Some(lifted) = cut.lifted.filter(|lifted| fix.when.at <= lifted.when.at)
             && cut.server != *server
         {
@@ -442,27 +455,14 @@ fn tell_detection(subjects: &mut Subjects, id: &CaseId, detection: &Detection, f
 
 fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
-    let OutageSpec { server, phones, mode, only, toward, .. } = run.spec.clone();
-    for case in subjects.running().filter(|case| phones.contains(&case.id.phone)) {
-        if case.primary != server && case.backup.as_ref() != Some(&server) {
+    run.began = Some(fix);
+    let spec = run.spec.clone();
+    for case in subjects.running().filter(|case| spec.phones.contains(&case.id.phone)) {
+        if case.primary != spec.server && case.backup.as_ref() != Some(&spec.server) {
             continue;
         }
-        let held = case.track.binding(&server).and_then(|binding| Held::at(binding, fix.when.at));
-        let server = server.clone();
-        let (mode, only) = (mode.clone(), only.clone());
-        case.cuts.push(Cut {
-            server,
-            mode,
-            only,
-            toward,
-            began: fix,
-            held,
-            lifted: None,
-            held_elsewhere: None,
-            first_bite: None,
-            watched: false,
-            knocked: None,
-        });
+        let held = case.track.binding(&spec.server).and_then(|binding| Held::at(binding, fix.when.at));
+        case.cuts.push(Cut::new(&spec, fix, held));
         case.evidence.insert(fix.seq);
     }
 }
@@ -479,8 +479,11 @@ fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
         } else {
             case.track.binding(&case.primary).and_then(|binding| Held::at(binding, at))
         };
+        let home = case.track.binding(&server).filter(|_| case.track.home() == Some(&server));
+        let held_at_home = home.and_then(|binding| Held::at(binding, at));
         let Some(cut) = case.cuts.iter_mut().find(|cut| cut.server == server && cut.lifted.is_none()) else { continue };
         cut.lifted = Some(fix);
+        cut.held_at_home = held_at_home;
         cut.held_elsewhere = held_elsewhere;
         case.evidence.insert(fix.seq);
         // Word of the lift may come after that of a registration that it let through.

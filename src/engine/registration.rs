@@ -27,7 +27,7 @@ use self::{
 pub use self::{
     attempt::{Answer, Attempt, Purpose},
     binding::{Binding, Ended, PastBinding},
-    intake::Heard,
+    intake::{ANSWER_SLACK, Heard},
 };
 use super::coverage::Span;
 use crate::{

@@ -192,6 +192,30 @@ fn an_answer_after_the_phone_gave_up_is_stale() {
 }
 
 #[test]
+fn an_answer_that_is_late_by_less_than_the_slack_is_stale_if_the_phone_has_asked_elsewhere_by_then() {
+    for (elsewhere, home) in [(true, Some("b")), (false, Some("a"))] {
+        let mut tape = Tape::new();
+        tape.request(0, "a", 1, 60);
+        if elsewhere {
+            tape.request(4_001, "b", 2, 60);
+            tape.ok(4_003, "b", 2, 60);
+        }
+        tape.ok(4_200, "a", 1, 60);
+        assert_eq!(tape.track.home().map(|home| home.0.as_str()), home);
+        assert!(tape.track.served().any(|(server, _)| server.0 == "a"), "the server holds it in either case");
+    }
+}
+
+#[test]
+fn what_a_phone_asks_of_two_servers_at_once_makes_no_answer_stale() {
+    let mut tape = Tape::new();
+    tape.request(0, "a", 1, 60);
+    tape.request(1, "b", 2, 60);
+    tape.ok(3, "b", 2, 60);
+    assert!(matches!(tape.ok(4_200, "a", 1, 60), Some(Change::Created { .. })));
+}
+
+#[test]
 fn a_register_that_tcp_delivers_after_the_phone_gave_it_up_is_neither_a_try_nor_an_answer() {
     let mut tape = Tape::new();
     // A softphone over TCP: it gave the primary up after 32 s; its kernel repeats the segment until the primary is back.

@@ -11,6 +11,7 @@ use super::{
     registration::Fix,
     step::{StepRun, lift_all},
     subjects::Subjects,
+    unhit,
 };
 use crate::{
     config::{Plan, Scenario, StepKind},
@@ -125,6 +126,7 @@ impl Run {
     pub fn advance(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) {
         let over = Stamp(now.0.saturating_sub(GRACE.as_nanos() as u64));
         observe::expire(&mut self.subjects, over, fix, out);
+        unhit::tell(&mut self.subjects, over, fix, out);
         loop {
             if let Some(by) = &self.stop {
                 let reason = format!("the run was ended by {by} before this case was decided");
@@ -197,7 +199,8 @@ impl Run {
         let cases = self.subjects.cases().iter();
         let expiry =
             cases.filter_map(|case| case.track.next_expiry()).min().map(|at| (at + GRACE, "expiry of a binding"));
-        [step, bridge, teardown, expiry].into_iter().flatten().min()
+        let unhit = unhit::due(&self.subjects).map(|at| (at + GRACE, "frames that an outage is to take"));
+        [step, bridge, teardown, expiry, unhit].into_iter().flatten().min()
     }
 
     /// Begins, advances or ends a step; false if there is nothing to do now.

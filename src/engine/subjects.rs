@@ -40,6 +40,10 @@ pub struct Subjects {
 pub struct OutageRun {
     /// What was ordered.
     pub spec: OutageSpec,
+    /// It took force.
+    pub began: Option<Fix>,
+    /// The phones of which it has hit a frame, as far as that is known, and those of which was told that it has not.
+    pub looked_at: BTreeSet<PhoneName>,
     /// All its paths are open again.
     pub ended: bool,
 }
@@ -281,7 +285,7 @@ impl Subjects {
     /// Notes that an outage is ordered and gives it its number.
     pub fn next_outage(&mut self, spec: OutageSpec) -> OutageId {
         let outage = OutageId(self.outages.len() as u32 + 1);
-        self.outages.insert(outage, OutageRun { spec, ended: false });
+        self.outages.insert(outage, OutageRun { spec, began: None, looked_at: BTreeSet::new(), ended: false });
         outage
     }
 

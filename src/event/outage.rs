@@ -48,6 +48,14 @@ impl OutageSpec {
         format!("{}{way}, {}{only}", self.mode, self.scope)
     }
 
+    /// How long after its beginning no line can register at the server any more; none: a line may in spite of it. A part of a
+    /// server may be another than the one that a phone speaks with.
+    pub fn away_after(&self) -> Option<Duration> {
+        let whole = !matches!(self.scope, OutageScope::Part(_));
+        let all = self.only.as_ref().is_none_or(|only| only.stops_registering(self.toward));
+        self.mode.away_after().filter(|_| whole && all)
+    }
+
     /// Whether it drops the canaries that go this way when it has begun: datagrams in its scope. Bad paths let them pass.
     pub fn takes_canaries(&self, toward: Toward) -> bool {
         let way = self.toward.is_none_or(|only| only == toward);

@@ -7,35 +7,29 @@ use std::{
     time::Duration,
 };
 
+mod crossing;
 mod outage;
+mod speech;
 mod tap;
 
-pub(super) use outage::Treatment;
+pub(super) use outage::{Outage, Treatment};
 
-use outage::{REFUSED, Spoken};
+use speech::{REFUSED, Spoken};
 
 use super::{FRAME_ERROR_NS, Happening, Rehearsal};
 use crate::{
-    event::{Door, Fate, Knock, OutageId, PhoneName, Stamp, Toward, Transport},
+    event::{Knock, OutageId, PhoneName, Stamp, Toward},
     virtual_bench::{
         phone::{PhoneInput, PhoneOutput},
         random::Random,
         registrar::{RegistrarInput, RegistrarOutput},
     },
     wire::{
+        messages::Messages,
         stream::Framer,
         tls::{Steps, TlsConnection},
     },
 };
-
-/// First pause before a segment is sent again; doubled each time (RFC 6298 section 2: 200 ms is Linux's minimum).
-const SEGMENT_AGAIN: Duration = Duration::from_millis(200);
-
-/// First pause before a SYN is sent again; doubled each time (RFC 6298 section 2.1).
-const SYN_AGAIN: Duration = Duration::from_secs(1);
-
-/// Longest pause of both (Linux's `TCP_RTO_MAX`).
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// First port of a phone's connections.
 const FIRST_PORT: u16 = 40_000;
@@ -66,6 +60,10 @@ pub(super) struct Link {
     by_server: BTreeMap<u32, (PhoneName, u32)>,
     opened: u32,
     captured: u64,
+    /// The messages that were at the bridge, as outages of certain ones need them.
+    messages: Messages,
+    /// So many were late.
+    late: u64,
 }
 
 #[derive(Debug)]
@@ -89,12 +87,25 @@ struct Direction {
     last: Stamp,
     /// When the last one arrived: the same.
     arrived: Stamp,
-    /// What an outage took, or what waits behind that, and is sent again; and whether the tap has seen it.
-    blocked: VecDeque<(Vec<u8>, bool)>,
+    /// What an outage took, and what waits behind that.
+    blocked: VecDeque<Blocked>,
+    /// The last that an outage has made late, when it goes on: nothing overtakes it.
+    behind: Option<(Stamp, OutageId)>,
+}
+
+/// A part of a stream that has not arrived.
+#[derive(Debug)]
+struct Blocked {
+    bytes: Vec<u8>,
+    /// An outage took it, so that it is sent again; the tap has seen it. Else it is through, and the receiver keeps it for
+    /// when what comes before it is there.
+    taken: bool,
+    /// It is not through before this.
+    due: Stamp,
 }
 
 /// Something is at the bridge.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Crossing {
     phone: PhoneName,
     server: SocketAddr,
@@ -102,13 +113,56 @@ pub(super) struct Crossing {
     load: Load,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Load {
-    Datagram { phone_addr: SocketAddr, bytes: Vec<u8> },
-    Segment { conn: u32, bytes: Vec<u8> },
-    Syn { conn: u32, tries: u32 },
-    Again { conn: u32, tries: u32 },
-    End { conn: u32 },
+    Datagram {
+        phone_addr: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    /// `again`: the tap saw it taken before.
+    Segment {
+        conn: u32,
+        bytes: Vec<u8>,
+        again: bool,
+    },
+    Syn {
+        conn: u32,
+        tries: u32,
+    },
+    /// The answer to a SYN: it opens the connection, or refuses it.
+    Opened {
+        conn: u32,
+        answer: Knock,
+    },
+    /// What is blocked is tried again.
+    Again {
+        conn: u32,
+        tries: u32,
+    },
+    End {
+        conn: u32,
+    },
+    /// The error of a host where nobody listens at the port of a datagram.
+    TurnedAway,
+}
+
+impl Load {
+    /// The connection that it belongs to.
+    fn conn(&self) -> Option<u32> {
+        match self {
+            Self::Datagram { .. } | Self::TurnedAway => None,
+            Self::Segment { conn, .. }
+            | Self::Syn { conn, .. }
+            | Self::Opened { conn, .. }
+            | Self::Again { conn, .. }
+            | Self::End { conn } => Some(*conn),
+        }
+    }
+
+    /// The connection in which it has a place: nothing overtakes anything there.
+    fn in_order(&self) -> Option<u32> {
+        self.conn().filter(|_| matches!(self, Self::Segment { .. } | Self::End { .. }))
+    }
 }
 
 impl Link {
@@ -121,6 +175,8 @@ impl Link {
             by_server: BTreeMap::new(),
             opened: 0,
             captured: 0,
+            messages: Messages::default(),
+            late: 0,
         }
     }
 
@@ -159,6 +215,11 @@ impl Link {
         if most == 0 { Duration::ZERO } else { Duration::from_nanos(self.random.number() % most) }
     }
 
+    /// The direction of the connection in which something has its place.
+    fn place_of(&mut self, crossing: &Crossing) -> Option<&mut Direction> {
+        self.direction(&crossing.phone, crossing.load.in_order()?, crossing.toward)
+    }
+
     fn direction(&mut self, phone: &PhoneName, conn: u32, toward: Toward) -> Option<&mut Direction> {
         let connection = self.connections.get_mut(&(phone.clone(), conn))?;
         Some(match toward {
@@ -194,7 +255,7 @@ impl Rehearsal {
             }
             PhoneOutput::TcpSend { conn, bytes } => {
                 let Some(connection) = self.link.connections.get(&(phone.clone(), conn)) else { return };
-                (connection.server, Load::Segment { conn, bytes })
+                (connection.server, Load::Segment { conn, bytes, again: false })
             }
             PhoneOutput::TcpClose { conn, .. } => {
                 let Some(connection) = self.link.connections.get(&(phone.clone(), conn)) else { return };
@@ -225,7 +286,7 @@ impl Rehearsal {
                 }
                 RegistrarOutput::TcpSend { conn, bytes } => {
                     let Some((phone, conn)) = self.link.by_server.get(&conn).cloned() else { continue };
-                    (phone, Load::Segment { conn, bytes })
+                    (phone, Load::Segment { conn, bytes, again: false })
                 }
                 RegistrarOutput::TcpClose { conn } => {
                     let Some((phone, conn)) = self.link.by_server.get(&conn).cloned() else { continue };
@@ -233,12 +294,8 @@ impl Rehearsal {
                 }
             };
             // What goes through a connection comes from its own port.
-            let own = match &load {
-                Load::Segment { conn, .. } | Load::End { conn } => {
-                    self.link.connections.get(&(phone.clone(), *conn)).map(|connection| connection.server)
-                }
-                Load::Datagram { .. } | Load::Syn { .. } | Load::Again { .. } => None,
-            };
+            let connection = load.in_order().and_then(|conn| self.link.connections.get(&(phone.clone(), conn)));
+            let own = connection.map(|connection| connection.server);
             self.send(Crossing { phone, server: own.unwrap_or(at), toward: Toward::Phone, load });
         }
     }
@@ -246,146 +303,14 @@ impl Rehearsal {
     /// It is on its way to the bridge, if it is not lost before.
     fn send(&mut self, crossing: Crossing) {
         let mut at = self.now + self.link.leg();
-        match &crossing.load {
-            Load::Datagram { .. } if self.link.loses() => return,
-            Load::Segment { conn, .. } | Load::End { conn } => {
-                if let Some(direction) = self.link.direction(&crossing.phone, *conn, crossing.toward) {
-                    at = at.max(direction.last);
-                    direction.last = at;
-                }
-            }
-            Load::Datagram { .. } | Load::Syn { .. } | Load::Again { .. } => {}
-        }
-        self.schedule(at, Happening::Cross(crossing));
-    }
-
-    /// It is at the bridge.
-    pub(super) fn cross(&mut self, crossing: Crossing) {
-        let outage = self.outage_over(&crossing.phone, crossing.server, crossing.toward);
-        let gone = match crossing.load {
-            Load::Datagram { .. } => false,
-            Load::Segment { conn, .. } | Load::Syn { conn, .. } | Load::Again { conn, .. } | Load::End { conn } => {
-                !self.link.connections.contains_key(&(crossing.phone.clone(), conn))
-            }
-        };
-        if gone {
+        if matches!(crossing.load, Load::Datagram { .. }) && self.link.loses() {
             return;
         }
-        self.show_life(&crossing);
-        let crossing = match outage {
-            Some(outage) => {
-                self.bite(outage, &crossing.phone, crossing.toward);
-                let Some(crossing) = self.speak(outage, crossing) else { return };
-                crossing
-            }
-            None => crossing,
-        };
-        let fate = outage.map_or(Fate::Passed, Fate::Dropped);
-        let Crossing { phone, server, toward, load } = crossing;
-        match load {
-            Load::Datagram { phone_addr, bytes } => {
-                self.see(&phone, server, phone_addr, toward, Transport::Udp, fate, &bytes);
-                if outage.is_some() || self.link.loses() {
-                    return;
-                }
-                if toward == Toward::Server && !self.listens(server) {
-                    return self.turn_away(&phone, server);
-                }
-                self.deliver(&phone, server, toward, Delivery::Datagram(phone_addr, bytes));
-            }
-            Load::Segment { conn, bytes } => self.segment(&phone, server, toward, conn, bytes, outage),
-            Load::Again { conn, tries } if outage.is_some() => {
-                self.try_again(phone, server, toward, |tries| Load::Again { conn, tries }, tries, SEGMENT_AGAIN);
-            }
-            Load::Again { conn, .. } => {
-                let blocked = self.link.direction(&phone, conn, toward).map(|it| std::mem::take(&mut it.blocked));
-                for (bytes, seen) in blocked.unwrap_or_default() {
-                    self.see_segment(&phone, server, toward, conn, Fate::Passed, &bytes, seen);
-                    self.deliver(&phone, server, toward, Delivery::Segment(conn, bytes));
-                }
-            }
-            Load::Syn { conn, tries } if outage.is_some() => {
-                self.knock(&phone, server, Knock::Asked, fate);
-                self.try_again(phone, server, toward, |tries| Load::Syn { conn, tries }, tries, SYN_AGAIN);
-            }
-            Load::Syn { conn, tries } => {
-                self.knock(&phone, server, Knock::Asked, Fate::Passed);
-                let answer = if self.listens(server) { Knock::Opened } else { Knock::Refused };
-                // Without the answer nothing is open, and nothing refused.
-                if let Some(outage) = self.outage_over(&phone, server, Toward::Phone) {
-                    self.bite(outage, &phone, Toward::Phone);
-                    self.knock(&phone, server, answer, Fate::Dropped(outage));
-                    let load = |tries| Load::Syn { conn, tries };
-                    return self.try_again(phone, server, toward, load, tries, SYN_AGAIN);
-                }
-                self.knock(&phone, server, answer, Fate::Passed);
-                self.deliver(&phone, server, toward, Delivery::Syn(conn));
-            }
-            Load::End { conn } => {
-                let key = (phone.clone(), conn);
-                self.see_end(&phone, conn, toward, fate);
-                if outage.is_none() {
-                    self.deliver(&phone, server, toward, Delivery::End(conn));
-                }
-                if toward == Toward::Server || outage.is_none() {
-                    self.link.connections.remove(&key);
-                }
-            }
+        if let Some(direction) = self.link.place_of(&crossing) {
+            at = at.max(direction.last);
+            direction.last = at;
         }
-    }
-
-    /// Nobody listens at the port of a datagram, and the host says so.
-    fn turn_away(&mut self, phone: &PhoneName, server: SocketAddr) {
-        let outage = self.outage_over(phone, server, Toward::Phone);
-        let fate = outage.map_or(Fate::Passed, Fate::Dropped);
-        self.knock_at(Door::Udp, phone, server, Knock::Refused, fate);
-        match outage {
-            Some(outage) => self.bite(outage, phone, Toward::Phone),
-            None => {
-                let at = self.now + self.link.leg();
-                self.schedule(at, Happening::ToPhone(phone.clone(), PhoneInput::Unreachable { to: server }));
-            }
-        }
-    }
-
-    fn segment(
-        &mut self,
-        phone: &PhoneName,
-        server: SocketAddr,
-        toward: Toward,
-        conn: u32,
-        bytes: Vec<u8>,
-        outage: Option<OutageId>,
-    ) {
-        let waiting = self.link.direction(phone, conn, toward).is_some_and(|direction| !direction.blocked.is_empty());
-        if outage.is_none() && !waiting {
-            self.see_segment(phone, server, toward, conn, Fate::Passed, &bytes, false);
-            return self.deliver(phone, server, toward, Delivery::Segment(conn, bytes));
-        }
-        if let Some(outage) = outage {
-            self.see_segment(phone, server, toward, conn, Fate::Dropped(outage), &bytes, false);
-        }
-        if let Some(direction) = self.link.direction(phone, conn, toward) {
-            direction.blocked.push_back((bytes, outage.is_some()));
-        }
-        if !waiting {
-            let load = |tries| Load::Again { conn, tries };
-            self.try_again(phone.clone(), server, toward, load, 0, SEGMENT_AGAIN);
-        }
-    }
-
-    fn try_again(
-        &mut self,
-        phone: PhoneName,
-        server: SocketAddr,
-        toward: Toward,
-        load: impl Fn(u32) -> Load,
-        tries: u32,
-        first: Duration,
-    ) {
-        let pause = first.saturating_mul(1 << tries.min(16)).min(LONGEST_PAUSE);
-        let at = self.now + pause;
-        self.schedule(at, Happening::Cross(Crossing { phone, server, toward, load: load(tries + 1) }));
+        self.schedule(at, Happening::Cross(crossing));
     }
 
     /// From the bridge to the far end.

@@ -16,6 +16,7 @@ mod calls;
 mod courses;
 mod lamps;
 mod modes;
+mod outages;
 
 #[test]
 fn healthy_phones_survive_a_failover_with_the_timers_of_the_virtual_bench() {

@@ -49,6 +49,17 @@ fn every_good_file_is_read() {
 }
 
 #[test]
+fn every_built_in_scenario_is_the_same_when_it_was_written_to_a_journal() {
+    for name in load::scenario_names(Path::new(load::RIG)) {
+        let scenario = load::scenario(&name, Path::new(load::RIG)).unwrap();
+        let written = serde_json::to_string(&scenario).unwrap();
+        let read: Scenario =
+            serde_json::from_str(&written).unwrap_or_else(|error| panic!("{name}: {error}: {written}"));
+        assert_eq!(read, scenario);
+    }
+}
+
+#[test]
 fn the_example_of_a_lab_is_a_good_one() {
     load::bench("rig/lab-example.toml", Path::new("rig"), &[]).unwrap_or_else(|found| panic!("{found}"));
 }

@@ -23,8 +23,10 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
     let mut settled = false;
     let mut call = None;
     let mut home = true;
-    // Servers that the phones can not hear, or not be heard by, without a word; and one that answers in another's name.
+    // A server answers in another's name.
     let mut answering = false;
+    // Servers that are away in a way that a phone may bear.
+    let mut bearable: BTreeSet<Role> = BTreeSet::new();
     for (raw, step) in steps {
         let span = raw.span();
         match &step.kind {
@@ -32,6 +34,9 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 let OutagePlan { servers, mode, .. } = &**plan;
                 answering |= matches!(mode, ModePlan::Answer { .. });
                 for server in servers {
+                    if plan.away_after().is_none() {
+                        bearable.insert(*server);
+                    }
                     if !away.insert(*server) {
                         let message = format!("an outage of the {server} begins while another is in force");
                         findings.at(span.clone(), message, "put a `lift = true` step before it");
@@ -49,12 +54,18 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 };
                 settled = false;
                 answering &= !away.is_empty();
+                bearable.retain(|server| away.contains(server));
                 if lifted.is_empty() {
                     findings.at(span, "there is no outage to lift", "put an `outage` step before it");
                 }
             }
             StepKind::Expect { of } => {
                 if let Some((message, help)) = cannot_happen(*of, &away, &was_away, stranded) {
+                    findings.at(span, message, help);
+                } else if needs_absence(*of) && bearable.contains(&Role::Primary) {
+                    let message = format!("a {of} is expected in an outage of the primary that a phone may bear");
+                    let help =
+                        "put a `wait` in its place, as `wait = \"60s\"`: a move is measured where a phone makes one";
                     findings.at(span, message, help);
                 } else if *of == Move::Renewal && !home {
                     let message = "a renewal is expected of lines that nobody has seen come home";
@@ -156,6 +167,11 @@ fn expect_of(of: CallMark, call: Option<CallStage>) -> CallOrder {
         (CallMark::HungUp, Some(CallStage::Over)) => Ok(call),
         (CallMark::HungUp, _) => Err(("nobody hangs up", "put `call = \"hang-up\"` before it")),
     }
+}
+
+/// Whether a move is sure to be made only where the primary can not be reached at all.
+fn needs_absence(of: Move) -> bool {
+    matches!(of, Move::Failover | Move::Hold | Move::Stranded | Move::LogOn)
 }
 
 /// Why a move can not happen as things stand, and what to do about it.

@@ -9,7 +9,9 @@ use crate::{
         case::Cut,
         registration::LineTrack,
     },
-    event::{Fate, LineId, OutageId, OutageMode, RawRef, Stamp, TlsFact, TlsStep, Toward, When},
+    event::{
+        Fate, LineId, OutageId, OutageMode, OutageScope, OutageSpec, RawRef, Stamp, TlsFact, TlsStep, Toward, When,
+    },
     verdict::Verdict,
 };
 
@@ -49,19 +51,16 @@ impl Stand {
         let phone = PhoneWatch::new(&phone, None);
         let baseline = Leg { cut: None, of: Move::Baseline };
         let began = Fix { seq: 100, when: When::exactly(Stamp::from_millis(CUT)) };
-        case.cuts.push(Cut {
-            server: "a".into(),
+        let spec = OutageSpec {
             mode: OutageMode::DROP,
+            server: "a".into(),
+            scope: OutageScope::Host,
             only: None,
+            phones: vec!["p1".into()],
             toward: None,
-            began,
-            held: None,
-            lifted: None,
-            held_elsewhere: None,
-            first_bite: None,
-            watched: false,
-            knocked: None,
-        });
+            limit: Duration::from_secs(600),
+        };
+        case.cuts.push(Cut::new(&spec, began, None));
         let mut stand = Self { case, phone, seq: 0 }.connects(100, "a", 40_000).speaks(200, "a", 40_000);
         let moved = stand.phone.encrypted.exchange(&"a".into(), Stamp::ZERO).unwrap();
         stand.case.moves.insert(baseline, moved);

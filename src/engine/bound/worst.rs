@@ -1,9 +1,11 @@
 //! The longest window that a move can have by a phone's timers, before anything is known of its registrations: what a
 //! plan promises.
 
+use std::time::Duration;
+
 use super::{
     FailbackHabit, Timers, Window, after_rejection, baseline, boot, failback, failover, hold, log_off, log_on,
-    recovery, rejection, renewal, revival, stranded,
+    of_dying, recovery, rejection, renewal, revival, stranded,
 };
 use crate::event::Move;
 
@@ -15,11 +17,11 @@ pub fn at_worst(of: Move, timers: &Timers, habit: Habit) -> Window {
     match of {
         Move::Baseline => baseline(timers),
         Move::Renewal => renewal(timers, granted),
-        Move::Failover => failover(timers, granted, granted),
+        Move::Failover => of_dying(habit.dying, failover(timers, granted, granted)),
         Move::Failback if habit.keeps_both => revival(timers),
         Move::Failback if habit.turned_away => after_rejection(timers, None),
         Move::Failback => failback(timers, habit.failback, granted, granted, false),
-        Move::Stranded => stranded(timers, granted, granted),
+        Move::Stranded => of_dying(habit.dying, stranded(timers, granted, granted)),
         Move::Recovery => recovery(timers, true),
         Move::Rejection => rejection(timers, granted, granted),
         Move::Hold => hold(timers, granted),
@@ -40,4 +42,6 @@ pub struct Habit {
     pub turned_away: bool,
     /// It was told to boot before.
     pub reboots: bool,
+    /// The server is gone so long after its outage began.
+    pub dying: Duration,
 }

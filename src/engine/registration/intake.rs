@@ -14,6 +14,9 @@ use crate::{
 /// Answers that wait for the report of their request; the oldest go first.
 const ORPHANS: usize = 16;
 
+/// How much longer than its transaction timer a phone is taken to wait for an answer.
+pub const ANSWER_SLACK: Duration = Duration::from_secs(1);
+
 /// For at most so many seconds a server is taken at its word when it asks a line to stay away: a day. A number beyond that
 /// is a mistake, to which no phone is held and for which no run waits.
 const LONGEST_WAIT: u32 = 86_400;
@@ -123,9 +126,13 @@ impl<S: Clone + Ord> LineTrack<S> {
         let granted = if code < 300 { granted(attempt, message) } else { Vec::new() };
         let live = granted.iter().any(|(_, lifetime)| !lifetime.is_zero());
         let tells = code < 300 && !ours && !std::mem::replace(&mut attempt.served, true);
-        let counts = attempt.answer.is_none() && !attempt.stale(fix, patience);
         let (request, purpose) = (attempt.first, attempt.purpose);
-        if counts {
+        let mut counts = attempt.answer.is_none() && !attempt.stale(fix, patience);
+        // In the slack, what the phone did tells.
+        if counts && attempt.stale(fix, patience.saturating_sub(ANSWER_SLACK)) {
+            counts = !self.went_elsewhere(server, request, fix, patience);
+        }
+        if counts && let Some(attempt) = self.attempts.matching(server, message) {
             attempt.answer = Some(Answer { code, fix, live, stale_nonce: message.stale_nonce, ours });
             attempt.challenge = message.nonce.as_deref().map(str::to_owned);
             self.attempts.settle();
@@ -155,6 +162,14 @@ impl<S: Clone + Ord> LineTrack<S> {
             changes.extend(self.unlist(server, message, fix));
         }
         changes
+    }
+
+    /// Whether the line asked another server when its time for an answer to this request was over: it had given that up.
+    fn went_elsewhere(&self, server: &S, request: Fix, answered: Fix, patience: Duration) -> bool {
+        let over = request.when.at + patience.saturating_sub(ANSWER_SLACK) / 4 * 3;
+        let mut others = self.attempts.iter().rev().filter(|other| other.server != *server);
+        let went = others.any(|other| other.first.when.at >= over && other.first.when.at <= answered.when.at);
+        self.anchor.is_none() && went
     }
 
     /// A 2xx lists all that the server holds of an address of record (RFC 3261 section 10.3, step 8): what it does not name is gone. The phone may

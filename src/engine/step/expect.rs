@@ -338,10 +338,18 @@ pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
     match leg.of {
         Move::Baseline => Some(bound::baseline(timers)),
         Move::Renewal => Some(bound::renewal(timers, case.track.last_granted(&case.primary)?)),
-        Move::Failover => match case.cut_of(leg)?.held.as_ref() {
-            Some(held) => Some(bound::failover(timers, held.binding.granted, held.left)),
-            None => case.is_blind().then(|| bound::unread_failover(timers)),
-        },
+        Move::Failover => {
+            let cut = case.cut_of(leg)?;
+            let dying = cut.away_after.unwrap_or_default();
+            match &cut.held {
+                // It may have renewed at the last moment.
+                Some(held) if !dying.is_zero() => {
+                    Some(bound::of_dying(dying, bound::failover(timers, held.binding.granted, held.binding.granted)))
+                }
+                Some(held) => Some(bound::failover(timers, held.binding.granted, held.left)),
+                None => case.is_blind().then(|| bound::of_dying(dying, bound::unread_failover(timers))),
+            }
+        }
         Move::Failback if case.keeps_both => Some(bound::revival(&case.timers)),
         Move::Rejection => {
             let held = case.cut_of(leg)?.held.as_ref()?;
@@ -357,6 +365,12 @@ pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             let answers = case.track.attempts_at(&case.primary).filter_map(|attempt| attempt.answer);
             let turned_away = answers.filter(|answer| answer.ours).map(|answer| answer.fix.when.at).max();
             let turned_away = turned_away.filter(|at| *at >= cut.began.when.at);
+            // One that could bear the outage may have come home before the lift.
+            let at_home = cut.held_at_home.as_ref().filter(|_| cut.may_be_borne());
+            if let Some(held) = at_home.filter(|held| turned_away.is_none_or(|at| at <= held.binding.confirmed.when.at))
+            {
+                return Some(bound::stay(timers, held.binding.granted, held.left, asking));
+            }
             match &cut.held_elsewhere {
                 // Who was turned away after that no longer goes by it.
                 Some(held) if turned_away.is_none_or(|at| at <= held.binding.confirmed.when.at) => {
@@ -372,7 +386,7 @@ pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
                     // It held nothing at its backup because it had lost it, or because it had not left: it never did, it has
                     // no backup, or what it asked in the outage it gave up only afterwards.
                     let left = case.moves.get(&Leg { of: Move::Failover, ..leg });
-                    if left.is_some_and(|left| left.done.when.at < lifted) {
+                    if left.is_some_and(|left| left.done.when.at < lifted) && !cut.may_be_borne() {
                         return None;
                     }
                     let held = cut.held.as_ref()?;
@@ -384,7 +398,9 @@ pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
         Move::Stranded => {
             let cut = case.cuts.iter().find(|cut| cut.server == case.primary && cut.lifted.is_none())?;
             let held = cut.held.as_ref()?;
-            Some(bound::stranded(timers, held.binding.granted, held.left))
+            let dying = cut.away_after.unwrap_or_default();
+            let left = if dying.is_zero() { held.left } else { held.binding.granted };
+            Some(bound::of_dying(dying, bound::stranded(timers, held.binding.granted, left)))
         }
         Move::Recovery => Some(bound::recovery(timers, case.is_away(&case.primary))),
         Move::Admission => Some(bound::log_on(timers, case.is_away(&case.primary))),

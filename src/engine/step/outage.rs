@@ -7,7 +7,7 @@ use std::{
 
 use super::moment;
 use crate::{
-    config::{ModePlan, Moment, OutagePlan, Role},
+    config::{Moment, OutagePlan, Role},
     engine::{
         Outbox, blind,
         case::{CaseRun, Finding},
@@ -15,9 +15,7 @@ use crate::{
         registration::Fix,
         subjects::Subjects,
     },
-    event::{
-        Action, Manner, Move, Observed, OutageId, OutageMode, OutageSpec, PhoneName, ServerName, Spoof, Stamp, Toward,
-    },
+    event::{Action, Move, Observed, OutageId, PhoneName, ServerName, Stamp, Toward},
     verdict::CaseId,
 };
 
@@ -260,15 +258,12 @@ impl Part {
         self.targets.values_mut().for_each(|phones| phones.retain(|phone| running.contains(phone)));
         self.targets.retain(|_, phones| !phones.is_empty());
         for (server, phones) in &self.targets {
-            let spec = OutageSpec {
-                mode: mode_for(&self.plan.mode, phones, subjects),
-                toward: self.plan.toward,
-                server: server.clone(),
-                scope: self.plan.scope.clone(),
-                only: self.plan.only.clone(),
-                phones: phones.clone(),
-                limit: self.plan.limit,
+            // A redirection leads to the server that their lines have in that role.
+            let server_in = |role| {
+                let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.id.phone));
+                concerned.find_map(|case| case.server_in(role).cloned())
             };
+            let spec = self.plan.spec(server.clone(), phones.clone(), server_in);
             let outage = subjects.next_outage(spec.clone());
             out.order(Action::BeginOutage { outage, spec: Box::new(spec) });
             self.outages.insert(server.clone(), outage);
@@ -368,18 +363,6 @@ fn lose(open: &BTreeSet<Path>, subjects: &mut Subjects, what: &str) {
     for (phone, server, toward) in open {
         let reason = format!("{what} {} was not accounted for", way(phone, server, *toward));
         subjects.decide(phone, || Finding::rig("canary-lost", reason.clone()));
-    }
-}
-
-/// What happens to the frames of these phones: a redirection leads to the server that their lines have in that role.
-fn mode_for(plan: &ModePlan, phones: &[PhoneName], subjects: &Subjects) -> OutageMode {
-    match *plan {
-        ModePlan::Plain(ref mode) => mode.clone(),
-        ModePlan::Answer { code, retry_after_s, redirect } => {
-            let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.id.phone));
-            let redirect = redirect.and_then(|role| concerned.find_map(|case| case.server_in(role).cloned()));
-            Manner::Answer(Spoof { code, retry_after_s, redirect }).into()
-        }
     }
 }
 

@@ -40,7 +40,7 @@ impl Reaction {
                 continue;
             };
             cut.watched = true;
-            let (began, later) = (cut.began.when.at, cut.mode.away_after().unwrap_or(Duration::ZERO));
+            let (began, later) = (cut.began.when.at, cut.away_after.unwrap_or(Duration::ZERO));
             // Of a line whose binding nobody saw, or that may renew it until its server is gone, anything from then on may be
             // its next renewal.
             let seen = expect::window(case, leg).filter(|_| later.is_zero());
@@ -85,7 +85,7 @@ fn confirmed(case: &CaseRun, leg: Leg) -> Option<Fix> {
     let cut = case.cut_of(leg)?;
     let until = cut.lifted.map(|lifted| lifted.when.at);
     let answers = case.track.attempts_at(&cut.server).filter_map(|attempt| attempt.answer);
-    let since = cut.began.when.at + cut.mode.away_after().unwrap_or(Duration::ZERO);
+    let since = cut.began.when.at + cut.away_after.unwrap_or(Duration::ZERO);
     let within = |at: Stamp| at > since && until.is_none_or(|until| at <= until);
     answers.filter(|answer| answer.live && !answer.ours && within(answer.fix.when.at)).map(|answer| answer.fix).next()
 }

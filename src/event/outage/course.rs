@@ -136,12 +136,12 @@ impl OutageMode {
         })
     }
 
-    /// How long after its beginning the server is first out of reach for good, as far as the outage says; none: it never is,
-    /// or may be reached in spite of it.
+    /// How long after its beginning the server is first out of reach for good, as far as the outage says, what it has made
+    /// late included; none: it never is, or may be reached in spite of it.
     pub fn away_after(&self) -> Option<Duration> {
         match self {
             Self::Steady(manner) => manner.takes_all().then_some(Duration::ZERO),
-            Self::Fade(fading) => Some(fading.over),
+            Self::Fade(fading) => Some(fading.over + fading.delay),
             Self::Flap(_) | Self::Reboot(_) => None,
         }
     }
@@ -221,7 +221,7 @@ mod tests {
         let course = mode.course();
         assert!(matches!(course.at(9 * S), Some((Manner::Impair(_), since)) if since == 9 * S));
         assert_eq!(course.at(12 * S), Some((&Manner::Drop, 2 * S)));
-        assert_eq!(mode.away_after(), Some(Duration::from_secs(10)));
+        assert_eq!(mode.away_after(), Some(Duration::from_secs(14)), "the last one was still late");
     }
 
     #[test]

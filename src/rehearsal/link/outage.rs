@@ -1,26 +1,125 @@
-//! What an outage does on the way: which messages it takes, and what the bridge says about them in the server's name.
+//! Outages on the way: whom they are about, and what becomes of each thing at the bridge, as its helper decides it.
 
-use std::net::SocketAddr;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
-use super::{Crossing, Delivery, FRAME_ERROR_NS, Happening, Load, Rehearsal};
+use super::{Crossing, FRAME_ERROR_NS, Load, Rehearsal};
 use crate::{
     config::Server,
     event::{
-        Course, Door, Fate, Knock, Manner, Observed, OutageId, OutageScope, OutageSpec, PhoneName, ServerName, Toward,
-        Transport, When,
+        Course, Manner, Observed, OutageId, OutageScope, OutageSpec, OutageTally, Part, PhoneName, ServerName, Stamp,
+        Toward, Transport, When,
     },
-    virtual_bench::{phone::PhoneInput, registrar::RegistrarInput},
     wire::{
+        bad_path::{BadPath, Lot},
+        messages::Heard,
         sip::StandIn,
-        stream::{Framed, Framer},
     },
 };
 
-/// What the system says of a connection that nobody accepts.
-pub(super) const REFUSED: &str = "Connection refused";
+/// Bytes of the headers ahead of a datagram: Ethernet, IPv4, UDP.
+const DATAGRAM_HEADERS: usize = 42;
 
-/// What it says of one that the other end gave up.
-const RESET: &str = "Connection reset by peer";
+/// The same for a segment without options.
+const SEGMENT_HEADERS: usize = 54;
+
+/// An outage that was ordered.
+#[derive(Debug)]
+pub(in crate::rehearsal) struct Outage {
+    spec: OutageSpec,
+    course: Course<Treatment>,
+    /// When it takes force.
+    began: Stamp,
+    /// Connections that their phones ended in it without their servers' knowing.
+    pub(super) orphans: Vec<(SocketAddr, u32)>,
+    /// The bad paths, by the phone's place in the bench.
+    paths: BTreeMap<(u16, Toward), BadPath>,
+    /// What goes on later, by its time and number; and whether the tap has told of it.
+    pub(super) late: BTreeMap<(Stamp, u64), (Crossing, bool)>,
+    tally: BTreeMap<PhoneName, OutageTally>,
+    bitten: BTreeSet<(PhoneName, Toward)>,
+}
+
+impl Outage {
+    /// One that takes force then.
+    pub(in crate::rehearsal) fn new(spec: OutageSpec, course: Course<Treatment>, began: Stamp) -> Self {
+        Self {
+            tally: spec.phones.iter().map(|phone| (phone.clone(), OutageTally::default())).collect(),
+            spec,
+            course,
+            began,
+            orphans: Vec::new(),
+            paths: BTreeMap::new(),
+            late: BTreeMap::new(),
+            bitten: BTreeSet::new(),
+        }
+    }
+
+    /// What it did, now that it is over.
+    pub(in crate::rehearsal) fn tally(self) -> BTreeMap<PhoneName, OutageTally> {
+        self.tally
+    }
+
+    /// What becomes of what it takes at a time, and for how many nanoseconds it has been so.
+    pub(super) fn treatment(&self, at: Stamp) -> Option<(&Treatment, u64)> {
+        self.course.at(at.0.saturating_sub(self.began.0))
+    }
+
+    /// Whether a canary that goes this way is dropped: a datagram to the first port in the scope.
+    pub(in crate::rehearsal) fn drops_canary(&self, toward: Toward, at: Stamp) -> bool {
+        let drops = self.treatment(at).is_some_and(|(treatment, _)| match treatment {
+            Treatment::Plain(Manner::Pass | Manner::Impair(_)) => false,
+            // It asks for the server's link-layer address.
+            Treatment::Plain(Manner::Unresolvable) => toward == Toward::Server,
+            Treatment::Plain(_) | Treatment::Answer(_) => true,
+        });
+        let datagrams = !matches!(self.spec.scope, OutageScope::Part(Part { transport: Some(Transport::Tcp), .. }));
+        drops && datagrams && self.spec.only.is_none() && self.spec.toward.is_none_or(|only| only == toward)
+    }
+
+    /// Whether something is in its scope, and among the messages that it is about.
+    fn is_about(&self, frame: &Frame<'_>, server: &Server, heard: Option<&Heard>) -> bool {
+        let port = frame.transport.map(|_| frame.server.port());
+        let in_scope = match &self.spec.scope {
+            OutageScope::Host => true,
+            OutageScope::Sip => port.is_some_and(|port| server.sip_ports().contains(&port)),
+            OutageScope::Part(Part { address, ports, transport }) => {
+                address.is_none_or(|address| address == frame.server.ip())
+                    && (ports.is_empty() || port.is_some_and(|port| ports.contains(&port)))
+                    && transport.is_none_or(|transport| frame.transport == Some(transport))
+            }
+        };
+        let is_meant = |only| heard.is_some_and(|heard| heard.is_among(only));
+        in_scope
+            && self.spec.server == server.name
+            && self.spec.phones.contains(frame.phone)
+            && self.spec.toward.is_none_or(|only| only == frame.toward)
+            && self.spec.only.as_ref().is_none_or(is_meant)
+    }
+
+    /// What becomes of something that it is about; none: it passes, as for all that the outage does now.
+    fn lot(&mut self, id: OutageId, frame: &Frame<'_>, place: u16, now: Stamp) -> Option<Judged> {
+        let (treatment, since_ns) = self.course.at(now.0.saturating_sub(self.began.0))?;
+        match treatment {
+            // Phones and servers know each other here, and never forget.
+            Treatment::Plain(Manner::Pass | Manner::Unresolvable) => None,
+            Treatment::Plain(Manner::Impair(bad)) => {
+                let path = self.paths.entry((place, frame.toward));
+                let path = path.or_insert_with(|| BadPath::new(bad.seed, place, frame.toward));
+                let Lot::Arrives { at_ns, twice } = path.draw(bad, frame.length(), since_ns, now.0) else {
+                    return Some(Judged::Taken(id));
+                };
+                let tally = self.tally.entry(frame.phone.clone()).or_default();
+                tally.late += u64::from(at_ns > now.0);
+                tally.doubled += u64::from(twice);
+                Some(Judged::Late { outage: id, at: Stamp(at_ns), twice })
+            }
+            Treatment::Plain(_) | Treatment::Answer(_) => Some(Judged::Taken(id)),
+        }
+    }
+}
 
 /// What becomes of messages under an outage at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,177 +143,82 @@ impl Treatment {
     }
 }
 
-/// A connection in which the bridge has answered: its ends no longer agree.
-#[derive(Debug)]
-pub(super) struct Spoken {
-    outage: OutageId,
-    framer: Framer,
-    /// The server knows nothing of it.
-    ours_alone: bool,
+/// What an outage makes of something at the bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// Nothing.
+    Passes,
+    /// It goes on at that time, which may be now.
+    Late {
+        outage: OutageId,
+        at: Stamp,
+        /// And once more.
+        twice: bool,
+    },
+    /// It does not go on.
+    Taken(OutageId),
+}
+
+/// Something at the bridge, as outages see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame<'a> {
+    phone: &'a PhoneName,
+    server: SocketAddr,
+    toward: Toward,
+    /// None: an ICMP error.
+    transport: Option<Transport>,
+    payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// What is seen of a crossing.
+    pub(super) fn of(crossing: &'a Crossing) -> Self {
+        let (transport, payload) = match &crossing.load {
+            Load::Datagram { bytes, .. } => (Some(Transport::Udp), bytes.as_slice()),
+            Load::Segment { bytes, .. } => (Some(Transport::Tcp), bytes.as_slice()),
+            Load::Syn { .. } | Load::Opened { .. } | Load::Again { .. } | Load::End { .. } => {
+                (Some(Transport::Tcp), &[][..])
+            }
+            Load::TurnedAway => (None, &[][..]),
+        };
+        Self { phone: &crossing.phone, server: crossing.server, toward: crossing.toward, transport, payload }
+    }
+
+    fn length(&self) -> usize {
+        let headers = match self.transport {
+            Some(Transport::Tcp) => SEGMENT_HEADERS,
+            // An ICMP error quotes the datagram's headers.
+            Some(Transport::Udp) | None => DATAGRAM_HEADERS,
+        };
+        headers + self.payload.len()
+    }
 }
 
 impl Rehearsal {
-    /// The outage that takes what goes this way between the two.
-    pub(super) fn outage_over(&self, phone: &PhoneName, server: SocketAddr, toward: Toward) -> Option<OutageId> {
-        let address = server;
-        let server = self.plan.bench.server_at(server.ip())?;
-        let over = |(id, outage): (&OutageId, &crate::rehearsal::Outage)| {
-            let taken = outage.scope == OutageScope::Host || !self.is_application(address);
-            let taken = taken && outage.toward.is_none_or(|only| only == toward);
-            let concerned = outage.server == server.name && outage.phones.contains(phone);
-            let passes = outage.treatment(self.now) == Some(&Treatment::Plain(Manner::Pass));
-            (self.link.is_cut(*id) && taken && concerned && !passes).then_some(*id)
-        };
-        self.outages.iter().find_map(over)
+    /// What becomes of something at the bridge. Each crossing is judged once, since the messages in it are counted.
+    pub(super) fn judge(&mut self, frame: &Frame<'_>) -> Judged {
+        let heard = self.link.messages.take(frame.payload, frame.toward);
+        let Some(server) = self.plan.bench.server_at(frame.server.ip()) else { return Judged::Passes };
+        let place = self.plan.bench.phones.iter().position(|phone| phone.name == *frame.phone);
+        let place = place.and_then(|place| u16::try_from(place).ok()).unwrap_or_default();
+        let in_force = self.outages.iter_mut().filter(|(id, _)| self.link.is_cut(**id));
+        let mut concerned = in_force.filter(|(_, outage)| outage.is_about(frame, server, heard.as_ref()));
+        concerned.find_map(|(id, outage)| outage.lot(*id, frame, place, self.now)).unwrap_or(Judged::Passes)
     }
 
-    pub(super) fn bite(&mut self, id: OutageId, phone: &PhoneName, toward: Toward) {
+    /// An outage has taken something.
+    pub(super) fn bite(&mut self, id: OutageId, phone: &PhoneName, server: SocketAddr, toward: Toward) {
+        let is_sip = self.plan.bench.server_at(server.ip()).is_some_and(|it| it.sip_ports().contains(&server.port()));
         let Some(outage) = self.outages.get_mut(&id) else { return };
         let tally = outage.tally.entry(phone.clone()).or_default();
         match toward {
             Toward::Server => tally.dropped_to_server += 1,
             Toward::Phone => tally.dropped_to_phone += 1,
         }
+        tally.dropped_other += u64::from(!is_sip);
         if outage.bitten.insert((phone.clone(), toward)) {
             let bite = Observed::FirstBite { outage: id, phone: phone.clone(), toward };
             self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, bite);
         }
-    }
-
-    /// The bridge has its say about what an outage took from a phone; gives back what nobody is told about.
-    pub(super) fn speak(&mut self, id: OutageId, crossing: Crossing) -> Option<Crossing> {
-        let treatment = self.outages.get(&id).and_then(|outage| outage.treatment(self.now)).cloned();
-        match treatment {
-            _ if crossing.toward == Toward::Phone => Some(crossing),
-            Some(Treatment::Plain(Manner::Refuse)) => self.refuse(id, crossing),
-            // Only SIP is answered.
-            Some(Treatment::Answer(stand_in)) if !self.is_application(crossing.server) => {
-                self.stand_in(id, stand_in, crossing);
-                None
-            }
-            _ => Some(crossing),
-        }
-    }
-
-    fn refuse(&mut self, id: OutageId, crossing: Crossing) -> Option<Crossing> {
-        let Crossing { phone, server, toward, load } = crossing;
-        let conn = match load {
-            Load::Datagram { phone_addr, bytes } => {
-                self.see(&phone, server, phone_addr, toward, Transport::Udp, Fate::Dropped(id), &bytes);
-                self.knock_at(Door::Udp, &phone, server, Knock::Refused, Fate::Injected(id));
-                if !self.link.loses() {
-                    let at = self.now + self.link.leg();
-                    self.schedule(at, Happening::ToPhone(phone, PhoneInput::Unreachable { to: server }));
-                }
-                return None;
-            }
-            Load::Syn { conn, .. } => {
-                self.knock(&phone, server, Knock::Asked, Fate::Dropped(id));
-                self.hang_up(&phone, conn, Fate::Injected(id), REFUSED);
-                return None;
-            }
-            Load::Segment { conn, bytes } => {
-                self.see_segment(&phone, server, toward, conn, Fate::Dropped(id), &bytes, false);
-                conn
-            }
-            Load::Again { conn, .. } => conn,
-            end @ Load::End { .. } => return Some(Crossing { phone, server, toward, load: end }),
-        };
-        self.hang_up(&phone, conn, Fate::Injected(id), RESET);
-        None
-    }
-
-    fn stand_in(&mut self, id: OutageId, stand_in: StandIn, crossing: Crossing) {
-        let Crossing { phone, server, toward, load } = crossing;
-        match load {
-            Load::Datagram { phone_addr, bytes } => {
-                self.see(&phone, server, phone_addr, toward, Transport::Udp, Fate::Dropped(id), &bytes);
-                let Some(answer) = stand_in.answer(&bytes, phone_addr) else { return };
-                let injected = Fate::Injected(id);
-                self.see(&phone, server, phone_addr, Toward::Phone, Transport::Udp, injected, &answer);
-                if !self.link.loses() {
-                    self.deliver(&phone, server, Toward::Phone, Delivery::Datagram(phone_addr, answer));
-                }
-            }
-            Load::Syn { conn, .. } => {
-                self.knock(&phone, server, Knock::Asked, Fate::Dropped(id));
-                self.knock(&phone, server, Knock::Opened, Fate::Injected(id));
-                let at = self.now + self.link.leg();
-                if let Some(connection) = self.link.connections.get_mut(&(phone.clone(), conn)) {
-                    connection.spoken = Some(Spoken { outage: id, framer: Framer::default(), ours_alone: true });
-                    connection.to_phone.arrived = at;
-                }
-                self.schedule(at, Happening::ToPhone(phone, PhoneInput::TcpConnected { conn }));
-            }
-            Load::Segment { conn, bytes } => {
-                self.see_segment(&phone, server, toward, conn, Fate::Dropped(id), &bytes, false);
-                self.answer_in(id, stand_in, &phone, conn, &bytes);
-            }
-            // What another outage took was seen then.
-            Load::Again { conn, .. } => {
-                let blocked = self.link.direction(&phone, conn, toward).map(|it| std::mem::take(&mut it.blocked));
-                for (bytes, _) in blocked.unwrap_or_default() {
-                    self.answer_in(id, stand_in, &phone, conn, &bytes);
-                }
-            }
-            Load::End { conn } => {
-                self.see_end(&phone, conn, toward, Fate::Dropped(id));
-                let Some(connection) = self.link.connections.remove(&(phone, conn)) else { return };
-                let known = connection.spoken.is_none_or(|spoken| !spoken.ours_alone);
-                if let Some(outage) = self.outages.get_mut(&id).filter(|_| known) {
-                    outage.orphans.push((server, connection.number));
-                }
-            }
-        }
-    }
-
-    fn answer_in(&mut self, id: OutageId, stand_in: StandIn, phone: &PhoneName, conn: u32, bytes: &[u8]) {
-        let Some(connection) = self.link.connections.get_mut(&(phone.clone(), conn)) else { return };
-        let begin = || Spoken { outage: id, framer: Framer::default(), ours_alone: false };
-        let spoken = connection.spoken.get_or_insert_with(begin);
-        spoken.outage = id;
-        let (server, local) = (connection.server, connection.local);
-        for framed in spoken.framer.push(bytes) {
-            let Framed::Message(request) = framed else { continue };
-            let Some(answer) = stand_in.answer(&request, local) else { continue };
-            self.see(phone, server, local, Toward::Phone, Transport::Tcp, Fate::Injected(id), &answer);
-            self.deliver(phone, server, Toward::Phone, Delivery::Segment(conn, answer));
-        }
-    }
-
-    /// Resets the connections in which the bridge has answered, when the outage is over.
-    pub(in crate::rehearsal) fn reset_spoken(&mut self, id: OutageId, orphans: Vec<(SocketAddr, u32)>) {
-        for (server, number) in orphans {
-            self.end_at_server(server, number);
-        }
-        let over = |spoken: &Spoken| spoken.outage == id;
-        let connections = self.link.connections.iter();
-        let found: Vec<_> = connections
-            .filter_map(|(key, connection)| {
-                let spoken = connection.spoken.as_ref().filter(|spoken| over(spoken))?;
-                Some((key.clone(), connection.server, connection.number, spoken.ours_alone))
-            })
-            .collect();
-        for ((phone, conn), server, number, ours_alone) in found {
-            self.hang_up(&phone, conn, Fate::Injected(id), RESET);
-            if !ours_alone {
-                self.end_at_server(server, number);
-            }
-        }
-    }
-
-    fn end_at_server(&mut self, server: SocketAddr, conn: u32) {
-        let at = self.now + self.link.leg();
-        self.schedule(at, Happening::ToServer(self.machine(server), RegistrarInput::TcpClosed { conn }));
-    }
-
-    /// A connection is over for a phone, by a reset.
-    fn hang_up(&mut self, phone: &PhoneName, conn: u32, fate: Fate, why: &str) {
-        self.see_end(phone, conn, Toward::Phone, fate);
-        let Some(connection) = self.link.connections.remove(&(phone.clone(), conn)) else { return };
-        self.knock(phone, connection.server, Knock::Refused, fate);
-        let at = (self.now + self.link.leg()).max(connection.to_phone.arrived);
-        let error = Some(why.to_owned());
-        self.schedule(at, Happening::ToPhone(phone.clone(), PhoneInput::TcpClosed { conn, error }));
     }
 }

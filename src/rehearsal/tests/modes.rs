@@ -3,11 +3,15 @@
 use super::*;
 use crate::{
     event::{
-        Door, Fate, Knock, Manner, OutageMode, OutageScope, OutageSpec, ServerName, SipFact, SipMessage, SipStart,
-        Spoof,
+        Door, Fate, Knock, Manner, OutageMode, OutageScope, OutageSpec, OutageTally, ServerName, SipFact, SipMessage,
+        SipStart, Spoof,
     },
     virtual_bench::phone::Habits,
 };
+
+mod paths;
+mod phases;
+mod told;
 
 const OUTAGE: OutageId = OutageId(90);
 const DROPPED: Fate = Fate::Dropped(OUTAGE);
@@ -203,6 +207,14 @@ impl Seen {
         knocks.collect()
     }
 
+    fn tally(&self) -> OutageTally {
+        let tally = self.records.iter().find_map(|record| match &record.event {
+            Event::Observed(Observed::OutageEnded { tally, .. }) => tally.get(&PhoneName::from("p1")).copied(),
+            _ => None,
+        });
+        tally.unwrap()
+    }
+
     fn canary(&self, way: Toward) -> bool {
         let passed = self.records.iter().find_map(|record| match &record.event {
             Event::Observed(Observed::Canary { outage: Some(OUTAGE), toward, passed, .. }) if *toward == way => {
@@ -216,8 +228,12 @@ impl Seen {
 
 /// A phone through an outage and well beyond.
 fn through(transport: Transport, habits: Habits, mode: OutageMode, toward: Option<Toward>) -> Seen {
+    through_one(transport, habits, spec(mode, toward))
+}
+
+fn through_one(transport: Transport, habits: Habits, spec: OutageSpec) -> Seen {
     let mut rehearsal = prepared(transport, habits);
-    rehearsal.perform(Action::BeginOutage { outage: OUTAGE, spec: Box::new(spec(mode, toward)) });
+    rehearsal.perform(Action::BeginOutage { outage: OUTAGE, spec: Box::new(spec) });
     until(&mut rehearsal, BEGIN + secs(1));
     let phones = vec![PhoneName::from("p1")];
     rehearsal.perform(Action::SendCanaries { outage: Some(OUTAGE), server: ServerName::from("a"), phones });

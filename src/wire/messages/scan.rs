@@ -66,7 +66,10 @@ pub fn scan(bytes: &[u8]) -> Option<Scanned<'_>> {
     if matches!(start, Start::Request(of) if of != method) {
         return None;
     }
-    let expires = expires.filter(|(_, more)| more.is_none()).and_then(|(seconds, _)| integer(seconds));
+    // Whatever parameters it may have (RFC 3261 section 7.3.1 lets any header have some) begin at a semicolon.
+    let expires = expires
+        .filter(|(_, more)| more.is_none())
+        .and_then(|(seconds, _)| integer(seconds.split(|byte| *byte == b';').next().unwrap_or_default()));
     Some(Scanned { start, call_id, cseq: integer(number)?, method, expires })
 }
 

@@ -190,12 +190,12 @@ fn with_source(via: &[u8], source: SocketAddr) -> Vec<u8> {
     }
 }
 
-/// Whether an address has that parameter behind its angle brackets.
+/// Whether an address has that parameter behind its angle brackets, with a value.
 fn has_parameter(line: &[u8], name: &[u8]) -> bool {
     // Where the first pair of brackets ends, a reader takes the address to end, whatever comes then.
     let mut marks = outside_quotes(line).skip_while(|(_, byte)| *byte != b'<');
     let behind = marks.find(|(_, byte)| *byte == b'>').map_or(0, |(at, _)| at);
-    line.get(behind..).is_some_and(|text| parameter(text, name).is_some())
+    line.get(behind..).and_then(|text| parameter(text, name)).is_some_and(|(_, valued)| valued)
 }
 
 /// Where the name of a parameter ends, and whether it has a value.
