@@ -80,6 +80,14 @@ pub fn failover(timers: &Timers, granted: Duration, left: Duration) -> Window {
     Window { length, derivation, assumed: renewal_assumptions(timers) }
 }
 
+/// A window for leaving a server whose challenges arrive and whose confirmations do not: a REGISTER that is challenged when it
+/// is sent again makes the phone wait for another.
+pub fn challenged(timers: &Timers, window: Window) -> Window {
+    let transaction = timers.transaction.value;
+    let derivation = format!("{} + {} transaction after a challenge", window.derivation, secs(transaction));
+    Window { length: window.length + transaction, derivation, ..window }
+}
+
 /// A window that begins when the server is gone for good, `dying` after its outage began.
 pub fn of_dying(dying: Duration, window: Window) -> Window {
     if dying.is_zero() {

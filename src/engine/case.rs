@@ -108,6 +108,8 @@ pub struct Cut {
     pub toward: Option<Toward>,
     /// How long after its beginning no line can register there any more; none: a line may in spite of it.
     pub away_after: Option<Duration>,
+    /// It takes answers alone that confirm, and a challenge passes: the phone asks once more for it.
+    pub challenges: bool,
     /// Canaries have shown that it takes what this phone sends and is sent.
     pub proven: bool,
     /// It took force: *t0*.
@@ -138,6 +140,7 @@ impl Cut {
             mode: spec.mode.clone(),
             toward: spec.toward,
             away_after: spec.away_after(),
+            challenges: spec.only.as_ref().is_some_and(|only| only.status.is_some()),
             proven: spec.takes_canaries(Toward::Server) || spec.takes_canaries(Toward::Phone),
             began,
             held,
@@ -334,7 +337,7 @@ impl CaseRun {
             _ => trial.clone(),
         };
         if conclusion.verdict == Verdict::Pass {
-            conclusion = blind::verdict(self).or_else(|| self.unhit.clone()).unwrap_or(conclusion);
+            conclusion = self.unhit.clone().or_else(|| blind::verdict(self)).unwrap_or(conclusion);
         }
         if !restored && (conclusion.verdict == Verdict::Pass || conclusion.code == DOCUMENTED_LIMIT) {
             return Some(decided);

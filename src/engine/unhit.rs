@@ -124,10 +124,11 @@ fn drops_after(run: &OutageRun) -> Option<Duration> {
 /// Within how long each line of a phone renews that is at one of its servers.
 fn interval(subjects: &Subjects, run: &OutageRun, phone: &PhoneName) -> Option<Duration> {
     let length = |case: &CaseRun| {
-        let granted = case.track.last_granted(&run.spec.server).or_else(|| case.track.last_granted(case.home()?))?;
-        Some(bound::renewal(&case.timers, granted).length)
+        let granted = case.track.last_granted(&run.spec.server).or_else(|| case.track.last_granted(case.home()?));
+        // What nobody can read was granted as it was asked for.
+        bound::renewal(&case.timers, granted.unwrap_or(case.timers.expires.value)).length
     };
-    concerned(subjects, phone).map(length).max()?
+    concerned(subjects, phone).map(length).max()
 }
 
 fn concerned<'a>(subjects: &'a Subjects, phone: &'a PhoneName) -> impl Iterator<Item = &'a CaseRun> {

@@ -341,14 +341,15 @@ pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
         Move::Failover => {
             let cut = case.cut_of(leg)?;
             let dying = cut.away_after.unwrap_or_default();
-            match &cut.held {
+            let window = match &cut.held {
                 // It may have renewed at the last moment.
-                Some(held) if !dying.is_zero() => {
-                    Some(bound::of_dying(dying, bound::failover(timers, held.binding.granted, held.binding.granted)))
-                }
-                Some(held) => Some(bound::failover(timers, held.binding.granted, held.left)),
-                None => case.is_blind().then(|| bound::of_dying(dying, bound::unread_failover(timers))),
-            }
+                Some(held) if !dying.is_zero() => bound::failover(timers, held.binding.granted, held.binding.granted),
+                Some(held) => bound::failover(timers, held.binding.granted, held.left),
+                None if case.is_blind() => bound::unread_failover(timers),
+                None => return None,
+            };
+            let window = if cut.challenges { bound::challenged(timers, window) } else { window };
+            Some(bound::of_dying(dying, window))
         }
         Move::Failback if case.keeps_both => Some(bound::revival(&case.timers)),
         Move::Rejection => {
