@@ -38,10 +38,8 @@ pub fn check(bytes: &[u8]) {
                 (&asked.call_id, asked.cseq, &asked.method, &asked.from, &asked.to)
             );
             assert_eq!(told.branch, asked.branch);
-            // Behind a quote that is never closed nothing is read, and so no tag.
-            let unclear = ["an unreadable address", "an unbalanced quote or bracket"];
-            let unclear = told.oddities.iter().any(|oddity| unclear.contains(&oddity.as_str()));
-            assert!(told.to_tag.is_some() || unclear, "an answer without a tag");
+            // What is odd about a request may keep a reader from what stands in the answer.
+            assert!(told.to_tag.is_some() || !asked.oddities.is_empty(), "an answer without a tag");
         }
     }
 }
