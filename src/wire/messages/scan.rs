@@ -52,7 +52,17 @@ pub fn scan(bytes: &[u8]) -> Option<Scanned<'_>> {
         let place = match name {
             name if name.eq_ignore_ascii_case(b"call-id") || name.eq_ignore_ascii_case(b"i") => &mut call_id,
             name if name.eq_ignore_ascii_case(b"cseq") => &mut cseq,
-            name if name.eq_ignore_ascii_case(b"expires") => &mut expires,
+            name if name.eq_ignore_ascii_case(b"expires") => {
+                // Whatever parameters it may have (RFC 3261 section 7.3.1 lets any header have some) begin at a semicolon.
+                let (first, second) = (words.next().unwrap_or_default(), words.next());
+                let mut parts = first.split(|byte| *byte == b';');
+                let seconds = parts.next().and_then(integer);
+                let alone = parts.next().is_some() || second.is_none_or(|word| word.starts_with(b";"));
+                if expires.replace(seconds.filter(|_| alone)).is_some() {
+                    return None;
+                }
+                continue;
+            }
             _ => continue,
         };
         let found = (words.next()?, words.next());
@@ -66,10 +76,7 @@ pub fn scan(bytes: &[u8]) -> Option<Scanned<'_>> {
     if matches!(start, Start::Request(of) if of != method) {
         return None;
     }
-    // Whatever parameters it may have (RFC 3261 section 7.3.1 lets any header have some) begin at a semicolon.
-    let expires = expires
-        .filter(|(_, more)| more.is_none())
-        .and_then(|(seconds, _)| integer(seconds.split(|byte| *byte == b';').next().unwrap_or_default()));
+    let expires = expires.flatten();
     Some(Scanned { start, call_id, cseq: integer(number)?, method, expires })
 }
 
