@@ -302,6 +302,15 @@ pub fn wait_until_open() {
     }
 }
 
+/// Waits until no canary port of a helper that has ended is there.
+pub fn until_no_port_is_left() {
+    let until = Instant::now() + Duration::from_secs(10);
+    while run("ip", "-o link").contains(": siprig-") {
+        assert!(Instant::now() < until, "a port of a helper is left");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Longer than a frame may be on its way when an outage begins.
 pub fn settle() {
     thread::sleep(Duration::from_millis(20));

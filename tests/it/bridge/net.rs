@@ -62,6 +62,12 @@ impl Desk {
         self.command(arguments).stdin(Stdio::null()).output().unwrap()
     }
 
+    /// Takes the server away for a second. The kernel takes what the helper had away in its own time.
+    fn block(&self) {
+        assert_eq!(self.net("block a --bench lab.toml --for 1s").status.code(), Some(0));
+        hosts::until_no_port_is_left();
+    }
+
     fn start(&self, arguments: &str) -> Held {
         self.start_siprig(&format!("net {arguments}"))
     }
@@ -382,13 +388,13 @@ fn what_was_changed_is_put_back_and_what_siprig_made_is_removed_when_that_is_wan
         let desk = Desk::new();
         let before = lab.links();
         hosts::offload("phones", true);
-        assert_eq!(desk.net("block a --bench lab.toml --for 1s").status.code(), Some(0));
+        desk.block();
         assert!(!hosts::has_offload("phones"), "frames that are glued together do not fit through the other side");
         let changed = desk.show()["changed"].clone();
         assert_eq!((&changed[0]["interface"], &changed[0]["was_on"]), (&"phones".into(), &true.into()), "{changed}");
         assert_eq!(changed[0]["setting"], "generic-receive-offload");
         // A second time nothing needs to be changed, and what was changed is not forgotten.
-        assert_eq!(desk.net("block a --bench lab.toml --for 1s").status.code(), Some(0));
+        desk.block();
         assert_eq!(desk.show()["changed"], changed);
         hosts::ip("link add siprig-99999 type veth peer name other");
 
@@ -429,11 +435,11 @@ fn a_bridge_that_was_there_or_that_somebody_else_uses_is_never_removed() {
             assert_eq!(arrive(2), [2, 2]);
         };
         hosts::ip("link add siprig0 type bridge");
-        assert_eq!(desk.net("block a --bench lab.toml --for 1s").status.code(), Some(0));
+        desk.block();
         restore("siprig did not make it, as far as is noted");
 
         hosts::ip("link delete siprig0");
-        assert_eq!(desk.net("block a --bench lab.toml --for 1s").status.code(), Some(0));
+        desk.block();
         hosts::ip("address add 10.99.0.1/24 dev siprig0");
         restore("it has the address 10.99.0.1");
         hosts::ip("address delete 10.99.0.1/24 dev siprig0");
