@@ -33,6 +33,7 @@ pub mod call_judge;
 pub mod case;
 pub mod course;
 pub mod coverage;
+pub mod cut;
 pub mod detect;
 pub mod dialog;
 pub mod judge;

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`stamp`] | times, and names of phones, servers and keys |
 //! | [`outage`] | what an outage is, does and ends by |
+//! | [`rig`] | parts of it that can fail, and evidence that can be lost |
 //! | [`setting`] | what was changed on the interfaces |
 //! | [`sip`] | a SIP message as the wire shows it |
 //! | [`tls`] | what the wire shows of one that is encrypted |
@@ -26,6 +27,7 @@ use crate::{
 
 pub mod moves;
 pub mod outage;
+pub mod rig;
 pub mod setting;
 pub mod sip;
 pub mod stamp;
@@ -36,6 +38,7 @@ pub use outage::{
     Course, Impairment, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally, Part, Phase, Selection,
     Share, Spoof, Toward, Unreachable,
 };
+pub use rig::{Loss, PortKind, RigPart};
 pub use setting::{Offload, SettingChange};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
 pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
@@ -469,51 +472,6 @@ pub enum Knock {
     Opened,
     /// The server refuses, or somebody on the way to it does: a RST, an ICMP error.
     Refused,
-}
-
-/// A port of a phone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PortKind {
-    /// The serial console.
-    Console,
-    /// The keypad board.
-    Keypad,
-}
-
-impl fmt::Display for PortKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Console => "console",
-            Self::Keypad => "keypad",
-        })
-    }
-}
-
-/// A part of the rig that can fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RigPart {
-    /// A serial console.
-    Console,
-    /// A keypad.
-    Keypad,
-    /// The bridge helper.
-    Bridge,
-    /// A file of the run directory.
-    Disk,
-}
-
-/// How evidence was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// The kernel dropped frames before the tap read them (`PACKET_STATISTICS`).
-    KernelDrop,
-    /// A frame was longer than the tap's buffer.
-    Truncated,
-    /// The ring between helper and controller was full.
-    RingFull,
 }
 
 /// Where the bytes behind a record lie.

@@ -13,6 +13,7 @@ pub mod message_summary;
 pub mod messages;
 pub mod recent;
 pub mod redact;
+pub mod resolution;
 pub mod scrub;
 pub mod signalling;
 pub mod sip;

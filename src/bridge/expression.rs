@@ -9,7 +9,10 @@ use netlink_packet_netfilter::nftables::{
     Payload, Register, RuleAttribute, Verdict, VerdictAttribute,
 };
 
-use crate::event::Toward;
+use crate::{
+    event::Toward,
+    wire::resolution::{ADVERTISEMENT, SOLICITATION},
+};
 
 /// IP version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,9 +165,6 @@ impl Part {
 const REGISTER: u32 = 4;
 /// Protocol number of ICMPv6 (RFC 4443 section 1).
 const ICMP_V6: u8 = 58;
-/// Types of neighbour discovery (RFC 4861 sections 4.3 and 4.4).
-const SOLICITATION: u8 = 135;
-const ADVERTISEMENT: u8 = 136;
 /// `NFT_PAYLOAD_LL_HEADER`.
 const LINK: u32 = 0;
 /// `NFT_PAYLOAD_NETWORK_HEADER`.

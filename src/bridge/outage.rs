@@ -248,7 +248,7 @@ mod tests {
     use super::*;
     use crate::{
         bridge::protocol::{PhoneKey, ServerKey},
-        config::{CAPTURE_SIZE, Network},
+        config::Network,
         wire::frame::{Body, Content, Packet, Vlans},
     };
 
@@ -259,15 +259,7 @@ mod tests {
     fn setup() -> Setup {
         Setup {
             controller_pid: 1,
-            network: Network {
-                phone_side: "a".to_owned(),
-                server_side: "b".to_owned(),
-                bridge: None,
-                probe_address: None,
-                vlan: None,
-                protected: Vec::new(),
-                capture_size: CAPTURE_SIZE,
-            },
+            network: Network::between("a", "b"),
             phones: vec![PhoneKey { mac: PHONE, address: None }],
             servers: vec![ServerKey { addresses: vec![SERVER], sip_ports: vec![5060] }],
         }

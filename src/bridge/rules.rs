@@ -10,6 +10,7 @@ use crate::{
     wire::{
         frame::{self, Body, Content, Frame, Packet},
         messages::Heard,
+        resolution::Question,
     },
 };
 
@@ -67,53 +68,6 @@ pub fn pair_of(frame: &Frame<'_>, toward: Toward) -> Option<Pair> {
         Toward::Server => Pair { phone: frame.source?, server: packet.destination },
         Toward::Phone => Pair { phone: frame.destination?, server: packet.source },
     })
-}
-
-/// What one end asks or tells about link-layer addresses (ARP, RFC 826; neighbour discovery, RFC 4861).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question {
-    /// It is the answer.
-    tells: bool,
-    /// Who speaks.
-    from: IpAddr,
-    /// Whom an answer is for.
-    to: IpAddr,
-    /// Whose address is asked for; of an advertisement, whose it tells.
-    pub target: IpAddr,
-}
-
-impl Question {
-    /// What a frame asks or tells.
-    pub fn of(frame: &Frame<'_>) -> Option<Self> {
-        const SOLICITATION: u8 = 135;
-        const ADVERTISEMENT: u8 = 136;
-        match &frame.content {
-            Content::Arp { operation: operation @ (1 | 2), sender_ip, target_ip, .. } => Some(Self {
-                tells: *operation == 2,
-                from: IpAddr::V4(*sender_ip),
-                to: IpAddr::V4(*target_ip),
-                target: IpAddr::V4(*target_ip),
-            }),
-            Content::Ip(packet) => {
-                let Body::Icmp { kind: kind @ (SOLICITATION | ADVERTISEMENT), payload, .. } = &packet.body else {
-                    return None;
-                };
-                let target: [u8; 16] = payload.get(4..20)?.try_into().ok()?;
-                packet.source.is_ipv6().then_some(Self {
-                    tells: *kind == ADVERTISEMENT,
-                    from: packet.source,
-                    to: packet.destination,
-                    target: IpAddr::from(target),
-                })
-            }
-            _ => None,
-        }
-    }
-
-    /// Whose address an answer tells: in ARP its sender's, in neighbour discovery its target's.
-    fn about(&self) -> IpAddr {
-        if self.target.is_ipv4() { self.from } else { self.target }
-    }
 }
 
 impl Rule {
@@ -191,15 +145,8 @@ impl Rule {
         if self.toward.is_some_and(|only| only != toward) {
             return false;
         }
-        let port = server_port(packet, toward);
-        match &self.scope {
-            OutageScope::Host => true,
-            OutageScope::Sip => port.is_some_and(|port| self.sip_ports.contains(&port)),
-            OutageScope::Part(Part { ports, transport, .. }) => {
-                (ports.is_empty() || port.is_some_and(|port| ports.contains(&port)))
-                    && transport.is_none_or(|transport| transport_of(packet) == Some(transport))
-            }
-        }
+        // The addresses in the scope are those of the rule.
+        self.scope.covers(None, server_port(packet, toward), transport_of(packet), &self.sip_ports)
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     paths::Paths,
     protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, Treatment},
     reply,
-    rules::{Decision, Question},
+    rules::Decision,
     segment,
     tap::{Received, Tap},
     waiting::{Late, Waiting},
@@ -25,6 +25,7 @@ use crate::{
         bad_path::Lot,
         frame::{self, Body, Content, Frame, Packet},
         messages::Messages,
+        resolution::Question,
     },
 };
 

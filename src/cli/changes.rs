@@ -230,18 +230,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::CAPTURE_SIZE;
 
     fn network(phone_side: &str, server_side: &str) -> Network {
-        Network {
-            phone_side: phone_side.to_owned(),
-            server_side: server_side.to_owned(),
-            bridge: None,
-            probe_address: None,
-            vlan: None,
-            protected: Vec::new(),
-            capture_size: CAPTURE_SIZE,
-        }
+        Network::between(phone_side, server_side)
     }
 
     fn file(folder: &Path) -> ChangesFile {

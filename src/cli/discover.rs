@@ -18,7 +18,7 @@ use super::{
 use crate::{
     analysis::Settings,
     bridge::{join, listen::Standing, protocol::Refusal},
-    config::{Bench, CAPTURE_SIZE, Network, load},
+    config::{Bench, Network, load},
     discovery::{Discovery, Origin, Tally},
     driver::{
         clock::RunClock,
@@ -96,15 +96,7 @@ fn of_interfaces(phone_side: &str, server_side: &str) -> Result<Bench, UserError
         let message = "both sides are the same interface";
         return Err(UserError::new(Exit::Usage, message, "the rig sits between two interfaces; name the other one"));
     }
-    let network = Network {
-        phone_side: phone_side.to_owned(),
-        server_side: server_side.to_owned(),
-        bridge: None,
-        probe_address: None,
-        vlan: None,
-        protected: Vec::new(),
-        capture_size: CAPTURE_SIZE,
-    };
+    let network = Network::between(phone_side, server_side);
     Ok(Bench { name: "discover".to_owned(), network: Some(network), servers: Vec::new(), phones: Vec::new() })
 }
 

@@ -62,6 +62,21 @@ pub struct Network {
     pub capture_size: u64,
 }
 
+impl Network {
+    /// Of a bench that says no more than which interfaces it sits between.
+    pub fn between(phone_side: &str, server_side: &str) -> Self {
+        Self {
+            phone_side: phone_side.to_owned(),
+            server_side: server_side.to_owned(),
+            bridge: None,
+            probe_address: None,
+            vlan: None,
+            protected: Vec::new(),
+            capture_size: CAPTURE_SIZE,
+        }
+    }
+}
+
 fn capture_size() -> u64 {
     CAPTURE_SIZE
 }

@@ -166,6 +166,8 @@ pub(super) struct Findings<'a> {
     list: Vec<Diagnostic>,
     /// Something was left out because it was wrong. What is missing now may be its consequence.
     pub(super) incomplete: bool,
+    /// An outage was left out because it was wrong: what comes after it can not be held against it.
+    pub(super) unread_outage: bool,
     /// There were more than [`MOST`].
     untold: bool,
     count: usize,
@@ -174,7 +176,7 @@ pub(super) struct Findings<'a> {
 impl<'a> Findings<'a> {
     /// None yet.
     pub(super) fn new(document: &'a Document) -> Self {
-        Self { document, list: Vec::new(), incomplete: false, untold: false, count: 0 }
+        Self { document, list: Vec::new(), incomplete: false, unread_outage: false, untold: false, count: 0 }
     }
 
     /// Adds one.

@@ -5,7 +5,7 @@ use crate::{
     config::Proxies,
     engine::{
         bound::tests::timers,
-        case::Cut,
+        cut::Cut,
         dialog::tests::{Line, asks, says},
         registration::LineTrack,
     },

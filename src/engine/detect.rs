@@ -223,7 +223,7 @@ pub fn reboot(line: &str, fix: Fix) -> Detection {
 mod tests {
     use super::*;
     use crate::{
-        engine::case::Cut,
+        engine::cut::Cut,
         event::{
             Impairment, Manner, OutageMode, OutageScope, OutageSpec, Share, When,
             outage::{Flapping, Rebooting},

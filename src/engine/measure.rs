@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use super::{
-    case::{CaseRun, Cut, Finding, Leg, Moved},
+    case::{CaseRun, Finding, Leg, Moved},
     coverage::{Span, uncovered},
+    cut::Cut,
     registration::{Attempt, Fix},
     step::reaction,
 };

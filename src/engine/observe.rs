@@ -2,9 +2,12 @@
 //!
 //! Not here: what a step makes of it (`step`), and the end of the run (`run`).
 
+mod outage;
+
 use super::{
     Outbox, blind,
-    case::{CaseRun, Cut, Finding, Held, Leg, Moved},
+    case::{CaseRun, Finding, Leg, Moved},
+    cut::{Cut, Held},
     detect::{self, Detection, Detectors},
     registration::{ANSWER_SLACK, Change, Fix},
     subjects::Subjects,
@@ -12,8 +15,8 @@ use super::{
 };
 use crate::{
     event::{
-        BindingChange, BindingEvent, Derived, Door, Fate, Knock, Move, Observed, OutageId, PhoneName, PortKind,
-        RigPart, ServerName, SipFact, Stamp, TlsFact, TlsStep, Toward, Transport, When,
+        BindingChange, BindingEvent, Derived, Door, Fate, Knock, Move, Observed, PhoneName, PortKind, RigPart,
+        ServerName, SipFact, Stamp, TlsFact, TlsStep, Toward, Transport, When,
     },
     verdict::CaseId,
 };
@@ -39,16 +42,16 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         }
         Observed::Knock { phone, server, door, knock, fate, .. } => {
             if (*door, *knock) == (Door::Tcp, Knock::Asked) {
-                knocked_in_outage(subjects, phone, server, fix.when.at);
+                outage::knocked(subjects, phone, server, fix.when.at);
             }
             if let Some(watch) = subjects.watch_mut(phone).filter(|_| *fate == Fate::Passed) {
                 watch.knocked(server, *door, *knock, fix);
             }
         }
-        Observed::OutageBegan { outage } => cut(subjects, *outage, fix),
+        Observed::OutageBegan { outage } => outage::cut(subjects, *outage, fix),
         Observed::OutageEnded { outage, tally, .. } => {
             unhit::count(subjects, *outage, tally, fix, out);
-            lift(subjects, *outage, fix);
+            outage::lift(subjects, *outage, fix);
         }
         Observed::FirstBite { outage, phone, toward } => {
             unhit::hit(subjects, *outage, phone, fix);
@@ -62,7 +65,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
                 note_stranding_of_only_line(subjects, phone, &server, fix);
             }
         }
-        Observed::Leak { outage, phone, .. } => leak(subjects, *outage, phone, fix),
+        Observed::Leak { outage, phone, .. } => outage::leak(subjects, *outage, phone, fix),
         Observed::EvidenceLost { .. } => subjects.losses.push(fix),
         Observed::DriverFailed { part, phone, reason } => {
             driver_failed(subjects, *part, phone.as_ref(), reason, fix);
@@ -75,28 +78,6 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::Canary { .. }
         | Observed::ClockStepped { .. }
         | Observed::DeadlineFired { .. } => {}
-    }
-}
-
-/// Nothing that a phone does in an outage that leaks shows anything, and what was found of it before is void.
-fn leak(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName, fix: Fix) {
-    let finding = || {
-        Finding::rig("leak", format!("the outage leaks: frames of outage {} went through", outage.0))
-            .shown_by([fix.seq])
-    };
-    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
-        case.decide(finding());
-        case.void.get_or_insert_with(finding);
-    }
-}
-
-/// A phone asks a server for a connection that an outage takes away, or the answer to it.
-fn knocked_in_outage(subjects: &mut Subjects, phone: &PhoneName, server: &ServerName, at: Stamp) {
-    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
-        let in_force = |cut: &&mut Cut| at >= cut.began.when.at && cut.lifted.is_none_or(|lift| at <= lift.when.at);
-        if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == *server).filter(in_force) {
-            cut.knocked = cut.knocked.max(Some(at));
-        }
     }
 }
 
@@ -451,51 +432,6 @@ fn tell_detection(subjects: &mut Subjects, id: &CaseId, detection: &Detection, f
     };
     out.conclude(fix.when, fact);
     subjects.decide_case(id, detection.finding());
-}
-
-fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
-    let Some(run) = subjects.outages.get_mut(&outage) else { return };
-    run.began = Some(fix);
-    let spec = run.spec.clone();
-    for case in subjects.running().filter(|case| spec.phones.contains(&case.id.phone)) {
-        if case.primary != spec.server && case.backup.as_ref() != Some(&spec.server) {
-            continue;
-        }
-        let held = case.track.binding(&spec.server).and_then(|binding| Held::at(binding, fix.when.at));
-        case.cuts.push(Cut::new(&spec, fix, held));
-        case.evidence.insert(fix.seq);
-    }
-}
-
-fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
-    let Some(run) = subjects.outages.get_mut(&outage) else { return };
-    run.ended = true;
-    let (server, phones) = (run.spec.server.clone(), run.spec.phones.clone());
-    let at = fix.when.at;
-    // Also for those that are decided: their teardown must know what is there.
-    for case in subjects.cases_mut().iter_mut().filter(|case| phones.contains(&case.id.phone)) {
-        let held_elsewhere = if server == case.primary {
-            case.origin_of_return(at).map(|binding| Held { binding: binding.clone(), left: binding.until.since(at) })
-        } else {
-            case.track.binding(&case.primary).and_then(|binding| Held::at(binding, at))
-        };
-        let home = case.track.binding(&server).filter(|_| case.track.home() == Some(&server));
-        let held_at_home = home.and_then(|binding| Held::at(binding, at));
-        let Some(cut) = case.cuts.iter_mut().find(|cut| cut.server == server && cut.lifted.is_none()) else { continue };
-        cut.lifted = Some(fix);
-        cut.held_at_home = held_at_home;
-        cut.held_elsewhere = held_elsewhere;
-        case.evidence.insert(fix.seq);
-        // Word of the lift may come after that of a registration that it let through.
-        let confirmed = case
-            .track
-            .attempts_at(&server)
-            .filter_map(|attempt| attempt.answer)
-            .rfind(|answer| answer.live && answer.fix.when.at >= at);
-        if let Some(answer) = confirmed {
-            note_moves(case, &server, answer.fix);
-        }
-    }
 }
 
 fn lose_port(subjects: &mut Subjects, phone: &PhoneName, port: PortKind, fix: Fix, reason: &str) {

@@ -58,8 +58,13 @@ impl OutageSpec {
 
     /// Whether it drops the canaries that go this way when it has begun: datagrams in its scope. Bad paths let them pass.
     pub fn takes_canaries(&self, toward: Toward) -> bool {
+        self.mode.course().at(0).is_some_and(|(manner, _)| self.drops_canary(manner, toward))
+    }
+
+    /// The same while this happens to frames.
+    pub fn drops_canary(&self, manner: &Manner, toward: Toward) -> bool {
         let way = self.toward.is_none_or(|only| only == toward);
-        way && self.mode.drops_canaries(toward) && self.scope.has_datagrams() && self.only.is_none()
+        way && manner.drops_canaries(toward) && self.scope.has_datagrams() && self.only.is_none()
     }
 }
 
@@ -192,6 +197,26 @@ pub struct Part {
 }
 
 impl OutageScope {
+    /// Whether it has what goes to or comes from a port of one of the server's addresses. An address that is not said is in
+    /// it; what has no port or transport is in a part only where none is named.
+    pub fn covers(
+        &self,
+        address: Option<IpAddr>,
+        port: Option<u16>,
+        transport: Option<Transport>,
+        sip_ports: &[u16],
+    ) -> bool {
+        match self {
+            Self::Host => true,
+            Self::Sip => port.is_some_and(|port| sip_ports.contains(&port)),
+            Self::Part(part) => {
+                part.address.is_none_or(|own| address.is_none_or(|address| address == own))
+                    && (part.ports.is_empty() || port.is_some_and(|port| part.ports.contains(&port)))
+                    && part.transport.is_none_or(|own| transport == Some(own))
+            }
+        }
+    }
+
     /// Whether there are datagrams in it.
     pub fn has_datagrams(&self) -> bool {
         !matches!(self, Self::Part(Part { transport: Some(Transport::Tcp), .. }))

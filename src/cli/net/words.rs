@@ -1,6 +1,6 @@
 //! Lists on the command line that say which frames an outage is about.
 
-use std::str::FromStr;
+use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
 use crate::{config::document::suggest, event::Selection};
 
@@ -35,22 +35,13 @@ impl FromStr for Only {
         for word in text.split(',') {
             let (key, value) =
                 word.trim().split_once('=').map_or((word.trim(), None), |(key, value)| (key, Some(value)));
-            let number = |least: u32, most: u32, example: &str| {
-                let number =
-                    value.and_then(|value| value.parse().ok()).filter(|number| (least..=most).contains(number));
-                number.ok_or_else(|| format!("`{word}`: write a number from {least} to {most}, as {example}"))
-            };
             match (key, value) {
-                ("method", Some(method))
-                    if !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase()) =>
-                {
-                    only.method = Some(method.to_owned());
-                }
+                ("method", Some(method)) if Selection::is_method(method) => only.method = Some(method.to_owned()),
                 ("method", _) => {
                     return Err(format!("`{word}`: write a method as it stands in requests, as method=REGISTER"));
                 }
-                ("status", _) => only.status = Some(u16::try_from(number(100, 699, "status=401")?).unwrap_or(u16::MAX)),
-                ("nth", _) => only.nth = Some(number(1, 100, "nth=2")?),
+                ("status", _) => only.status = Some(number(word, value, &Selection::STATUSES, "status=401")?),
+                ("nth", _) => only.nth = Some(number(word, value, &Selection::SENDINGS, "nth=2")?),
                 ("refresh", None | Some("true")) => only.refresh = true,
                 ("refresh", Some(_)) => return Err(format!("`{word}`: write `refresh` alone, or leave it out")),
                 ("call-id", Some(id)) if !id.is_empty() => only.call_id = Some(id.to_owned()),
@@ -58,11 +49,22 @@ impl FromStr for Only {
                 _ => return Err(format!("`{key}` is nothing that a message is told by; {}", suggest(key, &KEYS))),
             }
         }
-        if only.refresh && only.status.is_some() {
+        if only.contradicts_itself() {
             return Err("no answer renews a registration: leave out `status` or `refresh`".to_owned());
         }
         Ok(Self(only))
     }
+}
+
+fn number<T: Copy + Display + FromStr + PartialOrd>(
+    word: &str,
+    value: Option<&str>,
+    range: &RangeInclusive<T>,
+    example: &str,
+) -> Result<T, String> {
+    let number = value.and_then(|value| value.parse().ok()).filter(|number| range.contains(number));
+    let (least, most) = (range.start(), range.end());
+    number.ok_or_else(|| format!("`{word}`: write a number from {least} to {most}, as {example}"))
 }
 
 #[cfg(test)]

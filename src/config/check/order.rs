@@ -55,17 +55,17 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 settled = false;
                 answering &= !away.is_empty();
                 bearable.retain(|server| away.contains(server));
-                if lifted.is_empty() {
+                if lifted.is_empty() && !findings.unread_outage {
                     findings.at(span, "there is no outage to lift", "put an `outage` step before it");
                 }
             }
             StepKind::Expect { of } => {
-                if let Some((message, help)) = cannot_happen(*of, &away, &was_away, stranded) {
+                let cannot = cannot_happen(*of, &away, &was_away, stranded);
+                if let Some((message, help)) = cannot.filter(|_| !findings.unread_outage) {
                     findings.at(span, message, help);
                 } else if needs_absence(*of) && bearable.contains(&Role::Primary) {
                     let message = format!("a {of} is expected in an outage of the primary that a phone may bear");
-                    let help =
-                        "put a `wait` in its place, as `wait = \"60s\"`: a move is measured where a phone makes one";
+                    let help = "expect a `reaction` in its place: a move is measured where a phone makes one";
                     findings.at(span, message, help);
                 } else if *of == Move::Renewal && !home {
                     let message = "a renewal is expected of lines that nobody has seen come home";
@@ -92,7 +92,7 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 findings.at(span, message, "put `call = \"clear\"` before it");
             }
             StepKind::ExpectIdle => {}
-            StepKind::Reaction if !away.contains(&Role::Primary) => {
+            StepKind::Reaction if !away.contains(&Role::Primary) && !findings.unread_outage => {
                 let message = "there is no outage of the primary to react to";
                 findings.at(span, message, "put an `outage` step before it");
             }

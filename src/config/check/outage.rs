@@ -1,6 +1,6 @@
 //! Checks of what a scenario says of an outage.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use toml::Spanned;
 
@@ -99,20 +99,26 @@ fn selection(raw: &Spanned<raw::Messages>, findings: &mut Findings<'_>) -> Optio
     let before = findings.count();
     let selection = Selection {
         method: raw.method.as_ref().map(|it| it.get_ref().clone()),
-        status: raw.status.as_ref().and_then(|it| findings.integer(it, "status code", (100, 699))),
-        nth: raw.nth.as_ref().and_then(|it| findings.integer(it, "number of a sending", (1, 100))),
+        status: raw.status.as_ref().and_then(|it| findings.integer(it, "status code", bounds(&Selection::STATUSES))),
+        nth: raw.nth.as_ref().and_then(|it| findings.integer(it, "number of a sending", bounds(&Selection::SENDINGS))),
         refresh: raw.refresh.unwrap_or(false),
         call_id: raw.call_id.as_ref().map(|it| it.get_ref().clone()),
     };
-    if let Some(method) = raw.method.as_ref().filter(|it| !it.get_ref().bytes().all(|byte| byte.is_ascii_uppercase())) {
+    if let Some(method) = raw.method.as_ref().filter(|it| !Selection::is_method(it.get_ref())) {
         let help = "write a method as it stands in requests, as `REGISTER`";
         findings.at(method.span(), format!("`{}` is no method of SIP", method.get_ref()), help);
     }
-    if selection == Selection::default() {
+    let named =
+        [raw.method.is_some(), raw.status.is_some(), raw.nth.is_some(), selection.refresh, raw.call_id.is_some()];
+    if !named.contains(&true) {
         let help = "name `method`, `status`, `nth`, `refresh` or `call-id`, as `only = { method = \"REGISTER\" }`";
-        findings.at(span, "an outage of certain messages names none", help);
-    } else if selection.refresh && selection.status.is_some() {
+        findings.missing(span, "an outage of certain messages names none", help);
+    } else if selection.contradicts_itself() {
         findings.at(span, "no answer renews a registration", "remove `status` or `refresh`");
     }
     (findings.count() == before).then_some(selection)
+}
+
+fn bounds<T: Copy + Into<i64>>(range: &RangeInclusive<T>) -> (i64, i64) {
+    ((*range.start()).into(), (*range.end()).into())
 }

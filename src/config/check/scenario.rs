@@ -341,7 +341,10 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
         let span = findings.duration(wait, (Duration::from_millis(1), LONGEST_OUTAGE))?;
         return Some(StepKind::Wait { span });
     }
-    step.outage.as_ref().and_then(|it| outage::plan(it, findings)).map(|plan| StepKind::Outage(Box::new(plan)))
+    let plan = step.outage.as_ref().map(|it| outage::plan(it, findings));
+    // Of one that could not be read nobody knows what comes after it.
+    findings.unread_outage |= plan.as_ref().is_some_and(Option::is_none);
+    plan.flatten().map(|plan| StepKind::Outage(Box::new(plan)))
 }
 
 fn default_title(kind: &StepKind) -> String {

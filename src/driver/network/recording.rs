@@ -78,12 +78,8 @@ impl Recording {
         match &note {
             Note::OutageBegan { outage, .. } => drop(self.in_force.insert(*outage, note.clone())),
             Note::OutageEnded { outage, .. } => drop(self.in_force.remove(outage)),
-            Note::Dropped { .. }
-            | Note::Injected { .. }
-            | Note::Doubled { .. }
-            | Note::Late { .. }
-            | Note::Canary
-            | Note::Leak => {}
+            // About one frame.
+            _ => {}
         }
         self.waiting.push(note);
     }

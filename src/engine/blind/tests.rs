@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     engine::{
         bound::{self, tests::timers},
-        case::Cut,
+        cut::Cut,
         registration::LineTrack,
     },
     event::{

@@ -126,16 +126,6 @@ impl OutageMode {
         Course { phases, repeats }
     }
 
-    /// Whether it drops the canaries that go this way when it has begun. Bad paths let them pass; where nobody is found any
-    /// more, the one to the server asks for its address, and none tells a phone a wrong one.
-    pub fn drops_canaries(&self, toward: Toward) -> bool {
-        self.course().at(0).is_some_and(|(manner, _)| match manner {
-            Manner::Pass | Manner::Impair(_) => false,
-            Manner::Unresolvable => toward == Toward::Server,
-            _ => true,
-        })
-    }
-
     /// How long after its beginning the server is first out of reach for good, as far as the outage says, what it has made
     /// late included; none: it never is, or may be reached in spite of it.
     pub fn away_after(&self) -> Option<Duration> {
@@ -157,12 +147,13 @@ impl Manner {
         }
     }
 
-    /// Whether every frame passes at once or after a known time, so that one which is missing shows a fault of the rig.
-    pub fn takes_none(&self) -> bool {
+    /// Whether canaries that go this way are dropped. Bad paths let them pass; where nobody is found any more, the one to the
+    /// server asks for its address, and none tells a phone a wrong one.
+    pub fn drops_canaries(&self, toward: Toward) -> bool {
         match self {
-            Self::Pass => true,
-            Self::Impair(impairment) => impairment.loss == Share::NONE && impairment.rate_bps.is_none(),
-            _ => false,
+            Self::Pass | Self::Impair(_) => false,
+            Self::Unresolvable => toward == Toward::Server,
+            _ => true,
         }
     }
 }

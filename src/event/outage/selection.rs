@@ -1,6 +1,6 @@
 //! Which SIP messages an outage takes, where it does not take all.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,21 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Status codes that an answer can have.
+    pub const STATUSES: RangeInclusive<u16> = 100..=699;
+    /// Sendings that can be told apart.
+    pub const SENDINGS: RangeInclusive<u32> = 1..=100;
+
+    /// Whether a request can have this method: those of SIP are written in capitals (RFC 3261 section 7.1).
+    pub fn is_method(text: &str) -> bool {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase())
+    }
+
+    /// Whether nothing can be among them: no answer renews a registration.
+    pub fn contradicts_itself(&self) -> bool {
+        self.refresh && self.status.is_some()
+    }
+
     /// Whether it is about requests alone.
     pub fn is_of_requests(&self) -> bool {
         self.status.is_none() && (self.method.is_some() || self.nth.is_some() || self.refresh)

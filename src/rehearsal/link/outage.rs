@@ -9,8 +9,8 @@ use super::{Crossing, FRAME_ERROR_NS, Load, Rehearsal};
 use crate::{
     config::Server,
     event::{
-        Course, Manner, Observed, OutageId, OutageScope, OutageSpec, OutageTally, Part, PhoneName, ServerName, Stamp,
-        Toward, Transport, When,
+        Course, Manner, Observed, OutageId, OutageSpec, OutageTally, PhoneName, ServerName, Stamp, Toward, Transport,
+        When,
     },
     wire::{
         bad_path::{BadPath, Lot},
@@ -69,28 +69,15 @@ impl Outage {
 
     /// Whether a canary that goes this way is dropped: a datagram to the first port in the scope.
     pub(in crate::rehearsal) fn drops_canary(&self, toward: Toward, at: Stamp) -> bool {
-        let drops = self.treatment(at).is_some_and(|(treatment, _)| match treatment {
-            Treatment::Plain(Manner::Pass | Manner::Impair(_)) => false,
-            // It asks for the server's link-layer address.
-            Treatment::Plain(Manner::Unresolvable) => toward == Toward::Server,
-            Treatment::Plain(_) | Treatment::Answer(_) => true,
-        });
-        let datagrams = !matches!(self.spec.scope, OutageScope::Part(Part { transport: Some(Transport::Tcp), .. }));
-        drops && datagrams && self.spec.only.is_none() && self.spec.toward.is_none_or(|only| only == toward)
+        let course = self.spec.mode.course();
+        let now = course.at(at.0.saturating_sub(self.began.0));
+        now.is_some_and(|(manner, _)| self.spec.drops_canary(manner, toward))
     }
 
     /// Whether something is in its scope, and among the messages that it is about.
     fn is_about(&self, frame: &Frame<'_>, server: &Server, heard: Option<&Heard>) -> bool {
         let port = frame.transport.map(|_| frame.server.port());
-        let in_scope = match &self.spec.scope {
-            OutageScope::Host => true,
-            OutageScope::Sip => port.is_some_and(|port| server.sip_ports().contains(&port)),
-            OutageScope::Part(Part { address, ports, transport }) => {
-                address.is_none_or(|address| address == frame.server.ip())
-                    && (ports.is_empty() || port.is_some_and(|port| ports.contains(&port)))
-                    && transport.is_none_or(|transport| frame.transport == Some(transport))
-            }
-        };
+        let in_scope = self.spec.scope.covers(Some(frame.server.ip()), port, frame.transport, server.sip_ports());
         let is_meant = |only| heard.is_some_and(|heard| heard.is_among(only));
         in_scope
             && self.spec.server == server.name

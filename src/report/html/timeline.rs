@@ -20,6 +20,8 @@ const PAD: f64 = 7.0;
 const MARKS: f64 = 16.0;
 /// What a character of the small type takes at most, on average.
 const CHARACTER: f64 = 6.6;
+/// The same of a bold one, and the space to the next label.
+const BOLD_CHARACTER: f64 = 7.4;
 /// Refreshes nearer to each other than this would be a grey mass.
 const REFRESH_GAP: f64 = 5.0;
 
@@ -276,7 +278,7 @@ fn edges(story: &RunStory, scale: &Scale) -> Vec<Edge> {
         let end = outage.ended.map_or_else(|| "the end".to_owned(), |end| format!("{} s", end.at));
         let label = format!("t0: {}, {} s to {end}", mark::outage(outage), began.at);
         let x = scale.at(began.at);
-        let long = width(&label) as f64 * CHARACTER;
+        let long = width(&label) as f64 * BOLD_CHARACTER;
         let left = x + long >= WIDTH;
         let text_x = if left { WIDTH - 4.0 } else { x };
         let from = if left { text_x - long } else { x };

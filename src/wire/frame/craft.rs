@@ -23,7 +23,7 @@ use super::{
     link::{Link, LinkType},
     sums::{fix_checksums, mapped},
 };
-use crate::{config::Mac, event::Unreachable};
+use crate::{config::Mac, event::Unreachable, wire::resolution::SOLICITATION};
 
 /// Length of the two Ethernet addresses.
 const ADDRESSES: usize = 12;
@@ -104,7 +104,6 @@ impl Envelope {
     /// section 5.4.2), with an option for experiments (RFC 4727 section 5.1.3) of which 2 bytes less than a multiple of 8 are
     /// used.
     pub fn solicitation(&self, target: Ipv6Addr, option: &[u8]) -> Vec<u8> {
-        const SOLICITATION: u8 = 135;
         const EXPERIMENT: u8 = 253;
         let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
         message.extend(target.octets());

@@ -11,8 +11,7 @@ use nix::{
 };
 use siprig::{
     config::{
-        Bench, CAPTURE_SIZE, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source,
-        Timer, Timers,
+        Bench, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source, Timer, Timers,
     },
     driver::{
         Report,
@@ -43,15 +42,7 @@ pub struct Rig {
 }
 
 pub fn network() -> Network {
-    Network {
-        phone_side: "phones".to_owned(),
-        server_side: "servers".to_owned(),
-        bridge: None,
-        probe_address: None,
-        vlan: None,
-        protected: Vec::new(),
-        capture_size: CAPTURE_SIZE,
-    }
+    Network::between("phones", "servers")
 }
 
 fn plan(network: Network) -> Plan {

@@ -1,0 +1,81 @@
+//! What is known of a line changes with an outage: when it begins, leaks, turns a phone away, and ends.
+
+use super::note_moves;
+use crate::{
+    engine::{
+        case::Finding,
+        cut::{Cut, Held},
+        registration::Fix,
+        subjects::Subjects,
+    },
+    event::{OutageId, PhoneName, ServerName, Stamp},
+};
+
+/// Nothing that a phone does in an outage that leaks shows anything, and what was found of it before is void.
+pub(super) fn leak(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName, fix: Fix) {
+    let finding = || {
+        Finding::rig("leak", format!("the outage leaks: frames of outage {} went through", outage.0))
+            .shown_by([fix.seq])
+    };
+    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+        case.decide(finding());
+        case.void.get_or_insert_with(finding);
+    }
+}
+
+/// A phone asks a server for a connection that an outage takes away, or the answer to it.
+pub(super) fn knocked(subjects: &mut Subjects, phone: &PhoneName, server: &ServerName, at: Stamp) {
+    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+        let in_force = |cut: &&mut Cut| at >= cut.began.when.at && cut.lifted.is_none_or(|lift| at <= lift.when.at);
+        if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == *server).filter(in_force) {
+            cut.knocked = cut.knocked.max(Some(at));
+        }
+    }
+}
+
+/// An outage took force.
+pub(super) fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
+    let Some(run) = subjects.outages.get_mut(&outage) else { return };
+    run.began = Some(fix);
+    let spec = run.spec.clone();
+    for case in subjects.running().filter(|case| spec.phones.contains(&case.id.phone)) {
+        if case.primary != spec.server && case.backup.as_ref() != Some(&spec.server) {
+            continue;
+        }
+        let held = case.track.binding(&spec.server).and_then(|binding| Held::at(binding, fix.when.at));
+        case.cuts.push(Cut::new(&spec, fix, held));
+        case.evidence.insert(fix.seq);
+    }
+}
+
+/// It is over.
+pub(super) fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
+    let Some(run) = subjects.outages.get_mut(&outage) else { return };
+    run.ended = true;
+    let (server, phones) = (run.spec.server.clone(), run.spec.phones.clone());
+    let at = fix.when.at;
+    // Also for those that are decided: their teardown must know what is there.
+    for case in subjects.cases_mut().iter_mut().filter(|case| phones.contains(&case.id.phone)) {
+        let held_elsewhere = if server == case.primary {
+            case.origin_of_return(at).map(|binding| Held { binding: binding.clone(), left: binding.until.since(at) })
+        } else {
+            case.track.binding(&case.primary).and_then(|binding| Held::at(binding, at))
+        };
+        let home = case.track.binding(&server).filter(|_| case.track.home() == Some(&server));
+        let held_at_home = home.and_then(|binding| Held::at(binding, at));
+        let Some(cut) = case.cuts.iter_mut().find(|cut| cut.server == server && cut.lifted.is_none()) else { continue };
+        cut.lifted = Some(fix);
+        cut.held_at_home = held_at_home;
+        cut.held_elsewhere = held_elsewhere;
+        case.evidence.insert(fix.seq);
+        // Word of the lift may come after that of a registration that it let through.
+        let confirmed = case
+            .track
+            .attempts_at(&server)
+            .filter_map(|attempt| attempt.answer)
+            .rfind(|answer| answer.live && answer.fix.when.at >= at);
+        if let Some(answer) = confirmed {
+            note_moves(case, &server, answer.fix);
+        }
+    }
+}
