@@ -1,5 +1,7 @@
 //! What a registrar says of itself (`rig/real-software/kamailio.cfg`), and what it held by its own words.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// One line of its log. Times are seconds since 1970.
@@ -30,11 +32,20 @@ pub struct Contact {
 }
 
 /// The words in a log, in the order of time.
+///
+/// # Panics
+///
+/// If it answered two REGISTERs of a user at once: which of them changed what it holds, its words do not tell.
 pub fn words(log: &str) -> Vec<Word> {
     let said = log.lines().filter_map(|line| line.split_once(": held: "));
     let mut words: Vec<Word> = said.map(|(_, word)| serde_json::from_str(word).unwrap()).collect();
     // Several processes write the log.
     words.sort_by(|one, other| one.time().total_cmp(&other.time()));
+    let mut busy_until = BTreeMap::new();
+    for word in words.iter().filter(|word| matches!(word, Word::Answered { .. })) {
+        let before = busy_until.insert(word.user(), word.time());
+        assert!(before.is_none_or(|before| before <= word.begun()), "two at once for {}: {word:?}", word.user());
+    }
     words
 }
 
