@@ -6,6 +6,7 @@ use super::{
     blind,
     bound::{self, Window},
     cut::Cut,
+    detect::HomeChanges,
     dialog::{Calls, Lamp},
     pairs::Part,
     registration::{Attempt, Binding, Fix, LineTrack},
@@ -63,7 +64,7 @@ pub struct CaseRun {
     /// The scenario logged its user off: that nobody can reach them from then on is no loss.
     pub logs_off: bool,
     /// The line's home changed this often.
-    pub home_changes: u32,
+    pub home_changes: HomeChanges,
     /// Records that the verdict rests on.
     pub evidence: BTreeSet<u64>,
     /// The first thing found against it, or that it passed.
@@ -190,7 +191,7 @@ impl CaseRun {
             cuts: Vec::new(),
             orders: Vec::new(),
             logs_off: false,
-            home_changes: 0,
+            home_changes: HomeChanges::default(),
             evidence: BTreeSet::new(),
             decided: None,
             void: None,

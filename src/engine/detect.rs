@@ -18,6 +18,10 @@ const HOME_CHANGES: u32 = 6;
 /// returns.
 const CHANGES_BY_OUTAGE: u32 = 3;
 
+/// What a line's home does within this time is one change: a phone that comes home over TCP confirms, takes back and asks
+/// again within milliseconds what its kernel kept for it, and is at home at each server in turn while it does.
+const STIR: Duration = Duration::from_secs(1);
+
 /// More new REGISTER transactions of a line than this within [`STORM_SPAN`] are a storm.
 const STORM_ATTEMPTS: usize = 40;
 
@@ -45,6 +49,23 @@ pub struct Detectors {
     early: u32,
     both: u32,
     flapped: bool,
+}
+
+/// How often a line's home changed; see [`STIR`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HomeChanges {
+    count: u32,
+    latest: Option<Stamp>,
+}
+
+impl HomeChanges {
+    /// Takes note that the home is another one since `at`.
+    pub fn note(&mut self, at: Stamp) {
+        if self.latest.is_none_or(|latest| at.since(latest) >= STIR) {
+            self.count += 1;
+            self.latest = Some(at);
+        }
+    }
 }
 
 /// Something a detector saw.
@@ -80,7 +101,7 @@ impl Detectors {
             period.map_or(Duration::MAX, |granted| granted.saturating_sub(case.timers.renewal_lead.value.of(granted)));
         let causes = case.cuts.iter().map(|cut| cut.provocations(period, fix.when.at));
         let causes = causes.fold(0, u32::saturating_add);
-        let (outages, changes) = (case.cuts.len(), case.home_changes);
+        let (outages, changes) = (case.cuts.len(), case.home_changes.count);
         let provoked = causes.saturating_mul(CHANGES_BY_OUTAGE);
         if self.flapped || case.keeps_both || changes < HOME_CHANGES.saturating_add(provoked) {
             return None;
@@ -244,6 +265,20 @@ mod tests {
         };
         let began = Fix { seq: 1, when: When::exactly(Stamp::ZERO + secs(100)) };
         Cut::new(&spec, began, None).provocations(secs(6), Stamp::ZERO + secs(160))
+    }
+
+    #[test]
+    fn changes_in_a_moment_are_one_and_a_line_that_never_rests_is_counted_each_second() {
+        let mut changes = HomeChanges::default();
+        for ms in [0, 1, 2, 2, 999, 1_000, 1_001] {
+            changes.note(Stamp::ZERO + Duration::from_millis(10_000 + ms));
+        }
+        assert_eq!(changes.count, 2);
+        let mut restless = HomeChanges::default();
+        for change in 0..100 {
+            restless.note(Stamp::ZERO + Duration::from_millis(300 * change));
+        }
+        assert_eq!(restless.count, 25);
     }
 
     #[test]

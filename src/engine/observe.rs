@@ -368,7 +368,7 @@ fn home_changed(case: &mut CaseRun, before: Option<&ServerName>, fix: Fix, out: 
     if home.as_ref() == before {
         return false;
     }
-    case.home_changes += 1;
+    case.home_changes.note(fix.when.at);
     case.note_log_off(fix);
     out.conclude(fix.when, Derived::Home { line: case.track.line().clone(), server: home });
     true
