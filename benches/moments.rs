@@ -79,7 +79,7 @@ fn scenario(at: Duration) -> Scenario {
         Step::of("some time", StepKind::Wait { span: at }),
         Step::of("outage", StepKind::Outage(Box::new(outage))),
         Step::of("failover", StepKind::Expect { of: Move::Failover }),
-        Step::of("lift", StepKind::Lift { server: None }),
+        Step::of("lift", StepKind::Lift { server: None, turns: None }),
     ];
     Scenario::of("moments", "the primary is lost at any moment", steps)
 }

@@ -36,7 +36,7 @@ pub use model::{
 };
 pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,
-    StartState, Step, StepKind,
+    StartState, Step, StepKind, TurnOrder, Turns,
 };
 
 /// All that a run's judgement depends on.

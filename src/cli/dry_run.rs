@@ -8,10 +8,10 @@ use std::{
 use crate::{
     config::{
         FailbackHabit, Failure, Keypad, Line, ModePlan, Model, Moment, Only, OutagePlan, Pace, Party, Phone, Plan,
-        RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers,
+        RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers, Turns,
     },
     engine::bound,
-    event::{Move, OutageScope, Toward},
+    event::{Move, OutageScope, PhoneName, Toward},
     look::{harmless, span},
 };
 
@@ -93,6 +93,7 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
             StepKind::Push { .. } | StepKind::Restart => reboots = true,
             StepKind::Keys { reboots: boots, .. } | StepKind::Press { reboots: boots, .. } => reboots = *boots,
             StepKind::Dial { .. } => reboots = false,
+            StepKind::Lift { turns: Some(turns), .. } => write_turns(out, plan, turns)?,
             StepKind::Expect { of } => {
                 turned_away |= *of == Move::Rejection;
                 write_windows(out, plan, *of, (turned_away, reboots, dying))?;
@@ -101,6 +102,13 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
         }
     }
     Ok(())
+}
+
+/// When which phone comes back.
+fn write_turns(out: &mut String, plan: &Plan, turns: &Turns) -> fmt::Result {
+    let turn = |(after, phone): (Duration, &PhoneName)| format!("{phone} after {}", ms(after));
+    let phones: Vec<String> = turns.of(plan.phones.iter().collect()).into_iter().map(turn).collect();
+    writeln!(out, "      {turns}: {}", phones.join(", "))
 }
 
 /// Within which time the phones have to make a move at worst; those with the same timers together.

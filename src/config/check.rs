@@ -17,6 +17,7 @@ pub(super) mod bench;
 pub(super) mod fit;
 mod keying;
 mod keys;
+mod lift;
 mod lines;
 pub(super) mod model;
 mod order;

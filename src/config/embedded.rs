@@ -55,6 +55,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/log-on-key.toml",
     "scenarios/lossy-path.toml",
     "scenarios/lost-refresh.toml",
+    "scenarios/mass-return.toml",
     "scenarios/mwi-after-move.toml",
     "scenarios/one-way-loss.toml",
     "scenarios/outage-matrix.toml",

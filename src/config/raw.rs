@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+mod lift;
+
+pub(super) use lift::{InTurn, Lift};
+
 pub(super) type Text = Option<Spanned<String>>;
 
 /// A bench file.
@@ -297,14 +301,6 @@ pub(super) struct Step {
     /// What is repeated.
     #[serde(default)]
     pub(super) step: Vec<Spanned<Step>>,
-}
-
-/// `true` for everything, or the role of the servers that come back.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "expected `true`, \"primary\" or \"backup\"")]
-pub(super) enum Lift {
-    All(bool),
-    Role(String),
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -34,15 +34,14 @@ pub fn spread(case: &CaseRun, all: &[CaseRun], servers: &[Server]) -> Option<Mea
 }
 
 fn peak(case: &CaseRun, leg: Leg, moved: &Moved, all: &[CaseRun]) -> Option<Measurement> {
-    let (destination, cause) = (case.destination(leg)?, case.cause(leg, moved.done)?);
+    let destination = case.destination(leg)?;
     let same = |other: &&CaseRun| other.destination(leg) == Some(destination);
-    let mut taken: Vec<Stamp> = all
-        .iter()
-        .filter(same)
-        .filter_map(|other| other.moves.get(&leg).filter(|_| !other.unread.contains_key(&leg)))
-        .map(|moved| moved.done.when.at)
-        .filter(|at| *at >= cause.when.at)
-        .collect();
+    // Each has a cause of its own where phones come back one after the other.
+    let taken_at = |other: &CaseRun| {
+        let done = other.moves.get(&leg).filter(|_| !other.unread.contains_key(&leg))?.done;
+        (done.when.at >= other.cause(leg, done)?.when.at).then_some(done.when.at)
+    };
+    let mut taken: Vec<Stamp> = all.iter().filter(same).filter_map(taken_at).collect();
     taken.sort_unstable();
     let within = |first: &Stamp| taken.iter().filter(|at| **at >= *first && at.since(*first) < WINDOW).count();
     let most = taken.iter().map(within).max()?;

@@ -104,7 +104,7 @@ impl Run {
     fn outage_ended(&mut self, outage: OutageId, why: OutageEnd, fix: Fix) {
         let run = self.subjects.outages.get(&outage);
         let phones = run.map(|run| run.spec.phones.clone()).unwrap_or_default();
-        let lifting = |course: &Course| matches!(course.current, Some(StepRun::Lift(_)));
+        let lifting = |course: &Course| matches!(&course.current, Some(StepRun::Lift(step)) if step.ordered(outage));
         let mut concerned = self.courses.iter().filter(|course| phones.iter().any(|phone| course.has(phone)));
         let asked = self.clearing.is_some() || self.ending.is_some() || concerned.any(lifting);
         if why != OutageEnd::Lifted && !asked {
@@ -268,7 +268,7 @@ impl Run {
         self.stage = Stage::Clearing;
         self.told.clear();
         self.courses.clear();
-        let lift = StepKind::Lift { server: None };
+        let lift = StepKind::Lift { server: None, turns: None };
         self.clearing = Some(StepRun::begin(&lift, false, &mut self.subjects, now, fix, out));
         true
     }

@@ -17,6 +17,7 @@ mod expect;
 mod idle;
 mod keys;
 mod lamp;
+mod lift;
 mod moment;
 mod outage;
 mod push;
@@ -24,7 +25,7 @@ pub mod reaction;
 mod silence;
 mod wait;
 
-pub use outage::lift_all;
+pub use lift::lift_all;
 
 /// A step in progress.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ pub enum StepRun {
     /// Takes a server away.
     Outage(outage::Cutting),
     /// Gives it back.
-    Lift(outage::Lifting),
+    Lift(lift::Lifting),
     /// Lets time pass.
     Wait(wait::Waiting),
     /// Waits for the phones on other courses, which only the run knows.
@@ -87,7 +88,9 @@ impl StepRun {
             StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
             StepKind::ExpectIdle => Self::Idle(idle::IdleWait::begin(subjects, now)),
             StepKind::Outage(plan) => Self::Outage(outage::Cutting::begin(plan, subjects, now, fix, out)),
-            StepKind::Lift { server } => Self::Lift(outage::Lifting::begin(*server, subjects, now, out)),
+            StepKind::Lift { server, turns } => {
+                Self::Lift(lift::Lifting::begin(*server, turns.as_ref(), subjects, now, out))
+            }
             StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
             StepKind::Meet => Self::Meet,
         }
@@ -127,7 +130,7 @@ impl StepRun {
             Self::Push(step) => step.advance(now, fix, subjects, out),
             Self::Display(step) => step.advance(now, fix, subjects),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
-            Self::Lift(step) => step.advance(now, subjects),
+            Self::Lift(step) => step.advance(now, subjects, out),
             Self::Wait(step) => step.advance(now, subjects),
             Self::Meet => {}
         }

@@ -17,6 +17,7 @@ mod courses;
 mod lamps;
 mod modes;
 mod outages;
+mod turns;
 
 #[test]
 fn healthy_phones_survive_a_failover_with_the_timers_of_the_virtual_bench() {

@@ -385,7 +385,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
                 "the primary goes away for a while, and every line moves to the backup and comes home",
                 vec![
                     Step::of("every line is registered at its primary", StepKind::Expect { of: Move::Baseline }),
-                    Step::of("give the primary back", StepKind::Lift { server: None }),
+                    Step::of("give the primary back", StepKind::Lift { server: None, turns: None }),
                 ],
             )
         },

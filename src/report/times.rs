@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn what_another_phone_or_the_bridge_reports_is_no_wait_of_this_one() {
-        let run = Transcript::with_steps(&[EXPECT, StepKind::Lift { server: None }])
+        let run = Transcript::with_steps(&[EXPECT, StepKind::Lift { server: None, turns: None }])
             .begins(0, 0)
             .line(90, 90, 1)
             .ends(90, 0, 0);

@@ -1,6 +1,9 @@
 //! Whether the steps of a scenario come in an order that can happen: what is away, what was awaited, how far calls are.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Findings,
@@ -9,6 +12,7 @@ use super::{
 use crate::{
     config::{
         bench::Role,
+        duration,
         scenario::{CallAct, CallMark, ModePlan, OutagePlan, StepKind},
     },
     event::Move,
@@ -27,6 +31,8 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
     let mut answering = false;
     // Servers that are away in a way that a phone may bear.
     let mut bearable: BTreeSet<Role> = BTreeSet::new();
+    // When each outage ends by itself.
+    let mut limits: BTreeMap<Role, Duration> = BTreeMap::new();
     for (raw, step) in steps {
         let span = raw.span();
         match &step.kind {
@@ -34,6 +40,7 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 let OutagePlan { servers, mode, .. } = &**plan;
                 answering |= matches!(mode, ModePlan::Answer { .. });
                 for server in servers {
+                    limits.insert(*server, plan.limit);
                     if plan.away_after().is_none() {
                         bearable.insert(*server);
                     }
@@ -47,7 +54,7 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 stranded |= away.len() == ROLES.len();
                 home = false;
             }
-            StepKind::Lift { server } => {
+            StepKind::Lift { server, turns } => {
                 let lifted: Vec<Role> = match server {
                     Some(server) => away.take(server).into_iter().collect(),
                     None => std::mem::take(&mut away).into_iter().collect(),
@@ -55,6 +62,13 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 settled = false;
                 answering &= !away.is_empty();
                 bearable.retain(|server| away.contains(server));
+                let limit = lifted.iter().filter_map(|server| limits.get(server)).min();
+                if let Some((turns, limit)) = turns.as_ref().zip(limit).filter(|(turns, limit)| turns.over >= **limit) {
+                    let (over, limit) = (duration::show(turns.over), duration::show(*limit));
+                    let message =
+                        format!("the last phone comes back after {over}, and the outage ends by itself after {limit}");
+                    findings.at(span.clone(), message, "give the outage a longer `limit`, or the lift less time");
+                }
                 if lifted.is_empty() && !findings.unread_outage {
                     findings.at(span, "there is no outage to lift", "put an `outage` step before it");
                 }

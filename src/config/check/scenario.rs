@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::{
     Findings,
     keying::{self, documented_limit},
-    order, outage, plain,
+    lift, order, outage, plain,
 };
 use crate::{
     config::{
@@ -75,6 +75,7 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
     let teardown_limit = raw.teardown_limit.as_ref().and_then(|limit| findings.duration(limit, longest));
     check_start(start, &steps, findings);
     order::check(&steps, findings);
+    lift::check_pace(pace, &steps, findings);
     keying::check(&steps, &teardown, findings);
     Scenario {
         title: plain(&raw.title).unwrap_or_else(|| name.clone()),
@@ -317,18 +318,7 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
         return findings.word(call, "thing to do about a call", &CALL_ACTS).map(|act| StepKind::Call { act });
     }
     if let Some(lift) = &step.lift {
-        return match lift.get_ref() {
-            raw::Lift::All(true) => Some(StepKind::Lift { server: None }),
-            raw::Lift::All(false) => {
-                findings.at(lift.span(), "`lift = false` does nothing", "write `lift = true`, or remove the step");
-                None
-            }
-            raw::Lift::Role(role) => {
-                let role = Spanned::new(lift.span(), role.clone());
-                let server = findings.word(&role, "role that a server has for every line", &ROLES)?;
-                Some(StepKind::Lift { server: Some(server) })
-            }
-        };
+        return lift::kind(lift, findings);
     }
     if let Some(meet) = &step.meet {
         if !meet.get_ref() {
@@ -376,8 +366,11 @@ fn default_title(kind: &StepKind) -> String {
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),
         },
-        StepKind::Lift { server: Some(server) } => format!("give the {server} back"),
-        StepKind::Lift { server: None } => "end the outage".to_owned(),
+        StepKind::Lift { server, turns } => {
+            let turns = if turns.is_some() { " for one phone after the other" } else { "" };
+            let what = server.map_or_else(|| "end the outage".to_owned(), |server| format!("give the {server} back"));
+            format!("{what}{turns}")
+        }
         StepKind::Meet => "wait for the other phones".to_owned(),
         StepKind::Wait { span } => format!("wait {}", humantime::format_duration(*span)),
     }

@@ -1,4 +1,4 @@
-//! Takes a server away, and proves by canaries that the outage bites; gives it back.
+//! Takes a server away, and proves by canaries that the outage bites.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +7,7 @@ use std::{
 
 use super::moment;
 use crate::{
-    config::{Moment, OutagePlan, Role},
+    config::{Moment, OutagePlan},
     engine::{
         Outbox, blind,
         case::{CaseRun, Finding},
@@ -20,12 +20,12 @@ use crate::{
 };
 
 /// How long the bridge may take for an order.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A path that a canary takes.
 type Path = (PhoneName, ServerName, Toward);
 
-/// The step that takes servers away: for all its phones at once, or for each at its own moment.
+/// The step that takes servers away: for all its phones at once, for each alone, or for each at its own moment.
 #[derive(Debug)]
 pub struct Cutting {
     parts: Vec<Part>,
@@ -65,6 +65,10 @@ impl Cutting {
         let meant = |phone: &PhoneName| plan.party.is_none_or(|party| pairs::is_of(subjects, phone, party));
         let (meant, others): (Vec<PhoneName>, Vec<PhoneName>) = phones.into_iter().partition(meant);
         let parts = match plan.at {
+            // What is lifted for each phone apart is an outage for each phone.
+            Moment::Now if subjects.plan().scenario.has_turns() => {
+                meant.into_iter().map(|phone| Part::now(plan, vec![phone], subjects, now, out)).collect()
+            }
             Moment::Now => vec![Part::now(plan, meant, subjects, now, out)],
             Moment::BeforeRenewal | Moment::AfterRenewal => {
                 meant.into_iter().map(|phone| Part::later(plan, phone, fix)).collect()
@@ -276,67 +280,6 @@ impl Part {
             self.until = now + PATIENCE;
         }
     }
-}
-
-/// The step that gives servers back.
-#[derive(Debug)]
-pub struct Lifting {
-    open: BTreeSet<OutageId>,
-    until: Stamp,
-}
-
-impl Lifting {
-    /// Lifts the outages of servers in this role, or every outage in force.
-    pub fn begin(role: Option<Role>, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) -> Self {
-        let open = match role {
-            None => lift_all(subjects, out),
-            Some(role) => {
-                let servers: BTreeSet<ServerName> =
-                    subjects.running().filter_map(|case| case.server_in(role).cloned()).collect();
-                let open = subjects.outages_open().filter(|outage| {
-                    subjects.outages.get(outage).is_some_and(|outage| servers.contains(&outage.spec.server))
-                });
-                order_end(open.collect(), out)
-            }
-        };
-        Self { open, until: now + PATIENCE }
-    }
-
-    /// Hears that an outage has ended.
-    pub fn observe(&mut self, observed: &Observed) {
-        if let Observed::OutageEnded { outage, .. } = observed {
-            self.open.remove(outage);
-        }
-    }
-
-    /// Ends when every outage has.
-    pub fn advance(&self, now: Stamp, subjects: &mut Subjects) {
-        if self.open.is_empty() {
-            for phone in subjects.phones_running() {
-                subjects.finish_step(&phone, "every path is open again", &[]);
-            }
-        } else if now >= self.until {
-            subjects
-                .decide_all(|| Finding::rig("lift-unconfirmed", "the bridge did not confirm the end of the outage"));
-        }
-    }
-
-    /// The patience for the bridge.
-    pub fn deadline(&self) -> Option<(Stamp, &'static str)> {
-        (!self.open.is_empty()).then_some((self.until, "word that the outage has ended"))
-    }
-}
-
-/// Orders the end of every outage that was ordered and says which they are.
-pub fn lift_all(subjects: &Subjects, out: &mut Outbox) -> BTreeSet<OutageId> {
-    order_end(subjects.outages_open().collect(), out)
-}
-
-fn order_end(open: BTreeSet<OutageId>, out: &mut Outbox) -> BTreeSet<OutageId> {
-    for outage in &open {
-        out.order(Action::EndOutage { outage: *outage });
-    }
-    open
 }
 
 /// Sends canaries through every path; with the outages that they shall prove, or as a control.

@@ -106,7 +106,7 @@ fn phones_at_their_own_pace_do_not_wait_for_one_another_until_they_meet() {
         outage(Moment::AfterRenewal),
         expect(Move::Failover),
         Step::of("meet", StepKind::Meet),
-        Step::of("lift", StepKind::Lift { server: None }),
+        Step::of("lift", StepKind::Lift { server: None, turns: None }),
         expect(Move::Failback),
     ];
     let scenario = Scenario { pace: Pace::Phones, ..Scenario::of("apart", "apart", steps) };

@@ -126,7 +126,7 @@ fn borne(steps: Vec<Step>, weather: Weather) -> Vec<Record> {
 }
 
 fn borne_by(steps: Vec<Step>, weather: Weather) -> Rehearsal {
-    let lift = Step::of("lift", StepKind::Lift { server: None });
+    let lift = Step::of("lift", StepKind::Lift { server: None, turns: None });
     let all = [vec![expect(Move::Baseline)], steps, vec![lift, expect(Move::Failback)]].concat();
     let scenario = Scenario::of("borne", "borne", all);
     Rehearsal::new(&Description::default(), scenario, weather, |_| {}, |_| {}).unwrap()
