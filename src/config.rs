@@ -16,6 +16,7 @@ use crate::event::PhoneName;
 
 pub mod bench;
 mod check;
+mod dark;
 pub mod diagnostic;
 pub mod document;
 pub mod duration;

@@ -35,8 +35,8 @@ pub mod tls;
 
 pub use moves::{BindingChange, BindingEvent, Move};
 pub use outage::{
-    Course, Impairment, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally, Part, Phase, Selection,
-    Share, Spoof, Toward, Unreachable,
+    Bystander, Bystanders, Course, Impairment, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally,
+    Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
 };
 pub use rig::{Loss, PortKind, RigPart};
 pub use setting::{Offload, SettingChange};

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod bystanders;
 pub mod heat;
 pub mod html;
 pub mod junit;

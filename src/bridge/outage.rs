@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::Mac,
-    event::{Course, OutageId, OutageScope, OutageTally, Part, Selection, Toward},
+    event::{Bystander, Course, OutageId, OutageScope, OutageTally, Part, Selection, Toward},
     wire::{frame::Frame, messages::Heard},
 };
 
@@ -142,9 +142,10 @@ impl Outages {
         more
     }
 
-    /// Whether a frame goes from or to a SIP port of the server that this outage is about.
-    pub fn is_sip(&self, outage: OutageId, frame: &Frame<'_>, toward: Toward) -> bool {
-        self.table.rules.iter().any(|rule| rule.outage == outage && rule.is_sip(frame, toward))
+    /// Of what a frame is that does not go from or to a SIP port of the server that this outage is about; none: it does.
+    pub fn bystander(&self, outage: OutageId, frame: &Frame<'_>, toward: Toward) -> Option<Bystander> {
+        let rule = self.table.rules.iter().find(|rule| rule.outage == outage);
+        rule.map_or(Some(Bystander::Rest), |rule| rule.bystander(frame, toward))
     }
 
     /// The numbers of those in force.
@@ -206,14 +207,15 @@ impl Outages {
     }
 
     /// Counts a dropped frame. True if it is the first of this phone in this direction.
-    pub fn count_drop(&mut self, outage: OutageId, phone: PhoneIndex, toward: Toward, is_sip: bool) -> bool {
+    pub fn count_drop(
+        &mut self,
+        outage: OutageId,
+        phone: PhoneIndex,
+        toward: Toward,
+        bystander: Option<Bystander>,
+    ) -> bool {
         let Some(active) = self.active.get_mut(&outage) else { return false };
-        let tally = active.tally.entry(phone).or_default();
-        match toward {
-            Toward::Server => tally.dropped_to_server += 1,
-            Toward::Phone => tally.dropped_to_phone += 1,
-        }
-        tally.dropped_other += u64::from(!is_sip);
+        active.tally.entry(phone).or_default().count_drop(toward, bystander);
         active.bitten.insert((phone, toward))
     }
 
@@ -249,6 +251,7 @@ mod tests {
     use crate::{
         bridge::protocol::{PhoneKey, ServerKey},
         config::Network,
+        event::Bystanders,
         wire::frame::{Body, Content, Packet, Vlans},
     };
 
@@ -310,9 +313,10 @@ mod tests {
         outages.end(OutageId(1), 200 * MS);
         assert!(outages.paths(None, None).is_empty());
         assert_eq!(outages.judge(&frame(), None, Toward::Server, 199 * MS).0, Decision::Drop(OutageId(1)));
-        assert!(outages.count_drop(OutageId(1), 0, Toward::Server, true), "the first bite");
-        assert!(!outages.count_drop(OutageId(1), 0, Toward::Server, false));
-        let tally = OutageTally { dropped_to_server: 2, dropped_other: 1, ..OutageTally::default() };
+        assert!(outages.count_drop(OutageId(1), 0, Toward::Server, None), "the first bite");
+        assert!(!outages.count_drop(OutageId(1), 0, Toward::Server, Some(Bystander::Ntp)));
+        let bystanders = Bystanders { ntp: 1, ..Bystanders::default() };
+        let tally = OutageTally { dropped_to_server: 2, dropped_other: 1, bystanders, ..OutageTally::default() };
         assert_eq!(outages.close(OutageId(1)), vec![(0, tally)]);
     }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use super::protocol::Treatment;
 use crate::{
     config::Mac,
-    event::{Course, OutageId, OutageScope, Part, Selection, Toward, Transport},
+    event::{Bystander, Course, OutageId, OutageScope, Part, Selection, Toward, Transport},
     wire::{
         frame::{self, Body, Content, Frame, Packet},
         messages::Heard,
@@ -134,10 +134,17 @@ impl Rule {
         }
     }
 
-    /// Whether a frame goes from or to one of the server's SIP ports.
-    pub fn is_sip(&self, frame: &Frame<'_>, toward: Toward) -> bool {
-        let Content::Ip(packet) = &frame.content else { return false };
-        server_port(packet, toward).is_some_and(|port| self.sip_ports.contains(&port))
+    /// Of what a frame is that does not go from or to one of the server's SIP ports; none: it does.
+    pub fn bystander(&self, frame: &Frame<'_>, toward: Toward) -> Option<Bystander> {
+        if Question::of(frame).is_some() {
+            return Some(Bystander::Resolution);
+        }
+        let Content::Ip(packet) = &frame.content else { return Some(Bystander::Rest) };
+        match server_port(packet, toward) {
+            Some(port) if self.sip_ports.contains(&port) => None,
+            None if matches!(packet.body, Body::Icmp { .. }) => Some(Bystander::Icmp),
+            port => Some(Bystander::at(port)),
+        }
     }
 
     /// Whether a frame of a covered pair is in its scope.

@@ -113,8 +113,8 @@ impl Sight<'_> {
             }
         }
         if let Decision::Drop(outage) = decision {
-            let is_sip = self.outages.is_sip(outage, &frame, toward);
-            if self.outages.count_drop(outage, phone, toward, is_sip) {
+            let bystander = self.outages.bystander(outage, &frame, toward);
+            if self.outages.count_drop(outage, phone, toward, bystander) {
                 self.outbox.send(&Notice::FirstBite { outage, phone, toward, unix_ns: at_ns });
             }
         }

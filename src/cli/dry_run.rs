@@ -89,6 +89,10 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
             StepKind::Outage(outage) => {
                 dying = outage.away_after().unwrap_or_default();
                 write_outage(out, outage)?;
+                let phones = plan.phones.iter().filter_map(|name| plan.phone(name));
+                for (server, dark) in plan.bench.dark_under(outage, phones) {
+                    writeln!(out, "      with server {server}, for these phones: {}", harmless(&dark.join(", ")))?;
+                }
             }
             StepKind::Push { .. } | StepKind::Restart => reboots = true,
             StepKind::Keys { reboots: boots, .. } | StepKind::Press { reboots: boots, .. } => reboots = *boots,

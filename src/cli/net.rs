@@ -63,7 +63,7 @@ fn outage(args: &OutageArgs, verb: &str, manner: Manner) -> Result<Exit, UserErr
     let spec = order::spec(args, manner, &server.name, &phones);
     let protected = bench.phones.iter().filter(|phone| network.protected.contains(&phone.mac));
     let protected: Vec<PhoneName> = protected.map(|phone| phone.name.clone()).collect();
-    for line in account::announcement(&spec, &target::dark(&bench, &server, &spec.scope), &protected) {
+    for line in account::announcement(&spec, &bench.dark_in(&spec), &protected) {
         say(&line);
     }
     wait_for(hold::hold(&bench, &network, spec))

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{PhoneName, ServerName, Transport};
 
+mod bystander;
 mod course;
 mod impairment;
 mod selection;
 
+pub use bystander::{Bystander, Bystanders};
 pub use course::{Course, Fading, Flapping, Phase, Rebooting};
 pub use impairment::{Impairment, NotAShare, Share};
 pub use selection::Selection;
@@ -262,6 +264,9 @@ pub struct OutageTally {
     /// Of the dropped, those that were neither from nor to one of the server's SIP ports.
     #[serde(default)]
     pub dropped_other: u64,
+    /// Of what those were.
+    #[serde(default)]
+    pub bystanders: Bystanders,
     /// Frames that went on late.
     #[serde(default)]
     pub late: u64,
@@ -270,6 +275,39 @@ pub struct OutageTally {
     pub doubled: u64,
     /// Frames under the outage that the kernel sent on: they were seen beyond the bridge.
     pub leaked: u64,
+}
+
+impl OutageTally {
+    /// Counts a dropped frame; `bystander`: of what it is, if not of SIP.
+    pub fn count_drop(&mut self, toward: Toward, bystander: Option<Bystander>) {
+        match toward {
+            Toward::Server => self.dropped_to_server += 1,
+            Toward::Phone => self.dropped_to_phone += 1,
+        }
+        if let Some(what) = bystander {
+            self.dropped_other += 1;
+            self.bystanders.count(what);
+        }
+    }
+
+    /// Counts what another outage, or the same for another phone, did, too.
+    pub fn add(&mut self, more: &Self) {
+        self.dropped_to_server += more.dropped_to_server;
+        self.dropped_to_phone += more.dropped_to_phone;
+        self.dropped_other += more.dropped_other;
+        self.bystanders.add(&more.bystanders);
+        self.late += more.late;
+        self.doubled += more.doubled;
+        self.leaked += more.leaked;
+    }
+
+    /// Of the dropped, what was not SIP: `4 not SIP (3 HTTP, 1 other)`; none: all was.
+    pub fn not_sip(&self) -> Option<String> {
+        // A tally of an older journal does not say of what they were.
+        let what = self.bystanders.to_string();
+        let what = if what.is_empty() { what } else { format!(" ({what})") };
+        (self.dropped_other > 0).then(|| format!("{} not SIP{what}", self.dropped_other))
+    }
 }
 
 /// Direction of a frame.

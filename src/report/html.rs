@@ -17,6 +17,7 @@ use crate::look::harmless;
 mod bench;
 mod heat;
 mod mark;
+mod outages;
 mod page;
 mod scale;
 mod split;

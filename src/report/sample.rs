@@ -8,8 +8,8 @@ use crate::{
         Source, Step, StepKind, Timer, Timers,
     },
     event::{
-        Action, BindingChange, BindingEvent, Derived, Event, LineId, Loss, Move, Observed, OutageEnd, OutageId,
-        OutageMode, OutageScope, OutageSpec, OutageTally, PhoneName, Record, ServerName, Stamp, Toward, When,
+        Action, BindingChange, BindingEvent, Bystanders, Derived, Event, LineId, Loss, Move, Observed, OutageEnd,
+        OutageId, OutageMode, OutageScope, OutageSpec, OutageTally, PhoneName, Record, ServerName, Stamp, Toward, When,
     },
     verdict::{Blame, Case, CaseId, Measurement, Verdict},
 };
@@ -60,7 +60,14 @@ pub(crate) fn run(fates: &[Fate]) -> Vec<Record> {
     journal.observe(8_000.0, Observed::OutageBegan { outage: OutageId(1) });
     journal.step(8_010.0, 2, "every line moves to its backup");
     each(&mut journal, 1);
-    let tally = OutageTally { dropped_to_server: 7, dropped_to_phone: 3, ..OutageTally::default() };
+    let bystanders = Bystanders { https: 1, ntp: 1, ..Bystanders::default() };
+    let tally = OutageTally {
+        dropped_to_server: 7,
+        dropped_to_phone: 3,
+        dropped_other: 2,
+        bystanders,
+        ..OutageTally::default()
+    };
     journal.step(31_900.0, 3, "give the primary back");
     journal.observe(
         32_000.0,
@@ -327,7 +334,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
         name: ServerName::from(SERVERS[index].0),
         role: SERVERS[index].1,
         addresses: vec![IpAddr::from([10, 77, 0, 2 + index as u8])],
-        services: BTreeMap::from([("sip".into(), vec![5060])]),
+        services: BTreeMap::from([("sip".into(), vec![5060]), ("provisioning".into(), vec![443])]),
     };
     let phone = |(index, fate): (usize, &Fate)| Phone {
         name: name(index),

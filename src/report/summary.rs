@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReportError, RunStory};
+use super::{ReportError, RunStory, story::Outage};
 use crate::{
+    event::{OutageTally, PhoneName, When},
     look::bound,
     verdict::{Case, Measurement},
 };
@@ -28,6 +29,44 @@ pub struct Summary {
     pub error: Option<String>,
     /// Every planned case.
     pub cases: Vec<Case>,
+    /// Every outage that took force, in their order.
+    #[serde(default)]
+    pub outages: Vec<Gone>,
+}
+
+/// An outage, as it happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gone {
+    /// The server that went away.
+    pub server: String,
+    /// What was done, and to how much of it.
+    pub what: String,
+    /// For whom.
+    pub phones: Vec<PhoneName>,
+    /// When it took force, in milliseconds since the beginning of the run.
+    pub began_ms: f64,
+    /// When it ended; null: not by the end.
+    pub ended_ms: Option<f64>,
+    /// What else went dark with it, for the same phones.
+    pub dark: Vec<String>,
+    /// What it did to all of its phones together.
+    pub frames: OutageTally,
+}
+
+impl Gone {
+    fn of(story: &RunStory, outage: &Outage) -> Option<Self> {
+        let (began, spec) = (outage.began?, outage.spec.as_ref()?);
+        let tenth = |when: When| (when.at.as_millis_f64() * 10.0).round() / 10.0;
+        Some(Self {
+            server: spec.server.to_string(),
+            what: spec.what(),
+            phones: spec.phones.clone(),
+            began_ms: tenth(began),
+            ended_ms: outage.ended.map(tenth),
+            dark: story.dark(outage),
+            frames: outage.total(),
+        })
+    }
 }
 
 impl Summary {
@@ -44,13 +83,15 @@ impl Summary {
             exit,
             error: None,
             cases,
+            outages: story.outages.values().filter_map(|outage| Gone::of(story, outage)).collect(),
         }
     }
 
     /// The document for a command that came to no case: a wrong file (78), a bench held by another (75), a rig fault
     /// (3).
     pub fn failed(exit: u8, error: impl Into<String>) -> Self {
-        Self { schema: SCHEMA.to_owned(), run: None, directory: None, exit, error: Some(error.into()), cases: vec![] }
+        let (schema, error) = (SCHEMA.to_owned(), Some(error.into()));
+        Self { schema, run: None, directory: None, exit, error, cases: vec![], outages: vec![] }
     }
 
     /// One line of JSON with a line ending.
@@ -97,6 +138,12 @@ mod tests {
             r#""max":10200.0,"why_null":null}"#
         );
         assert!(json.contains(measurement), "{json}");
+        let outage = concat!(
+            r#""outages":[{"server":"a","what":"drop, whole host","phones":["p1"],"began_ms":8000.0,"ended_ms":32000.0,"#,
+            r#""dark":["provisioning (443)","whatever else is at 10.77.0.2"],"frames":{"dropped_to_server":7,"#,
+            r#""dropped_to_phone":3,"dropped_other":2,"bystanders":{"dns":0,"#
+        );
+        assert!(json.contains(outage), "{json}");
         assert!(json.contains(r#""value":null,"unit":"ms","error":null,"min":null,"max":12900.0,"why_null":"no "#));
     }
 
@@ -117,7 +164,7 @@ mod tests {
             json,
             concat!(
                 r#"{"schema":"siprig.run/1","run":null,"directory":null,"exit":75,"#,
-                r#""error":"bench `virtual` is held by process 17","cases":[]}"#,
+                r#""error":"bench `virtual` is held by process 17","cases":[],"outages":[]}"#,
                 "\n"
             )
         );

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::RunStory;
+use super::{RunStory, bystanders};
 use crate::{
     look::{Look, bound, harmless, width},
     verdict::{Case, Measurement, Verdict},
@@ -37,6 +37,7 @@ pub fn render(story: &RunStory, width: usize, look: Look) -> String {
         table.case(case);
     }
     table.heat(story, &cases);
+    table.bystanders(story);
     table.derivations(story, &cases);
     table.notes(story);
     table.total(&cases);
@@ -129,6 +130,18 @@ impl Table {
         }
         if sums.iter().any(|sum| sum.differs()) {
             self.line("  (each line with its own figures: report.html)");
+        }
+    }
+
+    /// What went dark with the servers that went away.
+    fn bystanders(&mut self, story: &RunStory) {
+        let told = bystanders::told(story);
+        if !told.is_empty() {
+            self.line("");
+            self.line("What went dark with the servers, for the phones of their outages:");
+        }
+        for line in told {
+            self.wrapped(&line, 2);
         }
     }
 

@@ -96,6 +96,8 @@ pub struct OutageState {
     pub began: Stamp,
     /// When it ends by itself.
     pub limit: Option<Stamp>,
+    /// What goes dark with it.
+    pub dark: Vec<String>,
 }
 
 impl Board {
@@ -138,7 +140,9 @@ impl Board {
             Observed::OutageBegan { outage } => {
                 let spec = self.ordered.get(outage).cloned();
                 let limit = spec.as_ref().map(|spec| at + spec.limit);
-                self.outages.insert(*outage, OutageState { spec, began: at, limit });
+                let known = self.plan.as_ref().zip(spec.as_ref());
+                let dark = known.map_or_else(Vec::new, |(plan, spec)| plan.bench.dark_in(spec));
+                self.outages.insert(*outage, OutageState { spec, began: at, limit, dark });
             }
             Observed::OutageEnded { outage, .. } => {
                 self.outages.remove(outage);

@@ -3,6 +3,8 @@
 //! State is a letter or a shape first and a colour second. The columns that decide (line, place, expiry, result) are
 //! never cut at 80 columns; on anything narrower the board says so instead of lying by omission.
 
+use std::collections::BTreeSet;
+
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -141,11 +143,17 @@ fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
     if board.lost > 0 {
         parts.push(format!("! evidence lost: {} frames", board.lost));
     }
+    let dark: BTreeSet<&str> = board.outages.values().flat_map(|outage| &outage.dark).map(String::as_str).collect();
+    if !dark.is_empty() {
+        // Last, as it is what may be cut off where there is no room; the log below has all of it.
+        parts.push(format!("with it: {}", dark.into_iter().collect::<Vec<_>>().join(", ")));
+    }
     if parts.is_empty() {
         let open = format!("{} all paths open", pen.look.pick("□", "="));
         pen.text(1, 1, &open, pen.dim());
     } else {
-        pen.text(1, 1, &parts.join("   "), pen.colour(Color::Red).add_modifier(Modifier::BOLD));
+        let style = pen.colour(Color::Red).add_modifier(Modifier::BOLD);
+        pen.within(1, 1, NARROWEST - 2, &parts.join("   "), style);
     }
 }
 

@@ -64,7 +64,7 @@ impl Narrator {
             Observed::OutageBegan { outage } => {
                 let begins = self.outages.get(outage).map(|spec| wording::outage(spec).1);
                 let begins = begins.unwrap_or_else(|| "is taken away".to_owned());
-                (format!("{} {begins}{}", self.server(*outage), self.whom(*outage)), false)
+                (format!("{} {begins}{}{}", self.server(*outage), self.whom(*outage), self.dark(*outage)), false)
             }
             Observed::OutageEnded { outage, why, .. } => {
                 let server = self.server(*outage);
@@ -141,6 +141,13 @@ impl Narrator {
     fn whom(&self, outage: OutageId) -> String {
         let all = self.plan.as_ref().map_or(0, |plan| plan.phones.len());
         self.outages.get(&outage).map_or_else(String::new, |spec| wording::whom(&spec.phones, all))
+    }
+
+    /// What goes dark with it, where something does: `; with it xml (80)`.
+    fn dark(&self, outage: OutageId) -> String {
+        let known = self.plan.as_ref().zip(self.outages.get(&outage));
+        let dark = known.map_or_else(Vec::new, |(plan, spec)| plan.bench.dark_in(spec));
+        if dark.is_empty() { String::new() } else { format!("; with it {}", dark.join(", ")) }
     }
 
     fn server(&self, outage: OutageId) -> String {

@@ -138,7 +138,7 @@ impl Account {
         let dropped = [
             some(tally.dropped_to_server, "to the server dropped"),
             some(tally.dropped_to_phone, "to the phone dropped"),
-            some(tally.dropped_other, "of these not SIP"),
+            tally.not_sip().map(|not_sip| format!("of these {not_sip}")),
             some(tally.late, "late"),
             some(tally.doubled, "twice"),
             some(tally.leaked, "LEAKED"),
@@ -247,7 +247,7 @@ mod tests {
         assert!(!account.is_in_force() && account.faults.is_empty());
         assert_eq!(
             account.conclusion(),
-            "a: drop for 12.000 s, until its time was over\n  p1: frames: 12 to the server dropped, 2 of these not SIP; \
+            "a: drop for 12.000 s, until its time was over\n  p1: frames: 12 to the server dropped, of these 2 not SIP; \
              first to the server after 0.400 s\n  p2: in force, and nothing met it\n"
         );
     }

@@ -1,11 +1,11 @@
-//! Which server goes away, for whom, and what else goes dark with it.
+//! Which server goes away, and for whom.
 
 use std::collections::BTreeSet;
 
 use crate::{
     cli::{error::UserError, exit::Exit},
     config::{Bench, Network, Phone, Role, Server, document::suggest},
-    event::{OutageScope, PhoneName, ServerName},
+    event::{PhoneName, ServerName},
     look::harmless,
 };
 
@@ -74,45 +74,12 @@ fn nobody(role: Role) -> UserError {
     UserError::new(Exit::Usage, message, "name a server of the bench")
 }
 
-/// What goes dark besides SIP, for people; nothing, if the scope takes SIP alone.
-pub fn dark(bench: &Bench, server: &Server, scope: &OutageScope) -> Vec<String> {
-    let (addresses, ports) = match scope {
-        OutageScope::Sip => return Vec::new(),
-        OutageScope::Host => (server.addresses.clone(), None),
-        OutageScope::Part(part) => {
-            let ports = (!part.ports.is_empty()).then_some(&part.ports);
-            (part.address.map_or_else(|| server.addresses.clone(), |address| vec![address]), ports)
-        }
-    };
-    let taken = |port: &&u16| ports.is_none_or(|ports| ports.contains(port));
-    let mut dark = Vec::new();
-    for (service, of_service) in server.services.iter().filter(|(service, _)| *service != "sip") {
-        let taken: Vec<String> = of_service.iter().filter(taken).map(ToString::to_string).collect();
-        if !taken.is_empty() {
-            dark.push(format!("{service} ({})", taken.join(", ")));
-        }
-    }
-    for other in bench.servers.iter().filter(|other| other.name != server.name) {
-        if other.addresses.iter().any(|address| addresses.contains(address)) {
-            dark.push(format!("server {}, which has the same address", other.name));
-        }
-    }
-    if ports.is_none() {
-        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        dark.push(format!("whatever else is at {}", addresses.join(", ")));
-    }
-    dark
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{
-        config::{Mac, load},
-        event::outage::Part,
-    };
+    use crate::config::{Mac, load};
 
     fn bench() -> (Bench, Network) {
         let file = "fixtures/config/valid/bench-full.toml";
@@ -153,21 +120,5 @@ mod tests {
         assert!(error.contains(&first.0) && error.contains(&other.0), "{error}");
         assert_eq!(server(&bench, &other.0, &all).unwrap().name, other);
         assert!(server(&bench, "primry", &all).unwrap_err().text().contains("did you mean `primary`?"));
-    }
-
-    #[test]
-    fn what_goes_dark_is_what_the_scope_takes() {
-        let (mut bench, _) = bench();
-        let mut server = bench.servers[0].clone();
-        server.services.insert("xml".to_owned(), vec![80]);
-        server.services.insert("provisioning".to_owned(), vec![69, 443]);
-        bench.servers[0] = server.clone();
-        let dark = |scope: &OutageScope| dark(&bench, &server, scope).join("; ");
-        assert_eq!(dark(&OutageScope::Sip), "");
-        let host = dark(&OutageScope::Host);
-        assert!(host.starts_with("provisioning (69, 443); xml (80)"), "{host}");
-        assert!(host.contains("whatever else is at"), "{host}");
-        let part = OutageScope::Part(Part { ports: vec![443, 5060], ..Part::default() });
-        assert_eq!(dark(&part), "provisioning (443)");
     }
 }

@@ -9,8 +9,8 @@ use super::{Crossing, FRAME_ERROR_NS, Load, Rehearsal};
 use crate::{
     config::Server,
     event::{
-        Course, Manner, Observed, OutageId, OutageSpec, OutageTally, PhoneName, ServerName, Stamp, Toward, Transport,
-        When,
+        Bystander, Course, Manner, Observed, OutageId, OutageSpec, OutageTally, PhoneName, ServerName, Stamp, Toward,
+        Transport, When,
     },
     wire::{
         bad_path::{BadPath, Lot},
@@ -197,12 +197,8 @@ impl Rehearsal {
     pub(super) fn bite(&mut self, id: OutageId, phone: &PhoneName, server: SocketAddr, toward: Toward) {
         let is_sip = self.plan.bench.server_at(server.ip()).is_some_and(|it| it.sip_ports().contains(&server.port()));
         let Some(outage) = self.outages.get_mut(&id) else { return };
-        let tally = outage.tally.entry(phone.clone()).or_default();
-        match toward {
-            Toward::Server => tally.dropped_to_server += 1,
-            Toward::Phone => tally.dropped_to_phone += 1,
-        }
-        tally.dropped_other += u64::from(!is_sip);
+        let bystander = (!is_sip).then(|| Bystander::at(Some(server.port())));
+        outage.tally.entry(phone.clone()).or_default().count_drop(toward, bystander);
         if outage.bitten.insert((phone.clone(), toward)) {
             let bite = Observed::FirstBite { outage: id, phone: phone.clone(), toward };
             self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, bite);

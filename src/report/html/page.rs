@@ -8,13 +8,13 @@ use super::{
     bench::{PhoneRow, ServerRow, phones, servers},
     heat::HeatTable,
     mark,
+    outages::{self, OutageRow},
     split::Split,
     style_hash,
     timeline::Timeline,
 };
 use crate::{
     config::Scenario,
-    event::OutageEnd,
     look::{Look, span},
     report::{RawFile, RunStory, heat::HeatMap},
     verdict::{Case, Measurement, Verdict},
@@ -106,15 +106,6 @@ struct Registration {
     evidence: String,
 }
 
-struct OutageRow {
-    server: String,
-    what: String,
-    began: String,
-    ended: String,
-    why: &'static str,
-    tally: String,
-}
-
 struct DeadlineRow {
     line: String,
     of: String,
@@ -183,7 +174,7 @@ impl<'f> Page<'f> {
             timeline: Timeline::of(story, &cases),
             split: Split::of(&cases),
             registrations: registrations(story),
-            outages: story.outages.values().map(outage).collect(),
+            outages: outages::rows(story),
             heat: HeatTable::of(HeatMap::of(story, &cases).as_ref()),
             deadlines: deadlines(story, &cases),
             measurements: cases.iter().flat_map(measurements).collect(),
@@ -375,27 +366,6 @@ fn few(evidence: &[u64]) -> String {
             format!("{first}, {second}, … {last} ({} in all)", evidence.len())
         }
         short => mark::numbers(short),
-    }
-}
-
-fn outage(outage: &crate::report::story::Outage) -> OutageRow {
-    let tallies = outage.tally.iter().map(|(phone, tally)| {
-        format!("{phone} {} / {}, {}", tally.dropped_to_server, tally.dropped_to_phone, tally.leaked)
-    });
-    let tallies: Vec<_> = tallies.collect();
-    OutageRow {
-        server: outage.spec.as_ref().map_or_else(String::new, |spec| spec.server.to_string()),
-        what: mark::outage(outage),
-        began: outage.began.map_or_else(|| "never".to_owned(), mark::when),
-        ended: outage.ended.map_or_else(|| "not by the end".to_owned(), mark::when),
-        why: match outage.why {
-            Some(OutageEnd::Lifted) => "lifted as ordered",
-            Some(OutageEnd::Limit) => "time limit",
-            Some(OutageEnd::HelperLost) => "bridge helper lost",
-            Some(OutageEnd::Lapsed) => "not renewed in time",
-            None => "",
-        },
-        tally: tallies.join("; "),
     }
 }
 

@@ -1,0 +1,135 @@
+//! What goes dark besides SIP when a server goes away: what else is at its addresses, for people.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use super::{Bench, OutagePlan, Phone, Role, Server};
+use crate::event::{OutageScope, OutageSpec, ServerName};
+
+impl Bench {
+    /// What goes dark with this outage, for its phones; nothing, if it is about SIP alone, or its server is not of this bench.
+    pub fn dark_in(&self, spec: &OutageSpec) -> Vec<String> {
+        match self.server(&spec.server) {
+            Some(server) if spec.only.is_none() => self.dark_with(server, &spec.scope),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What goes dark with such an outage for these phones, by server; servers with which nothing does are left out.
+    pub fn dark_under<'a>(
+        &'a self,
+        outage: &OutagePlan,
+        phones: impl IntoIterator<Item = &'a Phone>,
+    ) -> Vec<(&'a ServerName, Vec<String>)> {
+        if outage.only.is_some() {
+            return Vec::new();
+        }
+        let lines = phones.into_iter().flat_map(|phone| &phone.lines).filter(|line| line.registers);
+        let away: BTreeSet<&ServerName> = lines
+            .flat_map(|line| {
+                let in_role = outage.servers.iter().filter_map(|role| match role {
+                    Role::Primary => Some(&line.primary),
+                    Role::Backup => line.backup.as_ref(),
+                    Role::Other => None,
+                });
+                in_role.collect::<Vec<_>>()
+            })
+            .collect();
+        let servers = self.servers.iter().filter(|server| away.contains(&server.name));
+        let dark = servers.map(|server| (&server.name, self.dark_with(server, &outage.scope)));
+        dark.filter(|(_, dark)| !dark.is_empty()).collect()
+    }
+
+    fn dark_with(&self, server: &Server, scope: &OutageScope) -> Vec<String> {
+        let (addresses, ports) = match scope {
+            OutageScope::Sip => return Vec::new(),
+            OutageScope::Host => (server.addresses.clone(), None),
+            OutageScope::Part(part) => {
+                let ports = (!part.ports.is_empty()).then_some(&part.ports);
+                (part.address.map_or_else(|| server.addresses.clone(), |address| vec![address]), ports)
+            }
+        };
+        let mut dark: Vec<String> = services(server, ports).collect();
+        for other in self.servers.iter().filter(|other| other.name != server.name) {
+            if other.addresses.iter().any(|address| addresses.contains(address)) {
+                dark.push(format!("server {}, which has the same address", other.name));
+            }
+        }
+        if ports.is_none() {
+            dark.push(format!("whatever else is at {}", list(&addresses)));
+        }
+        dark
+    }
+}
+
+/// The declared services but SIP that are at these ports; none: at any.
+fn services(server: &Server, ports: Option<&Vec<u16>>) -> impl Iterator<Item = String> {
+    server.services.iter().filter(|(service, _)| *service != "sip").filter_map(move |(service, of_service)| {
+        let taken = of_service.iter().filter(|port| ports.is_none_or(|ports| ports.contains(port)));
+        let taken: Vec<String> = taken.map(ToString::to_string).collect();
+        (!taken.is_empty()).then(|| format!("{service} ({})", taken.join(", ")))
+    })
+}
+
+fn list(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Duration};
+
+    use super::*;
+    use crate::{
+        config::load,
+        event::{Manner, OutageMode, Part, Selection},
+    };
+
+    #[test]
+    fn what_goes_dark_is_what_the_scope_takes() {
+        let bench = bench();
+        let dark = |scope: OutageScope| bench.dark_in(&spec(&bench, scope)).join("; ");
+        assert_eq!(dark(OutageScope::Sip), "");
+        let host = dark(OutageScope::Host);
+        assert!(host.starts_with("provisioning (69, 443); xml (80)"), "{host}");
+        assert!(host.contains("whatever else is at"), "{host}");
+        let part = |part: Part| dark(OutageScope::Part(part));
+        assert_eq!(part(Part { ports: vec![443, 5060], ..Part::default() }), "provisioning (443)");
+        let address = bench.servers[0].addresses.first().copied();
+        assert!(part(Part { address, ..Part::default() }).ends_with(&address.unwrap().to_string()));
+    }
+
+    #[test]
+    fn a_server_at_the_same_address_is_named() {
+        let mut bench = bench();
+        bench.servers[1].addresses = bench.servers[0].addresses.clone();
+        let dark = bench.dark_in(&spec(&bench, OutageScope::Host)).join("; ");
+        assert!(dark.contains(&format!("server {}, which has the same address", bench.servers[1].name)), "{dark}");
+    }
+
+    #[test]
+    fn nothing_goes_dark_where_certain_messages_do() {
+        let bench = bench();
+        let only = Some(Selection::default());
+        assert!(bench.dark_in(&OutageSpec { only, ..spec(&bench, OutageScope::Host) }).is_empty());
+    }
+
+    fn bench() -> Bench {
+        let file = "fixtures/config/valid/bench-full.toml";
+        let mut bench = load::bench(file, Path::new(load::RIG), &[]).unwrap().0;
+        bench.servers[0].services.insert("xml".to_owned(), vec![80]);
+        bench.servers[0].services.insert("provisioning".to_owned(), vec![69, 443]);
+        bench
+    }
+
+    fn spec(bench: &Bench, scope: OutageScope) -> OutageSpec {
+        OutageSpec {
+            mode: OutageMode::Steady(Manner::Drop),
+            server: bench.servers[0].name.clone(),
+            scope,
+            only: None,
+            phones: Vec::new(),
+            toward: None,
+            limit: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The outages of a run, as the page shows them.
+
+use super::mark;
+use crate::{
+    event::OutageEnd,
+    report::{RunStory, story::Outage},
+};
+
+/// One of them.
+pub struct OutageRow {
+    pub server: String,
+    pub what: String,
+    /// What went dark with it.
+    pub dark: String,
+    pub began: String,
+    pub ended: String,
+    pub why: &'static str,
+    /// Frames, phone by phone.
+    pub tally: String,
+    /// Of the dropped, those that were not SIP.
+    pub not_sip: String,
+}
+
+/// All of them.
+pub fn rows(story: &RunStory) -> Vec<OutageRow> {
+    story.outages.values().map(|outage| row(story, outage)).collect()
+}
+
+fn row(story: &RunStory, outage: &Outage) -> OutageRow {
+    let tallies = outage.tally.iter().map(|(phone, tally)| {
+        format!("{phone} {} / {}, {}", tally.dropped_to_server, tally.dropped_to_phone, tally.leaked)
+    });
+    let tallies: Vec<_> = tallies.collect();
+    OutageRow {
+        server: outage.spec.as_ref().map_or_else(String::new, |spec| spec.server.to_string()),
+        what: mark::outage(outage),
+        dark: story.dark(outage).join(", "),
+        began: outage.began.map_or_else(|| "never".to_owned(), mark::when),
+        ended: outage.ended.map_or_else(|| "not by the end".to_owned(), mark::when),
+        why: match outage.why {
+            Some(OutageEnd::Lifted) => "lifted as ordered",
+            Some(OutageEnd::Limit) => "time limit",
+            Some(OutageEnd::HelperLost) => "bridge helper lost",
+            Some(OutageEnd::Lapsed) => "not renewed in time",
+            None => "",
+        },
+        tally: tallies.join("; "),
+        not_sip: outage.total().not_sip().unwrap_or_else(|| "none".to_owned()),
+    }
+}
