@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::{
     case::{CaseRun, Finding},
-    registration::Fix,
+    registration::{Fix, Wait},
 };
 use crate::{
     event::{KeyName, ServerName, Stamp},
@@ -30,6 +30,10 @@ const STORM_SPAN: Duration = Duration::from_secs(10);
 
 /// This many renewals at one server in less time than half of one is due are a storm as well.
 const EARLY_RENEWALS: usize = 5;
+
+/// A line that goes elsewhere because a server asked it to stay away may take its leave from that server first, and be on its
+/// way with another question: baresip takes its binding back, and begins to probe.
+const LEAVE_TAKING: Duration = Duration::from_secs(1);
 
 /// This many requests to a server ahead of its `Retry-After` are no accident.
 const EARLY_RETRIES: u32 = 2;
@@ -159,9 +163,10 @@ impl Detectors {
         })
     }
 
-    /// The line sent a REGISTER that begins a new transaction, at a server that asked it to wait until `wait`.
-    pub fn retried(&mut self, server: &ServerName, wait: Stamp, fix: Fix) -> Option<Detection> {
-        if fix.when.at + RETRY_SLACK >= wait {
+    /// The line sent a REGISTER that begins a new transaction, at a server that asked it to wait.
+    pub fn retried(&mut self, server: &ServerName, wait: Wait, fix: Fix) -> Option<Detection> {
+        let at = fix.when.at;
+        if at.since(wait.asked) <= LEAVE_TAKING || at + RETRY_SLACK >= wait.until {
             return None;
         }
         self.early += 1;
@@ -265,6 +270,25 @@ mod tests {
         };
         let began = Fix { seq: 1, when: When::exactly(Stamp::ZERO + secs(100)) };
         Cut::new(&spec, began, None).provocations(secs(6), Stamp::ZERO + secs(160))
+    }
+
+    #[test]
+    fn a_line_that_takes_its_leave_heeds_a_retry_after_and_one_that_comes_again_and_again_does_not() {
+        let at = |ms| Stamp::ZERO + Duration::from_millis(ms);
+        let wait = |asked, until| Wait { asked: at(asked), until: at(until) };
+        let found = |requests: &[(Wait, u64)]| {
+            let mut detectors = Detectors::default();
+            let retried = |(wait, ms): &(Wait, u64)| {
+                let fix = Fix { seq: *ms, when: When::exactly(at(*ms)) };
+                Some(detectors.retried(&"a".into(), *wait, fix)?.evidence)
+            };
+            requests.iter().find_map(retried)
+        };
+        let asked = wait(10_000, 20_000);
+        assert_eq!(found(&[(asked, 10_001), (asked, 10_002), (asked, 10_900), (asked, 19_100), (asked, 20_500)]), None);
+        assert_eq!(found(&[(asked, 10_001), (asked, 12_000), (asked, 15_000)]), Some(vec![15_000]));
+        let again = [(asked, 10_900), (wait(10_000, 20_900), 11_800), (wait(10_000, 21_800), 12_700)];
+        assert_eq!(found(&again), Some(vec![12_700]));
     }
 
     #[test]

@@ -99,6 +99,15 @@ pub enum Change<S = ServerName> {
     },
 }
 
+/// What a server asks for by `Retry-After`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// When it asked first; a line that does not heed it is asked again and again.
+    pub asked: Stamp,
+    /// Until when the line should stay away.
+    pub until: Stamp,
+}
+
 /// All that is known of one line's registrations. `S` names a server.
 #[derive(Debug)]
 pub struct LineTrack<S = ServerName> {
@@ -112,8 +121,8 @@ pub struct LineTrack<S = ServerName> {
     lapsed: BTreeMap<S, Binding>,
     /// Bindings of which the line never heard, because an outage took the answers: the last one at each server.
     unheard: BTreeMap<S, Span>,
-    /// Until when a server asked the line to stay away (RFC 3261 section 20.33).
-    wait: BTreeMap<S, Stamp>,
+    /// For how long each server asked the line to stay away (RFC 3261 section 20.33).
+    wait: BTreeMap<S, Wait>,
     /// Addresses of nobody that the bench names, with the first REGISTER to each.
     strangers: BTreeMap<SocketAddr, Fix>,
     transport: Option<Transport>,
@@ -215,8 +224,8 @@ impl<S: Clone + Ord> LineTrack<S> {
         self.served.forgotten()
     }
 
-    /// Until when a server asked the line to stay away, if it ever did; for more than a day nobody means it.
-    pub fn asked_to_wait(&self, server: &S) -> Option<Stamp> {
+    /// For how long a server asked the line to stay away, if it ever did; for more than a day nobody means it.
+    pub fn asked_to_wait(&self, server: &S) -> Option<Wait> {
         self.wait.get(server).copied()
     }
 

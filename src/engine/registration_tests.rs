@@ -406,7 +406,7 @@ fn a_server_is_taken_at_its_word_when_it_asks_to_stay_away_for_a_day_and_not_for
         let start = SipStart::Response { code: 503, reason: String::new() };
         let message = SipSummary { retry_after: Some(seconds), ..Tape::summary(start, 1, &[], None) };
         tape.put(1_001, &Tape::fact("a", Toward::Phone, Fate::Passed, message));
-        tape.track.asked_to_wait(&"a".into()).map(|until| until.0 / 1_000_000)
+        tape.track.asked_to_wait(&"a".into()).map(|wait| wait.until.0 / 1_000_000)
     };
     assert_eq!(asked(60), Some(61_001));
     assert_eq!(asked(86_400), Some(86_401_001));

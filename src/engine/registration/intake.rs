@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Attempt, Binding, Change, Fix, LineTrack, Purpose, Span,
+    Answer, Attempt, Binding, Change, Fix, LineTrack, Purpose, Span, Wait,
     terms::{granted, listed, purpose},
 };
 use crate::{
@@ -145,7 +145,10 @@ impl<S: Clone + Ord> LineTrack<S> {
         }
         if code >= 300 {
             if let Some(wait) = message.retry_after.filter(|wait| *wait <= LONGEST_WAIT) {
-                self.wait.insert(server.clone(), fix.when.at + Duration::from_secs(wait.into()));
+                let at = fix.when.at;
+                let since = self.wait.get(server).filter(|before| before.until >= at).map_or(at, |before| before.asked);
+                let until = at + Duration::from_secs(wait.into());
+                self.wait.insert(server.clone(), Wait { asked: since, until });
             }
             let refused = purpose == Purpose::Register && !matches!(code, 401 | 407 | 423);
             return if refused { vec![Change::Refused { server: server.clone(), request, ours }] } else { Vec::new() };

@@ -360,7 +360,7 @@ pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
         Move::Failback => {
             let cut = case.cut_of(leg)?;
             let lifted = cut.lifted?.when.at;
-            let asked = case.track.asked_to_wait(&case.primary).filter(|until| *until > lifted);
+            let asked = case.track.asked_to_wait(&case.primary).map(|wait| wait.until).filter(|until| *until > lifted);
             let wait = asked.map(|until| until.since(lifted));
             let asking = cut.was_asked(timers.transaction.value);
             let answers = case.track.attempts_at(&case.primary).filter_map(|attempt| attempt.answer);
