@@ -8,6 +8,8 @@ use crate::{
 
 /// One of them.
 pub struct OutageRow {
+    /// Its number, which the timeline shows where there are many.
+    pub number: usize,
     pub server: String,
     pub what: String,
     /// What went dark with it.
@@ -23,15 +25,16 @@ pub struct OutageRow {
 
 /// All of them.
 pub fn rows(story: &RunStory) -> Vec<OutageRow> {
-    story.outages.values().map(|outage| row(story, outage)).collect()
+    (1..).zip(story.outages.values()).map(|(number, outage)| row(story, number, outage)).collect()
 }
 
-fn row(story: &RunStory, outage: &Outage) -> OutageRow {
+fn row(story: &RunStory, number: usize, outage: &Outage) -> OutageRow {
     let tallies = outage.tally.iter().map(|(phone, tally)| {
         format!("{phone} {} / {}, {}", tally.dropped_to_server, tally.dropped_to_phone, tally.leaked)
     });
     let tallies: Vec<_> = tallies.collect();
     OutageRow {
+        number,
         server: outage.spec.as_ref().map_or_else(String::new, |spec| spec.server.to_string()),
         what: mark::outage(outage),
         dark: story.dark(outage).join(", "),

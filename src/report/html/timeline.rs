@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     config::Role,
-    event::{LineId, Stamp},
+    event::{LineId, Stamp, When},
     look::{Look, width},
-    report::story::{Binding, RunStory},
+    report::story::{Binding, Outage, RunStory},
     verdict::Case,
 };
 
@@ -120,8 +120,9 @@ impl Timeline {
     /// Draws the story's lines, those of `cases` in their order.
     pub fn of(story: &RunStory, cases: &[Case]) -> Self {
         let scale = Scale::new(LEFT, WIDTH - 14.0, story.last.as_millis_f64());
-        let header = 20.0 + 16.0 * (story.outages.len().min(3) as f64);
-        let mut drawing = Self { width: Px(WIDTH), top: Px(header), ticks: scale.ticks(), ..Self::default() };
+        let (edges, header) = edges(story, &scale);
+        let mut drawing =
+            Self { width: Px(WIDTH), top: Px(header), ticks: scale.ticks(), edges, ..Self::default() };
         let mut y = header;
         for case in one_for_each_line(cases) {
             let lane = lane(story, case, &scale, y);
@@ -141,7 +142,6 @@ impl Timeline {
         drawing.bottom = Px(y);
         drawing.axis_y = Px(y + 16.0);
         drawing.height = Px(y + 24.0);
-        drawing.edges = edges(story, &scale);
         drawing.description = describe(story, cases);
         drawing
     }
@@ -270,47 +270,74 @@ fn marks(case: &Case, scale: &Scale) -> Vec<Mark> {
 /// Rows of labels above the lanes.
 const LABEL_ROWS: usize = 3;
 
-fn edges(story: &RunStory, scale: &Scale) -> Vec<Edge> {
-    let mut edges = Vec::new();
-    let mut taken = [const { Vec::new() }; LABEL_ROWS];
-    for (index, outage) in story.outages.values().enumerate() {
-        let Some(began) = outage.began else { continue };
-        let end = outage.ended.map_or_else(|| "the end".to_owned(), |end| format!("{} s", end.at));
-        let label = format!("t0: {}, {} s to {end}", mark::outage(outage), began.at);
-        let x = scale.at(began.at);
-        let long = width(&label) as f64 * BOLD_CHARACTER;
+/// Labels above the lanes, none over another.
+#[derive(Default)]
+struct Labels {
+    taken: [Vec<(f64, f64)>; LABEL_ROWS],
+}
+
+/// Where a label found room.
+struct Place {
+    row: usize,
+    /// It ends there, and does not begin.
+    left: bool,
+    text_x: f64,
+}
+
+impl Labels {
+    /// Room for a label at `x`, preferably in the row `first`.
+    fn place(&mut self, label: &str, x: f64, first: usize) -> Option<Place> {
+        let long = width(label) as f64 * BOLD_CHARACTER;
         let left = x + long >= WIDTH;
         let text_x = if left { WIDTH - 4.0 } else { x };
         let from = if left { text_x - long } else { x };
-        // A label that has no room beside others is left out: the table below says the same.
-        let first = index % LABEL_ROWS;
-        let rows = (first..LABEL_ROWS).chain(0..first);
-        let row = rows.into_iter().find(|row| taken[*row].iter().all(|(a, b)| from + long < *a || from > *b));
-        if let Some(row) = row {
-            taken[row].push((from, from + long));
-        }
-        let text_y = 14.0 + 16.0 * (row.unwrap_or(LABEL_ROWS - 1) as f64);
-        edges.push(Edge {
-            x: Px(x),
-            y1: Px(text_y + 4.0),
-            text_x: Px(text_x),
-            text_y: Px(text_y),
-            left,
-            label: if row.is_some() { label } else { String::new() },
-        });
+        let mut rows = (first..LABEL_ROWS).chain(0..first);
+        let row = rows.find(|row| self.taken[*row].iter().all(|(a, b)| from + long < *a || from > *b))?;
+        self.taken[row].push((from, from + long));
+        Some(Place { row, left, text_x })
+    }
+}
+
+/// The lines at which outages begin and end, and the height that their labels take. Where sentences have no room beside
+/// each other, the numbers stand there that the outages have in the table below.
+fn edges(story: &RunStory, scale: &Scale) -> (Vec<Edge>, f64) {
+    let began = || (1..).zip(story.outages.values()).filter_map(|(number, it)| Some((number, it, it.began?)));
+    let sentences = began().map(|(_, outage, began)| {
+        let end = outage.ended.map_or_else(|| "the end".to_owned(), |end| format!("{} s", end.at));
+        format!("t0: {}, {} s to {end}", mark::outage(outage), began.at)
+    });
+    let numbers = began().map(|(number, ..)| number.to_string());
+    let placed = |labels: Vec<String>, rows: usize| -> Vec<(String, Option<Place>)> {
+        let mut taken = Labels::default();
+        let place = |(index, (label, (_, _, began))): (usize, (String, (usize, &Outage, When)))| {
+            let place = taken.place(&label, scale.at(began.at), index % rows);
+            (label, place.filter(|place| place.row < rows))
+        };
+        labels.into_iter().zip(began()).enumerate().map(place).collect()
+    };
+    let mut labels = placed(sentences.collect(), LABEL_ROWS);
+    let mut rows = story.outages.len().min(LABEL_ROWS);
+    if labels.iter().any(|(_, place)| place.is_none()) {
+        labels = placed(numbers.collect(), 1);
+        rows = 1;
+    }
+    let header = 20.0 + 16.0 * rows as f64;
+    let mut edges = Vec::new();
+    for ((label, place), (_, outage, began)) in labels.into_iter().zip(began()) {
+        let x = Px(scale.at(began.at));
+        let text_y = |row: usize| 14.0 + 16.0 * row as f64;
+        let (text_y, left, text_x, label) = match place {
+            Some(Place { row, left, text_x }) => (text_y(row), left, Px(text_x), label),
+            None => (text_y(rows.saturating_sub(1)), false, x, String::new()),
+        };
+        edges.push(Edge { x, y1: Px(text_y + 4.0), text_x, text_y: Px(text_y), left, label });
         if let Some(ended) = outage.ended {
             let x = Px(scale.at(ended.at));
-            edges.push(Edge {
-                x,
-                y1: Px(text_y + 4.0),
-                text_x: x,
-                text_y: Px(text_y),
-                left: false,
-                label: String::new(),
-            });
+            let y1 = Px(if rows > 1 { header } else { text_y + 4.0 });
+            edges.push(Edge { x, y1, text_x: x, text_y: Px(text_y), left: false, label: String::new() });
         }
     }
-    edges
+    (edges, header)
 }
 
 fn describe(story: &RunStory, cases: &[Case]) -> String {
