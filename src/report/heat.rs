@@ -116,44 +116,13 @@ fn cell(line: &LineId, outages: &[&Outage], story: &RunStory, cases: &[Case]) ->
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{
-        config::Plan,
-        event::{Action, Event, Manner, Observed, OutageId, OutageMode, OutageScope, OutageSpec, Record, Stamp, When},
-        report::sample::{self, Fate},
+        event::{Manner, OutageMode},
+        report::sample::outages,
     };
 
     const MODES: [OutageMode; 2] = [OutageMode::DROP, OutageMode::Steady(Manner::Reset)];
-
-    /// A run of these outages, begun 100 s after one another, and two lines.
-    fn story(modes: &[OutageMode]) -> RunStory {
-        let plan: Plan = sample::plan(&[Fate::Clean, Fate::Clean]);
-        let phones = plan.phones.clone();
-        let mut events = vec![(0, Event::Observed(Observed::RunStarted { plan: Box::new(plan) }))];
-        for (number, mode) in (1..).zip(modes) {
-            let outage = OutageId(number);
-            let spec = Box::new(OutageSpec {
-                mode: mode.clone(),
-                server: "a".into(),
-                scope: OutageScope::Host,
-                only: None,
-                phones: phones.clone(),
-                toward: None,
-                limit: Duration::from_secs(60),
-            });
-            let at = 100_000 * u64::from(number);
-            events.push((at, Event::Action(Action::BeginOutage { outage, spec })));
-            events.push((at, Event::Observed(Observed::OutageBegan { outage })));
-        }
-        let record = |(seq, (ms, event)): (u64, (u64, Event))| {
-            let seen = Stamp::from_millis(ms);
-            Record { seq, seen, when: When::exactly(seen), event }
-        };
-        let records: Vec<Record> = (0..).zip(events).map(record).collect();
-        RunStory::from_records(&records)
-    }
 
     fn failover(case: &mut Case, at_ms: f64, value: Option<f64>, why: Option<&str>) {
         case.measurements.push(Measurement {
@@ -172,7 +141,7 @@ mod tests {
 
     #[test]
     fn each_cell_is_what_its_line_did_about_its_outage() {
-        let story = story(&MODES);
+        let story = outages(&MODES);
         let mut cases = story.cases();
         failover(&mut cases[0], 100_000.0, Some(9_000.0), None);
         failover(&mut cases[0], 200_000.0, None, Some(Measurement::STAYED));
@@ -190,12 +159,12 @@ mod tests {
 
     #[test]
     fn where_there_is_nothing_to_compare_there_is_no_map() {
-        let same = story(&[OutageMode::DROP, OutageMode::DROP]);
+        let same = outages(&[OutageMode::DROP, OutageMode::DROP]);
         let mut cases = same.cases();
         failover(&mut cases[0], 100_000.0, Some(9_000.0), None);
         failover(&mut cases[0], 200_000.0, Some(8_000.0), None);
         assert_eq!(HeatMap::of(&same, &cases), None);
-        let unasked = story(&MODES);
+        let unasked = outages(&MODES);
         assert_eq!(HeatMap::of(&unasked, &unasked.cases()), None);
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         Action, BindingChange, BindingEvent, Bystanders, Derived, Event, LineId, Loss, Move, Observed, OutageEnd,
         OutageId, OutageMode, OutageScope, OutageSpec, OutageTally, PhoneName, Record, ServerName, Stamp, Toward, When,
     },
+    report::RunStory,
     verdict::{Blame, Case, CaseId, Measurement, Verdict},
 };
 
@@ -82,6 +83,21 @@ pub(crate) fn run(fates: &[Fate]) -> Vec<Record> {
     each(&mut journal, 3);
     journal.derive(58_100.0, Derived::RunEnded);
     journal.records()
+}
+
+/// A run of two lines and these outages, begun 100 s after one another.
+pub(crate) fn outages(modes: &[OutageMode]) -> RunStory {
+    let plan = plan(&[Fate::Clean, Fate::Clean]);
+    let spec = outage(&plan.phones);
+    let mut journal = Journal::default();
+    journal.observe(0.0, Observed::RunStarted { plan: Box::new(plan) });
+    for (number, mode) in (1..).zip(modes) {
+        let (outage, at) = (OutageId(number), 100_000.0 * f64::from(number));
+        journal
+            .act(at, Action::BeginOutage { outage, spec: Box::new(OutageSpec { mode: mode.clone(), ..spec.clone() }) });
+        journal.observe(at, Observed::OutageBegan { outage });
+    }
+    RunStory::from_records(&journal.records())
 }
 
 fn baseline(journal: &mut Journal, index: usize, fate: Fate) {

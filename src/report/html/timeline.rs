@@ -121,8 +121,7 @@ impl Timeline {
     pub fn of(story: &RunStory, cases: &[Case]) -> Self {
         let scale = Scale::new(LEFT, WIDTH - 14.0, story.last.as_millis_f64());
         let (edges, header) = edges(story, &scale);
-        let mut drawing =
-            Self { width: Px(WIDTH), top: Px(header), ticks: scale.ticks(), edges, ..Self::default() };
+        let mut drawing = Self { width: Px(WIDTH), top: Px(header), ticks: scale.ticks(), edges, ..Self::default() };
         let mut y = header;
         for case in one_for_each_line(cases) {
             let lane = lane(story, case, &scale, y);
@@ -357,4 +356,29 @@ fn describe(story: &RunStory, cases: &[Case]) -> String {
 /// Short enough for the margin; the full name is in the tables.
 fn shortened(name: &str) -> String {
     if width(name) <= 17 { name.to_owned() } else { name.chars().take(16).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{event::OutageMode, report::sample::outages};
+
+    fn labels(number: usize) -> Vec<String> {
+        let story = outages(&vec![OutageMode::DROP; number]);
+        let edges = Timeline::of(&story, &story.cases()).edges;
+        edges.into_iter().map(|edge| edge.label).collect()
+    }
+
+    #[test]
+    fn outages_are_named_in_the_drawing_where_there_is_room_and_numbered_where_there_is_none() {
+        let named = [
+            "t0: a away (drop, whole host), 100.000 s to the end",
+            "t0: a away (drop, whole host), 200.000 s to the end",
+        ];
+        assert_eq!(labels(2), named);
+        assert_eq!(labels(18), (1..=18).map(|number| number.to_string()).collect::<Vec<_>>());
+        let some = labels(400);
+        let told = some.iter().filter(|label| !label.is_empty()).count();
+        assert!(some[0] == "1" && (20..80).contains(&told), "{some:?}");
+    }
 }
