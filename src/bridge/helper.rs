@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     net::IpAddr,
     os::fd::{AsFd, FromRawFd, OwnedFd},
     process::ExitCode,
@@ -22,6 +21,7 @@ use nix::{
 };
 
 mod lease;
+mod orders;
 mod own;
 mod privileges;
 
@@ -30,31 +30,30 @@ use lease::Lease;
 use super::{
     addresses::Addresses,
     canary::{Canary, CanaryPort},
-    clock::{monotonic, nanos, timed, wall_ns},
+    clock::{monotonic, nanos, wall_ns},
     connections::{Connections, Made},
     interest::Interest,
-    outage::{Outages, Wanted},
+    outage::Outages,
     outbox::Outbox,
     parts::Parts,
     paths::Paths,
     protocol::{Notice, Order, PhoneIndex, Refusal, Setup},
-    sight::{Sight, Unsent},
+    sight::{Sight, Unsent, send_off},
     table::Table,
-    tap::Tap,
+    tap::{BATCH, Tap},
     waiting::Waiting,
 };
 use crate::{
     config::Mac,
-    event::{Loss, OutageEnd, OutageId, Toward},
+    event::{Loss, OutageEnd, Toward},
     wire::messages::Messages,
 };
 
 /// How long the loop sleeps when there is nothing to do; losses are looked for as often.
 const IDLE: Duration = Duration::from_millis(250);
-/// Frames read from one tap before anything else gets a turn.
-const BURST: usize = 256;
-/// Bursts before the rest of the loop gets a turn.
-const DRAIN: usize = 16;
+/// Batches read from one tap before the other gets a turn, and after both the rest of the loop: an order is obeyed within a
+/// millisecond however much comes in.
+const BURST: usize = 2;
 
 /// Runs the helper on the descriptor of that number. Exit code 0 after an orderly end or the controller's, 3 if the
 /// interfaces can not be joined.
@@ -116,6 +115,8 @@ struct Helper {
     unsent: Unsent,
     mtu: usize,
     lease: Lease,
+    /// When the controller last said anything.
+    heard: Duration,
     closing: bool,
 }
 
@@ -145,6 +146,7 @@ impl Helper {
             unsent: Unsent::default(),
             mtu: parts.mtu,
             lease: Lease::void(),
+            heard: monotonic(),
             closing: false,
             setup,
         }
@@ -158,10 +160,11 @@ impl Helper {
             self.send_late();
             // Taken before the taps are read: what was sent until then and is not seen now was dropped.
             let now_ns = wall_ns();
-            if self.drain_taps() {
+            if !self.read_taps() {
                 self.judge_canaries(now_ns);
             }
             self.take_orders();
+            self.mind_absence();
             for outage in self.outages.overdue(monotonic()) {
                 self.lift(outage, OutageEnd::Limit);
             }
@@ -239,120 +242,46 @@ impl Helper {
         }
     }
 
-    fn take_orders(&mut self) {
-        loop {
-            match self.outbox.receive(false) {
-                Ok(Some(order)) => self.obey(order),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(None) | Err(_) => {
-                    self.closing = true;
-                    return;
-                }
-            }
-        }
-    }
-
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Setup(_) => self.outbox.send(&Notice::Trouble("was set up twice".to_owned())),
-            Order::Begin { outage, course, toward, scope, only, server, phones, limit_ms } => {
-                let limit = Duration::from_millis(limit_ms);
-                self.begin(&Wanted { outage, course, toward, scope, only, server, phones, limit });
-            }
-            Order::End { outage } => self.lift(outage, OutageEnd::Lifted),
-            Order::Canaries { outage, server, phones } => {
-                for phone in phones {
-                    for toward in [Toward::Server, Toward::Phone] {
-                        self.send_canary(outage, phone, server, toward);
-                    }
-                }
-            }
-            Order::Count { outage } => {
-                let tally = self.outages.tally(outage);
-                self.outbox.send(&Notice::Count { outage, tally });
-            }
-            Order::Close => {
-                for outage in self.outages.in_force() {
-                    self.lift(outage, OutageEnd::Lifted);
-                }
-                self.closing = true;
-            }
-        }
-    }
-
-    fn begin(&mut self, wanted: &Wanted) {
-        let rule = match self.outages.plan(&self.setup, &self.addresses, wanted) {
-            Ok(rule) => rule,
-            Err(reason) => return self.outbox.send(&Notice::Trouble(reason)),
-        };
-        let paths = self.outages.paths(Some(&rule), None);
-        let begun = monotonic();
-        match timed(|| self.table.replace(paths)) {
-            Ok((unix_ns, error_ns)) => {
-                self.lease = Lease::granted(begun);
-                self.outages.begin(rule, wanted, unix_ns, begun);
-                self.outbox.send(&Notice::Began { outage: wanted.outage, unix_ns, error_ns });
-            }
-            Err(error) => {
-                self.outbox.send(&Notice::Trouble(format!("could not begin outage {}: {error}", wanted.outage.0)));
-            }
-        }
-    }
-
-    fn lift(&mut self, outage: OutageId, why: OutageEnd) {
-        if !self.outages.in_force().contains(&outage) {
-            return;
-        }
-        let paths = self.outages.paths(None, Some(outage));
-        let begun = monotonic();
-        match timed(|| self.table.replace(paths)) {
-            Ok((unix_ns, error_ns)) => {
-                self.lease = Lease::granted(begun);
-                self.outages.end(outage, unix_ns);
-                self.finish(outage, why, (unix_ns, error_ns));
-            }
-            // Whatever the kernel has against it, it will have forgotten the elements when their lease is over.
-            Err(error) => {
-                self.outbox.send(&Notice::Trouble(format!("could not lift outage {}: {error}", outage.0)));
-                self.lease = Lease::void();
-            }
-        }
-    }
-
-    /// Reads what came in before the end, so that it is in the tally, resets the connections in which we spoke, and says
-    /// that the outage is over.
-    fn finish(&mut self, outage: OutageId, why: OutageEnd, (unix_ns, error_ns): (i64, u64)) {
-        self.drain_taps();
-        for late in self.waiting.release(outage) {
-            self.let_go(outage, late);
-        }
-        self.paths.forget(outage);
-        self.made = self.connections.reset(outage);
-        self.send_made();
-        let tally = self.outages.close(outage);
-        self.outbox.send(&Notice::Ended { outage, why, unix_ns, error_ns, tally });
-    }
-
-    /// Takes what waits at the taps, but not for ever: the lease must be kept. True if nothing is left.
-    fn drain_taps(&mut self) -> bool {
-        (0..DRAIN).any(|_| !self.read_taps())
-    }
-
     /// Takes a burst from both taps. True if there may be more.
     fn read_taps(&mut self) -> bool {
-        let mut more = false;
-        for side in [Toward::Server, Toward::Phone] {
-            let mut taken = 0;
-            while taken < BURST && self.read_one(side) {
-                taken += 1;
-            }
-            more |= taken == BURST;
-        }
-        more
+        let [server, phone] =
+            [Toward::Server, Toward::Phone].map(|entering| (0..BURST).all(|_| self.read_batch(entering)));
+        server || phone
     }
 
-    /// Takes one frame from the tap at which frames enter that go `entering`. True if there was one.
+    /// Takes what one system call can from the tap at which frames enter that go `entering`, and sends on what goes on of it,
+    /// so that nothing is in hand when an order is obeyed. True if there may be more.
+    fn read_batch(&mut self, entering: Toward) -> bool {
+        let tap = match entering {
+            Toward::Server => &mut self.phone_tap,
+            Toward::Phone => &mut self.server_tap,
+        };
+        let taken = tap.fill().unwrap_or_else(|error| {
+            let interface = tap.interface();
+            self.outbox.send(&Notice::Trouble(format!("lost interface `{interface}`: {error}; bring it up again")));
+            0
+        });
+        while self.read_one(entering) {}
+        // What was decided before a pause that cost us the lease is of another time.
+        if self.has_lapsed() {
+            for tap in [&mut self.phone_tap, &mut self.server_tap] {
+                let count = tap.clear();
+                self.unsent.too_late(tap.interface(), count);
+            }
+            self.admit_lapse();
+        }
+        self.send_off();
+        taken == BATCH
+    }
+
+    /// Sends what is queued at both sides.
+    fn send_off(&mut self) {
+        for tap in [&mut self.phone_tap, &mut self.server_tap] {
+            send_off(tap, self.mtu, &mut self.unsent);
+        }
+    }
+
+    /// Looks at the next frame in hand of the tap at which frames enter that go `entering`. True if there was one.
     fn read_one(&mut self, entering: Toward) -> bool {
         // A process may be stopped anywhere. What came in meanwhile must not be taken for what came in under an outage.
         if self.has_lapsed() {
@@ -362,37 +291,28 @@ impl Helper {
             Toward::Server => (&mut self.phone_tap, &mut self.server_tap),
             Toward::Phone => (&mut self.server_tap, &mut self.phone_tap),
         };
-        match tap.receive() {
-            Ok(Some(received)) => {
-                let mut sight = Sight {
-                    outbox: &mut self.outbox,
-                    outages: &mut self.outages,
-                    phones: &self.phones,
-                    addresses: &mut self.addresses,
-                    learned: &mut self.learned,
-                    interest: &mut self.interest,
-                    last_life: &mut self.last_life,
-                    canaries: &mut self.canaries,
-                    connections: &mut self.connections,
-                    messages: &mut self.messages,
-                    paths: &mut self.paths,
-                    waiting: &mut self.waiting,
-                    made: &mut self.made,
-                    unsent: &mut self.unsent,
-                    mtu: self.mtu,
-                };
-                sight.take(received, entering, far);
-                self.send_made();
-                self.follow_addresses();
-                true
-            }
-            Ok(None) => false,
-            Err(error) => {
-                let interface = tap.interface();
-                self.outbox.send(&Notice::Trouble(format!("lost interface `{interface}`: {error}; bring it up again")));
-                false
-            }
-        }
+        let Some(received) = tap.next_in_hand() else { return false };
+        let mut sight = Sight {
+            outbox: &mut self.outbox,
+            outages: &mut self.outages,
+            phones: &self.phones,
+            addresses: &mut self.addresses,
+            learned: &mut self.learned,
+            interest: &mut self.interest,
+            last_life: &mut self.last_life,
+            canaries: &mut self.canaries,
+            connections: &mut self.connections,
+            messages: &mut self.messages,
+            paths: &mut self.paths,
+            waiting: &mut self.waiting,
+            made: &mut self.made,
+            unsent: &mut self.unsent,
+            mtu: self.mtu,
+        };
+        sight.take(received, entering, far);
+        self.send_made();
+        self.follow_addresses();
+        true
     }
 
     /// Lets the kernel's table follow the addresses that phones have shown.

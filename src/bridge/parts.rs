@@ -37,8 +37,9 @@ async fn assemble(setup: &Setup) -> Result<Parts, Refusal> {
     // The table is the lock as well: whoever else works on this bridge has it, and nothing is changed under his feet.
     let table = Table::create(join::bridge_name(network)).await?;
     let joined = join::join(&links, network, &examined).await?;
-    let phone_tap = Tap::open(&network.phone_side, examined.phone.index)?;
-    let server_tap = Tap::open(&network.server_side, examined.server.index)?;
+    let phones: Vec<_> = setup.phones.iter().map(|phone| phone.mac).collect();
+    let phone_tap = Tap::open_for(&phones, &network.phone_side, examined.phone.index)?;
+    let server_tap = Tap::open_for(&phones, &network.server_side, examined.server.index)?;
     let canary_port = CanaryPort::open(&links, joined.bridge_index, examined.server.index).await?;
     links
         .up(examined.phone.index)

@@ -3,7 +3,7 @@
 //! Phones and servers are numbers here (their place in [`Setup`]): the helper needs no names. Times are nanoseconds of
 //! `CLOCK_REALTIME`, as the kernel stamps frames.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,11 @@ use crate::{
 
 /// Largest message, in bytes: a frame of the largest IP packet and what describes it.
 pub const MESSAGE_MAX: usize = 70_000;
+
+/// How often the controller says that it is there while an outage is in force.
+pub const PRESENCE: Duration = Duration::from_millis(100);
+/// An outage whose controller says nothing for so long is over: one that hangs must not keep phones from their server.
+pub const ABSENCE: Duration = Duration::from_millis(750);
 
 /// Place of a phone in [`Setup::phones`].
 pub type PhoneIndex = u16;
@@ -93,6 +98,8 @@ pub enum Order {
         /// Whose paths.
         phones: Vec<PhoneIndex>,
     },
+    /// The controller is there. Said each [`PRESENCE`] while an outage is in force.
+    Present,
     /// Say what an outage has done so far.
     Count {
         /// Number of the outage.

@@ -15,7 +15,7 @@ use super::{
     reply,
     rules::Decision,
     segment,
-    tap::{Received, Tap},
+    tap::{Received, Tap, Unsendable},
     waiting::{Late, Waiting},
 };
 use crate::{
@@ -33,6 +33,8 @@ use crate::{
 const LIFE_INTERVAL_NS: i64 = 1_000_000_000;
 /// A frame that waited longer than this is not sent on any more: late voice is noise, and late SIP a wrong proof.
 const STALE_NS: i64 = 200_000_000;
+/// A frame that came in before an outage begins goes on for so long after it.
+const LINGER_NS: i64 = 1_000_000;
 
 /// The outage on whose bad path a frame is, when it arrives (monotonic), and whether twice.
 type Arrival = (OutageId, Duration, bool);
@@ -71,6 +73,14 @@ impl Unsent {
         self.count += 1;
         self.last = format!("through `{interface}`: {error}");
     }
+
+    /// So many more, which waited for too long.
+    pub fn too_late(&mut self, interface: &str, count: usize) {
+        if count > 0 {
+            self.count += count as u64;
+            self.last = format!("through `{interface}`: they had waited for too long");
+        }
+    }
 }
 
 impl Sight<'_> {
@@ -105,6 +115,13 @@ impl Sight<'_> {
         let wanted = self.interest.wants(&frame, toward);
         let heard = if wanted { self.messages.hear(&frame, toward) } else { None };
         let (mut decision, stolen) = self.outages.judge(&frame, heard.as_ref(), toward, at_ns);
+        // What waited here for longer than an outage takes to begin does not go on when it has begun.
+        if stolen && decision == Decision::Pass && now_ns - at_ns > LINGER_NS {
+            match self.outages.judge(&frame, heard.as_ref(), toward, now_ns).0 {
+                Decision::Drop(outage) => decision = Decision::Drop(outage),
+                Decision::Pass | Decision::Impair(_) => {}
+            }
+        }
         let mut arrives = None;
         if let Decision::Impair(outage) = decision {
             match self.draw(outage, phone, toward, &received, at_ns) {
@@ -128,14 +145,16 @@ impl Sight<'_> {
             frame::fix_checksums(received.bytes);
         }
         match (decision, arrives) {
-            (Decision::Impair(_), Some(arrival)) if stolen && fresh => {
+            (Decision::Impair(_), Some(arrival)) if stolen && fresh && !received.truncated() => {
                 let late = Late { toward, bytes: received.bytes.to_vec(), came_ns: at_ns, seen: report.take() };
                 self.delay(late, phone, arrival, far);
             }
             (Decision::Pass | Decision::Impair(_), _) => {
                 self.outbox.send_seen(report.take());
-                if stolen && fresh {
-                    send_on(far, received.bytes, self.mtu, self.unsent);
+                match stolen && !received.truncated() {
+                    true if fresh => send_on(far, received.bytes, self.mtu, self.unsent),
+                    true => self.unsent.too_late(far.interface(), 1),
+                    false => {}
                 }
             }
             (Decision::Drop(_), _) => {}
@@ -246,16 +265,24 @@ impl Sight<'_> {
     }
 }
 
-/// Sends a frame out of a side; one that an offload made too long goes in pieces. What can not be sent is counted.
+/// Sends a frame out of a side, soon; see [`send_off`].
 pub fn send_on(far: &mut Tap, bytes: &[u8], mtu: usize, unsent: &mut Unsent) {
-    let sent = match far.send(bytes) {
-        Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
-            segment::cut(bytes, mtu).ok_or(error).and_then(|pieces| pieces.iter().try_for_each(|piece| far.send(piece)))
+    if far.queue(bytes) {
+        send_off(far, mtu, unsent);
+    }
+}
+
+/// Sends what is queued at a side. A frame that an offload made too long goes in pieces; what can not be sent is counted.
+pub fn send_off(far: &mut Tap, mtu: usize, unsent: &mut Unsent) {
+    while let Err(Unsendable { frame, error }) = far.flush() {
+        let pieces = match error.raw_os_error() {
+            Some(libc::EMSGSIZE) => segment::cut(&frame, mtu),
+            _ => None,
+        };
+        let sent = pieces.ok_or(error).and_then(|pieces| pieces.iter().try_for_each(|piece| far.send(piece)));
+        if let Err(error) = sent {
+            unsent.count(far.interface(), &error);
         }
-        sent => sent,
-    };
-    if let Err(error) = sent {
-        unsent.count(far.interface(), &error);
     }
 }
 

@@ -1,8 +1,9 @@
 //! A tap on one side of the bridge: an `AF_PACKET` socket (packet(7)) that sees each frame once as it comes in, before the
-//! bridge does, and once as it leaves. `pnet` sends through the same socket, so that a tap never sees our own frames.
+//! bridge does, and once as it leaves. What is sent goes through the same socket, so that a tap never sees our own frames.
 //!
-//! `pnet`'s own receiver loses VLAN tags, cuts long frames and knows neither kernel time nor losses; hence the own
-//! [`DataLinkReceiver`].
+//! `pnet` opens the channel. Its own receiver loses VLAN tags, cuts long frames and knows neither kernel time nor losses, and
+//! both its halves make two system calls for each frame; hence the own [`DataLinkReceiver`] and [`DataLinkSender`], which take
+//! and send many frames in one.
 
 use std::{
     io, mem,
@@ -16,45 +17,31 @@ use nix::{
 };
 use pnet::datalink::{self, Channel, Config, DataLinkReceiver, DataLinkSender, NetworkInterface};
 
+mod filter;
+mod inbound;
+mod outbound;
+
 use super::protocol::Refusal;
+use crate::config::Mac;
+use inbound::Inbound;
+use outbound::Outbound;
+
+pub use inbound::Received;
+pub use outbound::Unsendable;
 
 /// Longest frame, in bytes: the largest IP packet (an offload can make one), Ethernet header, two VLAN tags.
 const FRAME_MAX: usize = 65_535 + 14 + 8;
-/// A VLAN tag in a frame.
-const TAG_LEN: usize = 4;
-/// Where the tag goes: behind the two addresses.
-const TAG_AT: usize = 12;
+/// Frames that one system call takes or sends at most.
+pub const BATCH: usize = 64;
 /// Receive buffer asked for, in bytes. The default of about 200 KiB loses frames when other work takes the processor.
 const RECEIVE_BUFFER: libc::c_int = 8 << 20;
 
 /// One side's socket.
 pub struct Tap {
     fd: OwnedFd,
-    buffer: Box<[u8]>,
     interface: String,
-    sender: Box<dyn DataLinkSender>,
-}
-
-/// A frame as a tap saw it.
-#[derive(Debug)]
-pub struct Received<'a> {
-    /// The frame, with its VLAN tags.
-    pub bytes: &'a mut [u8],
-    /// Kernel stamp, in nanoseconds of `CLOCK_REALTIME`; none: it was queued before stamps were on.
-    pub unix_ns: Option<i64>,
-    /// It leaves on this side; otherwise it came in here.
-    pub outgoing: bool,
-    /// Its length on the wire.
-    pub original_len: usize,
-    /// Its checksum was left to hardware that it never met: it has to be completed before it is sent on.
-    pub checksum_open: bool,
-}
-
-impl Received<'_> {
-    /// It was longer than the buffer.
-    pub fn truncated(&self) -> bool {
-        self.original_len > self.bytes.len()
-    }
+    inbound: Inbound,
+    outbound: Outbound,
 }
 
 impl std::fmt::Debug for Tap {
@@ -76,7 +63,15 @@ impl Tap {
     /// If the kernel forbids it.
     pub fn open(interface: &str, index: u32) -> Result<Self, Refusal> {
         // A port of a bridge is promiscuous already.
-        Self::open_as(interface, index, false)
+        Self::open_as(interface, index, false, None)
+    }
+
+    /// The same, for frames of these devices and those that go to all.
+    ///
+    /// # Errors
+    /// If the kernel forbids it.
+    pub fn open_for(devices: &[Mac], interface: &str, index: u32) -> Result<Self, Refusal> {
+        Self::open_as(interface, index, false, Some(devices))
     }
 
     /// Opens the tap of any interface: until it is closed, frames for others are heard there, too.
@@ -84,14 +79,17 @@ impl Tap {
     /// # Errors
     /// If the kernel forbids it.
     pub fn open_for_all(interface: &str, index: u32) -> Result<Self, Refusal> {
-        Self::open_as(interface, index, true)
+        Self::open_as(interface, index, true, None)
     }
 
-    fn open_as(interface: &str, index: u32, promiscuous: bool) -> Result<Self, Refusal> {
+    fn open_as(interface: &str, index: u32, promiscuous: bool, devices: Option<&[Mac]>) -> Result<Self, Refusal> {
         let failed = |error: io::Error| Refusal::from_io(format!("watch interface `{interface}`"), &error);
         let fd = packet_socket().map_err(failed)?;
         prepare(&fd).map_err(failed)?;
-        let receiver = fd.try_clone().map_err(failed)?;
+        if let Some(devices) = devices {
+            filter::attach(fd.as_fd(), devices).map_err(failed)?;
+        }
+        let own = fd.try_clone().map_err(failed)?;
         let place = NetworkInterface {
             name: interface.to_owned(),
             description: String::new(),
@@ -102,11 +100,11 @@ impl Tap {
         };
         // pnet owns the descriptor from here on, also if it fails.
         let config = Config { socket_fd: Some(fd.into_raw_fd()), promiscuous, ..Config::default() };
-        let Channel::Ethernet(sender, _) = datalink::channel(&place, config).map_err(failed)? else {
+        let Channel::Ethernet(..) = datalink::channel(&place, config).map_err(failed)? else {
             return Err(failed(io::Error::other("pnet opened no Ethernet channel")));
         };
-        let buffer = vec![0; FRAME_MAX + TAG_LEN].into_boxed_slice();
-        Ok(Self { fd: receiver, buffer, interface: interface.to_owned(), sender })
+        let interface = interface.to_owned();
+        Ok(Self { fd: own, interface, inbound: Inbound::default(), outbound: Outbound::default() })
     }
 
     /// Name of its interface.
@@ -120,40 +118,53 @@ impl Tap {
         let _ = getsockopt(&self.fd, sockopt::SocketError);
     }
 
-    /// Sends a frame out of this side, past the bridge.
+    /// Sends a frame out of this side, past the bridge and ahead of what is queued.
     ///
     /// # Errors
     /// If the interface is down, or the frame is longer than it can carry.
     pub fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.sender.send_to(frame, None).unwrap_or_else(|| Err(io::Error::other("pnet did not send")))
+        outbound::send_one(self.fd.as_fd(), frame)
+    }
+
+    /// Keeps a frame until [`flush`](Self::flush), which sends what was kept in this order. True if that is due now.
+    pub fn queue(&mut self, frame: &[u8]) -> bool {
+        self.outbound.queue(frame)
+    }
+
+    /// Sends what is queued, past the bridge.
+    ///
+    /// # Errors
+    /// The first frame that can not be sent, which is not queued any more; those behind it are, until the next call.
+    pub fn flush(&mut self) -> Result<(), Unsendable> {
+        self.outbound.flush(self.fd.as_fd())
+    }
+
+    /// Forgets what is queued; how many frames.
+    pub fn clear(&mut self) -> usize {
+        self.outbound.clear()
+    }
+
+    /// Takes as many of the frames that wait as one system call can, unless some are in hand; how many are then. Less than
+    /// [`BATCH`] of them means that no more wait.
+    ///
+    /// # Errors
+    /// If the interface went down (once each time), or is gone.
+    pub fn fill(&mut self) -> io::Result<usize> {
+        self.inbound.fill(self.fd.as_fd())
+    }
+
+    /// The next frame of those in hand.
+    pub fn next_in_hand(&mut self) -> Option<Received<'_>> {
+        self.inbound.next()
     }
 
     /// Takes the next frame, if one waits.
     ///
     /// # Errors
-    /// If the interface went down (once each time), or is gone.
+    /// As [`fill`](Self::fill).
     pub fn receive(&mut self) -> io::Result<Option<Received<'_>>> {
-        let mut message = match receive_message(&self.fd, &mut self.buffer[..FRAME_MAX]) {
-            Ok(message) => message,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut kept = message.len.min(FRAME_MAX);
-        if let Some(tag) = message.tag
-            && kept >= TAG_AT
-        {
-            self.buffer.copy_within(TAG_AT..kept, TAG_AT + TAG_LEN);
-            self.buffer[TAG_AT..TAG_AT + TAG_LEN].copy_from_slice(&tag);
-            kept += TAG_LEN;
-            message.len += TAG_LEN;
-        }
-        Ok(Some(Received {
-            bytes: &mut self.buffer[..kept],
-            unix_ns: message.unix_ns,
-            outgoing: message.outgoing,
-            original_len: message.len,
-            checksum_open: message.checksum_open,
-        }))
+        self.fill()?;
+        Ok(self.next_in_hand())
     }
 
     /// Frames that the kernel dropped since the last call because the receive buffer was full.
@@ -177,11 +188,38 @@ impl Tap {
 impl DataLinkReceiver for Tap {
     /// Waits for the next frame.
     fn next(&mut self) -> io::Result<&[u8]> {
-        poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+        if self.inbound.is_empty() {
+            poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+        }
         match self.receive()? {
             Some(received) => Ok(received.bytes),
             None => Err(io::ErrorKind::WouldBlock.into()),
         }
+    }
+}
+
+impl DataLinkSender for Tap {
+    /// Queues frames that are made in place.
+    fn build_and_send(
+        &mut self,
+        num_packets: usize,
+        packet_size: usize,
+        func: &mut dyn FnMut(&mut [u8]),
+    ) -> Option<io::Result<()>> {
+        let mut frame = vec![0; packet_size];
+        for _ in 0..num_packets {
+            func(&mut frame);
+            if let Err(error) = DataLinkSender::send_to(self, &frame, None)? {
+                return Some(Err(error));
+            }
+        }
+        Some(Ok(()))
+    }
+
+    /// Queues a frame, and sends the queue if it is full.
+    fn send_to(&mut self, packet: &[u8], _: Option<NetworkInterface>) -> Option<io::Result<()>> {
+        let full = self.queue(packet);
+        Some(if full { self.flush().map_err(|refused| refused.error) } else { Ok(()) })
     }
 }
 
@@ -213,69 +251,4 @@ fn set_option(fd: &OwnedFd, level: libc::c_int, name: libc::c_int, value: libc::
         libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), size_of_val(&value) as libc::socklen_t)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-struct Message {
-    len: usize,
-    unix_ns: Option<i64>,
-    tag: Option<[u8; TAG_LEN]>,
-    outgoing: bool,
-    checksum_open: bool,
-}
-
-/// Room for control messages, aligned as their headers need it.
-#[repr(align(8))]
-struct Control([u8; 256]);
-
-fn receive_message(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<Message> {
-    let mut control = Control([0; 256]);
-    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    // SAFETY: zero is a valid value of both structures. Every pointer in `header` outlives the call, with its length; the
-    // CMSG macros walk only what the kernel wrote, and data is copied out unaligned.
-    unsafe {
-        let mut address: libc::sockaddr_ll = mem::zeroed();
-        let mut header: libc::msghdr = mem::zeroed();
-        header.msg_name = (&raw mut address).cast();
-        header.msg_namelen = size_of_val(&address) as libc::socklen_t;
-        header.msg_iov = &raw mut part;
-        header.msg_iovlen = 1;
-        header.msg_control = control.0.as_mut_ptr().cast();
-        header.msg_controllen = control.0.len();
-        let received = libc::recvmsg(fd.as_raw_fd(), &raw mut header, libc::MSG_TRUNC | libc::MSG_DONTWAIT);
-        let Ok(len) = usize::try_from(received) else { return Err(io::Error::last_os_error()) };
-        let outgoing = address.sll_pkttype == libc::PACKET_OUTGOING;
-        let mut message = Message { len, unix_ns: None, tag: None, outgoing, checksum_open: false };
-        let mut item = libc::CMSG_FIRSTHDR(&raw const header);
-        while let Some(found) = item.as_ref() {
-            let data = libc::CMSG_DATA(item);
-            match (found.cmsg_level, found.cmsg_type) {
-                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
-                    let stamp: libc::timespec = data.cast::<libc::timespec>().read_unaligned();
-                    message.unix_ns = Some(stamp.tv_sec * 1_000_000_000 + stamp.tv_nsec);
-                }
-                (libc::SOL_PACKET, libc::PACKET_AUXDATA) => {
-                    let auxiliary = data.cast::<libc::tpacket_auxdata>().read_unaligned();
-                    message.tag = tag_of(&auxiliary);
-                    message.checksum_open = auxiliary.tp_status & libc::TP_STATUS_CSUMNOTREADY != 0;
-                }
-                _ => {}
-            }
-            item = libc::CMSG_NXTHDR(&raw const header, item);
-        }
-        Ok(message)
-    }
-}
-
-/// The VLAN tag that the kernel took out of the frame.
-fn tag_of(auxiliary: &libc::tpacket_auxdata) -> Option<[u8; TAG_LEN]> {
-    const ETHERTYPE_VLAN: u16 = 0x8100;
-    if auxiliary.tp_status & libc::TP_STATUS_VLAN_VALID == 0 {
-        return None;
-    }
-    let protocol = match auxiliary.tp_status & libc::TP_STATUS_VLAN_TPID_VALID {
-        0 => ETHERTYPE_VLAN,
-        _ => auxiliary.tp_vlan_tpid,
-    };
-    let ([a, b], [c, d]) = (protocol.to_be_bytes(), auxiliary.tp_vlan_tci.to_be_bytes());
-    Some([a, b, c, d])
 }

@@ -11,12 +11,12 @@ use std::{
 use tokio::{
     sync::{mpsc, watch as latest},
     task::JoinHandle,
-    time::timeout,
+    time::{MissedTickBehavior, timeout},
 };
 
 use super::{Report, clock::RunClock, outbox::Outbox};
 use crate::{
-    bridge::protocol::{Notice, Order, PhoneKey, Refusal, ServerKey, Setup, Treatment},
+    bridge::protocol::{Notice, Order, PRESENCE, PhoneKey, Refusal, ServerKey, Setup, Treatment},
     config::{Bench, Network, Plan, Server},
     event::{Manner, Observed, OutageEnd, OutageId, OutageSpec, OutageTally, PhoneName, RigPart, ServerName, When},
     wire::sip::StandIn,
@@ -303,9 +303,17 @@ struct Pump {
 impl Pump {
     async fn run(mut self) -> Result<(), NetworkError> {
         let mut closing = false;
+        let mut presence = tokio::time::interval(PRESENCE);
+        presence.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                // However much there is to take, the helper must not think that nobody is here.
                 biased;
+                _ = presence.tick(), if !closing && !self.in_force.is_empty() => {
+                    if let Err(error) = self.helper.send(&Order::Present).await {
+                        return self.lose(error.to_string()).await;
+                    }
+                }
                 notice = self.helper.receive() => match notice {
                     Ok(Some(notice)) => self.take(notice),
                     Ok(None) if closing => break,

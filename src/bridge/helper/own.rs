@@ -8,7 +8,7 @@ use crate::{
         connections::Made,
         protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, ServerIndex},
         rules::{Decision, Rule},
-        sight::{fate_of, report},
+        sight::{fate_of, report, send_off},
         waiting::Late,
     },
     event::{Fate, OutageId, Toward},
@@ -27,6 +27,8 @@ impl Helper {
                 Toward::Server => &mut self.server_tap,
                 Toward::Phone => &mut self.phone_tap,
             };
+            // In its order among what goes on.
+            send_off(tap, self.mtu, &mut self.unsent);
             let unix_ns = wall_ns();
             if let Err(error) = tap.send(&bytes) {
                 self.unsent.count(tap.interface(), &error);
@@ -49,6 +51,7 @@ impl Helper {
         while let Some((outage, late)) = self.waiting.pop(monotonic()) {
             self.let_go(outage, late);
         }
+        self.send_off();
     }
 
     /// Sends a frame on that was late on purpose.

@@ -1,0 +1,131 @@
+//! What the helper does for the controller: begins outages and lifts them.
+
+use std::{io, time::Duration};
+
+use super::{Helper, lease::Lease};
+use crate::{
+    bridge::{
+        clock::{monotonic, timed},
+        outage::Wanted,
+        protocol::{ABSENCE, Notice, Order},
+    },
+    event::{OutageEnd, OutageId, Toward},
+};
+
+/// Turns of both taps in which what came in before the end of an outage is read.
+const DRAIN: usize = 32;
+
+impl Helper {
+    pub(super) fn take_orders(&mut self) {
+        loop {
+            match self.outbox.receive(false) {
+                Ok(Some(order)) => {
+                    self.heard = monotonic();
+                    self.obey(order);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(None) | Err(_) => {
+                    self.closing = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Ends all outages if the controller hangs.
+    pub(super) fn mind_absence(&mut self) {
+        if self.table.is_empty() || monotonic().saturating_sub(self.heard) < ABSENCE {
+            return;
+        }
+        let silent = ABSENCE.as_secs_f64();
+        self.outbox.send(&Notice::Trouble(format!("heard nothing of siprig for {silent} s, and ended the outage")));
+        for outage in self.outages.in_force() {
+            self.lift(outage, OutageEnd::Lapsed);
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Present => {}
+            Order::Setup(_) => self.outbox.send(&Notice::Trouble("was set up twice".to_owned())),
+            Order::Begin { outage, course, toward, scope, only, server, phones, limit_ms } => {
+                let limit = Duration::from_millis(limit_ms);
+                self.begin(&Wanted { outage, course, toward, scope, only, server, phones, limit });
+            }
+            Order::End { outage } => self.lift(outage, OutageEnd::Lifted),
+            Order::Canaries { outage, server, phones } => {
+                for phone in phones {
+                    for toward in [Toward::Server, Toward::Phone] {
+                        self.send_canary(outage, phone, server, toward);
+                    }
+                }
+            }
+            Order::Count { outage } => {
+                let tally = self.outages.tally(outage);
+                self.outbox.send(&Notice::Count { outage, tally });
+            }
+            Order::Close => {
+                for outage in self.outages.in_force() {
+                    self.lift(outage, OutageEnd::Lifted);
+                }
+                self.closing = true;
+            }
+        }
+    }
+
+    fn begin(&mut self, wanted: &Wanted) {
+        let rule = match self.outages.plan(&self.setup, &self.addresses, wanted) {
+            Ok(rule) => rule,
+            Err(reason) => return self.outbox.send(&Notice::Trouble(reason)),
+        };
+        let paths = self.outages.paths(Some(&rule), None);
+        let begun = monotonic();
+        match timed(|| self.table.replace(paths)) {
+            Ok((unix_ns, error_ns)) => {
+                self.lease = Lease::granted(begun);
+                self.outages.begin(rule, wanted, unix_ns, begun);
+                self.outbox.send(&Notice::Began { outage: wanted.outage, unix_ns, error_ns });
+            }
+            Err(error) => {
+                self.outbox.send(&Notice::Trouble(format!("could not begin outage {}: {error}", wanted.outage.0)));
+            }
+        }
+    }
+
+    pub(super) fn lift(&mut self, outage: OutageId, why: OutageEnd) {
+        if !self.outages.in_force().contains(&outage) {
+            return;
+        }
+        let paths = self.outages.paths(None, Some(outage));
+        let begun = monotonic();
+        match timed(|| self.table.replace(paths)) {
+            Ok((unix_ns, error_ns)) => {
+                self.lease = Lease::granted(begun);
+                self.outages.end(outage, unix_ns);
+                self.finish(outage, why, (unix_ns, error_ns));
+            }
+            // Whatever the kernel has against it, it will have forgotten the elements when their lease is over.
+            Err(error) => {
+                self.outbox.send(&Notice::Trouble(format!("could not lift outage {}: {error}", outage.0)));
+                self.lease = Lease::void();
+            }
+        }
+    }
+
+    /// Reads what came in before the end, so that it is in the tally, resets the connections in which we spoke, and says
+    /// that the outage is over.
+    pub(super) fn finish(&mut self, outage: OutageId, why: OutageEnd, (unix_ns, error_ns): (i64, u64)) {
+        // But not for ever: the lease must be kept.
+        let _ = (0..DRAIN).all(|_| self.read_taps());
+        for late in self.waiting.release(outage) {
+            self.let_go(outage, late);
+        }
+        self.paths.forget(outage);
+        self.made = self.connections.reset(outage);
+        self.send_made();
+        self.send_off();
+        let tally = self.outages.close(outage);
+        self.outbox.send(&Notice::Ended { outage, why, unix_ns, error_ns, tally });
+    }
+}
