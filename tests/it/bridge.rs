@@ -47,6 +47,7 @@ mod listen;
 mod modes;
 mod net;
 mod paths;
+mod transparent;
 
 fn register(call: u32) -> String {
     format!(
