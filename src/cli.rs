@@ -28,6 +28,7 @@ mod run;
 mod runs;
 mod shell;
 mod state;
+mod stopped;
 
 use args::{Cli, Command};
 use error::{UserError, print_data};

@@ -29,7 +29,7 @@ pub mod provisioning;
 mod raw;
 pub mod scenario;
 
-pub use bench::{Bench, CAPTURE_SIZE, ConsolePort, Keypad, Line, Mac, Network, Phone, Proxies, Role, Server};
+pub use bench::{Bench, CAPTURE_SIZE, ConsolePort, Hook, Keypad, Line, Mac, Network, Phone, Proxies, Role, Server};
 pub use check::LONGEST;
 pub use model::{
     Assignable, Dialect, FailbackHabit, KeyGroup, Model, RegistrationHabit, RenewalLead, Source, Timer, Timers,

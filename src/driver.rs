@@ -14,11 +14,12 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{self, Phone, Plan, Scenario},
-    event::{Action, Observed, PhoneName, RigPart, When},
+    event::{Action, Observed, OutageMode, PhoneName, RigPart, ServerName, When},
 };
 
 pub mod clock;
 pub mod discretion;
+pub mod hook;
 pub mod keypad;
 pub mod listen;
 pub mod network;
@@ -29,6 +30,7 @@ pub mod signals;
 
 use clock::RunClock;
 use discretion::{Discretion, Pin, PinError};
+use hook::{HookError, Hooks, notes::Notes};
 use keypad::{Keypad, Seat};
 use network::{NetworkDriver, NetworkError};
 use push::{Addressee, Pusher};
@@ -68,6 +70,9 @@ pub enum DriverError {
     /// The interfaces can not be had.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// A server can not be stopped.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// The process can not listen for signals, so it could not be stopped without harm.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
@@ -95,13 +100,15 @@ pub struct Drivers {
     pushers: BTreeMap<PhoneName, Pusher>,
     /// None: the bench has no interfaces.
     network: Option<NetworkDriver>,
+    hooks: Hooks,
     reports: mpsc::Sender<Report>,
     clock: RunClock,
 }
 
 impl Drivers {
     /// Opens the consoles and keypads of the phones under test, then the bridge. Whatever happens on them arrives as
-    /// [`Report`]s; a console is read from now until [`Drivers::close`].
+    /// [`Report`]s; a console is read from now until [`Drivers::close`]. Servers that are stopped by commands are noted in
+    /// `notes`.
     ///
     /// # Errors
     /// If a port is missing, busy or forbidden, or if the bridge can not be had.
@@ -109,6 +116,7 @@ impl Drivers {
         plan: &Plan,
         clock: &RunClock,
         run_dir: &Path,
+        notes: Option<&Notes>,
         reports: mpsc::Sender<Report>,
     ) -> Result<Self, DriverError> {
         let mut drivers = Self {
@@ -117,10 +125,11 @@ impl Drivers {
             keypad_of: BTreeMap::new(),
             pushers: BTreeMap::new(),
             network: None,
+            hooks: Hooks::default(),
             reports,
             clock: clock.clone(),
         };
-        if let Err(error) = drivers.open_all(plan, run_dir).await {
+        if let Err(error) = drivers.open_all(plan, run_dir, notes).await {
             drivers.close().await;
             return Err(error);
         }
@@ -161,7 +170,12 @@ impl Drivers {
                 }
                 None => Err(missing(RigPart::Keypad, phone)),
             },
+            Action::BeginOutage { outage, spec } if spec.mode == OutageMode::Hook => {
+                let begun = self.hooks.begin(outage, &spec.server, spec.limit);
+                if begun { Ok(()) } else { Err(no_hook(&spec.server)) }
+            }
             Action::BeginOutage { outage, spec } => self.network(|network| network.begin_outage(outage, &spec)),
+            Action::EndOutage { outage } if self.hooks.end(outage) => Ok(()),
             Action::EndOutage { outage } => self.network(|network| network.end_outage(outage)),
             Action::SendCanaries { outage, server, phones } => {
                 self.network(|network| network.send_canaries(outage, &server, &phones))
@@ -181,6 +195,7 @@ impl Drivers {
             // The session reads again only after this; a full queue must not hold up the rest.
             let _ = self.reports.try_send(report);
         }
+        self.hooks.close().await;
         for keypad in self.keypads.into_values() {
             keypad.close().await;
         }
@@ -192,7 +207,7 @@ impl Drivers {
         }
     }
 
-    async fn open_all(&mut self, plan: &Plan, run_dir: &Path) -> Result<(), DriverError> {
+    async fn open_all(&mut self, plan: &Plan, run_dir: &Path, notes: Option<&Notes>) -> Result<(), DriverError> {
         let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
         let discretions: BTreeMap<PhoneName, Discretion> =
             phones.iter().map(|phone| (phone.name.clone(), Discretion::default())).collect();
@@ -217,6 +232,7 @@ impl Drivers {
             let phone = addressee.phone.clone();
             self.pushers.insert(phone, Pusher::start(addressee, &self.clock, self.reports.clone()));
         }
+        self.hooks = Hooks::start(plan, notes, &self.clock, &self.reports)?;
         if plan.bench.network.is_some() {
             self.network = Some(NetworkDriver::start(plan, &self.clock, run_dir, self.reports.clone()).await?);
         }
@@ -283,6 +299,11 @@ fn pin(plan: &Plan, phone: &Phone) -> Result<Option<Pin>, DriverError> {
 fn missing(part: RigPart, phone: PhoneName) -> Observed {
     let reason = "the bench names none for this phone; add it to the bench file".to_owned();
     Observed::DriverFailed { part, phone: Some(phone), reason }
+}
+
+fn no_hook(server: &ServerName) -> Observed {
+    let reason = format!("nothing stops server {server}; add `hook` to it in the bench file");
+    Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason }
 }
 
 fn bridge_failed(error: &NetworkError) -> Observed {

@@ -8,6 +8,8 @@
 //! |---|---|
 //! | [`stamp`] | times, and names of phones, servers and keys |
 //! | [`outage`] | what an outage is, does and ends by |
+//! | [`hook`] | commands that stop and start servers |
+//! | [`push`] | what phones are told |
 //! | [`rig`] | parts of it that can fail, and evidence that can be lost |
 //! | [`setting`] | what was changed on the interfaces |
 //! | [`sip`] | a SIP message as the wire shows it |
@@ -25,19 +27,23 @@ use crate::{
     verdict::{Case, CaseId, Measurement},
 };
 
+pub mod hook;
 pub mod moves;
 pub mod outage;
+pub mod push;
 pub mod rig;
 pub mod setting;
 pub mod sip;
 pub mod stamp;
 pub mod tls;
 
+pub use hook::{HookAct, HookOutcome};
 pub use moves::{BindingChange, BindingEvent, Move};
 pub use outage::{
     Bystander, Bystanders, Course, Impairment, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally,
     Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
 };
+pub use push::PushCommand;
 pub use rig::{Loss, PortKind, RigPart};
 pub use setting::{Offload, SettingChange};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
@@ -161,10 +167,31 @@ pub enum Observed {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         changed: Vec<SettingChange>,
     },
-    /// An outage is in force. The time of the record is *t0*, its error the span of the commit.
+    /// An outage is in force. The time of the record is *t0*, its error the span of the commit; of a server that was stopped by
+    /// a command, the time is when that was run, and its error how long it took.
     OutageBegan {
         /// Which.
         outage: OutageId,
+    },
+    /// A command that stops or starts a server is about to be run.
+    HookStarted {
+        /// The outage that it begins or ends.
+        outage: OutageId,
+        /// The server.
+        server: ServerName,
+        /// Which of its commands.
+        act: HookAct,
+    },
+    /// It has ended, or was killed.
+    HookEnded {
+        /// The outage that it begins or ends.
+        outage: OutageId,
+        /// The server.
+        server: ServerName,
+        /// Which of its commands.
+        act: HookAct,
+        /// What came of it.
+        outcome: HookOutcome,
     },
     /// An outage has ended; all paths it blocked are open again.
     OutageEnded {
@@ -421,32 +448,6 @@ pub enum Action {
     },
     /// The run is over: close the drivers.
     Finish,
-}
-
-/// What a phone can be told by its XML interface (`Command:` of an `ExecuteItem`; Aastra XML guide PA-001011-03-04,
-/// page 151). Each makes it boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PushCommand {
-    /// Boot, once it is idle.
-    Reset,
-    /// Boot at once, and skip the boot loader.
-    FastReboot,
-    /// Remove the local configuration, and boot.
-    ClearLocal,
-}
-
-impl PushCommand {
-    /// All of them with their words in scenario files.
-    pub const WORDS: [(&str, Self); 3] =
-        [("reset", Self::Reset), ("fast-reboot", Self::FastReboot), ("clear-local", Self::ClearLocal)];
-}
-
-impl fmt::Display for PushCommand {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::WORDS.iter().find(|(_, command)| command == self).map_or("", |(word, _)| *word);
-        f.pad(word)
-    }
 }
 
 /// What a phone must get past before it can say anything in SIP.

@@ -12,7 +12,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
     engine::Engine,
-    event::{Action, Derived, Event, Observed, OutageEnd, OutageId, PhoneName, Record, RigPart, Stamp, Toward, When},
+    event::{
+        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageMode, PhoneName, Record, RigPart, Stamp, Toward,
+        When,
+    },
     session,
     verdict::Case,
     virtual_bench::{
@@ -26,12 +29,14 @@ use crate::{
 
 mod device;
 pub mod healthy;
+mod hook;
 mod link;
 mod push;
 
 pub use link::Weather;
 
 use device::Device;
+use hook::Hooked;
 use link::{Crossing, Link, Outage, Treatment};
 use push::Pushes;
 
@@ -64,6 +69,7 @@ pub struct Rehearsal {
     servers: BTreeMap<SocketAddr, Registrar>,
     link: Link,
     outages: BTreeMap<OutageId, Outage>,
+    hooked: BTreeMap<OutageId, Hooked>,
     pushes: Pushes,
     finished: bool,
 }
@@ -77,6 +83,10 @@ enum Happening {
     Begin(OutageId),
     /// An outage ends.
     End(OutageId, OutageEnd),
+    /// A command has stopped a server.
+    Stopped(OutageId),
+    /// A command has started it again.
+    Started(OutageId, OutageEnd),
     /// A message is at the bridge.
     Cross(Crossing),
     /// What an outage has made late goes on.
@@ -162,6 +172,7 @@ impl Rehearsal {
             servers,
             link: Link::new(weather),
             outages: BTreeMap::new(),
+            hooked: BTreeMap::new(),
             pushes: Pushes::default(),
             finished: false,
         })
@@ -242,6 +253,8 @@ impl Rehearsal {
                 self.observe(When { at: self.now, error_ns: FRAME_ERROR_NS }, Observed::OutageBegan { outage });
             }
             Happening::End(outage, why) => self.end_outage(outage, why),
+            Happening::Stopped(outage) => self.stopped(outage),
+            Happening::Started(outage, why) => self.started(outage, why),
             Happening::Cross(crossing) => self.cross(crossing),
             Happening::GoOn(outage) => self.go_on_late(outage),
             Happening::ToPhone(phone, input) => self.give_phone(&phone, input),
@@ -295,6 +308,7 @@ impl Rehearsal {
             }
             Action::PlayKeys { phone, sequence, keys } => self.play(phone, sequence, &keys),
             Action::Push { phone, sequence, command } => self.push_command(phone, sequence, command),
+            Action::BeginOutage { outage, spec } if spec.mode == OutageMode::Hook => self.stop_server(outage, &spec),
             Action::BeginOutage { outage, spec } => {
                 let course = match Treatment::course(&spec, &self.plan.bench.servers) {
                     Ok(course) => course,
@@ -335,6 +349,9 @@ impl Rehearsal {
     }
 
     fn end_outage(&mut self, outage: OutageId, why: OutageEnd) {
+        if self.hooked.contains_key(&outage) {
+            return self.start_server(outage, why);
+        }
         if !self.outages.contains_key(&outage) {
             return;
         }

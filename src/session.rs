@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::Plan,
-    driver::{DriverError, Drivers, Report, clock::RunClock, signals::Signals},
+    driver::{DriverError, Drivers, Report, clock::RunClock, hook::notes::Notes, signals::Signals},
     engine::Engine,
     event::{Action, Derived, Observed, Record, Stamp, When},
     journal::{JournalError, JournalWriter, RunDir},
@@ -73,6 +73,7 @@ pub struct Session {
     subscribers: Vec<Box<dyn Subscriber + Send>>,
     reports: mpsc::Sender<Report>,
     inbox: mpsc::Receiver<Report>,
+    stopped: Option<Notes>,
 }
 
 /// The operator's wishes.
@@ -95,12 +96,17 @@ impl Session {
     /// Prepares a run; nothing is touched yet.
     pub fn new(plan: Plan, run_dir: RunDir, clock: RunClock) -> Self {
         let (reports, inbox) = mpsc::channel(QUEUE);
-        Self { plan, run_dir, clock, subscribers: Vec::new(), reports, inbox }
+        Self { plan, run_dir, clock, subscribers: Vec::new(), reports, inbox, stopped: None }
     }
 
     /// Adds somebody who looks on.
     pub fn subscribe(&mut self, subscriber: impl Subscriber + Send + 'static) {
         self.subscribers.push(Box::new(subscriber));
+    }
+
+    /// Has servers that are stopped noted there, for whoever comes after a run that was killed.
+    pub fn note_stopped(&mut self, notes: Notes) {
+        self.stopped = Some(notes);
     }
 
     /// The operator's end of this run.
@@ -119,7 +125,8 @@ impl Session {
         let mut course = Course::new(desk, self.clock.clone(), self.inbox, signals);
         course.observe(Observed::RunStarted { plan: Box::new(self.plan.clone()) });
 
-        let start = Drivers::start(&self.plan, &self.clock, self.run_dir.path(), self.reports);
+        let stopped = self.stopped.as_ref();
+        let start = Drivers::start(&self.plan, &self.clock, self.run_dir.path(), stopped, self.reports);
         let mut drivers = course.until(start).await?;
         course.run(&mut drivers).await;
         course.close(drivers.close()).await;

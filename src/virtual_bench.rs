@@ -10,6 +10,7 @@ pub mod board;
 pub mod description;
 mod init;
 pub mod launcher;
+mod machines;
 pub mod namespace;
 pub mod phone;
 pub mod plan;
@@ -32,6 +33,10 @@ pub fn lab_main(args: &[OsString]) -> ExitCode {
     let Some((role, args)) = args.split_first() else { return ExitCode::from(2) };
     if role == "init" {
         return init::main(args);
+    }
+    // A command of whoever stops and starts servers, and no process of the lab.
+    if let ("server", [socket, act, name]) = (role.to_str().unwrap_or_default(), args) {
+        return machines::main(socket, act, name);
     }
     // Between its start and this call the parent may have died already.
     if namespace::die_with_parent().is_err() || (role != "lab" && namespace::is_orphan()) {

@@ -160,6 +160,7 @@ fn write_outage(out: &mut String, outage: &OutagePlan) -> fmt::Result {
             (Some(Toward::Phone), None) => "answers alone are dropped; ".to_owned(),
         },
         mode if *mode == ModePlan::REFUSE => "refused by ICMP and TCP reset; ".to_owned(),
+        _ if outage.is_hook() => "stopped by the command of the bench file, for everybody; ".to_owned(),
         ModePlan::Answer { code, .. } => format!("answered {code} in the server's name; "),
         ModePlan::Plain(mode) => format!("{mode}; "),
     };
@@ -173,6 +174,7 @@ fn write_outage(out: &mut String, outage: &OutagePlan) -> fmt::Result {
         Moment::AfterRenewal => "for each phone just after it has renewed; ",
     };
     let stands = match outage.failure {
+        Failure::Down if outage.is_hook() => "",
         Failure::Cut => "",
         Failure::Down => " (stands for a server that is down: the bridge can only cut it off from the phones)",
     };

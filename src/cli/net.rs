@@ -8,7 +8,7 @@ use super::{
     error::UserError,
     exit::Exit,
     lock::{self, Holder},
-    state,
+    state, stopped,
 };
 use crate::{
     config::{Bench, Network, load},
@@ -54,6 +54,7 @@ fn outage(args: &OutageArgs, verb: &str, manner: Manner) -> Result<Exit, UserErr
         let held = held.to_string();
         say(&format!("waiting: {}", held.split_once("; ").map_or(held.as_str(), |(held, _)| held)));
     })?;
+    stopped::start_again(&bench, say)?;
     if args.everyone {
         match everyone::join(&mut bench, &network, args.yes, &server.name.0)? {
             Some(all) => phones = all,

@@ -15,7 +15,7 @@ use super::{
     error::{UserError, print_data},
     exit::Exit,
     lock::{self, Holder},
-    state,
+    state, stopped,
 };
 use crate::{
     config::{Bench, Model, Phone, Plan, Scenario, document::Document, load},
@@ -86,6 +86,7 @@ fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<
         say(&format!("waiting: {}", held.split_once("; ").map_or(held.as_str(), |(held, _)| held)));
     })?;
 
+    stopped::start_again(&plan.bench, say)?;
     let clock = RunClock::start();
     let run_dir = RunDir::create(&args.report_dir, &plan.scenario.name, clock.epoch_unix_ns(), args.keep_secrets)?;
     (plan.run, plan.epoch_unix_ns) = (run_dir.name(), clock.epoch_unix_ns());
@@ -102,8 +103,9 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
             "is this machine out of memory or processes?",
         )
     };
-    let network = plan.bench.network.clone();
+    let (network, stopped) = (plan.bench.network.clone(), stopped::notes(&plan.bench)?);
     let mut session = Session::new(plan, run_dir.clone(), clock.clone());
+    session.note_stopped(stopped);
     if let Some(network) = &network {
         session.subscribe(Noting(ChangesFile::of(network)?));
     }

@@ -6,6 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,21 @@ pub struct Server {
     pub addresses: Vec<IpAddr>,
     /// Ports by service: `sip`, `xml`, `provisioning`, …; `sip` always exists and is not empty.
     pub services: BTreeMap<String, Vec<u16>>,
+    /// What stops and starts it; none: it can only be cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Hook>,
+}
+
+/// Commands that stop and start a server. They are run as they are, by no shell, with the rights of who runs siprig.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// Program and arguments of what stops it. It ends when the server is stopped.
+    pub stop: Vec<String>,
+    /// Program and arguments of what starts it. It ends when the server answers, and does no harm where it runs already.
+    pub start: Vec<String>,
+    /// Each is killed after this time, with all that it has started in its process group.
+    #[serde(with = "super::duration")]
+    pub limit: Duration,
 }
 
 impl Server {

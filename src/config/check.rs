@@ -15,6 +15,7 @@ use super::{
 
 pub(super) mod bench;
 pub(super) mod fit;
+mod hook;
 mod keying;
 mod keys;
 mod lift;

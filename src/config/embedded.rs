@@ -66,6 +66,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/primary-reboots.toml",
     "scenarios/prohibited.toml",
     "scenarios/registrar-off.toml",
+    "scenarios/server-stopped.toml",
     "scenarios/settling.toml",
     "scenarios/slow-death.toml",
     "scenarios/slow-path.toml",

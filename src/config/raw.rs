@@ -57,6 +57,16 @@ pub(super) struct Server {
     pub(super) addresses: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) services: BTreeMap<String, Vec<Spanned<i64>>>,
+    pub(super) hook: Option<Spanned<Hook>>,
+}
+
+/// Commands of a server.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Hook {
+    pub(super) stop: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) start: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) limit: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{DocumentedLimit, FailbackHabit, Line, Model, Proxies, Role, Timers},
-    event::{Move, ServerName, Stamp},
+    event::{Move, OutageMode, ServerName, Stamp},
     verdict::{Blame, CaseId, Measurement, Verdict},
 };
 
@@ -315,6 +315,12 @@ impl CaseRun {
     /// Whether an outage holds a server back from this line.
     pub fn is_away(&self, server: &ServerName) -> bool {
         self.cuts.iter().any(|cut| cut.server == *server && cut.lifted.is_none())
+    }
+
+    /// Whether a server is stopped, so that what goes to it comes to nothing although it passes.
+    pub fn is_stopped(&self, server: &ServerName) -> bool {
+        let stopped = |cut: &Cut| cut.server == *server && cut.lifted.is_none() && cut.mode == OutageMode::Hook;
+        self.cuts.iter().any(stopped)
     }
 
     /// The servers that its calls go to: the first, and the one that is asked when that is away.

@@ -18,7 +18,7 @@ pub struct Cut {
     pub away_after: Option<Duration>,
     /// It takes answers alone that confirm, and a challenge passes: the phone asks once more for it.
     pub challenges: bool,
-    /// Canaries have shown that it takes what this phone sends and is sent.
+    /// Canaries have shown that it takes what this phone sends and is sent, or the server was stopped and is silent.
     pub proven: bool,
     /// It took force: *t0*.
     pub began: Fix,
@@ -49,7 +49,9 @@ impl Cut {
             toward: spec.toward,
             away_after: spec.away_after(),
             challenges: spec.only.as_ref().is_some_and(|only| only.status.is_some()),
-            proven: spec.takes_canaries(Toward::Server) || spec.takes_canaries(Toward::Phone),
+            proven: spec.takes_canaries(Toward::Server)
+                || spec.takes_canaries(Toward::Phone)
+                || spec.mode == OutageMode::Hook,
             began,
             held,
             lifted: None,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Limit,
-    event::{Move, ServerName, Stamp, Toward},
+    event::{Move, OutageMode, ServerName, Stamp, Toward},
     verdict::Measurement,
 };
 
@@ -274,6 +274,10 @@ fn stale(case: &CaseRun, leg: Leg, cut: &Cut, list: &mut Vec<Measurement>) {
     let (Some(moved), Some(old), true) = (case.moves.get(&leg), case.origin(leg), case.unread.is_empty()) else {
         return;
     };
+    // What a server that is stopped keeps of a binding, nobody sees.
+    if cut.mode == OutageMode::Hook {
+        return;
+    }
     let moved_at = moved.done.when.at;
     let outlived = case
         .track

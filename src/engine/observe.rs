@@ -9,6 +9,7 @@ use super::{
     case::{CaseRun, Finding, Leg, Moved},
     cut::{Cut, Held},
     detect::{self, Detection, Detectors},
+    hook,
     registration::{ANSWER_SLACK, Change, Fix},
     subjects::Subjects,
     unhit,
@@ -48,6 +49,8 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
                 watch.knocked(server, *door, *knock, fix);
             }
         }
+        Observed::HookStarted { outage, act, .. } => hook::started(subjects, *outage, *act, fix),
+        Observed::HookEnded { outage, act, outcome, .. } => hook::ended(subjects, *outage, *act, outcome, fix),
         Observed::OutageBegan { outage } => outage::cut(subjects, *outage, fix),
         Observed::OutageEnded { outage, tally, .. } => {
             unhit::count(subjects, *outage, tally, fix, out);
@@ -107,6 +110,8 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
     }
     if fact.toward == Toward::Server {
         awake(subjects, &fact.phone, fix);
+    } else if let Some(server) = fact.server.as_ref().filter(|_| fact.fate == Fate::Passed) {
+        hook::heard(subjects, server, &fact.phone, fix);
     }
     let mut detected = Vec::new();
     let phone = fact.phone.clone();
@@ -144,7 +149,8 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
             }
             binding_changed(case, change, fix, out);
         }
-        if fact.toward == Toward::Server && fact.fate != Fate::Passed && fact.server == case.backup {
+        let in_vain = fact.fate != Fate::Passed || case.backup.as_ref().is_some_and(|backup| case.is_stopped(backup));
+        if fact.toward == Toward::Server && in_vain && fact.server == case.backup {
             let asked = case.track.attempts_at(fact.server.as_ref().unwrap_or(&case.primary)).next_back();
             if let Some(asked) = asked.map(|attempt| attempt.first) {
                 note_stranding(case, asked);
@@ -169,6 +175,8 @@ fn encrypted(subjects: &mut Subjects, fact: &TlsFact, fix: Fix, out: &mut Outbox
     }
     if fact.toward == Toward::Server {
         awake(subjects, &fact.phone, fix);
+    } else if fact.step != TlsStep::Ended && fact.fate == Fate::Passed {
+        hook::heard(subjects, &fact.server, &fact.phone, fix);
     }
     tell_connected(subjects, &fact.phone, fix, out);
 }

@@ -7,7 +7,7 @@ use super::{
     Outbox, blind,
     case::{CaseRun, DOCUMENTED_LIMIT, Finding},
     course::{Course, Place},
-    load, measure, observe,
+    hook, load, measure, observe,
     registration::Fix,
     step::{StepRun, lift_all},
     subjects::Subjects,
@@ -147,7 +147,8 @@ impl Run {
             }
             if self.ending.is_none() && self.subjects.running().next().is_none() {
                 let open = lift_all(&self.subjects, out);
-                self.ending = Some(Ending { open, until: now + ENDING_PATIENCE, told: false });
+                let commands = hook::patience(&self.subjects, open.iter().copied());
+                self.ending = Some(Ending { open, until: now + ENDING_PATIENCE + commands, told: false });
             }
             if self.go_on(fix, out) {
                 continue;

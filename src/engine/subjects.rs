@@ -9,6 +9,7 @@ use super::{
     Outbox,
     case::{CaseRun, Finding, Ordered},
     detect::Detectors,
+    hook::{self, Hooked},
     judge,
     phone::{Belief, PhoneWatch},
     registration::{Fix, LineTrack},
@@ -40,6 +41,8 @@ pub struct Subjects {
 pub struct OutageRun {
     /// What was ordered.
     pub spec: OutageSpec,
+    /// Where its server is stopped by a command: what is known of that.
+    pub hooked: Option<Hooked>,
     /// It took force.
     pub began: Option<Fix>,
     /// The phones of which it has hit a frame, as far as that is known, and those of which was told that it has not.
@@ -285,7 +288,9 @@ impl Subjects {
     /// Notes that an outage is ordered and gives it its number.
     pub fn next_outage(&mut self, spec: OutageSpec) -> OutageId {
         let outage = OutageId(self.outages.len() as u32 + 1);
-        self.outages.insert(outage, OutageRun { spec, began: None, looked_at: BTreeSet::new(), ended: false });
+        let hooked = Hooked::of(&spec.mode);
+        let run = OutageRun { spec, hooked, began: None, looked_at: BTreeSet::new(), ended: false };
+        self.outages.insert(outage, run);
         outage
     }
 
@@ -367,6 +372,7 @@ impl Subjects {
                 }
                 StepKind::Display { .. } => self.display_for(&phone).err(),
                 StepKind::Push { .. } | StepKind::Restart => self.order_for(&phone, kind).err(),
+                StepKind::Outage(plan) if plan.is_hook() => hook::lacking(self, &phone, plan),
                 _ => None,
             });
             if let Some(lacks) = lacks {

@@ -80,6 +80,8 @@ pub enum OutageMode {
     Fade(Fading),
     /// It goes down in order, and comes up again.
     Reboot(Rebooting),
+    /// It is stopped and started by commands of its own, for everybody: nothing happens on the bridge.
+    Hook,
     /// The same until it ends.
     #[serde(untagged)]
     Steady(Manner),
@@ -148,6 +150,7 @@ impl fmt::Display for OutageMode {
             Self::Flap(flapping) => flapping.fmt(f),
             Self::Fade(fading) => fading.fmt(f),
             Self::Reboot(rebooting) => rebooting.fmt(f),
+            Self::Hook => f.write_str("stopped by its own command"),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
@@ -298,6 +298,21 @@ impl Rehearsal {
             let own = connection.map(|connection| connection.server);
             self.send(Crossing { phone, server: own.unwrap_or(at), toward: Toward::Phone, load });
         }
+    }
+
+    /// The connections of a process that has ended are over, and their other ends hear of it.
+    pub(super) fn close_connections(&mut self, addresses: &[IpAddr]) {
+        let of_server = |connection: &Connection| addresses.contains(&connection.server.ip());
+        let all = self.link.connections.iter().filter(|(_, connection)| of_server(connection));
+        let over: Vec<Crossing> = all
+            .map(|((phone, conn), connection)| Crossing {
+                phone: phone.clone(),
+                server: connection.server,
+                toward: Toward::Phone,
+                load: Load::End { conn: *conn },
+            })
+            .collect();
+        over.into_iter().for_each(|crossing| self.send(crossing));
     }
 
     /// It is on its way to the bridge, if it is not lost before.

@@ -14,6 +14,7 @@ use crate::{
 mod blind;
 mod calls;
 mod courses;
+mod hooks;
 mod lamps;
 mod modes;
 mod outages;

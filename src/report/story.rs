@@ -302,6 +302,11 @@ impl RunStory {
                 self.stopped_by.get_or_insert_with(|| by.clone());
                 return;
             }
+            Observed::HookEnded { server, act, outcome, .. } => {
+                let Some(error) = &outcome.error else { return };
+                let wrote = if outcome.output.is_empty() { "" } else { ": " };
+                format!("the command that is to {act} server {server} {error}{wrote}{}", outcome.output)
+            }
             Observed::EvidenceLost { how, count } => lost(*how, *count),
             Observed::Leak { phone, toward, .. } => {
                 let to = if *toward == crate::event::Toward::Server { "server" } else { "phone" };

@@ -75,6 +75,13 @@ impl Narrator {
                     OutageEnd::Lapsed => (format!("{server} is back: the outage was not renewed in time"), true),
                 }
             }
+            Observed::HookStarted { server, act, .. } => {
+                (format!("the command that is to {act} {server} is run"), false)
+            }
+            Observed::HookEnded { server, act, outcome, .. } => {
+                let error = outcome.error.as_ref()?;
+                (format!("the command that is to {act} {server} {error}"), true)
+            }
             Observed::Leak { phone, .. } => (format!("{phone}: a frame leaked through the outage"), true),
             Observed::EvidenceLost { count, .. } => (format!("evidence lost: {count} frames"), true),
             Observed::PortLost { phone, port, reason } => (format!("{phone}: {port} lost: {reason}"), true),

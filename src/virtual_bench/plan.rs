@@ -13,6 +13,7 @@ use std::{
 use super::{
     Description,
     description::{Keypads, Lab, LabTimers, PhoneOverride, ServerOverride, extension, phone_name, server_name},
+    machines,
     phone::{Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, Transport, shell::PhoneProcess},
     registrar::{Member, RegistrarSpec, User},
 };
@@ -195,7 +196,10 @@ impl LabPlan {
         let network = [("phone-side", PHONE_SIDE.into()), ("server-side", SERVER_SIDE.into())];
         let probe = self.push.then(|| ("probe-address", format!("{PROBE}/{PREFIX}").into()));
         bench.insert("network".to_owned(), table(network.into_iter().chain(probe)));
-        bench.insert("server".to_owned(), self.servers.iter().map(server_entry).collect::<Vec<_>>().into());
+        bench.insert(
+            "server".to_owned(),
+            self.servers.iter().map(|server| self.server_entry(server)).collect::<Vec<_>>().into(),
+        );
         bench.insert(
             "phone".to_owned(),
             self.phones.iter().map(|phone| self.phone_entry(phone)).collect::<Vec<_>>().into(),
@@ -273,6 +277,22 @@ impl LabPlan {
         table(line.into_iter().chain(proxies.into_iter().flatten()))
     }
 
+    fn server_entry(&self, server: &Server) -> toml::Value {
+        let sip_ports: Vec<i64> = [server.spec.port].into_iter().chain(server.spec.tls_port).map(i64::from).collect();
+        // The program is whatever runs the command: this one.
+        let socket = machines::socket(&self.directory).to_string_lossy().into_owned();
+        let command = |act: &str| {
+            ["/proc/self/exe", "internal", "server", &socket, act, &server.spec.name].map(str::to_owned).to_vec()
+        };
+        table([
+            ("name", server.spec.name.as_str().into()),
+            ("role", server.role.to_string().into()),
+            ("addresses", vec![server.spec.address.to_string()].into()),
+            ("services", table([("sip", sip_ports.into()), ("xml", port(server.spec.http_port))])),
+            ("hook", table([("stop", command("stop").into()), ("start", command("start").into())])),
+        ])
+    }
+
     /// What keeps the bench from being one: servers that phones are set to and nobody plays.
     pub fn flaw(&self) -> Option<String> {
         self.phones.iter().find_map(|PhoneProcess { phone, .. }| {
@@ -294,16 +314,6 @@ impl LabPlan {
     fn server_at(&self, address: SocketAddr) -> Option<&Server> {
         self.servers.iter().find(|server| server.spec.is_at(address))
     }
-}
-
-fn server_entry(server: &Server) -> toml::Value {
-    let sip_ports: Vec<i64> = [server.spec.port].into_iter().chain(server.spec.tls_port).map(i64::from).collect();
-    table([
-        ("name", server.spec.name.as_str().into()),
-        ("role", server.role.to_string().into()),
-        ("addresses", vec![server.spec.address.to_string()].into()),
-        ("services", table([("sip", sip_ports.into()), ("xml", port(server.spec.http_port))])),
-    ])
 }
 
 fn phone_timers(timers: LabTimers) -> PhoneTimers {

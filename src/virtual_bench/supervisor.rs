@@ -23,11 +23,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
+    net::UnixListener,
     process::{Child, Command},
 };
 
 use super::{
-    Description, namespace,
+    Description,
+    machines::{self, Machine},
+    namespace,
     plan::LabPlan,
     topology::{End, Topology},
 };
@@ -77,7 +80,7 @@ fn complain(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-type Failure = Box<dyn std::error::Error>;
+pub(super) type Failure = Box<dyn std::error::Error>;
 
 async fn supervise(directory: &Path) -> Result<(), Failure> {
     let order: Order = serde_json::from_slice(&fs::read(directory.join(ORDER))?)?;
@@ -87,10 +90,18 @@ async fn supervise(directory: &Path) -> Result<(), Failure> {
     let linked = now();
     let news = topology.listen()?;
 
-    let mut children = start_all(&plan, &topology, directory)?;
-    for (name, child) in &mut children {
+    let mut servers = Vec::new();
+    for (server, netns) in plan.servers.iter().zip(topology.servers()) {
+        servers.push(start("registrar", &server.spec.name, &serde_json::to_vec(&server.spec)?, netns, directory)?);
+    }
+    let mut phones = Vec::new();
+    for (process, netns) in plan.phones.iter().zip(topology.phones()) {
+        phones.push(start("phone", &process.phone.name, &serde_json::to_vec(process)?, netns, directory)?);
+    }
+    for Device { name, child, .. } in servers.iter_mut().chain(&mut phones) {
         tokio::time::timeout(START, ready(child)).await.map_err(|_| format!("{name} does not start"))??;
     }
+    let listener = UnixListener::bind(machines::socket(directory))?;
     for (path, secret) in plan.secret_files() {
         write_private(&path, secret.as_bytes())?;
     }
@@ -103,10 +114,18 @@ async fn supervise(directory: &Path) -> Result<(), Failure> {
     line.push(b'\n');
     io::stdout().write_all(&line)?;
 
-    for (name, child) in children {
-        tokio::spawn(watch(name, child));
+    for phone in phones {
+        tokio::spawn(watch(phone.name, phone.child));
     }
-    Ok(topology.track_uplink(news).await?)
+    let mut machines = BTreeMap::new();
+    for (Device { name, child, spec, log }, netns) in servers.into_iter().zip(topology.servers()) {
+        let netns = netns.as_fd().try_clone_to_owned()?;
+        machines.insert(name.clone(), Machine::running(&name, netns, spec, log, child));
+    }
+    tokio::select! {
+        tracked = topology.track_uplink(news) => Ok(tracked?),
+        served = machines::serve(listener, machines) => served,
+    }
 }
 
 fn phone_ends(plan: &LabPlan) -> Vec<End> {
@@ -121,45 +140,42 @@ fn server_ends(plan: &LabPlan) -> Vec<End> {
         .collect()
 }
 
-fn start_all(plan: &LabPlan, topology: &Topology, directory: &Path) -> Result<Vec<(String, Child)>, Failure> {
-    let mut children = Vec::with_capacity(plan.phones.len() + plan.servers.len());
-    for (server, netns) in plan.servers.iter().zip(topology.servers()) {
-        let spec = serde_json::to_vec(&server.spec)?;
-        children.push(start("registrar", &server.spec.name, &spec, netns.as_fd(), directory)?);
-    }
-    for (process, netns) in plan.phones.iter().zip(topology.phones()) {
-        let spec = serde_json::to_vec(process)?;
-        children.push(start("phone", &process.phone.name, &spec, netns.as_fd(), directory)?);
-    }
-    Ok(children)
+/// A phone or server that was started.
+struct Device {
+    name: String,
+    child: Child,
+    spec: PathBuf,
+    log: PathBuf,
 }
 
-fn start(
-    role: &str,
-    name: &str,
-    spec: &[u8],
-    netns: BorrowedFd<'_>,
-    directory: &Path,
-) -> Result<(String, Child), Failure> {
+fn start(role: &str, name: &str, spec: &[u8], netns: &impl AsFd, directory: &Path) -> Result<Device, Failure> {
     let spec_path = directory.join(format!("{name}.json"));
     write_private(&spec_path, spec)?;
-    let log = private(&directory.join(format!("{name}.log")))?;
+    let log = directory.join(format!("{name}.log"));
+    private(&log)?;
+    let child = launch(role, name, &spec_path, &log, netns)?;
+    Ok(Device { name: name.to_owned(), child, spec: spec_path, log })
+}
+
+/// Starts a process of the lab in its namespace; its log, which is there, goes on.
+pub(super) fn launch(role: &str, name: &str, spec: &Path, log: &Path, netns: &impl AsFd) -> Result<Child, Failure> {
+    let log = OpenOptions::new().append(true).open(log)?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("siprig");
-    command.args([OsStr::new("internal"), OsStr::new(role), spec_path.as_os_str()]);
+    command.args([OsStr::new("internal"), OsStr::new(role), spec.as_os_str()]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-    let netns = netns.as_raw_fd();
-    // SAFETY: between fork and exec only system calls are made, on a descriptor that is open in the parent as long as
-    // the topology lives, which is longer than this call.
+    let netns = netns.as_fd().as_raw_fd();
+    // SAFETY: between fork and exec only system calls are made, on a descriptor that is open in the parent for longer than
+    // this call.
     unsafe {
         command.pre_exec(move || namespace::join(BorrowedFd::borrow_raw(netns)));
     }
     let child = command.spawn().map_err(|error| format!("cannot start {role} {name}: {error}"))?;
-    Ok((name.to_owned(), child))
+    Ok(child)
 }
 
 /// Waits until a child says that it is there.
-async fn ready(child: &mut Child) -> Result<(), Failure> {
+pub(super) async fn ready(child: &mut Child) -> Result<(), Failure> {
     let mut said = String::new();
     let Some(stdout) = child.stdout.as_mut() else { return Err("no standard output".into()) };
     let mut lines = BufReader::new(stdout);
@@ -169,7 +185,7 @@ async fn ready(child: &mut Child) -> Result<(), Failure> {
 
 /// Notes the death of a child.
 #[expect(clippy::print_stderr, reason = "standard error is the lab's log")]
-async fn watch(name: String, mut child: Child) {
+pub(super) async fn watch(name: String, mut child: Child) {
     // What it still says goes nowhere, but must not make it wait.
     if let Some(mut stdout) = child.stdout.take() {
         let mut nowhere = tokio::io::sink();

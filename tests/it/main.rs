@@ -9,6 +9,7 @@ mod config;
 mod discover;
 mod docs;
 mod examples;
+mod hooks;
 mod hostile;
 mod lab;
 mod layering;

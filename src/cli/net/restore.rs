@@ -18,7 +18,7 @@ use crate::{
         error::{UserError, print_data},
         exit::Exit,
         lock::{self, Holder},
-        state,
+        state, stopped,
     },
     config::Network,
 };
@@ -33,6 +33,7 @@ pub fn main(args: &RestoreArgs) -> Result<Exit, UserError> {
     let _locks = lock::acquire(&state::directory()?, &lock::needed(&bench, &[]), &myself, args.wait, |held| {
         say(&format!("waiting: {held}"));
     })?;
+    stopped::start_again(&bench, say)?;
     let file = ChangesFile::of(&network)?;
     let mut changes = file.read()?;
     wait_for(async {

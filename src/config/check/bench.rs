@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::Range, path::Path, time::Dura
 
 use toml::Spanned;
 
-use super::{Findings, LONGEST, called, lines, ports};
+use super::{Findings, LONGEST, called, hook, lines, ports};
 use crate::{
     config::{
         bench::{Bench, CAPTURE_SIZE, Mac, Network, Phone, Role, Server},
@@ -39,7 +39,7 @@ pub(in crate::config) fn bench(
         .unwrap_or_default();
     let network = raw.network.as_ref().map(|network| self::network(network, findings));
     let mut claims = Claims::default();
-    let servers = servers(&raw.server, &mut claims, findings);
+    let servers = servers(&raw.server, folder, &mut claims, findings);
     let mut models = BTreeMap::new();
     let mut phones = Vec::new();
     for raw_phone in &raw.phone {
@@ -198,7 +198,12 @@ fn probe_address(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<
     flaw.is_none().then_some(parts).flatten()
 }
 
-fn servers(raw: &[Spanned<raw::Server>], claims: &mut Claims, findings: &mut Findings<'_>) -> Vec<Server> {
+fn servers(
+    raw: &[Spanned<raw::Server>],
+    folder: &Path,
+    claims: &mut Claims,
+    findings: &mut Findings<'_>,
+) -> Vec<Server> {
     let roles = [("primary", Role::Primary), ("backup", Role::Backup), ("other", Role::Other)];
     let mut servers = Vec::new();
     for server in raw {
@@ -234,7 +239,8 @@ fn servers(raw: &[Spanned<raw::Server>], claims: &mut Claims, findings: &mut Fin
         if raw.addresses.is_empty() {
             findings.missing(span, format!("the {owner} has no addresses"), "add `addresses = [\"10.77.0.2\"]`");
         }
-        servers.push(Server { name: ServerName(name), role, addresses, services: services(raw, findings) });
+        let hook = raw.hook.as_ref().and_then(|it| hook::hook(it, &owner, folder, findings));
+        servers.push(Server { name: ServerName(name), role, addresses, services: services(raw, findings), hook });
     }
     servers
 }

@@ -13,13 +13,13 @@ use crate::{
     config::{
         bench::Role,
         duration,
-        scenario::{CallAct, CallMark, ModePlan, OutagePlan, StepKind},
+        scenario::{CallAct, CallMark, ModePlan, OutagePlan, Pace, StepKind},
     },
-    event::Move,
+    event::{Move, OutageMode},
 };
 
 /// Follows what is away and what was awaited, as far as the steps say it.
-pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
+pub(super) fn check(pace: Pace, steps: &[Placed<'_>], findings: &mut Findings<'_>) {
     let mut away: BTreeSet<Role> = BTreeSet::new();
     let mut was_away: BTreeSet<Role> = BTreeSet::new();
     let mut stranded = false;
@@ -31,6 +31,8 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
     let mut answering = false;
     // Servers that are away in a way that a phone may bear.
     let mut bearable: BTreeSet<Role> = BTreeSet::new();
+    // Servers that are stopped, and not cut off.
+    let mut stopped: BTreeSet<Role> = BTreeSet::new();
     // When each outage ends by itself.
     let mut limits: BTreeMap<Role, Duration> = BTreeMap::new();
     for (raw, step) in steps {
@@ -39,6 +41,14 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
             StepKind::Outage(plan) => {
                 let OutagePlan { servers, mode, .. } = &**plan;
                 answering |= matches!(mode, ModePlan::Answer { .. });
+                if *mode == ModePlan::Plain(OutageMode::Hook) {
+                    stopped.extend(servers);
+                    if pace != Pace::Together {
+                        let help = "remove `pace`, or choose another mode";
+                        let message = "a server is stopped for everybody by phones that go at their own pace";
+                        findings.at(span.clone(), message, help);
+                    }
+                }
                 for server in servers {
                     limits.insert(*server, plan.limit);
                     if plan.away_after().is_none() {
@@ -55,6 +65,12 @@ pub(super) fn check(steps: &[Placed<'_>], findings: &mut Findings<'_>) {
                 home = false;
             }
             StepKind::Lift { server, turns } => {
+                let back = |role: &Role| server.is_none_or(|server| server == *role);
+                if turns.is_some() && stopped.iter().any(back) {
+                    let help = "write `lift = true`";
+                    findings.at(span.clone(), "a server that was stopped comes back for everybody at once", help);
+                }
+                stopped.retain(|role| !back(role));
                 let lifted: Vec<Role> = match server {
                     Some(server) => away.take(server).into_iter().collect(),
                     None => std::mem::take(&mut away).into_iter().collect(),

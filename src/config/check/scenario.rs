@@ -74,7 +74,7 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
     let longest = (Duration::from_secs(1), LONGEST_OUTAGE);
     let teardown_limit = raw.teardown_limit.as_ref().and_then(|limit| findings.duration(limit, longest));
     check_start(start, &steps, findings);
-    order::check(&steps, findings);
+    order::check(pace, &steps, findings);
     lift::check_pace(pace, &steps, findings);
     keying::check(&steps, &teardown, findings);
     Scenario {

@@ -86,6 +86,11 @@ impl OutagePlan {
         OutageSpec { mode, server, scope, only, phones, toward: self.toward, limit: self.limit }
     }
 
+    /// Whether the servers are stopped by their own commands.
+    pub fn is_hook(&self) -> bool {
+        self.mode == ModePlan::Plain(OutageMode::Hook)
+    }
+
     /// See [`OutageSpec::takes_canaries`].
     pub fn takes_canaries(&self, toward: Toward) -> bool {
         self.of_nobody().takes_canaries(toward)

@@ -5,6 +5,7 @@ use crate::{
     engine::{
         case::Finding,
         cut::{Cut, Held},
+        hook,
         registration::Fix,
         subjects::Subjects,
     },
@@ -36,6 +37,7 @@ pub(super) fn knocked(subjects: &mut Subjects, phone: &PhoneName, server: &Serve
 /// An outage took force.
 pub(super) fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
+    let fix = hook::began(run, fix);
     run.began = Some(fix);
     let spec = run.spec.clone();
     for case in subjects.running().filter(|case| spec.phones.contains(&case.id.phone)) {
@@ -52,6 +54,7 @@ pub(super) fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
 pub(super) fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
     run.ended = true;
+    let fix = hook::lifted(run, fix);
     let (server, phones) = (run.spec.server.clone(), run.spec.phones.clone());
     let at = fix.when.at;
     // Also for those that are decided: their teardown must know what is there.

@@ -8,7 +8,7 @@ use std::{
 use super::outage::PATIENCE;
 use crate::{
     config::{Role, Turns},
-    engine::{Outbox, case::Finding, subjects::Subjects},
+    engine::{Outbox, case::Finding, hook, subjects::Subjects},
     event::{Action, Observed, OutageId, PhoneName, ServerName, Stamp},
 };
 
@@ -28,6 +28,8 @@ struct Turn {
     /// Of those, what has not ended.
     open: BTreeSet<OutageId>,
     ordered: bool,
+    /// How long it may take.
+    patience: Duration,
     /// It is told what came of it.
     over: bool,
 }
@@ -43,7 +45,10 @@ impl Lifting {
     ) -> Self {
         let open = open(role, subjects);
         let turns = match turns {
-            None => vec![Turn::at(now, None, open)],
+            None => {
+                let patience = PATIENCE + hook::patience(subjects, open.iter().copied());
+                vec![Turn { patience, ..Turn::at(now, None, open) }]
+            }
             Some(turns) => {
                 let apart = by_phone(open, subjects);
                 let turn = |(after, (phone, outages)): (Duration, _)| Turn::at(now + after, Some(phone), outages);
@@ -114,11 +119,11 @@ impl Lifting {
 
 impl Turn {
     fn at(at: Stamp, phone: Option<PhoneName>, outages: BTreeSet<OutageId>) -> Self {
-        Self { at, phone, open: outages.clone(), outages, ordered: false, over: false }
+        Self { at, phone, open: outages.clone(), outages, ordered: false, patience: PATIENCE, over: false }
     }
 
     fn given_up(&self) -> Stamp {
-        self.at + PATIENCE
+        self.at + self.patience
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     engine::{
         Outbox, blind,
         case::{CaseRun, Finding},
-        judge, pairs,
+        hook, judge, pairs,
         registration::Fix,
         subjects::Subjects,
     },
@@ -155,6 +155,11 @@ impl Part {
                 if !mine || !open.is_empty() {
                     return;
                 }
+                // A server that was stopped proves it by its silence: what it says from now on is held against it.
+                if self.plan.is_hook() {
+                    self.stage = Stage::Proof { open: BTreeSet::new() };
+                    return;
+                }
                 self.stage = Stage::Proof { open: send_canaries(Some(&self.outages), &self.targets, out) };
                 self.until = fix.when.at + PATIENCE;
             }
@@ -204,6 +209,7 @@ impl Part {
                 lose(open, subjects, "a canary of the outage");
                 let taken = [Toward::Server, Toward::Phone].map(|toward| self.plan.takes_canaries(toward));
                 let note = match (self.plan.toward, taken) {
+                    _ if self.plan.is_hook() => "its servers are stopped: from now on they have to be silent",
                     (_, [false, false]) => "the outage is in force; canaries passed, as whatever it does not take",
                     (None, [true, false]) => "the outage is in force; a canary that asks for the server was dropped",
                     (None, _) => "the outage is in force; canaries were dropped both ways",
@@ -277,7 +283,7 @@ impl Part {
             self.stage = Stage::Done;
         } else {
             self.stage = Stage::Commit { open: self.outages.values().copied().collect() };
-            self.until = now + PATIENCE;
+            self.until = now + PATIENCE + hook::patience(subjects, self.outages.values().copied());
         }
     }
 }

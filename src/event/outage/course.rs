@@ -107,6 +107,7 @@ impl OutageMode {
             |manner, lasts: Duration| Phase { manner, lasts_ns: u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX) };
         let (phases, repeats) = match self {
             Self::Steady(manner) => return Course::steady(manner.clone()),
+            Self::Hook => return Course::steady(Manner::Pass),
             Self::Flap(Flapping { away, back }) => (vec![phase(Manner::Drop, *away), phase(Manner::Pass, *back)], true),
             Self::Fade(Fading { over, delay }) => {
                 let slower = Impairment { delay: *delay, ramp: *over, ..Impairment::default() };
@@ -132,6 +133,7 @@ impl OutageMode {
         match self {
             Self::Steady(manner) => manner.takes_all().then_some(Duration::ZERO),
             Self::Fade(fading) => Some(fading.over + fading.delay),
+            Self::Hook => Some(Duration::ZERO),
             Self::Flap(_) | Self::Reboot(_) => None,
         }
     }

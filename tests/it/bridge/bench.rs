@@ -59,6 +59,7 @@ fn plan(network: Network) -> Plan {
         role,
         addresses,
         services: BTreeMap::from([("sip".to_owned(), vec![5060])]),
+        hook: None,
     };
     let line = Line {
         registers: true,

@@ -35,9 +35,10 @@ enum Word {
     Flap,
     Fade,
     Reboot,
+    Hook,
 }
 
-const WORDS: [(&str, Word); 11] = [
+const WORDS: [(&str, Word); 12] = [
     ("drop", Word::Drop),
     ("refuse", Word::Refuse),
     ("host-unreachable", Word::HostUnreachable),
@@ -49,6 +50,7 @@ const WORDS: [(&str, Word); 11] = [
     ("flap", Word::Flap),
     ("fade", Word::Fade),
     ("reboot", Word::Reboot),
+    ("hook", Word::Hook),
 ];
 
 /// What happens to the frames.
@@ -77,6 +79,19 @@ pub(super) fn mode(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<Mod
         Word::HostUnreachable => plain(Manner::Unreachable(Unreachable::Host)),
         Word::AdminProhibited => plain(Manner::Unreachable(Unreachable::Admin)),
         Word::Reset => plain(Manner::Reset),
+        Word::Hook => {
+            let place = |text: &raw::Text| text.as_ref().map(Spanned::span);
+            let whom = [("phones", place(&raw.phones)), ("at", place(&raw.at))];
+            let whom = whom.into_iter().filter_map(|(name, span)| Some((name, span?)));
+            for (name, span) in parts(raw).into_iter().chain(whom) {
+                let help = format!("remove `{name}`: a server that is stopped is so as a whole, and for everybody");
+                findings.at(span, format!("`{name}` of an outage whose mode is `hook`"), help);
+            }
+            if let Some(failure) = raw.failure.as_ref().filter(|failure| failure.get_ref() == "cut") {
+                findings.at(failure.span(), "a server that is stopped is not cut off alone", "remove `failure`");
+            }
+            ModePlan::Plain(OutageMode::Hook)
+        }
         Word::Unresolvable => {
             for (name, span) in parts(raw) {
                 let help = format!("remove `{name}`: nobody asks for a part of a host");

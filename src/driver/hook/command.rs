@@ -1,0 +1,180 @@
+//! A command that is run to its end, or killed with its process group when its time is over.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    poll::{PollTimeout, poll},
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        signal::{Signal, killpg},
+    },
+    unistd::{AccessFlags, Pid, access},
+};
+
+use crate::{driver::clock::RunClock, event::HookOutcome};
+
+/// How often it is looked whether a command has ended, in milliseconds.
+const LOOK_MS: u8 = 5;
+/// Who writes more than this is killed, in bytes: it is kept in memory.
+const MOST_OUTPUT: u64 = 16 << 20;
+/// Of that, the end is told, in bytes.
+const TOLD_OUTPUT: u64 = 2000;
+
+/// Runs a command: program and arguments, by no shell, with nothing to read, in a process group of its own.
+pub fn run(command: &[String], limit: Duration, clock: &RunClock) -> HookOutcome {
+    let begun = clock.now();
+    let mut output = String::new();
+    let ended = output_file().and_then(|mut file| {
+        let mut child = spawn(command, &file)?;
+        let ended = wait(&mut child, &file, limit, || clock.now().since(begun));
+        output = told(&mut file).unwrap_or_default();
+        ended
+    });
+    let error = match ended {
+        Err(error) => Some(format!("could not be run: {error}")),
+        Ok(End::Killed(why)) => Some(format!("{why}, and was killed")),
+        Ok(End::Ended(status)) if status.success() => None,
+        Ok(End::Ended(status)) => Some(match (status.code(), status.signal()) {
+            (Some(code), _) => format!("ended with exit code {code}"),
+            (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
+        }),
+    };
+    let took_ns = u64::try_from(clock.now().since(begun).as_nanos()).unwrap_or(u64::MAX);
+    HookOutcome { took_ns, output, error }
+}
+
+/// Where the program of a command is: by its path, or in a directory of `$PATH`; none: nowhere.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let runs = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| runs(path));
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| runs(path))
+}
+
+/// How a command came to its end.
+enum End {
+    Ended(ExitStatus),
+    Killed(String),
+}
+
+/// A file in memory: what a command leaves behind may go on writing to it, where a pipe would break.
+fn output_file() -> io::Result<File> {
+    Ok(memfd_create(c"siprig-hook", MFdFlags::MFD_CLOEXEC)?.into())
+}
+
+fn spawn(words: &[String], output: &File) -> io::Result<Child> {
+    let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output.try_clone()?);
+    // Ctrl-C on the terminal is for siprig, which then starts what was stopped.
+    command.process_group(0).spawn()
+}
+
+fn wait(child: &mut Child, output: &File, limit: Duration, elapsed: impl Fn() -> Duration) -> io::Result<End> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(End::Ended(status));
+        }
+        let why = if elapsed() >= limit {
+            format!("did not end within {}", humantime::format_duration(limit))
+        } else if output.metadata()?.len() > MOST_OUTPUT {
+            format!("wrote more than {} MiB", MOST_OUTPUT >> 20)
+        } else {
+            poll(&mut [], PollTimeout::from(LOOK_MS)).or_else(interrupted)?;
+            continue;
+        };
+        // A group that is gone already needs no killing.
+        let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+        child.wait()?;
+        return Ok(End::Killed(why));
+    }
+}
+
+fn interrupted(error: nix::errno::Errno) -> io::Result<i32> {
+    if error == nix::errno::Errno::EINTR { Ok(0) } else { Err(error.into()) }
+}
+
+/// The end of what was written, without anything that a terminal obeys.
+fn told(file: &mut File) -> io::Result<String> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TOLD_OUTPUT)))?;
+    let mut bytes = Vec::new();
+    file.take(TOLD_OUTPUT).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    Ok(text.trim().chars().map(escaped).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(text: &str, limit: Duration) -> HookOutcome {
+        run(&["/bin/sh", "-c", text].map(str::to_owned), limit, &RunClock::start())
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_a_command_writes_is_told_without_anything_that_a_terminal_obeys() {
+        let outcome = shell("printf 'stopped\\033[2J'; echo and >&2", LONG);
+        assert_eq!((outcome.output.as_str(), outcome.error), ("stopped\\u{1b}[2Jand", None));
+        let long = shell("i=0; while [ $i -lt 900 ]; do echo line $i; i=$((i+1)); done", LONG);
+        assert!(long.output.ends_with("line 899") && long.output.len() < 3000, "{}", long.output);
+    }
+
+    #[test]
+    fn a_command_that_fails_says_how() {
+        assert_eq!(shell("exit 5", LONG).error.as_deref(), Some("ended with exit code 5"));
+        assert_eq!(shell("kill -9 $$", LONG).error.as_deref(), Some("was ended by signal 9"));
+        let missing = run(&["/nowhere/siprig".to_owned()], LONG, &RunClock::start());
+        assert!(missing.error.unwrap().starts_with("could not be run: No such file"));
+    }
+
+    #[test]
+    fn a_command_is_killed_when_its_time_is_over_and_so_is_what_it_started() {
+        let place = tempfile::tempdir().unwrap();
+        let pid = place.path().join("pid");
+        let outcome = shell(&format!("sleep 600 & echo $! > {}; wait", pid.display()), Duration::from_millis(500));
+        assert_eq!(outcome.error.as_deref(), Some("did not end within 500ms, and was killed"));
+        assert!(outcome.took_ns >= 500_000_000);
+        let pid = std::fs::read_to_string(pid).unwrap();
+        // Whoever adopts it takes it in.
+        let gone = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            status.is_empty() || status.contains(") Z ")
+        };
+        assert!((0..400).any(|_| gone() || poll(&mut [], PollTimeout::from(LOOK_MS)).is_err()), "{pid} lives");
+    }
+
+    #[test]
+    fn what_a_command_leaves_behind_is_not_waited_for_and_can_go_on_writing() {
+        let place = tempfile::tempdir().unwrap();
+        let done = place.path().join("done");
+        let text = format!("(sleep 0.3; echo more; echo $? > {}) & echo started", done.display());
+        let outcome = shell(&text, LONG);
+        assert_eq!((outcome.output.as_str(), outcome.error), ("started", None));
+        let wrote = || std::fs::read_to_string(&done).is_ok_and(|text| text == "0\n");
+        assert!((0..2000).any(|_| wrote() || poll(&mut [], PollTimeout::from(LOOK_MS)).is_err()));
+    }
+
+    #[test]
+    fn programs_are_found_by_path_or_where_the_system_looks_for_them() {
+        assert!(find("sh").is_some() && find("/bin/sh").is_some());
+        let place = tempfile::tempdir().unwrap();
+        let text = place.path().join("text");
+        std::fs::write(&text, "no program").unwrap();
+        for nothing in [text.to_str().unwrap(), "/nowhere/siprig", "siprig-that-nobody-has"] {
+            assert_eq!(find(nothing), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Servers of a virtual bench that are stopped and started by the commands of its bench file: real processes, real commands.
+
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    process::{Child, Output, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+use crate::net::Bench;
+
+#[test]
+fn a_server_is_stopped_left_started_and_found_again_and_how_long_its_commands_took_is_known() {
+    let Some(bench) = Bench::start() else { return };
+    let output = bench.inside("run server-stopped --json");
+    let document = document(&output);
+    assert_eq!(output.status.code(), Some(0), "{document:#}");
+    let records = journal(&bench);
+    let commands = records.iter().filter(|record| record["observed"]["what"] == "hook-ended");
+    let acts: Vec<&str> = commands.clone().filter_map(|record| record["observed"]["act"].as_str()).collect();
+    assert_eq!(acts, ["stop", "start"]);
+    assert!(commands.clone().all(|record| record["observed"]["outcome"]["error"].is_null()));
+    let began = records.iter().find(|record| record["observed"]["what"] == "outage-began").unwrap();
+    let took = commands.clone().next().unwrap()["observed"]["outcome"]["took_ns"].as_u64();
+    assert_eq!(began["error_ns"].as_u64(), took, "in doubt for as long as the command took");
+    assert_eq!(bench.end(), ["virtual"]);
+}
+
+#[test]
+fn whoever_is_stopped_when_a_run_is_ended_or_killed_is_started_again() {
+    let Some(bench) = Bench::start() else { return };
+    let said = end_in_outage(&bench, Signal::SIGINT);
+    assert!(said.contains("a is given back"), "{said}");
+    let output = bench.inside("net restore");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!told.contains("did not start it again"), "{told}");
+
+    end_in_outage(&bench, Signal::SIGKILL);
+    let output = bench.inside("net restore");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("server a was stopped by a siprig that did not start it again"), "{told}");
+    assert_eq!(output.status.code(), Some(0), "{told}");
+
+    end_in_outage(&bench, Signal::SIGKILL);
+    let output = bench.inside("run baseline --json");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("server a was stopped by a siprig that did not start it again"), "{told}");
+    assert_eq!(output.status.code(), Some(0), "{:#}", document(&output));
+}
+
+#[test]
+fn a_server_that_answers_after_its_stop_command_is_a_fault_of_the_bench_file() {
+    let Some(bench) = Bench::start() else { return };
+    let output = bench.inside(r#"run server-stopped --json --set 'server.a.hook.stop=["true"]'"#);
+    let document = document(&output);
+    assert_eq!(output.status.code(), Some(3), "{document:#}");
+    for case in document["cases"].as_array().unwrap() {
+        let found = ["verdict", "blame", "code"].map(|key| case[key].as_str().unwrap());
+        assert_eq!(found, ["rig-error", "configuration", "still-answers"], "{case:#}");
+    }
+}
+
+/// Ends a run with a signal to all of it, while its server is stopped; what it said until its last process was gone.
+fn end_in_outage(bench: &Bench, signal: Signal) -> String {
+    let mut command = bench.command("run server-stopped");
+    let mut run: Child = command.stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap());
+    let mut all = String::new();
+    while !all.contains("a is stopped") {
+        assert_ne!(said.read_line(&mut all).unwrap(), 0, "{all}");
+    }
+    killpg(Pid::from_raw(run.id().cast_signed()), signal).unwrap();
+    std::io::Read::read_to_string(&mut said, &mut all).unwrap();
+    run.wait().unwrap();
+    all
+}
+
+fn document(output: &Output) -> Value {
+    let error = || panic!("{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| error())
+}
+
+fn journal(bench: &Bench) -> Vec<Value> {
+    let run = bench.folder.path().join("reports").read_dir().unwrap().next().unwrap().unwrap();
+    let text = std::fs::read_to_string(run.path().join("journal.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
