@@ -20,6 +20,8 @@ use pnet::datalink::{self, Channel, Config, DataLinkReceiver, DataLinkSender, Ne
 mod filter;
 mod inbound;
 mod outbound;
+#[cfg(test)]
+mod tests;
 
 use super::protocol::Refusal;
 use crate::config::Mac;

@@ -253,7 +253,7 @@ pub enum OutageEnd {
     Limit,
     /// The bridge helper failed; the kernel forwards everything.
     HelperLost,
-    /// The bridge helper did not get to renew it in time, and the kernel let it go.
+    /// The bridge helper did not get to renew it in time, or the controller did not say that it is there, and the kernel let it go.
     Lapsed,
 }
 

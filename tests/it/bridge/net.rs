@@ -16,6 +16,8 @@ use serde_json::Value;
 
 use super::{Lab, OTHER_PORT, SIP_PORT, hosts, register};
 
+mod hang;
+
 /// A folder with bench files and the state directory.
 struct Desk {
     folder: tempfile::TempDir,
