@@ -53,3 +53,20 @@ cd "$work"
 
 # The virtual bench is the place of all these trials but those that set no_bench.
 [ -n "${no_bench:-}" ] || "$siprig" check --report-dir "$work" >"$work/check" 2>&1 || { cat "$work/check"; skip "siprig check finds that this machine allows no virtual bench"; }
+
+# Builds what loads the bridge.
+bridge_load() {
+    cargo build --release --quiet --locked --manifest-path "$top/Cargo.toml" --example bridge-load
+    load=$(dirname "$siprig")/examples/bridge-load
+}
+
+# Runs a program where it may make interfaces, and nothing of it outlives it.
+in_namespaces() {
+    local own=(unshare --net --mount --pid --fork --kill-child --mount-proc)
+    [ "$(id -u)" = 0 ] || own+=(--user --map-root-user)
+    "${own[@]}" true 2>/dev/null || skip "this machine allows no namespaces"
+    for tool in ip nft; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || skip "there is no $tool here"
+    done
+    PATH=$PATH:/usr/sbin:/sbin "${own[@]}" "$@"
+}

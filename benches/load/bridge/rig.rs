@@ -1,0 +1,224 @@
+//! siprig's bridge on the lab, as a run has it.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use siprig::{
+    config::{Plan, Scenario, load},
+    driver::{
+        Report,
+        clock::RunClock,
+        network::{NetworkDriver, Program},
+    },
+    event::{
+        Impairment, Loss, Manner, Observed, OutageEnd, OutageId, OutageMode, OutageScope, OutageSpec, OutageTally,
+        PhoneName, ServerName, Share, Spoof, Toward, Unreachable,
+        outage::{Fading, Flapping, Rebooting},
+    },
+};
+use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
+
+use super::{
+    lab::Outcome,
+    traffic::{PHONE, PHONE_IP, SERVER_IP},
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running bridge.
+pub struct Rig {
+    runtime: Runtime,
+    driver: NetworkDriver,
+    clock: RunClock,
+    reports: mpsc::Receiver<Report>,
+    /// Frames of which there is no evidence, by how they were lost.
+    pub lost: Vec<(Loss, u64)>,
+    /// Frames that should have gone on and could not, or not in time.
+    pub unsent: u64,
+    /// What else the bridge complained of.
+    pub troubles: Vec<String>,
+}
+
+/// When an outage began or ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Seam {
+    /// On the wall clock.
+    pub at_ns: i64,
+    /// By how much that may be wrong.
+    pub error_ns: i64,
+}
+
+impl Rig {
+    /// Joins the two interfaces; `folder` is for what it writes.
+    pub fn start(siprig: &str, sides: &[String; 2], folder: &Path) -> Outcome<Self> {
+        let text = format!(
+            "[bench]\nname = \"lab\"\n\n[network]\nphone-side = \"{}\"\nserver-side = \"{}\"\n\n\
+             [[server]]\nname = \"a\"\nrole = \"primary\"\naddresses = [\"{SERVER_IP}\"]\n\n\
+             [[phone]]\nname = \"p1\"\nmodel = \"aastra-6731i\"\nmac = \"{PHONE}\"\naddress = \"{PHONE_IP}\"\n\
+             extension = \"1001\"\n",
+            sides[0], sides[1]
+        );
+        let file = folder.join("lab.toml");
+        std::fs::write(&file, text)?;
+        let (bench, models) = load::bench(&file.to_string_lossy(), Path::new(load::RIG), &[])?;
+        let plan = Plan {
+            then: Vec::new(),
+            run: "load".to_owned(),
+            epoch_unix_ns: 0,
+            version: String::new(),
+            bench,
+            models,
+            scenario: Scenario::of("load", "load", Vec::new()),
+            phones: vec![PhoneName::from("p1")],
+            overrides: Vec::new(),
+            keep_secrets: false,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let (sender, reports) = mpsc::channel(1024);
+        let clock = RunClock::start();
+        let program = Program::at(siprig);
+        let started = NetworkDriver::start_with(&program, &plan, &clock, folder, sender);
+        let driver = runtime.block_on(started)?;
+        Ok(Self { runtime, driver, clock, reports, lost: Vec::new(), unsent: 0, troubles: Vec::new() })
+    }
+
+    /// Process id of the helper.
+    pub fn helper(&self) -> Outcome<i32> {
+        Ok(self.driver.helper_pid().ok_or("the helper is gone")?.cast_signed())
+    }
+
+    pub fn begin(&mut self, outage: u32, kind: &Kind) -> Outcome<Seam> {
+        self.driver.begin_outage(OutageId(outage), &kind.spec())?;
+        self.until(|observed, seam| matches!(observed, Observed::OutageBegan { .. }).then_some(seam))
+    }
+
+    pub fn end(&mut self, outage: u32) -> Outcome<(Seam, OutageTally)> {
+        self.driver.end_outage(OutageId(outage))?;
+        self.until(|observed, seam| match observed {
+            Observed::OutageEnded { tally, why: OutageEnd::Lifted, .. } => {
+                Some((seam, tally.values().next().copied().unwrap_or_default()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Takes reports for a while.
+    pub fn attend(&mut self, span: Duration) -> Outcome<()> {
+        let until = Instant::now() + span;
+        while let Some(report) = self.next(until) {
+            self.note(&report.observed);
+        }
+        Ok(())
+    }
+
+    pub fn close(self) -> Outcome<()> {
+        Ok(self.runtime.block_on(self.driver.close())?)
+    }
+
+    fn next(&mut self, until: Instant) -> Option<Report> {
+        let left = until.saturating_duration_since(Instant::now());
+        self.runtime.block_on(async { timeout(left, self.reports.recv()).await }).ok().flatten()
+    }
+
+    fn until<T>(&mut self, wanted: impl Fn(&Observed, Seam) -> Option<T>) -> Outcome<T> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let report =
+                self.next(until).ok_or_else(|| format!("the bridge said nothing more; {:?}", self.troubles))?;
+            self.note(&report.observed);
+            let seam = Seam { at_ns: self.clock.unix_ns(report.when.at), error_ns: report.when.error_ns.cast_signed() };
+            if let Some(found) = wanted(&report.observed, seam) {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn note(&mut self, observed: &Observed) {
+        match observed {
+            Observed::EvidenceLost { how, count, .. } => self.lost.push((*how, *count)),
+            Observed::DriverFailed { reason, .. } => match unsent(reason) {
+                Some(count) => self.unsent += count,
+                None => self.troubles.push(reason.clone()),
+            },
+            Observed::Leak { toward, .. } => self.troubles.push(format!("a leak {toward:?}")),
+            _ => {}
+        }
+    }
+}
+
+/// How many frames it says could not be sent.
+fn unsent(reason: &str) -> Option<u64> {
+    let (_, rest) = reason.split_once("could not send ")?;
+    rest.split_once(" frames on")?.0.parse().ok()
+}
+
+/// An outage of the whole server for the phone.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    pub name: &'static str,
+    mode: OutageMode,
+    toward: Option<Toward>,
+    scope: OutageScope,
+}
+
+impl Kind {
+    /// All that there are.
+    pub fn all() -> Vec<Self> {
+        let step = Duration::from_millis(200);
+        let host = |name, mode| Self { name, mode, toward: None, scope: OutageScope::Host };
+        let bad = Impairment {
+            loss: Share::percent(20),
+            duplicate: Share::percent(5),
+            delay: Duration::from_millis(5),
+            jitter: Duration::from_millis(5),
+            ..Impairment::default()
+        };
+        vec![
+            host("drop", OutageMode::DROP),
+            Self { toward: Some(Toward::Server), ..host("one-way", OutageMode::DROP) },
+            host("refuse", OutageMode::REFUSE),
+            host("host-unreachable", Manner::Unreachable(Unreachable::Host).into()),
+            host("reset", Manner::Reset.into()),
+            host("unresolvable", Manner::Unresolvable.into()),
+            host("answer", Manner::Answer(Spoof { code: 503, retry_after_s: None, redirect: None }).into()),
+            host("impair", Manner::Impair(bad).into()),
+            host("flap", OutageMode::Flap(Flapping { away: step, back: step })),
+            host("fade", OutageMode::Fade(Fading { over: 2 * step, delay: Duration::from_millis(20) })),
+            host("reboot", OutageMode::Reboot(Rebooting { refuse: step, silent: step, starting: step })),
+        ]
+    }
+
+    /// One that takes what it steals nowhere, but on.
+    pub fn passing() -> Self {
+        Self { name: "sip", mode: OutageMode::DROP, toward: None, scope: OutageScope::Sip }
+    }
+
+    /// Whether it is about what the ends find each other by.
+    pub fn is_of_resolution(&self) -> bool {
+        self.name == "unresolvable"
+    }
+
+    /// Whether nothing passes either way from its beginning to its end.
+    pub fn takes_all(&self) -> bool {
+        self.name == "drop"
+    }
+
+    /// Whether the bridge speaks in the server's name.
+    pub fn answers(&self) -> bool {
+        self.name == "answer"
+    }
+
+    fn spec(&self) -> OutageSpec {
+        OutageSpec {
+            mode: self.mode.clone(),
+            toward: self.toward,
+            server: ServerName::from("a"),
+            scope: self.scope.clone(),
+            only: None,
+            phones: vec![PhoneName::from("p1")],
+            limit: Duration::from_secs(7200),
+        }
+    }
+}
