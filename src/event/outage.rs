@@ -304,6 +304,11 @@ impl OutageTally {
         self.leaked += more.leaked;
     }
 
+    /// Whether nothing was dropped.
+    pub fn dropped_nothing(&self) -> bool {
+        self.dropped_to_server == 0 && self.dropped_to_phone == 0
+    }
+
     /// Of the dropped, what was not SIP: `4 not SIP (3 HTTP, 1 other)`; none: all was.
     pub fn not_sip(&self) -> Option<String> {
         // A tally of an older journal does not say of what they were.

@@ -40,8 +40,9 @@ pub fn told(story: &RunStory) -> Vec<String> {
     }
     let words = all.into_iter().map(|(what, total)| {
         let what = what.trim_end_matches([':', ' ']);
-        let dropped = total.not_sip().unwrap_or_else(|| "none not SIP".to_owned());
-        format!("{what}; frames dropped: {dropped}")
+        let dropped = total.not_sip().map(|not_sip| format!("of the frames dropped {not_sip}"));
+        let all = if total.dropped_nothing() { "no frame was dropped" } else { "all frames dropped were SIP" };
+        format!("{what}; {}", dropped.as_deref().unwrap_or(all))
     });
     words.collect()
 }
@@ -57,6 +58,6 @@ mod tests {
         let told = told(&story);
         assert_eq!(told.len(), 1);
         assert!(told[0].starts_with("server a: provisioning (443), whatever else is at "), "{told:?}");
-        assert!(told[0].ends_with("; frames dropped: 8 not SIP (4 NTP, 4 HTTPS)"), "{told:?}");
+        assert!(told[0].ends_with("; of the frames dropped 8 not SIP (4 NTP, 4 HTTPS)"), "{told:?}");
     }
 }
