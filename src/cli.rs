@@ -24,6 +24,7 @@ mod exit;
 mod key;
 mod lock;
 mod net;
+mod places;
 mod run;
 mod runs;
 mod shell;

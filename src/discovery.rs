@@ -179,7 +179,7 @@ impl Book {
                 Note::Dropped { outage } => fate = Fate::Dropped(outage),
                 Note::Injected { outage } => fate = Fate::Injected(outage),
                 // Frames of our own, and copies of frames that were read where they came in.
-                Note::Canary | Note::Leak | Note::Doubled { .. } => return None,
+                Note::Canary | Note::Leak | Note::Stray | Note::Doubled { .. } => return None,
                 Note::OutageBegan { .. } | Note::OutageEnded { .. } | Note::Late { .. } => {}
             }
         }

@@ -36,6 +36,7 @@ pub mod coverage;
 pub mod cut;
 pub mod detect;
 pub mod dialog;
+mod gaps;
 pub mod hook;
 mod judge;
 pub mod load;

@@ -7,8 +7,10 @@
 //! | part | what it holds |
 //! |---|---|
 //! | [`stamp`] | times, and names of phones, servers and keys |
+//! | [`door`] | what a phone knocks at before SIP, and what is done about it |
 //! | [`outage`] | what an outage is, does and ends by |
 //! | [`hook`] | commands that stop and start servers |
+//! | [`place`] | where a server answers from |
 //! | [`push`] | what phones are told |
 //! | [`rig`] | parts of it that can fail, and evidence that can be lost |
 //! | [`setting`] | what was changed on the interfaces |
@@ -23,13 +25,15 @@ use std::{collections::BTreeMap, fmt, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::Plan,
+    config::{Mac, Plan},
     verdict::{Case, CaseId, Measurement},
 };
 
+pub mod door;
 pub mod hook;
 pub mod moves;
 pub mod outage;
+pub mod place;
 pub mod push;
 pub mod rig;
 pub mod setting;
@@ -37,14 +41,16 @@ pub mod sip;
 pub mod stamp;
 pub mod tls;
 
+pub use door::{Door, Knock};
 pub use hook::{HookAct, HookOutcome};
 pub use moves::{BindingChange, BindingEvent, Move};
 pub use outage::{
     Bystander, Bystanders, Course, Impairment, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally,
     Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
 };
+pub use place::ServerPlace;
 pub use push::PushCommand;
-pub use rig::{Loss, PortKind, RigPart};
+pub use rig::{LinkLoss, Loss, PortKind, RigPart};
 pub use setting::{Offload, SettingChange};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
 pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
@@ -245,6 +251,27 @@ pub enum Observed {
         /// The address.
         address: IpAddr,
     },
+    /// A server has shown where it answers from. Told once for each place.
+    ServerSeen {
+        /// Which server.
+        server: ServerName,
+        /// Its address.
+        address: IpAddr,
+        /// The place.
+        place: ServerPlace,
+    },
+    /// A frame of a device that is not of an outage, to or from the server that is away for others, has come into the bridge and
+    /// not come out. Told once for each device and direction.
+    BystanderLost {
+        /// The outage.
+        outage: OutageId,
+        /// The device.
+        mac: Mac,
+        /// Which way the frame went.
+        toward: Toward,
+        /// Where it lies in the capture.
+        raw: RawRef,
+    },
     /// A phone tried to reach a server ahead of any SIP, or was answered: what tells a server that is not there from a
     /// phone that does not call.
     Knock {
@@ -269,6 +296,30 @@ pub enum Observed {
         how: Loss,
         /// How many frames or bytes.
         count: u64,
+    },
+    /// What an earlier bridge helper had left on the bridge was removed.
+    OrphansRemoved {
+        /// Of ports and tables.
+        names: Vec<String>,
+    },
+    /// An interface carries nothing any more. The kernel may tell of a lost carrier late, by as much as the record's error.
+    LinkLost {
+        /// Which interface.
+        interface: String,
+        /// How.
+        how: LinkLoss,
+    },
+    /// It carries frames again: what did not come in between is no proof of anything.
+    LinkBack {
+        /// Which interface.
+        interface: String,
+        /// The worst that had happened.
+        how: LinkLoss,
+        /// How long nothing passed, at least, in nanoseconds.
+        gap_ns: u64,
+        /// Settings that were changed so that it could be joined again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changed: Vec<SettingChange>,
     },
     /// The wall clock was stepped against the monotonic one.
     ClockStepped {
@@ -448,31 +499,6 @@ pub enum Action {
     },
     /// The run is over: close the drivers.
     Finish,
-}
-
-/// What a phone must get past before it can say anything in SIP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Door {
-    /// The link address of the server (ARP).
-    Arp,
-    /// A TCP connection to its SIP port.
-    Tcp,
-    /// Its SIP port over UDP. Whoever asks there does so in SIP, and is let in by an answer in SIP, so that of knocks there
-    /// are refusals alone.
-    Udp,
-}
-
-/// What happens at a [`Door`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Knock {
-    /// The phone asks: an ARP request, a SYN.
-    Asked,
-    /// The server lets it in: an ARP reply, a SYN with ACK.
-    Opened,
-    /// The server refuses, or somebody on the way to it does: a RST, an ICMP error.
-    Refused,
 }
 
 /// Where the bytes behind a record lie.

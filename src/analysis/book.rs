@@ -164,7 +164,7 @@ impl Book {
                     Note::Dropped { outage } => fate = Fate::Dropped(outage),
                     Note::Injected { outage } => fate = Fate::Injected(outage),
                     // Frames of our own, and copies of frames that were read where they came in.
-                    Note::Canary | Note::Leak | Note::Doubled { .. } => is_traffic = false,
+                    Note::Canary | Note::Leak | Note::Stray | Note::Doubled { .. } => is_traffic = false,
                     // Its stamp is that of its end that matters.
                     Note::Late { .. } => {}
                     note @ (Note::OutageBegan { .. } | Note::OutageEnded { .. }) => self.learn(note),

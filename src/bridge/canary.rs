@@ -75,7 +75,7 @@ impl CanaryPort {
 
         links.attach(port, bridge).await.map_err(failed)?;
         links.silence_port(port).await.map_err(failed)?;
-        links.place(FAR_SIDE, server_side).await.map_err(failed)?;
+        place(links, server_side).await.map_err(failed)?;
         links.up(port).await.map_err(failed)?;
         until_running(links, &name).await.map_err(failed)?;
         Ok(Self { inner })
@@ -90,6 +90,40 @@ impl CanaryPort {
         while let Ok(Some(_)) = self.inner.receive() {}
         self.inner.send(frame)
     }
+}
+
+/// Removes the ports of helpers that are gone from a bridge. Whoever calls has its table, so that no other helper works on it;
+/// a port that is gone by itself meanwhile is not told.
+///
+/// # Errors
+/// If the kernel refuses.
+pub async fn remove_orphans(links: &Links, bridge: u32) -> Result<Vec<String>, Refusal> {
+    let failed = |error: io::Error| Refusal::from_io("remove what an earlier helper has left", &error);
+    let mut removed = Vec::new();
+    for (index, name) in links.ports_of(bridge).await.map_err(failed)? {
+        if helper_of(&name).is_none() {
+            continue;
+        }
+        match links.remove(index).await {
+            Ok(()) => removed.push(name),
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(removed)
+}
+
+/// The process that an interface of this name belongs to, if it is a port for canaries.
+pub fn helper_of(name: &str) -> Option<u32> {
+    name.strip_prefix(PORT_PREFIX)?.parse().ok()
+}
+
+/// Has the bridge look for the receiver of canaries on the side of the servers, whose interface has that number.
+///
+/// # Errors
+/// If the kernel refuses.
+pub async fn place(links: &Links, server_side: u32) -> io::Result<()> {
+    links.place(FAR_SIDE, server_side).await
 }
 
 /// Our end of the pair, its number, and a connection to the kernel in the namespace that this thread is in.

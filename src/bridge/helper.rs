@@ -21,6 +21,7 @@ use nix::{
 };
 
 mod lease;
+mod links;
 mod orders;
 mod own;
 mod privileges;
@@ -32,20 +33,23 @@ use super::{
     canary::{Canary, CanaryPort},
     clock::{monotonic, nanos, wall_ns},
     connections::{Connections, Made},
+    homes::Homes,
     interest::Interest,
     outage::Outages,
     outbox::Outbox,
     parts::Parts,
     paths::Paths,
+    ports::Ports,
     protocol::{Notice, Order, PhoneIndex, Refusal, Setup},
-    sight::{Sight, Unsent, send_off},
+    sight::{Sight, Unsent, is_of_link, send_off},
+    strangers::Strangers,
     table::Table,
     tap::{BATCH, Tap},
     waiting::Waiting,
 };
 use crate::{
     config::Mac,
-    event::{Loss, OutageEnd, Toward},
+    event::{Loss, OutageEnd, SettingChange, Toward},
     wire::messages::Messages,
 };
 
@@ -71,7 +75,7 @@ pub fn run(fd: &str) -> ExitCode {
     }
     match Parts::assemble(&setup) {
         Ok(parts) => {
-            if let Err(reason) = privileges::drop() {
+            if let Err(reason) = privileges::drop([parts.phone_tap.binder(), parts.server_tap.binder()]) {
                 let operation = format!("work without privileges that are not needed: could not {reason}");
                 outbox.send(&Notice::Refused(Refusal::Permission { operation }));
                 return ExitCode::from(3);
@@ -98,6 +102,9 @@ struct Helper {
     phone_tap: Tap,
     server_tap: Tap,
     canary_port: CanaryPort,
+    ports: Ports,
+    /// Settings that were changed when an interface came again, and are not told yet.
+    resettled: Vec<SettingChange>,
     table: Table,
     outages: Outages,
     phones: BTreeMap<Mac, PhoneIndex>,
@@ -112,6 +119,8 @@ struct Helper {
     waiting: Waiting,
     made: Vec<Made>,
     next_nonce: u64,
+    homes: Homes,
+    strangers: Strangers,
     unsent: Unsent,
     mtu: usize,
     lease: Lease,
@@ -123,6 +132,9 @@ struct Helper {
 impl Helper {
     fn new(setup: Setup, mut outbox: Outbox, parts: Parts) -> Self {
         outbox.send(&parts.ready);
+        if !parts.orphans.is_empty() {
+            outbox.send(&Notice::OrphansRemoved(parts.orphans));
+        }
         let phones = (0..).zip(&setup.phones).map(|(index, phone)| (phone.mac, index)).collect();
         Self {
             outages: Outages::new(setup.network.protected.iter().copied()),
@@ -130,6 +142,8 @@ impl Helper {
             phone_tap: parts.phone_tap,
             server_tap: parts.server_tap,
             canary_port: parts.canary_port,
+            ports: parts.ports,
+            resettled: Vec::new(),
             table: parts.table,
             phones,
             addresses: Addresses::new(&setup.phones),
@@ -143,6 +157,8 @@ impl Helper {
             waiting: Waiting::default(),
             made: Vec::new(),
             next_nonce: u64::try_from(wall_ns()).unwrap_or(0) << 20,
+            homes: Homes::new(&setup.servers),
+            strangers: Strangers::default(),
             unsent: Unsent::default(),
             mtu: parts.mtu,
             lease: Lease::void(),
@@ -155,13 +171,16 @@ impl Helper {
     fn serve(&mut self) {
         let mut looked = monotonic();
         while !self.closing {
-            self.wait();
+            if self.wait() {
+                self.watch_links();
+            }
             self.keep_lease();
             self.send_late();
             // Taken before the taps are read: what was sent until then and is not seen now was dropped.
             let now_ns = wall_ns();
             if !self.read_taps() {
                 self.judge_canaries(now_ns);
+                self.judge_strangers(now_ns);
             }
             self.take_orders();
             self.mind_absence();
@@ -171,12 +190,14 @@ impl Helper {
             if monotonic().saturating_sub(looked) >= IDLE {
                 looked = monotonic();
                 self.report_losses();
+                self.seek_ports();
             }
             self.outbox.flush();
         }
     }
 
-    fn wait(&self) {
+    /// Waits for something to do. True if the kernel tells of interfaces.
+    fn wait(&self) -> bool {
         let mut patience = IDLE;
         if !self.table.is_empty() {
             patience = patience.min(self.lease.due().saturating_sub(monotonic()));
@@ -196,9 +217,12 @@ impl Helper {
             PollFd::new(self.outbox.as_fd(), talk),
             PollFd::new(self.phone_tap.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.server_tap.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.ports.events.as_fd(), PollFlags::POLLIN),
         ];
         // An interrupted wait is as good as one that ended.
         let _ = ppoll(&mut ready, Some(TimeSpec::from_duration(patience)), None);
+        let [.., links] = &ready;
+        links.any().unwrap_or(false)
     }
 
     /// Renews what the kernel drops for us, when it is time; or finds that it is too late.
@@ -257,8 +281,11 @@ impl Helper {
             Toward::Phone => &mut self.server_tap,
         };
         let taken = tap.fill().unwrap_or_else(|error| {
-            let interface = tap.interface();
-            self.outbox.send(&Notice::Trouble(format!("lost interface `{interface}`: {error}; bring it up again")));
+            // The kernel tells of its links in another way, too, and for how long they were lost.
+            if !is_of_link(&error) {
+                let interface = tap.interface();
+                self.outbox.send(&Notice::Trouble(format!("can not read from interface `{interface}`: {error}")));
+            }
             0
         });
         while self.read_one(entering) {}
@@ -307,6 +334,8 @@ impl Helper {
             waiting: &mut self.waiting,
             made: &mut self.made,
             unsent: &mut self.unsent,
+            homes: &mut self.homes,
+            strangers: &mut self.strangers,
             mtu: self.mtu,
         };
         sight.take(received, entering, far);
@@ -333,6 +362,7 @@ impl Helper {
     fn report_losses(&mut self) {
         let count = self.phone_tap.lost() + self.server_tap.lost();
         if count > 0 {
+            self.strangers.void();
             self.outbox.send(&Notice::Lost { how: Loss::KernelDrop, count });
         }
         let Unsent { count, last } = std::mem::take(&mut self.unsent);

@@ -210,7 +210,7 @@ mod tests {
     }
 
     fn interest() -> Interest {
-        let server = ServerKey { addresses: vec![at(3, 0).ip()], sip_ports: vec![5070] };
+        let server = ServerKey { addresses: vec![at(3, 0).ip()], sip_ports: vec![5070], gateway: None };
         Interest::new(&[server])
     }
 

@@ -16,6 +16,7 @@ use rtnetlink::{
     },
 };
 
+use super::{carriers::Told, link_events};
 use crate::config::Mac;
 
 /// Forwards EAPOL and LLDP, which a bridge keeps to itself unless told otherwise. STP, PAUSE and LACP it never lets pass.
@@ -101,6 +102,20 @@ impl Links {
     pub async fn find(&self, name: &str) -> io::Result<Option<Link>> {
         match self.handle.link().get().match_name(name.to_owned()).execute().try_next().await {
             Ok(found) => Ok(found.as_ref().map(Link::from)),
+            Err(error) => match as_io(error) {
+                error if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// The interface of that name, as the kernel [tells](super::link_events) of its changes.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub async fn told(&self, name: &str) -> io::Result<Option<Told>> {
+        match self.handle.link().get().match_name(name.to_owned()).execute().try_next().await {
+            Ok(found) => Ok(found.and_then(|message| link_events::of(&message, false))),
             Err(error) => match as_io(error) {
                 error if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
                 error => Err(error),

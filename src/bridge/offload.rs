@@ -24,11 +24,18 @@ const ALL: [Offload; 2] = [Offload::GenericReceiveOffload, Offload::LargeReceive
 /// # Errors
 /// If an offload is on and can not be turned off.
 pub fn disable(interface: &str) -> io::Result<Vec<SettingChange>> {
-    let control = control()?;
+    disable_by(&control()?, interface)
+}
+
+/// The same through a socket that is [open already](control).
+///
+/// # Errors
+/// As [`disable`].
+pub fn disable_by(control: &OwnedFd, interface: &str) -> io::Result<Vec<SettingChange>> {
     let mut changed = Vec::new();
     for setting in ALL {
-        if read(&control, interface, setting) {
-            write(&control, interface, setting, false)?;
+        if read(control, interface, setting) {
+            write(control, interface, setting, false)?;
             changed.push(SettingChange { interface: interface.to_owned(), setting, was_on: true });
         }
     }
@@ -57,7 +64,11 @@ pub fn set(interface: &str, setting: Offload, on: bool) -> io::Result<bool> {
     Ok(true)
 }
 
-fn control() -> io::Result<OwnedFd> {
+/// A socket to ask through.
+///
+/// # Errors
+/// If there are none.
+pub fn control() -> io::Result<OwnedFd> {
     Ok(socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?)
 }
 

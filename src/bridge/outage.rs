@@ -10,7 +10,7 @@ use std::{
 use super::{
     addresses::Addresses,
     protocol::{PhoneIndex, Setup, Treatment},
-    rules::{Decision, Rule, RuleTable},
+    rules::{Decision, Rule, RuleTable, pair_of},
     table::Path,
 };
 use crate::{
@@ -82,7 +82,8 @@ impl Outages {
         let server = server.ok_or_else(|| format!("outage {number} names a server that was not set up"))?;
         let phone = |index: &PhoneIndex| setup.phones.get(usize::from(*index)).map(|phone| phone.mac);
         let phones: Option<BTreeSet<Mac>> = wanted.phones.iter().map(phone).collect();
-        let known = wanted.phones.iter().flat_map(|phone| addresses.of(*phone));
+        let is_open = |index: &&PhoneIndex| phone(index).is_some_and(|mac| !self.table.protected.contains(&mac));
+        let known = wanted.phones.iter().filter(is_open).flat_map(|phone| addresses.of(*phone));
         Ok(Rule {
             outage: wanted.outage,
             phone_addresses: known.collect(),
@@ -133,6 +134,9 @@ impl Outages {
 
     /// A phone has an address that was not known. True if what the kernel gives up is not enough any more.
     pub fn learn(&mut self, phone: Mac, address: IpAddr) -> bool {
+        if self.table.protected.contains(&phone) {
+            return false;
+        }
         let lasting =
             self.table.rules.iter_mut().filter(|rule| rule.until_ns.is_none() && rule.phones.contains(&phone));
         let mut more = false;
@@ -146,6 +150,21 @@ impl Outages {
     pub fn bystander(&self, outage: OutageId, frame: &Frame<'_>, toward: Toward) -> Option<Bystander> {
         let rule = self.table.rules.iter().find(|rule| rule.outage == outage);
         rule.map_or(Some(Bystander::Rest), |rule| rule.bystander(frame, toward))
+    }
+
+    /// Whether any is in force.
+    pub fn are_none(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    /// The outage whose server a frame of `at_ns` is from or to that is of none of its phones; and whose it is.
+    pub fn stranger(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<(OutageId, Mac)> {
+        let pair = pair_of(frame, toward)?;
+        let is_of = |rule: &&Rule| rule.phones.contains(&pair.phone) && !self.table.protected.contains(&pair.phone);
+        let lasting = self.table.rules.iter().filter(|rule| rule.until_ns.is_none() && at_ns >= rule.from_ns);
+        let mut of_server = lasting.filter(|rule| rule.servers.contains(&pair.server)).peekable();
+        let outage = of_server.peek()?.outage;
+        (!of_server.any(|rule| is_of(&rule))).then_some((outage, pair.phone))
     }
 
     /// The numbers of those in force.
@@ -264,7 +283,7 @@ mod tests {
             controller_pid: 1,
             network: Network::between("a", "b"),
             phones: vec![PhoneKey { mac: PHONE, address: None }],
-            servers: vec![ServerKey { addresses: vec![SERVER], sip_ports: vec![5060] }],
+            servers: vec![ServerKey { addresses: vec![SERVER], sip_ports: vec![5060], gateway: None }],
         }
     }
 
@@ -321,6 +340,22 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_is_whoever_speaks_with_the_server_and_is_not_of_the_outage_protected_devices_among_them() {
+        let outages = begun();
+        assert_eq!(outages.stranger(&frame(), Toward::Server, 200 * MS), None);
+        let other = Mac([2, 0, 0, 0, 0, 7]);
+        let of_other = Frame { source: Some(other), ..frame() };
+        assert_eq!(outages.stranger(&of_other, Toward::Server, 200 * MS), Some((OutageId(1), other)));
+        assert_eq!(outages.stranger(&of_other, Toward::Server, 99 * MS), None, "before it began");
+        let elsewhere = Frame { destination: Some(other), ..frame() };
+        assert_eq!(outages.stranger(&elsewhere, Toward::Phone, 200 * MS), None, "from somebody else");
+        let mut protecting = Outages::new([PHONE]);
+        let rule = protecting.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
+        protecting.begin(rule, &wanted(), 0, Duration::ZERO);
+        assert_eq!(protecting.stranger(&frame(), Toward::Server, 200 * MS), Some((OutageId(1), PHONE)));
+    }
+
+    #[test]
     fn the_limit_is_that_of_the_order() {
         let outages = begun();
         assert!(outages.overdue(Duration::from_millis(5_999)).is_empty());
@@ -329,9 +364,19 @@ mod tests {
 
     #[test]
     fn the_kernel_is_never_asked_to_drop_a_protected_device() {
-        let outages = Outages::new([PHONE]);
-        let rule = outages.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
-        assert!(outages.paths(Some(&rule), None).is_empty());
+        let mut outages = Outages::new([PHONE]);
+        let address = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 11));
+        let known = Addresses::new(&[PhoneKey { mac: PHONE, address: Some(address) }]);
+        for treatment in [Treatment::Drop, Treatment::Unresolvable] {
+            let wanted = Wanted { course: Course::steady(treatment), ..wanted() };
+            let rule = outages.plan(&setup(), &known, &wanted).unwrap();
+            assert!(outages.paths(Some(&rule), None).is_empty(), "{wanted:?}");
+            outages.begin(rule, &wanted, 0, Duration::ZERO);
+            assert!(!outages.learn(PHONE, address));
+            assert!(outages.paths(None, None).is_empty(), "{wanted:?}");
+            outages.end(wanted.outage, 0);
+            outages.close(wanted.outage);
+        }
     }
 
     #[test]

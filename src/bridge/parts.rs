@@ -1,12 +1,15 @@
 //! What the helper works with, put together in the order in which nothing of a phone's first words is missed.
 
 use super::{
-    canary::CanaryPort,
-    join,
+    canary::{self, CanaryPort},
+    carriers::{Carriers, Told},
+    join::{self, Joined},
     link::Links,
+    link_events::LinkEvents,
+    ports::Ports,
     protocol::{Notice, Refusal, Setup},
     table::Table,
-    tap::Tap,
+    tap::{Tap, Wanted},
 };
 
 /// Everything that is open while the helper lives.
@@ -16,6 +19,9 @@ pub struct Parts {
     pub server_tap: Tap,
     pub canary_port: CanaryPort,
     pub table: Table,
+    pub ports: Ports,
+    /// What an earlier helper had left.
+    pub orphans: Vec<String>,
     pub mtu: usize,
 }
 
@@ -25,29 +31,61 @@ impl Parts {
     /// # Errors
     /// If the interfaces are unfit, or the kernel refuses.
     pub fn assemble(setup: &Setup) -> Result<Self, Refusal> {
+        let network = &setup.network;
+        let failed = |error: std::io::Error| Refusal::from_io("ask the kernel for its interfaces", &error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|error| Refusal::from_io("start", &error))?.block_on(assemble(setup))
+        let runtime = runtime.map_err(|error| Refusal::from_io("start", &error))?;
+        let links = runtime.block_on(async { Links::connect() }).map_err(failed)?;
+        let Opened { phone_tap, server_tap, canary_port, table, joined, orphans, mtu } =
+            runtime.block_on(open(setup, &links))?;
+        // From here on nothing of what the kernel tells of the interfaces is our own doing.
+        let events = LinkEvents::open().map_err(failed)?;
+        let state = |name| runtime.block_on(links.told(name)).map_err(failed);
+        let [phones, servers] = [state(&network.phone_side)?, state(&network.server_side)?];
+        let (Some(phones), Some(servers)) = (phones, servers) else {
+            return Err(failed(std::io::ErrorKind::NotFound.into()));
+        };
+        let side = |told: &Told| (told.index, told.running);
+        let [(phone, up), (server, on)] = [side(&phones), side(&servers)];
+        let carriers =
+            Carriers::new(joined.bridge_index, (&network.phone_side, phone, up), (&network.server_side, server, on));
+        let ports = Ports::new(runtime, links, events, carriers, joined.bridge_index).map_err(failed)?;
+        let ready = Notice::Ready { bridge: joined.bridge, adopted: joined.adopted, changed: joined.changed };
+        Ok(Self { ready, phone_tap, server_tap, canary_port, table, ports, orphans, mtu })
     }
 }
 
-async fn assemble(setup: &Setup) -> Result<Parts, Refusal> {
+/// What is opened while the kernel is asked.
+struct Opened {
+    phone_tap: Tap,
+    server_tap: Tap,
+    canary_port: CanaryPort,
+    table: Table,
+    joined: Joined,
+    orphans: Vec<String>,
+    mtu: usize,
+}
+
+async fn open(setup: &Setup, links: &Links) -> Result<Opened, Refusal> {
     let network = &setup.network;
-    let links = Links::connect().map_err(|error| Refusal::from_io("ask the kernel for its interfaces", &error))?;
-    let examined = join::examine(&links, network).await?;
+    let examined = join::examine(links, network).await?;
+    let mut orphans: Vec<String> = Table::remove_unowned(join::bridge_name(network)).into_iter().collect();
     // The table is the lock as well: whoever else works on this bridge has it, and nothing is changed under his feet.
     let table = Table::create(join::bridge_name(network)).await?;
-    let joined = join::join(&links, network, &examined).await?;
+    let joined = join::join(links, network, &examined).await?;
+    orphans.extend(canary::remove_orphans(links, joined.bridge_index).await?);
     let phones: Vec<_> = setup.phones.iter().map(|phone| phone.mac).collect();
-    let phone_tap = Tap::open_for(&phones, &network.phone_side, examined.phone.index)?;
-    let server_tap = Tap::open_for(&phones, &network.server_side, examined.server.index)?;
-    let canary_port = CanaryPort::open(&links, joined.bridge_index, examined.server.index).await?;
+    let servers: Vec<_> = setup.servers.iter().flat_map(|server| server.addresses.iter().copied()).collect();
+    let wanted = Wanted { devices: &phones, servers: &servers };
+    let phone_tap = Tap::open_for(&wanted, &network.phone_side, examined.phone.index)?;
+    let server_tap = Tap::open_for(&wanted, &network.server_side, examined.server.index)?;
+    let canary_port = CanaryPort::open(links, joined.bridge_index, examined.server.index).await?;
     links
         .up(examined.phone.index)
         .await
         .map_err(|error| Refusal::from_io(format!("switch on `{}`", network.phone_side), &error))?;
-    let ready = Notice::Ready { bridge: joined.bridge, adopted: joined.adopted, changed: joined.changed };
     phone_tap.clear_error();
     server_tap.clear_error();
     let mtu = usize::try_from(examined.phone.mtu).unwrap_or(usize::MAX);
-    Ok(Parts { ready, phone_tap, server_tap, canary_port, table, mtu })
+    Ok(Opened { phone_tap, server_tap, canary_port, table, joined, orphans, mtu })
 }

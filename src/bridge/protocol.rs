@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Mac, Network},
     event::{
-        Course, Fate, Impairment, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection, SettingChange,
-        Toward, Unreachable,
+        Course, Fate, Impairment, LinkLoss, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection,
+        ServerPlace, SettingChange, Toward, Unreachable,
     },
     wire::sip::StandIn,
 };
@@ -58,6 +58,8 @@ pub struct ServerKey {
     pub addresses: Vec<IpAddr>,
     /// Its SIP ports, at least one.
     pub sip_ports: Vec<u16>,
+    /// The router that the bench puts before it.
+    pub gateway: Option<IpAddr>,
 }
 
 /// A message to the helper.
@@ -142,6 +144,8 @@ pub enum Notice {
         /// Settings of the interfaces that were changed.
         changed: Vec<SettingChange>,
     },
+    /// Something that an earlier helper had left was removed.
+    OrphansRemoved(Vec<String>),
     /// The interfaces can not be joined. The helper ends.
     Refused(Refusal),
     /// A frame for the record.
@@ -221,6 +225,17 @@ pub enum Notice {
         /// When.
         unix_ns: i64,
     },
+    /// A server has shown a place that it was not known to answer from.
+    Server {
+        /// Which.
+        server: ServerIndex,
+        /// Its address.
+        address: IpAddr,
+        /// The place.
+        place: ServerPlace,
+        /// When.
+        unix_ns: i64,
+    },
     /// A phone sent something.
     SignOfLife {
         /// Which.
@@ -234,6 +249,30 @@ pub enum Notice {
         how: Loss,
         /// How many frames.
         count: u64,
+    },
+    /// An interface carries nothing any more.
+    LinkLost {
+        /// Which.
+        interface: String,
+        /// How.
+        how: LinkLoss,
+        /// When it was told.
+        unix_ns: i64,
+        /// By how much earlier it may have been.
+        error_ns: u64,
+    },
+    /// It does again.
+    LinkBack {
+        /// Which.
+        interface: String,
+        /// The worst that had happened.
+        how: LinkLoss,
+        /// How long nothing passed, at least.
+        gap_ns: u64,
+        /// Settings that were changed so that it could be joined again.
+        changed: Vec<SettingChange>,
+        /// When.
+        unix_ns: i64,
     },
     /// An order could not be carried out, or a side is gone; the helper goes on.
     Trouble(String),
@@ -285,6 +324,8 @@ pub enum FrameKind {
     Canary,
     /// It went out although an outage forbids it.
     Leak,
+    /// It is of a device that is not of this outage, and did not come out.
+    Stray(OutageId),
 }
 
 /// Why the interfaces can not be joined. Every one of them is a fault of the rig.

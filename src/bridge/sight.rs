@@ -7,6 +7,7 @@ use super::{
     canary::{self, Canary},
     clock::{monotonic, nanos, wall_ns},
     connections::{Connections, Made},
+    homes::{Homes, Moved},
     interest::Interest,
     outage::Outages,
     outbox::Outbox,
@@ -15,6 +16,7 @@ use super::{
     reply,
     rules::Decision,
     segment,
+    strangers::Strangers,
     tap::{Received, Tap, Unsendable},
     waiting::{Late, Waiting},
 };
@@ -57,6 +59,9 @@ pub struct Sight<'a> {
     /// What is to be sent about the frames that were taken.
     pub made: &'a mut Vec<Made>,
     pub unsent: &'a mut Unsent,
+    /// Where the servers are.
+    pub homes: &'a mut Homes,
+    pub strangers: &'a mut Strangers,
     pub mtu: usize,
 }
 
@@ -67,9 +72,17 @@ pub struct Unsent {
     pub last: String,
 }
 
+/// Whether it says that an interface is switched off, or gone.
+pub fn is_of_link(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV))
+}
+
 impl Unsent {
-    /// One more.
+    /// One more. What could not go because the link was lost is told with that.
     pub fn count(&mut self, interface: &str, error: &io::Error) {
+        if is_of_link(error) {
+            return;
+        }
         self.count += 1;
         self.last = format!("through `{interface}`: {error}");
     }
@@ -104,6 +117,10 @@ impl Sight<'_> {
         let now_ns = wall_ns();
         let at_ns = received.unix_ns.unwrap_or(now_ns);
         let Ok(frame) = Frame::parse(received.bytes) else { return };
+        if let Some(Moved { server, address, place }) = self.homes.learn(&frame, received.bytes, toward) {
+            self.outbox.send(&Notice::Server { server, address, place, unix_ns: at_ns });
+        }
+        self.follow_stranger(&frame, received.bytes, toward, at_ns);
         let Some(phone) = self.phone_of(&frame, toward) else { return };
         if toward == Toward::Server {
             self.note_life(phone, at_ns);
@@ -158,6 +175,21 @@ impl Sight<'_> {
                 }
             }
             (Decision::Drop(_), _) => {}
+        }
+    }
+
+    /// Follows a frame of a device that is not of the outage of its server, if it has to come out on the other side.
+    fn follow_stranger(&mut self, frame: &Frame<'_>, bytes: &[u8], toward: Toward, at_ns: i64) {
+        if self.outages.are_none() {
+            return;
+        }
+        let Some((outage, mac)) = self.outages.stranger(frame, toward, at_ns) else { return };
+        let passes = match toward {
+            Toward::Server => frame.destination.is_some_and(|to| self.homes.is_beyond(to)),
+            Toward::Phone => self.strangers.is_near(mac),
+        };
+        if passes {
+            self.strangers.enter(outage, mac, toward, at_ns, bytes);
         }
     }
 
@@ -234,6 +266,9 @@ impl Sight<'_> {
         {
             let canary = self.canaries.swap_remove(place);
             return self.outbox.send(&report(&canary, true, at_ns));
+        }
+        if self.outages.stranger(&frame, toward, at_ns).is_some() {
+            return self.strangers.leave(toward, at_ns, received.bytes);
         }
         let Some(phone) = self.phone_of(&frame, toward) else { return };
         if let Some(outage) = self.outages.forbids(&frame, toward, at_ns)

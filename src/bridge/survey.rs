@@ -3,7 +3,7 @@
 use std::{fs, io, net::IpAddr};
 
 use super::{
-    canary::PORT_PREFIX,
+    canary::helper_of,
     join::bridge_name,
     link::{Link, Links},
     offload,
@@ -15,6 +15,12 @@ mod tables;
 
 pub use namespace::namespace;
 pub use tables::TableFound;
+
+/// Whether there is an outage table of that bridge which nobody owns. One that can not be looked at is none.
+pub fn is_unowned(bridge: &str) -> bool {
+    let tables = tables::look().unwrap_or_default();
+    tables.iter().any(|table| table.bridge == bridge && table.owner.is_none())
+}
 
 /// What a helper process is called among others (`/proc/PID/cmdline`, proc_pid_cmdline(5)).
 const HELPER: &[u8] = b"bridge-helper";
@@ -122,11 +128,6 @@ fn is_link_local(address: IpAddr) -> bool {
 
 fn is_canary_port(name: &str) -> bool {
     helper_of(name).is_some()
-}
-
-/// The process that an interface of this name belongs to, if it is a port for canaries.
-fn helper_of(name: &str) -> Option<u32> {
-    name.strip_prefix(PORT_PREFIX)?.parse().ok()
 }
 
 /// Whether that process is a helper. One that we may not look at is taken for one.

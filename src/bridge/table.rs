@@ -22,6 +22,7 @@ use rtnetlink::sys::{Socket, protocols::NETLINK_NETFILTER};
 use super::{
     expression::{self, Family, Kind, Way},
     protocol::Refusal,
+    survey,
 };
 use crate::{config::Mac, event::Toward};
 
@@ -128,6 +129,18 @@ impl Table {
             )]
             tokio::time::sleep(RENEWAL).await;
         }
+    }
+
+    /// Removes the table of a bridge that nobody owns: no helper of ours makes such, and none can work while it is there. What it
+    /// is called, if it was removed.
+    pub fn remove_unowned(bridge: &str) -> Option<String> {
+        if !survey::is_unowned(bridge) {
+            return None;
+        }
+        let mut table = Self::open(bridge).ok()?;
+        let attributes = vec![TableAttribute::Name(table.name.clone())];
+        let removed = table.commit(vec![(0, NfTablesMessage::DeleteTable(TableMessage { attributes }))]);
+        removed.ok().map(|()| format!("outage table {}", table.name))
     }
 
     /// Asks the kernel whether it would create such a table: a transaction without its end is checked and thrown away.

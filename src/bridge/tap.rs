@@ -7,7 +7,7 @@
 
 use std::{
     io, mem,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
 };
 
 use nix::{
@@ -24,10 +24,10 @@ mod outbound;
 mod tests;
 
 use super::protocol::Refusal;
-use crate::config::Mac;
 use inbound::Inbound;
 use outbound::Outbound;
 
+pub use filter::Wanted;
 pub use inbound::Received;
 pub use outbound::Unsendable;
 
@@ -38,12 +38,16 @@ pub const BATCH: usize = 64;
 /// Receive buffer asked for, in bytes. The default of about 200 KiB loses frames when other work takes the processor.
 const RECEIVE_BUFFER: libc::c_int = 8 << 20;
 
+/// `pnet` binds through descriptors from here on, above all that is opened in passing.
+const BINDERS: RawFd = 100;
+
 /// One side's socket.
 pub struct Tap {
     fd: OwnedFd,
     interface: String,
     inbound: Inbound,
     outbound: Outbound,
+    binder: RawFd,
 }
 
 impl std::fmt::Debug for Tap {
@@ -68,12 +72,12 @@ impl Tap {
         Self::open_as(interface, index, false, None)
     }
 
-    /// The same, for frames of these devices and those that go to all.
+    /// The same, for what is wanted alone, as far as the kernel can tell.
     ///
     /// # Errors
     /// If the kernel forbids it.
-    pub fn open_for(devices: &[Mac], interface: &str, index: u32) -> Result<Self, Refusal> {
-        Self::open_as(interface, index, false, Some(devices))
+    pub fn open_for(wanted: &Wanted<'_>, interface: &str, index: u32) -> Result<Self, Refusal> {
+        Self::open_as(interface, index, false, Some(wanted))
     }
 
     /// Opens the tap of any interface: until it is closed, frames for others are heard there, too.
@@ -84,29 +88,30 @@ impl Tap {
         Self::open_as(interface, index, true, None)
     }
 
-    fn open_as(interface: &str, index: u32, promiscuous: bool, devices: Option<&[Mac]>) -> Result<Self, Refusal> {
+    fn open_as(interface: &str, index: u32, promiscuous: bool, wanted: Option<&Wanted<'_>>) -> Result<Self, Refusal> {
         let failed = |error: io::Error| Refusal::from_io(format!("watch interface `{interface}`"), &error);
         let fd = packet_socket().map_err(failed)?;
         prepare(&fd).map_err(failed)?;
-        if let Some(devices) = devices {
-            filter::attach(fd.as_fd(), devices).map_err(failed)?;
+        if let Some(wanted) = wanted {
+            filter::attach(fd.as_fd(), wanted).map_err(failed)?;
         }
-        let own = fd.try_clone().map_err(failed)?;
-        let place = NetworkInterface {
-            name: interface.to_owned(),
-            description: String::new(),
-            index,
-            mac: None,
-            ips: Vec::new(),
-            flags: 0,
-        };
-        // pnet owns the descriptor from here on, also if it fails.
-        let config = Config { socket_fd: Some(fd.into_raw_fd()), promiscuous, ..Config::default() };
-        let Channel::Ethernet(..) = datalink::channel(&place, config).map_err(failed)? else {
-            return Err(failed(io::Error::other("pnet opened no Ethernet channel")));
-        };
+        let binder = bind(&fd, interface, index, promiscuous, BINDERS).map_err(failed)?;
         let interface = interface.to_owned();
-        Ok(Self { fd: own, interface, inbound: Inbound::default(), outbound: Outbound::default() })
+        Ok(Self { fd, interface, inbound: Inbound::default(), outbound: Outbound::default(), binder })
+    }
+
+    /// Taps the interface that has the same name and another number by now, through the same descriptors.
+    ///
+    /// # Errors
+    /// If the kernel forbids it.
+    pub fn reopen(&mut self, index: u32) -> io::Result<()> {
+        self.binder = bind(&self.fd, &self.interface, index, false, self.binder)?;
+        Ok(())
+    }
+
+    /// The number of the descriptor through which [`reopen`](Self::reopen) binds, and nothing else needs to.
+    pub fn binder(&self) -> RawFd {
+        self.binder
     }
 
     /// Name of its interface.
@@ -222,6 +227,26 @@ impl DataLinkSender for Tap {
     fn send_to(&mut self, packet: &[u8], _: Option<NetworkInterface>) -> Option<io::Result<()>> {
         let full = self.queue(packet);
         Some(if full { self.flush().map_err(|refused| refused.error) } else { Ok(()) })
+    }
+}
+
+/// Has `pnet` open its channel on a socket, which binds it to an interface, through a copy of its descriptor: the first that is
+/// free from `from` on, which is free again then.
+fn bind(fd: &OwnedFd, interface: &str, index: u32, promiscuous: bool, from: RawFd) -> io::Result<RawFd> {
+    let place = NetworkInterface {
+        name: interface.to_owned(),
+        description: String::new(),
+        index,
+        mac: None,
+        ips: Vec::new(),
+        flags: 0,
+    };
+    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(from))?;
+    // pnet owns the descriptor from here on, also if it fails.
+    let config = Config { socket_fd: Some(copy), promiscuous, ..Config::default() };
+    match datalink::channel(&place, config)? {
+        Channel::Ethernet(..) => Ok(copy),
+        _ => Err(io::Error::other("pnet opened no Ethernet channel")),
     }
 }
 

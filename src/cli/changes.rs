@@ -146,6 +146,16 @@ impl ChangesFile {
         self.write(&changes)
     }
 
+    /// Adds settings that were changed.
+    ///
+    /// # Errors
+    /// If it can not be read or written.
+    pub fn note_settings(&self, changed: &[SettingChange]) -> Result<(), UserError> {
+        let mut changes = self.read()?;
+        changes.note_settings(changed, &now());
+        self.write(&changes)
+    }
+
     fn unusable(&self, what: &str, error: &dyn std::fmt::Display) -> UserError {
         let message = format!("cannot {what} {}, where changes of interfaces are noted: {error}", self.path.display());
         UserError::new(Exit::Rig, message, "remove it, or set SIPRIG_STATE to a directory of your own")
@@ -216,9 +226,14 @@ pub struct Noting(pub ChangesFile);
 
 impl Subscriber for Noting {
     fn record(&mut self, record: &Record) {
-        if let Event::Observed(Observed::BridgeReady { bridge, adopted, changed }) = &record.event
-            && let Err(error) = self.0.note(bridge, *adopted, changed)
-        {
+        let noted = match &record.event {
+            Event::Observed(Observed::BridgeReady { bridge, adopted, changed }) => {
+                self.0.note(bridge, *adopted, changed)
+            }
+            Event::Observed(Observed::LinkBack { changed, .. }) if !changed.is_empty() => self.0.note_settings(changed),
+            _ => return,
+        };
+        if let Err(error) = noted {
             // The run needs no such file; `net restore` would.
             error.print();
         }

@@ -15,10 +15,11 @@ use super::{
     error::{UserError, print_data},
     exit::Exit,
     lock::{self, LockError},
+    places::{PlacesFile, Seen},
     state,
 };
 use crate::{
-    config::{Bench, Phone, document::Document, load},
+    config::{Bench, Network, Phone, document::Document, load},
     driver::network,
     look::harmless,
 };
@@ -156,14 +157,23 @@ fn of_network(bench: &Bench) -> Vec<Finding> {
         return vec![Finding::problem("network", "the bench names no interfaces: no server can be taken away", remedy)];
     };
     let looked = network::preflight(network).into_iter();
-    looked
-        .map(|finding| Finding {
-            area: "network",
-            state: if finding.ok { State::Ok } else { State::Problem },
-            what: finding.what,
-            remedy: finding.remedy,
-        })
-        .collect()
+    let looked = looked.map(|finding| Finding {
+        area: "network",
+        state: if finding.ok { State::Ok } else { State::Problem },
+        what: finding.what,
+        remedy: finding.remedy,
+    });
+    looked.chain(of_places(bench, network)).collect()
+}
+
+/// Where servers were last seen to answer from.
+fn of_places(bench: &Bench, network: &Network) -> Vec<Finding> {
+    // Where there is no directory for it, the locks say so.
+    let seen = PlacesFile::of(network).map(|file| file.of_bench(bench)).unwrap_or_default();
+    let told = seen.into_iter().map(|Seen { address, place, since }| {
+        Finding::ok("network", format!("{address} answered from {place}, seen {since}"))
+    });
+    told.collect()
 }
 
 /// Room for what runs leave behind, in the directory or the nearest one above it that exists.

@@ -15,6 +15,7 @@ use super::{
     error::{UserError, print_data},
     exit::Exit,
     lock::{self, Holder},
+    places::{NotingPlaces, PlacesFile},
     state, stopped,
 };
 use crate::{
@@ -73,7 +74,9 @@ fn fit(scenarios: &[Scenario], phones: &[&Phone], models: &BTreeMap<String, Mode
 fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<Exit, UserError> {
     let (bench, models) = load::checked_bench(document, &bench::rig())?;
     check_names(&args.phones, |name| bench.phones.iter().any(|phone| phone.name.0 == name))?;
-    fit(&scenarios, &selected(&bench, &args.phones), &models)?;
+    let phones = selected(&bench, &args.phones);
+    fit(&scenarios, &phones, &models)?;
+    scenarios.iter().try_for_each(|scenario| load::reach(scenario, &bench, &phones))?;
     let mut plan = plan(args, bench, models, scenarios)?;
     if args.dry_run {
         print_data(&dry_run::render(&plan))?;
@@ -108,6 +111,7 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
     session.note_stopped(stopped);
     if let Some(network) = &network {
         session.subscribe(Noting(ChangesFile::of(network)?));
+        session.subscribe(NotingPlaces(PlacesFile::of(network)?));
     }
     session.subscribe(Progress::start(clock).map_err(|error| unexpected("show the progress", error))?);
     let runtime = tokio::runtime::Builder::new_multi_thread()

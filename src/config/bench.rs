@@ -115,6 +115,9 @@ pub struct Server {
     pub addresses: Vec<IpAddr>,
     /// Ports by service: `sip`, `xml`, `provisioning`, …; `sip` always exists and is not empty.
     pub services: BTreeMap<String, Vec<u16>>,
+    /// The router between the bridge and it; none: it may be on the link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
     /// What stops and starts it; none: it can only be cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<Hook>,
@@ -136,6 +139,24 @@ impl Server {
     /// Its SIP ports.
     pub fn sip_ports(&self) -> &[u16] {
         self.services.get("sip").map_or(&[5060], Vec::as_slice)
+    }
+
+    /// Why its link-layer address can not be taken away: it is behind a router, which others are behind as well. `all`: the
+    /// servers of its bench.
+    pub fn off_link(&self, all: &[Self]) -> Option<String> {
+        let gateway = self.gateway?;
+        let others = all.iter().filter(|other| other.name != self.name && other.gateway == self.gateway);
+        let others: Vec<String> = others.map(|other| format!("server {}", other.name)).collect();
+        let also = if others.is_empty() {
+            "everything behind it".to_owned()
+        } else {
+            format!("{}, and everything else behind it", others.join(", "))
+        };
+        Some(format!(
+            "server {} is behind the gateway {gateway}, whose link-layer address is the one that phones ask for; without it \
+             {also} would be cut off as well",
+            self.name
+        ))
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) mod model;
 mod order;
 mod outage;
 mod ports;
+pub(super) mod reach;
 pub(super) mod scenario;
 
 /// Names become parts of file names and of overrides, hence no space, slash or dot in front.

@@ -23,6 +23,16 @@ impl Bench {
         if outage.only.is_some() {
             return Vec::new();
         }
+        let dark = self.led_to(outage, phones).map(|server| (&server.name, self.dark_with(server, &outage.scope)));
+        dark.filter(|(_, dark)| !dark.is_empty()).collect()
+    }
+
+    /// The servers of these phones that such an outage takes away, in file order.
+    pub(in crate::config) fn led_to<'a>(
+        &'a self,
+        outage: &OutagePlan,
+        phones: impl IntoIterator<Item = &'a Phone>,
+    ) -> impl Iterator<Item = &'a Server> {
         let lines = phones.into_iter().flat_map(|phone| &phone.lines).filter(|line| line.registers);
         let away: BTreeSet<&ServerName> = lines
             .flat_map(|line| {
@@ -34,9 +44,7 @@ impl Bench {
                 in_role.collect::<Vec<_>>()
             })
             .collect();
-        let servers = self.servers.iter().filter(|server| away.contains(&server.name));
-        let dark = servers.map(|server| (&server.name, self.dark_with(server, &outage.scope)));
-        dark.filter(|(_, dark)| !dark.is_empty()).collect()
+        self.servers.iter().filter(move |server| away.contains(&server.name))
     }
 
     fn dark_with(&self, server: &Server, scope: &OutageScope) -> Vec<String> {

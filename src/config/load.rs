@@ -112,6 +112,14 @@ pub fn fit(scenario: &Scenario, phones: &[&Phone], models: &BTreeMap<String, Mod
     check::fit::fit(scenario, phones, models)
 }
 
+/// Checks that a bench lets a scenario do to the servers of these phones what it asks for.
+///
+/// # Errors
+/// Servers behind a router whose link-layer addresses an outage would take.
+pub fn reach(scenario: &Scenario, bench: &Bench, phones: &[&Phone]) -> Result<(), Diagnostics> {
+    check::reach::reach(scenario, bench, phones)
+}
+
 /// Names of the scenarios that can be run by name, those of the rig directory and the embedded ones.
 pub fn scenario_names(rig: &Path) -> Vec<String> {
     known(Kind::Scenario, rig)

@@ -57,6 +57,7 @@ pub(super) struct Server {
     pub(super) addresses: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) services: BTreeMap<String, Vec<Spanned<i64>>>,
+    pub(super) gateway: Text,
     pub(super) hook: Option<Spanned<Hook>>,
 }
 

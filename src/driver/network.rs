@@ -54,6 +54,9 @@ pub enum NetworkError {
     /// An order names something that the bench does not have.
     #[error("the bench has no {0}; name one of the bench file's")]
     Unknown(String),
+    /// An outage is about the link that a server is not on.
+    #[error("{0}; choose another mode")]
+    OffLink(String),
     /// The helper process is gone or speaks nonsense.
     #[error("the bridge helper {0}; the kernel forwards everything again")]
     Helper(String),
@@ -177,9 +180,16 @@ impl NetworkDriver {
     /// If the helper is gone, or the outage names a phone or server that the bench does not have, as the one that goes away
     /// or as the one that a redirection leads to.
     pub fn begin_outage(&mut self, outage: OutageId, spec: &OutageSpec) -> Result<(), NetworkError> {
+        let course = spec.mode.course();
+        let server = self.servers.iter().find(|server| server.name == spec.server);
+        if course.phases.iter().any(|phase| phase.manner == Manner::Unresolvable)
+            && let Some(flaw) = server.and_then(|server| server.off_link(&self.servers))
+        {
+            return Err(NetworkError::OffLink(flaw));
+        }
         self.order(Order::Begin {
             outage,
-            course: spec.mode.course().try_map(|manner| self.treatment(manner))?,
+            course: course.try_map(|manner| self.treatment(manner))?,
             toward: spec.toward,
             scope: spec.scope.clone(),
             only: spec.only.clone(),
@@ -282,10 +292,11 @@ fn place<T>(all: &[T], wanted: impl Fn(&T) -> bool) -> Option<u16> {
 fn setup_of(bench: &Bench) -> Result<Setup, NetworkError> {
     let network: Network = bench.network.clone().ok_or(NetworkError::NoNetwork)?;
     let phones = bench.phones.iter().map(|phone| PhoneKey { mac: phone.mac, address: phone.address });
-    let servers = bench
-        .servers
-        .iter()
-        .map(|server| ServerKey { addresses: server.addresses.clone(), sip_ports: server.sip_ports().to_vec() });
+    let servers = bench.servers.iter().map(|server| ServerKey {
+        addresses: server.addresses.clone(),
+        sip_ports: server.sip_ports().to_vec(),
+        gateway: server.gateway,
+    });
     Ok(Setup { controller_pid: std::process::id(), network, phones: phones.collect(), servers: servers.collect() })
 }
 

@@ -70,10 +70,18 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         }
         Observed::Leak { outage, phone, .. } => outage::leak(subjects, *outage, phone, fix),
         Observed::EvidenceLost { .. } => subjects.losses.push(fix),
+        Observed::LinkLost { .. } | Observed::LinkBack { .. } => subjects.gaps.observe(observed, fix),
         Observed::DriverFailed { part, phone, reason } => {
             driver_failed(subjects, *part, phone.as_ref(), reason, fix);
         }
+        Observed::BystanderLost { mac, .. } => {
+            let reason =
+                format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others");
+            subjects.decide_all(|| Finding::rig("bystander-lost", reason.clone()).shown_by([fix.seq]));
+        }
         Observed::AddressSeen { .. }
+        | Observed::ServerSeen { .. }
+        | Observed::OrphansRemoved { .. }
         | Observed::RunStarted { .. }
         | Observed::StopRequested { .. }
         | Observed::KeysPlayed { .. }

@@ -352,6 +352,7 @@ impl Run {
     fn report(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) {
         let observing = self.subjects.observing().unwrap_or(fix);
         let lost = self.subjects.losses.iter().find(|loss| loss.when.at >= observing.when.at).copied();
+        let gap = self.subjects.gaps.since(observing.when.at);
         for case in self.subjects.cases() {
             let Some(finding) = case.conclusion().filter(|_| !self.reported.contains(&case.id)) else { continue };
             self.reported.insert(case.id.clone());
@@ -361,6 +362,10 @@ impl Run {
                     "frames were lost before they could be seen; nothing can be proven by what is absent",
                 )
                 .shown_by([loss.seq]),
+                _ => finding,
+            };
+            let finding = match &gap {
+                Some(gap) if matches!(finding.verdict, Verdict::Pass | Verdict::Fail) => gap.clone(),
                 _ => finding,
             };
             if self.told.insert(case.id.clone()) {

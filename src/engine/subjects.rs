@@ -9,6 +9,7 @@ use super::{
     Outbox,
     case::{CaseRun, Finding, Ordered},
     detect::Detectors,
+    gaps::Gaps,
     hook::{self, Hooked},
     judge,
     phone::{Belief, PhoneWatch},
@@ -30,6 +31,7 @@ pub struct Subjects {
     pub(super) outages: BTreeMap<OutageId, OutageRun>,
     pub(super) observing: Option<Fix>,
     pub(super) losses: Vec<Fix>,
+    pub(super) gaps: Gaps,
     pub(super) steps_ended: Vec<StepEnd>,
     last_sequence: u32,
     /// The phones that are looked at; none: all.
@@ -102,6 +104,7 @@ impl Subjects {
             outages: BTreeMap::new(),
             observing: None,
             losses: Vec::new(),
+            gaps: Gaps::default(),
             steps_ended: Vec::new(),
             last_sequence: 0,
             focus: None,

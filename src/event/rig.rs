@@ -48,3 +48,26 @@ pub enum Loss {
     /// The ring between helper and controller was full.
     RingFull,
 }
+
+/// How an interface stops to carry frames; the worse, the later in this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkLoss {
+    /// The cable is out, or the other end is off.
+    Carrier,
+    /// Somebody has switched it off.
+    SwitchedOff,
+    /// It is gone, or no port of the bridge any more.
+    Removed,
+}
+
+/// What happened to the interface: `lost its carrier`.
+impl fmt::Display for LinkLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Carrier => "lost its carrier",
+            Self::SwitchedOff => "was switched off",
+            Self::Removed => "was removed",
+        })
+    }
+}

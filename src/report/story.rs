@@ -3,13 +3,13 @@
 //! The fold only collects what the engine concluded; it judges nothing itself. The one thing it adds is an entry for
 //! every planned case that was never decided, so that a torn journal can not look like a short and happy run.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
     config::{Line, Phone, Plan, Role, Scenario},
     event::{
         BindingEvent, Derived, Event, LineId, Loss, Move, Observed, OutageEnd, OutageId, OutageSpec, OutageTally,
-        PhoneName, Record, ServerName, Stamp, When,
+        PhoneName, Record, ServerName, ServerPlace, Stamp, When,
     },
     verdict::{Blame, Case, CaseId, Measurement, Verdict},
 };
@@ -29,6 +29,8 @@ pub struct RunStory {
     pub bindings: BTreeMap<LineId, Vec<Binding>>,
     /// Outages, in order of their number.
     pub outages: BTreeMap<OutageId, Outage>,
+    /// Where servers were seen to answer from, in the order in which they showed it.
+    pub places: BTreeMap<ServerName, Vec<(IpAddr, ServerPlace)>>,
     /// Windows computed for the moves, in order of computation.
     pub deadlines: Vec<Deadline>,
     /// What the always-on detectors saw.
@@ -298,6 +300,10 @@ impl RunStory {
                     }
                 }
             }
+            Observed::ServerSeen { server, address, place } => {
+                self.places.entry(server.clone()).or_default().push((*address, place.clone()));
+                return;
+            }
             Observed::StopRequested { by } => {
                 self.stopped_by.get_or_insert_with(|| by.clone());
                 return;
@@ -311,6 +317,13 @@ impl RunStory {
             Observed::Leak { phone, toward, .. } => {
                 let to = if *toward == crate::event::Toward::Server { "server" } else { "phone" };
                 format!("a frame of {phone} toward the {to} leaked through the outage")
+            }
+            Observed::LinkLost { interface, how } => format!("{interface} {how}: nothing passed there"),
+            Observed::LinkBack { interface, how, gap_ns, .. } => {
+                format!("{interface} {how} and was back after {:.3} s", *gap_ns as f64 / 1e9)
+            }
+            Observed::BystanderLost { mac, .. } => {
+                format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others")
             }
             Observed::PortLost { phone, port, reason } => format!("the {port} of {phone} was lost: {reason}"),
             Observed::DriverFailed { reason, .. } => reason.clone(),

@@ -83,6 +83,20 @@ impl Narrator {
                 (format!("the command that is to {act} {server} {error}"), true)
             }
             Observed::Leak { phone, .. } => (format!("{phone}: a frame leaked through the outage"), true),
+            Observed::OrphansRemoved { names } => {
+                (format!("removed what an earlier siprig had left: {}", names.join(", ")), false)
+            }
+            Observed::LinkLost { interface, how } => (format!("{interface} {how}: nothing passes there"), true),
+            Observed::LinkBack { interface, gap_ns, .. } => {
+                (format!("{interface} is back after {:.3} s", *gap_ns as f64 / 1e9), true)
+            }
+            Observed::BystanderLost { mac, .. } => (
+                format!("{mac}, which is of no outage, lost a frame to or from a server that is away for others"),
+                true,
+            ),
+            Observed::ServerSeen { server, address, place } => {
+                (format!("server {server} answers from {address}: {place}"), false)
+            }
             Observed::EvidenceLost { count, .. } => (format!("evidence lost: {count} frames"), true),
             Observed::PortLost { phone, port, reason } => (format!("{phone}: {port} lost: {reason}"), true),
             Observed::DriverFailed { reason, .. } => (reason.clone(), true),

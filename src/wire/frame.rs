@@ -19,11 +19,13 @@ use pnet::packet::{
 use crate::config::Mac;
 
 mod craft;
+mod hops;
 pub(in crate::wire) mod ip;
 pub(in crate::wire) mod link;
 pub(in crate::wire) mod sums;
 
 pub use craft::{Envelope, Timestamps, Unreached, port_unreachable, timestamps, udp_frame, unreachable};
+pub use hops::{hop_limit, set_hop_limit};
 pub use ip::{Quote, TCP, UDP, behind_extensions};
 pub use link::{LinkType, Vlans};
 pub use sums::{fix_checksums, fix_checksums_of};

@@ -22,6 +22,7 @@ use siprig::{
 };
 
 mod bench;
+mod ear;
 mod hosts;
 
 use bench::Rig;
@@ -43,10 +44,13 @@ macro_rules! in_lab {
     };
 }
 
+mod captures;
+mod links;
 mod listen;
 mod modes;
 mod net;
 mod paths;
+mod routed;
 mod transparent;
 
 fn register(call: u32) -> String {
@@ -113,7 +117,13 @@ fn sip_on_any_port_is_reported_and_so_is_an_error_that_answers_it_and_nothing_el
 }
 
 fn is_lost(observed: &Observed) -> bool {
-    matches!(observed, Observed::EvidenceLost { .. } | Observed::DriverFailed { .. } | Observed::Leak { .. })
+    matches!(
+        observed,
+        Observed::EvidenceLost { .. }
+            | Observed::DriverFailed { .. }
+            | Observed::Leak { .. }
+            | Observed::BystanderLost { .. }
+    )
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

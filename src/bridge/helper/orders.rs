@@ -79,6 +79,12 @@ impl Helper {
             Ok(rule) => rule,
             Err(reason) => return self.outbox.send(&Notice::Trouble(reason)),
         };
+        if let Some(router) = rule.servers.iter().find_map(|server| self.homes.router_of(*server))
+            && rule.is_of_resolution()
+        {
+            let reason = format!("does not begin outage {}: {router}; choose another mode", wanted.outage.0);
+            return self.outbox.send(&Notice::Trouble(reason));
+        }
         let paths = self.outages.paths(Some(&rule), None);
         let begun = monotonic();
         match timed(|| self.table.replace(paths)) {

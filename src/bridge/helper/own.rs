@@ -1,5 +1,7 @@
 //! What the helper sends on its own account: canaries, and what it says in a server's name.
 
+use std::net::IpAddr;
+
 use super::Helper;
 use crate::{
     bridge::{
@@ -9,10 +11,11 @@ use crate::{
         protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, ServerIndex},
         rules::{Decision, Rule},
         sight::{fate_of, report, send_off},
+        strangers::Stray,
         waiting::Late,
     },
     event::{Fate, OutageId, Toward},
-    wire::frame::Frame,
+    wire::frame::{self, Content, Frame},
 };
 
 /// A canary that has not come out after this time was dropped.
@@ -22,7 +25,12 @@ impl Helper {
     /// Sends what we say in a server's name, past the bridge, and reports it. Our own sending is not seen by the tap: it is
     /// no leak.
     pub(super) fn send_made(&mut self) {
-        for Made { outage, toward, bytes } in std::mem::take(&mut self.made) {
+        for Made { outage, toward, mut bytes } in std::mem::take(&mut self.made) {
+            let server =
+                Frame::parse(&bytes).ok().and_then(|frame| sender_of(&frame)).filter(|_| toward == Toward::Phone);
+            if let Some(server) = server {
+                frame::set_hop_limit(&mut bytes, self.homes.hop_limit(server));
+            }
             let tap = match toward {
                 Toward::Server => &mut self.server_tap,
                 Toward::Phone => &mut self.phone_tap,
@@ -122,6 +130,26 @@ impl Helper {
         }
     }
 
+    /// Tells of frames of devices that are of no outage and have not come out.
+    pub(super) fn judge_strangers(&mut self, now_ns: i64) {
+        if !self.strangers.is_due(now_ns) {
+            return;
+        }
+        // What was not seen may have come out.
+        self.report_losses();
+        for Stray { outage, toward, at_ns, bytes, .. } in self.strangers.overdue(now_ns) {
+            self.outbox.send(&Notice::Frame(SeenFrame {
+                toward,
+                unix_ns: at_ns,
+                fate: Fate::Passed,
+                kind: FrameKind::Stray(outage),
+                late: None,
+                original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+                bytes,
+            }));
+        }
+    }
+
     pub(super) fn judge_canaries(&mut self, now_ns: i64) {
         let (late, pending) =
             self.canaries.drain(..).partition::<Vec<_>, _>(|canary| now_ns - canary.unix_ns > CANARY_PATIENCE_NS);
@@ -129,5 +157,12 @@ impl Helper {
         for canary in late {
             self.outbox.send(&report(&canary, false, canary.unix_ns));
         }
+    }
+}
+
+fn sender_of(frame: &Frame<'_>) -> Option<IpAddr> {
+    match &frame.content {
+        Content::Ip(packet) => Some(packet.source),
+        _ => None,
     }
 }

@@ -1,11 +1,13 @@
 //! What the helper gives up when everything is open: it needs one capability to change the table of outages, and none of what
 //! programs can be made to do that were taken over.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::fd::RawFd};
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl;
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
 
 /// What it still has to ask of the kernel for each change of the table (nf_tables).
 const KEPT: Capability = Capability::CAP_NET_ADMIN;
@@ -24,7 +26,6 @@ const FORBIDDEN: &[libc::c_long] = &[
     libc::SYS_openat2,
     libc::SYS_socket,
     libc::SYS_connect,
-    libc::SYS_bind,
     libc::SYS_accept4,
     libc::SYS_listen,
     libc::SYS_setns,
@@ -43,11 +44,12 @@ const FORBIDDEN: &[libc::c_long] = &[
     libc::SYS_io_uring_setup,
 ];
 
-/// Gives up everything else, for good.
+/// Gives up everything else, for good. An interface that comes again is bound through one of `binders`, and through nothing
+/// else anything is.
 ///
 /// # Errors
 /// What could not be given up, in words that go on from "could not".
-pub fn drop() -> Result<(), String> {
+pub fn drop(binders: [RawFd; 2]) -> Result<(), String> {
     let failed = |what: &'static str| move |error: caps::errors::CapsError| format!("give up {what}: {error}");
     let kept = CapsHashSet::from([KEPT]);
     caps::clear(None, CapSet::Ambient).map_err(failed("ambient capabilities"))?;
@@ -62,13 +64,19 @@ pub fn drop() -> Result<(), String> {
     caps::set(None, CapSet::Effective, &kept).map_err(failed("effective capabilities"))?;
     caps::set(None, CapSet::Permitted, &kept).map_err(failed("permitted capabilities"))?;
     prctl::set_no_new_privs().map_err(|error| format!("give up new privileges: {error}"))?;
-    forbid().map_err(|error| format!("forbid system calls: {error}"))
+    forbid(binders).map_err(|error| format!("forbid system calls: {error}"))
 }
 
 /// A forbidden call fails as if its permission were missing: a helper that is killed for it would end an outage.
-fn forbid() -> Result<(), seccompiler::Error> {
+fn forbid(binders: [RawFd; 2]) -> Result<(), seccompiler::Error> {
     let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
-    let rules: BTreeMap<i64, Vec<_>> = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<_>> = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
+    let other = |fd: RawFd| {
+        let fd = u64::try_from(fd).unwrap_or(u64::MAX);
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, fd)
+    };
+    let others = binders.map(other).into_iter().collect::<Result<_, _>>()?;
+    rules.insert(libc::SYS_bind, vec![SeccompRule::new(others)?]);
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, std::env::consts::ARCH.try_into()?)?;
     let program: BpfProgram = filter.try_into()?;
     seccompiler::apply_filter(&program)

@@ -50,6 +50,19 @@ impl Account {
                 Some(format!("first bite: a frame {} was dropped after {}", way(phone, *toward), seconds(since)))
             }
             Observed::Leak { phone, toward, .. } => self.fault(format!("LEAK: a frame {} passed", way(phone, *toward))),
+            Observed::OrphansRemoved { names } => {
+                Some(format!("removed what an earlier siprig had left: {}", names.join(", ")))
+            }
+            Observed::LinkLost { interface, how } => self.fault(format!("{interface} {how}: nothing passes there")),
+            Observed::LinkBack { interface, gap_ns, .. } => {
+                Some(format!("{interface} is back after {:.3} s", *gap_ns as f64 / 1e9))
+            }
+            Observed::BystanderLost { mac, .. } => {
+                self.fault(format!("{mac}, which is of no outage, lost a frame to or from {}", self.spec.server))
+            }
+            Observed::ServerSeen { server, address, place } => {
+                Some(format!("{server} answers from {address}: {place}"))
+            }
             Observed::EvidenceLost { count, .. } => {
                 self.fault(format!("{count} frames were not seen: what they did is not known"))
             }

@@ -11,6 +11,7 @@ use crate::{
         changes::ChangesFile,
         error::{UserError, print_data},
         exit::Exit,
+        places::PlacesFile,
     },
     config::{Bench, Network},
     driver::{
@@ -63,6 +64,7 @@ struct Hold {
     account: Account,
     progress: Progress,
     changes: ChangesFile,
+    places: PlacesFile,
 }
 
 /// Holds the outage until its time is over or a signal comes, and tells what it did.
@@ -75,11 +77,11 @@ pub async fn hold(bench: &Bench, network: &Network, spec: OutageSpec) -> Result<
     })?;
     let clock = RunClock::start();
     let (sender, reports) = mpsc::channel(QUEUE);
-    let changes = ChangesFile::of(network)?;
+    let (changes, places) = (ChangesFile::of(network)?, PlacesFile::of(network)?);
     // Not to be broken off: what is changed for it must be noted. A signal is heard afterwards.
     let driver = NetworkDriver::start_unrecorded(bench, &clock, sender).await?;
     let account = Account::new(spec.clone());
-    let mut hold = Hold { clock, signals, reports, driver, spec, account, progress: Progress::new(), changes };
+    let mut hold = Hold { clock, signals, reports, driver, spec, account, progress: Progress::new(), changes, places };
     let went = hold.go(network).await;
     let given_back = hold.give_back().await;
     hold.progress.end();
@@ -229,6 +231,12 @@ impl Hold {
     fn take(&mut self, report: &Report) -> Result<(), Halt> {
         if let Observed::BridgeReady { bridge, adopted, changed } = &report.observed {
             self.changes.note(bridge, *adopted, changed).map_err(Halt::Error)?;
+        }
+        if let Observed::LinkBack { changed, .. } = &report.observed {
+            self.changes.note_settings(changed).map_err(Halt::Error)?;
+        }
+        if let Observed::ServerSeen { address, place, .. } = &report.observed {
+            self.places.note(&address.to_string(), place);
         }
         if let Some(text) = self.account.take(report) {
             self.progress.tell(report.when.at, &text);

@@ -19,6 +19,7 @@ use crate::{
         error::{UserError, print_data},
         exit::Exit,
         lock::{self, Holder, LockError},
+        places::{PlacesFile, Seen},
         state,
     },
     config::{Bench, Network},
@@ -37,7 +38,8 @@ pub fn main(args: &ShowArgs) -> Result<Exit, UserError> {
     let (bench, network) = open(&args.bench)?;
     let survey = wait_for(async { survey::survey(&network).await.map_err(|error| unreadable(&error)) })?;
     let changes = ChangesFile::of(&network)?.read()?;
-    let picture = Picture::of(&bench, &network, &survey, changes, holder(&bench)?);
+    let seen = PlacesFile::of(&network)?.of_bench(&bench);
+    let picture = Picture { seen, ..Picture::of(&bench, &network, &survey, changes, holder(&bench)?) };
     if args.json {
         let text = serde_json::to_string(&picture).map_err(|error| {
             UserError::new(Exit::Unexpected, format!("cannot write what was seen: {error}"), "please report this")
@@ -79,6 +81,8 @@ struct Picture {
     held: Option<Held>,
     changed: Vec<Setting>,
     left: Vec<Leftover>,
+    /// Where servers were last seen to answer from.
+    seen: Vec<Seen>,
 }
 
 #[derive(Debug, Serialize)]
@@ -152,7 +156,7 @@ impl Picture {
         };
         let left = leftover::all(survey, &changes);
         let (bench, changed) = (bench.name.clone(), changes.settings);
-        Self { schema: SCHEMA, bench, phone_side, server_side, bridge, table, held, changed, left }
+        Self { schema: SCHEMA, bench, phone_side, server_side, bridge, table, held, changed, left, seen: Vec::new() }
     }
 }
 
@@ -235,6 +239,9 @@ impl fmt::Display for Picture {
         }
         for setting in &self.changed {
             writeln!(text, "changed  {}, {}; `siprig net restore` undoes it", setting.change(), setting.since)?;
+        }
+        for Seen { address, place, since } in &self.seen {
+            writeln!(text, "server   {address} answered from {place}, seen {since}")?;
         }
         for Leftover { what, remedy } in &self.left {
             writeln!(text, "left     {what}; {remedy}")?;

@@ -239,8 +239,10 @@ fn servers(
         if raw.addresses.is_empty() {
             findings.missing(span, format!("the {owner} has no addresses"), "add `addresses = [\"10.77.0.2\"]`");
         }
+        let gateway = raw.gateway.as_ref().and_then(|text| findings.address(text));
         let hook = raw.hook.as_ref().and_then(|it| hook::hook(it, &owner, folder, findings));
-        servers.push(Server { name: ServerName(name), role, addresses, services: services(raw, findings), hook });
+        let (name, services) = (ServerName(name), services(raw, findings));
+        servers.push(Server { name, role, addresses, services, gateway, hook });
     }
     servers
 }

@@ -27,6 +27,7 @@ impl Bench {
             role: Role::Primary,
             addresses: Vec::new(),
             services: BTreeMap::new(),
+            gateway: None,
             hook: Some(hook.clone()),
         };
         let (sender, reports) = tokio::sync::mpsc::channel(100);

@@ -14,6 +14,7 @@ use crate::{
     event::{Fate, Loss, Observed, OutageId, OutageTally, PhoneName, RawRef, RigPart, ServerName, Toward, When},
     journal::run_dir::capture_file,
     wire::{
+        self,
         capture::{Note, Side},
         redact,
     },
@@ -117,10 +118,20 @@ impl Watch {
             Notice::Address { phone, address, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::AddressSeen { phone: self.phone(phone)?, address })
             }
+            Notice::Server { server, address, place, unix_ns } => {
+                (self.when(unix_ns, 0), Observed::ServerSeen { server: self.server(server)?, address, place })
+            }
             Notice::SignOfLife { phone, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::SignOfLife { phone: self.phone(phone)? })
             }
             Notice::Lost { how, count } => (now, Observed::EvidenceLost { how, count }),
+            Notice::OrphansRemoved(names) => (now, Observed::OrphansRemoved { names }),
+            Notice::LinkLost { interface, how, unix_ns, error_ns } => {
+                (self.when(unix_ns, error_ns), Observed::LinkLost { interface, how })
+            }
+            Notice::LinkBack { interface, how, gap_ns, changed, unix_ns } => {
+                (self.when(unix_ns, 0), Observed::LinkBack { interface, how, gap_ns, changed })
+            }
             Notice::Trouble(what) => {
                 let reason = format!("the bridge helper {what}");
                 (now, Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason })
@@ -141,6 +152,16 @@ impl Watch {
                 RawRef { file, offset: 0, len: 0 }
             }
         };
+        if let FrameKind::Stray(outage) = frame.kind {
+            let Ok(Some(mac)) = wire::frame::Frame::parse(&frame.bytes).map(|read| match frame.toward {
+                Toward::Server => read.source,
+                Toward::Phone => read.destination,
+            }) else {
+                return;
+            };
+            let lost = Observed::BystanderLost { outage, mac, toward: frame.toward, raw };
+            return outbox.push(self.when(frame.unix_ns, 0), lost);
+        }
         // Canaries are no traffic, and what leaks or goes twice was read when it came in.
         if frame.kind != FrameKind::Traffic {
             return;
@@ -214,6 +235,7 @@ fn notes(frame: &SeenFrame) -> Vec<Note> {
         FrameKind::Canary => Some(Note::Canary),
         // It is the frame of one that the outage should have taken, and was seen before.
         FrameKind::Leak => return vec![Note::Leak],
+        FrameKind::Stray(_) => return vec![Note::Stray],
     };
     let fate = match frame.fate {
         Fate::Passed => None,

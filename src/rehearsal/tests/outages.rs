@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    config::{Failure, ModePlan, Moment, OutagePlan, Role, Step, StepKind},
+    config::{Failure, Mac, ModePlan, Moment, OutagePlan, Role, Step, StepKind},
     event::{
-        Impairment, Manner, Move, OutageMode, OutageScope, Part, Selection, Share, Unreachable,
+        Impairment, LinkLoss, Manner, Move, OutageMode, OutageScope, Part, RawRef, Selection, Share, Unreachable,
         outage::{Fading, Flapping, Rebooting},
     },
 };
@@ -116,6 +116,41 @@ fn a_leak_makes_a_case_void_in_every_mode_whatever_it_came_to_before() {
             assert!(records.last().unwrap().seen > Stamp::ZERO + secs(60));
             assert_eq!(found(&records, "p2"), (Verdict::RigError, Some(Blame::Rig), Some("leak")), "{mode}");
             assert_eq!(found(&records, "p1"), (Verdict::Pass, None, None), "{mode}");
+        }
+    }
+}
+
+#[test]
+fn a_bystander_who_loses_a_frame_makes_every_case_the_rig_s() {
+    let mut rehearsal = borne_by(vec![outage(plan(OutageMode::DROP)), wait(15)], calm());
+    let raw = RawRef { file: "capture.pcapng".to_owned(), offset: 1, len: 2 };
+    let (outage, mac) = (OutageId(1), Mac([2, 0, 0, 0, 0, 7]));
+    let at = Stamp::ZERO + secs(15);
+    let lost = Observed::BystanderLost { outage, mac, toward: Toward::Server, raw };
+    rehearsal.schedule(at, Happening::Report(When::exactly(at), lost));
+    let records = rehearsal.run().unwrap();
+    for phone in ["p1", "p2"] {
+        assert_eq!(found(&records, phone), (Verdict::RigError, Some(Blame::Rig), Some("bystander-lost")));
+    }
+}
+
+#[test]
+fn a_gap_in_the_link_is_nobody_s_fault_and_a_fault_of_the_rig_in_every_case_that_it_touches() {
+    for (back, ends) in [(Some(16), "eth0 was switched off for 1.000 s"), (None, "eth0 was switched off and has not")] {
+        let mut rehearsal = borne_by(vec![outage(plan(OutageMode::DROP)), wait(15)], calm());
+        let (interface, how) = ("eth0".to_owned(), LinkLoss::SwitchedOff);
+        let at = |seconds| Stamp::ZERO + secs(seconds);
+        let lost = Observed::LinkLost { interface: interface.clone(), how: LinkLoss::Carrier };
+        rehearsal.schedule(at(15), Happening::Report(When::exactly(at(15)), lost));
+        if let Some(seconds) = back {
+            let back = Observed::LinkBack { interface, how, gap_ns: 1, changed: Vec::new() };
+            rehearsal.schedule(at(seconds), Happening::Report(When::exactly(at(seconds)), back));
+        }
+        let records = rehearsal.run().unwrap();
+        for case in cases(&records) {
+            assert_eq!((case.verdict, case.code.as_deref()), (Verdict::RigError, Some("link-lost")), "{case:#?}");
+            let reason = case.reason.as_deref().unwrap();
+            assert!(back.is_none() || reason.starts_with(ends), "{reason}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     config::{RenewalLead, Source, Timer, Timers},
+    event::ServerName,
     report::RunStory,
 };
 
@@ -22,6 +23,8 @@ pub struct ServerRow {
     pub role: String,
     pub addresses: String,
     pub ports: String,
+    /// Where it was seen to answer from.
+    pub places: String,
 }
 
 /// The phones under test.
@@ -78,6 +81,14 @@ pub fn servers(story: &RunStory) -> Vec<ServerRow> {
         role: server.role.to_string(),
         addresses: joined(server.addresses.iter().map(ToString::to_string).collect()),
         ports: joined(server.sip_ports().iter().map(ToString::to_string).collect()),
+        places: places(story, &server.name),
     });
     rows.collect()
+}
+
+/// Where a server was seen to answer from: `10.77.0.2 from 02:00:00:00:00:09 on the side of the servers, hop limit 63`.
+fn places(story: &RunStory, server: &ServerName) -> String {
+    let seen = story.places.get(server).into_iter().flatten();
+    let told: Vec<String> = seen.map(|(address, place)| format!("{address} from {place}")).collect();
+    if told.is_empty() { "not seen".to_owned() } else { told.join("; ") }
 }

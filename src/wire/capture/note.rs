@@ -11,6 +11,7 @@
 //! siprig: late by 0.300000000 for outage 1
 //! siprig: canary
 //! siprig: leak: it left although an outage was in force
+//! siprig: stray: of no outage, and it did not come out
 //! ```
 //!
 //! Times are seconds since the Unix epoch, with their error. A frame carries the notes about itself, and those of outages
@@ -30,6 +31,7 @@ const LATE: &str = "late by ";
 const FOR: &str = " for outage ";
 const CANARY: &str = "canary";
 const LEAK: &str = "leak: it left although an outage was in force";
+const STRAY: &str = "stray: of no outage, and it did not come out";
 
 /// A note in a capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +84,8 @@ pub enum Note {
     Canary,
     /// The frame left although an outage was in force.
     Leak,
+    /// The frame is of a device that no outage is about, and did not come out of the bridge.
+    Stray,
 }
 
 /// A line that is no note.
@@ -116,6 +120,7 @@ impl fmt::Display for Note {
             Self::Late { outage, by_ns } => write!(f, "{LATE}{}{FOR}{}", Seconds(i128::from(*by_ns)), outage.0),
             Self::Canary => f.write_str(CANARY),
             Self::Leak => f.write_str(LEAK),
+            Self::Stray => f.write_str(STRAY),
         }
     }
 }
@@ -128,6 +133,7 @@ impl FromStr for Note {
         match text {
             CANARY => return Ok(Self::Canary),
             LEAK => return Ok(Self::Leak),
+            STRAY => return Ok(Self::Stray),
             _ => {}
         }
         if let Some(number) = text.strip_prefix(DROPPED) {
@@ -205,7 +211,7 @@ mod tests {
         assert_eq!(ended.to_string(), "siprig: outage 1 of a ended -0.000000001 ±18446744073.709551615");
         let documented = include_str!("note.rs").lines().filter_map(|line| line.strip_prefix("//! siprig: "));
         let documented: Vec<_> = documented.map(|line| format!("siprig: {line}")).collect();
-        assert_eq!(documented.len(), 8);
+        assert_eq!(documented.len(), 9);
         for line in documented {
             assert_eq!(line.parse::<Note>().map(|note| note.to_string()), Ok(line));
         }
@@ -262,6 +268,7 @@ mod tests {
                 Note::Late { outage, by_ns: error_ns },
                 Note::Canary,
                 Note::Leak,
+                Note::Stray,
             ] {
                 prop_assert_eq!(note.to_string().parse(), Ok(note));
             }

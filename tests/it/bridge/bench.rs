@@ -19,8 +19,8 @@ use siprig::{
         network::{NetworkDriver, NetworkError, Program},
     },
     event::{
-        Observed, OutageEnd, OutageId, OutageMode, OutageScope, OutageSpec, OutageTally, PhoneName, ServerName, Stamp,
-        Toward,
+        LinkLoss, Observed, OutageEnd, OutageId, OutageMode, OutageScope, OutageSpec, OutageTally, PhoneName,
+        ServerName, Stamp, Toward,
     },
     wire::capture::{CaptureReader, Ending, Note},
 };
@@ -60,6 +60,7 @@ fn plan(network: Network) -> Plan {
         addresses,
         services: BTreeMap::from([("sip".to_owned(), vec![5060])]),
         hook: None,
+        gateway: None,
     };
     let line = Line {
         registers: true,
@@ -121,6 +122,13 @@ impl Rig {
         Self::try_start(network()).unwrap()
     }
 
+    /// On another bench.
+    pub fn start_with(_lab: &Lab, change: impl FnOnce(&mut Plan)) -> Self {
+        let mut plan = plan(network());
+        change(&mut plan);
+        Self::try_start_on(&plan).unwrap()
+    }
+
     pub fn start_in_vlan(_lab: &Lab, vlan: u16) -> Self {
         Self::try_start(Network { vlan: Some(vlan), ..network() }).unwrap()
     }
@@ -135,13 +143,16 @@ impl Rig {
     }
 
     fn try_start(network: Network) -> Result<Self, NetworkError> {
+        Self::try_start_on(&plan(network))
+    }
+
+    fn try_start_on(plan: &Plan) -> Result<Self, NetworkError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let directory = tempfile::tempdir().unwrap();
         let (sender, reports) = mpsc::channel(64);
         let clock = RunClock::start();
         let program = Program::at(env!("CARGO_BIN_EXE_siprig"));
-        let started =
-            runtime.block_on(NetworkDriver::start_with(&program, &plan(network), &clock, directory.path(), sender));
+        let started = runtime.block_on(NetworkDriver::start_with(&program, plan, &clock, directory.path(), sender));
         let bridge = (String::new(), false);
         let mut rig = Self { runtime, driver: Some(started?), reports, seen: Vec::new(), directory, bridge };
         let ready = rig.expect("ready", |it| matches!(it, Observed::BridgeReady { .. }));
@@ -251,9 +262,42 @@ impl Rig {
         std::fs::read_to_string(format!("/proc/{}/status", self.driver().helper_pid().unwrap())).unwrap()
     }
 
+    /// How long the helper has used a processor (proc_pid_stat(5): the 14th and 15th field, in ticks of 10 ms).
+    pub fn helper_time(&mut self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.driver().helper_pid().unwrap())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+        let ticks: u64 = [fields[11], fields[12]].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(10 * ticks)
+    }
+
+    /// The next interface that is lost, and how.
+    pub fn link_lost(&mut self) -> (String, LinkLoss) {
+        match self.expect("the loss of a link", |it| matches!(it, Observed::LinkLost { .. })) {
+            Observed::LinkLost { interface, how } => (interface, how),
+            _ => unreachable!(),
+        }
+    }
+
+    /// How an interface was lost that is back, and for how long.
+    pub fn link_back(&mut self, name: &str) -> (LinkLoss, Duration) {
+        let back = |it: &Observed| matches!(it, Observed::LinkBack { interface, .. } if interface == name);
+        match self.expect("the return of a link", back) {
+            Observed::LinkBack { how, gap_ns, .. } => (how, Duration::from_nanos(gap_ns)),
+            _ => unreachable!(),
+        }
+    }
+
     pub fn signal(&mut self, signal: Signal) {
         let pid = self.driver().helper_pid().unwrap();
         kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
+    }
+
+    /// Everything that was reported so far.
+    pub fn so_far(&mut self) -> &[Observed] {
+        while let Ok(report) = self.reports.try_recv() {
+            self.seen.push(report.observed);
+        }
+        &self.seen
     }
 
     /// Closes the driver; everything that it reported from the beginning.

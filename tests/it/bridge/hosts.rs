@@ -98,6 +98,12 @@ pub fn has_offload(interface: &str) -> bool {
     offload::in_force(interface).unwrap().contains(&Offload::GenericReceiveOffload)
 }
 
+/// The address of a host's interface.
+pub fn mac_of(namespace: &'static str) -> Mac {
+    let told = run("ip", &format!("-n {namespace} -o link show eth0"));
+    told.split("link/ether ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap()
+}
+
 /// An interface in all that `ip` tells of it.
 pub fn described(interface: &str) -> String {
     run("ip", &format!("-details address show {interface}"))

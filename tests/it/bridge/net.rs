@@ -149,7 +149,7 @@ fn a_server_is_taken_away_by_hand_until_the_time_is_over_and_proven_to_be() {
             out.contains("until its time was over") && out.contains("p1: frames: 5 to the server dropped"),
             "{out}"
         );
-        assert!(out.contains("5 of these not SIP; first to the server after"), "{out}");
+        assert!(out.contains("of these 5 not SIP (5 other); first to the server after"), "{out}");
         assert!(said.trim_end().ends_with("canaries pass both ways"), "open again: {said}");
         assert_eq!((arrive(5), lab.tables().as_str()), ([5, 5], ""));
     });

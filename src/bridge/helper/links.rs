@@ -1,0 +1,81 @@
+//! What the helper does when its interfaces change under it.
+
+use super::Helper;
+use crate::{
+    bridge::{carriers::Change, clock::wall_ns, protocol::Notice},
+    event::{LinkLoss, Toward},
+};
+
+/// The kernel tells of a carrier that is lost when it has time, and within this time (link watch of `net/core/link_watch.c`).
+const CARRIER_LATE_NS: u64 = 1_000_000_000;
+
+impl Helper {
+    /// Takes what the kernel has told of interfaces.
+    pub(super) fn watch_links(&mut self) {
+        for told in self.ports.events.told() {
+            let at_ns = wall_ns();
+            for change in self.ports.carriers.take(&told, at_ns) {
+                self.link_changed(change, at_ns);
+            }
+        }
+    }
+
+    /// Tries again what could not be joined when it appeared.
+    pub(super) fn seek_ports(&mut self) {
+        let missing: Vec<Toward> = self.ports.carriers.missing().map(|(_, entering)| entering).collect();
+        for entering in missing {
+            self.rejoin(entering, false);
+        }
+    }
+
+    fn link_changed(&mut self, change: Change, at_ns: i64) {
+        match change {
+            Change::Lost { interface, how } => {
+                self.strangers.void();
+                let error_ns = if how == LinkLoss::Carrier { CARRIER_LATE_NS } else { 0 };
+                self.outbox.send(&Notice::LinkLost { interface, how, unix_ns: at_ns, error_ns });
+            }
+            Change::Back { interface, how, gap_ns } => {
+                self.strangers.void();
+                let changed = std::mem::take(&mut self.resettled);
+                self.outbox.send(&Notice::LinkBack { interface, how, gap_ns, changed, unix_ns: at_ns });
+            }
+            Change::Appeared { entering, .. } => self.rejoin(entering, true),
+            Change::TakenOut { interface, index } => {
+                // One that is being removed leaves its bridge first.
+                let now = self.ports.look(&interface).ok().flatten();
+                if now.is_none_or(|now| now.index != index || now.controller.is_some()) {
+                    return;
+                }
+                let why = format!("found `{interface}` taken out of its bridge by somebody else; put it back");
+                self.outbox.send(&Notice::Trouble(why));
+            }
+        }
+    }
+
+    fn rejoin(&mut self, entering: Toward, aloud: bool) {
+        let tap = match entering {
+            Toward::Server => &mut self.phone_tap,
+            Toward::Phone => &mut self.server_tap,
+        };
+        let interface = tap.interface().to_owned();
+        match self.ports.rejoin(&interface, entering, tap, self.mtu) {
+            Ok(Some(changed)) => {
+                self.resettled.extend(changed);
+                // What was told of it while it was not joined counts now.
+                if let Ok(Some(told)) = self.ports.look(&interface) {
+                    let at_ns = wall_ns();
+                    for change in self.ports.carriers.take(&told, at_ns) {
+                        if !matches!(change, Change::Appeared { .. } | Change::TakenOut { .. }) {
+                            self.link_changed(change, at_ns);
+                        }
+                    }
+                }
+            }
+            Ok(None) => {}
+            // It is tried again, and said once.
+            Err(refusal) if aloud => self.outbox.send(&Notice::Trouble(refusal.to_string())),
+            Err(_) => {}
+        }
+    }
+}
