@@ -99,13 +99,25 @@ impl Heard {
         };
         let stranger = self.0.entry(mac).or_default();
         stranger.frames += 1;
-        stranger.address = stranger.address.or(address.filter(|address| !address.is_unspecified()));
+        // Whoever speaks on the link alone at first has another address for everything else.
+        let heard = address.filter(|address| !address.is_unspecified());
+        if stranger.address.is_none_or(|known| is_of_link(known) && heard.is_some_and(|heard| !is_of_link(heard))) {
+            stranger.address = heard;
+        }
     }
 
     /// Those that are neither declared nor protected.
     fn strangers(&self, bench: &Bench, network: &Network) -> Vec<(Mac, Stranger)> {
         let known = |mac: &Mac| bench.phones.iter().any(|phone| phone.mac == *mac) || network.protected.contains(mac);
         self.0.iter().filter(|(mac, _)| !known(mac)).map(|(mac, stranger)| (*mac, *stranger)).collect()
+    }
+}
+
+/// Whether an address is good for nothing beyond its link (RFC 3927, RFC 4291 section 2.5.6).
+fn is_of_link(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }
 
@@ -144,6 +156,17 @@ mod tests {
     fn datagram(from: Mac) -> Vec<u8> {
         let [own, server] = ["10.77.0.50:5060", "10.77.0.2:5060"].map(|address| address.parse().unwrap());
         frame::udp_frame(from, SERVER, None, own, server, b"")
+    }
+
+    #[test]
+    fn a_device_that_spoke_on_its_link_first_is_known_by_its_other_address() {
+        let [own, server] = ["[fe80::99]:5353", "[fe80::2]:5353"].map(|address| address.parse().unwrap());
+        let on_link = frame::udp_frame(OTHER, SERVER, None, own, server, b"");
+        for frames in [[&on_link, &datagram(OTHER)], [&datagram(OTHER), &on_link]] {
+            let mut heard = Heard::default();
+            frames.into_iter().for_each(|frame| heard.take(frame));
+            assert_eq!(heard.0[&OTHER].address, Some("10.77.0.50".parse().unwrap()));
+        }
     }
 
     #[test]
