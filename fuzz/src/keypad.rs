@@ -96,6 +96,8 @@ fn board(bytes: &[u8]) {
         down.len()
     };
     let mut now = Duration::ZERO;
+    let hello = HostFrame { seq: 0xFC, unit: 1, verb: Verb::Hello { nonce: 1 } };
+    board.handle(now, BoardInput::Bytes(hello.line().into_bytes()));
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         board.handle(now, BoardInput::Bytes(line.to_vec()));
         hear(&mut board);

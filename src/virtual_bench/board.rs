@@ -11,6 +11,10 @@ use crate::wire::kp1::{
     BadFrame, BoardFrame, Event, HostFrame, Identity, Item, Key, MAX_LINE, Refusal, Sequence, Verb,
 };
 
+mod contacts;
+
+use contacts::{Bounce, Contacts, Edge};
+
 /// Rows and columns of each matrix: those of one ADG2188 crosspoint switch.
 const SIDE: u8 = 8;
 
@@ -24,6 +28,15 @@ pub enum BoardInput {
     Bytes(Vec<u8>),
     /// The time asked for by [`Board::poll_deadline`] has come.
     Timeout,
+    /// Its power was away for a moment: all contacts open, and it knows nothing of what was.
+    PowerCycle,
+    /// A contact is welded together, and never opens again.
+    Weld {
+        /// Which phone, from 1.
+        unit: u8,
+        /// Which contact.
+        key: Key,
+    },
 }
 
 /// What a board does.
@@ -75,13 +88,18 @@ struct Answered {
 #[derive(Debug)]
 pub struct Board {
     units: u8,
+    /// When its clock began.
+    started: Duration,
     input: Vec<u8>,
+    /// Somebody has greeted it since.
+    greeted: bool,
     last: Option<Answered>,
+    /// The keys that are to be down.
     down: BTreeSet<(u8, Key)>,
+    contacts: Contacts,
     players: BTreeMap<u8, Player>,
     dead_man: Duration,
     fed_at: Duration,
-    bounces: u8,
     outputs: VecDeque<BoardOutput>,
 }
 
@@ -90,13 +108,15 @@ impl Board {
     pub fn new(units: u8) -> Self {
         Self {
             units: units.max(1),
+            started: Duration::ZERO,
             input: Vec::new(),
+            greeted: false,
             last: None,
             down: BTreeSet::new(),
+            contacts: Contacts::default(),
             players: BTreeMap::new(),
             dead_man: Duration::ZERO,
             fed_at: Duration::ZERO,
-            bounces: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -104,7 +124,15 @@ impl Board {
     /// Takes in what happened. `now` counts from any zero that is common to all calls, and never goes back.
     pub fn handle(&mut self, now: Duration, input: BoardInput) {
         self.run(now);
-        let BoardInput::Bytes(bytes) = input else { return };
+        let bytes = match input {
+            BoardInput::Bytes(bytes) => bytes,
+            BoardInput::Timeout => return,
+            BoardInput::PowerCycle => return self.power_cycle(now),
+            BoardInput::Weld { unit, key } => {
+                self.contacts.weld((unit, key));
+                return self.show_edges();
+            }
+        };
         for byte in bytes {
             if byte == b'\n' {
                 let line = std::mem::take(&mut self.input);
@@ -123,7 +151,8 @@ impl Board {
 
     /// When it wants [`BoardInput::Timeout`].
     pub fn poll_deadline(&self) -> Option<Duration> {
-        self.players.values().map(|player| player.next_at).chain(self.dead_man_at()).min()
+        let players = self.players.values().map(|player| player.next_at);
+        players.chain(self.dead_man_at()).chain(self.contacts.due()).min()
     }
 
     /// When the dead-man lets go; none while there is nothing to let go of.
@@ -135,6 +164,8 @@ impl Board {
     /// Does what is due, in order of time: a late call makes up for what it missed.
     fn run(&mut self, now: Duration) {
         while let Some(at) = self.poll_deadline().filter(|at| *at <= now) {
+            self.contacts.run(at);
+            self.show_edges();
             if self.dead_man_at() == Some(at) {
                 self.release_all(at);
                 self.report(at, Event::Released);
@@ -172,6 +203,17 @@ impl Board {
         self.players.insert(unit, player);
     }
 
+    fn power_cycle(&mut self, now: Duration) {
+        self.players.clear();
+        self.contacts.set_bounce(Bounce::default());
+        for (unit, key) in std::mem::take(&mut self.down) {
+            self.contacts.turn(now, (unit, key), false);
+        }
+        self.show_edges();
+        (self.started, self.greeted, self.last, self.dead_man) = (now, false, None, Duration::ZERO);
+        self.input.clear();
+    }
+
     fn line(&mut self, now: Duration, line: &[u8]) {
         let (frame, seq) = match HostFrame::parse(line) {
             Ok(frame) => {
@@ -197,6 +239,7 @@ impl Board {
         }
         let before = self.outputs.len();
         let result = match frame {
+            _ if !self.greeted && hello.is_none() => Err(refusal(Refusal::HELLO, "greet me first")),
             Ok(frame) => self.execute(now, frame),
             Err(what @ ("verb" | "unit")) => Err(refusal(what, "unknown")),
             Err(what) => Err(refusal("args", what)),
@@ -217,7 +260,8 @@ impl Board {
         match verb {
             Verb::Hello { nonce } => {
                 self.release_all(now);
-                (self.dead_man, self.bounces) = (Duration::ZERO, 0);
+                (self.greeted, self.dead_man) = (true, Duration::ZERO);
+                self.contacts.set_bounce(Bounce::default());
                 let identity = Identity {
                     nonce,
                     version: 1,
@@ -261,10 +305,12 @@ impl Board {
             Verb::DeadMan { ms } => self.dead_man = Duration::from_millis(u64::from(ms)),
             Verb::Ping => return Ok(playing.map_or_else(|| "idle".to_owned(), |seq| format!("playing {seq:02X}"))),
             Verb::ReadBack => {
-                let down: Vec<String> = self.keys_down(unit).iter().map(Key::to_string).collect();
+                let down: Vec<String> = self.contacts.closed(unit).iter().map(Key::to_string).collect();
                 return Ok(if down.is_empty() { "-".to_owned() } else { down.join("+") });
             }
-            Verb::Bounce { count, .. } => self.bounces = count,
+            Verb::Bounce { count, us } => {
+                self.contacts.set_bounce(Bounce { count, apart: Duration::from_micros(us.into()) });
+            }
         }
         Ok(String::new())
     }
@@ -281,6 +327,8 @@ impl Board {
     }
 
     fn release(&mut self, at: Duration, unit: u8) {
+        self.contacts.settle(unit);
+        self.show_edges();
         for key in self.keys_down(unit) {
             self.up(at, unit, key);
         }
@@ -288,32 +336,31 @@ impl Board {
 
     fn down(&mut self, at: Duration, unit: u8, key: Key) {
         if self.down.insert((unit, key)) {
-            self.contact(unit, key, true);
+            self.contacts.turn(at, (unit, key), true);
+            self.show_edges();
             self.report(at, Event::Down { unit, key });
         }
     }
 
     fn up(&mut self, at: Duration, unit: u8, key: Key) {
         if self.down.remove(&(unit, key)) {
-            self.contact(unit, key, false);
+            self.contacts.turn(at, (unit, key), false);
+            self.show_edges();
             self.report(at, Event::Up { unit, key });
         }
     }
 
-    /// Moves a contact, with the bounces that were asked for. They come without a pause between them.
-    fn contact(&mut self, unit: u8, Key { row, column: col }: Key, closed: bool) {
-        let to = |closed: bool| {
-            if closed { BoardOutput::KeyDown { unit, row, col } } else { BoardOutput::KeyUp { unit, row, col } }
-        };
-        for _ in 0..self.bounces {
-            self.outputs.extend([to(closed), to(!closed)]);
+    fn show_edges(&mut self) {
+        while let Some(Edge { place: (unit, Key { row, column: col }), closed }) = self.contacts.poll() {
+            let edge =
+                if closed { BoardOutput::KeyDown { unit, row, col } } else { BoardOutput::KeyUp { unit, row, col } };
+            self.outputs.push_back(edge);
         }
-        self.outputs.push_back(to(closed));
     }
 
     fn report(&mut self, at: Duration, event: Event) {
         // The board's clock is modulo 2^32 ms.
-        let ms = (at.as_millis() % (1 << 32)).try_into().unwrap_or_default();
+        let ms = (at.saturating_sub(self.started).as_millis() % (1 << 32)).try_into().unwrap_or_default();
         self.outputs.push_back(BoardOutput::Bytes(BoardFrame::Event { ms, event }.line().into_bytes()));
     }
 }

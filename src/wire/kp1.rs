@@ -5,9 +5,11 @@
 use std::{fmt, str::FromStr};
 
 pub mod host;
+mod identity;
 mod sequence;
 
 pub use host::{Host, HostError, HostEvent};
+pub use identity::{Identity, Misfit};
 pub use sequence::{Chord, Item, Key, Sequence};
 
 /// Longest line of either end, in bytes, without its LF. Longer ones are bad frames.
@@ -81,10 +83,15 @@ pub enum BoardFrame {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the keypad board refuses: {code} {text}")]
 pub struct Refusal {
-    /// A stable word: `verb`, `args`, `unit`, `key`, `busy`, `long`.
+    /// A stable word: `hello`, `verb`, `args`, `unit`, `key`, `busy`, `long`.
     pub code: String,
     /// For people.
     pub text: String,
+}
+
+impl Refusal {
+    /// The code of a board that was not greeted since it started: it knows nothing of what was ordered before.
+    pub const HELLO: &str = "hello";
 }
 
 /// What a board reports by itself. Events are not repeated: who needs certainty asks with [`Verb::Ping`].
@@ -111,25 +118,6 @@ pub enum Event {
     },
     /// `RELEASED watchdog`: the dead-man let all keys go.
     Released,
-}
-
-/// Who a board is: the text of its answer to [`Verb::Hello`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The nonce of the greeting.
-    pub nonce: u32,
-    /// Version of this protocol: 1.
-    pub version: u8,
-    /// Serial number of the board; no spaces.
-    pub serial: String,
-    /// Rows of each unit's matrix.
-    pub rows: u8,
-    /// Columns of each unit's matrix.
-    pub columns: u8,
-    /// How many phones it serves.
-    pub units: u8,
-    /// Most items in one sequence.
-    pub max_items: u16,
 }
 
 /// A line that is no frame. Both ends pass over it in silence: the retry of the host repairs it, and an answer to noise
@@ -321,34 +309,6 @@ impl FromStr for Event {
             ("RELEASED", "watchdog") => Ok(Self::Released),
             _ => Err(wrong),
         }
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nonce, version, serial, rows, columns, units, max_items } = self;
-        write!(f, "{nonce:08X} KP{version} {serial} {rows} {columns} {units} {max_items}")
-    }
-}
-
-impl FromStr for Identity {
-    type Err = BadFrame;
-
-    fn from_str(text: &str) -> Result<Self, BadFrame> {
-        let read = || {
-            let words: Vec<&str> = text.split(' ').collect();
-            let [nonce, version, serial, rows, columns, units, max_items] = words.as_slice() else { return None };
-            Some(Self {
-                nonce: hex_word(nonce)?,
-                version: number(version.strip_prefix("KP")?, 1, 255)?,
-                serial: (*serial).to_owned(),
-                rows: number(rows, 1, 255)?,
-                columns: number(columns, 1, 255)?,
-                units: number(units, 1, 255)?,
-                max_items: number(max_items, 1, 65_535)?,
-            })
-        };
-        read().ok_or(BadFrame::Meaning("identity"))
     }
 }
 

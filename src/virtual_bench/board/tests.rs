@@ -1,13 +1,11 @@
 use std::time::Duration;
 
 use super::{Board, BoardInput, BoardOutput};
-use crate::{
-    event::Stamp,
-    virtual_bench::random::Random,
-    wire::kp1::{BoardFrame, Event, Host, HostEvent, HostFrame, Verb},
-};
+use crate::wire::kp1::{BoardFrame, Event, HostFrame, Key, Verb};
 
 const MS: Duration = Duration::from_millis(1);
+
+const KEY: Key = Key { row: 0, column: 0 };
 
 fn verb(text: &str) -> Verb {
     text.parse().unwrap()
@@ -15,6 +13,14 @@ fn verb(text: &str) -> Verb {
 
 fn line(seq: u8, text: &str) -> Vec<u8> {
     HostFrame { seq, unit: 1, verb: verb(text) }.line().into_bytes()
+}
+
+/// A board that was greeted.
+fn greeted(units: u8) -> Board {
+    let mut board = Board::new(units);
+    let (_, frames) = feed(&mut board, Duration::ZERO, line(0xF0, "HELLO 00000000"));
+    assert!(answer(&frames).is_ok());
+    board
 }
 
 /// Feeds bytes and returns the edges and the frames that follow at once.
@@ -54,7 +60,7 @@ fn answer(frames: &[BoardFrame]) -> Result<String, String> {
 
 #[test]
 fn a_sequence_is_timed_by_the_board() {
-    let mut board = Board::new(1);
+    let mut board = greeted(1);
     let (edges, frames) = feed(&mut board, 100 * MS, line(1, "S 80,20 1.1 2.0:1500 3.0+3.2:200 ~400 +0.0 1.1 -0.0"));
     assert_eq!(answer(&frames), Ok(String::new()));
     assert_eq!(edges, ["+1.1"]);
@@ -78,7 +84,7 @@ fn a_sequence_is_timed_by_the_board() {
 
 #[test]
 fn a_late_call_makes_up_for_what_it_missed() {
-    let mut board = Board::new(1);
+    let mut board = greeted(1);
     feed(&mut board, Duration::ZERO, line(1, "S 80,80 0.0 0.1"));
     board.handle(Duration::from_secs(60), BoardInput::Timeout);
     let (edges, frames) = drain(&mut board);
@@ -88,7 +94,7 @@ fn a_late_call_makes_up_for_what_it_missed() {
 
 #[test]
 fn a_repeated_frame_is_answered_and_not_executed_again() {
-    let mut board = Board::new(1);
+    let mut board = greeted(1);
     let (first, answers) = feed(&mut board, Duration::ZERO, line(7, "D 1.2"));
     assert_eq!(first, ["+1.2"]);
     feed(&mut board, MS, line(8, "U *"));
@@ -109,7 +115,7 @@ fn a_new_greeting_with_an_old_number_is_executed() {
 
 #[test]
 fn the_dead_man_lets_all_keys_go_and_says_so() {
-    let mut board = Board::new(1);
+    let mut board = greeted(1);
     feed(&mut board, Duration::ZERO, line(1, "W 3000"));
     feed(&mut board, 1000 * MS, line(2, "D 1.2+0.7"));
     // A bad frame does not feed it, a good one does.
@@ -125,7 +131,7 @@ fn the_dead_man_lets_all_keys_go_and_says_so() {
 
 #[test]
 fn what_it_cannot_do_is_refused_by_a_stable_word() {
-    let mut board = Board::new(1);
+    let mut board = greeted(1);
     let refused = |board: &mut Board, bytes: Vec<u8>| answer(&feed(board, Duration::ZERO, bytes).1).unwrap_err();
     assert_eq!(refused(&mut board, line(1, "D 8.0")), "key");
     assert_eq!(refused(&mut board, HostFrame { seq: 2, unit: 2, verb: Verb::Ping }.line().into_bytes()), "unit");
@@ -139,75 +145,66 @@ fn what_it_cannot_do_is_refused_by_a_stable_word() {
 }
 
 #[test]
-fn bounces_surround_each_edge() {
-    let mut board = Board::new(1);
+fn bounces_surround_each_edge_at_their_distance_and_another_edge_ends_them() {
+    let mut board = greeted(1);
     feed(&mut board, Duration::ZERO, line(1, "B 2,300"));
-    assert_eq!(feed(&mut board, MS, line(2, "D 0.0")).0, ["+0.0", "-0.0", "+0.0", "-0.0", "+0.0"]);
-}
-
-/// A serial line that loses or changes bytes at the given rate.
-fn noise(random: &mut Random, per_100_000: u64, bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for byte in bytes {
-        if random.number() % 100_000 >= per_100_000 {
-            out.push(*byte);
-        } else if random.number().is_multiple_of(2) {
-            out.push(byte ^ (1 << (random.number() % 8)));
-        }
+    assert_eq!(feed(&mut board, MS, line(2, "D 0.0")).0, ["+0.0"]);
+    let mut edges = Vec::new();
+    while let Some(at) = board.poll_deadline() {
+        board.handle(at, BoardInput::Timeout);
+        let (moved, frames) = drain(&mut board);
+        assert_eq!(frames, [], "a bounce is no event");
+        edges.extend(moved.into_iter().map(|edge| (at.as_micros(), edge)));
     }
-    out
+    let expected = [(1300, "-0.0"), (1600, "+0.0"), (1900, "-0.0"), (2200, "+0.0")];
+    assert_eq!(edges, expected.map(|(at, edge)| (at, edge.to_owned())));
+    // In the middle of its bounces it is told to go up: no movement of the first edge comes after that.
+    feed(&mut board, 10 * MS, line(3, "D 0.1"));
+    run(&mut board, 10 * MS + MS / 2);
+    assert_eq!(feed(&mut board, 10 * MS + MS / 2, line(4, "U 0.1")).0, ["-0.1"; 0], "it is open just now");
+    let mut last = String::new();
+    while let Some(at) = board.poll_deadline() {
+        board.handle(at, BoardInput::Timeout);
+        last = drain(&mut board).0.pop().unwrap_or(last);
+    }
+    assert_eq!(last, "-0.1");
+    assert_eq!(feed(&mut board, 20 * MS, line(5, "B 0,0")).0, ["-0.1"; 0]);
+    assert_eq!(feed(&mut board, 20 * MS, line(6, "U *")).0, ["-0.0"]);
 }
 
 #[test]
-fn five_faulty_bytes_in_a_thousand_change_no_key_event() {
-    let mut random = Random::new(5);
-    let (mut host, mut board) = (Host::new(), Board::new(1));
-    let (mut now, mut retries, mut lines) = (Duration::ZERO, 0, Vec::new());
-    let (mut edges, mut expected) = (Vec::new(), Vec::new());
-    for round in 0..2000_u64 {
-        let key = format!("{}.{}", round % 8, round / 8 % 8);
-        let order = if round % 2 == 0 { format!("S 10,5 {key}") } else { format!("S 10,5 +{key} ~3 -{key}") };
-        host.send(1, verb(&order)).unwrap();
-        expected.extend([format!("+{key}"), format!("-{key}")]);
-        let mut answered = false;
-        while !answered {
-            if let Some(bytes) = host.poll_transmit(stamp(now)) {
-                board.handle(now, BoardInput::Bytes(noise(&mut random, 500, &bytes)));
-            }
-            let next = host.poll_deadline().map(|at| Duration::from_nanos(at.0));
-            now = board.poll_deadline().into_iter().chain(next).min().unwrap_or(now).max(now);
-            while let Some(output) = board.poll_output() {
-                match output {
-                    BoardOutput::Bytes(bytes) => lines.extend(noise(&mut random, 500, &bytes)),
-                    BoardOutput::KeyDown { row, col, .. } => edges.push(format!("+{row}.{col}")),
-                    BoardOutput::KeyUp { row, col, .. } => edges.push(format!("-{row}.{col}")),
-                }
-            }
-            while let Some(end) = lines.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = lines.drain(..=end).collect();
-                if let Some(HostEvent::Answered { result, tries, .. }) = host.handle_line(&line) {
-                    assert!(result.is_ok(), "round {round}: {result:?}");
-                    retries += tries - 1;
-                    answered = true;
-                }
-            }
-            assert_eq!(host.handle_deadline(stamp(now)), None, "round {round}: the host gave up");
-            board.handle(now, BoardInput::Timeout);
-        }
-        now += 100 * MS;
-        board.handle(now, BoardInput::Timeout);
+fn nothing_is_done_for_who_does_not_greet_and_nothing_is_remembered_across_a_restart() {
+    let mut board = Board::new(1);
+    for order in ["D 0.0", "S 80,80 0.0", "P", "R", "W 3000"] {
+        let (edges, frames) = feed(&mut board, Duration::ZERO, line(1, order));
+        assert_eq!((edges.len(), answer(&frames)), (0, Err("hello".to_owned())), "{order}");
     }
-    while let Some(output) = board.poll_output() {
-        match output {
-            BoardOutput::KeyDown { row, col, .. } => edges.push(format!("+{row}.{col}")),
-            BoardOutput::KeyUp { row, col, .. } => edges.push(format!("-{row}.{col}")),
-            BoardOutput::Bytes(_) => {}
-        }
-    }
-    assert_eq!(edges, expected);
-    assert!(retries > 100, "the noise did not bite: {retries} retries");
+    let mut board = greeted(1);
+    feed(&mut board, MS, line(1, "W 3000"));
+    feed(&mut board, MS, line(2, "S 80,80 0.0:60000"));
+    board.handle(5 * MS, BoardInput::PowerCycle);
+    assert_eq!(drain(&mut board).0, ["-0.0"]);
+    assert_eq!(board.poll_deadline(), None);
+    // Not even the answer to the last order.
+    assert_eq!(answer(&feed(&mut board, 6 * MS, line(2, "S 80,80 0.0:60000")).1), Err("hello".to_owned()));
+    let (_, frames) = feed(&mut board, 7 * MS, line(3, "HELLO 00000001"));
+    assert!(answer(&frames).is_ok());
+    let (_, frames) = feed(&mut board, 9 * MS, line(4, "D 0.0"));
+    assert_eq!(
+        frames[1],
+        BoardFrame::Event { ms: 4, event: Event::Down { unit: 1, key: KEY } },
+        "its clock began anew"
+    );
 }
 
-fn stamp(now: Duration) -> Stamp {
-    Stamp(u64::try_from(now.as_nanos()).unwrap())
+#[test]
+fn a_welded_contact_is_read_back_though_nobody_holds_its_key() {
+    let mut board = greeted(1);
+    board.handle(MS, BoardInput::Weld { unit: 1, key: KEY });
+    assert_eq!(drain(&mut board).0, ["+0.0"]);
+    assert_eq!(answer(&feed(&mut board, MS, line(1, "R")).1), Ok("0.0".to_owned()));
+    assert_eq!(feed(&mut board, MS, line(2, "X")).0, ["-0.0"; 0]);
+    assert_eq!(answer(&feed(&mut board, MS, line(3, "R")).1), Ok("0.0".to_owned()));
 }
+
+mod faults;

@@ -115,6 +115,11 @@ impl Host {
         self.under_way = None;
     }
 
+    /// Forgets what waits for its turn; what is under way is still answered or given up.
+    pub fn drop_waiting(&mut self) {
+        self.queue.clear();
+    }
+
     /// True if nothing waits and nothing is under way.
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.under_way.is_none()
