@@ -24,6 +24,7 @@ mod exit;
 mod key;
 mod lock;
 mod net;
+mod phone;
 mod places;
 mod run;
 mod runs;
@@ -67,6 +68,7 @@ fn dispatch(command: &Command) -> ExitCode {
         Command::Analyze(args) => analyze::main(args),
         Command::Check(args) => check::main(args),
         Command::Net(args) => net::main(&args.command),
+        Command::Phone(args) => phone::main(&args.command),
         Command::Virtual(args) => virtual_alone(args),
         Command::Report(args) => runs::report(args),
         Command::Runs(args) => runs::main(&args.command),

@@ -31,9 +31,10 @@ pub mod scenario;
 
 pub use bench::{Bench, CAPTURE_SIZE, ConsolePort, Hook, Keypad, Line, Mac, Network, Phone, Proxies, Role, Server};
 pub use check::LONGEST;
+pub use keying::Confirm;
 pub use model::{
-    Assignable, Dialect, FailbackHabit, KeyGroup, Model, RegistrationHabit, RenewalLead, Source, Timer, Timers,
-    XmlNames,
+    Assignable, Dialect, FailbackHabit, KeyGroup, KeyUrl, Model, Pressing, RegistrationHabit, RenewalLead, Sign,
+    Source, Timer, Timers, XmlNames,
 };
 pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,

@@ -31,7 +31,14 @@ pub mod signals;
 use clock::RunClock;
 use discretion::{Discretion, Pin, PinError};
 use hook::{HookError, Hooks, notes::Notes};
-use keypad::{Keypad, Seat};
+use keypad::{
+    Keypad, Order,
+    evdev::EventKeys,
+    kp1::{Board, Seat},
+    single::{Manner, Single},
+    typed::TypedKeys,
+    url::{Account, UrlKeys},
+};
 use network::{NetworkDriver, NetworkError};
 use push::{Addressee, Pusher};
 use serial::{Console, ConsoleError, ConsoleSetup, PortError};
@@ -67,6 +74,16 @@ pub enum DriverError {
         /// What is wrong.
         source: PinError,
     },
+    /// The password of a web interface can not be had.
+    #[error("keypad of {phone}: cannot read the password in {}: {source}; correct `password-file`", path.display())]
+    Password {
+        /// The phone.
+        phone: PhoneName,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The interfaces can not be had.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -93,9 +110,12 @@ impl DriverError {
 #[derive(Debug)]
 pub struct Drivers {
     consoles: BTreeMap<PhoneName, Console>,
-    /// Boards by port: one may serve several phones.
-    keypads: BTreeMap<PathBuf, Keypad>,
-    keypad_of: BTreeMap<PhoneName, PathBuf>,
+    /// What presses the keys of each phone.
+    keypads: BTreeMap<PhoneName, Box<dyn Keypad>>,
+    /// Boards: one may serve several phones.
+    boards: Vec<Board>,
+    /// What presses keys otherwise than by a board or in XML.
+    singles: Vec<Single>,
     /// Phones that are pushed to.
     pushers: BTreeMap<PhoneName, Pusher>,
     /// None: the bench has no interfaces.
@@ -122,7 +142,8 @@ impl Drivers {
         let mut drivers = Self {
             consoles: BTreeMap::new(),
             keypads: BTreeMap::new(),
-            keypad_of: BTreeMap::new(),
+            boards: Vec::new(),
+            singles: Vec::new(),
             pushers: BTreeMap::new(),
             network: None,
             hooks: Hooks::default(),
@@ -149,20 +170,13 @@ impl Drivers {
                 }
                 None => Err(missing(RigPart::Console, phone)),
             },
-            Action::PlayKeys { phone, sequence, keys } => {
-                let board = self.keypad_of.get(&phone).and_then(|port| self.keypads.get(port));
-                match (board, self.pushers.get(&phone)) {
-                    (Some(keypad), _) => {
-                        keypad.play(phone, sequence, keys);
-                        Ok(())
-                    }
-                    (None, Some(pusher)) => {
-                        pusher.play(sequence, keys);
-                        Ok(())
-                    }
-                    (None, None) => Err(missing(RigPart::Keypad, phone)),
+            Action::PlayKeys { phone, sequence, keys: strokes } => match self.keypads.get(&phone) {
+                Some(keypad) => {
+                    keypad.play(Order { phone, sequence, strokes });
+                    Ok(())
                 }
-            }
+                None => Err(missing(RigPart::Keypad, phone)),
+            },
             Action::Push { phone, sequence, command } => match self.pushers.get(&phone) {
                 Some(pusher) => {
                     pusher.command(sequence, command);
@@ -196,8 +210,12 @@ impl Drivers {
             let _ = self.reports.try_send(report);
         }
         self.hooks.close().await;
-        for keypad in self.keypads.into_values() {
-            keypad.close().await;
+        drop(self.keypads);
+        for board in self.boards {
+            board.close().await;
+        }
+        for single in self.singles {
+            single.close().await;
         }
         for pusher in self.pushers.into_values() {
             pusher.close().await;
@@ -223,19 +241,64 @@ impl Drivers {
         }
         for (port, seats) in boards(plan, &phones, &discretions)? {
             let Some(first) = seats.first().map(|seat| seat.phone.clone()) else { continue };
-            self.keypad_of.extend(seats.iter().map(|seat| (seat.phone.clone(), port.clone())));
-            let keypad = Keypad::open(&port, seats, &self.clock, self.reports.clone())
+            let served: Vec<PhoneName> = seats.iter().map(|seat| seat.phone.clone()).collect();
+            let board = Board::open(&port, seats, &self.clock, self.reports.clone())
                 .map_err(|source| DriverError::Keypad { phone: first, source })?;
-            self.keypads.insert(port, keypad);
+            self.keypads.extend(served.into_iter().map(|phone| (phone, Box::new(board.keys()) as Box<dyn Keypad>)));
+            self.boards.push(board);
         }
         for addressee in addressees(plan, &phones, &discretions)? {
             let phone = addressee.phone.clone();
-            self.pushers.insert(phone, Pusher::start(addressee, &self.clock, self.reports.clone()));
+            let pusher = Pusher::start(addressee, &self.clock, self.reports.clone());
+            if plan.phone(&phone).is_some_and(|phone| phone.keypad == Some(config::Keypad::Xml)) {
+                self.keypads.insert(phone.clone(), Box::new(pusher.keys()));
+            }
+            self.pushers.insert(phone, pusher);
+        }
+        for phone in &phones {
+            self.open_single(plan, phone, &discretions)?;
         }
         self.hooks = Hooks::start(plan, notes, &self.clock, &self.reports)?;
         if plan.bench.network.is_some() {
             self.network = Some(NetworkDriver::start(plan, &self.clock, run_dir, self.reports.clone()).await?);
         }
+        Ok(())
+    }
+
+    /// What presses a phone's keys one stroke at a time, if that is how they are pressed.
+    fn open_single(
+        &mut self,
+        plan: &Plan,
+        phone: &Phone,
+        discretions: &BTreeMap<PhoneName, Discretion>,
+    ) -> Result<(), DriverError> {
+        let (Some(keypad), Some(model)) = (&phone.keypad, plan.model_of(phone)) else { return Ok(()) };
+        let manner = Manner {
+            phone: phone.name.clone(),
+            pressing: model.pressing,
+            pin: pin(plan, phone)?,
+            discretion: discretions.get(&phone.name).cloned().unwrap_or_default(),
+        };
+        let (clock, reports) = (self.clock.clone(), self.reports.clone());
+        let single = match keypad {
+            config::Keypad::Kp1 { .. } | config::Keypad::Xml => return Ok(()),
+            config::Keypad::Url { at, user, password_file } => {
+                let account = user.as_ref().map(|user| account(phone, user, password_file.as_deref())).transpose()?;
+                let Some(url) = model.key_url.clone() else { return Ok(()) };
+                let (names, from) = (model.url_keys.clone(), plan.bench.probe_address());
+                Single::start(manner, UrlKeys { to: *at, from, url, names, account, clock }, &self.clock, reports)
+            }
+            config::Keypad::Console => {
+                let Some(console) = self.consoles.get(&phone.name) else { return Ok(()) };
+                let keys = TypedKeys { typist: console.typist(), texts: model.typed_keys.clone() };
+                Single::start(manner, keys, &clock, reports)
+            }
+            config::Keypad::Evdev { fifo } => {
+                Single::start(manner, EventKeys::new(fifo.clone(), model.key_codes.clone(), &clock), &clock, reports)
+            }
+        };
+        self.keypads.insert(phone.name.clone(), Box::new(single.keys()));
+        self.singles.push(single);
         Ok(())
     }
 
@@ -258,6 +321,7 @@ fn boards(
                 phone: phone.name.clone(),
                 unit: *unit,
                 keys: plan.model_of(phone).map(|model| model.keys.clone()).unwrap_or_default(),
+                pressing: plan.model_of(phone).map(|model| model.pressing).unwrap_or_default(),
                 pin: pin(plan, phone)?,
                 discretion: discretions.get(&phone.name).cloned().unwrap_or_default(),
             });
@@ -272,7 +336,7 @@ fn addressees(
     phones: &[&Phone],
     discretions: &BTreeMap<PhoneName, Discretion>,
 ) -> Result<Vec<Addressee>, DriverError> {
-    let from = plan.bench.network.as_ref().and_then(|network| network.probe_address).map(|(address, _)| address);
+    let from = plan.bench.probe_address();
     let mut addressees = Vec::new();
     for phone in phones {
         let Some(to) = phone.push else { continue };
@@ -282,11 +346,22 @@ fn addressees(
             to,
             from,
             keys: model.map(|model| model.xml_keys.clone()).unwrap_or_default(),
+            pressing: model.map(|model| model.pressing).unwrap_or_default(),
             pin: if model.is_some() { pin(plan, phone)? } else { None },
             discretion: discretions.get(&phone.name).cloned().unwrap_or_default(),
         });
     }
     Ok(addressees)
+}
+
+/// Who presses keys at a web interface.
+fn account(phone: &Phone, user: &str, file: Option<&Path>) -> Result<Account, DriverError> {
+    let read = |file: &Path| {
+        let text = std::fs::read_to_string(file);
+        text.map_err(|source| DriverError::Password { phone: phone.name.clone(), path: file.to_owned(), source })
+    };
+    let password = file.map(read).transpose()?.unwrap_or_default();
+    Ok(Account { user: user.to_owned(), password: password.trim_end_matches(['\r', '\n']).to_owned() })
 }
 
 /// The PIN that a scenario may have typed on a phone: that of its first line. None if it types none, or none is known.

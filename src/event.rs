@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`stamp`] | times, and names of phones, servers and keys |
 //! | [`door`] | what a phone knocks at before SIP, and what is done about it |
+//! | [`stroke`] | what is done to keys at a time |
 //! | [`outage`] | what an outage is, does and ends by |
 //! | [`hook`] | commands that stop and start servers |
 //! | [`place`] | where a server answers from |
@@ -39,6 +40,7 @@ pub mod rig;
 pub mod setting;
 pub mod sip;
 pub mod stamp;
+pub mod stroke;
 pub mod tls;
 
 pub use door::{Door, Knock};
@@ -54,6 +56,7 @@ pub use rig::{LinkLoss, Loss, PortKind, RigPart};
 pub use setting::{Offload, SettingChange};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
 pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
+pub use stroke::{Hold, Stroke};
 pub use tls::{TlsFact, TlsStep};
 
 /// One SIP account of a phone.
@@ -405,8 +408,8 @@ pub enum Derived {
     KeyConfirmed {
         /// The phone.
         phone: PhoneName,
-        /// The key.
-        key: KeyName,
+        /// What was pressed.
+        key: Stroke,
         /// The console line that shows it; none: unconfirmed.
         by: Option<u64>,
     },
@@ -464,8 +467,8 @@ pub enum Action {
         phone: PhoneName,
         /// Comes back in [`Observed::KeysPlayed`].
         sequence: u32,
-        /// Key names of the phone's model.
-        keys: Vec<KeyName>,
+        /// What is pressed: keys of the phone's model.
+        keys: Vec<Stroke>,
     },
     /// Tell a phone something by its XML interface.
     Push {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::{discover::DiscoverArgs, net::args::NetArgs};
+use super::{discover::DiscoverArgs, net::args::NetArgs, phone::args::PhoneArgs};
 use crate::{analysis::GivenOutage, config::overrides::Override};
 
 const EXIT_CODES: &str = "\
@@ -52,6 +52,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Look at the bridge between phones and servers, and take a server away by hand
     Net(NetArgs),
+    /// Press the keys of a phone
+    Phone(PhoneArgs),
     /// Bring the virtual bench up alone, for other tools
     #[command(after_help = VIRTUAL_EXAMPLES, long_about = VIRTUAL_ABOUT)]
     Virtual(VirtualArgs),

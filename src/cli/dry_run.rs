@@ -195,6 +195,9 @@ fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
     match &phone.keypad {
         Some(Keypad::Kp1 { port, unit }) => writeln!(out, "  keypad  {} unit {unit}", port.display())?,
         Some(Keypad::Xml) => writeln!(out, "  keypad  its own XML interface")?,
+        Some(Keypad::Url { at, .. }) => writeln!(out, "  keypad  requests to its web interface at {at}")?,
+        Some(Keypad::Console) => writeln!(out, "  keypad  typed on its console")?,
+        Some(Keypad::Evdev { fifo }) => writeln!(out, "  keypad  events in {}", fifo.display())?,
         None => {}
     }
     if let Some(push) = phone.push {

@@ -56,6 +56,38 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// A directory for what nobody needs afterwards; it goes with this.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Makes one below the state directory, named for what it is for.
+    ///
+    /// # Errors
+    /// If it can not be made.
+    pub fn make(purpose: &str) -> Result<Self, UserError> {
+        let path = directory()?.join(format!("{purpose}-{}", std::process::id()));
+        make_private(&path).map_err(|error| unexpected("make a directory for what is seen", &error))?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left lies in a directory of the user's own.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What no user is to blame for.
+pub fn unexpected(what: &str, error: &io::Error) -> UserError {
+    UserError::new(Exit::Unexpected, format!("cannot {what}: {error}"), "is this machine out of memory or files?")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

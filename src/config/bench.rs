@@ -37,6 +37,11 @@ impl Bench {
         self.servers.iter().find(|server| server.name == *name)
     }
 
+    /// The controller's own address among the phones, if the bench file gives it one.
+    pub fn probe_address(&self) -> Option<IpAddr> {
+        self.network.as_ref().and_then(|network| network.probe_address).map(|(address, _)| address)
+    }
+
     /// The server that has this address.
     pub fn server_at(&self, address: IpAddr) -> Option<&Server> {
         self.servers.iter().find(|server| server.addresses.contains(&address))
@@ -264,14 +269,51 @@ pub enum Keypad {
     },
     /// The phone's own XML interface, at [`Phone::push`].
     Xml,
+    /// The phone's web interface, by requests for addresses that stand for keys.
+    Url {
+        /// Where it is.
+        at: SocketAddr,
+        /// Who asks (RFC 7617, RFC 7616); none: nobody in particular.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// File that holds the password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_file: Option<PathBuf>,
+    },
+    /// The phone's console, where something is typed for each key.
+    Console,
+    /// A FIFO that takes Linux input events, as baresip's `evdev_device`.
+    Evdev {
+        /// Its path.
+        fifo: PathBuf,
+    },
 }
 
 impl Keypad {
+    /// What it is called in bench files.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Kp1 { .. } => "kp1",
+            Self::Xml => "xml",
+            Self::Url { .. } => "url",
+            Self::Console => "console",
+            Self::Evdev { .. } => "evdev",
+        }
+    }
+
+    /// Path of the board, or of the FIFO; none: there is nothing to open.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Evdev { fifo } => Some(fifo),
+            other => other.board(),
+        }
+    }
+
     /// Device path of the board; none: there is no board.
     pub fn board(&self) -> Option<&Path> {
         match self {
             Self::Kp1 { port, .. } => Some(port),
-            Self::Xml => None,
+            Self::Xml | Self::Url { .. } | Self::Console | Self::Evdev { .. } => None,
         }
     }
 }

@@ -3,7 +3,41 @@
 //! `{extension}` is written out by the engine. `{pin}` stays what it is in every record: only the keypad's driver knows
 //! the digits.
 
-use crate::event::KeyName;
+use serde::{Deserialize, Serialize};
+
+use super::StepKind;
+use crate::event::{KeyName, Move, Stroke};
+
+/// Whether each press must be seen to have an effect. What has none is on record as unconfirmed in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confirm {
+    /// Where the phone's model and console can tell: then it must.
+    #[default]
+    WhereTold,
+    /// Everywhere: a phone that can not tell is skipped.
+    Required,
+    /// Nowhere: the step goes on without.
+    Optional,
+}
+
+impl Confirm {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Whether what a step expects follows from keys that were pressed before it.
+pub const fn follows(kind: &StepKind) -> bool {
+    matches!(
+        kind,
+        StepKind::Expect { of: Move::LogOn | Move::LogOff | Move::Admission }
+            | StepKind::ExpectCall { .. }
+            | StepKind::ExpectIdle
+            | StepKind::Display { .. }
+            | StepKind::Alive
+    )
+}
 
 /// Stands for the PIN of the line, a secret.
 pub const PIN: &str = "{pin}";
@@ -25,18 +59,18 @@ fn key_of(character: char) -> Option<KeyName> {
 ///
 /// # Errors
 /// The first piece of the number that no key pad has.
-pub fn keys_of(number: &str) -> Result<Vec<KeyName>, String> {
+pub fn keys_of(number: &str) -> Result<Vec<Stroke>, String> {
     let mut keys = Vec::new();
     let mut rest = number;
     while let Some(character) = rest.chars().next() {
         if let Some(placeholder) = [PIN, EXTENSION].into_iter().find(|placeholder| rest.starts_with(placeholder)) {
-            keys.push(placeholder.into());
+            keys.push(Stroke::key(placeholder));
             rest = &rest[placeholder.len()..];
         } else {
-            keys.push(key_of(character).ok_or_else(|| {
+            keys.push(Stroke::key(key_of(character).ok_or_else(|| {
                 let end = rest.find('}').filter(|_| character == '{').map_or(character.len_utf8(), |end| end + 1);
                 rest[..end].to_owned()
-            })?);
+            })?));
             rest = &rest[character.len_utf8()..];
         }
     }
@@ -44,12 +78,21 @@ pub fn keys_of(number: &str) -> Result<Vec<KeyName>, String> {
 }
 
 /// The same keys with the extension written out; none if a key pad has not all of its characters.
-pub fn with_extension(keys: &[KeyName], extension: &str) -> Option<Vec<KeyName>> {
-    let digits: Option<Vec<KeyName>> = extension.chars().map(key_of).collect();
+pub fn with_extension(keys: &[Stroke], extension: &str) -> Option<Vec<Stroke>> {
+    replaced(keys, EXTENSION, Some(extension))
+}
+
+/// The keys to be pressed, the digits of the PIN in the place of its placeholder; none if there is none to put there.
+pub fn with_pin(keys: &[Stroke], pin: Option<&str>) -> Option<Vec<Stroke>> {
+    replaced(keys, PIN, pin)
+}
+
+fn replaced(keys: &[Stroke], placeholder: &str, by: Option<&str>) -> Option<Vec<Stroke>> {
     let mut written = Vec::new();
     for key in keys {
-        if key.0 == EXTENSION {
-            written.extend(digits.clone()?);
+        if stands_for(key, placeholder) {
+            let digits: Option<Vec<KeyName>> = by?.chars().map(key_of).collect();
+            written.extend(digits?.into_iter().map(Stroke::from));
         } else {
             written.push(key.clone());
         }
@@ -57,32 +100,28 @@ pub fn with_extension(keys: &[KeyName], extension: &str) -> Option<Vec<KeyName>>
     Some(written)
 }
 
-/// Whether this stands for something that differs from line to line.
+fn stands_for(stroke: &Stroke, placeholder: &str) -> bool {
+    stroke.plain().is_some_and(|key| key.0 == placeholder)
+}
+
+/// Whether this is the name of something that differs from line to line.
 pub fn is_placeholder(key: &KeyName) -> bool {
-    is_pin(key) || key.0 == EXTENSION
+    key.0 == PIN || key.0 == EXTENSION
 }
 
 /// Whether this is the placeholder of the PIN.
-pub fn is_pin(key: &KeyName) -> bool {
-    key.0 == PIN
+pub fn is_pin(stroke: &Stroke) -> bool {
+    stands_for(stroke, PIN)
 }
 
-/// The keys to be pressed, the digits of the PIN in the place of its placeholder; none if there is none to put there.
-pub fn with_pin(keys: &[KeyName], pin: Option<&str>) -> Option<Vec<KeyName>> {
-    let mut pressed = Vec::new();
-    for key in keys {
-        if is_pin(key) {
-            pressed.extend(pin?.chars().map(key_of).collect::<Option<Vec<_>>>()?);
-        } else {
-            pressed.push(key.clone());
-        }
-    }
-    Some(pressed)
+/// A key for messages, in which no digit of a PIN may stand: its own name if it was ordered by that.
+pub fn sayable_key(ordered: &[Stroke], key: &KeyName) -> KeyName {
+    if ordered.iter().any(|stroke| stroke.keys().contains(key)) { key.clone() } else { PIN.into() }
 }
 
-/// The name of a key for messages, in which no digit of a PIN may stand: its own if it was ordered by that.
-pub fn sayable(ordered: &[KeyName], key: &KeyName) -> KeyName {
-    if ordered.contains(key) { key.clone() } else { PIN.into() }
+/// The same of a stroke.
+pub fn sayable(ordered: &[Stroke], stroke: &Stroke) -> String {
+    if ordered.contains(stroke) { stroke.to_string() } else { PIN.to_owned() }
 }
 
 /// Whether a number that a phone was seen to dial is this one. A PIN in it may be masked or not.
@@ -97,8 +136,8 @@ pub fn dialled(seen: &str, number: &str, extension: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn names(keys: &[KeyName]) -> String {
-        keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>().join(" ")
+    fn names(keys: &[Stroke]) -> String {
+        keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

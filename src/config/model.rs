@@ -7,11 +7,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::KeyName;
+use super::bench::Keypad;
+use crate::event::{KeyName, Stroke};
 
 mod keys;
+mod pressing;
 
-pub use keys::{Assignable, KeyGroup, XmlNames};
+pub use keys::{Assignable, KeyGroup, KeyUrl, XmlNames};
+pub use pressing::{Pressing, Sign};
 
 /// A checked phone model: its patterns compile, its menus use keys that it has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +46,24 @@ pub struct Model {
     /// Names of its keys in the XML interface, those of the rule included: `Key:PrgKey1`.
     #[serde(default)]
     pub xml_keys: BTreeMap<KeyName, String>,
+    /// How its keys are pressed by requests to its web interface; none: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_url: Option<KeyUrl>,
+    /// What its keys are called in such a request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub url_keys: BTreeMap<KeyName, String>,
+    /// What is typed on its console in the place of keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub typed_keys: BTreeMap<KeyName, String>,
+    /// Its keys' numbers in Linux input events (`KEY_*` of linux/input-event-codes.h).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key_codes: BTreeMap<KeyName, u16>,
+    /// What shows that a key has arrived, any of these; empty: the key itself, where the console tells of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirmed_by: Vec<Sign>,
+    /// How its keys want to be pressed.
+    #[serde(default, skip_serializing_if = "Pressing::is_usual")]
+    pub pressing: Pressing,
     /// What kind of key each one is.
     #[serde(default)]
     pub groups: BTreeMap<KeyName, KeyGroup>,
@@ -50,7 +71,7 @@ pub struct Model {
     #[serde(default)]
     pub assignable: Assignable,
     /// Key sequences by what they bring up: `registration-status`.
-    pub menus: BTreeMap<String, Vec<KeyName>>,
+    pub menus: BTreeMap<String, Vec<Stroke>>,
 }
 
 impl Model {
@@ -80,6 +101,12 @@ impl Model {
             unwired: BTreeSet::new(),
             xml_names: None,
             xml_keys: BTreeMap::new(),
+            key_url: None,
+            url_keys: BTreeMap::new(),
+            typed_keys: BTreeMap::new(),
+            key_codes: BTreeMap::new(),
+            confirmed_by: Vec::new(),
+            pressing: Pressing::default(),
             groups: BTreeMap::new(),
             assignable: Assignable::default(),
             menus: BTreeMap::new(),
@@ -95,9 +122,38 @@ impl Model {
         }
     }
 
-    /// It has this key, wired or not.
-    pub fn has_key(&self, key: &KeyName) -> bool {
-        self.keys.contains_key(key) || self.unwired.contains(key)
+    /// What shows that a key has arrived.
+    pub fn signs(&self) -> Vec<Sign> {
+        if self.confirmed_by.is_empty() { vec![Sign::Key] } else { self.confirmed_by.clone() }
+    }
+
+    /// All its keys, each once, by whatever they can be pressed.
+    pub fn all_keys(&self) -> BTreeSet<KeyName> {
+        let named = self.url_keys.keys().chain(self.typed_keys.keys()).chain(self.key_codes.keys());
+        self.keys.keys().chain(&self.unwired).chain(named).cloned().collect()
+    }
+
+    /// Whether that keypad can press this key.
+    pub fn can_press(&self, keypad: &Keypad, key: &KeyName) -> bool {
+        match keypad {
+            Keypad::Kp1 { .. } => self.keys.contains_key(key),
+            Keypad::Xml => self.xml_keys.contains_key(key),
+            Keypad::Url { .. } => self.url_keys.contains_key(key),
+            Keypad::Console => self.typed_keys.contains_key(key),
+            Keypad::Evdev { .. } => self.key_codes.contains_key(key),
+        }
+    }
+
+    /// Whether that keypad can do what a stroke asks for beside its keys: to hold them, or several of them at once.
+    pub fn can_hold(&self, keypad: &Keypad, stroke: &Stroke) -> bool {
+        match keypad {
+            Keypad::Kp1 { .. } | Keypad::Evdev { .. } => true,
+            Keypad::Xml | Keypad::Console => !stroke.is_special(),
+            Keypad::Url { .. } => {
+                let holds = self.key_url.as_ref().is_some_and(|url| url.hold.is_some());
+                !stroke.is_special() || (holds && stroke.keys().len() == 1)
+            }
+        }
     }
 }
 
@@ -205,6 +261,9 @@ pub struct Dialect {
     /// A line that tells of a change of the display; group `text`: what it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
+    /// A line that tells of a lamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lamp: Option<String>,
     /// A line that tells of the settings that were made on the phone itself; group `count`: `none`, or how many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_settings: Option<String>,

@@ -121,6 +121,8 @@ pub(super) struct Keypad {
     pub(super) kind: Text,
     pub(super) port: Option<Spanned<KeypadPort>>,
     pub(super) unit: Option<Spanned<i64>>,
+    pub(super) user: Text,
+    pub(super) password_file: Text,
 }
 
 /// A serial port, or a TCP port of the phone.
@@ -169,11 +171,39 @@ pub(super) struct Model {
     pub(super) xml_names: Text,
     #[serde(default)]
     pub(super) xml_keys: BTreeMap<Spanned<String>, Spanned<String>>,
+    pub(super) key_url: Option<Spanned<KeyUrl>>,
+    #[serde(default)]
+    pub(super) url_keys: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    pub(super) typed_keys: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    pub(super) key_codes: BTreeMap<Spanned<String>, Spanned<i64>>,
+    pub(super) confirmed_by: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub(super) pressing: Pressing,
     #[serde(default)]
     pub(super) groups: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
     pub(super) assignable: Option<Assignable>,
     #[serde(default)]
     pub(super) menus: BTreeMap<String, Spanned<Vec<Spanned<String>>>>,
+}
+
+/// Requests that press keys.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct KeyUrl {
+    pub(super) press: Text,
+    pub(super) hold: Text,
+    pub(super) allow: Text,
+}
+
+/// How keys want to be pressed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Pressing {
+    pub(super) hold: Text,
+    pub(super) gap: Text,
+    pub(super) long: Text,
 }
 
 /// How many keys can be given a meaning.
@@ -226,6 +256,7 @@ pub(super) struct Dialect {
     pub(super) status_shown: Text,
     pub(super) shown_account: Text,
     pub(super) display: Text,
+    pub(super) lamp: Text,
     pub(super) local_settings: Text,
     pub(super) booting: Text,
     pub(super) ready: Text,
@@ -297,6 +328,7 @@ pub(super) struct Step {
     pub(super) keys: Text,
     pub(super) press: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) reboots: Option<Spanned<bool>>,
+    pub(super) confirm: Text,
     pub(super) dial: Text,
     pub(super) push: Text,
     pub(super) restart: Option<Spanned<bool>>,

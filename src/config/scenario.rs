@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{bench::Role, keying};
+use super::{
+    bench::Role,
+    keying::{self, Confirm},
+};
 use crate::{
-    event::{KeyName, Move, PushCommand},
+    event::{Move, PushCommand, Stroke},
     verdict::Blame,
 };
 
@@ -145,7 +148,14 @@ impl Scenario {
 impl Step {
     /// A step of all phones.
     pub fn of(title: &str, kind: StepKind) -> Self {
-        Self { title: title.to_owned(), kind, optional: false, only: None, documented_limit: None }
+        Self {
+            title: title.to_owned(),
+            kind,
+            optional: false,
+            only: None,
+            confirm: Confirm::default(),
+            documented_limit: None,
+        }
     }
 }
 
@@ -162,6 +172,9 @@ pub struct Step {
     /// Only these phones take it; none: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Only>,
+    /// Of keys that it presses, what is to show that they arrived.
+    #[serde(default, skip_serializing_if = "Confirm::is_default")]
+    pub confirm: Confirm,
     /// What it expects does not happen, and a document says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documented_limit: Option<DocumentedLimit>,
@@ -223,8 +236,8 @@ pub enum StepKind {
     },
     /// Each phone's keys are pressed one by one; each press is confirmed by its effect.
     Press {
-        /// Key names of the model, and placeholders (see [`keying`]).
-        keys: Vec<KeyName>,
+        /// Keys of the model, and placeholders (see [`keying`]).
+        keys: Vec<Stroke>,
         /// They make the phone boot, which therefore is no crash.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         reboots: bool,
@@ -283,7 +296,7 @@ impl StepKind {
     pub const RESTART: &str = "restart";
 
     /// The keys that it presses by name, with placeholders; none for those that the model names.
-    pub fn pressed(&self) -> Option<Vec<KeyName>> {
+    pub fn pressed(&self) -> Option<Vec<Stroke>> {
         match self {
             Self::Press { keys, .. } => Some(keys.clone()),
             Self::Dial { number } => keying::keys_of(number).ok(),

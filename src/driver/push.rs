@@ -26,14 +26,15 @@ use super::{
     Report,
     clock::RunClock,
     discretion::{Discretion, Pin},
+    keypad::{self, Keypad},
     outbox::Outbox,
 };
 use crate::{
-    config::keying,
-    event::{KeyName, Observed, PhoneName, PushCommand, When},
+    config::{Pressing, keying},
+    event::{KeyName, Observed, PhoneName, PushCommand, Stroke, When},
     wire::{
         aastra_xml::{Execute, ExecuteUri, Object, Objection, push},
-        http::status,
+        http::{HttpResponse, response_head},
     },
 };
 
@@ -51,6 +52,8 @@ pub struct Addressee {
     pub from: Option<IpAddr>,
     /// Its keys and what they are called in XML: `Key:PrgKey1`.
     pub keys: BTreeMap<KeyName, String>,
+    /// How they want to be pressed.
+    pub pressing: Pressing,
     /// What is pressed in the place of `{pin}`.
     pub pin: Option<Pin>,
     /// What the phone's console shows is hidden while that is pressed.
@@ -60,8 +63,14 @@ pub struct Addressee {
 /// What a phone is to be told.
 #[derive(Debug)]
 enum Order {
-    Keys { sequence: u32, keys: Vec<KeyName> },
+    Keys(keypad::Order),
     Command { sequence: u32, command: PushCommand },
+}
+
+/// A part of an order.
+enum Step {
+    Push(ExecuteUri),
+    Wait(Duration),
 }
 
 /// A phone that takes orders.
@@ -81,10 +90,9 @@ impl Pusher {
         Self { orders, closing, task: tokio::spawn(courier.run(closed)) }
     }
 
-    /// Orders keys to be pressed. What comes of it is reported as [`Observed::KeysPlayed`] with the same `sequence`.
-    pub fn play(&self, sequence: u32, keys: Vec<KeyName>) {
-        // The task outlives this handle.
-        let _ = self.orders.send(Order::Keys { sequence, keys });
+    /// What presses the phone's keys by this interface.
+    pub fn keys(&self) -> XmlKeys {
+        XmlKeys(self.orders.clone())
     }
 
     /// Orders a command to be given. What comes of it is reported as [`Observed::Pushed`] with the same `sequence`.
@@ -96,6 +104,17 @@ impl Pusher {
     pub async fn close(self) {
         let _ = self.closing.send(());
         let _ = self.task.await;
+    }
+}
+
+/// The keys of a phone, pressed by pushes: one at a time and briefly.
+#[derive(Debug)]
+pub struct XmlKeys(mpsc::UnboundedSender<Order>);
+
+impl Keypad for XmlKeys {
+    fn play(&self, order: keypad::Order) {
+        // A task that is gone has been given up with its phone.
+        let _ = self.0.send(Order::Keys(order));
     }
 }
 
@@ -123,23 +142,29 @@ impl Courier {
                 () = self.outbox.deliver() => continue,
             };
             match order {
-                Some(Order::Keys { sequence, keys }) => self.press(sequence, &keys).await,
+                Some(Order::Keys(order)) => self.press(order.sequence, &order.strokes).await,
                 Some(Order::Command { sequence, command }) => self.give(sequence, command).await,
                 None => return,
             }
         }
     }
 
-    async fn press(&mut self, sequence: u32, keys: &[KeyName]) {
+    async fn press(&mut self, sequence: u32, keys: &[Stroke]) {
         let ordered = self.clock.now();
         if keys.iter().any(keying::is_pin) {
             self.addressee.discretion.begin();
         }
         let mut error = None;
         match self.names(keys) {
-            Ok(names) => {
-                for name in names {
-                    error = self.push(ExecuteUri::read(&name)).await.err().map(|objection| objection.to_string());
+            Ok(steps) => {
+                for step in steps {
+                    error = match step {
+                        Step::Push(uri) => self.push(uri).await.err().map(|objection| objection.to_string()),
+                        Step::Wait(span) => {
+                            self.clock.wait(Some(self.clock.now() + span)).await;
+                            None
+                        }
+                    };
                     if error.is_some() {
                         break;
                     }
@@ -162,20 +187,29 @@ impl Courier {
         self.outbox.push(When::exactly(now), Observed::Pushed { phone, sequence, ack_after_ns, error });
     }
 
-    /// Key names to their names in XML.
-    fn names(&self, ordered: &[KeyName]) -> Result<Vec<String>, String> {
-        let keys = keying::with_pin(ordered, self.addressee.pin.as_ref().map(Pin::digits));
-        let keys = keys.ok_or("no PIN is known of this phone's line")?;
-        if keys.is_empty() {
-            return Err("there is no key to press".to_owned());
+    /// Strokes to pushes, with the model's gap between keys.
+    fn names(&self, ordered: &[Stroke]) -> Result<Vec<Step>, String> {
+        let strokes = keying::with_pin(ordered, self.addressee.pin.as_ref().map(Pin::digits));
+        let strokes = strokes.ok_or("no PIN is known of this phone's line")?;
+        let mut steps = Vec::new();
+        for stroke in &strokes {
+            match stroke {
+                Stroke::Pause(span) => steps.push(Step::Wait(*span)),
+                Stroke::Press { .. } => {
+                    let said = keying::sayable(ordered, stroke);
+                    let key = stroke.plain().ok_or_else(|| {
+                        format!("`{said}` can not be pushed: the XML interface presses keys one by one, and briefly")
+                    })?;
+                    let name = self.addressee.keys.get(key);
+                    let name = name.ok_or_else(|| format!("the phone's model has no name in XML for key `{said}`"))?;
+                    if matches!(steps.last(), Some(Step::Push(_))) {
+                        steps.push(Step::Wait(self.addressee.pressing.gap));
+                    }
+                    steps.push(Step::Push(ExecuteUri::read(name)));
+                }
+            }
         }
-        let named = |key: &KeyName| {
-            let name = self.addressee.keys.get(key).cloned();
-            name.ok_or_else(|| {
-                format!("the phone's model has no name in XML for key `{}`", keying::sayable(ordered, key))
-            })
-        };
-        keys.iter().map(named).collect()
+        if steps.is_empty() { Err("there is no key to press".to_owned()) } else { Ok(steps) }
     }
 
     /// Pushes one thing to do, and waits until the phone has taken it.
@@ -189,7 +223,10 @@ impl Courier {
         let mut exchange = pin!(exchange(to, from, &request));
         loop {
             tokio::select! {
-                answered = &mut exchange => return answered,
+                answered = &mut exchange => {
+                    let (answer, own) = answered?;
+                    return Objection::of(answer.code, to, own).map_or(Ok(()), Err);
+                }
                 () = self.clock.wait(Some(until)) => return Err(silent(to, from)),
                 () = self.outbox.deliver() => {}
             }
@@ -219,7 +256,23 @@ pub fn reach(to: SocketAddr, from: Option<IpAddr>) -> Result<(), Objection> {
     })
 }
 
-async fn exchange(to: SocketAddr, from: Option<IpAddr>, request: &[u8]) -> Result<(), Objection> {
+/// Asks a phone's web interface; the answer, without its body, and the address of ours that asked.
+///
+/// # Errors
+/// If there is none within [`PATIENCE`], or it is none of a web interface.
+pub(super) async fn ask(
+    to: SocketAddr,
+    from: Option<IpAddr>,
+    request: &[u8],
+    clock: &RunClock,
+) -> Result<(HttpResponse, IpAddr), Objection> {
+    tokio::select! {
+        answered = exchange(to, from, request) => answered,
+        () = clock.wait(Some(clock.now() + PATIENCE)) => Err(silent(to, from)),
+    }
+}
+
+async fn exchange(to: SocketAddr, from: Option<IpAddr>, request: &[u8]) -> Result<(HttpResponse, IpAddr), Objection> {
     let mut stream = connect(to, from).await?;
     let own = stream.local_addr().map_or_else(|_| to.ip(), |own| own.ip());
     let broken =
@@ -233,12 +286,12 @@ async fn exchange(to: SocketAddr, from: Option<IpAddr>, request: &[u8]) -> Resul
             return Err(Objection::new(what, "is that the phone's web interface, and is the phone up?"));
         }
         head.extend_from_slice(&piece[..count]);
-        let answer = status(&head).map_err(|error| {
+        let answer = response_head(&head).map_err(|error| {
             let what = format!("{to} gave no answer of a web interface: {error}");
             Objection::new(what, "is that a phone? If not, correct address or port")
         })?;
-        if let Some(code) = answer {
-            return Objection::of(code, to, own).map_or(Ok(()), Err);
+        if let Some(answer) = answer {
+            return Ok((answer, own));
         }
     }
 }

@@ -95,10 +95,31 @@ pub struct ConsoleSetup<'a> {
     pub discretion: Discretion,
 }
 
+/// What is to be typed.
+#[derive(Debug)]
+enum Typed {
+    /// A line, which the dialect ends.
+    Line(String),
+    /// Nothing but this. Of a secret no record tells.
+    Exactly { text: String, secret: bool },
+}
+
+/// Types on a console as long as that is open.
+#[derive(Debug, Clone)]
+pub struct Typist(mpsc::UnboundedSender<Typed>);
+
+impl Typist {
+    /// Types a text as it is, without a line ending. Never waits.
+    pub fn type_exactly(&self, text: String, secret: bool) {
+        // A task that is gone has reported why.
+        let _ = self.0.send(Typed::Exactly { text, secret });
+    }
+}
+
 /// An open console.
 #[derive(Debug)]
 pub struct Console {
-    commands: mpsc::UnboundedSender<String>,
+    commands: mpsc::UnboundedSender<Typed>,
     task: JoinHandle<()>,
 }
 
@@ -151,7 +172,12 @@ impl Console {
     /// Types a line; its line ending is the dialect's. Never waits.
     pub fn type_line(&self, text: String) {
         // A task that is gone has reported why.
-        let _ = self.commands.send(text);
+        let _ = self.commands.send(Typed::Line(text));
+    }
+
+    /// Somebody else who may type on it. The console closes when all of them are gone.
+    pub fn typist(&self) -> Typist {
+        Typist(self.commands.clone())
     }
 
     /// Stops reading, and finishes the raw log.
@@ -196,7 +222,7 @@ struct Reader {
     last_settled: Option<(u64, String)>,
     answers_until: Option<Stamp>,
     typing: Typing,
-    orders: mpsc::UnboundedReceiver<String>,
+    orders: mpsc::UnboundedReceiver<Typed>,
     outbox: Outbox,
 }
 
@@ -229,7 +255,7 @@ impl Reader {
                     Err(reason) => return Ended::Lost(reason),
                 },
                 order = self.orders.recv() => match order {
-                    Some(text) => self.begin_typing(&text),
+                    Some(typed) => self.begin_typing(&typed),
                     None => return Ended::Closed,
                 },
                 wrote = self.typing.write_some(port, &self.clock) => match wrote {
@@ -307,15 +333,20 @@ impl Reader {
         }
     }
 
-    fn begin_typing(&mut self, text: &str) {
+    fn begin_typing(&mut self, typed: &Typed) {
         let now = self.clock.now();
-        self.log(|log| log.typed(text, now));
+        let (text, ending, secret) = match typed {
+            Typed::Line(text) => (text, self.line_ending.clone(), false),
+            Typed::Exactly { text, secret } => (text, String::new(), *secret && !self.keep_secrets),
+        };
+        let told = if secret { "x".repeat(text.chars().count()) } else { text.clone() };
+        self.log(|log| log.typed(&told, now));
         self.lines.typed(text, now);
         self.answers_until = Some(now + ANSWER_TIME);
         if self.typing.bytes.is_empty() {
             self.typing.progress = now;
         }
-        self.typing.bytes.extend(text.bytes().chain(self.line_ending.bytes()));
+        self.typing.bytes.extend(text.bytes().chain(ending.bytes()));
     }
 
     fn opened(&mut self) {

@@ -73,6 +73,8 @@ pub struct CaseRun {
     pub void: Option<Finding>,
     /// An outage hit nothing, so that a pass would show nothing.
     pub unhit: Option<Finding>,
+    /// The same of a press of which nothing shows that it arrived, until something shows what follows from it.
+    pub unproven: Option<Finding>,
     /// What the steps came to, while the teardown restores the start state.
     pub outcome: Option<Finding>,
     /// What was measured until then: what the teardown does to a line is no measure of it.
@@ -196,6 +198,7 @@ impl CaseRun {
             decided: None,
             void: None,
             unhit: None,
+            unproven: None,
             outcome: None,
             measured: None,
             limit_shown: None,
@@ -237,7 +240,8 @@ impl CaseRun {
             _ => trial.clone(),
         };
         if conclusion.verdict == Verdict::Pass {
-            conclusion = self.unhit.clone().or_else(|| blind::verdict(self)).unwrap_or(conclusion);
+            let spoils = self.unhit.clone().or_else(|| self.unproven.clone());
+            conclusion = spoils.or_else(|| blind::verdict(self)).unwrap_or(conclusion);
         }
         if !restored && (conclusion.verdict == Verdict::Pass || conclusion.code == DOCUMENTED_LIMIT) {
             return Some(decided);

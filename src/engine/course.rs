@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Outbox, registration::Fix, step::StepRun, subjects::Subjects};
 use crate::{
-    config::{Only, Pace, Scenario, StepKind},
+    config::{Only, Pace, Scenario, StepKind, keying},
     event::{Derived, PhoneName, Stamp},
     verdict::CaseId,
 };
@@ -86,8 +86,7 @@ impl Course {
         if let Some(concerned) = concerned {
             subjects.focus(Some(concerned));
         }
-        let current =
-            self.current.get_or_insert_with(|| StepRun::begin(&step.kind, step.optional, subjects, now, fix, out));
+        let current = self.current.get_or_insert_with(|| StepRun::begin(&step, subjects, now, fix, out));
         current.advance(now, fix, subjects, out);
         self.focus(subjects);
         if step.kind == StepKind::Meet && others.iter().flatten().all(|place| *place >= self.step) {
@@ -98,7 +97,7 @@ impl Course {
         if let Some(limit) = &step.documented_limit {
             subjects.weigh(limit, told);
         }
-        self.tell_finished(subjects, fix, out);
+        self.tell_finished(&step.kind, subjects, fix, out);
         if subjects.running().any(|case| !case.step_done) {
             return false;
         }
@@ -119,12 +118,16 @@ impl Course {
         Some(phones.filter(meant).cloned().collect())
     }
 
-    fn tell_finished(&self, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) {
+    fn tell_finished(&self, kind: &StepKind, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) {
         let ended = std::mem::take(&mut subjects.steps_ended);
         let (mine, others) = ended.into_iter().partition(|end| self.has(&end.case.phone));
         subjects.steps_ended = others;
         let mine: Vec<super::subjects::StepEnd> = mine;
         for end in mine {
+            // What came to nothing, or was passed over, has nothing to show.
+            if keying::follows(kind) && (!end.evidence.is_empty() || *kind == StepKind::ExpectIdle) {
+                subjects.proven(&end.case.phone);
+            }
             let fact = Derived::StepEnded {
                 step: self.step,
                 case: end.case,

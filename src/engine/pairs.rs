@@ -3,7 +3,7 @@
 use super::{case::Finding, registration::Fix, subjects::Subjects};
 use crate::{
     config::{CallAct, Party, StepKind},
-    event::{KeyName, PhoneName},
+    event::{KeyName, PhoneName, Stroke},
     verdict::CaseId,
 };
 
@@ -68,7 +68,7 @@ fn first_line(subjects: &Subjects, phone: &PhoneName) -> Option<CaseId> {
 ///
 /// # Errors
 /// The finding that leaves both sides as skipped.
-pub fn keys(subjects: &Subjects, pair: &Pair, party: Party, act: CallAct) -> Result<Vec<KeyName>, Finding> {
+pub fn keys(subjects: &Subjects, pair: &Pair, party: Party, act: CallAct) -> Result<Vec<Stroke>, Finding> {
     let phone = &pair.side(party).phone;
     if !subjects.watch(phone).is_some_and(|watch| watch.keypad) {
         return Err(Finding::skipped("no-keypad", format!("phone {phone} has no keypad to make or answer calls with")));
@@ -96,11 +96,14 @@ pub fn fit(subjects: &Subjects, pair: &Pair) -> Result<(), Finding> {
     acts.try_for_each(|act| act.party().map_or(Ok(()), |party| keys(subjects, pair, party, act).map(drop)))
 }
 
-fn digits(subjects: &Subjects, phone: &PhoneName, number: &str) -> Result<Vec<KeyName>, Finding> {
-    let model = subjects.plan().phone(phone).and_then(|phone| subjects.plan().model_of(phone));
+fn digits(subjects: &Subjects, phone: &PhoneName, number: &str) -> Result<Vec<Stroke>, Finding> {
+    let declared = subjects.plan().phone(phone);
+    let model = declared.and_then(|phone| subjects.plan().model_of(phone));
+    let keypad = declared.and_then(|phone| phone.keypad.as_ref());
     let key = |digit: char| {
         let key = KeyName(digit.to_string());
-        (digit.is_ascii_digit() && model.is_some_and(|model| model.keys.contains_key(&key))).then_some(key)
+        let pressed = model.zip(keypad).is_some_and(|(model, keypad)| model.can_press(keypad, &key));
+        (digit.is_ascii_digit() && pressed).then(|| Stroke::from(key))
     };
     number.chars().map(key).collect::<Option<_>>().ok_or_else(|| {
         Finding::skipped("not-dialable", format!("the keys of phone {phone} can not dial extension {number}"))

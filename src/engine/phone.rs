@@ -8,8 +8,10 @@ use std::{
 
 use super::{blind::Connections, registration::Fix};
 use crate::{
-    config::{Model, Phone},
-    event::{Door, KeyName, Knock, PortKind, ServerName, SipFact, SipMessage, SipStart, Stamp, Toward, Transport},
+    config::{Model, Phone, Sign},
+    event::{
+        Door, KeyName, Knock, PortKind, ServerName, SipFact, SipMessage, SipStart, Stamp, Stroke, Toward, Transport,
+    },
     wire::console::{CompiledDialect, ConsoleFact},
 };
 
@@ -43,6 +45,10 @@ pub struct PhoneWatch {
     pub beliefs: BTreeMap<String, Belief>,
     /// Keys whose arrival its console showed, with the records, oldest first. Cleared when keys are played.
     pub keys_shown: Vec<(KeyName, Fix)>,
+    /// Some key that was pressed has shown an effect in this run.
+    pub keys_confirmed: bool,
+    /// The last line that told of a lamp.
+    pub lamp_told: Option<Fix>,
     /// Keys that were ordered and that its console has not shown.
     pub keys_ordered: Vec<KeyName>,
     /// Keys that its model has.
@@ -116,8 +122,10 @@ impl PhoneWatch {
             line: None,
             beliefs: BTreeMap::new(),
             keys_shown: Vec::new(),
+            keys_confirmed: false,
+            lamp_told: None,
             keys_ordered: Vec::new(),
-            known_keys: model.map(|model| model.keys.keys().cloned().collect()).unwrap_or_default(),
+            known_keys: model.map(Model::all_keys).unwrap_or_default(),
             phantom_key: None,
             status_shown: None,
             shown_accounts: Vec::new(),
@@ -165,6 +173,7 @@ impl PhoneWatch {
                 self.displayed = Some((text.to_owned(), fix));
             }
             ConsoleFact::Display { text } => self.displayed = Some((text, fix)),
+            ConsoleFact::Lamp => self.lamp_told = Some(fix),
             ConsoleFact::Fatal { .. } => return true,
             ConsoleFact::LocalSettings { count } => {
                 self.local_settings = Some((Some(count).filter(|count| count != "none"), fix));
@@ -174,6 +183,18 @@ impl PhoneWatch {
             ConsoleFact::Prompt => {}
         }
         false
+    }
+
+    /// The line that shows the effect of a stroke, by one of these signs, after the record `since`.
+    pub fn effect(&self, stroke: &Stroke, signs: &[Sign], since: u64) -> Option<Fix> {
+        let key = |key: &KeyName| self.keys_shown.iter().find(|(shown, _)| shown == key).map(|(_, fix)| *fix);
+        let after = |fix: Option<Fix>| fix.filter(|fix| fix.seq > since);
+        signs.iter().find_map(|sign| match sign {
+            // Of a chord, each key must show.
+            Sign::Key => stroke.keys().iter().map(key).collect::<Option<Vec<Fix>>>()?.pop(),
+            Sign::Display => after(self.displayed.as_ref().map(|(_, fix)| *fix)),
+            Sign::Lamp => after(self.lamp_told),
+        })
     }
 
     /// Takes a SIP message from it: an INVITE shows what was dialled.

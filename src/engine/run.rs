@@ -14,7 +14,7 @@ use super::{
     unhit,
 };
 use crate::{
-    config::{Plan, Scenario, StepKind},
+    config::{Plan, Scenario, Step, StepKind},
     event::{Action, Derived, Observed, OutageEnd, OutageId, Stamp},
     verdict::{Case, CaseId, Measurement, Verdict},
 };
@@ -269,8 +269,8 @@ impl Run {
         self.stage = Stage::Clearing;
         self.told.clear();
         self.courses.clear();
-        let lift = StepKind::Lift { server: None, turns: None };
-        self.clearing = Some(StepRun::begin(&lift, false, &mut self.subjects, now, fix, out));
+        let lift = Step::of("", StepKind::Lift { server: None, turns: None });
+        self.clearing = Some(StepRun::begin(&lift, &mut self.subjects, now, fix, out));
         true
     }
 

@@ -5,7 +5,7 @@
 
 use super::{Outbox, blind, registration::Fix, subjects::Subjects};
 use crate::{
-    config::StepKind,
+    config::{Step, StepKind},
     event::{Observed, Stamp},
 };
 
@@ -62,19 +62,13 @@ pub enum StepRun {
 
 impl StepRun {
     /// Begins a step.
-    pub fn begin(
-        kind: &StepKind,
-        optional: bool,
-        subjects: &mut Subjects,
-        now: Stamp,
-        fix: Fix,
-        out: &mut Outbox,
-    ) -> Self {
+    pub fn begin(step: &Step, subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) -> Self {
+        let (kind, optional) = (&step.kind, step.optional);
         blind::leave(kind, subjects);
         match kind {
             StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, subjects, fix, out)),
             StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {
-                Self::Keys(keys::Keys::begin(kind, optional, subjects, now, fix, out))
+                Self::Keys(keys::Keys::begin(kind, step.confirm, optional, subjects, now, fix, out))
             }
             StepKind::Push { .. } | StepKind::Restart => {
                 Self::Push(push::Push::begin(kind, optional, subjects, now, fix, out))

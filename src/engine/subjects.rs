@@ -16,10 +16,12 @@ use super::{
     registration::{Fix, LineTrack},
 };
 use crate::{
-    config::{DocumentedLimit, Plan, Scenario, StartState, StepKind, keying},
-    event::{Action, KeyName, LineId, OutageId, OutageSpec, PhoneName, PortKind, PushCommand, ServerName, Stamp, When},
+    config::{DocumentedLimit, Plan, Scenario, StartState, Step, StepKind, keying},
+    event::{Action, LineId, OutageId, OutageSpec, PhoneName, PortKind, PushCommand, ServerName, Stamp, Stroke, When},
     verdict::{CaseId, Verdict},
 };
+
+mod presses;
 
 /// The cases of a run and everything they touch.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ pub enum Telling {
     /// By its XML interface.
     Push(PushCommand),
     /// By its keys.
-    Keys(Vec<KeyName>),
+    Keys(Vec<Stroke>),
 }
 
 impl Subjects {
@@ -304,14 +306,14 @@ impl Subjects {
     }
 
     /// A key sequence of the phone's model.
-    pub fn menu(&self, phone: &PhoneName, menu: &str) -> Option<Vec<KeyName>> {
+    pub fn menu(&self, phone: &PhoneName, menu: &str) -> Option<Vec<Stroke>> {
         let phone = self.plan.phone(phone)?;
         self.plan.model_of(phone)?.menus.get(menu).cloned()
     }
 
     /// The keys that a step plays on a phone, or what the phone lacks for it. Codes act on the first line of a phone:
     /// the cases of others are none of theirs.
-    pub fn keys_for(&mut self, name: &PhoneName, kind: &StepKind) -> Result<Vec<KeyName>, Finding> {
+    pub fn keys_for(&mut self, name: &PhoneName, kind: &StepKind) -> Result<Vec<Stroke>, Finding> {
         let no_keypad = || Finding::skipped("no-keypad", "the phone has no keypad or no such menu");
         if !self.watch(name).is_some_and(|watch| watch.keypad) {
             return Err(no_keypad());
@@ -358,9 +360,8 @@ impl Subjects {
     /// Skips the cases of phones that lack a part for any step that is not optional, before anything is done to them:
     /// in the middle of a scenario they would be left as they are then.
     pub fn skip_unfit(&mut self) {
-        let steps: Vec<StepKind> =
-            self.plan.scenario.all_steps().filter(|step| !step.optional).map(|step| step.kind.clone()).collect();
-        let silent = steps.contains(&StepKind::Silence);
+        let steps: Vec<Step> = self.plan.scenario.all_steps().filter(|step| !step.optional).cloned().collect();
+        let silent = steps.iter().any(|step| step.kind == StepKind::Silence);
         for case in self.running().filter(|case| case.registers == silent) {
             case.decide(if silent {
                 Finding::skipped("registrar-on", "the scenario is about lines whose registrar is off")
@@ -369,13 +370,13 @@ impl Subjects {
             });
         }
         for phone in self.phones_running() {
-            let lacks = steps.iter().find_map(|kind| match kind {
-                StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {
-                    self.keys_for(&phone, kind).err()
+            let lacks = steps.iter().find_map(|step| match &step.kind {
+                kind @ (StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. }) => {
+                    self.keys_for(&phone, kind).err().or_else(|| self.confirmation_for(&phone, step.confirm).err())
                 }
                 StepKind::Display { .. } => self.display_for(&phone).err(),
-                StepKind::Push { .. } | StepKind::Restart => self.order_for(&phone, kind).err(),
                 StepKind::Outage(plan) if plan.is_hook() => hook::lacking(self, &phone, plan),
+                kind @ (StepKind::Push { .. } | StepKind::Restart) => self.order_for(&phone, kind).err(),
                 _ => None,
             });
             if let Some(lacks) = lacks {
@@ -426,11 +427,6 @@ impl Subjects {
     /// How long a phone waits for an answer.
     pub fn transaction(&self, phone: &PhoneName) -> Duration {
         self.plan.phone(phone).map_or(Duration::ZERO, |phone| phone.timers.transaction.value)
-    }
-
-    /// Whether the phone's console shows each key that arrives.
-    pub fn shows_keys(&self, phone: &PhoneName) -> bool {
-        self.dialect(phone).is_some_and(|dialect| dialect.key.is_some())
     }
 
     /// Whether the phone's console shows what is on the display.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Happening, Rehearsal, clock, stamp};
 use crate::{
     config::keying,
-    event::{KeyName, Observed, PhoneName, PortKind, RawRef, Stamp, When},
+    event::{Observed, PhoneName, PortKind, RawRef, Stamp, Stroke, When},
     journal::run_dir::console_log,
     virtual_bench::phone::{Phone, PhoneInput, PhoneOutput},
     wire::{
@@ -13,9 +13,6 @@ use crate::{
         redact::DigitMask,
     },
 };
-
-/// How long a board holds a key, and how long it pauses behind it (KP1's defaults).
-const HOLD: Duration = Duration::from_millis(80);
 
 /// For this long after a PIN the console's driver hides digits.
 pub(super) const LINGERING: Duration = Duration::from_secs(1);
@@ -92,18 +89,24 @@ impl Rehearsal {
     }
 
     /// A board plays keys; it says so when the last one is up.
-    pub(super) fn play(&mut self, phone: PhoneName, sequence: u32, keys: &[KeyName]) {
-        let places = self.plan.phone(&phone).and_then(|phone| self.plan.model_of(phone)).map(|model| &model.keys);
+    pub(super) fn play(&mut self, phone: PhoneName, sequence: u32, keys: &[Stroke]) {
+        let model = self.plan.phone(&phone).and_then(|phone| self.plan.model_of(phone));
+        let (places, pressing) =
+            (model.map(|model| &model.keys), model.map(|model| model.pressing).unwrap_or_default());
         let pin = self.devices.get(&phone).and_then(|device| device.pin.clone());
         let pressed = keying::with_pin(keys, pin.as_deref()).unwrap_or_default();
-        let places: Vec<Option<(u8, u8)>> = pressed.iter().map(|key| place(places?.get(key)?)).collect();
+        let mut contacts = Vec::new();
         let mut at = self.now + BOARD;
-        for place in places {
-            if let Some((row, col)) = place {
-                self.schedule(at, Happening::ToPhone(phone.clone(), PhoneInput::KeyDown { row, col }));
-                self.schedule(at + HOLD, Happening::ToPhone(phone.clone(), PhoneInput::KeyUp { row, col }));
+        for stroke in &pressed {
+            if let Stroke::Press { keys, hold } = stroke {
+                let places = keys.iter().filter_map(|key| place(places?.get(key)?));
+                contacts.extend(places.map(|place| (place, at, at + pressing.held(*hold))));
             }
-            at = at + 2 * HOLD;
+            at = at + pressing.lasts(stroke);
+        }
+        for ((row, col), down, up) in contacts {
+            self.schedule(down, Happening::ToPhone(phone.clone(), PhoneInput::KeyDown { row, col }));
+            self.schedule(up, Happening::ToPhone(phone.clone(), PhoneInput::KeyUp { row, col }));
         }
         if let Some(device) = self.devices.get_mut(&phone).filter(|_| keys.iter().any(keying::is_pin)) {
             device.hidden = at + LINGERING;

@@ -80,7 +80,7 @@ fn a_start_state_that_could_not_be_restored_is_said_beside_the_verdict() {
     let dead = |phone: &mut PhoneSpec| defect(phone, "p1", PhoneDefect::DeafKeypad);
     let records = rehearse(scenario.clone(), dead, |_| {});
     let unrestored = case(&records, "p1");
-    assert_eq!(found(unrestored).2, Some("key-unconfirmed"), "a pass is none: {unrestored:#?}");
+    assert_eq!(found(unrestored).2, Some("keypad-mute"), "a pass is none: {unrestored:#?}");
     assert_eq!(found(case(&records, "p2")), (Verdict::Pass, None, None));
 
     let both = |phone: &mut PhoneSpec| {

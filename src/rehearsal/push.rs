@@ -10,7 +10,7 @@ use std::{
 use super::{Happening, Rehearsal, device::LINGERING};
 use crate::{
     config::{Keypad, keying},
-    event::{KeyName, Observed, PhoneName, PushCommand, Stamp, When},
+    event::{Observed, PhoneName, PushCommand, Stamp, Stroke, When},
     virtual_bench::phone::{FIRST_ACCEPTED, PhoneInput, PhoneOutput, Service},
     wire::{
         aastra_xml::{Execute, ExecuteUri, Object, Objection, push},
@@ -55,7 +55,7 @@ impl Rehearsal {
     }
 
     /// The digits of a PIN are pushed one by one, while the phone's console is not shown.
-    pub(super) fn push_keys(&mut self, phone: PhoneName, sequence: u32, keys: Vec<KeyName>) {
+    pub(super) fn push_keys(&mut self, phone: PhoneName, sequence: u32, keys: Vec<Stroke>) {
         let model = self.plan.phone(&phone).and_then(|phone| self.plan.model_of(phone));
         let names = model.map(|model| model.xml_keys.clone()).unwrap_or_default();
         let pin = self.devices.get(&phone).and_then(|device| device.pin.clone());
@@ -63,7 +63,8 @@ impl Rehearsal {
         if let Some(device) = self.devices.get_mut(&phone).filter(|_| keys.iter().any(keying::is_pin)) {
             device.hidden = self.now + PATIENCE + LINGERING;
         }
-        let uris = pressed.iter().filter_map(|key| names.get(key)).map(|name| ExecuteUri::read(name)).collect();
+        let uris =
+            pressed.iter().filter_map(|key| names.get(key.plain()?)).map(|name| ExecuteUri::read(name)).collect();
         self.push(phone, sequence, true, uris);
     }
 

@@ -18,6 +18,7 @@ mod hooks;
 mod lamps;
 mod modes;
 mod outages;
+mod presses;
 mod turns;
 
 #[test]

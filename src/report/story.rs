@@ -393,7 +393,7 @@ impl RunStory {
                 evidence: evidence.clone(),
             }),
             Derived::KeyConfirmed { phone, key, by } => {
-                self.keys.push(KeyNote { phone: phone.clone(), key: key.0.clone(), by: *by, at });
+                self.keys.push(KeyNote { phone: phone.clone(), key: key.to_string(), by: *by, at });
             }
             Derived::CaseDecided(case) => {
                 self.decided_at.insert(case.id.clone(), at);

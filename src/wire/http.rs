@@ -8,7 +8,7 @@ mod read;
 mod url;
 
 pub use message::{HttpRequest, HttpResponse};
-pub use read::{HttpError, RequestReader, ResponseReader, status};
+pub use read::{HttpError, RequestReader, ResponseReader, response_head, status};
 pub use url::HttpUrl;
 
 /// Longest head that is read, in bytes: start line and headers.

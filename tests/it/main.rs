@@ -11,6 +11,7 @@ mod docs;
 mod examples;
 mod hooks;
 mod hostile;
+mod keypad;
 mod lab;
 mod layering;
 mod net;

@@ -12,6 +12,7 @@ use std::{
 use serde_json::Value;
 
 mod capture;
+mod keys;
 mod mixed;
 mod recording;
 mod registrar;

@@ -19,7 +19,7 @@ use crate::{
 /// What is to be said about the ports of one phone.
 pub(super) fn of_phone(phone: &Phone) -> Vec<Finding> {
     let console = phone.console.as_ref().map(|console| ("console", console.port.as_path()));
-    let keypad = phone.keypad.as_ref().and_then(|keypad| Some(("keypad", keypad.board()?)));
+    let keypad = phone.keypad.as_ref().and_then(|keypad| Some(("keypad", keypad.path()?)));
     if console.is_none() && phone.keypad.is_none() {
         let why = "the bench file names none; the wire alone will tell";
         return vec![Finding::skipped("port", format!("{}: neither console nor keypad", phone.name), why)];
@@ -31,20 +31,31 @@ pub(super) fn of_phone(phone: &Phone) -> Vec<Finding> {
 /// What is to be said about the phones that objects are pushed to: whether they can be connected to. Nothing is sent, so
 /// whether a phone lets this machine in, only a push tells.
 pub(super) fn of_pushes(bench: &Bench) -> Vec<Finding> {
-    let probe = bench.network.as_ref().and_then(|network| network.probe_address).map(|(address, _)| address);
-    let pushed: Vec<_> = bench.phones.iter().filter_map(|phone| Some((phone, phone.push?))).collect();
+    let probe = bench.probe_address();
+    let pushed: Vec<_> = bench.phones.iter().filter_map(|phone| Some((phone, web(phone)?))).collect();
     if let (Some(probe), [_, ..]) = (probe, pushed.as_slice())
         && let Err(error) = UdpSocket::bind(SocketAddr::new(probe, 0))
     {
         let why = format!("this machine does not have {probe} now ({error}); a run joins the interfaces first");
-        let what = format!("connections to the XML interfaces of {} phones", pushed.len());
+        let what = format!("connections to the web interfaces of {} phones", pushed.len());
         return vec![Finding::skipped("port", what, why)];
     }
     pushed.into_iter().map(|(phone, to)| knock(phone, to, probe)).collect()
 }
 
+/// The web interface of a phone that is told something there.
+fn web(phone: &Phone) -> Option<SocketAddr> {
+    match &phone.keypad {
+        Some(Keypad::Url { at, .. }) => Some(*at),
+        _ => phone.push,
+    }
+}
+
 fn knock(phone: &Phone, to: SocketAddr, probe: Option<IpAddr>) -> Finding {
-    let part = if phone.keypad == Some(Keypad::Xml) { "keypad" } else { "XML interface" };
+    let part = match phone.keypad {
+        Some(Keypad::Xml | Keypad::Url { .. }) => "keypad",
+        _ => "XML interface",
+    };
     let called = format!("{part} of {} at {to}", phone.name);
     match push::reach(to, probe) {
         Ok(()) => Finding::ok("port", format!("{called} can be connected to")),

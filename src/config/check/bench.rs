@@ -320,10 +320,12 @@ fn phone(
     let model_name = model.map(|model| model.get_ref().clone()).unwrap_or_default();
     let base = models.get(&model_name).map(|model| model.timers.clone());
     let has_xml = models.get(&model_name).is_none_or(|model| !model.xml_keys.is_empty());
+    let keypad = ports::keypad(raw, &owner, address, folder, claims, findings);
+    ports::tell_unpressable(keypad.as_ref(), models.get(&model_name), &owner, raw, findings);
     Phone {
         lines: lines::lines(raw, &owner, span.clone(), servers, folder, claims, findings),
         console: raw.console.as_ref().and_then(|console| ports::console(console, &owner, folder, claims, findings)),
-        keypad: raw.keypad.as_ref().and_then(|keypad| ports::keypad(keypad, &owner, folder, claims, findings)),
+        keypad,
         push: ports::push(raw, &owner, address, has_xml, findings),
         timers: timers([&whole.timers, &raw.timers], base, span, findings),
         name: PhoneName(name),

@@ -12,8 +12,19 @@ use crate::{
         diagnostic::{Diagnostic, Diagnostics},
         keying,
     },
-    event::KeyName,
+    event::Stroke,
 };
+
+/// What a key lacks that a keypad can not press, and the table of the model where that would stand.
+pub(in crate::config) const fn lacking(keypad: &Keypad) -> (&'static str, &'static str) {
+    match keypad {
+        Keypad::Kp1 { .. } => ("has no place on a key board", "keys"),
+        Keypad::Xml => ("has no name in XML", "xml-keys"),
+        Keypad::Url { .. } => ("has no name in requests", "url-keys"),
+        Keypad::Console => ("can not be typed on a console", "typed-keys"),
+        Keypad::Evdev { .. } => ("has no number in input events", "key-codes"),
+    }
+}
 
 /// Checks the steps of a scenario that press keys against the models of the phones that are to press them.
 ///
@@ -55,22 +66,20 @@ pub(in crate::config) fn fit(
                 }
                 continue;
             };
-            let (lacks, help) = match keypad {
-                Keypad::Kp1 { .. } => (
-                    "has no place on a key board",
-                    "give it a place under [keys] of the model, or write the step or the menu without it",
-                ),
-                Keypad::Xml => (
-                    "has no name in XML",
-                    "give it a name under [xml-keys] of the model, or write the step or the menu without it",
-                ),
-            };
-            let pressable = |key: &KeyName| match keypad {
-                Keypad::Kp1 { .. } => model.keys.contains_key(key),
-                Keypad::Xml => model.xml_keys.contains_key(key),
-            };
-            for key in keys.iter().filter(|key| !keying::is_placeholder(key) && !pressable(key)) {
+            let (lacks, table) = lacking(keypad);
+            let help = format!("give it one under [{table}] of the model, or write the step or the menu without it");
+            let named = keys.iter().flat_map(Stroke::keys);
+            for key in named.filter(|key| !keying::is_placeholder(key) && !model.can_press(keypad, key)) {
                 let message = format!("{needs} the key `{key}`, which {lacks} in the model `{}`", model.name);
+                tell(Diagnostic::nowhere(message, help.clone()));
+            }
+            for stroke in keys.iter().filter(|stroke| !model.can_hold(keypad, stroke)) {
+                let message = format!(
+                    "{needs} `{stroke}`, and a keypad of kind `{}` presses the keys of the model `{}` one by one and briefly",
+                    keypad.kind(),
+                    model.name
+                );
+                let help = "write the step or the menu without it, or give the phones a keypad of kind `kp1`";
                 tell(Diagnostic::nowhere(message, help));
             }
         }

@@ -5,10 +5,11 @@ use toml::Spanned;
 use super::{Findings, plain, scenario::Placed};
 use crate::{
     config::{
-        keying, raw,
+        keying::{self, Confirm},
+        raw,
         scenario::{CallAct, DocumentedLimit, StepKind},
     },
-    event::{KeyName, Move},
+    event::{Move, Stroke},
 };
 
 /// Most keys of a step: what a display can show of a number.
@@ -36,6 +37,17 @@ pub(super) fn kind(step: &raw::Step, findings: &mut Findings<'_>) -> Option<Step
     }
 }
 
+/// What is to show that the keys of a step arrived.
+pub(super) fn confirm(step: &raw::Step, kind: &StepKind, findings: &mut Findings<'_>) -> Confirm {
+    let Some(confirm) = &step.confirm else { return Confirm::default() };
+    if !matches!(kind, StepKind::Press { .. } | StepKind::Keys { .. } | StepKind::Dial { .. }) {
+        let help = "move it to the `press`, `keys` or `dial` step";
+        findings.at(confirm.span(), "`confirm` in a step that presses no keys", help);
+    }
+    let words = [("where-told", Confirm::WhereTold), ("required", Confirm::Required), ("optional", Confirm::Optional)];
+    findings.word(confirm, "way to confirm keys", &words).unwrap_or_default()
+}
+
 /// A step that waits for a text on the display.
 pub(super) fn display(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<StepKind> {
     let wanted = text.get_ref().trim();
@@ -58,16 +70,18 @@ fn press(keys: &Spanned<Vec<Spanned<String>>>, reboots: bool, findings: &mut Fin
         return None;
     }
     let before = findings.count();
-    for key in keys.get_ref() {
-        let name = KeyName(key.get_ref().clone());
-        let spelt = !name.0.is_empty() && name.0.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
-        if !spelt && !keying::is_placeholder(&name) {
-            let help = "write key names of the model, as `options` or `pound`, or `{pin}` or `{extension}`";
-            findings.at(key.span(), format!("`{name}` can not be the name of a key"), help);
+    let mut strokes: Vec<Stroke> = Vec::new();
+    for text in keys.get_ref() {
+        let Some(stroke) = super::keys::read(text, findings) else { continue };
+        let braces = |name: &str| name.starts_with('{');
+        let stands_for = stroke.plain().is_some_and(keying::is_placeholder);
+        if stroke.keys().iter().any(|key| braces(&key.0)) && !stands_for {
+            let help = "write `{pin}` or `{extension}` by themselves, without others and without a time";
+            findings.at(text.span(), format!("`{stroke}` stands for nothing"), help);
         }
+        strokes.push(stroke);
     }
-    let keys = keys.get_ref().iter().map(|key| KeyName(key.get_ref().clone())).collect();
-    (findings.count() == before).then_some(StepKind::Press { keys, reboots })
+    (findings.count() == before).then_some(StepKind::Press { keys: strokes, reboots })
 }
 
 /// What a document says that this step will not come to.

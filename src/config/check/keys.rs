@@ -1,16 +1,20 @@
 //! Checks of a model's keys: places, names in XML, groups, and the menus that they bring up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    time::Duration,
+};
 
 use toml::Spanned;
 
 use super::{Findings, suggest};
 use crate::{
     config::{
-        model::{Assignable, KeyGroup, Model, XmlNames},
+        model::{Assignable, KeyGroup, KeyUrl, Model, Pressing, XmlNames},
         raw,
     },
-    event::KeyName,
+    event::{KeyName, Stroke, stroke},
 };
 
 /// All that is known of a model's keys.
@@ -20,6 +24,9 @@ pub(super) struct Keys {
     pub(super) unwired: BTreeSet<KeyName>,
     pub(super) xml_names: Option<XmlNames>,
     pub(super) xml_keys: BTreeMap<KeyName, String>,
+    pub(super) url: BTreeMap<KeyName, String>,
+    pub(super) typed: BTreeMap<KeyName, String>,
+    pub(super) codes: BTreeMap<KeyName, u16>,
     pub(super) groups: BTreeMap<KeyName, KeyGroup>,
 }
 
@@ -32,6 +39,7 @@ impl Keys {
                 let message = format!("`{}` is no position in a key matrix", position.get_ref());
                 findings.at(position.span(), message, "write row and column, as `3.1`, each between 0 and 31");
             }
+            tell_misnamed(key, position.span(), findings);
             unwired.remove(&KeyName(key.clone()));
             wired.insert(KeyName(key.clone()), position.get_ref().clone());
         }
@@ -52,13 +60,45 @@ impl Keys {
             unwired,
             xml_names: rule.or(base.xml_names),
             xml_keys: base.xml_keys.clone(),
+            url: base.url_keys.clone(),
+            typed: base.typed_keys.clone(),
+            codes: base.key_codes.clone(),
             groups: base.groups.clone(),
         };
+        keys.name_for_others(raw, findings);
         keys.name_and_group(raw, findings);
         keys
     }
 
+    /// What keys are called by what presses them otherwise than by a board or in XML. They need no place in a matrix.
+    fn name_for_others(&mut self, raw: &raw::Model, findings: &mut Findings<'_>) {
+        let tables = [
+            (&raw.url_keys, &mut self.url, "name of a key in a request", "write it as the phone's maker does, as `OK`"),
+            (&raw.typed_keys, &mut self.typed, "thing to type", "write what is typed for the key, as `a`"),
+        ];
+        for (table, names, what, help) in tables {
+            for (key, name) in table {
+                tell_misnamed(key.get_ref(), key.span(), findings);
+                if name.get_ref().is_empty() {
+                    findings.at(name.span(), format!("an empty text is no {what}"), help);
+                }
+                names.insert(KeyName(key.get_ref().clone()), name.get_ref().clone());
+            }
+        }
+        for (key, code) in &raw.key_codes {
+            tell_misnamed(key.get_ref(), key.span(), findings);
+            // KEY_MAX of linux/input-event-codes.h.
+            if let Some(code) = findings.integer(code, "number of a key", (1, 0x2FF)) {
+                self.codes.insert(KeyName(key.get_ref().clone()), code);
+            }
+        }
+    }
+
     fn name_and_group(&mut self, raw: &raw::Model, findings: &mut Findings<'_>) {
+        let by_others = self.url.keys().chain(self.typed.keys()).chain(self.codes.keys()).cloned();
+        for key in by_others.collect::<Vec<_>>() {
+            self.groups.entry(key.clone()).or_insert_with(|| KeyGroup::of_name(&key.0));
+        }
         let known: Vec<KeyName> = self.wired.keys().chain(&self.unwired).cloned().collect();
         for key in &known {
             if let Some(name) = self.xml_names.and_then(|rule| rule.of(&key.0)) {
@@ -102,35 +142,78 @@ impl Keys {
     }
 
     fn has(&self, key: &str) -> bool {
-        self.wired.keys().chain(&self.unwired).any(|known| known.0 == key)
+        self.names().contains(&key)
     }
 
     fn names(&self) -> Vec<&str> {
-        self.wired.keys().chain(&self.unwired).map(|key| key.0.as_str()).collect()
+        let others = self.url.keys().chain(self.typed.keys()).chain(self.codes.keys());
+        self.wired.keys().chain(&self.unwired).chain(others).map(|key| key.0.as_str()).collect()
     }
 
     /// The sequences of the file over those of the model that it extends, all of keys that there are.
     pub(super) fn menus(
         &self,
         raw: &raw::Model,
-        mut menus: BTreeMap<String, Vec<KeyName>>,
+        mut menus: BTreeMap<String, Vec<Stroke>>,
         findings: &mut Findings<'_>,
-    ) -> BTreeMap<String, Vec<KeyName>> {
+    ) -> BTreeMap<String, Vec<Stroke>> {
         for (menu, sequence) in &raw.menus {
-            for key in sequence.get_ref() {
-                if !self.has(key.get_ref()) {
-                    let message =
-                        format!("the menu `{menu}` needs a key `{}`, which the model does not have", key.get_ref());
-                    findings.at(key.span(), message, suggest(key.get_ref(), &self.names()));
+            let mut strokes = Vec::new();
+            for text in sequence.get_ref() {
+                let Some(stroke) = read(text, findings) else { continue };
+                for key in stroke.keys().iter().filter(|key| !self.has(&key.0)) {
+                    let message = format!("the menu `{menu}` needs a key `{key}`, which the model does not have");
+                    findings.at(text.span(), message, suggest(&key.0, &self.names()));
                 }
+                strokes.push(stroke);
             }
             if sequence.get_ref().is_empty() {
                 let message = format!("the menu `{menu}` has no keys");
                 findings.at(sequence.span(), message, "list keys of [keys], or remove it");
             }
-            menus.insert(menu.clone(), sequence.get_ref().iter().map(|key| KeyName(key.get_ref().clone())).collect());
+            menus.insert(menu.clone(), strokes);
         }
         menus
+    }
+}
+
+/// A stroke as it is written; says what is wrong with it if it is none.
+pub(super) fn read(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<Stroke> {
+    let help = "write a key of the model, as `options`; held, as `options:1.5s` or `options:long`; several at once, as \
+                `volup+mute`; or a pause, as `~400ms`";
+    text.get_ref().parse().map_err(|error: stroke::StrokeError| findings.at(text.span(), error.to_string(), help)).ok()
+}
+
+/// Requests that press keys.
+pub(super) fn url(raw: &Spanned<raw::KeyUrl>, findings: &mut Findings<'_>) -> Option<KeyUrl> {
+    let (span, raw) = (raw.span(), raw.get_ref());
+    let help = "write a path with `{key}` in it, as `press = \"/command.htm?key={key}\"`";
+    let press = findings.required(raw.press.as_ref(), span, "it is not said which request presses a key", help);
+    let mut fits = |text: &Spanned<String>, needs: &[&str]| {
+        let path = text.get_ref();
+        let good = path.starts_with('/')
+            && needs.iter().all(|part| path.contains(part))
+            && path.bytes().all(|byte| byte.is_ascii_graphic());
+        if !good {
+            findings.at(text.span(), format!("`{path}` is no path that names a key"), help);
+        }
+        good.then(|| path.clone())
+    };
+    let press = press.and_then(|press| fits(press, &["{key}"]));
+    let hold = raw.hold.as_ref().and_then(|hold| fits(hold, &["{key}", "{ms}"]));
+    Some(KeyUrl { press: press?, hold, allow: super::plain(&raw.allow) })
+}
+
+/// The times of the file over those of the model that it extends.
+pub(super) fn pressing(raw: &raw::Pressing, base: Pressing, findings: &mut Findings<'_>) -> Pressing {
+    let mut time = |text: &raw::Text, base: Duration, least: u64| {
+        let range = (Duration::from_millis(least), stroke::LONGEST);
+        text.as_ref().and_then(|text| findings.duration(text, range)).unwrap_or(base)
+    };
+    Pressing {
+        hold: time(&raw.hold, base.hold, 1),
+        gap: time(&raw.gap, base.gap, 0),
+        long: time(&raw.long, base.long, 1),
     }
 }
 
@@ -138,6 +221,14 @@ impl Keys {
 fn is_position(text: &str) -> bool {
     let small = |digits: &str| digits.parse::<u8>().is_ok_and(|number| number < 32);
     text.split_once('.').is_some_and(|(row, column)| small(row) && small(column))
+}
+
+/// A name that no stroke could hold is one that nothing could press.
+fn tell_misnamed(key: &str, span: Range<usize>, findings: &mut Findings<'_>) {
+    if !stroke::is_name(key) || key.starts_with('{') {
+        let help = "write it in lower-case letters, digits, `-` and `_`";
+        findings.at(span, format!("`{key}` can not be the name of a key"), help);
+    }
 }
 
 /// Two keys at one place can not be told apart. Told at the file's own key, which may clash with an inherited one.

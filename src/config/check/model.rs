@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::{Findings, LONGEST, keys, plain};
 use crate::config::{
-    model::{Dialect, FailbackHabit, Model, RegistrationHabit, RenewalLead, Source, Timer, Timers},
+    model::{Dialect, FailbackHabit, Model, RegistrationHabit, RenewalLead, Sign, Source, Timer, Timers},
     raw,
 };
 
@@ -36,6 +36,14 @@ pub(in crate::config) fn model(raw: &raw::Model, base: Option<Model>, findings: 
         unwired: known.unwired,
         xml_names: known.xml_names,
         xml_keys: known.xml_keys,
+        key_url: raw.key_url.as_ref().and_then(|raw| keys::url(raw, findings)).or(base.key_url),
+        url_keys: known.url,
+        typed_keys: known.typed,
+        key_codes: known.codes,
+        confirmed_by: raw.confirmed_by.as_ref().map_or(base.confirmed_by, |signs| {
+            signs.iter().filter_map(|sign| findings.word(sign, "sign that a key arrived", &Sign::WORDS)).collect()
+        }),
+        pressing: keys::pressing(&raw.pressing, base.pressing, findings),
         groups: known.groups,
         assignable: keys::assignable(raw.assignable.as_ref(), base.assignable, findings),
     }
@@ -165,6 +173,7 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         status_shown: None,
         shown_account: None,
         display: None,
+        lamp: None,
         local_settings: None,
         booting: None,
         ready: None,
@@ -185,6 +194,7 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         status_shown: findings.pattern(&raw.status_shown, &[]).or(base.status_shown),
         shown_account: findings.pattern(&raw.shown_account, &["extension", "server"]).or(base.shown_account),
         display: findings.pattern(&raw.display, &["text"]).or(base.display),
+        lamp: findings.pattern(&raw.lamp, &[]).or(base.lamp),
         local_settings: findings.pattern(&raw.local_settings, &["count"]).or(base.local_settings),
         booting: findings.pattern(&raw.booting, &[]).or(base.booting),
         ready: findings.pattern(&raw.ready, &[]).or(base.ready),

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +11,7 @@ use toml::Spanned;
 use super::{Findings, bench::Claims};
 use crate::config::{
     bench::{ConsolePort, Keypad},
+    model::Model,
     raw,
 };
 
@@ -21,7 +23,14 @@ const HTTP: u16 = 80;
 enum Kind {
     Kp1,
     Xml,
+    Url,
+    Console,
+    Evdev,
 }
+
+/// What they are called.
+const KINDS: [(&str, Kind); 5] =
+    [("kp1", Kind::Kp1), (XML, Kind::Xml), ("url", Kind::Url), ("console", Kind::Console), ("evdev", Kind::Evdev)];
 
 /// What the kind is called that presses keys by pushing.
 const XML: &str = "xml";
@@ -46,21 +55,121 @@ pub(super) fn console(
     Some(ConsolePort { port: path, baud })
 }
 
-/// What presses keys.
+/// What presses keys. `address` is that of the phone; none if it is not known, or wrong.
 pub(super) fn keypad(
-    raw: &Spanned<raw::Keypad>,
+    phone: &raw::Phone,
+    owner: &str,
+    address: Option<IpAddr>,
+    folder: &Path,
+    claims: &mut Claims,
+    findings: &mut Findings<'_>,
+) -> Option<Keypad> {
+    let raw = phone.keypad.as_ref()?;
+    let (span, raw) = (raw.span(), raw.get_ref());
+    let kind = kind(raw, findings)?;
+    tell_surplus(kind, raw, findings);
+    match kind {
+        Kind::Kp1 => board(raw, span, owner, folder, claims, findings),
+        Kind::Xml => Some(Keypad::Xml),
+        Kind::Url => url(raw, span, phone, owner, address, folder, findings),
+        Kind::Console => {
+            if phone.console.is_none() {
+                let help = "add `console = { port = \"…\" }`, or give the keypad another kind";
+                findings.at(span, format!("the keys of {owner} are to be typed on its console, and it has none"), help);
+            }
+            Some(Keypad::Console)
+        }
+        Kind::Evdev => {
+            let help = "add `port = \"/run/phone/keys\"`, the path of the FIFO that the phone reads events from";
+            let message = format!("the keypad of {owner} has no port");
+            let port = findings.required(raw.port.as_ref(), span, &message, help)?;
+            let fifo = folder.join(serial(port, "is a FIFO, which is on no TCP port", findings)?);
+            claims.claim("port", &identity(&fifo), &format!("the keypad of {owner}"), port.span(), findings);
+            Some(Keypad::Evdev { fifo })
+        }
+    }
+}
+
+/// What a keypad of that kind does not have.
+fn tell_surplus(kind: Kind, raw: &raw::Keypad, findings: &mut Findings<'_>) {
+    let word = KINDS.iter().find(|(_, known)| *known == kind).map_or("", |(word, _)| *word);
+    if let Some(unit) = raw.unit.as_ref().filter(|_| kind != Kind::Kp1) {
+        findings.at(unit.span(), format!("a keypad of kind `{word}` has no units"), "leave `unit` out");
+    }
+    for (key, value) in [("user", &raw.user), ("password-file", &raw.password_file)] {
+        if let Some(value) = value.as_ref().filter(|_| kind != Kind::Url) {
+            let message = format!("a keypad of kind `{word}` asks for no password");
+            findings.at(value.span(), message, format!("leave `{key}` out"));
+        }
+    }
+    if let Some(port) = raw.port.as_ref().filter(|_| kind == Kind::Console) {
+        findings.at(port.span(), "a keypad of kind `console` has no port of its own", "leave `port` out");
+    }
+}
+
+/// Requests to a phone's web interface.
+fn url(
+    raw: &raw::Keypad,
+    span: Range<usize>,
+    phone: &raw::Phone,
+    owner: &str,
+    address: Option<IpAddr>,
+    folder: &Path,
+    findings: &mut Findings<'_>,
+) -> Option<Keypad> {
+    let port = match raw.port.as_ref().map(|port| (port.span(), port.get_ref())) {
+        Some((span, raw::KeypadPort::Tcp(number))) => {
+            findings.integer(&Spanned::new(span, *number), "port", (1, 65535))
+        }
+        Some((span, raw::KeypadPort::Serial(_))) => {
+            let help = "leave `port` out, or write the TCP port of the phone's web interface, as `port = 80`";
+            findings.at(span, "a keypad of kind `url` is on no serial port", help);
+            None
+        }
+        None => Some(HTTP),
+    };
+    if raw.user.is_none() && raw.password_file.is_some() {
+        findings.at(
+            span.clone(),
+            format!("the keypad of {owner} has a password and no user"),
+            "add `user = \"admin\"`",
+        );
+    }
+    if address.is_none() && phone.address.is_none() {
+        let help = "add `address = \"10.77.0.11\"`; one that is learnt in the run comes too late";
+        findings.at(
+            span,
+            format!("keys are to be pressed at the web interface of {owner}, which has no address"),
+            help,
+        );
+    }
+    Some(Keypad::Url {
+        at: SocketAddr::new(address?, port?),
+        user: raw.user.as_ref().map(|user| user.get_ref().clone()),
+        password_file: raw.password_file.as_ref().map(|file| folder.join(file.get_ref())),
+    })
+}
+
+/// The path that a port is; says that it is none.
+fn serial<'a>(port: &'a Spanned<raw::KeypadPort>, instead: &str, findings: &mut Findings<'_>) -> Option<&'a String> {
+    match port.get_ref() {
+        raw::KeypadPort::Serial(path) => Some(path),
+        raw::KeypadPort::Tcp(_) => {
+            let help = "write its path; a TCP port of the phone belongs to `kind = \"xml\"` or `kind = \"url\"`";
+            findings.at(port.span(), format!("the keypad {instead}"), help);
+            None
+        }
+    }
+}
+
+fn board(
+    raw: &raw::Keypad,
+    span: Range<usize>,
     owner: &str,
     folder: &Path,
     claims: &mut Claims,
     findings: &mut Findings<'_>,
 ) -> Option<Keypad> {
-    let (span, raw) = (raw.span(), raw.get_ref());
-    if kind(raw, findings)? == Kind::Xml {
-        if let Some(unit) = &raw.unit {
-            findings.at(unit.span(), "a keypad of kind `xml` has no units", "leave `unit` out");
-        }
-        return Some(Keypad::Xml);
-    }
     let unit = match &raw.unit {
         Some(unit) => findings.integer(unit, "unit of a board", (1, 255)),
         None => Some(1),
@@ -84,6 +193,28 @@ pub(super) fn keypad(
     );
     claims.share("port", &board, "a keypad board", port.span(), findings);
     Some(Keypad::Kp1 { port: path, unit: unit? })
+}
+
+/// A model that has not a single key which the keypad could press is not meant for it.
+pub(super) fn tell_unpressable(
+    keypad: Option<&Keypad>,
+    model: Option<&Model>,
+    owner: &str,
+    raw: &raw::Phone,
+    findings: &mut Findings<'_>,
+) {
+    let (Some(keypad), Some(model), Some(place)) = (keypad, model, &raw.keypad) else { return };
+    let (table, url) = match keypad {
+        Keypad::Url { .. } => ("url-keys", true),
+        Keypad::Console => ("typed-keys", false),
+        Keypad::Evdev { .. } => ("key-codes", false),
+        Keypad::Kp1 { .. } | Keypad::Xml => return,
+    };
+    if !model.all_keys().iter().any(|key| model.can_press(keypad, key)) || (url && model.key_url.is_none()) {
+        let message = format!("the model of {owner} has no keys that a keypad of kind `{}` can press", keypad.kind());
+        let table = if url { "[key-url] and [url-keys]".to_owned() } else { format!("[{table}]") };
+        findings.at(place.span(), message, format!("give the model {table}, or the keypad another kind"));
+    }
 }
 
 /// Where a phone takes what is pushed: it says so by `push`, or by a keypad of kind `xml`, which presses keys that way.
@@ -125,9 +256,7 @@ pub(super) fn push(
 
 fn kind(raw: &raw::Keypad, findings: &mut Findings<'_>) -> Option<Kind> {
     match &raw.kind {
-        Some(kind) => {
-            findings.word(kind, "kind of keypad that this version can drive", &[("kp1", Kind::Kp1), (XML, Kind::Xml)])
-        }
+        Some(kind) => findings.word(kind, "kind of keypad that this version can drive", &KINDS),
         None => Some(Kind::Kp1),
     }
 }

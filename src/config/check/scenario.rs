@@ -155,7 +155,8 @@ fn unroll<'a>(raw: &'a [Spanned<raw::Step>], steps: &mut Vec<Placed<'a>>, findin
                 let optional = raw.get_ref().optional.unwrap_or(false);
                 let documented_limit = documented_limit(raw, &kind, findings);
                 let only = raw.get_ref().only.as_ref().and_then(|only| chosen(only, findings));
-                steps.push((raw, Step { title, kind, optional, only, documented_limit }));
+                let confirm = keying::confirm(raw.get_ref(), &kind, findings);
+                steps.push((raw, Step { title, kind, optional, only, confirm, documented_limit }));
             }
             Work::Repeated(times) => {
                 // What is wrong with a repeated step is said once.
@@ -342,7 +343,7 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::Expect { of } => format!("expect the {of}"),
         StepKind::Keys { menu, .. } => format!("keys for {menu}"),
         StepKind::Press { keys, .. } => {
-            format!("press {}", keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>().join(" "))
+            format!("press {}", keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
         }
         StepKind::Dial { number } => format!("dial {number}"),
         StepKind::Push { command } => format!("push `{command}` to each phone"),

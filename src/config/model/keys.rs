@@ -79,6 +79,19 @@ impl XmlNames {
     }
 }
 
+/// Requests that press keys: paths on the phone's web interface, with `{key}` in the place of a key's name there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUrl {
+    /// Presses a key.
+    pub press: String,
+    /// Holds one, `{ms}` milliseconds; none: keys can not be held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
+    /// What must be set on the phone so that it takes such requests, for whoever is turned away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<String>,
+}
+
 /// Names of keys that have no number.
 fn word_name(key: &str) -> Option<&'static str> {
     const WORDS: [(&str, &str); 24] = [

@@ -25,7 +25,7 @@ const OURS: &str = "127.0.0.9";
 #[tokio::test]
 async fn keys_are_pushed_one_after_the_other_from_our_own_address_and_acknowledged_once() {
     let mut rig = Rig::new().await;
-    rig.pusher.play(7, vec!["1".into(), "navup".into()]);
+    rig.press(7, vec!["1".into(), "navup".into()]);
     for uri in ["Key:KeyPad1", "Key:NavUp"] {
         let (mut stream, from) = rig.listener.accept().await.unwrap();
         assert_eq!(from.ip().to_string(), OURS);
@@ -65,7 +65,7 @@ async fn what_a_phone_says_instead_of_200_is_an_error_with_a_remedy() {
         (Vec::new(), "closed the connection without an answer"),
     ] {
         let mut rig = Rig::new().await;
-        rig.pusher.play(1, vec!["1".into(), "1".into()]);
+        rig.press(1, vec!["1".into(), "1".into()]);
         let (mut stream, _) = rig.listener.accept().await.unwrap();
         request(&mut stream).await;
         // The other end may have seen enough before all of it was written.
@@ -109,7 +109,7 @@ async fn silence_is_given_up_after_three_seconds_and_the_next_order_is_carried_o
     let mut rig = Rig::new().await;
     let began = rig.clock.now();
     rig.pusher.command(1, PushCommand::Reset);
-    rig.pusher.play(2, vec!["1".into()]);
+    rig.press(2, vec!["1".into()]);
     let (mut silent, _) = rig.listener.accept().await.unwrap();
     request(&mut silent).await;
     let report = rig.reports.recv().await.unwrap();
@@ -134,13 +134,13 @@ async fn a_port_where_nothing_listens_and_an_address_that_we_do_not_have_are_tol
         let (reports, mut inbox) = mpsc::channel(4);
         let from: IpAddr = from.parse().unwrap();
         let pusher = Pusher::start(Addressee { from: Some(from), ..addressee(to) }, &rig.clock, reports);
-        pusher.play(1, vec!["1".into()]);
+        pusher.keys().play(order(1, vec!["1".into()]));
         let Observed::KeysPlayed { error: Some(error), .. } = inbox.recv().await.unwrap().observed else { panic!() };
         assert!(error.contains(expected), "{error}");
         assert!(reach(to, Some(from)).unwrap_err().to_string().contains(expected));
     }
     assert_eq!(reach(rig.address, Some(OURS.parse().unwrap())), Ok(()));
-    rig.pusher.play(2, vec!["hook".into()]);
+    rig.press(2, vec!["hook".into()]);
     assert_eq!(rig.played().await, (2, Some("the phone's model has no name in XML for key `hook`".to_owned())));
 }
 
@@ -151,7 +151,7 @@ async fn the_digits_of_a_pin_are_pushed_and_told_to_nobody_else() {
     std::fs::write(&file, "94").unwrap();
     let mut rig = Rig::with(|addressee| addressee.pin = Some(Pin::read(&file).unwrap())).await;
     let discretion = rig.discretion.clone();
-    rig.pusher.play(1, vec![keying::PIN.into()]);
+    rig.press(1, vec![keying::PIN.into()]);
     let (mut stream, _) = rig.listener.accept().await.unwrap();
     assert!(String::from_utf8(request(&mut stream).await.body).unwrap().contains("Key:KeyPad9"));
     assert!(discretion.holds(Stamp::from_millis(3_600_000)), "until the last digit is answered");
@@ -201,6 +201,10 @@ impl Rig {
         Self { listener, address, pusher: Pusher::start(addressee, &clock, outbox), reports, clock, discretion }
     }
 
+    fn press(&self, sequence: u32, strokes: Vec<Stroke>) {
+        self.pusher.keys().play(order(sequence, strokes));
+    }
+
     /// The number and the error of the next keys that were reported.
     async fn played(&mut self) -> (u32, Option<String>) {
         match self.reports.recv().await.unwrap().observed {
@@ -217,6 +221,10 @@ impl Rig {
     }
 }
 
+fn order(sequence: u32, strokes: Vec<Stroke>) -> keypad::Order {
+    keypad::Order { phone: "p1".into(), sequence, strokes }
+}
+
 fn addressee(to: SocketAddr) -> Addressee {
     let keys = [("1", "Key:KeyPad1"), ("9", "Key:KeyPad9"), ("4", "Key:KeyPad4"), ("navup", "Key:NavUp")];
     Addressee {
@@ -224,6 +232,7 @@ fn addressee(to: SocketAddr) -> Addressee {
         to,
         from: Some(OURS.parse().unwrap()),
         keys: BTreeMap::from(keys.map(|(key, name)| (key.into(), name.to_owned()))),
+        pressing: Pressing::default(),
         pin: None,
         discretion: Discretion::default(),
     }

@@ -7,9 +7,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    config::{StepKind, keying},
+    config::{Confirm, Sign, StepKind, keying},
     engine::{Outbox, blind, bound::REGISTERING, case::Finding, judge, registration::Fix, subjects::Subjects},
-    event::{Action, Derived, KeyName, Observed, PhoneName, ServerName, Stamp},
+    event::{Action, Derived, Observed, PhoneName, ServerName, Stamp, Stroke},
     verdict::CaseId,
 };
 
@@ -43,10 +43,15 @@ pub struct Keys {
 /// One phone whose keys are being played.
 #[derive(Debug)]
 struct Player {
-    keys: Vec<KeyName>,
+    keys: Vec<Stroke>,
     next: usize,
     stage: Stage,
     ending: Ending,
+    confirm: Confirm,
+    /// The record before which nothing shows an effect of the stroke in progress.
+    since: u64,
+    /// Something was pressed and nothing shows that it arrived.
+    unconfirmed: bool,
 }
 
 /// What follows the last key.
@@ -67,6 +72,8 @@ enum Stage {
     Ack { sequence: u32, until: Stamp },
     /// A console line that shows the key.
     Effect { until: Stamp },
+    /// Nothing more: a pause is over.
+    Paused,
     /// The end of the time in which the digits of a PIN are hidden.
     Hidden { until: Stamp },
     /// The call on the wire.
@@ -83,6 +90,7 @@ impl Keys {
     /// Plays the first key everywhere; phones that lack a part pass over, or leave their cases as skipped.
     pub fn begin(
         kind: &StepKind,
+        confirm: Confirm,
         optional: bool,
         subjects: &mut Subjects,
         now: Stamp,
@@ -99,7 +107,7 @@ impl Keys {
         for phone in subjects.phones_running() {
             match subjects.keys_for(&phone, kind) {
                 Ok(keys) => {
-                    let player = Player::begin(&phone, keys, ending.clone(), subjects, now, fix, out);
+                    let player = Player::begin(&phone, keys, (ending.clone(), confirm), subjects, now, fix, out);
                     players.insert(phone, player);
                 }
                 // What journals of older versions say.
@@ -114,7 +122,7 @@ impl Keys {
 
     /// Plays these keys, which bring up no menu, but may make the phones boot.
     pub fn press(
-        keys: BTreeMap<PhoneName, Vec<KeyName>>,
+        keys: BTreeMap<PhoneName, Vec<Stroke>>,
         reboots: bool,
         subjects: &mut Subjects,
         now: Stamp,
@@ -123,7 +131,8 @@ impl Keys {
     ) -> Self {
         let mut players = BTreeMap::new();
         for (phone, keys) in keys.into_iter().filter(|(_, keys)| !keys.is_empty()) {
-            let player = Player::begin(&phone, keys, Ending::Effect { reboots }, subjects, now, fix, out);
+            let manner = (Ending::Effect { reboots }, Confirm::default());
+            let player = Player::begin(&phone, keys, manner, subjects, now, fix, out);
             players.insert(phone, player);
         }
         Self { players }
@@ -140,6 +149,8 @@ impl Keys {
             player.stage = Stage::Broken { error: error.clone(), by: fix.seq, until: fix.when.at + FATE_PATIENCE };
         } else if keying::is_pin(&player.keys[player.next]) {
             player.stage = Stage::Hidden { until: fix.when.at + HUSH };
+        } else if player.keys[player.next].keys().is_empty() {
+            player.stage = Stage::Paused;
         } else {
             player.stage = Stage::Effect { until: fix.when.at + EFFECT_PATIENCE };
         }
@@ -163,7 +174,7 @@ impl Keys {
                 Stage::Call { until } => Some((until, "the call that was dialled")),
                 Stage::Broken { until, .. } => Some((until, "the fate of a phone's ports")),
                 Stage::Menu { until } => Some((until, "the menu that the keys bring up")),
-                Stage::Done => None,
+                Stage::Paused | Stage::Done => None,
             })
             .min()
     }
@@ -173,14 +184,15 @@ impl Player {
     /// Plays the first of some keys; there must be one.
     fn begin(
         phone: &PhoneName,
-        keys: Vec<KeyName>,
-        ending: Ending,
+        keys: Vec<Stroke>,
+        (ending, confirm): (Ending, Confirm),
         subjects: &mut Subjects,
         now: Stamp,
         fix: Fix,
         out: &mut Outbox,
     ) -> Self {
-        let mut player = Self { keys, next: 0, stage: Stage::Done, ending };
+        let mut player =
+            Self { keys, next: 0, stage: Stage::Done, ending, confirm, since: fix.seq, unconfirmed: false };
         player.play(phone, subjects, now, fix, out);
         player
     }
@@ -190,18 +202,20 @@ impl Player {
         if self.next + 1 == self.keys.len() && self.ending != Ending::Menu {
             subjects.order_given(phone, now, fix, self.ending == Ending::Effect { reboots: true });
         }
+        let key = self.keys[self.next].clone();
         if let Some(watch) = subjects.watch_mut(phone) {
             watch.keys_shown.clear();
-            watch.keys_ordered.push(self.keys[self.next].clone());
+            watch.keys_ordered.extend(key.keys().iter().cloned());
             watch.status_shown = None;
         }
-        let key = self.keys[self.next].clone();
+        self.since = fix.seq;
         let board = subjects.watch(phone).is_none_or(|watch| watch.board);
         let patience = match (keying::is_pin(&key), board) {
             (true, _) => PIN_ACK_PATIENCE,
             (false, true) => ACK_PATIENCE,
             (false, false) => PUSH_PATIENCE,
         };
+        let patience = if key.plain().is_some() { patience } else { patience + subjects.lasts(phone, &key) };
         out.order(Action::PlayKeys { phone: phone.clone(), sequence, keys: vec![key] });
         self.stage = Stage::Ack { sequence, until: now + patience };
     }
@@ -229,10 +243,15 @@ impl Player {
                     return false;
                 }
                 let shown = subjects.watch(phone).and_then(|watch| watch.keys_shown.first().map(|(_, fix)| *fix));
-                if shown.is_none() && subjects.shows_keys(phone) {
-                    return self.unconfirmed(phone, true, fix, subjects);
+                let told = subjects.signs(phone).contains(&Sign::Key);
+                if shown.is_none() && told && self.confirm != Confirm::Optional {
+                    return self.missing(phone, true, fix, subjects);
                 }
                 self.confirmed(phone, shown, now, fix, subjects, out);
+                true
+            }
+            Stage::Paused => {
+                self.go_on(phone, &[], now, fix, subjects, out);
                 true
             }
             Stage::Call { until } => {
@@ -241,6 +260,7 @@ impl Player {
                 if let Some(seen) = seen {
                     self.stage = Stage::Done;
                     subjects.add_evidence(phone, Some(seen.seq));
+                    subjects.proven(phone);
                     subjects.finish_step(phone, "the number was called", &[seen.seq]);
                     return false;
                 }
@@ -252,14 +272,12 @@ impl Player {
                 })
             }
             Stage::Effect { until } => {
-                let key = &self.keys[self.next];
-                let shows_keys = subjects.shows_keys(phone);
-                let shown = subjects
-                    .watch(phone)
-                    .and_then(|watch| watch.keys_shown.iter().find(|(shown, _)| shown == key))
-                    .map(|(_, fix)| *fix);
-                if shown.is_none() && shows_keys {
-                    return self.unconfirmed(phone, now >= until, fix, subjects);
+                let signs = subjects.signs(phone);
+                let watch = subjects.watch(phone);
+                let shown = watch.and_then(|watch| watch.effect(&self.keys[self.next], &signs, self.since));
+                let late = now >= until;
+                if shown.is_none() && !signs.is_empty() && !(late && self.confirm == Confirm::Optional) {
+                    return self.missing(phone, late, fix, subjects);
                 }
                 self.confirmed(phone, shown, now, fix, subjects, out);
                 true
@@ -287,8 +305,12 @@ impl Player {
                 }
                 self.stage = Stage::Done;
                 let evidence: Vec<u64> = shown.iter().map(|fix| fix.seq).collect();
-                let note =
-                    if shown.is_some() { "each key confirmed, status on the display" } else { "keys acknowledged" };
+                let note = match shown {
+                    Some(_) if self.unconfirmed => "keys unconfirmed, and status on the display",
+                    Some(_) => "each key confirmed, status on the display",
+                    None if self.unconfirmed => "keys acknowledged, and unconfirmed",
+                    None => "keys acknowledged",
+                };
                 subjects.add_evidence(phone, evidence.first().copied());
                 subjects.finish_step(phone, note, &evidence);
                 false
@@ -308,8 +330,30 @@ impl Player {
     ) {
         let key = self.keys[self.next].clone();
         let (when, by) = (shown.map_or(fix.when, |fix| fix.when), shown.map(|fix| fix.seq));
+        if by.is_none() {
+            self.unconfirmed = true;
+            // Of a menu and of a boot it is looked for by itself whether they came.
+            if !matches!(self.ending, Ending::Menu | Ending::Effect { reboots: true }) {
+                subjects.rest_on(phone, &key, fix);
+            }
+        } else if let Some(watch) = subjects.watch_mut(phone) {
+            watch.keys_confirmed = true;
+        }
         out.conclude(when, Derived::KeyConfirmed { phone: phone.clone(), key, by });
         subjects.add_evidence(phone, by);
+        self.go_on(phone, &by.into_iter().collect::<Vec<_>>(), now, fix, subjects, out);
+    }
+
+    /// The next stroke follows, or what the last one brings about.
+    fn go_on(
+        &mut self,
+        phone: &PhoneName,
+        evidence: &[u64],
+        now: Stamp,
+        fix: Fix,
+        subjects: &mut Subjects,
+        out: &mut Outbox,
+    ) {
         self.next += 1;
         if self.next < self.keys.len() {
             return self.play(phone, subjects, now, fix, out);
@@ -322,22 +366,33 @@ impl Player {
             }
             Ending::Effect { .. } => {
                 self.stage = Stage::Done;
-                subjects.finish_step(phone, "each key confirmed", &by.into_iter().collect::<Vec<_>>());
+                let note = if self.unconfirmed { "keys acknowledged, and unconfirmed" } else { "each key confirmed" };
+                subjects.finish_step(phone, note, evidence);
             }
         }
     }
 
-    /// The console shows no effect of a key, and will not any more if it is `late`.
-    fn unconfirmed(&mut self, phone: &PhoneName, late: bool, fix: Fix, subjects: &mut Subjects) -> bool {
+    /// Nothing shows an effect of a stroke, and will not any more if it is `late`. Where no key has ever shown one, it is
+    /// the rig that is wired wrongly, as far as anybody can know.
+    fn missing(&mut self, phone: &PhoneName, late: bool, fix: Fix, subjects: &mut Subjects) -> bool {
         let key = self.keys[self.next].clone();
         let unheard = subjects.console_lost(phone);
+        let mute = subjects.watch(phone).is_some_and(|watch| !watch.keys_confirmed);
         self.overdue(phone, late, subjects, || {
             unheard.unwrap_or_else(|| {
+                let seq = [fix.seq];
+                if mute {
+                    let reason = format!(
+                        "key `{key}` was pressed, and the console has shown no effect of any key yet; are keypad and \
+                         console those of this phone? `siprig check --cabling` finds out"
+                    );
+                    return Finding::rig("keypad-mute", reason).shown_by(seq);
+                }
                 let reason = format!(
                     "key `{key}` was pressed and the console shows no effect of it; check the wires of the key matrix, \
                      then the phone"
                 );
-                Finding::unclear("key-unconfirmed", reason).shown_by([fix.seq])
+                Finding::unclear("key-unconfirmed", reason).shown_by(seq)
             })
         })
     }

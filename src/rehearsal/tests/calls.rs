@@ -106,7 +106,7 @@ fn a_phone_that_is_left_over_or_has_no_keys_is_skipped_with_the_reason() {
 fn a_keypad_that_reaches_no_phone_blames_no_phone_for_the_call() {
     for scenario in SCENARIOS {
         let records = with(scenario, "p1", PhoneDefect::DeafKeypad);
-        assert_eq!(found(&records, "p1").2, Some("key-unconfirmed"), "{scenario}");
+        assert_eq!(found(&records, "p1").2, Some("keypad-mute"), "{scenario}");
         assert_eq!(found(&records, "p2").2, Some("partner-failed"), "{scenario}");
     }
 }

@@ -38,7 +38,7 @@ fn phone_rows() -> Vec<PhoneRow> {
         ("failover", D::ConsoleSilentAfter(seconds(8)), RigError, Blame::Rig, "console-silent"),
         ("failover", D::RebootsAfter(seconds(8)), Fail, Blame::Phone, "reboot"),
         ("failover", D::RebootsInsteadOfMoving, Fail, Blame::Phone, "reboot"),
-        ("baseline", D::DeafKeypad, RigError, Blame::Unknown, "key-unconfirmed"),
+        ("baseline", D::DeafKeypad, RigError, Blame::Rig, "keypad-mute"),
         ("failover", D::StickyKey, RigError, Blame::Unknown, "phantom-key"),
         ("baseline", D::RegistersAtBoth, Fail, Blame::Phone, "double-registration"),
         ("failover", D::MovesLate(seconds(5)), Fail, Blame::Phone, "late"),

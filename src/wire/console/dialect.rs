@@ -47,6 +47,8 @@ pub enum ConsoleFact {
         /// What it shows.
         text: String,
     },
+    /// A lamp was lit, or put out, or blinks.
+    Lamp,
     /// Settings were made on the phone itself, or none are left.
     LocalSettings {
         /// How many, as printed; `none` for none.
@@ -106,6 +108,7 @@ enum Kind {
     Key,
     StatusShown,
     Display,
+    Lamp,
     LocalSettings,
     Booting,
     Ready,
@@ -124,6 +127,7 @@ impl Kind {
             Self::Key => ("key", &["key"]),
             Self::StatusShown => ("status-shown", &[]),
             Self::Display => ("display", &["text"]),
+            Self::Lamp => ("lamp", &[]),
             Self::LocalSettings => ("local-settings", &["count"]),
             Self::Booting => ("booting", &[]),
             Self::Ready => ("ready", &[]),
@@ -147,6 +151,7 @@ impl CompiledDialect {
             (Kind::Key, &dialect.key),
             (Kind::StatusShown, &dialect.status_shown),
             (Kind::Display, &dialect.display),
+            (Kind::Lamp, &dialect.lamp),
             (Kind::LocalSettings, &dialect.local_settings),
             (Kind::Booting, &dialect.booting),
             (Kind::Ready, &dialect.ready),
@@ -199,6 +204,7 @@ impl Pattern {
             Kind::StatusShown => ConsoleFact::StatusShown { accounts: Vec::new() },
             Kind::Display => ConsoleFact::Display { text: group("text")? },
             Kind::LocalSettings => ConsoleFact::LocalSettings { count: group("count")? },
+            Kind::Lamp => ConsoleFact::Lamp,
             Kind::Booting => ConsoleFact::Booting,
             Kind::Ready => ConsoleFact::Ready,
             Kind::Prompt => ConsoleFact::Prompt,
@@ -228,6 +234,7 @@ mod tests {
             status_shown: Some("^display: registration status".to_owned()),
             shown_account: Some(r"(?P<extension>\d+) at (?P<server>[0-9.]+)".to_owned()),
             display: Some("^display: (?P<text>.*)".to_owned()),
+            lamp: None,
             local_settings: Some("^local: (?P<count>.+)$".to_owned()),
             booting: Some("^Starting ".to_owned()),
             ready: Some("^Network is up".to_owned()),

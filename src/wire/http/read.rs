@@ -84,10 +84,22 @@ impl ResponseReader {
 /// # Errors
 /// If it is no response, or its head is too long.
 pub fn status(bytes: &[u8]) -> Result<Option<u16>, HttpError> {
+    Ok(response_head(bytes)?.map(|response| response.code))
+}
+
+/// The same with the headers; the body is empty.
+///
+/// # Errors
+/// As [`status`].
+pub fn response_head(bytes: &[u8]) -> Result<Option<HttpResponse>, HttpError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     match response.parse(bytes).map_err(fault)? {
-        httparse::Status::Complete(end) if end <= MAX_HEAD => code_of(&response).map(Some),
+        httparse::Status::Complete(end) if end <= MAX_HEAD => {
+            let code = code_of(&response)?;
+            let headers = response.headers.iter().map(owned).collect();
+            Ok(Some(HttpResponse { code, headers, body: Vec::new() }))
+        }
         httparse::Status::Partial if bytes.len() <= MAX_HEAD => Ok(None),
         httparse::Status::Complete(_) | httparse::Status::Partial => Err(HttpError::LongHead),
     }
@@ -216,7 +228,9 @@ fn head<S>(start: S, headers: &[httparse::Header<'_>]) -> Result<Head<S>, HttpEr
             length = Some(found);
         }
     }
-    let owned =
-        |header: &httparse::Header<'_>| (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned());
     Ok(Head { start, headers: headers.iter().map(owned).collect(), length })
+}
+
+fn owned(header: &httparse::Header<'_>) -> (String, String) {
+    (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned())
 }
