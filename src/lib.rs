@@ -13,6 +13,7 @@
 //! | [`analysis`] | what a capture tells of registrations, moves and calls, in one pass |
 //! | [`discovery`] | what a link or a capture of it tells of the lab: the draft of a bench file |
 //! | [`audit`] | what will go wrong with the settings of real phones, from their own configuration files |
+//! | [`cabling`] | which device is behind each port of a bench: observations in, findings out |
 //! | [`driver`] | the outside world: serial ports, keypads, the network, the clock, signals |
 //! | [`bridge`] | the privileged helper process that joins the two interfaces |
 //! | [`session`] | the one loop in which order is decided |
@@ -29,6 +30,7 @@
 pub mod analysis;
 pub mod audit;
 pub mod bridge;
+pub mod cabling;
 pub mod cli;
 pub mod config;
 pub mod discovery;

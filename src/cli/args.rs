@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::{discover::DiscoverArgs, net::args::NetArgs, phone::args::PhoneArgs};
+use super::{check::cabling::CablingArgs, discover::DiscoverArgs, net::args::NetArgs, phone::args::PhoneArgs};
 use crate::{analysis::GivenOutage, config::overrides::Override};
 
 const EXIT_CODES: &str = "\
@@ -209,6 +209,11 @@ it: a backup that is off or differs, timers that break the 10 minutes, misspelt 
 move. Of a folder, each phone is judged. An error among the findings makes the exit code 78, a warning does not. \
 Passwords are never shown.
 
+With --cabling it finds out whether what the bench file has as one phone belongs to one device. It joins the interfaces as a \
+run does, asks every console, presses a harmless key through each keypad, one after the other, and looks on which console it \
+shows, and reads which extension registers from which MAC address and address. Phones that do not register meanwhile are \
+waited for; with --restart, each phone is made to boot by its keypad, and seen to register anew.
+
 With --discover it listens on both interfaces for a while, and drafts a bench file from what passes: phones, lines, servers, \
 lifetimes. Nothing is sent or changed, unless --join is given. Phones are heard when they register: when they start, and \
 shortly before their registration runs out.";
@@ -220,6 +225,7 @@ Examples:
   siprig check --config /srv/tftp                  the phones of a provisioning server
   siprig check --config aastra.cfg 6731i.cfg 00085D237429.cfg local.cfg
                                                    those of one phone, and what was set on it
+  siprig check --bench rig/lab-3.toml --cabling    a lab: which cable is whose, and what is swapped
   siprig check --discover --join                   the virtual bench: what is on it, by ear
   siprig check --discover --phone-side enp3s0 --server-side enp4s0 --for 15m --out rig/lab-3.toml
                                                    a lab of which there is no bench file yet";
@@ -232,6 +238,8 @@ pub struct CheckArgs {
     /// Judge configuration files of phones, or folders of them, and nothing else
     #[arg(long, value_name = "FILE|DIR", num_args = 1.., conflicts_with_all = ["bench", "overrides"])]
     pub config: Vec<PathBuf>,
+    #[command(flatten)]
+    pub cabling: CablingArgs,
     #[command(flatten)]
     pub discover: DiscoverArgs,
     /// Where runs would be written

@@ -24,6 +24,7 @@ use crate::{
     look::harmless,
 };
 
+pub mod cabling;
 mod options;
 mod port;
 mod settings;
@@ -37,7 +38,7 @@ const LITTLE_SPACE: u64 = 500 << 20;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
-    /// `config`, `port`, `network`, `server`, `disk`, `lock`.
+    /// `config`, `port`, `network`, `server`, `disk`, `lock`; with `--cabling`, `cabling` alone.
     area: &'static str,
     state: State,
     /// What was looked at, and what was found.
@@ -110,8 +111,12 @@ pub fn failed(args: &CheckArgs, error: &UserError) -> Result<String, serde_json:
 }
 
 fn check(args: &CheckArgs, document: &Document) -> Result<Exit, UserError> {
-    let (bench, _) = load::checked_bench(document, &bench::rig())?;
-    let findings = look(&bench, document, &args.report_dir);
+    let (bench, models) = load::checked_bench(document, &bench::rig())?;
+    let findings = if args.cabling.cabling {
+        cabling::look(&args.cabling, &bench, &models)?
+    } else {
+        look(&bench, document, &args.report_dir)
+    };
     let any = |state| findings.iter().any(|finding| finding.state == state);
     let exit = if any(State::Busy) {
         Exit::Busy

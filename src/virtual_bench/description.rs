@@ -100,6 +100,8 @@ pub struct Lab {
     pub push: bool,
     /// What the bench file names to press the phones' keys.
     pub keypads: Keypads,
+    /// What the bench file has the wrong way round.
+    pub swapped: Swapped,
     /// What is different about single phones.
     pub phone: Vec<PhoneOverride>,
     /// What is different about single servers.
@@ -125,9 +127,46 @@ impl Default for Lab {
             model_settings: String::new(),
             push: true,
             keypads: Keypads::Kp1,
+            swapped: Swapped::default(),
             phone: Vec::new(),
             server: Vec::new(),
         }
+    }
+}
+
+/// Cables and entries that are swapped: in each list, the bench file gives each phone what belongs to the next one, and the
+/// last what belongs to the first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Swapped {
+    /// Console ports.
+    pub consoles: Vec<String>,
+    /// Keypad ports.
+    pub keypads: Vec<String>,
+    /// MAC addresses.
+    pub macs: Vec<String>,
+    /// IP addresses.
+    pub addresses: Vec<String>,
+    /// Lines, with all that belongs to them.
+    pub extensions: Vec<String>,
+}
+
+impl Swapped {
+    /// All lists by their keys.
+    fn lists(&self) -> [(&'static str, &Vec<String>); 5] {
+        [
+            ("consoles", &self.consoles),
+            ("keypads", &self.keypads),
+            ("macs", &self.macs),
+            ("addresses", &self.addresses),
+            ("extensions", &self.extensions),
+        ]
+    }
+
+    /// The phone whose part another one is given.
+    pub fn instead<'a>(list: &'a [String], phone: &'a str) -> &'a str {
+        let at = list.iter().position(|name| name == phone);
+        at.and_then(|at| list.iter().cycle().nth(at + 1)).map_or(phone, String::as_str)
     }
 }
 
@@ -285,6 +324,12 @@ impl Description {
         }
         require(!self.bench.name.is_empty(), || "`bench.name` is empty; write a name, as `virtual`".to_owned())?;
         let known = (1..=phones).map(phone_name).collect();
+        for (key, list) in self.lab.swapped.lists() {
+            references(&format!("virtual.swapped.{key}"), list.iter().map(String::as_str), &known)?;
+            require(list.len() != 1, || {
+                format!("`virtual.swapped.{key}` names one phone; it takes two at least to swap something")
+            })?;
+        }
         references("virtual.phone", self.lab.phone.iter().map(|phone| phone.name.as_str()), &known)?;
         let known = (1..=servers).map(server_name).collect();
         references("virtual.server", self.lab.server.iter().map(|server| server.name.as_str()), &known)?;

@@ -12,7 +12,9 @@ use std::{
 
 use super::{
     Description,
-    description::{Keypads, Lab, LabTimers, PhoneOverride, ServerOverride, extension, phone_name, server_name},
+    description::{
+        Keypads, Lab, LabTimers, PhoneOverride, ServerOverride, Swapped, extension, phone_name, server_name,
+    },
     machines,
     phone::{Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, Transport, shell::PhoneProcess},
     registrar::{Member, RegistrarSpec, User},
@@ -50,6 +52,7 @@ pub struct LabPlan {
     model: String,
     push: bool,
     keypads: Keypads,
+    swapped: Swapped,
     /// Phones whose consoles the bench file does not name.
     unplugged: Vec<String>,
     directory: PathBuf,
@@ -184,6 +187,7 @@ impl LabPlan {
             model: lab.model.clone(),
             push: lab.push,
             keypads: lab.keypads,
+            swapped: lab.swapped.clone(),
             unplugged: lab.phone.iter().filter(|own| own.console_unplugged).map(|own| own.name.clone()).collect(),
             directory: directory.to_owned(),
         }
@@ -234,26 +238,38 @@ impl LabPlan {
             ("retry-timeout", self.timers.retry_timeout),
             ("retry-rejected", self.timers.retry_rejected),
         ];
-        let accounts = phone.accounts();
-        let lines = phone.lines.iter().zip(&accounts).map(|(line, account)| self.line_entry(line, account));
+        let owner = &self.other(&self.swapped.extensions, process).phone;
+        let accounts = owner.accounts();
+        let lines = owner.lines.iter().zip(&accounts).map(|(line, account)| self.line_entry(line, account));
         let timers = timers.map(|(name, span)| (name, humantime::format_duration(span).to_string().into()));
+        let keypad = &self.other(&self.swapped.keypads, process).keypad;
         let keypad = match self.keypads {
-            Keypads::Kp1 => table([("kind", "kp1".into()), ("port", path(&process.keypad)), ("unit", 1.into())]),
+            Keypads::Kp1 => table([("kind", "kp1".into()), ("port", path(keypad)), ("unit", 1.into())]),
             Keypads::Xml => table([("kind", "xml".into())]),
         };
         let push = self.push.then(|| ("push", table([("port", i64::from(process.http_port).into())])));
         let entries = [
             ("name", phone.name.as_str().into()),
             ("model", self.model.as_str().into()),
-            ("mac", phone.mac.to_string().into()),
-            ("address", phone.address.to_string().into()),
+            ("mac", self.other(&self.swapped.macs, process).phone.mac.to_string().into()),
+            ("address", self.other(&self.swapped.addresses, process).phone.address.to_string().into()),
             ("keypad", keypad),
             ("timers", table(timers)),
             ("line", lines.collect::<Vec<_>>().into()),
         ];
-        let console = (!self.unplugged.contains(&phone.name))
-            .then(|| ("console", table([("port", path(&process.console)), ("baud", 115_200.into())])));
+        let console = (!self.unplugged.contains(&phone.name)).then(|| {
+            (
+                "console",
+                table([("port", path(&self.other(&self.swapped.consoles, process).console)), ("baud", 115_200.into())]),
+            )
+        });
         table(entries.into_iter().chain(console).chain(push))
+    }
+
+    /// The phone whose part the bench file gives this one.
+    fn other<'a>(&'a self, list: &'a [String], process: &'a PhoneProcess) -> &'a PhoneProcess {
+        let name = Swapped::instead(list, &process.phone.name);
+        self.phones.iter().find(|other| other.phone.name == name).unwrap_or(process)
     }
 
     /// The line with the servers that its phone is set to, whatever all others have.

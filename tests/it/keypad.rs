@@ -29,6 +29,7 @@ use siprig::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 mod by_hand;
+mod cabling;
 mod fifo;
 mod typed;
 mod web;

@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("engine", &["config", "event", "verdict", "wire"]),
     ("analysis", &["config", "engine", "event", "look", "verdict", "wire"]),
     ("discovery", &["analysis", "config", "engine", "event", "look", "wire"]),
+    ("cabling", &["config", "event", "wire"]),
     ("audit", &["config", "engine", "look"]),
     ("bridge", &["config", "event", "wire"]),
     ("driver", &["bridge", "config", "event", "journal", "wire"]),

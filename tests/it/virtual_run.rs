@@ -88,7 +88,7 @@ impl Typed {
 }
 
 /// This machine lets nobody make namespaces.
-fn refused(output: &Output) -> bool {
+pub fn refused(output: &Output) -> bool {
     let refused = String::from_utf8_lossy(&output.stderr).contains("which this system refuses");
     if refused {
         println!("SKIPPED: no virtual bench here: {}", String::from_utf8_lossy(&output.stderr));

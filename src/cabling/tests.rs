@@ -1,0 +1,236 @@
+//! Phones whose parts were exchanged, as drivers would report them.
+
+use std::{net::SocketAddr, path::Path};
+
+use super::*;
+use crate::{
+    config::load,
+    event::{Fate, RawRef, Transport},
+    wire::sip,
+};
+
+/// Which true phone (0 and 1) is behind each part of the phones of the bench file; the MAC address tells what frames are
+/// reported as, the others what is behind a port or an entry.
+#[derive(Debug, Clone, Copy)]
+struct Wiring {
+    macs: [usize; 2],
+    addresses: [usize; 2],
+    extensions: [usize; 2],
+    consoles: [usize; 2],
+    keypads: [usize; 2],
+}
+
+const RIGHT: Wiring = Wiring { macs: [0, 1], addresses: [0, 1], extensions: [0, 1], consoles: [0, 1], keypads: [0, 1] };
+const SWAP: [usize; 2] = [1, 0];
+
+#[test]
+fn what_is_wired_rightly_belongs_together() {
+    let together = [Part::Mac, Part::Address, Part::Extension, Part::Console, Part::Keypad];
+    let expected = ["p1", "p2"].map(|phone| Finding::Together { phone: phone.into(), parts: together.to_vec() });
+    assert_eq!(find(RIGHT), expected);
+}
+
+#[test]
+fn each_kind_of_exchange_is_named_and_nothing_else_is() {
+    for (wiring, parts) in [
+        (Wiring { consoles: SWAP, ..RIGHT }, vec![Part::Console]),
+        (Wiring { keypads: SWAP, ..RIGHT }, vec![Part::Keypad]),
+        (Wiring { consoles: SWAP, keypads: SWAP, ..RIGHT }, vec![Part::Console, Part::Keypad]),
+        (Wiring { extensions: SWAP, ..RIGHT }, vec![Part::Extension]),
+        (Wiring { macs: SWAP, ..RIGHT }, vec![Part::Mac]),
+        (Wiring { addresses: SWAP, ..RIGHT }, vec![Part::Address]),
+    ] {
+        let found = find(wiring);
+        for (phone, other) in [("p1", "p2"), ("p2", "p1")] {
+            let swapped: Vec<Part> = found
+                .iter()
+                .filter_map(|finding| match finding {
+                    Finding::Swapped { phone: of, part, of: whose, .. } if *of == phone.into() => {
+                        assert_eq!(whose.as_ref(), Some(&other.into()), "{wiring:?}: {finding:?}");
+                        Some(*part)
+                    }
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(swapped, parts, "{wiring:?}: {found:#?}");
+        }
+        assert!(!found.iter().any(|finding| matches!(finding, Finding::Unproven { .. })), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_console_of_a_stranger_and_a_keypad_that_reaches_nobody_are_said() {
+    let mut cabling = begin();
+    let mut now = hear_registrations(&mut cabling, RIGHT);
+    now = until_over(&mut cabling, now, |cabling, now, action| match action {
+        Action::Type { phone, .. } => {
+            let extension = if phone == "p1".into() { "9009" } else { "1002" };
+            console(cabling, now, &phone, &format!("1     {extension}@bench.test  Registered  10.77.0.2  No"));
+        }
+        Action::PlayKeys { phone, sequence, .. } => played(cabling, now, &phone, sequence, None),
+        other => panic!("{other:?}"),
+    });
+    assert!(now >= Stamp::from_millis(3000));
+    let found = cabling.findings();
+    let stranger = Finding::Swapped {
+        phone: "p1".into(),
+        part: Part::Console,
+        of: None,
+        shown_by: "it tells of extension 9009".to_owned(),
+    };
+    assert!(found.contains(&stranger), "{found:#?}");
+    let mute =
+        found.iter().filter(|finding| matches!(finding, Finding::Unproven { part: Part::Keypad, fault: true, .. }));
+    assert_eq!(mute.count(), 2, "{found:#?}");
+}
+
+#[test]
+fn a_keypad_without_a_console_is_proven_by_the_phone_that_it_makes_boot() {
+    let manner = Manner { listens: Duration::ZERO, restarts: true };
+    let (bench, models) = bench(|phone| phone.console = None);
+    let mut cabling = Cabling::new(&bench, &models, manner, Stamp::ZERO);
+    let now = hear_registrations(&mut cabling, RIGHT);
+    until_over(&mut cabling, now, |cabling, now, action| {
+        let Action::PlayKeys { phone, sequence, keys } = action else { panic!("{action:?}") };
+        played(cabling, now, &phone, sequence, None);
+        if keys.len() > 1 {
+            // The wrong one boots.
+            let booted = usize::from(phone == "p1".into());
+            register(cabling, now, ["p1", "p2"][booted], booted, "after");
+        }
+    });
+    let swapped = cabling.findings().into_iter().filter_map(|finding| match finding {
+        Finding::Swapped { phone, part: Part::Keypad, of: Some(of), .. } => Some((phone.0, of.0)),
+        _ => None,
+    });
+    let expected = [("p1".to_owned(), "p2".to_owned()), ("p2".to_owned(), "p1".to_owned())];
+    assert_eq!(swapped.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn phones_that_never_register_are_waited_for_and_said() {
+    let mut cabling = begin();
+    until_over(&mut cabling, Stamp::ZERO, |cabling, now, action| {
+        if let Action::PlayKeys { phone, sequence, .. } = action {
+            played(cabling, now, &phone, sequence, Some("no such board"));
+        }
+    });
+    let found = cabling.findings();
+    let faults = found.iter().filter(|finding| matches!(finding, Finding::Unproven { fault: true, .. })).count();
+    assert_eq!((faults, found.len()), (10, 10), "{found:#?}");
+}
+
+/// The whole procedure on phones that are wired so.
+fn find(wiring: Wiring) -> Vec<Finding> {
+    let mut cabling = begin();
+    let now = hear_registrations(&mut cabling, wiring);
+    until_over(&mut cabling, now, |cabling, now, action| {
+        let name = |at: usize| PhoneName(["p1", "p2"][at].to_owned());
+        let index = |phone: &PhoneName| usize::from(*phone == "p2".into());
+        match action {
+            Action::Type { phone, .. } => {
+                let device = wiring.consoles[index(&phone)];
+                let extension = place(wiring.extensions, device) + 1;
+                let line = format!("1     100{extension}@bench.test  Registered  10.77.0.2  No");
+                console(cabling, now, &phone, &line);
+            }
+            Action::PlayKeys { phone, sequence, keys } => {
+                let device = wiring.keypads[index(&phone)];
+                console(
+                    cabling,
+                    now,
+                    &name(place(wiring.consoles, device)),
+                    &format!("[   12.345678] key: press {}", keys[0]),
+                );
+                played(cabling, now, &phone, sequence, None);
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+    cabling.findings()
+}
+
+fn begin() -> Cabling {
+    let (bench, models) = bench(|_| {});
+    Cabling::new(&bench, &models, Manner { listens: Duration::from_secs(60), restarts: false }, Stamp::ZERO)
+}
+
+/// Two phones with all parts; extensions 1001 and 1002, addresses .11 and .12.
+fn bench(change: impl Fn(&mut Phone)) -> (Bench, BTreeMap<String, Model>) {
+    let (mut bench, models) = load::bench("lab-example", Path::new(load::RIG), &[]).unwrap();
+    let mut first = bench.phones[0].clone();
+    first.lines.truncate(1);
+    let mut second = first.clone();
+    second.name = "p2".into();
+    second.mac = bench.phones[1].mac;
+    second.address = "10.77.0.12".parse().ok();
+    second.lines[0].extension = "1002".to_owned();
+    change(&mut first);
+    change(&mut second);
+    bench.phones = vec![first, second];
+    (bench, models)
+}
+
+/// Each true phone registers, and is reported by the MAC address that the bench file has for it.
+fn hear_registrations(cabling: &mut Cabling, wiring: Wiring) -> Stamp {
+    let now = Stamp::from_millis(100);
+    for device in 0..2 {
+        let name = ["p1", "p2"][place(wiring.macs, device)];
+        send(cabling, now, name, place(wiring.extensions, device), place(wiring.addresses, device), "first");
+    }
+    now
+}
+
+/// The phone of the bench file that has this part of a true phone.
+fn place(part: [usize; 2], device: usize) -> usize {
+    part.iter().position(|it| *it == device).unwrap()
+}
+
+fn register(cabling: &mut Cabling, now: Stamp, name: &str, device: usize, call: &str) {
+    send(cabling, now, name, device, device, call);
+}
+
+/// A REGISTER of the extension and from the address that the bench file has for these phones.
+fn send(cabling: &mut Cabling, now: Stamp, name: &str, extension: usize, address: usize, call: &str) {
+    let extension = extension + 1;
+    let bytes = format!(
+        "REGISTER sip:b SIP/2.0\r\nTo: <sip:100{extension}@bench.test>\r\nCall-ID: {call}-{extension}\r\nCSeq: 1 \
+         REGISTER\r\n\r\n"
+    );
+    let phone_addr: SocketAddr = format!("10.77.0.1{}:5060", address + 1).parse().unwrap();
+    let fact = SipFact {
+        phone: name.into(),
+        server: None,
+        server_addr: "10.77.0.2:5060".parse().unwrap(),
+        phone_addr,
+        toward: Toward::Server,
+        transport: Transport::Udp,
+        fate: Fate::Passed,
+        raw: RawRef { file: String::new(), offset: 0, len: 0 },
+        message: sip::read(bytes.as_bytes()),
+    };
+    cabling.observe(now, &Observed::Sip(Box::new(fact)));
+}
+
+fn console(cabling: &mut Cabling, now: Stamp, phone: &PhoneName, text: &str) {
+    let raw = RawRef { file: String::new(), offset: 0, len: 0 };
+    let line = Observed::ConsoleLine { phone: phone.clone(), text: text.to_owned(), raw, echo: false };
+    cabling.observe(now, &line);
+}
+
+fn played(cabling: &mut Cabling, now: Stamp, phone: &PhoneName, sequence: u32, error: Option<&str>) {
+    let error = error.map(str::to_owned);
+    cabling.observe(now, &Observed::KeysPlayed { phone: phone.clone(), sequence, ack_after_ns: 0, error });
+}
+
+/// Lets time pass and has orders carried out until it is over.
+fn until_over(cabling: &mut Cabling, mut now: Stamp, mut carry_out: impl FnMut(&mut Cabling, Stamp, Action)) -> Stamp {
+    while let Some(due) = cabling.poll_deadline() {
+        while let Some(action) = cabling.poll_action() {
+            carry_out(cabling, now, action);
+        }
+        now = now.max(due);
+        cabling.pass(now);
+    }
+    now
+}
