@@ -1,10 +1,14 @@
 //! `siprig phone press` and `siprig phone dial` on a bench whose key board is emulated here.
 
-use std::{fs, path::Path, process::Output};
+use std::{fs, path::Path, process::Output, time::Duration};
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tokio::process::Command;
 
-use super::{Fault, Rig};
+use super::{DEAD_MAN_MS, Fault, Rig};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_pressed_by_hand_and_the_pin_is_written_nowhere() {
@@ -41,12 +45,36 @@ async fn what_can_not_be_pressed_by_hand_is_said_before_a_key_is() {
     assert_eq!(rig.edges_left(), [] as [String; 0]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_ends_it_lets_go_at_once_and_whoever_kills_it_holds_no_key_longer_than_the_dead_man_allows() {
+    let mut rig = Rig::bare(Fault::None);
+    let dead_man = Duration::from_millis(u64::from(DEAD_MAN_MS));
+    for (signal, within, code) in [
+        (Signal::SIGINT, Duration::from_secs(1), Some(130)),
+        (Signal::SIGKILL, dead_man + Duration::from_millis(100), None),
+    ] {
+        let mut child = command(&rig, &["phone", "press", "p1", "1+2:30s"]).spawn().unwrap();
+        assert_eq!(rig.edges(2).await, ["+0.0", "+0.1"]);
+        let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap());
+        let ended = rig.clock.now();
+        kill(pid, signal).unwrap();
+        assert_eq!(rig.edges(2).await, ["-0.0", "-0.1"]);
+        let took = rig.clock.now().since(ended);
+        assert!(took <= within, "{signal}: {took:?}");
+        assert_eq!(child.wait().await.unwrap().code(), code);
+    }
+}
+
 async fn siprig(rig: &Rig, arguments: &[&str]) -> Output {
+    command(rig, arguments).output().await.unwrap()
+}
+
+fn command(rig: &Rig, arguments: &[&str]) -> Command {
     let folder = rig.folder();
     write(folder);
     let mut command = Command::new(env!("CARGO_BIN_EXE_siprig"));
     command.args(arguments).arg("--bench").arg(folder.join("bench.toml")).env("SIPRIG_STATE", folder.join("state"));
-    command.output().await.unwrap()
+    command
 }
 
 fn write(folder: &Path) {
