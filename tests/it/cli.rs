@@ -65,7 +65,8 @@ fn every_command_explains_itself() {
     let desk = Desk::new();
     let runs = ["runs", "runs list", "runs show", "runs verify"];
     let net = ["net", "net show", "net block", "net shape", "net restore"];
-    for command in ["", "run", "analyze", "check", "virtual", "report"].into_iter().chain(runs).chain(net) {
+    let keys = ["phone press", "phone dial"];
+    for command in ["", "run", "analyze", "check", "virtual", "report"].into_iter().chain(runs).chain(net).chain(keys) {
         let mut arguments: Vec<_> = command.split_whitespace().collect();
         arguments.push("--help");
         let name = format!("help {command}").trim().replace(' ', "-");
@@ -99,6 +100,10 @@ fn each_kind_of_mistake_has_its_message_and_its_exit_code_and_touches_nothing() 
         ("unknown-run", &["runs", "show", "yesterday"]),
         ("not-virtual", &["virtual", "--bench", &full]),
         ("net-of-the-virtual-bench", &["net", "show"]),
+        ("press-on-the-virtual-bench", &["phone", "press", "p1", "options"]),
+        ("press-of-nothing", &["phone", "press", "p1", "options:soon", "--bench", &full]),
+        ("press-on-an-unknown-phone", &["phone", "press", "p9", "options", "--bench", &full]),
+        ("dial-of-letters", &["phone", "dial", "p1", "12a", "--bench", &full]),
         ("net-unknown-server", &["net", "block", "primry", "--bench", &full]),
         ("net-unknown-phone", &["net", "block", "primary", "--bench", &full, "--phones", "p11"]),
         ("net-answer-without-code", &["net", "block", "a", "--bench", &full, "--mode", "answer"]),

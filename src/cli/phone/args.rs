@@ -38,7 +38,7 @@ pub enum PhoneCommand {
     /// Press keys of a phone, and say of each whether it showed an effect
     #[command(long_about = PRESS_ABOUT, after_help = PRESS_EXAMPLES)]
     Press(PressArgs),
-    /// Type a number on a phone's key pad, and the keys that send it
+    /// Type a number on the key pad of a phone
     #[command(after_help = DIAL_EXAMPLES)]
     Dial(DialArgs),
 }

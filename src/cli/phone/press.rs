@@ -48,7 +48,7 @@ pub fn press(args: &PressArgs) -> Result<ExitCode, UserError> {
     by_hand(&args.phone, &args.bench, strokes)
 }
 
-/// Types a number, and what the model says sends it.
+/// Types a number on the key pad.
 ///
 /// # Errors
 /// As [`press`].

@@ -1,6 +1,11 @@
 //! `siprig phone press` and `siprig phone dial` on a bench whose key board is emulated here.
 
-use std::{fs, path::Path, process::Output, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{Output, Stdio},
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -53,7 +58,7 @@ async fn whoever_ends_it_lets_go_at_once_and_whoever_kills_it_holds_no_key_longe
         (Signal::SIGINT, Duration::from_secs(1), Some(130)),
         (Signal::SIGKILL, dead_man + Duration::from_millis(100), None),
     ] {
-        let mut child = command(&rig, &["phone", "press", "p1", "1+2:30s"]).spawn().unwrap();
+        let mut child = command(&rig, &["phone", "press", "p1", "1+2:30s"]).stderr(Stdio::null()).spawn().unwrap();
         assert_eq!(rig.edges(2).await, ["+0.0", "+0.1"]);
         let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap());
         let ended = rig.clock.now();
