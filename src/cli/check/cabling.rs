@@ -77,7 +77,7 @@ async fn procedure(plan: &Plan, manner: Manner, clock: &RunClock) -> Result<Vec<
     let mut signals = Signals::listen().map_err(|error| state::unexpected("listen for signals", &error))?;
     let mut noting = plan.bench.network.as_ref().map(ChangesFile::of).transpose()?.map(Noting);
     let (sender, mut reports) = mpsc::channel(4096);
-    let mut drivers = Drivers::start(plan, clock, scratch.path(), sender).await.map_err(|error| {
+    let mut drivers = Drivers::start(plan, clock, scratch.path(), None, sender).await.map_err(|error| {
         UserError::new(if error.is_busy() { Exit::Busy } else { Exit::Rig }, error.to_string(), "see `siprig check`")
     })?;
     let mut cabling = Cabling::new(&plan.bench, &plan.models, manner, clock.now());

@@ -139,7 +139,7 @@ impl<'a> Hand<'a> {
         let scratch = Scratch::make("by-hand")?;
         let signals = Signals::listen().map_err(|error| state::unexpected("listen for signals", &error))?;
         let (sender, reports) = mpsc::channel(1024);
-        let drivers = Drivers::start(plan, &clock, scratch.path(), sender).await;
+        let drivers = Drivers::start(plan, &clock, scratch.path(), None, sender).await;
         let drivers = drivers.map_err(|error| {
             UserError::new(
                 if error.is_busy() { Exit::Busy } else { Exit::Rig },
