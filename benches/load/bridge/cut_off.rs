@@ -69,7 +69,8 @@ pub fn hold(siprig: &str, kind: &str, sides: [&str; 2], folder: &Path) -> Outcom
     Ok(())
 }
 
-/// Kills each victim so often in each outage, and stops each once. Returns whether what is promised holds.
+/// Kills each victim so often in each outage, and stops each once. Returns whether what is promised holds; on a machine that has
+/// other work, times are told and not judged: there, that frames pass again and nothing is left.
 pub fn run(siprig: &str, count: usize, seed: u64, machine_is_idle: bool) -> Outcome<bool> {
     lab::build()?;
     let sides = lab::path("rig")?;
@@ -106,7 +107,7 @@ pub fn run(siprig: &str, count: usize, seed: u64, machine_is_idle: bool) -> Outc
         ms(most),
         ms(worst_left)
     );
-    holds &= median <= MEDIAN_KILLED && (most <= MOST_KILLED || (!machine_is_idle && most <= MOST_HUNG));
+    holds &= !machine_is_idle || (median <= MEDIAN_KILLED && most <= MOST_KILLED);
 
     println!("SIGSTOP: until frames pass again, in ms");
     // It takes longer than a kill and depends less on the outage.
@@ -119,9 +120,12 @@ pub fn run(siprig: &str, count: usize, seed: u64, machine_is_idle: bool) -> Outc
             let cut = held.kill(victim, Signal::SIGSTOP, Duration::from_millis(1300))?;
             until_nothing_is_left(&sides)?;
             print!("  {victim:?} {:>6.0}", ms(cut));
-            holds &= cut <= MOST_HUNG;
+            holds &= !machine_is_idle || cut <= MOST_HUNG;
         }
         println!();
+    }
+    if !machine_is_idle {
+        println!("times are not judged: this machine has other work");
     }
     Ok(holds)
 }
