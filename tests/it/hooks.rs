@@ -1,9 +1,12 @@
 //! Servers of a virtual bench that are stopped and started by the commands of its bench file: real processes, real commands.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
     process::{Child, Output, Stdio},
+    thread,
+    time::Duration,
 };
 
 use nix::{
@@ -74,10 +77,36 @@ fn end_in_outage(bench: &Bench, signal: Signal) -> String {
     while !all.contains("a is stopped") {
         assert_ne!(said.read_line(&mut all).unwrap(), 0, "{all}");
     }
+    let group = members(run.id());
     killpg(Pid::from_raw(run.id().cast_signed()), signal).unwrap();
     std::io::Read::read_to_string(&mut said, &mut all).unwrap();
     run.wait().unwrap();
-    all
+    // A process that is killed closes what it has one after the other; its ports may be the last.
+    for _ in 0..1_000 {
+        if !group.iter().any(|process| is_alive(*process)) {
+            return all;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("some of {group:?} are still there: {all}");
+}
+
+/// The processes of a group.
+fn members(group: u32) -> Vec<u32> {
+    let numbers = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    numbers.filter(|process| status(*process).is_some_and(|(_, of)| of == group)).collect()
+}
+
+/// Whether a process is there, and has not closed everything (proc_pid_stat(5)).
+fn is_alive(process: u32) -> bool {
+    status(process).is_some_and(|(state, _)| !matches!(state.as_str(), "Z" | "X"))
+}
+
+/// State and group of a process; none: it is gone.
+fn status(process: u32) -> Option<(String, u32)> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let mut words = text.rsplit_once(')')?.1.split_whitespace();
+    Some((words.next()?.to_owned(), words.nth(1)?.parse().ok()?))
 }
 
 fn document(output: &Output) -> Value {
@@ -87,6 +116,6 @@ fn document(output: &Output) -> Value {
 
 fn journal(bench: &Bench) -> Vec<Value> {
     let run = bench.folder.path().join("reports").read_dir().unwrap().next().unwrap().unwrap();
-    let text = std::fs::read_to_string(run.path().join("journal.jsonl")).unwrap();
+    let text = fs::read_to_string(run.path().join("journal.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
