@@ -67,7 +67,7 @@ impl Amount {
         rounds: 1,
         span: Duration::from_millis(400),
         stolen: 50e3,
-        others: 0.5,
+        others: 0.3,
     };
     /// What is promised.
     pub const LONG: Self = Self {
