@@ -69,6 +69,7 @@ fn a_server_that_answers_after_its_stop_command_is_a_fault_of_the_bench_file() {
 }
 
 /// Ends a run with a signal to all of it, while its server is stopped; what it said until its last process was gone.
+#[expect(clippy::disallowed_methods, reason = "looks again until a deadline")]
 fn end_in_outage(bench: &Bench, signal: Signal) -> String {
     let mut command = bench.command("run server-stopped");
     let mut run: Child = command.stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
