@@ -19,7 +19,10 @@ mod lamps;
 mod modes;
 mod outages;
 mod presses;
+mod steps;
 mod turns;
+
+use steps::{expect, plan};
 
 #[test]
 fn healthy_phones_survive_a_failover_with_the_timers_of_the_virtual_bench() {

@@ -30,7 +30,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 mod by_hand;
 mod cabling;
-mod fifo;
+pub mod fifo;
 mod typed;
 mod web;
 

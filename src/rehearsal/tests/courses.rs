@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::{
-    config::{Failure, ModePlan, Moment, Only, OutagePlan, Pace, Party, Role, Step, StepKind, scenario::Limit},
-    event::OutageScope,
+    config::{Moment, Only, OutagePlan, Pace, Party, Role, Step, StepKind, scenario::Limit},
+    event::OutageMode,
 };
 
 fn run(scenario: Scenario, weather: Weather, phone: impl FnMut(&mut PhoneSpec)) -> Vec<Record> {
@@ -23,22 +23,8 @@ fn measured(case: &Case, name: &str) -> Vec<f64> {
     case.measurements.iter().filter(|it| it.name == name).filter_map(|it| it.value).collect()
 }
 
-fn expect(of: Move) -> Step {
-    Step::of(&of.to_string(), StepKind::Expect { of })
-}
-
 fn outage(at: Moment) -> Step {
-    let plan = OutagePlan {
-        mode: ModePlan::DROP,
-        toward: None,
-        servers: vec![Role::Primary],
-        scope: OutageScope::Host,
-        only: None,
-        party: None,
-        at,
-        failure: Failure::Cut,
-        limit: Duration::from_secs(1200),
-    };
+    let plan = OutagePlan { at, ..plan(vec![Role::Primary], OutageMode::DROP) };
     Step::of("outage", StepKind::Outage(Box::new(plan)))
 }
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    config::{Failure, ModePlan, Moment, OutagePlan, Role, Step, StepKind},
-    event::{HookAct, HookOutcome, OutageScope, SipFact, SipMessage, SipStart, SipSummary},
+    config::{Role, Step, StepKind},
+    event::{HookAct, HookOutcome, SipFact, SipMessage, SipStart, SipSummary},
 };
 
 const S: Duration = Duration::from_secs(1);
@@ -124,17 +124,7 @@ fn rehearsal(scenario: Scenario, weather: Weather, transport: Transport) -> Rehe
 
 /// These servers are stopped, the lines do this; all are started again, and the lines do that.
 fn stopped(servers: Vec<Role>, away: Move, back: Move) -> Scenario {
-    let plan = OutagePlan {
-        mode: ModePlan::Plain(OutageMode::Hook),
-        toward: None,
-        servers,
-        scope: OutageScope::Host,
-        only: None,
-        party: None,
-        at: Moment::Now,
-        failure: Failure::Cut,
-        limit: 1200 * S,
-    };
+    let plan = plan(servers, OutageMode::Hook);
     let steps = vec![
         expect(Move::Baseline),
         Step::of("stop", StepKind::Outage(Box::new(plan))),
@@ -143,8 +133,4 @@ fn stopped(servers: Vec<Role>, away: Move, back: Move) -> Scenario {
         expect(back),
     ];
     Scenario::of("stopped", "stopped", steps)
-}
-
-fn expect(of: Move) -> Step {
-    Step::of(&of.to_string(), StepKind::Expect { of })
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    config::{Failure, Mac, ModePlan, Moment, OutagePlan, Role, Step, StepKind},
+    config::{Mac, OutagePlan, Role, Step, StepKind},
     event::{
         Impairment, LinkLoss, Manner, Move, OutageMode, OutageScope, Part, RawRef, Selection, Share, Unreachable,
         outage::{Fading, Flapping, Rebooting},
@@ -16,7 +16,7 @@ fn phones_are_not_held_to_a_move_that_they_need_not_make_and_come_home_from_wher
     let lossy = bad(|bad| (bad.loss, bad.burst) = (Share::percent(40), 3));
     for mode in [flap(3, 5), flap(7, 9), flap(20, 10), reboot, lossy, bad(|bad| bad.delay = secs(3))] {
         for seed in 0..3 {
-            let steps = vec![outage(plan(mode.clone())), wait(90)];
+            let steps = vec![outage(of_primary(mode.clone())), wait(90)];
             let records = borne(steps, Weather { seed, switch_on: secs(11), ..calm() });
             for case in cases(&records) {
                 assert_eq!(case.verdict, Verdict::Pass, "{mode}, seed {seed}: {case:#?}");
@@ -29,7 +29,7 @@ fn phones_are_not_held_to_a_move_that_they_need_not_make_and_come_home_from_wher
 fn a_slow_death_allows_until_it_is_over_and_a_whole_lifetime_after_it() {
     let fade = OutageMode::Fade(Fading { over: secs(20), delay: secs(3) });
     for seed in 0..3 {
-        let steps = vec![outage(plan(fade.clone())), expect(Move::Failover)];
+        let steps = vec![outage(of_primary(fade.clone())), expect(Move::Failover)];
         let records = borne(steps, Weather { seed, switch_on: secs(11), ..calm() });
         for case in cases(&records) {
             assert_eq!(case.verdict, Verdict::Pass, "{case:#?}");
@@ -46,8 +46,8 @@ fn an_outage_that_hits_nothing_for_a_renewal_is_told_of_and_its_case_is_no_pass(
     let invites = Selection { method: Some("INVITE".to_owned()), ..Selection::default() };
     let part = Part { ports: vec![5999], ..Part::default() };
     for plan in [
-        OutagePlan { only: Some(invites), ..plan(OutageMode::DROP) },
-        OutagePlan { scope: OutageScope::Part(part), ..plan(OutageMode::DROP) },
+        OutagePlan { only: Some(invites), ..of_primary(OutageMode::DROP) },
+        OutagePlan { scope: OutageScope::Part(part), ..of_primary(OutageMode::DROP) },
     ] {
         let proven = plan.takes_canaries(Toward::Server);
         let records = borne(vec![outage(plan), wait(30)], calm());
@@ -70,7 +70,7 @@ fn an_outage_that_hits_nothing_for_a_renewal_is_told_of_and_its_case_is_no_pass(
 #[test]
 fn what_is_hit_at_all_is_not_said_to_be_unhit() {
     let late = bad(|bad| bad.delay = Duration::from_millis(20));
-    for plan in [plan(OutageMode::DROP), plan(late)] {
+    for plan in [of_primary(OutageMode::DROP), of_primary(late)] {
         let steps = vec![outage(plan), wait(30)];
         let records = borne(steps, calm());
         let told = |record: &Record| matches!(&record.event, Event::Derived(Derived::Detected { .. }));
@@ -82,7 +82,11 @@ fn what_is_hit_at_all_is_not_said_to_be_unhit() {
 fn a_move_is_not_asked_of_a_phone_that_an_outage_does_not_touch() {
     let part = Part { ports: vec![5999], ..Part::default() };
     let steps = vec![
-        outage(OutagePlan { scope: OutageScope::Part(part), toward: Some(Toward::Server), ..plan(lossy_to_all()) }),
+        outage(OutagePlan {
+            scope: OutageScope::Part(part),
+            toward: Some(Toward::Server),
+            ..of_primary(lossy_to_all())
+        }),
         expect(Move::Failover),
     ];
     let records = borne(steps, calm());
@@ -107,7 +111,7 @@ fn a_leak_makes_a_case_void_in_every_mode_whatever_it_came_to_before() {
     for mode in modes {
         // In the outage, and when the case is decided and its teardown goes on.
         for seconds in [15, 45] {
-            let mut rehearsal = borne_by(vec![outage(plan(mode.clone())), wait(15)], calm());
+            let mut rehearsal = borne_by(vec![outage(of_primary(mode.clone())), wait(15)], calm());
             rehearsal.plan.scenario.teardown = vec![wait(60)];
             let leak = Observed::Leak { outage: OutageId(1), phone: PhoneName::from("p2"), toward: Toward::Phone };
             let at = Stamp::ZERO + secs(seconds);
@@ -122,7 +126,7 @@ fn a_leak_makes_a_case_void_in_every_mode_whatever_it_came_to_before() {
 
 #[test]
 fn a_bystander_who_loses_a_frame_makes_every_case_the_rig_s() {
-    let mut rehearsal = borne_by(vec![outage(plan(OutageMode::DROP)), wait(15)], calm());
+    let mut rehearsal = borne_by(vec![outage(of_primary(OutageMode::DROP)), wait(15)], calm());
     let raw = RawRef { file: "capture.pcapng".to_owned(), offset: 1, len: 2 };
     let (outage, mac) = (OutageId(1), Mac([2, 0, 0, 0, 0, 7]));
     let at = Stamp::ZERO + secs(15);
@@ -137,7 +141,7 @@ fn a_bystander_who_loses_a_frame_makes_every_case_the_rig_s() {
 #[test]
 fn a_gap_in_the_link_is_nobody_s_fault_and_a_fault_of_the_rig_in_every_case_that_it_touches() {
     for (back, ends) in [(Some(16), "eth0 was switched off for 1.000 s"), (None, "eth0 was switched off and has not")] {
-        let mut rehearsal = borne_by(vec![outage(plan(OutageMode::DROP)), wait(15)], calm());
+        let mut rehearsal = borne_by(vec![outage(of_primary(OutageMode::DROP)), wait(15)], calm());
         let (interface, how) = ("eth0".to_owned(), LinkLoss::SwitchedOff);
         let at = |seconds| Stamp::ZERO + secs(seconds);
         let lost = Observed::LinkLost { interface: interface.clone(), how: LinkLoss::Carrier };
@@ -167,18 +171,8 @@ fn borne_by(steps: Vec<Step>, weather: Weather) -> Rehearsal {
     Rehearsal::new(&Description::default(), scenario, weather, |_| {}, |_| {}).unwrap()
 }
 
-fn plan(mode: OutageMode) -> OutagePlan {
-    OutagePlan {
-        mode: ModePlan::Plain(mode),
-        toward: None,
-        servers: vec![Role::Primary],
-        scope: OutageScope::Host,
-        only: None,
-        party: None,
-        at: Moment::Now,
-        failure: Failure::Cut,
-        limit: secs(1200),
-    }
+fn of_primary(mode: OutageMode) -> OutagePlan {
+    plan(vec![Role::Primary], mode)
 }
 
 fn bad(change: impl FnOnce(&mut Impairment)) -> OutageMode {
@@ -193,10 +187,6 @@ fn lossy_to_all() -> OutageMode {
 
 fn outage(plan: OutagePlan) -> Step {
     Step::of("outage", StepKind::Outage(Box::new(plan)))
-}
-
-fn expect(of: Move) -> Step {
-    Step::of(&of.to_string(), StepKind::Expect { of })
 }
 
 fn wait(seconds: u64) -> Step {

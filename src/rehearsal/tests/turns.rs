@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    config::{Failure, ModePlan, Moment, OutagePlan, Role, Step, StepKind, TurnOrder, Turns},
-    event::{OutageMode, OutageScope},
+    config::{OutagePlan, Role, Step, StepKind, TurnOrder, Turns},
+    event::OutageMode,
 };
 
 const S: Duration = Duration::from_secs(1);
@@ -99,25 +99,11 @@ fn rehearsed(scenario: Scenario, description: &Description, weather: Weather) ->
 
 /// These servers go away, the lines do this, and then comes the end.
 fn away(servers: Vec<Role>, of: Move, end: Vec<Step>, limit: Duration) -> Scenario {
-    let plan = OutagePlan {
-        mode: ModePlan::Plain(OutageMode::DROP),
-        toward: None,
-        servers,
-        scope: OutageScope::Host,
-        only: None,
-        party: None,
-        at: Moment::Now,
-        failure: Failure::Cut,
-        limit,
-    };
+    let plan = OutagePlan { limit, ..plan(servers, OutageMode::DROP) };
     let outage = Step::of("outage", StepKind::Outage(Box::new(plan)));
     Scenario::of("turns", "turns", [vec![expect(Move::Baseline), outage, expect(of)], end].concat())
 }
 
 fn lift(turns: Turns) -> Step {
     Step::of("lift", StepKind::Lift { server: None, turns: Some(turns) })
-}
-
-fn expect(of: Move) -> Step {
-    Step::of(&of.to_string(), StepKind::Expect { of })
 }

@@ -67,7 +67,7 @@ async fn a_key_that_is_held_when_the_run_ends_is_let_go() {
     assert_eq!(events(&mut other), [(1, 2, 0), (1, 3, 0), (0, 0, 0)]);
 }
 
-fn make_fifo(path: &Path) {
+pub fn make_fifo(path: &Path) {
     let done = Command::new("mkfifo").arg(path).status().unwrap();
     assert!(done.success());
 }

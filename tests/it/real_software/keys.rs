@@ -22,6 +22,8 @@ use siprig::{
     virtual_bench::pty::Pty,
 };
 
+use crate::keypad::fifo::make_fifo;
+
 const CONFIG: &str = "\
 module_path /usr/lib/baresip/modules
 module stdio.so
@@ -54,11 +56,6 @@ async fn baresip_dials_what_is_pressed_by_events_and_hangs_up() {
     keys.keys().play(Order { phone: "p1".into(), sequence: 2, strokes });
     phone.wait_for("terminate call").await;
     keys.close().await;
-}
-
-fn make_fifo(path: &Path) {
-    let done = Command::new("mkfifo").arg(path).status().unwrap();
-    assert!(done.success());
 }
 
 /// baresip on the loopback interface, with an account that registers nowhere, and its console on a PTY.
