@@ -74,6 +74,16 @@ impl Bench {
     }
 }
 
+impl Drop for Bench {
+    /// A test that fails, or does not look at what is left, leaves no bench behind either.
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
+            let _ = self.child.wait();
+        }
+    }
+}
+
 #[test]
 fn a_server_of_a_virtual_bench_is_taken_away_by_hand_and_nothing_is_left_of_what_was_noted() {
     let Some(bench) = Bench::start() else { return };
