@@ -10,7 +10,6 @@ use crate::{
 pub struct OutageRow {
     /// Its number, which the timeline shows where there are many.
     pub number: usize,
-    pub server: String,
     pub what: String,
     /// What went dark with it.
     pub dark: String,
@@ -35,7 +34,6 @@ fn row(story: &RunStory, number: usize, outage: &Outage) -> OutageRow {
     let tallies: Vec<_> = tallies.collect();
     OutageRow {
         number,
-        server: outage.spec.as_ref().map_or_else(String::new, |spec| spec.server.to_string()),
         what: mark::outage(outage),
         dark: story.dark(outage).join(", "),
         began: outage.began.map_or_else(|| "never".to_owned(), mark::when),
