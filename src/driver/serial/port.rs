@@ -11,6 +11,7 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     fcntl::{FcntlArg, OFlag, fcntl},
     sys::stat::{major, minor},
     unistd,
@@ -72,15 +73,19 @@ impl Port {
     /// If it is missing, busy or forbidden, or is no serial port.
     pub fn open(path: &Path, baud: u32) -> Result<Self, PortError> {
         let unfit = |reason: String| PortError::Unfit { path: path.to_owned(), baud, reason };
+        let pseudo = is_pseudo_terminal(path);
         let settings = serialport::new(path.to_string_lossy(), baud)
             .data_bits(DataBits::Eight)
             .parity(Parity::None)
             .stop_bits(StopBits::One)
             .flow_control(FlowControl::None)
-            .exclusive(true);
+            .exclusive(!pseudo);
         let tty = TTYPort::open(&settings).map_err(|error| refine(&error, path, baud))?;
         // serialport leaves the port blocking, and its timeout guards only the wait before a write.
         fcntl(borrow(&tty), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| unfit(errno.to_string()))?;
+        if pseudo {
+            lock(&tty).map_err(|_| busy(path))?;
+        }
         // SAFETY: a `TTYPort` owns its descriptor, names the same one for as long as it lives, and closes it when dropped.
         let tty = unsafe { AsyncFd::register(tty) }.map_err(|error| unfit(error.to_string()))?;
         Ok(Self { tty })
@@ -119,6 +124,21 @@ impl Port {
     }
 }
 
+/// Whether this is the lower side of a pseudo-terminal: majors 136 to 143 (devices.txt of the kernel's documentation).
+///
+/// Such a port gets a lock, but never the exclusive mode (TIOCEXCL, ioctl_tty(2)): the kernel ends that when the last
+/// process closes the terminal, and whoever emulates a phone keeps his side open for good. After a controller that was
+/// killed nobody but root could ever open it again.
+fn is_pseudo_terminal(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| (136..=143).contains(&major(file.rdev())))
+}
+
+/// Makes the shared lock that serialport takes on a port which others may open an exclusive one.
+fn lock(tty: &TTYPort) -> nix::Result<()> {
+    // SAFETY: the descriptor is open.
+    Errno::result(unsafe { libc::flock(tty.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }).map(drop)
+}
+
 fn borrow(tty: &TTYPort) -> BorrowedFd<'_> {
     // SAFETY: the descriptor belongs to `tty`, which stays open at least as long as it is borrowed.
     unsafe { BorrowedFd::borrow_raw(tty.as_raw_fd()) }
@@ -133,12 +153,14 @@ fn refine(error: &serialport::Error, path: &Path, baud: u32) -> PortError {
             PortError::Forbidden { group: group.unwrap_or_else(|| "dialout".to_owned()), path }
         }
         // Both EBUSY (somebody's TIOCEXCL) and a lock that is taken come as this.
-        serialport::ErrorKind::NoDevice => {
-            let holder = holder_of(&path).unwrap_or_else(|| "another process".to_owned());
-            PortError::Busy { path, holder }
-        }
+        serialport::ErrorKind::NoDevice => busy(&path),
         _ => PortError::Unfit { path, baud, reason: error.to_string() },
     }
+}
+
+fn busy(path: &Path) -> PortError {
+    let holder = holder_of(path).unwrap_or_else(|| "another process".to_owned());
+    PortError::Busy { path: path.to_owned(), holder }
 }
 
 fn group_name(gid: u32) -> Option<String> {
@@ -171,4 +193,36 @@ fn opener_of(path: &Path) -> Option<u32> {
         let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
         files.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target == device)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use nix::{ioctl_read_bad, libc::c_int, pty};
+
+    use super::*;
+
+    ioctl_read_bad!(exclusive_mode, libc::TIOCGEXCL, c_int);
+
+    fn is_exclusive(terminal: &impl AsRawFd) -> bool {
+        let mut mode = 0;
+        // SAFETY: the request writes one integer, and the descriptor is open.
+        unsafe { exclusive_mode(terminal.as_raw_fd(), &mut mode) }.unwrap();
+        mode != 0
+    }
+
+    #[tokio::test]
+    async fn a_killed_controller_shuts_nobody_out_of_a_pseudo_terminal_that_its_phone_holds() {
+        let pty = pty::openpty(None, None).unwrap();
+        let path = unistd::ttyname(pty.slave.as_fd()).unwrap();
+        let port = Port::open(&path, 115_200).unwrap();
+        assert!(!is_exclusive(&pty.slave));
+        let busy = Port::open(&path, 115_200).unwrap_err();
+        assert!(matches!(busy, PortError::Busy { .. }), "its lock holds: {busy}");
+        // serialport wants a terminal for itself before it asks for the lock.
+        assert!(!is_exclusive(&pty.slave), "whoever was refused leaves nothing either");
+        drop(port);
+        Port::open(&path, 115_200).unwrap();
+    }
 }
