@@ -256,6 +256,9 @@ impl Sight<'_> {
 
     /// A frame that leaves proves what the bridge really does.
     fn see_out(&mut self, received: &Received<'_>, toward: Toward) {
+        if self.strangers.came_out(toward, received.bytes) {
+            return;
+        }
         if self.canaries.is_empty() && self.outages.next_limit().is_none() {
             return;
         }
@@ -268,7 +271,7 @@ impl Sight<'_> {
             return self.outbox.send(&report(&canary, true, at_ns));
         }
         if self.outages.stranger(&frame, toward, at_ns).is_some() {
-            return self.strangers.leave(toward, at_ns, received.bytes);
+            return self.strangers.remember(toward, at_ns, received.bytes);
         }
         let Some(phone) = self.phone_of(&frame, toward) else { return };
         if let Some(outage) = self.outages.forbids(&frame, toward, at_ns)

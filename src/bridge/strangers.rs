@@ -71,13 +71,14 @@ impl Strangers {
         }
     }
 
-    /// A frame has come out at `at_ns`.
-    pub fn leave(&mut self, toward: Toward, at_ns: i64, bytes: &[u8]) {
+    /// A frame has come out. True if it was waited for. The outage under which it came in may be over.
+    pub fn came_out(&mut self, toward: Toward, bytes: &[u8]) -> bool {
         let place = self.waiting.iter().position(|stray| stray.toward == toward && stray.bytes == bytes);
-        if let Some(place) = place {
-            self.waiting.remove(place);
-            return;
-        }
+        place.is_some_and(|place| self.waiting.remove(place).is_some())
+    }
+
+    /// A frame that was not waited for has come out at `at_ns`: it may be seen to come in yet.
+    pub fn remember(&mut self, toward: Toward, at_ns: i64, bytes: &[u8]) {
         while self.out.front().is_some_and(|(_, out_ns)| at_ns - out_ns > MEMORY_NS) {
             self.out.pop_front();
         }
@@ -133,7 +134,7 @@ mod tests {
                 strangers.enter(OutageId(1), MAC, toward, 0, &[number]);
             }
         }
-        strangers.leave(Toward::Server, 1, &[1]);
+        assert!(strangers.came_out(Toward::Server, &[1]) && !strangers.came_out(Toward::Server, &[1]));
         assert_eq!(strangers.overdue(100 * MS), []);
         let told: Vec<_> = strangers.overdue(101 * MS).into_iter().map(|stray| (stray.toward, stray.bytes)).collect();
         assert_eq!(told, [(Toward::Phone, vec![1]), (Toward::Server, vec![2])], "one for each way");
@@ -147,16 +148,16 @@ mod tests {
     #[test]
     fn what_is_seen_to_come_out_before_it_is_seen_to_come_in_is_fine_once() {
         let mut strangers = Strangers::default();
-        strangers.leave(Toward::Phone, 1, &[1]);
+        strangers.remember(Toward::Phone, 1, &[1]);
         strangers.enter(OutageId(1), MAC, Toward::Phone, 0, &[1]);
         assert_eq!(strangers.overdue(200 * MS), []);
         strangers.enter(OutageId(1), MAC, Toward::Phone, 0, &[1]);
         assert_eq!(strangers.overdue(200 * MS).len(), 1, "it came in twice");
         for number in 0..10_000_u16 {
-            strangers.leave(Toward::Phone, 0, &number.to_be_bytes());
+            strangers.remember(Toward::Phone, 0, &number.to_be_bytes());
         }
         assert!(strangers.out.len() <= MOST_OUT);
-        strangers.leave(Toward::Phone, 2 * MEMORY_NS, &[7]);
+        strangers.remember(Toward::Phone, 2 * MEMORY_NS, &[7]);
         assert_eq!(strangers.out.len(), 1);
     }
 
