@@ -147,7 +147,7 @@ impl Cabling {
                     watched.lost.insert(*port, reason.clone());
                 }
             }
-            Observed::PortOpened { phone, port } => {
+            Observed::PortOpened { phone, port, .. } => {
                 if let Some(watched) = self.phones.iter_mut().find(|it| it.phone.name == *phone) {
                     watched.lost.remove(port);
                 }

@@ -31,6 +31,7 @@ mod runs;
 mod shell;
 mod state;
 mod stopped;
+mod transcript;
 
 use args::{Cli, Command};
 use error::{UserError, print_data};

@@ -25,6 +25,7 @@ pub mod keying;
 pub mod load;
 pub mod model;
 pub mod overrides;
+pub mod port;
 pub mod provisioning;
 mod raw;
 pub mod scenario;
@@ -33,9 +34,10 @@ pub use bench::{Bench, CAPTURE_SIZE, ConsolePort, Hook, Keypad, Line, Mac, Netwo
 pub use check::LONGEST;
 pub use keying::Confirm;
 pub use model::{
-    Assignable, Dialect, FailbackHabit, KeyGroup, KeyUrl, Model, Pressing, RegistrationHabit, RenewalLead, Sign,
-    Source, Timer, Timers, XmlNames,
+    Assignable, Dialect, FailbackHabit, KeyGroup, KeyUrl, LoginDialogue, Model, Pressing, RegistrationHabit,
+    RenewalLead, Sign, Source, Timer, Timers, XmlNames,
 };
+pub use port::{AddressError, PortAddress, Remote, UsbIdentity, UsbPath};
 pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,
     StartState, Step, StepKind, TurnOrder, Turns,

@@ -41,7 +41,16 @@ use keypad::{
 };
 use network::{NetworkDriver, NetworkError};
 use push::{Addressee, Pusher};
-use serial::{Console, ConsoleError, ConsoleSetup, PortError};
+use serial::{Console, ConsoleError, ConsoleSetup, PortError, Spoken, share::Share};
+
+/// What is around a run on its machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// Where it is noted which servers are stopped by commands; none: none is.
+    pub notes: Option<&'a Notes>,
+    /// Where sockets go by which others may look on at the consoles; none: nobody may.
+    pub state: Option<&'a Path>,
+}
 
 /// What a driver tells the session.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +119,8 @@ impl DriverError {
 #[derive(Debug)]
 pub struct Drivers {
     consoles: BTreeMap<PhoneName, Console>,
+    /// Of those, the ones that others may look on at.
+    shares: Vec<Share>,
     /// What presses the keys of each phone.
     keypads: BTreeMap<PhoneName, Box<dyn Keypad>>,
     /// Boards: one may serve several phones.
@@ -127,8 +138,7 @@ pub struct Drivers {
 
 impl Drivers {
     /// Opens the consoles and keypads of the phones under test, then the bridge. Whatever happens on them arrives as
-    /// [`Report`]s; a console is read from now until [`Drivers::close`]. Servers that are stopped by commands are noted in
-    /// `notes`.
+    /// [`Report`]s; a console is read from now until [`Drivers::close`].
     ///
     /// # Errors
     /// If a port is missing, busy or forbidden, or if the bridge can not be had.
@@ -136,11 +146,12 @@ impl Drivers {
         plan: &Plan,
         clock: &RunClock,
         run_dir: &Path,
-        notes: Option<&Notes>,
+        around: Surroundings<'_>,
         reports: mpsc::Sender<Report>,
     ) -> Result<Self, DriverError> {
         let mut drivers = Self {
             consoles: BTreeMap::new(),
+            shares: Vec::new(),
             keypads: BTreeMap::new(),
             boards: Vec::new(),
             singles: Vec::new(),
@@ -150,7 +161,7 @@ impl Drivers {
             reports,
             clock: clock.clone(),
         };
-        if let Err(error) = drivers.open_all(plan, run_dir, notes).await {
+        if let Err(error) = drivers.open_all(plan, run_dir, around).await {
             drivers.close().await;
             return Err(error);
         }
@@ -225,17 +236,31 @@ impl Drivers {
         }
     }
 
-    async fn open_all(&mut self, plan: &Plan, run_dir: &Path, notes: Option<&Notes>) -> Result<(), DriverError> {
+    async fn open_all(&mut self, plan: &Plan, run_dir: &Path, around: Surroundings<'_>) -> Result<(), DriverError> {
+        let Surroundings { notes, state } = around;
         let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
         let discretions: BTreeMap<PhoneName, Discretion> =
             phones.iter().map(|phone| (phone.name.clone(), Discretion::default())).collect();
+        let spoken = spoken(plan, &phones)?;
         for phone in &phones {
             if let Some(port) = &phone.console {
-                let dialect = plan.model_of(phone).and_then(|model| model.console.as_ref());
+                let dialect = spoken.get(phone.model.as_str());
                 let keep_secrets = plan.keep_secrets;
                 let discretion = discretions.get(&phone.name).cloned().unwrap_or_default();
-                let setup = ConsoleSetup { phone: &phone.name, port, dialect, run_dir, keep_secrets, discretion };
-                let console = Console::open(setup, &self.clock, self.reports.clone())?;
+                let setup = ConsoleSetup {
+                    phone: &phone.name,
+                    port,
+                    dialect,
+                    run_dir: Some(run_dir),
+                    keep_secrets,
+                    discretion,
+                };
+                let console = Console::open(setup, &self.clock, self.reports.clone()).await?;
+                if let Some(state) = state {
+                    let typist = format!("siprig run {}", plan.title());
+                    // Nobody can look on then; the run is not about that.
+                    self.shares.extend(Share::open(state, &plan.bench.name, &phone.name, &console, &typist));
+                }
                 self.consoles.insert(phone.name.clone(), console);
             }
         }
@@ -306,6 +331,20 @@ impl Drivers {
         let network = self.network.as_mut().ok_or(NetworkError::NoNetwork);
         network.and_then(order).map_err(|error| bridge_failed(&error))
     }
+}
+
+/// How the phones under test speak, by model: each is compiled once.
+fn spoken<'a>(plan: &'a Plan, phones: &[&'a Phone]) -> Result<BTreeMap<&'a str, Spoken>, ConsoleError> {
+    let mut spoken = BTreeMap::new();
+    for phone in phones.iter().filter(|phone| phone.console.is_some()) {
+        let dialect = plan.model_of(phone).and_then(|model| model.console.as_ref());
+        if let Some(dialect) = dialect.filter(|_| !spoken.contains_key(phone.model.as_str())) {
+            let compiled = Spoken::new(dialect);
+            let compiled = compiled.map_err(|source| ConsoleError::Dialect { phone: phone.name.clone(), source })?;
+            spoken.insert(phone.model.as_str(), compiled);
+        }
+    }
+    Ok(spoken)
 }
 
 /// The boards of the phones under test, each with all phones that it serves.

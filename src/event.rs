@@ -121,6 +121,12 @@ pub enum Observed {
         phone: PhoneName,
         /// Which of its ports.
         port: PortKind,
+        /// For how long it was away, in nanoseconds, where it was lost before: what the phone said meanwhile is lost.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        away_ns: Option<u64>,
+        /// Its bytes come through a network: nobody knows how long they took, and all of its times are the rougher.
+        #[serde(default, skip_serializing_if = "is_false")]
+        across_network: bool,
     },
     /// A console or keypad is gone: unplugged, closed by the other end, or not answering.
     PortLost {
@@ -502,6 +508,11 @@ pub enum Action {
     },
     /// The run is over: close the drivers.
     Finish,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Where the bytes behind a record lie.

@@ -5,14 +5,14 @@
 //!
 //! Not here: any judgement (`engine`), any device (`driver`).
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::{
     config::Plan,
-    driver::{DriverError, Drivers, Report, clock::RunClock, hook::notes::Notes, signals::Signals},
+    driver::{DriverError, Drivers, Report, Surroundings, clock::RunClock, hook::notes::Notes, signals::Signals},
     engine::Engine,
     event::{Action, Derived, Observed, Record, Stamp, When},
     journal::{JournalError, JournalWriter, RunDir},
@@ -70,6 +70,8 @@ pub struct Session {
     plan: Plan,
     run_dir: RunDir,
     clock: RunClock,
+    /// Where sockets go by which others may look on at the consoles.
+    state: Option<PathBuf>,
     subscribers: Vec<Box<dyn Subscriber + Send>>,
     reports: mpsc::Sender<Report>,
     inbox: mpsc::Receiver<Report>,
@@ -96,7 +98,12 @@ impl Session {
     /// Prepares a run; nothing is touched yet.
     pub fn new(plan: Plan, run_dir: RunDir, clock: RunClock) -> Self {
         let (reports, inbox) = mpsc::channel(QUEUE);
-        Self { plan, run_dir, clock, subscribers: Vec::new(), reports, inbox, stopped: None }
+        Self { plan, run_dir, clock, state: None, subscribers: Vec::new(), reports, inbox, stopped: None }
+    }
+
+    /// Lets others on this machine look on at the consoles, by sockets in this directory.
+    pub fn share_consoles(&mut self, state: PathBuf) {
+        self.state = Some(state);
     }
 
     /// Adds somebody who looks on.
@@ -125,8 +132,8 @@ impl Session {
         let mut course = Course::new(desk, self.clock.clone(), self.inbox, signals);
         course.observe(Observed::RunStarted { plan: Box::new(self.plan.clone()) });
 
-        let stopped = self.stopped.as_ref();
-        let start = Drivers::start(&self.plan, &self.clock, self.run_dir.path(), stopped, self.reports);
+        let around = Surroundings { notes: self.stopped.as_ref(), state: self.state.as_deref() };
+        let start = Drivers::start(&self.plan, &self.clock, self.run_dir.path(), around, self.reports);
         let mut drivers = course.until(start).await?;
         course.run(&mut drivers).await;
         course.close(drivers.close()).await;

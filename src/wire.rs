@@ -14,6 +14,7 @@ pub mod messages;
 pub mod recent;
 pub mod redact;
 pub mod resolution;
+pub mod rfc2217;
 pub mod scrub;
 pub mod signalling;
 pub mod sip;

@@ -52,7 +52,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Look at the bridge between phones and servers, and take a server away by hand
     Net(NetArgs),
-    /// Press the keys of a phone
+    /// Look at phones, press their keys, and use their consoles
     Phone(PhoneArgs),
     /// Bring the virtual bench up alone, for other tools
     #[command(after_help = VIRTUAL_EXAMPLES, long_about = VIRTUAL_ABOUT)]
@@ -267,6 +267,19 @@ pub struct VirtualArgs {
     pub bench: BenchArgs,
 }
 
+const RUNS_CONSOLE_EXAMPLES: &str = "\
+Examples:
+  siprig runs console latest p1                    the text, with times
+  siprig runs console latest p1 --replay --speed 10
+  siprig runs console latest p1 --raw > p1.bytes   byte for byte what came
+  siprig runs console latest p1 --hex";
+
+/// How many times as fast.
+fn speed(text: &str) -> Result<f64, String> {
+    let factor = text.parse::<f64>().ok().filter(|factor| (0.001..=1_000_000.0).contains(factor));
+    factor.ok_or_else(|| "write a number above 0, as 10".to_owned())
+}
+
 const REPORT_EXAMPLES: &str = "\
 Examples:
   siprig report latest
@@ -334,6 +347,29 @@ pub enum RunsCommand {
         /// Print where its time went in place of the table: for each step, how long phones were waited for, and the rest
         #[arg(long, conflicts_with = "json")]
         times: bool,
+    },
+    /// Show what a phone's console said in a run, and what was typed there
+    ///
+    /// Each line has the time of its first byte, since the run began. `>` is before what was typed, `=` before its echo; a
+    /// prompt that nothing followed ends in `...`. What could do harm to a terminal is spelt out, unless --raw is given.
+    #[command(after_help = RUNS_CONSOLE_EXAMPLES)]
+    Console {
+        #[command(flatten)]
+        run: WhichRun,
+        /// Whose console
+        phone: String,
+        /// Play what the phone said at the pace at which it came
+        #[arg(long)]
+        replay: bool,
+        /// So many times as fast
+        #[arg(long, value_name = "FACTOR", requires = "replay", default_value = "1", value_parser = speed)]
+        speed: f64,
+        /// The phone's bytes as they came, for programs, or for a terminal that you would lend to the phone
+        #[arg(long)]
+        raw: bool,
+        /// Both directions in hexadecimal, a read at a time
+        #[arg(long, conflicts_with_all = ["raw", "replay"])]
+        hex: bool,
     },
     /// Judge a run again from what was observed, and compare with what was concluded then
     ///

@@ -190,7 +190,7 @@ fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
     let address = phone.address.map_or_else(|| "address not yet known".to_owned(), |address| address.to_string());
     writeln!(out, "\nphone     {}: {} ({}), {}, {address}", phone.name, phone.model, harmless(title), phone.mac)?;
     if let Some(console) = &phone.console {
-        writeln!(out, "  console {} at {} bit/s", console.port.display(), console.baud)?;
+        writeln!(out, "  console {} at {} bit/s", console.port, console.baud)?;
     }
     match &phone.keypad {
         Some(Keypad::Kp1 { port, unit }) => writeln!(out, "  keypad  {} unit {unit}", port.display())?,

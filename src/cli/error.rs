@@ -11,7 +11,7 @@ use super::{exit::Exit, lock::LockError};
 use crate::{
     config::diagnostic::{Diagnostic, Diagnostics},
     driver::network::NetworkError,
-    journal::{JournalError, RunDirError},
+    journal::{JournalError, RunDirError, console::RecordingError},
     report::ReportError,
     session::{ReplayError, SessionError},
     virtual_bench::LaunchError,
@@ -33,7 +33,7 @@ impl UserError {
     }
 
     /// A problem from below, whose message says what to do about it.
-    fn because(exit: Exit, error: &dyn Error) -> Self {
+    pub(super) fn because(exit: Exit, error: &dyn Error) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -123,6 +123,12 @@ impl From<JournalError> for UserError {
     }
 }
 
+impl From<RecordingError> for UserError {
+    fn from(error: RecordingError) -> Self {
+        Self::because(Exit::Rig, &error)
+    }
+}
+
 impl From<ReplayError> for UserError {
     fn from(error: ReplayError) -> Self {
         Self::because(Exit::Rig, &error)
@@ -140,11 +146,20 @@ impl From<ReportError> for UserError {
 /// # Errors
 /// If stdout can not be written for another reason.
 pub fn print_data(text: &str) -> Result<(), UserError> {
+    print_bytes(text.as_bytes()).map(|_| ())
+}
+
+/// The same with bytes that may be no text. False: the reader has seen enough.
+///
+/// # Errors
+/// If stdout can not be written for another reason.
+pub fn print_bytes(bytes: &[u8]) -> Result<bool, UserError> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => {
             Err(UserError::new(Exit::Unexpected, format!("cannot write to stdout: {error}"), "make room there"))
         }
-        _ => Ok(()),
     }
 }

@@ -21,8 +21,8 @@ use nix::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Bench, Keypad, Phone},
-    driver::clock::RunClock,
+    config::{Bench, Keypad, Phone, PortAddress},
+    driver::{clock::RunClock, serial},
 };
 
 /// Who holds a lock.
@@ -94,20 +94,32 @@ pub fn needed(bench: &Bench, phones: &[&Phone]) -> Vec<Lockable> {
         }
     }
     for phone in phones {
-        let console = phone.console.as_ref().map(|console| console.port.as_path());
-        let ports = [console, phone.keypad.as_ref().and_then(Keypad::board)];
-        for port in ports.into_iter().flatten() {
-            // A port that is not there is nobody's; opening it will say so.
-            if let Ok(found) = std::fs::metadata(port) {
-                let device = if found.rdev() == 0 { found.ino() } else { found.rdev() };
-                let file = format!("port-{}-{device}", found.dev());
-                all.push(Lockable { file, what: format!("the port {}", port.display()) });
-            }
-        }
+        all.extend(phone.console.as_ref().and_then(|console| console_lock(&console.port)));
+        all.extend(phone.keypad.as_ref().and_then(Keypad::board).and_then(device_lock));
     }
     all.sort();
     all.dedup_by(|a, b| a.file == b.file);
     all
+}
+
+/// The lock of a console's line, whoever names it how. What is behind a network is known by its name alone.
+pub fn console_lock(address: &PortAddress) -> Option<Lockable> {
+    match serial::device(address) {
+        Ok(Some(path)) => device_lock(&path),
+        Ok(None) => {
+            let file = format!("port-{address}").replace(['/', '.'], "%");
+            Some(Lockable { file, what: format!("the line {address}") })
+        }
+        // As below.
+        Err(_) => None,
+    }
+}
+
+/// The lock of a port. One that is not there is nobody's; opening it will say so.
+fn device_lock(port: &Path) -> Option<Lockable> {
+    let found = std::fs::metadata(port).ok()?;
+    let device = if found.rdev() == 0 { found.ino() } else { found.rdev() };
+    Some(Lockable { file: format!("port-{}-{device}", found.dev()), what: format!("the port {}", port.display()) })
 }
 
 /// Locks that are held until this is dropped.

@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use super::error::UserError;
 
 pub mod args;
+mod console;
+mod keyboard;
 mod press;
+mod screen;
+mod terminal;
 
 /// Runs a subcommand of `phone`.
 ///
@@ -15,5 +19,6 @@ pub fn main(command: &args::PhoneCommand) -> Result<ExitCode, UserError> {
     match command {
         args::PhoneCommand::Press(args) => press::press(args),
         args::PhoneCommand::Dial(args) => press::dial(args),
+        args::PhoneCommand::Console(args) => console::main(args),
     }
 }

@@ -109,6 +109,7 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
     let (network, stopped) = (plan.bench.network.clone(), stopped::notes(&plan.bench)?);
     let mut session = Session::new(plan, run_dir.clone(), clock.clone());
     session.note_stopped(stopped);
+    session.share_consoles(state::directory()?);
     if let Some(network) = &network {
         session.subscribe(Noting(ChangesFile::of(network)?));
         session.subscribe(NotingPlaces(PlacesFile::of(network)?));

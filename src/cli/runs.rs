@@ -18,6 +18,8 @@ use crate::{
     session::{self, VerifyReport},
 };
 
+mod console;
+
 /// Runs a subcommand of `runs`.
 ///
 /// # Errors
@@ -35,6 +37,13 @@ pub fn main(command: &RunsCommand) -> Result<ExitCode, UserError> {
             let exit = exit_of(&run_dir, &story);
             run::show(&story, &run_dir, *json, exit)?;
             Ok(Exit::Success.into())
+        }
+        RunsCommand::Console { run, phone, replay, speed, raw, hex } => {
+            let how = match (hex, raw) {
+                (true, _) => console::How::Hex,
+                (false, raw) => console::How::Text { raw: *raw, pace: replay.then_some(*speed) },
+            };
+            console::show(&find(run)?, phone, how)
         }
         RunsCommand::Verify { run } => verify(&find(run)?),
     }

@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::model::Timers;
+use super::{model::Timers, port::PortAddress};
 use crate::event::{PhoneName, ServerName};
 
 /// How long a file of the capture may become unless a bench says otherwise, in bytes: hours of many phones' signalling, and
@@ -250,10 +250,23 @@ pub struct Proxies {
 /// A serial console.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsolePort {
-    /// Device path.
-    pub port: PathBuf,
+    /// Where it is.
+    pub port: PortAddress,
     /// Bit rate.
     pub baud: u32,
+    /// Who logs on, where the phone asks for that; none: whom its model names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// File that holds the password for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+}
+
+impl ConsolePort {
+    /// A console where nobody has to log on.
+    pub fn at(port: PortAddress, baud: u32) -> Self {
+        Self { port, baud, user: None, password_file: None }
+    }
 }
 
 /// What presses a phone's keys.

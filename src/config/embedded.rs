@@ -29,6 +29,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "models/baresip-both.toml",
     "models/baresip-serreg.toml",
     "models/baresip-srv.toml",
+    "models/linux-console.toml",
     "models/snom-d7xx.toml",
     "models/unknown.toml",
     "models/yealink-t4x.toml",

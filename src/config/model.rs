@@ -236,6 +236,17 @@ pub enum FailbackHabit {
     Poll(#[serde(with = "super::duration")] Duration),
 }
 
+/// How a console asks who is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginDialogue {
+    /// Matches the prompt for a name.
+    pub user_prompt: String,
+    /// Matches the prompt for its password; none: there is none.
+    pub password_prompt: Option<String>,
+    /// The name that is given unless the bench file says another.
+    pub user: Option<String>,
+}
+
 /// How a console speaks. Every pattern is a regular expression over one line without control sequences.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dialect {
@@ -275,4 +286,19 @@ pub struct Dialect {
     pub ready: Option<String>,
     /// Lines that mean that the phone rebooted or crashed.
     pub fatal: Vec<String>,
+    /// Bytes are typed one at a time, each so long after the last; none: as fast as the line carries them.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::duration::option")]
+    pub byte_gap: Option<Duration>,
+    /// A line is begun to be typed when the phone has been silent for so long; none: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::duration::option")]
+    pub quiet_before_typing: Option<Duration>,
+    /// How it asks who is there; none: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<LoginDialogue>,
+    /// What is typed to have it do something, by what that is: `dial` = `/dial {number}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub commands: BTreeMap<String, String>,
+    /// What it says when something happens, by what that is: patterns for whoever waits for `call-established`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub says: BTreeMap<String, String>,
 }

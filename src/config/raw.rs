@@ -113,6 +113,8 @@ pub(super) struct Line {
 pub(super) struct Console {
     pub(super) port: Text,
     pub(super) baud: Option<Spanned<i64>>,
+    pub(super) user: Text,
+    pub(super) password_file: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -261,6 +263,22 @@ pub(super) struct Dialect {
     pub(super) booting: Text,
     pub(super) ready: Text,
     pub(super) fatal: Option<Vec<Spanned<String>>>,
+    pub(super) byte_gap: Text,
+    pub(super) quiet_before_typing: Text,
+    pub(super) login: Option<Spanned<Login>>,
+    #[serde(default)]
+    pub(super) commands: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    pub(super) says: BTreeMap<String, Spanned<String>>,
+}
+
+/// How a console asks who is there.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Login {
+    pub(super) user_prompt: Text,
+    pub(super) password_prompt: Text,
+    pub(super) user: Text,
 }
 
 /// A scenario file.

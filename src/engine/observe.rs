@@ -26,7 +26,7 @@ use crate::{
 pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
     match observed {
         Observed::BridgeReady { .. } => subjects.observing = Some(fix),
-        Observed::PortOpened { phone, port } => {
+        Observed::PortOpened { phone, port, .. } => {
             if let Some(watch) = subjects.watch_mut(phone) {
                 watch.lost.remove(port);
             }

@@ -146,7 +146,7 @@ pub fn console_index(phone: &PhoneName) -> String {
 
 /// A name as a part of a file name: what could leave the directory or confuse a shell becomes `%` and its bytes in
 /// hexadecimal, so that different names stay different.
-fn file_name_of(name: &str) -> String {
+pub(crate) fn file_name_of(name: &str) -> String {
     let mut safe = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {

@@ -370,7 +370,8 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
             password_file: None,
             pin_file: None,
         }],
-        console: (*fate != Fate::Skipped).then(|| ConsolePort { port: "/dev/pts/7".into(), baud: 115_200 }),
+        console: (*fate != Fate::Skipped)
+            .then(|| ConsolePort::at(crate::config::PortAddress::Path("/dev/pts/7".into()), 115_200)),
         keypad: None,
         push: None,
         timers: timers(),

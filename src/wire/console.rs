@@ -6,6 +6,8 @@ mod dialect;
 mod echo;
 mod escape;
 mod lines;
+mod login;
 
 pub use dialect::{CompiledDialect, ConsoleFact, DialectError};
 pub use lines::{Line, LineAssembler, MAX_LINE, SETTLE};
+pub use login::{Asked, Login};

@@ -40,7 +40,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn strokes_are_played_by_the_board_and_count_once_its_contacts_are_open_again() {
     let mut rig = Rig::new(Fault::None).await;
-    assert_eq!(rig.next().await, Observed::PortOpened { phone: "p1".into(), port: PortKind::Keypad });
+    assert_eq!(
+        rig.next().await,
+        Observed::PortOpened { phone: "p1".into(), port: PortKind::Keypad, away_ns: None, across_network: false }
+    );
     let began = rig.clock.now();
     assert_eq!(rig.play(7, &["1", "2:200ms", "~100ms", "1+2"]).await, None);
     assert_eq!(rig.edges(6).await, ["+0.0", "-0.0", "+0.1", "-0.1", "+0.0", "+0.1"]);

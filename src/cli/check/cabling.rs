@@ -16,7 +16,7 @@ use crate::{
         state::{self, Scratch},
     },
     config::{Bench, Model, Plan, Scenario},
-    driver::{Drivers, Report, clock::RunClock, signals::Signals},
+    driver::{Drivers, Report, Surroundings, clock::RunClock, signals::Signals},
     event::{Event, Record},
     session::Subscriber,
 };
@@ -77,9 +77,14 @@ async fn procedure(plan: &Plan, manner: Manner, clock: &RunClock) -> Result<Vec<
     let mut signals = Signals::listen().map_err(|error| state::unexpected("listen for signals", &error))?;
     let mut noting = plan.bench.network.as_ref().map(ChangesFile::of).transpose()?.map(Noting);
     let (sender, mut reports) = mpsc::channel(4096);
-    let mut drivers = Drivers::start(plan, clock, scratch.path(), None, sender).await.map_err(|error| {
-        UserError::new(if error.is_busy() { Exit::Busy } else { Exit::Rig }, error.to_string(), "see `siprig check`")
-    })?;
+    let mut drivers =
+        Drivers::start(plan, clock, scratch.path(), Surroundings::default(), sender).await.map_err(|error| {
+            UserError::new(
+                if error.is_busy() { Exit::Busy } else { Exit::Rig },
+                error.to_string(),
+                "see `siprig check`",
+            )
+        })?;
     let mut cabling = Cabling::new(&plan.bench, &plan.models, manner, clock.now());
     let ended = loop {
         while let Some(action) = cabling.poll_action() {

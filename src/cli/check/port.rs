@@ -1,31 +1,63 @@
 //! Are the ports of a phone there, may we use them, and does nobody else?
 
 use std::{
+    fmt::Display,
     fs::OpenOptions,
     io,
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    time::Duration,
 };
 
 use nix::{errno::Errno, libc};
 
 use super::{Finding, State};
 use crate::{
-    config::{Bench, Keypad, Phone},
-    driver::push,
+    config::{Bench, Keypad, Phone, PortAddress},
+    driver::{push, serial},
 };
+
+/// How long the server of a line may take to answer.
+const CONNECT_TIME: Duration = Duration::from_secs(3);
 
 /// What is to be said about the ports of one phone.
 pub(super) fn of_phone(phone: &Phone) -> Vec<Finding> {
-    let console = phone.console.as_ref().map(|console| ("console", console.port.as_path()));
-    let keypad = phone.keypad.as_ref().and_then(|keypad| Some(("keypad", keypad.path()?)));
-    if console.is_none() && phone.keypad.is_none() {
+    if phone.console.is_none() && phone.keypad.is_none() {
         let why = "the bench file names none; the wire alone will tell";
         return vec![Finding::skipped("port", format!("{}: neither console nor keypad", phone.name), why)];
     }
-    let parts = console.into_iter().chain(keypad);
-    parts.map(|(part, path)| examine(path, &format!("{part} of {} at {}", phone.name, path.display()))).collect()
+    let called = |part: &str, place: &dyn Display| format!("{part} of {} at {place}", phone.name);
+    let console = phone.console.as_ref().map(|console| {
+        let called = called("console", &console.port);
+        match serial::device(&console.port) {
+            Ok(Some(path)) => examine(&path, &called),
+            Ok(None) => answers(&console.port, &called),
+            Err(error) => {
+                let text = error.to_string();
+                let (what, remedy) = text.rsplit_once("; ").unwrap_or((&text, "name another in the bench file"));
+                Finding::problem("port", format!("{called}: {what}"), remedy)
+            }
+        }
+    });
+    let keypad = phone.keypad.as_ref().and_then(|keypad| keypad.path());
+    let keypad = keypad.map(|path| examine(path, &called("keypad", &path.display())));
+    console.into_iter().chain(keypad).collect()
+}
+
+/// Connects to a line that another machine holds, and hangs up. Nothing is sent.
+fn answers(address: &PortAddress, called: &str) -> Finding {
+    let (PortAddress::Tcp(remote) | PortAddress::Rfc2217(remote)) = address else {
+        return Finding::skipped("port", called.to_owned(), "it is on this machine");
+    };
+    let reached = (remote.host.as_str(), remote.port).to_socket_addrs().and_then(|mut found| {
+        let to = found.next().ok_or_else(|| io::Error::other("its name has no address"))?;
+        TcpStream::connect_timeout(&to, CONNECT_TIME)
+    });
+    match reached {
+        Ok(_) => Finding::ok("port", format!("{called} can be connected to")),
+        Err(error) => Finding::problem("port", format!("{called}: {error}"), "start its server, or name another"),
+    }
 }
 
 /// What is to be said about the phones that objects are pushed to: whether they can be connected to. Nothing is sent, so

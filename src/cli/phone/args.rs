@@ -1,5 +1,7 @@
 //! What can be said to `siprig phone`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::super::args::BenchArgs;
@@ -24,6 +26,24 @@ Examples:
   siprig phone dial p1 1002 --bench rig/lab-3.toml
   siprig phone dial p1 '*11*{pin}*{extension}#' --bench rig/lab-3.toml";
 
+const CONSOLE_ABOUT: &str = "\
+Use a phone's serial console, or watch it
+
+What you type goes to the phone, and what it says to your terminal; Ctrl-] leaves. While a run, or another `siprig phone \
+console`, has the port, you watch: one types, any number look on. A phone on a virtual bench can be watched only.
+
+Of what the phone sends, your terminal gets text, line endings, tabs and backspaces; colours are left out, and all else is \
+spelt out, unless you ask for --raw. Return types the line ending of the phone's model. If standard input is no terminal, \
+it is typed, and siprig leaves when the phone has been silent for a second after its end.";
+
+const CONSOLE_EXAMPLES: &str = "\
+Examples:
+  siprig phone console p1 --bench rig/lab-3.toml
+  siprig phone console p1 --bench rig/lab-3.toml --times --log p1.txt
+  siprig phone console p1 --bench rig/lab-3.toml --send settings.txt
+  siprig phone console p1                          watch, while `siprig run` is on the virtual bench
+  echo 'sip status' | siprig phone console p1 --bench rig/lab-3.toml";
+
 /// Arguments of `phone`.
 #[derive(Debug, Args)]
 pub struct PhoneArgs {
@@ -35,6 +55,9 @@ pub struct PhoneArgs {
 /// The subcommands of `phone`.
 #[derive(Debug, Subcommand)]
 pub enum PhoneCommand {
+    /// Use a phone's serial console, or watch it
+    #[command(long_about = CONSOLE_ABOUT, after_help = CONSOLE_EXAMPLES)]
+    Console(ConsoleArgs),
     /// Press keys of a phone, and say of each whether it showed an effect
     #[command(long_about = PRESS_ABOUT, after_help = PRESS_EXAMPLES)]
     Press(PressArgs),
@@ -67,4 +90,32 @@ pub struct DialArgs {
     pub number: String,
     #[command(flatten)]
     pub bench: BenchArgs,
+}
+
+/// Arguments of `phone console`.
+#[derive(Debug, Args)]
+pub struct ConsoleArgs {
+    /// Its name in the bench file
+    #[arg(value_name = "PHONE")]
+    pub phone: String,
+    #[command(flatten)]
+    pub bench: BenchArgs,
+    /// Only watch, even if nobody has the port: then wait for nobody, and say so
+    #[arg(long)]
+    pub watch: bool,
+    /// Put the time of day before each line
+    #[arg(long)]
+    pub times: bool,
+    /// Show both directions in hexadecimal
+    #[arg(long, conflicts_with = "raw")]
+    pub hex: bool,
+    /// Let everything through to the terminal, which the phone can then do anything with
+    #[arg(long)]
+    pub raw: bool,
+    /// Also write a text log, with times, to this file; one that is there is left as it is
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Type this file first, byte for byte, at the pace of the line
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    pub send: Option<PathBuf>,
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{Bench, Model, Phone, Plan, Scenario, Sign, Step, StepKind, keying, load},
-    driver::{Drivers, Report, clock::RunClock, signals::Signals},
+    driver::{Drivers, Report, Surroundings, clock::RunClock, signals::Signals},
     event::{Action, Observed, PhoneName, PortKind, Stamp, Stroke},
     look::harmless,
     wire::console::{CompiledDialect, ConsoleFact},
@@ -139,7 +139,7 @@ impl<'a> Hand<'a> {
         let scratch = Scratch::make("by-hand")?;
         let signals = Signals::listen().map_err(|error| state::unexpected("listen for signals", &error))?;
         let (sender, reports) = mpsc::channel(1024);
-        let drivers = Drivers::start(plan, &clock, scratch.path(), None, sender).await;
+        let drivers = Drivers::start(plan, &clock, scratch.path(), Surroundings::default(), sender).await;
         let drivers = drivers.map_err(|error| {
             UserError::new(
                 if error.is_busy() { Exit::Busy } else { Exit::Rig },

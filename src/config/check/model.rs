@@ -1,14 +1,31 @@
 //! Checks of a phone model, laid over the one that it extends.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use toml::Spanned;
 
 use super::{Findings, LONGEST, keys, plain};
 use crate::config::{
-    model::{Dialect, FailbackHabit, Model, RegistrationHabit, RenewalLead, Sign, Source, Timer, Timers},
+    model::{
+        Dialect, FailbackHabit, LoginDialogue, Model, RegistrationHabit, RenewalLead, Sign, Source, Timer, Timers,
+    },
     raw,
 };
+
+/// Pauses in typing that make sense.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(10), Duration::from_secs(1));
+
+/// What means on every console that something crashed or began anew, whatever else its model knows: the kernel's own words
+/// (`panic` in kernel/panic.c, `die` on several architectures, the watchdogs in kernel/watchdog.c), those of its restart
+/// (kernel/reboot.c), and the banners of boot loaders.
+const ALWAYS_FATAL: [&str; 6] = [
+    r"\bKernel panic\b",
+    r"\b(?:Internal error: )?Oops(?: - |: )",
+    r"(?i)\bwatchdog: (?:BUG|hard lockup|soft lockup)|\bwatchdog (?:reset|timeout|expired)\b",
+    r"\bRebooting in \d+ seconds",
+    r"^\[ *\d+\.\d+\] reboot: Restarting system",
+    r"^U-Boot (?:SPL )?20\d\d\.",
+];
 
 /// The checked model; it is worth nothing if there are findings.
 pub(in crate::config) fn model(raw: &raw::Model, base: Option<Model>, findings: &mut Findings<'_>) -> Model {
@@ -178,11 +195,34 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         booting: None,
         ready: None,
         fatal: Vec::new(),
+        byte_gap: None,
+        quiet_before_typing: None,
+        login: None,
+        commands: BTreeMap::new(),
+        says: BTreeMap::new(),
     });
-    let fatal = raw
-        .fatal
-        .as_ref()
-        .map(|patterns| patterns.iter().filter_map(|pattern| findings.pattern(&Some(pattern.clone()), &[])).collect());
+    let mut says = base.says;
+    for (name, pattern) in &raw.says {
+        says.extend(findings.pattern(&Some(pattern.clone()), &[]).map(|pattern| (name.clone(), pattern)));
+    }
+    let mut commands = base.commands;
+    for (name, text) in &raw.commands {
+        if text.get_ref().is_empty() || text.get_ref().contains(['\r', '\n']) {
+            findings.at(text.span(), format!("the command `{name}` is no line"), "write one line without its ending");
+        }
+        commands.insert(name.clone(), text.get_ref().clone());
+    }
+    let login = raw.login.as_ref().and_then(|raw| login(raw, findings)).or(base.login);
+    let mut fatal: Vec<String> = raw.fatal.as_ref().map_or(base.fatal, |patterns| {
+        patterns.iter().filter_map(|pattern| findings.pattern(&Some(pattern.clone()), &[])).collect()
+    });
+    for pattern in ALWAYS_FATAL {
+        if !fatal.iter().any(|known| known == pattern) {
+            fatal.push(pattern.to_owned());
+        }
+    }
+    let mut pause = |text: &raw::Text| text.as_ref().and_then(|text| findings.duration(text, PAUSES));
+    let (byte_gap, quiet) = (pause(&raw.byte_gap), pause(&raw.quiet_before_typing));
     Dialect {
         line_ending: plain(&raw.line_ending).unwrap_or(base.line_ending),
         prompt: findings.pattern(&raw.prompt, &[]).or(base.prompt),
@@ -198,6 +238,21 @@ fn dialect(raw: &raw::Dialect, base: Option<Dialect>, findings: &mut Findings<'_
         local_settings: findings.pattern(&raw.local_settings, &["count"]).or(base.local_settings),
         booting: findings.pattern(&raw.booting, &[]).or(base.booting),
         ready: findings.pattern(&raw.ready, &[]).or(base.ready),
-        fatal: fatal.unwrap_or(base.fatal),
+        fatal,
+        byte_gap: byte_gap.or(base.byte_gap),
+        quiet_before_typing: quiet.or(base.quiet_before_typing),
+        login,
+        commands,
+        says,
     }
+}
+
+fn login(raw: &Spanned<raw::Login>, findings: &mut Findings<'_>) -> Option<LoginDialogue> {
+    let help = "add `user-prompt = '\\blogin: $'`";
+    findings.required(raw.get_ref().user_prompt.as_ref(), raw.span(), "the login dialogue has no prompt", help)?;
+    Some(LoginDialogue {
+        user_prompt: findings.pattern(&raw.get_ref().user_prompt, &[])?,
+        password_prompt: findings.pattern(&raw.get_ref().password_prompt, &[]),
+        user: plain(&raw.get_ref().user),
+    })
 }

@@ -12,6 +12,7 @@ use super::{Findings, bench::Claims};
 use crate::config::{
     bench::{ConsolePort, Keypad},
     model::Model,
+    port::PortAddress,
     raw,
 };
 
@@ -45,14 +46,31 @@ pub(super) fn console(
 ) -> Option<ConsolePort> {
     let help = "add `port = \"/dev/serial/by-id/usb-…\"`";
     let message = format!("the console of {owner} has no port");
-    let port = findings.required(raw.get_ref().port.as_ref(), raw.span(), &message, help)?;
-    let path = folder.join(port.get_ref());
-    claims.claim("port", &identity(&path), &format!("the console of {owner}"), port.span(), findings);
     let baud = match &raw.get_ref().baud {
-        Some(baud) => findings.integer(baud, "bit rate", (50, 4_000_000))?,
-        None => 115_200,
+        Some(baud) => findings.integer(baud, "bit rate", (50, 4_000_000)),
+        None => Some(115_200),
     };
-    Some(ConsolePort { port: path, baud })
+    let port = findings.required(raw.get_ref().port.as_ref(), raw.span(), &message, help)?;
+    let address = match PortAddress::read(port.get_ref(), folder) {
+        Ok(address) => address,
+        Err(error) => {
+            findings.at(port.span(), error.wrong, error.help);
+            return None;
+        }
+    };
+    let identity = match &address {
+        PortAddress::Path(path) => identity(path),
+        other => other.to_string(),
+    };
+    claims.claim("port", &identity, &format!("the console of {owner}"), port.span(), findings);
+    let console = raw.get_ref();
+    let password_file = console.password_file.as_ref().map(|path| folder.join(path.get_ref()));
+    if let (Some(file), Some(path)) = (&console.password_file, &password_file)
+        && !path.is_file()
+    {
+        findings.at(file.span(), format!("there is no file {}", path.display()), "write the password into it, alone");
+    }
+    Some(ConsolePort { port: address, baud: baud?, user: super::plain(&console.user), password_file })
 }
 
 /// What presses keys. `address` is that of the phone; none if it is not known, or wrong.

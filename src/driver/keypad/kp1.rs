@@ -280,7 +280,7 @@ impl Talk {
         for Seat { phone, unit, .. } in &self.seats {
             let (phone, port) = (phone.clone(), PortKind::Keypad);
             let observed = if *unit <= identity.units {
-                Observed::PortOpened { phone, port }
+                Observed::PortOpened { phone, port, away_ns: None, across_network: false }
             } else {
                 Observed::PortLost { phone, port, reason: no_unit(*unit, &identity) }
             };

@@ -20,6 +20,8 @@ use serialport::{DataBits, FlowControl, Parity, StopBits, TTYPort};
 use thiserror::Error;
 use tokio::io::unix::AsyncFd;
 
+use crate::config::PortAddress;
+
 /// Why a serial port can not be had.
 #[derive(Debug, Error)]
 pub enum PortError {
@@ -46,6 +48,30 @@ pub enum PortError {
         path: PathBuf,
         /// The group that may.
         group: String,
+    },
+    /// No USB adapter is what the bench file says.
+    #[error("no USB adapter is `{address}`; plugged in: {there}; plug it in, or name another in the bench file")]
+    NoAdapter {
+        /// What it says.
+        address: PortAddress,
+        /// What is plugged in.
+        there: String,
+    },
+    /// Several USB adapters are.
+    #[error("several USB adapters are `{address}`: {candidates}; name one so that no other fits")]
+    Ambiguous {
+        /// What it says.
+        address: PortAddress,
+        /// Those that are.
+        candidates: String,
+    },
+    /// The server of a remote line can not be used.
+    #[error("cannot connect to the serial line {address}: {reason}; does its server run, and may this machine use it?")]
+    Unreachable {
+        /// Where it is.
+        address: PortAddress,
+        /// Why.
+        reason: String,
     },
     /// Anything else.
     #[error("cannot open the serial port {path} at {baud} bit/s: {reason}; is it a serial port at all?")]

@@ -1,50 +1,30 @@
-//! The raw log of a console: every byte that the phone sent, and an index of when it came.
+//! Writes the recording of a console ([`journal::console`](crate::journal::console)).
 //!
-//! The log holds what the phone sent and nothing else, byte for byte, but for masked secrets, which keep their length.
-//! The index is JSON Lines; what we typed is there only.
+//! Bytes are gathered for a moment, so that a thousand consoles do not make a hundred thousand system calls a second; what
+//! the journal refers to is written before that is told ([`RawLog::flush`]).
 
 use std::{
     fs::File,
     io::{self, Write},
     path::Path,
+    time::Duration,
 };
 
-use serde::Serialize;
-
+use super::identity::Password;
 use crate::{
     event::{PhoneName, Stamp},
-    journal::run_dir::{console_index, console_log, create_file},
+    journal::{
+        console::{Entry, What, to_hex},
+        run_dir::{console_index, console_log, create_file},
+    },
     wire::{console::MAX_LINE, redact},
 };
 
-/// One line of the index.
-#[derive(Debug, Serialize)]
-struct Entry<'a> {
-    /// Nanoseconds since the run began.
-    at: Stamp,
-    what: What,
-    /// Offset in the log: of the first byte that came, or the place where something else happened.
-    offset: u64,
-    /// Number of bytes.
-    len: u64,
-    /// What was typed, secrets masked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-}
+/// What came is on the disk after this time at the latest.
+const GATHER_TIME: Duration = Duration::from_millis(250);
 
-/// What an entry of the index tells of.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum What {
-    /// Bytes came.
-    In,
-    /// We typed something.
-    Out,
-    /// The port was opened.
-    Opened,
-    /// The port was lost.
-    Lost,
-}
+/// More than this is written at once.
+const GATHER_BYTES: usize = 8192;
 
 /// Writes log and index of one console.
 #[derive(Debug)]
@@ -54,65 +34,131 @@ pub(super) struct RawLog {
     offset: u64,
     /// Bytes of the line that has not ended: a secret in it may be masked only as a whole.
     held: Vec<u8>,
+    /// What is to be written to the log, and to the index.
+    ready: Vec<u8>,
+    entries: Vec<u8>,
+    /// When that is due.
+    due: Option<Stamp>,
     keep_secrets: bool,
+    /// What is masked besides all that looks like a secret.
+    password: Option<Password>,
 }
 
 impl RawLog {
     /// Creates both files in `run_dir`.
-    pub(super) fn create(run_dir: &Path, phone: &PhoneName, keep_secrets: bool) -> io::Result<Self> {
+    pub(super) fn create(
+        run_dir: &Path,
+        phone: &PhoneName,
+        keep_secrets: bool,
+        password: Option<Password>,
+    ) -> io::Result<Self> {
         Ok(Self {
             log: create_file(&run_dir.join(console_log(phone)), keep_secrets)?,
             index: create_file(&run_dir.join(console_index(phone)), keep_secrets)?,
             offset: 0,
             held: Vec::new(),
+            ready: Vec::new(),
+            entries: Vec::new(),
+            due: None,
             keep_secrets,
+            password,
         })
     }
 
     /// Bytes came from the phone.
     pub(super) fn received(&mut self, bytes: &[u8], at: Stamp) -> io::Result<()> {
-        self.note(at, What::In, bytes.len(), None)?;
+        self.note(at, What::In, bytes.len(), |_| {})?;
         self.offset += bytes.len() as u64;
         if self.keep_secrets {
-            return self.log.write_all(bytes);
+            self.ready.extend_from_slice(bytes);
+        } else {
+            self.held.extend_from_slice(bytes);
+            // Only what is new can have ended the line.
+            let before = self.held.len() - bytes.len();
+            let ended = memchr::memrchr(b'\n', bytes).map_or(0, |last| before + last + 1);
+            let unended = self.held.len() - ended;
+            self.release(if unended > MAX_LINE { self.held.len() } else { ended });
         }
-        self.held.extend_from_slice(bytes);
-        let ended = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        let unended = self.held.len() - ended;
-        let ready = if unended > MAX_LINE { self.held.len() } else { ended };
-        self.release(ready)
+        self.gathered(at)
     }
 
-    /// A line was typed.
-    pub(super) fn typed(&mut self, text: &str, at: Stamp) -> io::Result<()> {
-        let masked = if self.keep_secrets { text.into() } else { redact::text(text) };
-        self.note(at, What::Out, text.len(), Some(&masked))
+    /// Something was typed. `hidden`: all of it is a secret.
+    pub(super) fn typed(&mut self, bytes: &[u8], hidden: bool, at: Stamp) -> io::Result<()> {
+        let masked = match (self.keep_secrets, hidden) {
+            (true, _) => bytes.to_vec(),
+            (false, true) => vec![b'x'; bytes.len()],
+            (false, false) => self.mask(bytes),
+        };
+        self.note(at, What::Out, bytes.len(), |entry| match String::from_utf8(masked) {
+            Ok(text) => entry.text = Some(text),
+            Err(error) => entry.hex = Some(to_hex(error.as_bytes())),
+        })?;
+        self.gathered(at)
     }
 
-    /// The port was opened or lost.
-    pub(super) fn port(&mut self, what: What, at: Stamp) -> io::Result<()> {
-        self.finish()?;
-        self.note(at, what, 0, None)
+    /// The port was opened, after it was away for some time.
+    pub(super) fn opened(&mut self, away_ns: Option<u64>, at: Stamp) -> io::Result<()> {
+        self.note(at, What::Opened, 0, |entry| entry.away_ns = away_ns)?;
+        self.finish()
+    }
+
+    /// The port was lost.
+    pub(super) fn lost(&mut self, at: Stamp) -> io::Result<()> {
+        self.note(at, What::Lost, 0, |_| {})?;
+        self.finish()
     }
 
     /// Writes what is still held back.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.release(self.held.len())
+        self.release(self.held.len());
+        self.flush()
     }
 
-    fn release(&mut self, count: usize) -> io::Result<()> {
-        if count == 0 {
-            return Ok(());
+    /// When [`RawLog::flush`] is due.
+    pub(super) fn deadline(&self) -> Option<Stamp> {
+        self.due
+    }
+
+    /// Writes what was gathered: the log first, so that the index never tells of more than there is.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.due = None;
+        self.log.write_all(&self.ready)?;
+        self.ready.clear();
+        self.index.write_all(&self.entries)?;
+        self.entries.clear();
+        Ok(())
+    }
+
+    fn gathered(&mut self, at: Stamp) -> io::Result<()> {
+        if self.ready.len().max(self.entries.len()) >= GATHER_BYTES {
+            return self.flush();
         }
-        let masked = mask(&self.held[..count]);
-        self.held.drain(..count);
-        self.log.write_all(&masked)
+        self.due.get_or_insert(at + GATHER_TIME);
+        Ok(())
     }
 
-    fn note(&mut self, at: Stamp, what: What, len: usize, text: Option<&str>) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Entry { at, what, offset: self.offset, len: len as u64, text })?;
-        line.push(b'\n');
-        self.index.write_all(&line)
+    fn release(&mut self, count: usize) {
+        if count > 0 {
+            let masked = self.mask(&self.held[..count]);
+            self.ready.extend_from_slice(&masked);
+            self.held.drain(..count);
+        }
+    }
+
+    fn mask(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut masked = mask(bytes);
+        if let Some(password) = &self.password {
+            password.hide(&mut masked);
+        }
+        masked
+    }
+
+    fn note(&mut self, at: Stamp, what: What, len: usize, add: impl FnOnce(&mut Entry)) -> io::Result<()> {
+        let mut entry = Entry { at, what, offset: self.offset, len: len as u64, text: None, hex: None, away_ns: None };
+        add(&mut entry);
+        serde_json::to_writer(&mut self.entries, &entry)?;
+        self.entries.push(b'\n');
+        Ok(())
     }
 }
 
@@ -132,4 +178,51 @@ fn mask(bytes: &[u8]) -> Vec<u8> {
         masked.extend_from_slice(chunk.invalid());
     }
     masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::console::Recording;
+
+    #[test]
+    fn what_was_written_is_replayed_byte_for_byte_and_secrets_keep_their_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let phone = PhoneName::from("p1");
+        let mut log = RawLog::create(folder.path(), &phone, false, None).unwrap();
+        let at = Stamp::from_millis;
+        log.opened(None, at(0)).unwrap();
+        log.received(b"\xff\0\x1b[1mlogin: ", at(1)).unwrap();
+        log.typed(b"password=hunter2\r", false, at(2)).unwrap();
+        log.typed(b"hunter2\n", true, at(2)).unwrap();
+        log.received(b"password=hun", at(3)).unwrap();
+        log.received(b"ter2\r\nok", at(4)).unwrap();
+        log.lost(at(5)).unwrap();
+        log.opened(Some(7), at(6)).unwrap();
+        log.finish().unwrap();
+
+        let passages: Vec<_> = Recording::open(folder.path(), &phone).unwrap().map(Result::unwrap).collect();
+        let of = |what| passages.iter().filter(move |it| it.what == what);
+        let came: Vec<u8> = of(What::In).flat_map(|it| it.bytes.clone()).collect();
+        assert_eq!(came, b"\xff\0\x1b[1mlogin: password=xxxxxxx\r\nok");
+        let times: Vec<_> = of(What::In).map(|it| (it.at, it.bytes.len())).collect();
+        assert_eq!(times, [(at(1), 13), (at(3), 12), (at(4), 8)]);
+        let typed: Vec<_> = of(What::Out).map(|it| it.bytes.as_slice()).collect();
+        assert_eq!(typed, [&b"password=xxxxxxx\r"[..], b"xxxxxxxx"]);
+        assert_eq!(of(What::Opened).map(|it| it.away_ns).collect::<Vec<_>>(), [None, Some(7)]);
+    }
+
+    #[test]
+    fn what_came_is_written_when_it_is_due_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let phone = PhoneName::from("p1");
+        let mut log = RawLog::create(folder.path(), &phone, false, None).unwrap();
+        let length = || std::fs::metadata(folder.path().join(console_log(&phone))).unwrap().len();
+        log.received(b"one\n", Stamp::from_millis(1)).unwrap();
+        assert_eq!((length(), log.deadline()), (0, Some(Stamp::from_millis(1) + GATHER_TIME)));
+        log.flush().unwrap();
+        assert_eq!((length(), log.deadline()), (4, None));
+        log.received(&[b'\n'; GATHER_BYTES], Stamp::from_millis(2)).unwrap();
+        assert_eq!((length(), log.deadline()), (4 + GATHER_BYTES as u64, None));
+    }
 }

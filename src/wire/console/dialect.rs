@@ -220,6 +220,8 @@ fn group(found: &Captures<'_>, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn dialect() -> Dialect {
@@ -239,6 +241,11 @@ mod tests {
             booting: Some("^Starting ".to_owned()),
             ready: Some("^Network is up".to_owned()),
             fatal: vec!["(?i)kernel panic".to_owned(), "^U-Boot ".to_owned()],
+            byte_gap: None,
+            quiet_before_typing: None,
+            login: None,
+            commands: BTreeMap::default(),
+            says: BTreeMap::default(),
         }
     }
 

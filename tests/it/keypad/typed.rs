@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use siprig::{
-    config::{ConsolePort, Pressing},
+    config::{ConsolePort, PortAddress, Pressing},
     driver::{
         clock::RunClock,
         discretion::{Discretion, Pin},
@@ -29,13 +29,13 @@ async fn keys_are_typed_as_the_model_says_and_the_log_does_not_tell_a_pin() {
     let (reports, mut inbox) = mpsc::channel(64);
     let setup = ConsoleSetup {
         phone: &"p1".into(),
-        port: &ConsolePort { port, baud: 115_200 },
+        port: &ConsolePort { port: PortAddress::Path(port), baud: 115_200, user: None, password_file: None },
         dialect: None,
-        run_dir: folder.path(),
+        run_dir: Some(folder.path()),
         keep_secrets: false,
         discretion: discretion.clone(),
     };
-    let console = Console::open(setup, &clock, reports.clone()).unwrap();
+    let console = Console::open(setup, &clock, reports.clone()).await.unwrap();
     let texts = [("1", "1"), ("9", "9"), ("4", "4"), ("3", "3"), ("ok", "\n"), ("cancel", "\u{1b}")];
     let texts: BTreeMap<_, _> = texts.into_iter().map(|(key, text)| (key.into(), text.to_owned())).collect();
     let pin = Some(Pin::read(&file).unwrap());
