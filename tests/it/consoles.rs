@@ -29,6 +29,7 @@ use siprig::{
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
+mod real;
 mod remote;
 mod replug;
 

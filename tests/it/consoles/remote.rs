@@ -62,6 +62,7 @@ fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+#[expect(clippy::print_stdout, reason = "whoever runs the test is told what came of it")]
 async fn over_ser2net(scheme: &str, accepter: &str) {
     if !["/usr/sbin/ser2net", "/usr/bin/ser2net"].iter().any(|path| Path::new(path).exists()) {
         println!("SKIPPED: there is no ser2net here; install the package ser2net");
