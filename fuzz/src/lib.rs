@@ -21,6 +21,7 @@ pub mod protocol;
 pub mod provisioning;
 pub mod redact;
 pub mod replay;
+pub mod rfc2217;
 pub mod rig_files;
 pub mod scrub;
 pub mod scrub_message;
@@ -58,6 +59,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("provisioning", provisioning::check),
     ("redact", redact::check),
     ("replay", replay::check),
+    ("rfc2217", rfc2217::check),
     ("scenario", rig_files::scenario),
     ("scrub", scrub::check),
     ("scrub_message", scrub_message::check),
