@@ -25,6 +25,7 @@ mod links;
 mod orders;
 mod own;
 mod privileges;
+mod taps;
 
 use lease::Lease;
 
@@ -41,23 +42,20 @@ use super::{
     paths::Paths,
     ports::Ports,
     protocol::{Notice, Order, PhoneIndex, Refusal, Setup},
-    sight::{Sight, Unsent, is_of_link, send_off},
+    sight::Unsent,
     strangers::Strangers,
     table::Table,
-    tap::{BATCH, Tap},
+    tap::Tap,
     waiting::Waiting,
 };
 use crate::{
     config::Mac,
-    event::{Loss, OutageEnd, SettingChange, Toward},
+    event::{Loss, OutageEnd, SettingChange},
     wire::messages::Messages,
 };
 
 /// How long the loop sleeps when there is nothing to do; losses are looked for as often.
 const IDLE: Duration = Duration::from_millis(250);
-/// Batches read from one tap before the other gets a turn, and after both the rest of the loop: an order is obeyed within a
-/// millisecond however much comes in.
-const BURST: usize = 2;
 
 /// Runs the helper on the descriptor of that number. Exit code 0 after an orderly end or the controller's, 3 if the
 /// interfaces can not be joined.
@@ -211,6 +209,9 @@ impl Helper {
         if let Some(due) = self.waiting.next_due() {
             patience = patience.min(due.saturating_sub(monotonic()));
         }
+        if self.has_in_hand() {
+            patience = Duration::ZERO;
+        }
         let mut talk = PollFlags::POLLIN;
         talk.set(PollFlags::POLLOUT, self.outbox.is_waiting());
         let mut ready = [
@@ -264,84 +265,6 @@ impl Helper {
         for outage in self.outages.in_force() {
             self.finish(outage, OutageEnd::Lapsed, (ended_ns, nanos(error).unsigned_abs()));
         }
-    }
-
-    /// Takes a burst from both taps. True if there may be more.
-    fn read_taps(&mut self) -> bool {
-        let [server, phone] =
-            [Toward::Server, Toward::Phone].map(|entering| (0..BURST).all(|_| self.read_batch(entering)));
-        server || phone
-    }
-
-    /// Takes what one system call can from the tap at which frames enter that go `entering`, and sends on what goes on of it,
-    /// so that nothing is in hand when an order is obeyed. True if there may be more.
-    fn read_batch(&mut self, entering: Toward) -> bool {
-        let tap = match entering {
-            Toward::Server => &mut self.phone_tap,
-            Toward::Phone => &mut self.server_tap,
-        };
-        let taken = tap.fill().unwrap_or_else(|error| {
-            // The kernel tells of its links in another way, too, and for how long they were lost.
-            if !is_of_link(&error) {
-                let interface = tap.interface();
-                self.outbox.send(&Notice::Trouble(format!("can not read from interface `{interface}`: {error}")));
-            }
-            0
-        });
-        while self.read_one(entering) {}
-        // What was decided before a pause that cost us the lease is of another time.
-        if self.has_lapsed() {
-            for tap in [&mut self.phone_tap, &mut self.server_tap] {
-                let count = tap.clear();
-                self.unsent.too_late(tap.interface(), count);
-            }
-            self.admit_lapse();
-        }
-        self.send_off();
-        taken == BATCH
-    }
-
-    /// Sends what is queued at both sides.
-    fn send_off(&mut self) {
-        for tap in [&mut self.phone_tap, &mut self.server_tap] {
-            send_off(tap, self.mtu, &mut self.unsent);
-        }
-    }
-
-    /// Looks at the next frame in hand of the tap at which frames enter that go `entering`. True if there was one.
-    fn read_one(&mut self, entering: Toward) -> bool {
-        // A process may be stopped anywhere. What came in meanwhile must not be taken for what came in under an outage.
-        if self.has_lapsed() {
-            self.admit_lapse();
-        }
-        let (tap, far) = match entering {
-            Toward::Server => (&mut self.phone_tap, &mut self.server_tap),
-            Toward::Phone => (&mut self.server_tap, &mut self.phone_tap),
-        };
-        let Some(received) = tap.next_in_hand() else { return false };
-        let mut sight = Sight {
-            outbox: &mut self.outbox,
-            outages: &mut self.outages,
-            phones: &self.phones,
-            addresses: &mut self.addresses,
-            learned: &mut self.learned,
-            interest: &mut self.interest,
-            last_life: &mut self.last_life,
-            canaries: &mut self.canaries,
-            connections: &mut self.connections,
-            messages: &mut self.messages,
-            paths: &mut self.paths,
-            waiting: &mut self.waiting,
-            made: &mut self.made,
-            unsent: &mut self.unsent,
-            homes: &mut self.homes,
-            strangers: &mut self.strangers,
-            mtu: self.mtu,
-        };
-        sight.take(received, entering, far);
-        self.send_made();
-        self.follow_addresses();
-        true
     }
 
     /// Lets the kernel's table follow the addresses that phones have shown.

@@ -270,9 +270,6 @@ impl Sight<'_> {
             let canary = self.canaries.swap_remove(place);
             return self.outbox.send(&report(&canary, true, at_ns));
         }
-        if self.outages.stranger(&frame, toward, at_ns).is_some() {
-            return self.strangers.remember(toward, at_ns, received.bytes);
-        }
         let Some(phone) = self.phone_of(&frame, toward) else { return };
         if let Some(outage) = self.outages.forbids(&frame, toward, at_ns)
             && self.outages.count_leak(outage, phone, toward)

@@ -1,13 +1,9 @@
 //! Devices that are no outage's and speak with a server that is away for others: what comes in of theirs has to come out. What
 //! does not is a fault of the rig. Pure bookkeeping.
 //!
-//! A few frames at a time are followed: nobody who loses all that he sends escapes, and a busy neighbour costs little. The two taps
-//! are read one after the other, so that a frame may be seen to come out before it is seen to come in.
+//! A few frames at a time are followed: nobody who loses all that he sends escapes, and a busy neighbour costs little.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::{
     config::Mac,
@@ -18,10 +14,6 @@ use crate::{
 const PATIENCE_NS: i64 = 100_000_000;
 /// Frames that are followed at a time.
 const MOST: usize = 32;
-/// Frames that have come out are remembered for so long, and so many of them; with more nothing is told.
-const MEMORY_NS: i64 = 1_000_000_000;
-/// See [`MEMORY_NS`].
-const MOST_OUT: usize = 4096;
 /// Longer frames are not followed.
 const LONGEST: usize = 2048;
 /// Devices that are remembered to be on the phones' side, and that are told of.
@@ -31,8 +23,6 @@ const MOST_DEVICES: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Strangers {
     waiting: VecDeque<Stray>,
-    /// Digests of frames that have come out and were not seen to come in yet, and when.
-    out: VecDeque<(u64, i64)>,
     near: BTreeSet<Mac>,
     told: BTreeSet<(OutageId, Mac, Toward)>,
 }
@@ -63,10 +53,7 @@ impl Strangers {
         if toward == Toward::Server && self.near.len() < MOST_DEVICES {
             self.near.insert(mac);
         }
-        let digest = digest(toward, bytes);
-        if let Some(place) = self.out.iter().position(|(known, _)| *known == digest) {
-            self.out.remove(place);
-        } else if self.waiting.len() < MOST && bytes.len() <= LONGEST {
+        if self.waiting.len() < MOST && bytes.len() <= LONGEST {
             self.waiting.push_back(Stray { outage, mac, toward, at_ns, bytes: bytes.to_vec() });
         }
     }
@@ -75,17 +62,6 @@ impl Strangers {
     pub fn came_out(&mut self, toward: Toward, bytes: &[u8]) -> bool {
         let place = self.waiting.iter().position(|stray| stray.toward == toward && stray.bytes == bytes);
         place.is_some_and(|place| self.waiting.remove(place).is_some())
-    }
-
-    /// A frame that was not waited for has come out at `at_ns`: it may be seen to come in yet.
-    pub fn remember(&mut self, toward: Toward, at_ns: i64, bytes: &[u8]) {
-        while self.out.front().is_some_and(|(_, out_ns)| at_ns - out_ns > MEMORY_NS) {
-            self.out.pop_front();
-        }
-        if self.out.len() >= MOST_OUT {
-            self.void();
-        }
-        self.out.push_back((digest(toward, bytes), at_ns));
     }
 
     /// Whether any should have come out before `now_ns`.
@@ -109,14 +85,7 @@ impl Strangers {
     /// down.
     pub fn void(&mut self) {
         self.waiting.clear();
-        self.out.clear();
     }
-}
-
-fn digest(toward: Toward, bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (toward, bytes).hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
@@ -143,22 +112,6 @@ mod tests {
         strangers.enter(OutageId(2), MAC, Toward::Server, 500 * MS, &[4]);
         strangers.void();
         assert_eq!(strangers.overdue(900 * MS), []);
-    }
-
-    #[test]
-    fn what_is_seen_to_come_out_before_it_is_seen_to_come_in_is_fine_once() {
-        let mut strangers = Strangers::default();
-        strangers.remember(Toward::Phone, 1, &[1]);
-        strangers.enter(OutageId(1), MAC, Toward::Phone, 0, &[1]);
-        assert_eq!(strangers.overdue(200 * MS), []);
-        strangers.enter(OutageId(1), MAC, Toward::Phone, 0, &[1]);
-        assert_eq!(strangers.overdue(200 * MS).len(), 1, "it came in twice");
-        for number in 0..10_000_u16 {
-            strangers.remember(Toward::Phone, 0, &number.to_be_bytes());
-        }
-        assert!(strangers.out.len() <= MOST_OUT);
-        strangers.remember(Toward::Phone, 2 * MEMORY_NS, &[7]);
-        assert_eq!(strangers.out.len(), 1);
     }
 
     #[test]

@@ -151,13 +151,23 @@ impl Tap {
         self.outbound.clear()
     }
 
-    /// Takes as many of the frames that wait as one system call can, unless some are in hand; how many are then. Less than
-    /// [`BATCH`] of them means that no more wait.
+    /// Takes as many of the frames that wait as one system call can, unless some are in hand; how many are then.
     ///
     /// # Errors
     /// If the interface went down (once each time), or is gone.
     pub fn fill(&mut self) -> io::Result<usize> {
         self.inbound.fill(self.fd.as_fd())
+    }
+
+    /// When the next frame of those in hand was seen, in nanoseconds of `CLOCK_REALTIME`.
+    pub fn next_ns(&self) -> Option<i64> {
+        self.inbound.next_ns()
+    }
+
+    /// Until when all that was seen is in hand or was: `asked_ns`, before which [`fill`](Self::fill) was called last, unless
+    /// more may wait behind what is in hand.
+    pub fn complete_until(&self, asked_ns: i64) -> i64 {
+        self.inbound.complete_until(asked_ns)
     }
 
     /// The next frame of those in hand.

@@ -12,7 +12,7 @@ use crate::{
     event::{OutageEnd, OutageId, Toward},
 };
 
-/// Turns of both taps in which what came in before the end of an outage is read.
+/// Turns of both taps in which what came in before the end, of an outage or of the helper, is read.
 const DRAIN: usize = 32;
 
 impl Helper {
@@ -69,6 +69,8 @@ impl Helper {
                 for outage in self.outages.in_force() {
                     self.lift(outage, OutageEnd::Lifted);
                 }
+                self.drain();
+                self.report_losses();
                 self.closing = true;
             }
         }
@@ -119,11 +121,15 @@ impl Helper {
         }
     }
 
+    /// Reads what came in until now. But not for ever: the lease must be kept.
+    fn drain(&mut self) {
+        let _ = (0..DRAIN).all(|_| self.read_taps());
+    }
+
     /// Reads what came in before the end, so that it is in the tally, resets the connections in which we spoke, and says
     /// that the outage is over.
     pub(super) fn finish(&mut self, outage: OutageId, why: OutageEnd, (unix_ns, error_ns): (i64, u64)) {
-        // But not for ever: the lease must be kept.
-        let _ = (0..DRAIN).all(|_| self.read_taps());
+        self.drain();
         for late in self.waiting.release(outage) {
             self.let_go(outage, late);
         }

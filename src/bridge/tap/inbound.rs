@@ -47,6 +47,8 @@ pub struct Inbound {
     /// Those from here on are still to be looked at.
     next: usize,
     ready: usize,
+    /// Nothing waited behind them when they were taken.
+    complete: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,7 +63,7 @@ struct Message {
 impl Default for Inbound {
     fn default() -> Self {
         let frames = vec![0; BATCH * STRIDE].into_boxed_slice();
-        Self { frames, messages: [Message::default(); BATCH], next: 0, ready: 0 }
+        Self { frames, messages: [Message::default(); BATCH], next: 0, ready: 0, complete: true }
     }
 }
 
@@ -69,6 +71,18 @@ impl Inbound {
     /// Whether no frame is in hand.
     pub fn is_empty(&self) -> bool {
         self.next == self.ready
+    }
+
+    /// The stamp of the next frame in hand; one without a stamp is older than all others.
+    pub fn next_ns(&self) -> Option<i64> {
+        let next = self.messages.get(self.next..self.ready)?.first()?;
+        Some(next.unix_ns.unwrap_or(i64::MIN))
+    }
+
+    /// Until when no frame is missing of those that the socket saw, if it was last asked at `asked_ns`.
+    pub fn complete_until(&self, asked_ns: i64) -> i64 {
+        let last = self.messages.get(self.next..self.ready).and_then(<[_]>::last).filter(|_| !self.complete);
+        last.map_or(asked_ns, |last| last.unix_ns.unwrap_or(i64::MIN).min(asked_ns))
     }
 
     /// The next frame in hand.
@@ -98,9 +112,10 @@ impl Inbound {
     /// What the kernel says, but for nothing being there.
     pub fn fill(&mut self, fd: BorrowedFd<'_>) -> io::Result<usize> {
         if !self.is_empty() {
+            self.complete = false;
             return Ok(self.ready - self.next);
         }
-        (self.next, self.ready) = (0, 0);
+        (self.next, self.ready, self.complete) = (0, 0, true);
         let mut controls = [const { Control(mem::MaybeUninit::uninit()) }; BATCH];
         // SAFETY: zero is a valid value of all of them. Each pointer in `headers` is to memory that outlives the call, of the length
         // beside it, and no two of them overlap.
@@ -135,7 +150,7 @@ impl Inbound {
             *message = unsafe { Message::read(header) };
             message.outgoing = address.sll_pkttype == libc::PACKET_OUTGOING;
         }
-        self.ready = count;
+        (self.ready, self.complete) = (count, count < BATCH);
         Ok(count)
     }
 }

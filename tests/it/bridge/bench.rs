@@ -30,6 +30,8 @@ use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
 use super::hosts::{self, Lab};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Reports that wait until a test asks for them.
+const REPORTS: usize = 4096;
 
 /// A running driver.
 pub struct Rig {
@@ -149,7 +151,7 @@ impl Rig {
     fn try_start_on(plan: &Plan) -> Result<Self, NetworkError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let (sender, reports) = mpsc::channel(64);
+        let (sender, reports) = mpsc::channel(REPORTS);
         let clock = RunClock::start();
         let program = Program::at(env!("CARGO_BIN_EXE_siprig"));
         let started = runtime.block_on(NetworkDriver::start_with(&program, plan, &clock, directory.path(), sender));

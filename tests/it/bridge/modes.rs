@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::signal::Signal;
 use siprig::event::{Manner, OutageMode, ServerName, SipStart, SipSummary, Spoof};
 
 use super::{hosts::Host, *};
@@ -143,6 +144,41 @@ fn the_server_s_end_of_a_connection_that_was_answered_is_reset_as_well() {
         let reset = far.read(&mut [0; 10]).map_err(|error| error.kind());
         assert_eq!(reset, Err(io::ErrorKind::ConnectionReset), "and it never got the request");
         rig.close();
+    });
+}
+
+#[test]
+fn what_both_sides_have_seen_is_told_in_the_order_in_which_it_came() {
+    const CALLS: u32 = 200;
+    in_lab!("modes::what_both_sides_have_seen_is_told_in_the_order_in_which_it_came", |lab| {
+        let mut rig = Rig::start(&lab);
+        serve(hosts::SERVER);
+        serve(hosts::PHONE);
+        // More than one system call takes waits at both sides, so that whatever is asked first has answers of the other's.
+        rig.signal(Signal::SIGSTOP);
+        for number in 0..CALLS {
+            let (from, to) = match number % 3 {
+                0 => (hosts::PHONE, hosts::SERVER),
+                _ => (hosts::SERVER, hosts::PHONE),
+            };
+            ask(from, to, &register(number)).unwrap();
+        }
+        rig.signal(Signal::SIGCONT);
+        rig.expect("the last answer", |it| {
+            fates(std::slice::from_ref(it), CALLS - 1).iter().any(|(code, _)| code.is_some())
+        });
+        let seen = rig.close();
+        let facts = seen.iter().filter_map(|observed| match observed {
+            Observed::Sip(fact) => Some(&fact.message),
+            _ => None,
+        });
+        let calls = facts.filter_map(|message| match message {
+            SipMessage::Read(message) => Some((message.call_id.parse().unwrap(), code(message))),
+            SipMessage::Unreadable { .. } => None,
+        });
+        let expected = (0..CALLS).flat_map(|number| [(number, None), (number, Some(200))]);
+        assert_eq!(calls.collect::<Vec<(u32, _)>>(), expected.collect::<Vec<_>>());
+        assert!(!seen.iter().any(is_lost), "{seen:?}");
     });
 }
 
