@@ -226,6 +226,16 @@ pub enum Observed {
         /// Which way it went.
         toward: Toward,
     },
+    /// The last frame of a phone that an outage dropped in one direction. Told when the outage has ended; the time is that of the
+    /// frame.
+    LastBite {
+        /// Which outage.
+        outage: OutageId,
+        /// Whose frame.
+        phone: PhoneName,
+        /// Which way it went.
+        toward: Toward,
+    },
     /// A frame under an outage was seen beyond the bridge. The time is that of the frame.
     Leak {
         /// Which outage.

@@ -358,7 +358,10 @@ impl Rehearsal {
         self.link.mend(outage);
         self.release(outage);
         self.reset_spoken(outage);
-        let tally = self.outages.remove(&outage).map(Outage::tally).unwrap_or_default();
+        let (tally, bites) = self.outages.remove(&outage).map(Outage::close).unwrap_or_default();
+        for ((phone, toward), at) in bites {
+            self.observe(When { at, error_ns: FRAME_ERROR_NS }, Observed::LastBite { outage, phone, toward });
+        }
         let when = When { at: self.now, error_ns: FRAME_ERROR_NS };
         self.observe(when, Observed::OutageEnded { outage, why, tally });
     }

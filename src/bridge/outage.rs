@@ -58,7 +58,8 @@ pub struct Outages {
 struct Active {
     limit_at: Duration,
     tally: BTreeMap<PhoneIndex, OutageTally>,
-    bitten: BTreeSet<(PhoneIndex, Toward)>,
+    /// Whose frames were dropped, and when the last of them came in.
+    bites: BTreeMap<(PhoneIndex, Toward), i64>,
     leaking: BTreeSet<(PhoneIndex, Toward)>,
 }
 
@@ -108,7 +109,7 @@ impl Outages {
         self.table.rules.push(rule);
         let tally = wanted.phones.iter().map(|phone| (*phone, OutageTally::default())).collect();
         let limit_at = now.saturating_add(wanted.limit);
-        let active = Active { limit_at, tally, bitten: BTreeSet::new(), leaking: BTreeSet::new() };
+        let active = Active { limit_at, tally, bites: BTreeMap::new(), leaking: BTreeSet::new() };
         self.active.insert(wanted.outage, active);
     }
 
@@ -225,17 +226,24 @@ impl Outages {
         (self.table.steals(frame, toward, at_ns + END_SLACK_NS) == Some(outage)).then_some(outage)
     }
 
-    /// Counts a dropped frame. True if it is the first of this phone in this direction.
+    /// Counts a dropped frame that came in at `at_ns`. True if it is the first of this phone in this direction.
     pub fn count_drop(
         &mut self,
         outage: OutageId,
         phone: PhoneIndex,
         toward: Toward,
         bystander: Option<Bystander>,
+        at_ns: i64,
     ) -> bool {
         let Some(active) = self.active.get_mut(&outage) else { return false };
         active.tally.entry(phone).or_default().count_drop(toward, bystander);
-        active.bitten.insert((phone, toward))
+        active.bites.insert((phone, toward), at_ns).is_none()
+    }
+
+    /// Whose frames an outage has dropped, which way they went, and when the last of them came in.
+    pub fn last_bites(&self, outage: OutageId) -> Vec<(PhoneIndex, Toward, i64)> {
+        let bites = self.active.get(&outage).into_iter().flat_map(|active| &active.bites);
+        bites.map(|((phone, toward), at_ns)| (*phone, *toward, *at_ns)).collect()
     }
 
     /// Counts a frame that goes a bad path and arrives.
@@ -332,8 +340,9 @@ mod tests {
         outages.end(OutageId(1), 200 * MS);
         assert!(outages.paths(None, None).is_empty());
         assert_eq!(outages.judge(&frame(), None, Toward::Server, 199 * MS).0, Decision::Drop(OutageId(1)));
-        assert!(outages.count_drop(OutageId(1), 0, Toward::Server, None), "the first bite");
-        assert!(!outages.count_drop(OutageId(1), 0, Toward::Server, Some(Bystander::Ntp)));
+        assert!(outages.count_drop(OutageId(1), 0, Toward::Server, None, 150 * MS), "the first bite");
+        assert!(!outages.count_drop(OutageId(1), 0, Toward::Server, Some(Bystander::Ntp), 160 * MS));
+        assert_eq!(outages.last_bites(OutageId(1)), [(0, Toward::Server, 160 * MS)]);
         let bystanders = Bystanders { ntp: 1, ..Bystanders::default() };
         let tally = OutageTally { dropped_to_server: 2, dropped_other: 1, bystanders, ..OutageTally::default() };
         assert_eq!(outages.close(OutageId(1)), vec![(0, tally)]);

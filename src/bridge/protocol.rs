@@ -190,6 +190,17 @@ pub enum Notice {
         /// When it came in.
         unix_ns: i64,
     },
+    /// The last frame of a phone that an outage dropped in one direction. Sent before its end.
+    LastBite {
+        /// Which outage.
+        outage: OutageId,
+        /// Whose frame.
+        phone: PhoneIndex,
+        /// Which way it went.
+        toward: Toward,
+        /// When it came in.
+        unix_ns: i64,
+    },
     /// A frame under an outage left on the other side. Once for each phone and direction; the tally counts all.
     Leak {
         /// Which outage.

@@ -38,8 +38,17 @@ const STALE_NS: i64 = 200_000_000;
 /// A frame that came in before an outage begins goes on for so long after it.
 const LINGER_NS: i64 = 1_000_000;
 
-/// The outage on whose bad path a frame is, when it arrives (monotonic), and whether twice.
-type Arrival = (OutageId, Duration, bool);
+/// That a frame on a bad path arrives.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    /// The outage whose path it is.
+    outage: OutageId,
+    /// When (monotonic).
+    due: Duration,
+    /// That is later than it came in, by whatever time it was read.
+    held: bool,
+    twice: bool,
+}
 
 /// What reading one frame needs of the helper, apart from the taps.
 pub struct Sight<'a> {
@@ -148,7 +157,7 @@ impl Sight<'_> {
         }
         if let Decision::Drop(outage) = decision {
             let bystander = self.outages.bystander(outage, &frame, toward);
-            if self.outages.count_drop(outage, phone, toward, bystander) {
+            if self.outages.count_drop(outage, phone, toward, bystander, at_ns) {
                 self.outbox.send(&Notice::FirstBite { outage, phone, toward, unix_ns: at_ns });
             }
         }
@@ -163,7 +172,13 @@ impl Sight<'_> {
         }
         match (decision, arrives) {
             (Decision::Impair(_), Some(arrival)) if stolen && fresh && !received.truncated() => {
-                let late = Late { toward, bytes: received.bytes.to_vec(), came_ns: at_ns, seen: report.take() };
+                let late = Late {
+                    toward,
+                    bytes: received.bytes.to_vec(),
+                    came_ns: at_ns,
+                    held: arrival.held,
+                    seen: report.take(),
+                };
                 self.delay(late, phone, arrival, far);
             }
             (Decision::Pass | Decision::Impair(_), _) => {
@@ -207,26 +222,28 @@ impl Sight<'_> {
         let waited = Duration::from_nanos(u64::try_from(wall_ns() - at_ns).unwrap_or(0));
         let came_ns = u64::try_from(now.saturating_sub(waited).as_nanos()).unwrap_or(u64::MAX);
         // An outage that is over makes nothing late.
-        let Some(rule) = self.outages.rule(outage) else { return Some((outage, now, false)) };
-        let Some((Treatment::Impair(bad), since_ns)) = rule.treatment_at(at_ns) else {
-            return Some((outage, now, false));
-        };
+        let at_once = Some(Arrival { outage, due: now, held: false, twice: false });
+        let Some(rule) = self.outages.rule(outage) else { return at_once };
+        let Some((Treatment::Impair(bad), since_ns)) = rule.treatment_at(at_ns) else { return at_once };
         let path = self.paths.of(outage, phone, toward, bad.seed);
         match path.draw(bad, received.original_len, since_ns, came_ns) {
             Lot::Lost => None,
-            Lot::Arrives { at_ns, twice } => Some((outage, Duration::from_nanos(at_ns), twice)),
+            Lot::Arrives { at_ns, twice } => {
+                Some(Arrival { outage, due: Duration::from_nanos(at_ns), held: at_ns > came_ns, twice })
+            }
         }
     }
 
     /// Sends a frame on when its time comes, which may be now.
-    fn delay(&mut self, mut late: Late, phone: PhoneIndex, (outage, due, twice): Arrival, far: &mut Tap) {
+    fn delay(&mut self, mut late: Late, phone: PhoneIndex, arrival: Arrival, far: &mut Tap) {
+        let Arrival { outage, due, held, twice } = arrival;
         let now = monotonic();
-        self.outages.count_arrival(outage, phone, due > now, twice);
+        self.outages.count_arrival(outage, phone, held, twice);
         let copy = twice.then(|| late.copy(outage));
         // What a phone says counts from when it says it, and what it is told from when it is told.
         if late.toward == Toward::Server {
             let by_ns = wall_ns().saturating_add(nanos(due.saturating_sub(now))).saturating_sub(late.came_ns);
-            let by_ns = if due > now { u64::try_from(by_ns).unwrap_or(0) } else { 0 };
+            let by_ns = if held { u64::try_from(by_ns).unwrap_or(0) } else { 0 };
             let seen = late.seen.take().map(|seen| seen.late(outage, by_ns));
             self.outbox.send_seen(seen);
         }

@@ -23,6 +23,8 @@ pub struct Late {
     pub bytes: Vec<u8>,
     /// When it came in, on the wall clock.
     pub came_ns: i64,
+    /// It is late on purpose, and not because it was read late.
+    pub held: bool,
     /// Reported when it goes.
     pub seen: Option<SeenFrame>,
 }
@@ -38,7 +40,7 @@ impl Late {
     pub fn go(self, outage: OutageId, far: &mut Tap, mtu: usize, outbox: &mut Outbox, unsent: &mut Unsent) {
         let unix_ns = wall_ns();
         send_on(far, &self.bytes, mtu, unsent);
-        let by_ns = u64::try_from(unix_ns - self.came_ns).unwrap_or(0);
+        let by_ns = if self.held { u64::try_from(unix_ns - self.came_ns).unwrap_or(0) } else { 0 };
         outbox.send_seen(self.seen.map(|seen| SeenFrame { unix_ns, ..seen }.late(outage, by_ns)));
     }
 }
@@ -93,7 +95,7 @@ mod tests {
     use super::*;
 
     fn late(mark: u8, length: usize) -> Late {
-        Late { toward: Toward::Server, bytes: vec![mark; length], came_ns: 0, seen: None }
+        Late { toward: Toward::Server, bytes: vec![mark; length], came_ns: 0, held: true, seen: None }
     }
 
     const ONE: OutageId = OutageId(1);

@@ -79,7 +79,8 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
                 format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others");
             subjects.decide_all(|| Finding::rig("bystander-lost", reason.clone()).shown_by([fix.seq]));
         }
-        Observed::AddressSeen { .. }
+        Observed::LastBite { .. }
+        | Observed::AddressSeen { .. }
         | Observed::ServerSeen { .. }
         | Observed::OrphansRemoved { .. }
         | Observed::RunStarted { .. }

@@ -60,6 +60,11 @@ pub(crate) fn run(fates: &[Fate]) -> Vec<Record> {
     journal.act(7_950.0, Action::BeginOutage { outage: OutageId(1), spec: Box::new(outage(&phones)) });
     journal.observe(8_000.0, Observed::OutageBegan { outage: OutageId(1) });
     journal.step(8_010.0, 2, "every line moves to its backup");
+    let bite = |phone: &PhoneName| (OutageId(1), phone.clone(), Toward::Server);
+    for (phone, at) in phones.iter().zip([9_200.0, 9_700.0]) {
+        let (outage, phone, toward) = bite(phone);
+        journal.observe(at, Observed::FirstBite { outage, phone, toward });
+    }
     each(&mut journal, 1);
     let bystanders = Bystanders { https: 1, ntp: 1, ..Bystanders::default() };
     let tally = OutageTally {
@@ -70,6 +75,10 @@ pub(crate) fn run(fates: &[Fate]) -> Vec<Record> {
         ..OutageTally::default()
     };
     journal.step(31_900.0, 3, "give the primary back");
+    for (phone, at) in phones.iter().zip([31_600.0, 31_850.0]) {
+        let (outage, phone, toward) = bite(phone);
+        journal.observe(at, Observed::LastBite { outage, phone, toward });
+    }
     journal.observe(
         32_000.0,
         Observed::OutageEnded {

@@ -9,7 +9,7 @@ use crate::{
     config::{Line, Phone, Plan, Role, Scenario},
     event::{
         BindingEvent, Derived, Event, LineId, Loss, Move, Observed, OutageEnd, OutageId, OutageSpec, OutageTally,
-        PhoneName, Record, ServerName, ServerPlace, Stamp, When,
+        PhoneName, Record, ServerName, ServerPlace, Stamp, Toward, When,
     },
     verdict::{Blame, Case, CaseId, Measurement, Verdict},
 };
@@ -85,6 +85,9 @@ pub struct Outage {
     pub why: Option<OutageEnd>,
     /// What it did, per phone.
     pub tally: BTreeMap<PhoneName, OutageTally>,
+    /// When the first frame that it dropped came in, per phone and direction, and the last: none, if it did not end or the run is
+    /// of a siprig that did not tell.
+    pub bites: BTreeMap<(PhoneName, Toward), (When, Option<When>)>,
     /// Number of the record of its beginning.
     pub seq: u64,
 }
@@ -282,6 +285,18 @@ impl RunStory {
                 entry.seq = record.seq;
                 return;
             }
+            Observed::FirstBite { outage, phone, toward } => {
+                let bites = &mut self.outages.entry(*outage).or_default().bites;
+                bites.insert((phone.clone(), *toward), (record.when, None));
+                return;
+            }
+            Observed::LastBite { outage, phone, toward } => {
+                let bites = &mut self.outages.entry(*outage).or_default().bites;
+                if let Some((_, last)) = bites.get_mut(&(phone.clone(), *toward)) {
+                    *last = Some(record.when);
+                }
+                return;
+            }
             Observed::OutageEnded { outage, why, tally } => {
                 let entry = self.outages.entry(*outage).or_default();
                 entry.ended = Some(record.when);
@@ -315,7 +330,7 @@ impl RunStory {
             }
             Observed::EvidenceLost { how, count } => lost(*how, *count),
             Observed::Leak { phone, toward, .. } => {
-                let to = if *toward == crate::event::Toward::Server { "server" } else { "phone" };
+                let to = if *toward == Toward::Server { "server" } else { "phone" };
                 format!("a frame of {phone} toward the {to} leaked through the outage")
             }
             Observed::LinkLost { interface, how } => format!("{interface} {how}: nothing passed there"),

@@ -151,6 +151,8 @@ fn a_host_outage_stops_everything_of_the_phone_and_nothing_of_its_neighbour() {
         for way in WAYS {
             let bites = seen.iter().filter(|it| matches!(it, Observed::FirstBite { toward, .. } if *toward == way));
             assert_eq!(bites.count(), 1, "one first bite {way:?}");
+            let bites = seen.iter().filter(|it| matches!(it, Observed::LastBite { toward, .. } if *toward == way));
+            assert_eq!(bites.count(), 1, "one last bite {way:?}");
         }
         assert!(!seen.iter().any(is_lost), "{seen:?}");
         let (notes, behind) = rig.notes();

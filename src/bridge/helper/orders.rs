@@ -137,6 +137,9 @@ impl Helper {
         self.made = self.connections.reset(outage);
         self.send_made();
         self.send_off();
+        for (phone, toward, unix_ns) in self.outages.last_bites(outage) {
+            self.outbox.send(&Notice::LastBite { outage, phone, toward, unix_ns });
+        }
         let tally = self.outages.close(outage);
         self.outbox.send(&Notice::Ended { outage, why, unix_ns, error_ns, tally });
     }

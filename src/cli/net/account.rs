@@ -19,7 +19,7 @@ pub struct Account {
     /// When it was over, and why.
     pub ended: Option<(Stamp, OutageEnd)>,
     tally: Tallies,
-    bites: BTreeMap<(PhoneName, Toward), Stamp>,
+    bites: BTreeMap<(PhoneName, Toward), [Stamp; 2]>,
     /// What makes it worth nothing as a proof.
     pub faults: Vec<String>,
 }
@@ -45,9 +45,15 @@ impl Account {
                 Some(format!("{} {}", self.spec.server, wording::outage(&self.spec).1))
             }
             Observed::FirstBite { phone, toward, .. } => {
-                self.bites.insert((phone.clone(), *toward), at);
+                self.bites.insert((phone.clone(), *toward), [at; 2]);
                 let since = at.since(self.began.unwrap_or(at));
                 Some(format!("first bite: a frame {} was dropped after {}", way(phone, *toward), seconds(since)))
+            }
+            Observed::LastBite { phone, toward, .. } => {
+                if let Some([_, last]) = self.bites.get_mut(&(phone.clone(), *toward)) {
+                    *last = at;
+                }
+                None
             }
             Observed::Leak { phone, toward, .. } => self.fault(format!("LEAK: a frame {} passed", way(phone, *toward))),
             Observed::OrphansRemoved { names } => {
@@ -161,12 +167,12 @@ impl Account {
             return "in force, and nothing met it".to_owned();
         }
         let bite = |toward, what: &str| {
-            let at = self.bites.get(&(phone.clone(), toward))?;
-            Some(format!("first {what} after {}", seconds(at.since(began))))
+            let [first, last] = self.bites.get(&(phone.clone(), toward))?.map(|at| seconds(at.since(began)));
+            Some(format!("first {what} after {first}, last after {last}"))
         };
         let bites = [bite(Toward::Server, "to the server"), bite(Toward::Phone, "to the phone")];
         let bites: Vec<String> = bites.into_iter().flatten().collect();
-        let bites = if bites.is_empty() { String::new() } else { format!("; {}", bites.join(", ")) };
+        let bites = if bites.is_empty() { String::new() } else { format!("; {}", bites.join("; ")) };
         format!("frames: {}{bites}", frames.join(", "))
     }
 }
@@ -249,6 +255,8 @@ mod tests {
             account.take(&at(1400, bite)).unwrap(),
             "first bite: a frame from p1 to the server was dropped after 0.400 s"
         );
+        let bite = Observed::LastBite { outage: OUTAGE, phone: phone.clone(), toward: Toward::Server };
+        assert_eq!(account.take(&at(12_500, bite)), None);
         let tally = OutageTally { dropped_to_server: 12, dropped_other: 2, ..OutageTally::default() };
         let tally = Tallies::from([(phone, tally), (PhoneName::from("p2"), OutageTally::default())]);
         account.count(&tally);
@@ -261,7 +269,7 @@ mod tests {
         assert_eq!(
             account.conclusion(),
             "a: drop for 12.000 s, until its time was over\n  p1: frames: 12 to the server dropped, of these 2 not SIP; \
-             first to the server after 0.400 s\n  p2: in force, and nothing met it\n"
+             first to the server after 0.400 s, last after 11.500 s\n  p2: in force, and nothing met it\n"
         );
     }
 

@@ -108,6 +108,9 @@ impl Watch {
             Notice::FirstBite { outage, phone, toward, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::FirstBite { outage, phone: self.phone(phone)?, toward })
             }
+            Notice::LastBite { outage, phone, toward, unix_ns } => {
+                (self.when(unix_ns, 0), Observed::LastBite { outage, phone: self.phone(phone)?, toward })
+            }
             Notice::Leak { outage, phone, toward, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::Leak { outage, phone: self.phone(phone)?, toward })
             }

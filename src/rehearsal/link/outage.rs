@@ -1,9 +1,6 @@
 //! Outages on the way: whom they are about, and what becomes of each thing at the bridge, as its helper decides it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use super::{Crossing, FRAME_ERROR_NS, Load, Rehearsal};
 use crate::{
@@ -39,7 +36,8 @@ pub(in crate::rehearsal) struct Outage {
     /// What goes on later, by its time and number; and whether the tap has told of it.
     pub(super) late: BTreeMap<(Stamp, u64), (Crossing, bool)>,
     tally: BTreeMap<PhoneName, OutageTally>,
-    bitten: BTreeSet<(PhoneName, Toward)>,
+    /// Of whom something was taken, and when that was for the last time.
+    bites: BTreeMap<(PhoneName, Toward), Stamp>,
 }
 
 impl Outage {
@@ -53,13 +51,15 @@ impl Outage {
             orphans: Vec::new(),
             paths: BTreeMap::new(),
             late: BTreeMap::new(),
-            bitten: BTreeSet::new(),
+            bites: BTreeMap::new(),
         }
     }
 
-    /// What it did, now that it is over.
-    pub(in crate::rehearsal) fn tally(self) -> BTreeMap<PhoneName, OutageTally> {
-        self.tally
+    /// What it did, now that it is over; and of whom it took something for the last time, and when.
+    pub(in crate::rehearsal) fn close(
+        self,
+    ) -> (BTreeMap<PhoneName, OutageTally>, BTreeMap<(PhoneName, Toward), Stamp>) {
+        (self.tally, self.bites)
     }
 
     /// What becomes of what it takes at a time, and for how many nanoseconds it has been so.
@@ -199,7 +199,7 @@ impl Rehearsal {
         let Some(outage) = self.outages.get_mut(&id) else { return };
         let bystander = (!is_sip).then(|| Bystander::at(Some(server.port())));
         outage.tally.entry(phone.clone()).or_default().count_drop(toward, bystander);
-        if outage.bitten.insert((phone.clone(), toward)) {
+        if outage.bites.insert((phone.clone(), toward), self.now).is_none() {
             let bite = Observed::FirstBite { outage: id, phone: phone.clone(), toward };
             self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, bite);
         }

@@ -2,7 +2,7 @@
 
 use super::mark;
 use crate::{
-    event::OutageEnd,
+    event::{OutageEnd, Toward},
     report::{RunStory, story::Outage},
 };
 
@@ -25,6 +25,34 @@ pub struct OutageRow {
 /// All of them.
 pub fn rows(story: &RunStory) -> Vec<OutageRow> {
     (1..).zip(story.outages.values()).map(|(number, outage)| row(story, number, outage)).collect()
+}
+
+/// First and last of the frames of a phone that an outage dropped in one direction.
+pub struct BiteRow {
+    /// The number of the outage.
+    pub number: usize,
+    pub phone: String,
+    pub way: &'static str,
+    pub frames: u64,
+    pub first: String,
+    pub last: String,
+}
+
+/// Those of all outages.
+pub fn bites(story: &RunStory) -> Vec<BiteRow> {
+    let outages = (1..).zip(story.outages.values());
+    let rows = outages.flat_map(|(number, outage)| {
+        outage.bites.iter().map(move |((phone, toward), (first, last))| {
+            let tally = outage.tally.get(phone).copied().unwrap_or_default();
+            let (way, frames) = match toward {
+                Toward::Server => ("from the phone", tally.dropped_to_server),
+                Toward::Phone => ("to the phone", tally.dropped_to_phone),
+            };
+            let last = last.map_or_else(|| "not told".to_owned(), mark::when);
+            BiteRow { number, phone: phone.to_string(), way, frames, first: mark::when(*first), last }
+        })
+    });
+    rows.collect()
 }
 
 fn row(story: &RunStory, number: usize, outage: &Outage) -> OutageRow {
