@@ -50,6 +50,7 @@ pub mod run;
 pub mod step;
 pub mod subjects;
 mod unhit;
+mod without;
 
 /// Judges a run from what is observed in it.
 ///

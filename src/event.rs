@@ -404,6 +404,14 @@ pub enum Derived {
         /// The records that show it.
         evidence: Vec<u64>,
     },
+    /// An outage that phones may do without does not begin for these, with all that follows from it: the bench has no place
+    /// for it.
+    OutageSkipped {
+        /// What would have begun, and for whom.
+        spec: Box<OutageSpec>,
+        /// What it needs, for people: `needs a server on the link: …`.
+        needs: String,
+    },
     /// From now on this server holds a live binding for the line, or held one and no longer does.
     Binding(BindingChange),
     /// Where the line is registered, seen from the phone: the server that last confirmed it.

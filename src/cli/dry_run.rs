@@ -89,6 +89,7 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
             StepKind::Outage(outage) => {
                 dying = outage.away_after().unwrap_or_default();
                 write_outage(out, outage)?;
+                write_skipped(out, plan, outage)?;
                 let phones = plan.phones.iter().filter_map(|name| plan.phone(name));
                 for (server, dark) in plan.bench.dark_under(outage, phones) {
                     writeln!(out, "      with server {server}, for these phones: {}", harmless(&dark.join(", ")))?;
@@ -106,6 +107,17 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
         }
     }
     Ok(())
+}
+
+/// Who has to do without an outage, and why.
+fn write_skipped(out: &mut String, plan: &Plan, outage: &OutagePlan) -> fmt::Result {
+    let flaw = |phone: &&Phone| plan.bench.off_link(outage, [*phone]).next();
+    let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
+    let Some(needs) = phones.iter().find_map(flaw) else { return Ok(()) };
+    let names: Vec<&str> =
+        phones.iter().filter(|phone| flaw(phone).is_some()).map(|phone| phone.name.0.as_str()).collect();
+    let names = names.join(", ");
+    writeln!(out, "      skipped for {names}, up to the next outage: needs a server on the link: {}", harmless(&needs))
 }
 
 /// When which phone comes back.

@@ -27,8 +27,18 @@ impl Bench {
         dark.filter(|(_, dark)| !dark.is_empty()).collect()
     }
 
+    /// Why the servers of these phones can not be taken away by such an outage, which is about the link: they are not on it.
+    pub fn off_link<'a>(
+        &'a self,
+        outage: &OutagePlan,
+        phones: impl IntoIterator<Item = &'a Phone>,
+    ) -> impl Iterator<Item = String> {
+        let servers = self.led_to(outage, phones).filter(|_| outage.is_of_link());
+        servers.filter_map(|server| server.off_link(&self.servers))
+    }
+
     /// The servers of these phones that such an outage takes away, in file order.
-    pub(in crate::config) fn led_to<'a>(
+    pub fn led_to<'a>(
         &'a self,
         outage: &OutagePlan,
         phones: impl IntoIterator<Item = &'a Phone>,

@@ -79,6 +79,8 @@ pub struct CaseRun {
     pub outcome: Option<Finding>,
     /// What was measured until then: what the teardown does to a line is no measure of it.
     pub measured: Option<Vec<Measurement>>,
+    /// The outages that its phone did without, each with what it would have needed.
+    pub without: Vec<String>,
     /// The failure in which a documented limit showed, and what the document says.
     pub limit_shown: Option<(Finding, DocumentedLimit)>,
     /// It has finished the step in progress.
@@ -201,6 +203,7 @@ impl CaseRun {
             unproven: None,
             outcome: None,
             measured: None,
+            without: Vec::new(),
             limit_shown: None,
             step_done: false,
             follows: false,
@@ -242,6 +245,11 @@ impl CaseRun {
         if conclusion.verdict == Verdict::Pass {
             let spoils = self.unhit.clone().or_else(|| self.unproven.clone());
             conclusion = spoils.or_else(|| blind::verdict(self)).unwrap_or(conclusion);
+            if conclusion.verdict == Verdict::Pass && !self.without.is_empty() {
+                let rest =
+                    if conclusion.reason.is_empty() { String::new() } else { format!("; {}", conclusion.reason) };
+                conclusion.reason = format!("without {}{rest}", self.without.join("; "));
+            }
         }
         if !restored && (conclusion.verdict == Verdict::Pass || conclusion.code == DOCUMENTED_LIMIT) {
             return Some(decided);

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Outbox, registration::Fix, step::StepRun, subjects::Subjects};
+use super::{Outbox, registration::Fix, step::StepRun, subjects::Subjects, without};
 use crate::{
-    config::{Only, Pace, Scenario, StepKind, keying},
+    config::{Only, Pace, Scenario, Step, StepKind, keying},
     event::{Derived, PhoneName, Stamp},
     verdict::CaseId,
 };
@@ -73,13 +73,19 @@ impl Course {
         let scenario = &subjects.plan().scenario;
         let of = scenario.all_steps().count();
         let Some(step) = scenario.all_steps().nth(self.step).cloned() else { return false };
-        let concerned = self.concerned(step.only.as_ref(), subjects);
+        let trial = self.step < scenario.steps.len();
+        if self.current.is_none() && trial {
+            without::begin(self, &step, subjects, fix, out);
+        }
+        let concerned = self.concerned(&step, trial, subjects);
         if self.current.is_none() {
             let phones = self.phones.iter().flatten().cloned().collect();
             out.conclude(fix.when, Derived::StepStarted { step: self.step, of, title: step.title.clone(), phones });
             for phone in subjects.phones_running() {
                 if concerned.as_ref().is_some_and(|concerned| !concerned.contains(&phone)) {
-                    subjects.finish_step(&phone, "passed over: the step is for other phones", &[]);
+                    let without = without::passes_over(&step, &phone, subjects).filter(|_| trial);
+                    let note = without.as_deref().unwrap_or("passed over: the step is for other phones");
+                    subjects.finish_step(&phone, note, &[]);
                 }
             }
         }
@@ -108,12 +114,21 @@ impl Course {
     }
 
     /// The phones of this course that take a step; none: all.
-    fn concerned(&self, only: Option<&Only>, subjects: &Subjects) -> Option<BTreeSet<PhoneName>> {
-        let only = only?;
+    fn concerned(&self, step: &Step, trial: bool, subjects: &Subjects) -> Option<BTreeSet<PhoneName>> {
+        if step.only.is_none() && (!trial || subjects.without.is_empty()) {
+            return None;
+        }
         let phones = subjects.plan().phones.iter().filter(|phone| self.has(phone));
-        let meant = |phone: &&PhoneName| match only {
-            Only::Party(party) => super::pairs::is_of(subjects, phone, *party),
-            Only::Model(_) => subjects.plan().phone(phone).is_some_and(|phone| only.names_model(&phone.model)),
+        let meant = |phone: &&PhoneName| {
+            let passes_over = trial && without::passes_over(step, phone, subjects).is_some();
+            !passes_over
+                && match &step.only {
+                    None => true,
+                    Some(Only::Party(party)) => super::pairs::is_of(subjects, phone, *party),
+                    Some(only @ Only::Model(_)) => {
+                        subjects.plan().phone(phone).is_some_and(|phone| only.names_model(&phone.model))
+                    }
+                }
         };
         Some(phones.filter(meant).cloned().collect())
     }

@@ -11,7 +11,7 @@ use super::{
     registration::Fix,
     step::{StepRun, lift_all},
     subjects::Subjects,
-    unhit,
+    unhit, without,
 };
 use crate::{
     config::{Plan, Scenario, Step, StepKind},
@@ -215,6 +215,7 @@ impl Run {
         }
         if self.stage == Stage::Trial && self.courses.iter().all(|it| it.step == 0 && it.current.is_none()) {
             self.subjects.skip_unfit();
+            without::skip(&mut self.subjects);
             self.subjects.skip_unready(fix);
         }
         match self.stage {

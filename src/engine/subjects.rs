@@ -38,6 +38,8 @@ pub struct Subjects {
     last_sequence: u32,
     /// The phones that are looked at; none: all.
     focus: Option<BTreeSet<PhoneName>>,
+    /// The phones that do without the last outage and what follows from it, and what they would need for it.
+    pub(super) without: BTreeMap<PhoneName, String>,
 }
 
 /// An outage that was ordered.
@@ -110,6 +112,7 @@ impl Subjects {
             steps_ended: Vec::new(),
             last_sequence: 0,
             focus: None,
+            without: BTreeMap::new(),
         }
     }
 
@@ -127,6 +130,7 @@ impl Subjects {
     /// at its primary has begun there.
     pub fn go_on(&mut self, scenario: Scenario, fix: Fix) {
         self.plan.scenario = scenario;
+        self.without.clear();
         let plan = &self.plan;
         let mut cases = Vec::new();
         for old in std::mem::take(&mut self.cases) {

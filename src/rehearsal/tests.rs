@@ -21,6 +21,7 @@ mod outages;
 mod presses;
 mod steps;
 mod turns;
+mod without;
 
 use steps::{expect, plan};
 

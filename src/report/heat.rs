@@ -40,6 +40,8 @@ pub enum Cell {
     Stayed,
     /// It did not, and nobody confirmed it.
     Stranded,
+    /// There was none for it: the bench has no place for such an outage.
+    Skipped,
     /// Nobody asked, or the outage was not for it.
     Unknown,
 }
@@ -63,10 +65,21 @@ impl HeatMap {
                 _ => groups.push((at, what, vec![outage])),
             }
         }
-        let rows = groups.into_iter().map(|(_, what, outages)| {
+        let rows = groups.into_iter().map(|(at, what, outages)| {
             let cells = lines.iter().map(|line| cell(line, &outages, story, cases)).collect();
-            Row { what, cells }
+            (at, Row { what, cells })
         });
+        let mut rows: Vec<(f64, Row)> = rows.collect();
+        for skipped in &story.skipped {
+            let without = |line: &LineId| match skipped.concerns(line, story) {
+                true => Cell::Skipped,
+                false => Cell::Unknown,
+            };
+            let cells = lines.iter().map(without).collect();
+            rows.push((skipped.at.as_millis_f64(), Row { what: skipped.spec.what(), cells }));
+        }
+        rows.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        let rows = rows.into_iter().map(|(_, row)| row);
         let rows: Vec<Row> = rows.filter(|row| row.cells.iter().any(|cell| *cell != Cell::Unknown)).collect();
         let compares = rows.iter().any(|row| row.what != rows[0].what);
         compares.then_some(Self { lines, rows })
@@ -118,8 +131,8 @@ fn cell(line: &LineId, outages: &[&Outage], story: &RunStory, cases: &[Case]) ->
 mod tests {
     use super::*;
     use crate::{
-        event::{Manner, OutageMode},
-        report::sample::outages,
+        event::{Manner, OutageMode, OutageSpec, Stamp},
+        report::{sample::outages, story::Skipped},
     };
 
     const MODES: [OutageMode; 2] = [OutageMode::DROP, OutageMode::Steady(Manner::Reset)];
@@ -155,6 +168,29 @@ mod tests {
         ];
         assert_eq!(rows, expected);
         assert!((map.longest_ms() - 9_000.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn an_outage_that_lines_did_without_has_its_row_in_its_turn_and_no_times() {
+        let mut story = outages(&MODES);
+        let spec = OutageSpec {
+            mode: Manner::Unresolvable.into(),
+            phones: vec!["p1".into()],
+            ..story.outages.values().next().unwrap().spec.clone().unwrap()
+        };
+        story.skipped.push(Skipped {
+            spec,
+            needs: "needs a server on the link".to_owned(),
+            at: Stamp::from_millis(150_000),
+        });
+        let mut cases = story.cases();
+        failover(&mut cases[0], 100_000.0, Some(9_000.0), None);
+        failover(&mut cases[0], 200_000.0, None, Some(Measurement::STAYED));
+        let map = HeatMap::of(&story, &cases).unwrap();
+        let whats: Vec<&str> = map.rows.iter().map(|row| row.what.as_str()).collect();
+        assert_eq!(whats, ["drop, whole host", "unresolvable, whole host", "reset, whole host"]);
+        assert_eq!(map.rows[1].cells, [Cell::Skipped, Cell::Unknown]);
+        assert_eq!((map.rows[1].moved_ms().count(), story.needs()), (0, vec!["needs a server on the link"]));
     }
 
     #[test]

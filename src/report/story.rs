@@ -27,6 +27,8 @@ pub struct RunStory {
     measured: BTreeMap<CaseId, Vec<Measurement>>,
     /// Registrations of each line over time, in order of their beginning.
     pub bindings: BTreeMap<LineId, Vec<Binding>>,
+    /// Outages that phones did without, in order of their turns.
+    pub skipped: Vec<Skipped>,
     /// Outages, in order of their number.
     pub outages: BTreeMap<OutageId, Outage>,
     /// Where servers were seen to answer from, in the order in which they showed it.
@@ -51,6 +53,33 @@ pub struct RunStory {
     pub last: Stamp,
     /// Number of the last record.
     pub last_seq: u64,
+}
+
+/// An outage that phones did without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// What would have begun, and for whom.
+    pub spec: OutageSpec,
+    /// What it needs.
+    pub needs: String,
+    /// When its turn was.
+    pub at: Stamp,
+}
+
+impl RunStory {
+    /// What the outages need that phones did without, each said once.
+    pub fn needs(&self) -> Vec<&str> {
+        let mut needs: Vec<&str> = self.skipped.iter().map(|skipped| skipped.needs.as_str()).collect();
+        needs.dedup();
+        needs
+    }
+}
+
+impl Skipped {
+    /// Whether it would have taken the primary of a line away.
+    pub fn concerns(&self, line: &LineId, story: &RunStory) -> bool {
+        self.spec.phones.contains(&line.phone) && story.role(line, &self.spec.server) == Role::Primary
+    }
 }
 
 /// The time in which one server held one live binding for a line.
@@ -407,6 +436,9 @@ impl RunStory {
                 at,
                 evidence: evidence.clone(),
             }),
+            Derived::OutageSkipped { spec, needs } => {
+                self.skipped.push(Skipped { spec: (**spec).clone(), needs: needs.clone(), at });
+            }
             Derived::KeyConfirmed { phone, key, by } => {
                 self.keys.push(KeyNote { phone: phone.clone(), key: key.to_string(), by: *by, at });
             }

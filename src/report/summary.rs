@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReportError, RunStory, story::Outage};
+use super::{
+    ReportError, RunStory,
+    story::{Outage, Skipped},
+};
 use crate::{
     event::{OutageTally, PhoneName, When},
     look::bound,
@@ -32,6 +35,29 @@ pub struct Summary {
     /// Every outage that took force, in their order.
     #[serde(default)]
     pub outages: Vec<Gone>,
+    /// Every outage that phones did without, because the bench has no place for it.
+    #[serde(default)]
+    pub skipped: Vec<Left>,
+}
+
+/// An outage that phones did without.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Left {
+    /// The server that would have gone away.
+    pub server: String,
+    /// What would have been done, and to how much of it.
+    pub what: String,
+    /// By whom.
+    pub phones: Vec<PhoneName>,
+    /// What it needs.
+    pub needs: String,
+}
+
+impl Left {
+    fn of(skipped: &Skipped) -> Self {
+        let Skipped { spec, needs, .. } = skipped;
+        Self { server: spec.server.to_string(), what: spec.what(), phones: spec.phones.clone(), needs: needs.clone() }
+    }
 }
 
 /// An outage, as it happened.
@@ -84,6 +110,7 @@ impl Summary {
             error: None,
             cases,
             outages: story.outages.values().filter_map(|outage| Gone::of(story, outage)).collect(),
+            skipped: story.skipped.iter().map(Left::of).collect(),
         }
     }
 
@@ -91,7 +118,7 @@ impl Summary {
     /// (3).
     pub fn failed(exit: u8, error: impl Into<String>) -> Self {
         let (schema, error) = (SCHEMA.to_owned(), Some(error.into()));
-        Self { schema, run: None, directory: None, exit, error, cases: vec![], outages: vec![] }
+        Self { schema, run: None, directory: None, exit, error, cases: vec![], outages: vec![], skipped: vec![] }
     }
 
     /// One line of JSON with a line ending.
@@ -164,7 +191,7 @@ mod tests {
             json,
             concat!(
                 r#"{"schema":"siprig.run/1","run":null,"directory":null,"exit":75,"#,
-                r#""error":"bench `virtual` is held by process 17","cases":[],"outages":[]}"#,
+                r#""error":"bench `virtual` is held by process 17","cases":[],"outages":[],"skipped":[]}"#,
                 "\n"
             )
         );

@@ -119,6 +119,10 @@ impl Narrator {
                 let whose = if names.is_empty() { String::new() } else { format!("{}: ", names.join(", ")) };
                 (format!("{whose}step {}/{of}: {title}", step + 1), false)
             }
+            Derived::OutageSkipped { spec, needs } => {
+                let phones: Vec<&str> = spec.phones.iter().map(|phone| phone.0.as_str()).collect();
+                (format!("{}: {} of server {} is skipped: {needs}", phones.join(", "), spec.what(), spec.server), true)
+            }
             Derived::StepEnded { case, ok: false, note, .. } => (format!("{}/{}: {note}", case.phone, case.line), true),
             Derived::Home { line, server: Some(server) } => {
                 (format!("{line} is registered at {}", server_label(self.plan.as_deref(), line, server)), false)

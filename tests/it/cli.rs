@@ -152,6 +152,19 @@ fn a_dry_run_tells_the_plan_and_touches_nothing() {
 }
 
 #[test]
+fn a_dry_run_says_which_outages_phones_have_to_do_without() {
+    let full = bench("valid/bench-full.toml");
+    let routed = "server.a.gateway=\"10.77.0.1\"";
+    let told = Desk::new().told(&["run", "outage-matrix", "--bench", &full, "--dry-run", "--set", routed]);
+    let skipped = "skipped for p1, p2, up to the next outage: needs a server on the link: server a is behind the gateway 10.77.0.1,";
+    assert_eq!(told.matches("skipped for ").count(), 1, "{told}");
+    assert!(told.contains(skipped), "{told}");
+    let (before, _) = told.split_once(skipped).unwrap();
+    let last: Vec<&str> = before.lines().rev().take(3).map(str::trim).collect();
+    assert!(last[1].starts_with("unresolvable; ") && last[2].ends_with("(where the phone can)"), "{last:?}");
+}
+
+#[test]
 fn a_bench_that_somebody_holds_is_busy_and_the_holder_is_named() {
     let desk = Desk::new();
     let full = bench("valid/bench-full.toml");

@@ -91,6 +91,12 @@ impl OutagePlan {
         self.mode == ModePlan::Plain(OutageMode::Hook)
     }
 
+    /// Whether it takes what the ends find each other by on the link.
+    pub fn is_of_link(&self) -> bool {
+        let ModePlan::Plain(mode) = &self.mode else { return false };
+        mode.course().phases.iter().any(|phase| phase.manner == Manner::Unresolvable)
+    }
+
     /// See [`OutageSpec::takes_canaries`].
     pub fn takes_canaries(&self, toward: Toward) -> bool {
         self.of_nobody().takes_canaries(toward)

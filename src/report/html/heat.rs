@@ -2,7 +2,11 @@
 
 use crate::{
     look::span,
-    report::heat::{Cell, HeatMap},
+    report::{
+        RunStory,
+        heat::{Cell, HeatMap},
+    },
+    verdict::Case,
 };
 
 /// Shades of the cells, from a quick move to a slow one.
@@ -13,6 +17,8 @@ const SHADES: f64 = 5.0;
 pub struct HeatTable {
     pub lines: Vec<String>,
     pub rows: Vec<HeatRow>,
+    /// What those outages need that are not in the run.
+    pub needs: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -29,14 +35,15 @@ pub struct HeatCell {
 }
 
 impl HeatTable {
-    pub fn of(map: Option<&HeatMap>) -> Self {
-        let Some(map) = map else { return Self::default() };
+    pub fn of(story: &RunStory, cases: &[Case]) -> Self {
+        let Some(map) = HeatMap::of(story, cases) else { return Self::default() };
+        let needs = story.needs().into_iter().map(str::to_owned).collect();
         let longest = map.longest_ms();
         let rows = map.rows.iter().map(|row| HeatRow {
             what: row.what.clone(),
             cells: row.cells.iter().map(|cell| show(*cell, longest)).collect(),
         });
-        Self { lines: map.lines.iter().map(ToString::to_string).collect(), rows: rows.collect() }
+        Self { lines: map.lines.iter().map(ToString::to_string).collect(), rows: rows.collect(), needs }
     }
 }
 
@@ -49,6 +56,7 @@ fn show(cell: Cell, longest_ms: f64) -> HeatCell {
         }
         Cell::Stayed => ("stayed".to_owned(), "stayed".to_owned()),
         Cell::Stranded => ("stranded".to_owned(), "stranded".to_owned()),
+        Cell::Skipped => ("skipped".to_owned(), "skipped".to_owned()),
         Cell::Unknown => (String::new(), "–".to_owned()),
     };
     HeatCell { class, text }

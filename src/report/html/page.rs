@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::Scenario,
     look::{Look, span},
-    report::{RawFile, RunStory, heat::HeatMap},
+    report::{RawFile, RunStory},
     verdict::{Case, Measurement, Verdict},
 };
 
@@ -177,7 +177,7 @@ impl<'f> Page<'f> {
             registrations: registrations(story),
             outages: outages::rows(story),
             bites: outages::bites(story),
-            heat: HeatTable::of(HeatMap::of(story, &cases).as_ref()),
+            heat: HeatTable::of(story, &cases),
             deadlines: deadlines(story, &cases),
             measurements: cases.iter().flat_map(measurements).collect(),
             troubles: story.troubles.iter().map(|t| (format!("{} s", t.at), t.note.clone(), t.seq)).collect(),

@@ -26,6 +26,9 @@ impl Table {
                 self.line(&format!("  {what:longest$}  {}", told(row)));
             }
         }
+        for needs in story.needs() {
+            self.wrapped(&format!("skipped: {}", harmless(needs)), 2);
+        }
     }
 }
 
@@ -42,7 +45,7 @@ fn told(row: &Row) -> String {
         moved if span(first) == span(last) => words.push(format!("{moved} moved in {}", span(first))),
         moved => words.push(format!("{moved} moved in {} to {}", span(first), span(last))),
     }
-    for (cell, word) in [(Cell::Stayed, "stayed"), (Cell::Stranded, "stranded")] {
+    for (cell, word) in [(Cell::Stayed, "stayed"), (Cell::Stranded, "stranded"), (Cell::Skipped, "skipped")] {
         let count = row.count(cell);
         if count > 0 {
             words.push(format!("{count} {word}"));
