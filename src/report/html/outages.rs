@@ -2,7 +2,7 @@
 
 use super::mark;
 use crate::{
-    event::{OutageEnd, Toward},
+    event::{OutageEnd, OutageTally, Toward},
     report::{RunStory, story::Outage},
 };
 
@@ -74,6 +74,11 @@ fn row(story: &RunStory, number: usize, outage: &Outage) -> OutageRow {
             None => "",
         },
         tally: tallies.join("; "),
-        not_sip: outage.total().not_sip().unwrap_or_else(|| "none".to_owned()),
+        not_sip: of_dropped(&outage.total()),
     }
+}
+
+fn of_dropped(total: &OutageTally) -> String {
+    let all = if total.dropped_to_server + total.dropped_to_phone == 0 { "nothing was dropped" } else { "all SIP" };
+    total.not_sip().unwrap_or_else(|| all.to_owned())
 }
