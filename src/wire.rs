@@ -5,6 +5,7 @@ pub mod bad_path;
 pub mod capture;
 pub mod console;
 pub mod digest;
+pub mod dns;
 pub mod fragments;
 pub mod frame;
 pub mod http;

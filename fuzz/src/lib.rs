@@ -11,6 +11,7 @@ pub mod aastra_xml;
 pub mod analyze;
 pub mod capture;
 pub mod console;
+pub mod dns;
 pub mod fragments;
 pub mod frame;
 pub mod http;
@@ -48,6 +49,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("bench", rig_files::bench),
     ("capture", capture::check),
     ("console", console::check),
+    ("dns", dns::check),
     ("fragments", fragments::check),
     ("frame", frame::check),
     ("http", http::check),

@@ -24,7 +24,10 @@ use super::{
 use crate::{
     config::Mac,
     event::{OutageId, Toward},
-    wire::frame::{self, Envelope},
+    wire::{
+        dns::{self, Name},
+        frame::{self, Envelope},
+    },
 };
 
 /// Receiver of canaries toward the server; locally administered.
@@ -171,10 +174,7 @@ pub fn build(
     server: SocketAddr,
     vlan: Option<u16>,
 ) -> Vec<u8> {
-    let nowhere = match server.ip() {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-    };
+    let nowhere = nowhere(server.ip());
     let payload = [MARK, format!("{nonce:016x}").as_bytes()].concat();
     match toward {
         Toward::Server => {
@@ -182,6 +182,14 @@ pub fn build(
             frame::udp_frame(phone, FAR_SIDE, vlan, SocketAddr::new(own, DISCARD), server, &payload)
         }
         Toward::Phone => frame::udp_frame(NEAR_SIDE, phone, vlan, server, SocketAddr::new(nowhere, DISCARD), &payload),
+    }
+}
+
+/// An address for documentation, of the same family.
+const fn nowhere(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
     }
 }
 
@@ -195,6 +203,15 @@ pub fn build_question(nonce: u64, phone: Mac, server: IpAddr, vlan: Option<u16>)
         IpAddr::V4(server) => envelope.arp_probe(phone, server, &mark),
         IpAddr::V6(server) => envelope.solicitation(server, &mark),
     }
+}
+
+/// The frame of a canary that asks a name server for the server's name. Its mark is behind the question, where a reader of
+/// messages has ended.
+pub fn build_name_question(nonce: u64, phone: Mac, server: IpAddr, name: &Name, vlan: Option<u16>) -> Vec<u8> {
+    const ANY: u16 = 255;
+    let payload = [&name.question(ANY)[..], MARK, format!("{nonce:016x}").as_bytes()].concat();
+    let sender = SocketAddr::new(nowhere(server), DISCARD);
+    frame::udp_frame(phone, FAR_SIDE, vlan, sender, SocketAddr::new(server, dns::PORT), &payload)
 }
 
 /// The number of the canary that asks for an address, which this frame is.

@@ -10,8 +10,11 @@ use netlink_packet_netfilter::nftables::{
 };
 
 use crate::{
-    event::Toward,
-    wire::resolution::{ADVERTISEMENT, SOLICITATION},
+    event::{Toward, Transport},
+    wire::{
+        frame::{TCP, UDP},
+        resolution::{ADVERTISEMENT, SOLICITATION},
+    },
 };
 
 /// IP version.
@@ -42,13 +45,16 @@ pub enum Kind {
     /// Those by which a phone asks for a server's MAC address, or is told it: the phone by its MAC address (ARP, RFC 826; its
     /// like in IPv6, RFC 4861).
     Resolution,
+    /// Those by which a phone, known by its MAC address, asks name servers for anything: by the port and the protocol of the
+    /// packet. Toward servers only.
+    Names(Transport),
     /// Those by which a server asks everybody for a phone's MAC address: both by their IP addresses. Toward phones only.
     Asking,
 }
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 10] = {
+    pub const ALL: [Self; 14] = {
         const fn way(kind: Kind, family: Family, toward: Toward) -> Way {
             Way { kind, family, toward }
         }
@@ -63,6 +69,10 @@ impl Way {
             way(Kind::Resolution, Family::V6, Toward::Phone),
             way(Kind::Asking, Family::V4, Toward::Phone),
             way(Kind::Asking, Family::V6, Toward::Phone),
+            way(Kind::Names(Transport::Udp), Family::V4, Toward::Server),
+            way(Kind::Names(Transport::Udp), Family::V6, Toward::Server),
+            way(Kind::Names(Transport::Tcp), Family::V4, Toward::Server),
+            way(Kind::Names(Transport::Tcp), Family::V6, Toward::Server),
         ]
     };
 
@@ -72,6 +82,8 @@ impl Way {
             Kind::Packets => "to",
             Kind::Resolution => "resolve-to",
             Kind::Asking => "ask-to",
+            Kind::Names(Transport::Udp) => "names-udp-to",
+            Kind::Names(Transport::Tcp) => "names-tcp-to",
         };
         let side = match self.toward {
             Toward::Server => "server",
@@ -98,7 +110,7 @@ impl Way {
     fn ethertype(self) -> u16 {
         match (self.kind, self.family) {
             (Kind::Resolution | Kind::Asking, Family::V4) => 0x0806,
-            (Kind::Packets, Family::V4) => 0x0800,
+            (Kind::Packets | Kind::Names(_), Family::V4) => 0x0800,
             (_, Family::V6) => 0x86dd,
         }
     }
@@ -106,11 +118,16 @@ impl Way {
     /// Bytes behind the link header that tell these frames from others of the same type.
     fn marks(self) -> Vec<(u32, u8)> {
         const NEXT_HEADER: u32 = 6;
+        const PROTOCOL: u32 = 9;
         const ICMP_TYPE: u32 = 40;
+        if let Kind::Names(transport) = self.kind {
+            let place = if self.family == Family::V4 { PROTOCOL } else { NEXT_HEADER };
+            return vec![(place, if transport == Transport::Udp { UDP } else { TCP })];
+        }
         let asks_or_tells = match (self.kind, self.family, self.toward) {
             (Kind::Packets, ..) | (_, Family::V4, _) => return Vec::new(),
             (Kind::Resolution, _, Toward::Phone) => ADVERTISEMENT,
-            (Kind::Resolution | Kind::Asking, ..) => SOLICITATION,
+            (Kind::Resolution | Kind::Asking | Kind::Names(_), ..) => SOLICITATION,
         };
         vec![(NEXT_HEADER, ICMP_V6), (ICMP_TYPE, asks_or_tells)]
     }
@@ -130,6 +147,7 @@ impl Way {
             (_, Family::V6) => (address(8), address(48)),
         };
         match (self.kind, self.family, self.toward) {
+            (Kind::Names(_), ..) => [phone, Part::port(self.family)],
             (Kind::Asking, ..) => [source, target],
             // An advertisement tells the address of its target, whoever sends it.
             (Kind::Resolution, Family::V6, Toward::Phone) => [target, phone],
@@ -150,6 +168,12 @@ struct Part {
 impl Part {
     fn mac(offset: u32) -> Self {
         Self { field: Field { base: LINK, offset, len: 6 }, shown: 9 }
+    }
+
+    /// The port that a packet goes to whose header has no options, behind none of which anybody asks for names.
+    fn port(family: Family) -> Self {
+        let offset = if family == Family::V4 { 22 } else { 42 };
+        Self { field: Field { base: NETWORK, offset, len: 2 }, shown: 13 }
     }
 
     fn address(family: Family, offset: u32) -> Self {

@@ -239,7 +239,8 @@ mod tests {
     }
 
     fn homes(gateway: Option<IpAddr>) -> Homes {
-        let key = |last| ServerKey { addresses: vec![at(last).ip()], sip_ports: vec![5060], gateway };
+        let key =
+            |last| ServerKey { addresses: vec![at(last).ip()], sip_ports: vec![5060], gateway, names: Vec::new() };
         Homes::new(&[key(2), key(3)])
     }
 

@@ -210,7 +210,8 @@ mod tests {
     }
 
     fn interest() -> Interest {
-        let server = ServerKey { addresses: vec![at(3, 0).ip()], sip_ports: vec![5070], gateway: None };
+        let server =
+            ServerKey { addresses: vec![at(3, 0).ip()], sip_ports: vec![5070], gateway: None, names: Vec::new() };
         Interest::new(&[server])
     }
 

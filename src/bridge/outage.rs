@@ -96,6 +96,7 @@ impl Outages {
             servers: servers_of(&server.addresses, &wanted.scope)
                 .ok_or_else(|| format!("outage {number} names an address that its server does not have"))?,
             sip_ports: server.sip_ports.clone(),
+            names: server.names.clone(),
             from_ns: 0,
             until_ns: None,
         })
@@ -153,6 +154,11 @@ impl Outages {
         rule.map_or(Some(Bystander::Rest), |rule| rule.bystander(frame, toward))
     }
 
+    /// Whether an outage is about what name servers are asked.
+    pub fn is_of_names(&self, outage: OutageId) -> bool {
+        self.rule(outage).is_some_and(Rule::is_of_names)
+    }
+
     /// Whether any is in force.
     pub fn are_none(&self) -> bool {
         self.active.is_empty()
@@ -163,7 +169,8 @@ impl Outages {
         let pair = pair_of(frame, toward)?;
         let is_of = |rule: &&Rule| rule.phones.contains(&pair.phone) && !self.table.protected.contains(&pair.phone);
         let lasting = self.table.rules.iter().filter(|rule| rule.until_ns.is_none() && at_ns >= rule.from_ns);
-        let mut of_server = lasting.filter(|rule| rule.servers.contains(&pair.server)).peekable();
+        let cutting = lasting.filter(|rule| !rule.is_of_names());
+        let mut of_server = cutting.filter(|rule| rule.servers.contains(&pair.server)).peekable();
         let outage = of_server.peek()?.outage;
         (!of_server.any(|rule| is_of(&rule))).then_some((outage, pair.phone))
     }
@@ -195,10 +202,11 @@ impl Outages {
         lasting
             .chain(more)
             .flat_map(|rule| {
-                let of_resolution = rule.is_of_resolution();
-                let path = move |phone: Mac, server: IpAddr| match of_resolution {
-                    false => Path::Packets { phone, server },
-                    true => Path::Resolution { phone, server },
+                let (of_resolution, of_names) = (rule.is_of_resolution(), rule.is_of_names());
+                let path = move |phone: Mac, server: IpAddr| match (of_resolution, of_names) {
+                    (false, false) => Path::Packets { phone, server },
+                    (true, _) => Path::Resolution { phone, server },
+                    (false, true) => Path::Names { phone },
                 };
                 let asking = move |phone: IpAddr, server: IpAddr| {
                     (of_resolution && phone.is_ipv4() == server.is_ipv4()).then_some(Path::Asking { phone, server })
@@ -291,7 +299,12 @@ mod tests {
             controller_pid: 1,
             network: Network::between("a", "b"),
             phones: vec![PhoneKey { mac: PHONE, address: None }],
-            servers: vec![ServerKey { addresses: vec![SERVER], sip_ports: vec![5060], gateway: None }],
+            servers: vec![ServerKey {
+                addresses: vec![SERVER],
+                sip_ports: vec![5060],
+                gateway: None,
+                names: Vec::new(),
+            }],
         }
     }
 

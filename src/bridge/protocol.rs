@@ -13,7 +13,7 @@ use crate::{
         Course, Fate, Impairment, LinkLoss, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection,
         ServerPlace, SettingChange, Toward, Unreachable,
     },
-    wire::sip::StandIn,
+    wire::{dns::Name, sip::StandIn},
 };
 
 /// Largest message, in bytes: a frame of the largest IP packet and what describes it.
@@ -60,6 +60,8 @@ pub struct ServerKey {
     pub sip_ports: Vec<u16>,
     /// The router that the bench puts before it.
     pub gateway: Option<IpAddr>,
+    /// Its names.
+    pub names: Vec<Name>,
 }
 
 /// A message to the helper.
@@ -128,6 +130,8 @@ pub enum Treatment {
     Answer(StandIn),
     /// What asks for the server's link-layer address, and what tells it, vanishes.
     Unresolvable,
+    /// What asks name servers for the server's names vanishes.
+    Nameless,
     /// They pass, late, damaged in number and order, or not at all.
     Impair(Impairment),
 }

@@ -8,6 +8,7 @@ use crate::{
     config::Mac,
     event::{Bystander, Course, OutageId, OutageScope, Part, Selection, Toward, Transport},
     wire::{
+        dns::{self, Name},
         frame::{self, Body, Content, Frame, Packet},
         messages::Heard,
         resolution::Question,
@@ -35,6 +36,8 @@ pub struct Rule {
     pub servers: Vec<IpAddr>,
     /// The server's SIP ports.
     pub sip_ports: Vec<u16>,
+    /// The server's names.
+    pub names: Vec<Name>,
     /// In force from this time on (nanoseconds of `CLOCK_REALTIME`).
     pub from_ns: i64,
     /// Lifted at this time; none: in force.
@@ -78,6 +81,10 @@ impl Rule {
         in_force
             && if self.is_of_resolution() {
                 self.is_resolved_by(frame, toward)
+            } else if self.is_of_names() {
+                toward == Toward::Server
+                    && frame.source.is_some_and(|mac| self.phones.contains(&mac))
+                    && name_server_of(frame).is_some()
             } else {
                 pair_of(frame, toward).is_some_and(of_pair)
             }
@@ -86,6 +93,21 @@ impl Rule {
     /// Whether it takes what the ends find each other by, and nothing else.
     pub fn is_of_resolution(&self) -> bool {
         self.course.phases.iter().any(|phase| phase.manner == Treatment::Unresolvable)
+    }
+
+    /// Whether it takes what name servers are asked about the server, and nothing else. The kernel gives up all that they are
+    /// asked.
+    pub fn is_of_names(&self) -> bool {
+        self.course.phases.iter().any(|phase| phase.manner == Treatment::Nameless)
+    }
+
+    /// Whether it takes such a question to a name server.
+    fn is_asked_for_by(&self, packet: &Packet<'_>) -> bool {
+        match &packet.body {
+            Body::Udp { payload, .. } => dns::asks(payload, &self.names),
+            Body::Tcp(segment) => dns::asks_in_stream(segment.payload, &self.names),
+            _ => false,
+        }
     }
 
     /// Whether phone or server find the other by such a frame.
@@ -176,6 +198,13 @@ fn server_port(packet: &Packet<'_>, toward: Toward) -> Option<u16> {
     })
 }
 
+/// The name server that a packet is for, by its port.
+pub fn name_server_of(frame: &Frame<'_>) -> Option<IpAddr> {
+    let Content::Ip(packet) = &frame.content else { return None };
+    let (_, port) = ports_of(packet)?;
+    (port == dns::PORT).then_some(packet.destination)
+}
+
 /// Source and destination port of a UDP or TCP packet, or of the first fragment of one.
 pub fn ports_of(packet: &Packet<'_>) -> Option<(u16, u16)> {
     match &packet.body {
@@ -202,6 +231,10 @@ impl RuleTable {
     pub fn decide(&self, frame: &Frame<'_>, heard: Option<&Heard>, toward: Toward, at_ns: i64) -> Decision {
         let mut decisions = self.covering(frame, toward, at_ns).map(|rule| match &frame.content {
             _ if rule.is_of_resolution() => Decision::Drop(rule.outage),
+            Content::Ip(packet) if rule.is_of_names() => match rule.is_asked_for_by(packet) {
+                true => Decision::Drop(rule.outage),
+                false => Decision::Pass,
+            },
             Content::Ip(packet) => rule.decide(packet, heard, toward, at_ns),
             _ => Decision::Pass,
         });
@@ -247,6 +280,7 @@ mod tests {
             phone_addresses: BTreeSet::new(),
             servers: vec![server(2)],
             sip_ports: vec![5060],
+            names: Vec::new(),
             from_ns: 1_000,
             until_ns: Some(2_000),
         }
@@ -332,6 +366,31 @@ mod tests {
             }
             assert_eq!(table(OutageScope::Sip).decide(&frame, None, Toward::Server, 1_500), expected);
         }
+    }
+
+    #[test]
+    fn of_what_phones_ask_name_servers_only_questions_for_the_server_are_taken() {
+        let names: Vec<Name> = vec!["a.example".parse().unwrap()];
+        let nameless = Rule { course: Course::steady(Treatment::Nameless), names, ..rule(OutageScope::Host) };
+        let table = RuleTable { rules: vec![nameless], protected: BTreeSet::new() };
+        let asked = |phone, name: &str, port, toward| {
+            let question = name.parse::<Name>().unwrap().question(1);
+            let mut frame = datagram(phone, server(7), port, toward);
+            let Content::Ip(packet) = &mut frame.content else { unreachable!() };
+            if let Body::Udp { payload, .. } = &mut packet.body {
+                *payload = &question;
+            }
+            (table.decide(&frame, None, toward, 1_500), table.steals(&frame, toward, 1_500))
+        };
+        let (taken, stolen) = (Decision::Drop(OutageId(1)), Some(OutageId(1)));
+        assert_eq!(asked(PHONE, "A.example", 53, Toward::Server), (taken, stolen), "of any name server");
+        assert_eq!(asked(PHONE, "b.example", 53, Toward::Server), (Decision::Pass, stolen), "it goes on from here");
+        let untouched = (Decision::Pass, None);
+        assert_eq!(asked(OTHER, "a.example", 53, Toward::Server), untouched);
+        assert_eq!(asked(PHONE, "a.example", 5353, Toward::Server), untouched);
+        assert_eq!(asked(PHONE, "a.example", 53, Toward::Phone), untouched, "answers");
+        let sip = datagram(PHONE, server(2), 5060, Toward::Server);
+        assert_eq!(table.steals(&sip, Toward::Server, 1_500), None, "the server itself is there");
     }
 
     proptest! {

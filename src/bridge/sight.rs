@@ -14,7 +14,7 @@ use super::{
     paths::Paths,
     protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, Treatment},
     reply,
-    rules::Decision,
+    rules::{Decision, name_server_of},
     segment,
     strangers::Strangers,
     tap::{Received, Tap, Unsendable},
@@ -161,7 +161,10 @@ impl Sight<'_> {
                 self.outbox.send(&Notice::FirstBite { outage, phone, toward, unix_ns: at_ns });
             }
         }
-        let mut report = wanted.then(|| seen(&received, toward, at_ns, fate_of(decision), FrameKind::Traffic));
+        // Of what name servers are asked nothing is shipped but what is taken.
+        let taken = matches!(decision, Decision::Drop(outage) if self.outages.is_of_names(outage));
+        let mut report =
+            (wanted || taken).then(|| seen(&received, toward, at_ns, fate_of(decision), FrameKind::Traffic));
         if let Decision::Drop(outage) = decision {
             self.outbox.send_seen(report.take());
             self.reply(outage, (&frame, toward), &received, at_ns);
@@ -340,7 +343,10 @@ pub fn send_off(far: &mut Tap, mtu: usize, unsent: &mut Unsent) {
 
 fn canary_nonce(frame: &Frame<'_>, bytes: &[u8]) -> Option<u64> {
     match &frame.content {
-        Content::Ip(Packet { body: Body::Udp { payload, .. }, .. }) => canary::nonce_of(payload),
+        Content::Ip(Packet { body: Body::Udp { payload, .. }, .. }) if name_server_of(frame).is_none() => {
+            canary::nonce_of(payload)
+        }
+        Content::Ip(Packet { body: Body::Udp { payload, .. }, .. }) => canary::nonce_of_question(payload),
         _ => Question::of(frame).and_then(|_| canary::nonce_of_question(bytes)),
     }
 }

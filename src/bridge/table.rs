@@ -1,5 +1,5 @@
 //! The kernel's half of an outage: an nftables table of the bridge family that drops, in *forward*, every IP packet
-//! between a declared MAC and a declared address, or what they find each other by.
+//! between a declared MAC and a declared address, or what they find each other by, or what the phone asks name servers.
 //!
 //! Two safeguards keep a dead or hanging helper from stranding phones. The table has the owner flag: it vanishes with our
 //! socket. And the elements of its sets expire unless they are renewed ([`LEASE`]).
@@ -24,7 +24,7 @@ use super::{
     protocol::Refusal,
     survey,
 };
-use crate::{config::Mac, event::Toward};
+use crate::{config::Mac, event::Toward, wire::dns};
 
 /// An element that is not renewed for this long stops dropping. A helper that hangs gives phones their network back within a
 /// second; one that waits for a busy processor or disk should not.
@@ -61,6 +61,11 @@ pub enum Path {
         /// The server.
         server: IpAddr,
     },
+    /// What the phone asks any name server.
+    Names {
+        /// The phone.
+        phone: Mac,
+    },
     /// What asks everybody for the phone's link-layer address.
     Asking {
         /// The phone.
@@ -78,16 +83,17 @@ impl Path {
             IpAddr::V6(address) => address.octets().to_vec(),
         };
         let padded = |mac: Mac| [&mac.0[..], &[0, 0]].concat();
-        let (kind, server) = match self {
-            Self::Packets { server, .. } => (Kind::Packets, server),
-            Self::Resolution { server, .. } => (Kind::Resolution, server),
-            Self::Asking { server, .. } => (Kind::Asking, server),
+        let family = |server: IpAddr| if server.is_ipv4() { Family::V4 } else { Family::V6 };
+        let of_it = match self {
+            Self::Packets { server, .. } => way.kind == Kind::Packets && way.family == family(server),
+            Self::Resolution { server, .. } => way.kind == Kind::Resolution && way.family == family(server),
+            Self::Asking { server, .. } => way.kind == Kind::Asking && way.family == family(server),
+            Self::Names { .. } => matches!(way.kind, Kind::Names(_)),
         };
-        let family = if server.is_ipv4() { Family::V4 } else { Family::V6 };
-        let of_it = way.kind == kind && way.family == family;
         let parts = match self {
-            Self::Asking { phone, .. } => [octets(server), octets(phone)],
-            Self::Packets { phone, .. } | Self::Resolution { phone, .. } => match way.toward {
+            Self::Asking { phone, server } => [octets(server), octets(phone)],
+            Self::Names { phone } => [padded(phone), [&dns::PORT.to_be_bytes()[..], &[0, 0]].concat()],
+            Self::Packets { phone, server } | Self::Resolution { phone, server } => match way.toward {
                 Toward::Server => [padded(phone), octets(server)],
                 Toward::Phone => [octets(server), padded(phone)],
             },

@@ -111,13 +111,13 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
 
 /// Who has to do without an outage, and why.
 fn write_skipped(out: &mut String, plan: &Plan, outage: &OutagePlan) -> fmt::Result {
-    let flaw = |phone: &&Phone| plan.bench.off_link(outage, [*phone]).next();
+    let lacks = |phone: &&Phone| plan.bench.lacks_for(outage, [*phone]).next();
     let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
-    let Some(needs) = phones.iter().find_map(flaw) else { return Ok(()) };
+    let Some(needs) = phones.iter().find_map(lacks) else { return Ok(()) };
     let names: Vec<&str> =
-        phones.iter().filter(|phone| flaw(phone).is_some()).map(|phone| phone.name.0.as_str()).collect();
+        phones.iter().filter(|phone| lacks(phone).is_some()).map(|phone| phone.name.0.as_str()).collect();
     let names = names.join(", ");
-    writeln!(out, "      skipped for {names}, up to the next outage: needs a server on the link: {}", harmless(&needs))
+    writeln!(out, "      skipped for {names}, up to the next outage: {}", harmless(&needs))
 }
 
 /// When which phone comes back.

@@ -12,7 +12,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{model::Timers, port::PortAddress};
-use crate::event::{PhoneName, ServerName};
+use crate::{
+    event::{Course, Manner, PhoneName, ServerName},
+    wire::dns::Name,
+};
 
 /// How long a file of the capture may become unless a bench says otherwise, in bytes: hours of many phones' signalling, and
 /// little enough for Wireshark.
@@ -120,6 +123,9 @@ pub struct Server {
     pub addresses: Vec<IpAddr>,
     /// Ports by service: `sip`, `xml`, `provisioning`, …; `sip` always exists and is not empty.
     pub services: BTreeMap<String, Vec<u16>>,
+    /// Its names in DNS, by which phones may find it: those of hosts, and of domains whose services it has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<Name>,
     /// The router between the bridge and it; none: it may be on the link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<IpAddr>,
@@ -146,9 +152,20 @@ impl Server {
         self.services.get("sip").map_or(&[5060], Vec::as_slice)
     }
 
+    /// What keeps an outage from beginning at this server, if anything: what is about the link needs it there, and what is about
+    /// names needs some. `all`: the servers of its bench.
+    pub fn lacks_for(&self, course: &Course, all: &[Self]) -> Option<String> {
+        let has = |manner| course.phases.iter().any(|phase| phase.manner == manner);
+        if has(Manner::Nameless) && self.names.is_empty() {
+            return Some(format!("needs the names of server {}: the bench file says none, as `names`", self.name));
+        }
+        let flaw = self.off_link(all).filter(|_| has(Manner::Unresolvable))?;
+        Some(format!("needs a server on the link: {flaw}"))
+    }
+
     /// Why its link-layer address can not be taken away: it is behind a router, which others are behind as well. `all`: the
     /// servers of its bench.
-    pub fn off_link(&self, all: &[Self]) -> Option<String> {
+    fn off_link(&self, all: &[Self]) -> Option<String> {
         let gateway = self.gateway?;
         let others = all.iter().filter(|other| other.name != self.name && other.gateway == self.gateway);
         let others: Vec<String> = others.map(|other| format!("server {}", other.name)).collect();

@@ -3,13 +3,13 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{Bench, OutagePlan, Phone, Role, Server};
-use crate::event::{OutageScope, OutageSpec, ServerName};
+use crate::event::{Course, Manner, OutageScope, OutageSpec, ServerName};
 
 impl Bench {
     /// What goes dark with this outage, for its phones; nothing, if it is about SIP alone, or its server is not of this bench.
     pub fn dark_in(&self, spec: &OutageSpec) -> Vec<String> {
         match self.server(&spec.server) {
-            Some(server) if spec.only.is_none() => self.dark_with(server, &spec.scope),
+            Some(server) if spec.only.is_none() => self.dark_with(server, &spec.scope, &spec.mode.course()),
             _ => Vec::new(),
         }
     }
@@ -23,18 +23,20 @@ impl Bench {
         if outage.only.is_some() {
             return Vec::new();
         }
-        let dark = self.led_to(outage, phones).map(|server| (&server.name, self.dark_with(server, &outage.scope)));
+        let course = outage.course();
+        let servers = self.led_to(outage, phones);
+        let dark = servers.map(|server| (&server.name, self.dark_with(server, &outage.scope, &course)));
         dark.filter(|(_, dark)| !dark.is_empty()).collect()
     }
 
-    /// Why the servers of these phones can not be taken away by such an outage, which is about the link: they are not on it.
-    pub fn off_link<'a>(
+    /// What keeps such an outage of the servers of these phones from beginning: `needs a server on the link: …`.
+    pub fn lacks_for<'a>(
         &'a self,
         outage: &OutagePlan,
         phones: impl IntoIterator<Item = &'a Phone>,
     ) -> impl Iterator<Item = String> {
-        let servers = self.led_to(outage, phones).filter(|_| outage.is_of_link());
-        servers.filter_map(|server| server.off_link(&self.servers))
+        let course = outage.course();
+        self.led_to(outage, phones).filter_map(move |server| server.lacks_for(&course, &self.servers))
     }
 
     /// The servers of these phones that such an outage takes away, in file order.
@@ -57,7 +59,11 @@ impl Bench {
         self.servers.iter().filter(move |server| away.contains(&server.name))
     }
 
-    fn dark_with(&self, server: &Server, scope: &OutageScope) -> Vec<String> {
+    fn dark_with(&self, server: &Server, scope: &OutageScope, course: &Course) -> Vec<String> {
+        if course.phases.iter().any(|phase| phase.manner == Manner::Nameless) {
+            let names: Vec<String> = server.names.iter().map(ToString::to_string).collect();
+            return vec![format!("whatever else asks DNS for {}", names.join(", "))];
+        }
         let (addresses, ports) = match scope {
             OutageScope::Sip => return Vec::new(),
             OutageScope::Host => (server.addresses.clone(), None),
@@ -114,6 +120,14 @@ mod tests {
         assert_eq!(part(Part { ports: vec![443, 5060], ..Part::default() }), "provisioning (443)");
         let address = bench.servers[0].addresses.first().copied();
         assert!(part(Part { address, ..Part::default() }).ends_with(&address.unwrap().to_string()));
+    }
+
+    #[test]
+    fn without_its_names_a_server_is_there_for_those_who_know_its_address() {
+        let mut bench = bench();
+        bench.servers[0].names = vec!["a.example".parse().unwrap(), "pbx.example".parse().unwrap()];
+        let spec = OutageSpec { mode: Manner::Nameless.into(), ..spec(&bench, OutageScope::Host) };
+        assert_eq!(bench.dark_in(&spec), ["whatever else asks DNS for a.example, pbx.example"]);
     }
 
     #[test]

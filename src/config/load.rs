@@ -115,7 +115,7 @@ pub fn fit(scenario: &Scenario, phones: &[&Phone], models: &BTreeMap<String, Mod
 /// Checks that a bench lets a scenario do to the servers of these phones what it asks for.
 ///
 /// # Errors
-/// Servers behind a router whose link-layer addresses an outage would take.
+/// Servers behind a router whose link-layer addresses an outage would take, and those without the names that it would.
 pub fn reach(scenario: &Scenario, bench: &Bench, phones: &[&Phone]) -> Result<(), Diagnostics> {
     check::reach::reach(scenario, bench, phones)
 }

@@ -57,6 +57,8 @@ pub(super) struct Server {
     pub(super) addresses: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) services: BTreeMap<String, Vec<Spanned<i64>>>,
+    #[serde(default)]
+    pub(super) names: Vec<Spanned<String>>,
     pub(super) gateway: Text,
     pub(super) hook: Option<Spanned<Hook>>,
 }

@@ -54,9 +54,9 @@ pub enum NetworkError {
     /// An order names something that the bench does not have.
     #[error("the bench has no {0}; name one of the bench file's")]
     Unknown(String),
-    /// An outage is about the link that a server is not on.
-    #[error("{0}; choose another mode")]
-    OffLink(String),
+    /// An outage needs something of a server that the bench does not have.
+    #[error("the outage {0}; choose another mode")]
+    NoPlace(String),
     /// The helper process is gone or speaks nonsense.
     #[error("the bridge helper {0}; the kernel forwards everything again")]
     Helper(String),
@@ -182,10 +182,8 @@ impl NetworkDriver {
     pub fn begin_outage(&mut self, outage: OutageId, spec: &OutageSpec) -> Result<(), NetworkError> {
         let course = spec.mode.course();
         let server = self.servers.iter().find(|server| server.name == spec.server);
-        if course.phases.iter().any(|phase| phase.manner == Manner::Unresolvable)
-            && let Some(flaw) = server.and_then(|server| server.off_link(&self.servers))
-        {
-            return Err(NetworkError::OffLink(flaw));
+        if let Some(lacks) = server.and_then(|server| server.lacks_for(&course, &self.servers)) {
+            return Err(NetworkError::NoPlace(lacks));
         }
         self.order(Order::Begin {
             outage,
@@ -266,6 +264,7 @@ impl NetworkDriver {
             Manner::Unreachable(what) => Treatment::Unreachable(what),
             Manner::Reset => Treatment::Reset,
             Manner::Unresolvable => Treatment::Unresolvable,
+            Manner::Nameless => Treatment::Nameless,
             Manner::Impair(impairment) => Treatment::Impair(impairment),
             Manner::Answer(spoof) => {
                 let unknown = |stranger| NetworkError::Unknown(format!("server `{stranger}` to redirect to"));
@@ -296,6 +295,7 @@ fn setup_of(bench: &Bench) -> Result<Setup, NetworkError> {
         addresses: server.addresses.clone(),
         sip_ports: server.sip_ports().to_vec(),
         gateway: server.gateway,
+        names: server.names.clone(),
     });
     Ok(Setup { controller_pid: std::process::id(), network, phones: phones.collect(), servers: servers.collect() })
 }

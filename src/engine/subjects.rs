@@ -38,7 +38,7 @@ pub struct Subjects {
     last_sequence: u32,
     /// The phones that are looked at; none: all.
     focus: Option<BTreeSet<PhoneName>>,
-    /// The phones that do without the last outage and what follows from it, and what they would need for it.
+    /// What the phones need that do without the last outage and what follows from it.
     pub(super) without: BTreeMap<PhoneName, String>,
 }
 

@@ -63,7 +63,7 @@ fn everything(subjects: &Subjects, phone: &PhoneName) -> Option<Finding> {
         _ => None,
     });
     let lacking: Vec<String> = outages.collect::<Option<_>>()?;
-    Some(Finding::skipped("off-link", lacking.into_iter().next()?))
+    Some(Finding::skipped("no-place", lacking.into_iter().next()?))
 }
 
 /// What the bench lacks to take the servers of a phone away so, if anything.
@@ -72,8 +72,7 @@ fn lacks(subjects: &Subjects, phone: &PhoneName, outage: &OutagePlan) -> Option<
         return None;
     }
     let plan = subjects.plan();
-    let flaw = plan.bench.off_link(outage, plan.phone(phone)).next()?;
-    Some(format!("needs a server on the link: {flaw}"))
+    plan.bench.lacks_for(outage, plan.phone(phone)).next()
 }
 
 /// The servers that would have gone, and for which phones.

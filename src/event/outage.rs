@@ -109,6 +109,9 @@ pub enum Manner {
     /// discovery, RFC 4861). Everything else passes, for as long as the ends remember each other. A server that asks everybody
     /// for somebody else is heard by the phones, too, and found by those that learn from that, as RFC 826 has them do.
     Unresolvable,
+    /// What phones ask name servers about the server's names vanishes (RFC 1035). Everything else passes: who knows the address
+    /// goes on.
+    Nameless,
     /// They pass, late, damaged in number and order, or not at all.
     Impair(Impairment),
 }
@@ -172,6 +175,7 @@ impl fmt::Display for Manner {
                 spoof.retry_after_s.map_or(Ok(()), |seconds| write!(f, ", retry after {seconds} s"))
             }
             Self::Unresolvable => f.write_str("unresolvable"),
+            Self::Nameless => f.write_str("not found by name (DNS)"),
             Self::Impair(impairment) => impairment.fmt(f),
         }
     }

@@ -25,6 +25,7 @@ pub fn outage(spec: &OutageSpec) -> (String, String) {
             (Manner::Unreachable(Unreachable::Admin), _) => ("IS PROHIBITED", "is prohibited from now on"),
             (Manner::Reset, _) => ("RESETS", "has its connections reset from now on"),
             (Manner::Unresolvable, _) => ("IS NOT FOUND", "is not found any more (ARP)"),
+            (Manner::Nameless, _) => ("HAS NO NAME", "is not found by name any more (DNS)"),
             (Manner::Impair(_), _) => ("HAS A BAD PATH", "has a bad path from now on"),
             (Manner::Pass, _) => ("IS AS IT WAS", "is as it was"),
             (Manner::Answer(spoof), _) => {

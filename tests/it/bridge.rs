@@ -48,6 +48,7 @@ mod captures;
 mod links;
 mod listen;
 mod modes;
+mod names;
 mod net;
 mod paths;
 mod routed;

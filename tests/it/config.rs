@@ -6,10 +6,10 @@ use std::{
 };
 
 use siprig::config::{
-    Assignable, FailbackHabit, KeyGroup, Keypad, Model, Phone, RegistrationHabit, RenewalLead, Scenario, Source, Step,
-    StepKind, diagnostic::Diagnostics, document::Document, load, overrides::Override,
+    Assignable, Bench, FailbackHabit, KeyGroup, Keypad, ModePlan, Model, Phone, RegistrationHabit, RenewalLead,
+    Scenario, Source, Step, StepKind, diagnostic::Diagnostics, document::Document, load, overrides::Override,
 };
-use siprig::virtual_bench::Description;
+use siprig::{event::Manner, virtual_bench::Description};
 
 #[test]
 fn everything_wrong_with_a_file_is_named_with_its_place_and_a_remedy() {
@@ -320,6 +320,23 @@ fn what_is_about_the_link_of_a_server_behind_a_router_is_refused_before_the_run(
 }
 
 #[test]
+fn what_is_about_the_names_of_a_server_without_any_is_refused_before_the_run() {
+    let (mut bench, _) = bench(&[]);
+    let names: Vec<String> = bench.servers[0].names.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["sip-a.example.net", "pbx.example.net"]);
+    bench.servers[1].names = bench.servers[0].names.clone();
+    let plan = load::scenario("failover", Path::new("rig")).unwrap();
+    let mut plan = Scenario { steps: plan.steps.into_iter().take(3).collect(), ..plan };
+    let StepKind::Outage(outage) = &mut plan.steps[2].kind else { unreachable!() };
+    outage.mode = ModePlan::Plain(Manner::Nameless.into());
+    let reach = |bench: &Bench| load::reach(&plan, bench, &bench.phones.iter().collect::<Vec<_>>());
+    reach(&bench).unwrap();
+    bench.servers[1].names.clear();
+    let refused = reach(&bench).unwrap_err().to_string();
+    assert!(refused.contains("needs the names of server b") && !refused.contains("server a"), "{refused}");
+}
+
+#[test]
 fn a_menu_or_key_that_a_phone_lacks_is_said_before_the_run() {
     let (bench, mut models) = bench(&[]);
     let phones: Vec<_> = bench.phones.iter().collect();
@@ -339,7 +356,7 @@ fn a_menu_or_key_that_a_phone_lacks_is_said_before_the_run() {
     load::fit(&asks("nothing", false), &[&nobody], &models).unwrap();
 }
 
-fn bench(overrides: &[&str]) -> (siprig::config::Bench, std::collections::BTreeMap<String, Model>) {
+fn bench(overrides: &[&str]) -> (Bench, std::collections::BTreeMap<String, Model>) {
     let overrides: Vec<_> = overrides.iter().map(|text| text.parse().unwrap()).collect();
     load::bench("fixtures/config/valid/bench-full.toml", Path::new("rig"), &overrides)
         .unwrap_or_else(|found| panic!("{found}"))

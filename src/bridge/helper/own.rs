@@ -95,10 +95,11 @@ impl Helper {
         self.next_nonce += 1;
         let vlan = self.setup.network.vlan;
         let asks = rule.is_some_and(Rule::is_of_resolution) && toward == Toward::Server;
-        let bytes = if asks {
-            canary::build_question(nonce, key.mac, address, vlan)
-        } else {
-            canary::build(nonce, toward, key.mac, key.address, (address, port).into(), vlan)
+        let name = rule.filter(|rule| rule.is_of_names()).and_then(|rule| rule.names.first());
+        let bytes = match name.filter(|_| toward == Toward::Server) {
+            Some(name) => canary::build_name_question(nonce, key.mac, address, name, vlan),
+            None if asks => canary::build_question(nonce, key.mac, address, vlan),
+            None => canary::build(nonce, toward, key.mac, key.address, (address, port).into(), vlan),
         };
         let unix_ns = wall_ns();
         let sent = self.canary_port.send(&bytes);

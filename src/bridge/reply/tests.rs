@@ -29,6 +29,7 @@ fn rule(treatment: Treatment) -> Rule {
         phone_addresses: BTreeSet::new(),
         servers: vec!["10.77.0.2".parse().unwrap()],
         sip_ports: vec![5060],
+        names: Vec::new(),
         from_ns: 0,
         until_ns: None,
     }

@@ -105,6 +105,8 @@ pub enum Mode {
     Answer,
     /// Only what phones and server find each other by vanishes: ARP and neighbour discovery
     Unresolvable,
+    /// Only what phones ask name servers about the server's names vanishes
+    Dns,
 }
 
 const SHAPE_ABOUT: &str = "\

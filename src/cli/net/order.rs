@@ -29,11 +29,12 @@ pub fn block(args: &BlockArgs) -> Result<Manner, UserError> {
         (Mode::AdminProhibited, None) => Manner::Unreachable(Unreachable::Admin),
         (Mode::Reset, None) => Manner::Reset,
         (Mode::Unresolvable, None) => Manner::Unresolvable,
+        (Mode::Dns, None) => Manner::Nameless,
     };
     let OutageArgs { scope, ports, transport, only, .. } = &args.outage;
     let is_part = *scope == Scope::Sip || ports.is_some() || transport.is_some() || only.is_some();
-    if manner == Manner::Unresolvable && is_part {
-        let message = "a part of a server can not be unresolvable: nobody asks for a part of a host";
+    if matches!(manner, Manner::Unresolvable | Manner::Nameless) && is_part {
+        let message = "a part of a server can not be lost to those who ask for it: nobody asks for a part of a host";
         return Err(UserError::new(Exit::Usage, message, "leave out --scope, --ports, --transport and --only"));
     }
     if args.outage.one_way.is_some() && manner != Manner::Drop {

@@ -13,7 +13,10 @@ use crate::{
         raw,
     },
     event::{PhoneName, ServerName},
-    wire::signalling::SIP_PORTS,
+    wire::{
+        dns::{Name, NotAName},
+        signalling::SIP_PORTS,
+    },
 };
 
 /// Where models come from.
@@ -239,12 +242,22 @@ fn servers(
         if raw.addresses.is_empty() {
             findings.missing(span, format!("the {owner} has no addresses"), "add `addresses = [\"10.77.0.2\"]`");
         }
+        let names = raw.names.iter().filter_map(|text| host_name(text, findings)).collect();
         let gateway = raw.gateway.as_ref().and_then(|text| findings.address(text));
         let hook = raw.hook.as_ref().and_then(|it| hook::hook(it, &owner, folder, findings));
         let (name, services) = (ServerName(name), services(raw, findings));
-        servers.push(Server { name, role, addresses, services, gateway, hook });
+        servers.push(Server { name, role, addresses, services, names, gateway, hook });
     }
     servers
+}
+
+fn host_name(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<Name> {
+    let name = text.get_ref().parse();
+    if let Err(NotAName) = name {
+        let help = "write one that phones ask DNS for, as `sip-a.example.net`; addresses belong to `addresses`";
+        findings.at(text.span(), format!("`{}` is {NotAName}", text.get_ref()), help);
+    }
+    name.ok()
 }
 
 fn services(raw: &raw::Server, findings: &mut Findings<'_>) -> BTreeMap<String, Vec<u16>> {

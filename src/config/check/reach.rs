@@ -8,15 +8,16 @@ use crate::config::{
 /// Checks the outages of a scenario against the servers of the phones under test.
 ///
 /// # Errors
-/// Each server that an outage makes unresolvable and that is behind a router, unless phones may do without the outage.
+/// Each server that an outage makes unresolvable and that is behind a router, or takes the names of and that has none, unless
+/// phones may do without the outage.
 pub(in crate::config) fn reach(scenario: &Scenario, bench: &Bench, phones: &[&Phone]) -> Result<(), Diagnostics> {
     let mut found: Vec<Diagnostic> = Vec::new();
     for (number, step) in (1..).zip(scenario.all_steps()).filter(|(_, step)| !step.optional) {
         let StepKind::Outage(outage) = &step.kind else { continue };
-        for flaw in bench.off_link(outage, phones.iter().copied()) {
-            let message = format!("step {number} of the scenario `{}` can not be: {flaw}", scenario.name);
-            let help = "choose another mode, take `gateway` out if the server is on the link, or have phones do without \
-                        the step by `optional = true`";
+        for lacks in bench.lacks_for(outage, phones.iter().copied()) {
+            let message = format!("step {number} of the scenario `{}` can not be: it {lacks}", scenario.name);
+            let help =
+                "choose another mode, mend the bench file, or have phones do without the step by `optional = true`";
             found.push(Diagnostic::nowhere(message, help));
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Party;
 use crate::{
     config::{bench::Role, duration},
-    event::{Manner, OutageMode, OutageScope, OutageSpec, PhoneName, Selection, ServerName, Spoof, Toward},
+    event::{Course, Manner, OutageMode, OutageScope, OutageSpec, PhoneName, Selection, ServerName, Spoof, Toward},
 };
 
 /// Longest time that an outage may last: a day.
@@ -91,10 +91,9 @@ impl OutagePlan {
         self.mode == ModePlan::Plain(OutageMode::Hook)
     }
 
-    /// Whether it takes what the ends find each other by on the link.
-    pub fn is_of_link(&self) -> bool {
-        let ModePlan::Plain(mode) = &self.mode else { return false };
-        mode.course().phases.iter().any(|phase| phase.manner == Manner::Unresolvable)
+    /// What happens to frames, by the time since it began; nothing, where a server is redirected to that is not named here.
+    pub fn course(&self) -> Course {
+        self.of_nobody().mode.course()
     }
 
     /// See [`OutageSpec::takes_canaries`].

@@ -27,6 +27,7 @@ impl Bench {
             role: Role::Primary,
             addresses: Vec::new(),
             services: BTreeMap::new(),
+            names: Vec::new(),
             gateway: None,
             hook: Some(hook.clone()),
         };

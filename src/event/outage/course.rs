@@ -145,16 +145,16 @@ impl Manner {
         match self {
             Self::Drop | Self::Refuse | Self::Unreachable(_) | Self::Reset | Self::Answer(_) => true,
             Self::Impair(impairment) => impairment.loss == Share::ALL,
-            Self::Pass | Self::Unresolvable => false,
+            Self::Pass | Self::Unresolvable | Self::Nameless => false,
         }
     }
 
     /// Whether canaries that go this way are dropped. Bad paths let them pass; where nobody is found any more, the one to the
-    /// server asks for its address, and none tells a phone a wrong one.
+    /// server asks for its address or name, and none tells a phone a wrong one.
     pub fn drops_canaries(&self, toward: Toward) -> bool {
         match self {
             Self::Pass | Self::Impair(_) => false,
-            Self::Unresolvable => toward == Toward::Server,
+            Self::Unresolvable | Self::Nameless => toward == Toward::Server,
             _ => true,
         }
     }

@@ -90,8 +90,8 @@ impl Outage {
     fn lot(&mut self, id: OutageId, frame: &Frame<'_>, place: u16, now: Stamp) -> Option<Judged> {
         let (treatment, since_ns) = self.course.at(now.0.saturating_sub(self.began.0))?;
         match treatment {
-            // Phones and servers know each other here, and never forget.
-            Treatment::Plain(Manner::Pass | Manner::Unresolvable) => None,
+            // Phones and servers know each other here, by their addresses, and never forget.
+            Treatment::Plain(Manner::Pass | Manner::Unresolvable | Manner::Nameless) => None,
             Treatment::Plain(Manner::Impair(bad)) => {
                 let path = self.paths.entry((place, frame.toward));
                 let path = path.or_insert_with(|| BadPath::new(bad.seed, place, frame.toward));

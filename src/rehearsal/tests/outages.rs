@@ -26,6 +26,27 @@ fn phones_are_not_held_to_a_move_that_they_need_not_make_and_come_home_from_wher
 }
 
 #[test]
+fn who_knows_the_addresses_of_its_servers_does_not_miss_their_names() {
+    let reaction = Step::of("reaction", StepKind::Reaction);
+    let mut rehearsal = borne_by(vec![outage(of_primary(Manner::Nameless.into())), reaction, wait(30)], calm());
+    rehearsal.plan.bench.servers[0].names = vec!["sip-a.example".parse().unwrap()];
+    let records = rehearsal.run().unwrap();
+    let canary = |record: &&Record| matches!(&record.event, Event::Observed(Observed::Canary { outage: Some(_), .. }));
+    for record in records.iter().filter(canary) {
+        let Event::Observed(Observed::Canary { toward, passed, .. }) = &record.event else { unreachable!() };
+        assert_eq!(*passed, *toward == Toward::Phone, "who asks for it is not heard");
+    }
+    assert_eq!(records.iter().filter(canary).count(), 8);
+    let words = "was confirmed at its primary in spite of the outage";
+    let stayed =
+        |record: &&Record| matches!(&record.event, Event::Derived(Derived::StepEnded { note, .. }) if note == words);
+    assert_eq!(records.iter().filter(stayed).count(), 4);
+    let unasked = |record: &&Record| matches!(&record.event, Event::Derived(Derived::Detected { code, .. }) if code == "nothing-hit");
+    assert_eq!(records.iter().filter(unasked).count(), 4, "nobody has asked for it, and that is told");
+    assert!(cases(&records).all(|case| case.verdict == Verdict::Pass), "canaries have proven it");
+}
+
+#[test]
 fn a_slow_death_allows_until_it_is_over_and_a_whole_lifetime_after_it() {
     let fade = OutageMode::Fade(Fading { over: secs(20), delay: secs(3) });
     for seed in 0..3 {

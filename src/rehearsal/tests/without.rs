@@ -43,7 +43,7 @@ fn those_whose_servers_are_on_the_link_do_not_do_without() {
     let plan = rehearsal.plan_mut();
     assert!(plan.bench.phones[1..].iter().all(|phone| phone.lines[0].primary.0 == "a"));
     let records = rehearsal.run().unwrap();
-    assert_eq!(found(&records, "p1"), (Verdict::Skipped, Some(Blame::Configuration), Some("off-link")));
+    assert_eq!(found(&records, "p1"), (Verdict::Skipped, Some(Blame::Configuration), Some("no-place")));
     assert_eq!(found(&records, "p2"), (Verdict::Pass, None, None));
     let begun = begun(&records);
     assert_eq!(begun.len(), 1);

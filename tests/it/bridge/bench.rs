@@ -62,6 +62,7 @@ fn plan(network: Network) -> Plan {
         addresses,
         services: BTreeMap::from([("sip".to_owned(), vec![5060])]),
         hook: None,
+        names: Vec::new(),
         gateway: None,
     };
     let line = Line {

@@ -30,6 +30,7 @@ enum Word {
     AdminProhibited,
     Reset,
     Unresolvable,
+    Dns,
     Answer,
     Impair,
     Flap,
@@ -38,13 +39,14 @@ enum Word {
     Hook,
 }
 
-const WORDS: [(&str, Word); 12] = [
+const WORDS: [(&str, Word); 13] = [
     ("drop", Word::Drop),
     ("refuse", Word::Refuse),
     ("host-unreachable", Word::HostUnreachable),
     ("admin-prohibited", Word::AdminProhibited),
     ("reset", Word::Reset),
     ("unresolvable", Word::Unresolvable),
+    ("dns", Word::Dns),
     ("answer", Word::Answer),
     ("impair", Word::Impair),
     ("flap", Word::Flap),
@@ -92,12 +94,13 @@ pub(super) fn mode(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<Mod
             }
             ModePlan::Plain(OutageMode::Hook)
         }
-        Word::Unresolvable => {
+        Word::Unresolvable | Word::Dns => {
+            let (text, _) = WORDS[word as usize];
             for (name, span) in parts(raw) {
                 let help = format!("remove `{name}`: nobody asks for a part of a host");
-                findings.at(span, format!("`{name}` of an outage whose mode is `unresolvable`"), help);
+                findings.at(span, format!("`{name}` of an outage whose mode is `{text}`"), help);
             }
-            plain(Manner::Unresolvable)
+            plain(if word == Word::Dns { Manner::Nameless } else { Manner::Unresolvable })
         }
         Word::Answer => answer(raw, owner, findings)?,
         Word::Impair => plain(Manner::Impair(impairment(raw, owner, findings)?)),
