@@ -298,6 +298,17 @@ impl Attached {
         panic!("{}: never `{wanted}`", self.program.port.display());
     }
 
+    /// Whoever counts reads the same lines as whoever waits, but not at the same time.
+    async fn until_counted(&self, what: &str, wanted: usize) {
+        let counted = async {
+            while self.count(what) < wanted {
+                tokio::task::yield_now().await;
+            }
+        };
+        // What is missing is told with the figures.
+        let _ = tokio::time::timeout(PATIENCE, counted).await;
+    }
+
     fn count(&self, what: &str) -> usize {
         self.counts.lock().unwrap().get(what).copied().unwrap_or(0)
     }
@@ -342,6 +353,7 @@ async fn rounds_of(mut phone: Attached, number: &str, mut other: Attached, other
     }
     // What was counted beside is what was waited for: nothing was lost, and nothing taken for something else.
     for attached in [&phone, &other] {
+        attached.until_counted("closed", 2 * rounds).await;
         let found = ["incoming", "established", "closed"].map(|what| attached.count(what));
         assert_eq!(found, [rounds, 2 * rounds, 2 * rounds], "{}", attached.program.port.display());
     }
