@@ -77,6 +77,12 @@ static BEGUN_PATTERN: LazyLock<Regex> = LazyLock::new(|| compiled(BEGUN));
 
 static CREDENTIALS_PATTERN: LazyLock<Regex> = LazyLock::new(|| compiled(CREDENTIALS));
 
+/// What matches if any pattern for text does: next to no line of a console holds a secret, and one pass finds that out.
+static ANY_PATTERN: LazyLock<Regex> = LazyLock::new(|| {
+    let all: Vec<_> = SECRETS.into_iter().chain([CREDENTIALS]).map(|pattern| format!("(?:{pattern})")).collect();
+    compiled(&all.join("|"))
+});
+
 /// Where secrets of SIP messages stand in a buffer; the ranges may overlap. `cut`: bytes are missing behind it.
 pub fn sip_secrets(bytes: &[u8], cut: bool) -> Vec<Range<usize>> {
     let mut secrets = found(bytes, &SECRET_PATTERNS);
@@ -132,13 +138,22 @@ pub fn frame_in_place(bytes: &mut [u8]) -> bool {
 
 /// Where in console text, typed keys or a remark something stands that looks like a password or PIN.
 pub fn text_secrets(bytes: &[u8]) -> Vec<Range<usize>> {
-    found(bytes, &SECRET_PATTERNS)
+    if ANY_PATTERN.is_match(bytes) { found(bytes, &SECRET_PATTERNS) } else { Vec::new() }
+}
+
+/// Overwrites what looks like a password or PIN in console text or typed keys with `x`. True if anything was overwritten.
+pub fn text_in_place(bytes: &mut [u8]) -> bool {
+    let secrets = text_secrets(bytes);
+    overwrite(bytes, &secrets)
 }
 
 /// Masks what looks like a password or PIN in console text or typed keys.
 pub fn text(text: &str) -> Cow<'_, str> {
+    let secrets = text_secrets(text.as_bytes());
+    if secrets.is_empty() {
+        return Cow::Borrowed(text);
+    }
     let mut bytes = text.as_bytes().to_vec();
-    let secrets = text_secrets(&bytes);
     if overwrite(&mut bytes, &secrets) {
         Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
     } else {

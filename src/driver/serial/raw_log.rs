@@ -84,11 +84,12 @@ impl RawLog {
 
     /// Something was typed. `hidden`: all of it is a secret.
     pub(super) fn typed(&mut self, bytes: &[u8], hidden: bool, at: Stamp) -> io::Result<()> {
-        let masked = match (self.keep_secrets, hidden) {
-            (true, _) => bytes.to_vec(),
-            (false, true) => vec![b'x'; bytes.len()],
-            (false, false) => self.mask(bytes),
-        };
+        let mut masked = bytes.to_vec();
+        match (self.keep_secrets, hidden) {
+            (true, _) => {}
+            (false, true) => masked.fill(b'x'),
+            (false, false) => mask(&mut masked, self.password.as_ref()),
+        }
         self.note(at, What::Out, bytes.len(), |entry| match String::from_utf8(masked) {
             Ok(text) => entry.text = Some(text),
             Err(error) => entry.hex = Some(to_hex(error.as_bytes())),
@@ -138,19 +139,8 @@ impl RawLog {
     }
 
     fn release(&mut self, count: usize) {
-        if count > 0 {
-            let masked = self.mask(&self.held[..count]);
-            self.ready.extend_from_slice(&masked);
-            self.held.drain(..count);
-        }
-    }
-
-    fn mask(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut masked = mask(bytes);
-        if let Some(password) = &self.password {
-            password.hide(&mut masked);
-        }
-        masked
+        mask(&mut self.held[..count], self.password.as_ref());
+        self.ready.extend(self.held.drain(..count));
     }
 
     fn note(&mut self, at: Stamp, what: What, len: usize, add: impl FnOnce(&mut Entry)) -> io::Result<()> {
@@ -162,22 +152,14 @@ impl RawLog {
     }
 }
 
-/// Masks secrets in bytes that may be no UTF-8; the length stays.
-fn mask(bytes: &[u8]) -> Vec<u8> {
-    let mut masked = Vec::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for line in chunk.valid().split_inclusive('\n') {
-            let clean = redact::text(line);
-            // Offsets in the journal rely on the length; rather hide a line than shift all that follow.
-            if clean.len() == line.len() {
-                masked.extend_from_slice(clean.as_bytes());
-            } else {
-                masked.resize(masked.len() + line.len(), b'x');
-            }
-        }
-        masked.extend_from_slice(chunk.invalid());
+/// Masks secrets, a line at a time; what is no text may stand anywhere. The length stays.
+fn mask(bytes: &mut [u8], password: Option<&Password>) {
+    for line in bytes.split_inclusive_mut(|byte| *byte == b'\n') {
+        redact::text_in_place(line);
     }
-    masked
+    if let Some(password) = password {
+        password.hide(bytes);
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +178,7 @@ mod tests {
         log.typed(b"password=hunter2\r", false, at(2)).unwrap();
         log.typed(b"hunter2\n", true, at(2)).unwrap();
         log.received(b"password=hun", at(3)).unwrap();
-        log.received(b"ter2\r\nok", at(4)).unwrap();
+        log.received(b"ter2\r\npin: 4\xff71\r\nok", at(4)).unwrap();
         log.lost(at(5)).unwrap();
         log.opened(Some(7), at(6)).unwrap();
         log.finish().unwrap();
@@ -204,9 +186,9 @@ mod tests {
         let passages: Vec<_> = Recording::open(folder.path(), &phone).unwrap().map(Result::unwrap).collect();
         let of = |what| passages.iter().filter(move |it| it.what == what);
         let came: Vec<u8> = of(What::In).flat_map(|it| it.bytes.clone()).collect();
-        assert_eq!(came, b"\xff\0\x1b[1mlogin: password=xxxxxxx\r\nok");
+        assert_eq!(came, b"\xff\0\x1b[1mlogin: password=xxxxxxx\r\npin: xxxx\r\nok");
         let times: Vec<_> = of(What::In).map(|it| (it.at, it.bytes.len())).collect();
-        assert_eq!(times, [(at(1), 13), (at(3), 12), (at(4), 8)]);
+        assert_eq!(times, [(at(1), 13), (at(3), 12), (at(4), 19)]);
         let typed: Vec<_> = of(What::Out).map(|it| it.bytes.as_slice()).collect();
         assert_eq!(typed, [&b"password=xxxxxxx\r"[..], b"xxxxxxxx"]);
         assert_eq!(of(What::Opened).map(|it| it.away_ns).collect::<Vec<_>>(), [None, Some(7)]);

@@ -192,8 +192,7 @@ impl Reader {
 
     /// Reports a line if it means something or may be an answer; everything else is in the raw log.
     fn consider(&mut self, line: Line) {
-        let text = if self.keep_secrets { line.text } else { redact::text(&line.text).into_owned() };
-        let line = Line { text: self.without_password(text), ..line };
+        let line = Line { text: self.without_secrets(line.text), ..line };
         if self.last_settled.as_ref().is_some_and(|(offset, text)| (*offset, text) == (line.offset, &line.text)) {
             return;
         }
@@ -244,15 +243,17 @@ impl Reader {
         }
     }
 
-    fn without_password(&self, text: String) -> String {
-        match &self.password {
-            None => text,
-            Some(password) => {
-                let mut bytes = text.into_bytes();
-                password.hide(&mut bytes);
-                String::from_utf8_lossy(&bytes).into_owned()
-            }
+    /// A text as it may be told.
+    fn without_secrets(&self, text: String) -> String {
+        if self.keep_secrets {
+            return text;
         }
+        let mut bytes = text.into_bytes();
+        redact::text_in_place(&mut bytes);
+        if let Some(password) = &self.password {
+            password.hide(&mut bytes);
+        }
+        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
     fn ordered(&mut self, order: Order) {

@@ -175,6 +175,34 @@ fn the_worst_buffers_take_linear_time() {
     }
 }
 
+/// What secrets, and what only looks like them, are made of.
+const PIECES: [&str; 24] = [
+    "response",
+    "rspauth",
+    "=",
+    ":",
+    "\"",
+    "sip:",
+    "u",
+    "47",
+    "@",
+    "passWORD",
+    "pin ",
+    "</parameter><value>",
+    "<",
+    ">",
+    "*11*",
+    "%2a",
+    "inline:",
+    "k=base64:",
+    "\r\n",
+    "signal",
+    "Authorization:",
+    "n ",
+    "basic ",
+    "bearer\r\n ",
+];
+
 proptest! {
     #[test]
     fn no_answer_to_a_challenge_survives(
@@ -193,6 +221,14 @@ proptest! {
         prop_assert!(!credentials.verify("REGISTER", &password));
         let mask = "x".repeat(if sha { 64 } else { 32 });
         prop_assert!(after.contains(&mask));
+    }
+
+    #[test]
+    fn no_line_is_passed_over_in_which_a_pattern_finds_something(
+        pieces in prop::collection::vec(prop::sample::select(PIECES.as_slice()), 0..8),
+    ) {
+        let text = pieces.concat();
+        prop_assert_eq!(text_secrets(text.as_bytes()), found(text.as_bytes(), &SECRET_PATTERNS), "{}", text);
     }
 
     #[test]
