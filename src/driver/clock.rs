@@ -1,11 +1,13 @@
 //! The run's clock: monotonic time since the run began, and wall-clock stamps of the kernel turned into it.
 
 use std::{
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use nix::time::{ClockId, clock_gettime};
+use tokio::time::{Instant, Sleep};
 
 use crate::event::{Stamp, When};
 
@@ -17,6 +19,33 @@ const STEP_FLOOR_NS: i64 = 1_000_000;
 pub struct RunClock {
     origin_ns: i64,
     pair: Arc<Mutex<Pair>>,
+}
+
+/// Wakes one who waits again and again, and each time for another moment, as whoever reads a busy line does. To set a timer
+/// costs more than to be woken in vain now and then: one that rings early enough is left as it is.
+#[derive(Debug)]
+pub struct Alarm {
+    clock: RunClock,
+    sleep: Pin<Box<Sleep>>,
+    rings: Option<Stamp>,
+}
+
+impl Alarm {
+    /// One that is not set. Must be called within a tokio runtime.
+    pub fn new(clock: &RunClock) -> Self {
+        Self { clock: clock.clone(), sleep: Box::pin(tokio::time::sleep_until(Instant::now())), rings: None }
+    }
+
+    /// Waits until `due`, or for ever if there is none; now and then less long. Safe to cancel.
+    pub async fn wait(&mut self, due: Option<Stamp>) {
+        let Some(due) = due else { return std::future::pending().await };
+        if self.rings.is_none_or(|rings| due < rings) {
+            self.sleep.as_mut().reset(Instant::now() + self.clock.until(due));
+            self.rings = Some(due);
+        }
+        self.sleep.as_mut().await;
+        self.rings = None;
+    }
 }
 
 /// Both clocks read at the same instant.
@@ -117,6 +146,23 @@ fn read(clock: ClockId) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_alarm_that_is_set_for_later_rings_for_what_is_due_before_and_can_be_set_again() {
+        let clock = RunClock::start();
+        let mut alarm = Alarm::new(&clock);
+        for _ in 0..2 {
+            let later = clock.now() + Duration::from_secs(3600);
+            tokio::select! {
+                biased;
+                () = alarm.wait(Some(later)) => panic!("an hour too early"),
+                () = std::future::ready(()) => {}
+            }
+            let due = clock.now() + Duration::from_millis(2);
+            alarm.wait(Some(due)).await;
+            assert!(clock.now() >= due);
+        }
+    }
 
     #[test]
     fn a_kernel_stamp_of_now_is_now() {

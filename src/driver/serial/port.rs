@@ -127,6 +127,11 @@ impl Port {
             match ready.try_io(|tty| Ok(unistd::read(borrow(tty.get_ref()), buffer)?)) {
                 Ok(Ok(0)) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the other end hung up")),
                 Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(Ok(count)) if count < buffer.len() => {
+                    // That was all (epoll(7), question 9): no second call is needed to learn it.
+                    ready.clear_ready();
+                    return Ok(count);
+                }
                 Ok(result) => return result,
                 Err(_would_block) => {}
             }

@@ -14,7 +14,11 @@ use super::{
 };
 use crate::{
     config::ConsolePort,
-    driver::{clock::RunClock, discretion::Discretion, outbox::Outbox},
+    driver::{
+        clock::{Alarm, RunClock},
+        discretion::Discretion,
+        outbox::Outbox,
+    },
     event::{Observed, PhoneName, PortKind, RawRef, RigPart, Stamp, When},
     journal::run_dir::console_log,
     wire::{
@@ -102,6 +106,7 @@ impl Reader {
 
     async fn serve(&mut self, port: &Transport) -> Ended {
         let mut buffer = [0; 4096];
+        let mut alarm = Alarm::new(&self.clock);
         loop {
             let written = self.log.as_ref().and_then(RawLog::deadline);
             let due = [self.lines.deadline(), self.typing.gives_up(self.heard), written].into_iter().flatten().min();
@@ -119,7 +124,7 @@ impl Reader {
                     Err(reason) => return Ended::Lost(reason),
                 },
                 () = self.outbox.deliver() => {}
-                () = self.clock.wait(due) => self.passed(self.clock.now()),
+                () = alarm.wait(due) => self.passed(self.clock.now()),
             }
         }
     }

@@ -47,6 +47,12 @@ const CAN: u8 = 0x18;
 const SUB: u8 = 0x1a;
 
 impl EscapeState {
+    /// How many of the next bytes are text, one like the other: most of what a console says.
+    pub(super) fn text_ahead(self, bytes: &[u8]) -> usize {
+        let is_text = |byte: &u8| matches!(plain(*byte), Effect::Text(_));
+        if self == Self::Ground { bytes.iter().take_while(|byte| is_text(byte)).count() } else { 0 }
+    }
+
     /// Takes the next byte and tells what it does.
     pub(super) fn step(&mut self, byte: u8) -> Effect {
         match (*self, byte) {

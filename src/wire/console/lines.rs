@@ -60,9 +60,18 @@ impl LineAssembler {
     }
 
     /// Takes bytes that were read at `at` and appends the lines that they complete.
-    pub fn feed(&mut self, bytes: &[u8], at: Stamp, lines: &mut Vec<Line>) {
-        for &byte in bytes {
-            self.take(byte, at, lines);
+    pub fn feed(&mut self, mut bytes: &[u8], at: Stamp, lines: &mut Vec<Line>) {
+        while let Some((&next, behind)) = bytes.split_first() {
+            let room = MAX_LINE - self.text.len();
+            let (text, rest) = bytes.split_at(self.state.text_ahead(bytes).min(room));
+            self.came(text.len().max(1), at);
+            if text.is_empty() {
+                self.take(next, lines);
+                bytes = behind;
+            } else {
+                self.write(text, lines);
+                bytes = rest;
+            }
         }
     }
 
@@ -107,15 +116,18 @@ impl LineAssembler {
         lines.pop().map(|line| Line { unfinished: true, ..line })
     }
 
-    fn take(&mut self, byte: u8, at: Stamp, lines: &mut Vec<Line>) {
+    fn came(&mut self, count: usize, at: Stamp) {
         self.first.get_or_insert(at);
         self.last = at;
-        self.position += 1;
+        self.position += count as u64;
+    }
+
+    fn take(&mut self, byte: u8, lines: &mut Vec<Line>) {
         match self.state.step(byte) {
             Effect::Nothing => {}
             Effect::LineFeed => self.end_line(lines),
             Effect::Return => self.returned = true,
-            Effect::Text(byte) => self.write(byte, lines),
+            Effect::Text(byte) => self.write(&[byte], lines),
             Effect::Backspace => self.change(|text| {
                 let kept = text.iter().rposition(|byte| !is_continuation(*byte)).unwrap_or(0);
                 text.truncate(kept);
@@ -126,11 +138,12 @@ impl LineAssembler {
         }
     }
 
-    fn write(&mut self, byte: u8, lines: &mut Vec<Line>) {
+    /// Writes no more than there is room for.
+    fn write(&mut self, written: &[u8], lines: &mut Vec<Line>) {
         if mem::take(&mut self.returned) {
             self.text.clear();
         }
-        self.change(|text| text.push(byte));
+        self.change(|text| text.extend_from_slice(written));
         if self.text.len() >= MAX_LINE {
             self.end_line(lines);
         }

@@ -4,6 +4,8 @@
 
 use super::MASK;
 
+const ESC: u8 = 0x1b;
+
 /// Follows the bytes of one console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DigitMask(State);
@@ -19,9 +21,12 @@ enum State {
 impl DigitMask {
     /// Takes the next bytes, and overwrites the digits in their text with `x` if they are to be hidden.
     pub fn pass(&mut self, bytes: &mut [u8], hide: bool) {
+        if !hide && self.0 == State::Text && memchr::memchr(ESC, bytes).is_none() {
+            return;
+        }
         for byte in bytes {
             self.0 = match (self.0, *byte) {
-                (_, 0x1b) => State::Escape,
+                (_, ESC) => State::Escape,
                 (State::Escape, b'[') => State::Sequence,
                 // Parameters and intermediates; any other byte ends the sequence.
                 (State::Sequence, 0x20..=0x3f) => State::Sequence,
