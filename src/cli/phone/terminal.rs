@@ -90,3 +90,56 @@ fn restore(before: &Termios) {
     // A terminal that hung up can not be set, and need not be.
     let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, before);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        process::{Command, Stdio, exit},
+        thread,
+    };
+
+    use nix::pty::openpty;
+
+    use super::*;
+
+    /// Set for the process that panics: this test again, at a terminal of its own.
+    const PANICS: &str = "SIPRIG_TEST_PANICS";
+
+    #[test]
+    fn a_panic_on_whatever_thread_gives_the_terminal_back_before_it_is_told() {
+        if let Ok(thread) = std::env::var(PANICS) {
+            panic_with_terminal_taken(&thread);
+        }
+        let name = "cli::phone::terminal::tests::a_panic_on_whatever_thread_gives_the_terminal_back_before_it_is_told";
+        for thread in ["this", "another"] {
+            let pty = openpty(None, None).unwrap();
+            let before = tcgetattr(&pty.slave).unwrap();
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command.args(["--exact", name, "--nocapture"]).env(PANICS, thread);
+            let ended = command.stdin(Stdio::from(pty.slave.try_clone().unwrap())).output().unwrap();
+            let told = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.status.code(), Some(101), "{told}");
+            assert!(told.contains("restored: true") && told.contains("panicked on purpose"), "{told}");
+            assert_eq!(tcgetattr(&pty.slave).unwrap(), before, "{thread}");
+        }
+    }
+
+    /// The hook of before tells how it finds the terminal. Whatever unwinds later changes nothing about that.
+    fn panic_with_terminal_taken(thread: &str) -> ! {
+        let settings = || tcgetattr(io::stdin()).unwrap();
+        let before = settings();
+        let expected = libc::termios::from(before.clone());
+        panic::set_hook(Box::new(move |panicked| {
+            eprintln!("restored: {}; {panicked}", settings() == expected.into());
+        }));
+        let terminal = Terminal::take(false).unwrap();
+        assert_ne!(settings(), before);
+        if thread == "this" {
+            panic!("panicked on purpose");
+        }
+        thread::spawn(|| panic!("panicked on purpose")).join().unwrap_err();
+        // Nothing of this thread unwinds: the hook alone has done it.
+        std::mem::forget(terminal);
+        exit(101);
+    }
+}

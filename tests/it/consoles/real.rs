@@ -9,7 +9,6 @@ use std::{
     net::UdpSocket,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -23,7 +22,7 @@ use siprig::{
     },
     event::PhoneName,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 /// What a program may take for anything, on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -231,18 +230,17 @@ impl Program {
             discretion: Discretion::default(),
         };
         let console = Console::open(setup, &clock, reports).await.unwrap();
-        let counts = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
-        tokio::spawn(count(console.listen(), self.dialect.says.clone(), Arc::clone(&counts)));
-        Attached { waiter: console.waiter(), console, program: self, counts }
+        let counter = tokio::spawn(count(console.listen(), self.dialect.says.clone()));
+        Attached { waiter: console.waiter(), console, program: self, counter }
     }
 }
 
-/// Counts, for itself, how often each thing was said.
+/// Counts, for itself, how often each thing is said until the console is closed.
 async fn count(
     mut feed: tokio::sync::broadcast::Receiver<Heard>,
     says: BTreeMap<String, String>,
-    counts: Arc<Mutex<BTreeMap<String, usize>>>,
-) {
+) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
     let names: Vec<_> = says.keys().cloned().collect();
     let patterns = RegexSet::new(says.values()).unwrap();
     while let Ok(heard) = feed.recv().await {
@@ -251,10 +249,11 @@ async fn count(
             && !line.unfinished
         {
             for index in patterns.matches(&line.text) {
-                *counts.lock().unwrap().entry(names[index].clone()).or_default() += 1;
+                *counts.entry(names[index].clone()).or_default() += 1;
             }
         }
     }
+    counts
 }
 
 /// A program whose console is being read.
@@ -262,7 +261,7 @@ struct Attached {
     program: Program,
     console: Console,
     waiter: Waiter,
-    counts: Arc<Mutex<BTreeMap<String, usize>>>,
+    counter: JoinHandle<BTreeMap<String, usize>>,
 }
 
 impl Attached {
@@ -298,19 +297,12 @@ impl Attached {
         panic!("{}: never `{wanted}`", self.program.port.display());
     }
 
-    /// Whoever counts reads the same lines as whoever waits, but not at the same time.
-    async fn until_counted(&self, what: &str, wanted: usize) {
-        let counted = async {
-            while self.count(what) < wanted {
-                tokio::task::yield_now().await;
-            }
-        };
-        // What is missing is told with the figures.
-        let _ = tokio::time::timeout(PATIENCE, counted).await;
-    }
-
-    fn count(&self, what: &str) -> usize {
-        self.counts.lock().unwrap().get(what).copied().unwrap_or(0)
+    /// How often each of these was said, whatever comes behind the last included.
+    async fn said(mut self, what: [&str; 3]) -> [usize; 3] {
+        self.waiter.settle(Duration::from_millis(200), PATIENCE).await.unwrap();
+        self.console.close().await;
+        let counts = self.counter.await.unwrap();
+        what.map(|what| counts.get(what).copied().unwrap_or(0))
     }
 }
 
@@ -352,10 +344,10 @@ async fn rounds_of(mut phone: Attached, number: &str, mut other: Attached, other
         phone.hears("closed").await;
     }
     // What was counted beside is what was waited for: nothing was lost, and nothing taken for something else.
-    for attached in [&phone, &other] {
-        attached.until_counted("closed", 2 * rounds).await;
-        let found = ["incoming", "established", "closed"].map(|what| attached.count(what));
-        assert_eq!(found, [rounds, 2 * rounds, 2 * rounds], "{}", attached.program.port.display());
+    for attached in [phone, other] {
+        let port = attached.program.port.clone();
+        let found = attached.said(["incoming", "established", "closed"]).await;
+        assert_eq!(found, [rounds, 2 * rounds, 2 * rounds], "{}", port.display());
     }
     println!("{rounds} rounds: {} matches, none lost, none wrong", rounds * 16);
 }
