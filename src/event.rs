@@ -208,6 +208,13 @@ pub enum Observed {
         /// What came of it.
         outcome: HookOutcome,
     },
+    /// An outage was ordered and does not begin, because of what its server's frames show.
+    OutageDeclined {
+        /// Which.
+        outage: OutageId,
+        /// What they show.
+        reason: String,
+    },
     /// An outage has ended; all paths it blocked are open again.
     OutageEnded {
         /// Which.

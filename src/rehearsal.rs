@@ -309,6 +309,10 @@ impl Rehearsal {
             Action::PlayKeys { phone, sequence, keys } => self.play(phone, sequence, &keys),
             Action::Push { phone, sequence, command } => self.push_command(phone, sequence, command),
             Action::BeginOutage { outage, spec } if spec.mode == OutageMode::Hook => self.stop_server(outage, &spec),
+            Action::BeginOutage { outage, spec } if self.link.routes(&spec) => {
+                let reason = format!("server {} answers from a router's address", spec.server);
+                self.report(When::exactly(soon), Observed::OutageDeclined { outage, reason });
+            }
             Action::BeginOutage { outage, spec } => {
                 let course = match Treatment::course(&spec, &self.plan.bench.servers) {
                     Ok(course) => course,

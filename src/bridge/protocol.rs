@@ -163,6 +163,13 @@ pub enum Notice {
         /// Half its span.
         error_ns: u64,
     },
+    /// An outage does not begin, because of what its server's frames show.
+    Declined {
+        /// Which.
+        outage: OutageId,
+        /// What they show.
+        reason: String,
+    },
     /// An outage is over.
     Ended {
         /// Which.

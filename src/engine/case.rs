@@ -246,9 +246,7 @@ impl CaseRun {
             let spoils = self.unhit.clone().or_else(|| self.unproven.clone());
             conclusion = spoils.or_else(|| blind::verdict(self)).unwrap_or(conclusion);
             if conclusion.verdict == Verdict::Pass && !self.without.is_empty() {
-                let rest =
-                    if conclusion.reason.is_empty() { String::new() } else { format!("; {}", conclusion.reason) };
-                conclusion.reason = format!("without {}{rest}", self.without.join("; "));
+                conclusion = self.lessened(conclusion);
             }
         }
         if !restored && (conclusion.verdict == Verdict::Pass || conclusion.code == DOCUMENTED_LIMIT) {
@@ -259,6 +257,16 @@ impl CaseRun {
                 format!("{}; and the start state was not restored: {}", conclusion.reason, decided.reason);
         }
         Some(conclusion)
+    }
+
+    /// A pass without some outages says so, and without any is none.
+    fn lessened(&self, pass: Finding) -> Finding {
+        let reason = format!("without {}", self.without.join("; "));
+        match pass.reason.as_str() {
+            _ if self.cuts.is_empty() => Finding::skipped("no-place", reason),
+            "" => Finding { reason, ..pass },
+            rest => Finding { reason: format!("{reason}; {rest}"), ..pass },
+        }
     }
 
     /// What the failure of a step, or its success, means where a document admits a limit.

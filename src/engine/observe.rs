@@ -88,6 +88,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }
         | Observed::Canary { .. }
+        | Observed::OutageDeclined { .. }
         | Observed::ClockStepped { .. }
         | Observed::DeadlineFired { .. } => {}
     }

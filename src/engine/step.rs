@@ -81,7 +81,7 @@ impl StepRun {
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
             StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
             StepKind::ExpectIdle => Self::Idle(idle::IdleWait::begin(subjects, now)),
-            StepKind::Outage(plan) => Self::Outage(outage::Cutting::begin(plan, subjects, now, fix, out)),
+            StepKind::Outage(plan) => Self::Outage(outage::Cutting::begin(plan, optional, subjects, now, fix, out)),
             StepKind::Lift { server, turns } => {
                 Self::Lift(lift::Lifting::begin(*server, turns.as_ref(), subjects, now, out))
             }

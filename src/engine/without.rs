@@ -18,6 +18,23 @@ pub fn begin(course: &Course, step: &Step, subjects: &mut Subjects, fix: Fix, ou
     }
     let lacking = |phone| Some((PhoneName::clone(phone), lacks(subjects, phone, plan)?));
     let without: Vec<(PhoneName, String)> = phones.iter().filter_map(lacking).collect();
+    tell(plan, without, subjects, fix, out);
+}
+
+/// These phones do without an outage that could not begin, and without what follows from it.
+pub fn from_now(
+    plan: &OutagePlan,
+    phones: &[PhoneName],
+    needs: &str,
+    subjects: &mut Subjects,
+    fix: Fix,
+    out: &mut Outbox,
+) {
+    tell(plan, phones.iter().map(|phone| (phone.clone(), needs.to_owned())).collect(), subjects, fix, out);
+    phones.iter().for_each(|phone| subjects.finish_step(phone, &format!("skipped: {needs}"), &[fix.seq]));
+}
+
+fn tell(plan: &OutagePlan, without: Vec<(PhoneName, String)>, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) {
     for (server, phones) in servers(&without, subjects, plan) {
         let server_in = |role| {
             let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.id.phone));

@@ -18,7 +18,7 @@ use speech::{REFUSED, Spoken};
 
 use super::{FRAME_ERROR_NS, Happening, Rehearsal};
 use crate::{
-    event::{Knock, OutageId, PhoneName, Stamp, Toward},
+    event::{Knock, Manner, OutageId, OutageMode, OutageSpec, PhoneName, ServerName, Stamp, Toward},
     virtual_bench::{
         phone::{PhoneInput, PhoneOutput},
         random::Random,
@@ -55,6 +55,8 @@ pub(super) struct Link {
     weather: Weather,
     random: Random,
     cut: BTreeSet<OutageId>,
+    /// The servers of which frames show that they are behind a router.
+    pub(super) routed: BTreeSet<ServerName>,
     connections: BTreeMap<(PhoneName, u32), Connection>,
     /// By the number that the servers know it by.
     by_server: BTreeMap<u32, (PhoneName, u32)>,
@@ -171,6 +173,7 @@ impl Link {
             random: Random::new(weather.seed),
             weather,
             cut: BTreeSet::new(),
+            routed: BTreeSet::new(),
             connections: BTreeMap::new(),
             by_server: BTreeMap::new(),
             opened: 0,
@@ -186,6 +189,11 @@ impl Link {
 
     pub(super) fn mend(&mut self, outage: OutageId) {
         self.cut.remove(&outage);
+    }
+
+    /// Whether the bridge sees that an outage is about a link which its server is not on.
+    pub(super) fn routes(&self, spec: &OutageSpec) -> bool {
+        self.routed.contains(&spec.server) && spec.mode == OutageMode::Steady(Manner::Unresolvable)
     }
 
     pub(super) fn is_cut(&self, outage: OutageId) -> bool {

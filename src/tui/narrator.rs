@@ -99,6 +99,9 @@ impl Narrator {
             }
             Observed::EvidenceLost { count, .. } => (format!("evidence lost: {count} frames"), true),
             Observed::PortLost { phone, port, reason } => (format!("{phone}: {port} lost: {reason}"), true),
+            Observed::OutageDeclined { outage, reason } => {
+                (format!("outage {} does not begin: {reason}", outage.0), true)
+            }
             Observed::DriverFailed { reason, .. } => (reason.clone(), true),
             Observed::ClockStepped { by_ns } => {
                 (format!("the wall clock was stepped by {:+.3} s", *by_ns as f64 / 1e9), true)

@@ -84,8 +84,7 @@ impl Helper {
         if let Some(router) = rule.servers.iter().find_map(|server| self.homes.router_of(*server))
             && rule.is_of_resolution()
         {
-            let reason = format!("does not begin outage {}: {router}; choose another mode", wanted.outage.0);
-            return self.outbox.send(&Notice::Trouble(reason));
+            return self.outbox.send(&Notice::Declined { outage: wanted.outage, reason: router });
         }
         let paths = self.outages.paths(Some(&rule), None);
         let begun = monotonic();

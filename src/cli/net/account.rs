@@ -72,6 +72,7 @@ impl Account {
             Observed::EvidenceLost { count, .. } => {
                 self.fault(format!("{count} frames were not seen: what they did is not known"))
             }
+            Observed::OutageDeclined { reason, .. } => self.fault(format!("{reason}; choose another mode")),
             Observed::DriverFailed { reason, .. } => self.fault(reason.clone()),
             Observed::OutageEnded { why, tally, .. } => {
                 // The helper that was lost took its tally along.

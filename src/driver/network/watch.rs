@@ -105,6 +105,7 @@ impl Watch {
                 let tally = self.named(&tally);
                 (self.when(unix_ns, error_ns), Observed::OutageEnded { outage, why, tally })
             }
+            Notice::Declined { outage, reason } => (now, Observed::OutageDeclined { outage, reason }),
             Notice::FirstBite { outage, phone, toward, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::FirstBite { outage, phone: self.phone(phone)?, toward })
             }

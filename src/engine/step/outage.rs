@@ -14,9 +14,10 @@ use crate::{
         hook, judge, pairs,
         registration::Fix,
         subjects::Subjects,
+        without,
     },
     event::{Action, Move, Observed, OutageId, PhoneName, ServerName, Stamp, Toward},
-    verdict::CaseId,
+    verdict::{Blame, CaseId},
 };
 
 /// How long the bridge may take for an order.
@@ -28,6 +29,8 @@ type Path = (PhoneName, ServerName, Toward);
 /// The step that takes servers away: for all its phones at once, for each alone, or for each at its own moment.
 #[derive(Debug)]
 pub struct Cutting {
+    /// Phones may do without it.
+    optional: bool,
     parts: Vec<Part>,
 }
 
@@ -60,7 +63,14 @@ enum Stage {
 
 impl Cutting {
     /// Sends the control canaries, of each phone whose moment has come.
-    pub fn begin(plan: &OutagePlan, subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) -> Self {
+    pub fn begin(
+        plan: &OutagePlan,
+        optional: bool,
+        subjects: &mut Subjects,
+        now: Stamp,
+        fix: Fix,
+        out: &mut Outbox,
+    ) -> Self {
         let phones = subjects.phones_running();
         let meant = |phone: &PhoneName| plan.party.is_none_or(|party| pairs::is_of(subjects, phone, party));
         let (meant, others): (Vec<PhoneName>, Vec<PhoneName>) = phones.into_iter().partition(meant);
@@ -77,11 +87,16 @@ impl Cutting {
         for phone in others {
             subjects.finish_step(&phone, "the outage is for other phones", &[]);
         }
-        Self { parts }
+        Self { optional, parts }
     }
 
     /// Hears canaries and commits.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+        if let Observed::OutageDeclined { outage, reason } = observed {
+            let optional = self.optional;
+            let part = self.parts.iter_mut().find(|part| part.outages.values().any(|own| own == outage));
+            return part.into_iter().for_each(|part| part.decline(*outage, reason, optional, fix, subjects, out));
+        }
         self.parts.iter_mut().for_each(|part| part.observe(observed, fix, subjects, out));
     }
 
@@ -181,6 +196,34 @@ impl Part {
             }
             _ => {}
         }
+    }
+
+    /// One of its outages does not begin: its phones do without, and the others end.
+    fn decline(
+        &mut self,
+        declined: OutageId,
+        reason: &str,
+        optional: bool,
+        fix: Fix,
+        subjects: &mut Subjects,
+        out: &mut Outbox,
+    ) {
+        if let Some(run) = subjects.outages.get_mut(&declined) {
+            run.ended = true;
+        }
+        for outage in self.outages.values().filter(|outage| **outage != declined) {
+            out.order(Action::EndOutage { outage: *outage });
+        }
+        let needs = format!("needs a server on the link: {reason}");
+        if optional {
+            without::from_now(&self.plan, &self.phones, &needs, subjects, fix, out);
+        } else {
+            let finding = Finding::rig("no-place", format!("the outage {needs}; choose another mode"));
+            self.decide(subjects, || {
+                Finding { blame: Some(Blame::Configuration), ..finding.clone() }.shown_by([fix.seq])
+            });
+        }
+        self.stage = Stage::Done;
     }
 
     fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {

@@ -66,6 +66,36 @@ fn who_does_without_one_outage_has_the_next() {
 }
 
 #[test]
+fn a_router_that_only_frames_tell_of_is_as_good_as_one_in_the_bench_file() {
+    let cut = Step::of("cut", StepKind::Outage(Box::new(plan(vec![Role::Primary], OutageMode::DROP))));
+    let alone = vec![link_outage(), expect(Move::Failover), lift(), expect(Move::Failback)];
+    let both = [alone.clone(), vec![cut, expect(Move::Failover), lift(), expect(Move::Failback)]].concat();
+    let told = "skipped: needs a server on the link: server a answers from a router's address";
+    let run = |steps: Vec<Step>| {
+        let mut rehearsal = rehearsal(&[], scenario(steps));
+        rehearsal.link.routed.insert("a".into());
+        rehearsal.run().unwrap()
+    };
+    let records = run(both);
+    assert_eq!(left(&records).len(), 1);
+    for case in cases(&records) {
+        assert_eq!(case.verdict, Verdict::Pass, "{case:#?}");
+        assert!(case.reason.as_ref().is_some_and(|reason| reason.ends_with(told)), "{case:#?}");
+        assert_eq!(case.measurements.iter().filter(|it| it.name == "failover").count(), 1);
+        assert!(notes(&records, &case.id.line).contains(&told));
+    }
+    let records = run(alone);
+    for case in cases(&records) {
+        assert_eq!((case.verdict, case.code.as_deref()), (Verdict::Skipped, Some("no-place")), "nothing is left of it");
+    }
+    let records = run(vec![Step { optional: false, ..link_outage() }, expect(Move::Failover)]);
+    for case in cases(&records) {
+        let expected = (Verdict::RigError, Some(Blame::Configuration), Some("no-place"));
+        assert_eq!((case.verdict, case.blame, case.code.as_deref()), expected);
+    }
+}
+
+#[test]
 fn who_does_without_waits_where_everybody_does() {
     let cut = Step::of("cut", StepKind::Outage(Box::new(plan(vec![Role::Primary], OutageMode::DROP))));
     let steps = vec![expect(Move::Renewal), link_outage(), Step::of("meet", StepKind::Meet), cut, lift()];

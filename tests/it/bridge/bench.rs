@@ -231,8 +231,8 @@ impl Rig {
         let mut spec = spec(OutageMode::DROP, None, OutageScope::Host, Duration::from_secs(30));
         change(&mut spec);
         self.driver().begin_outage(OutageId(99), &spec).unwrap();
-        match self.expect("a refusal", |it| matches!(it, Observed::DriverFailed { .. })) {
-            Observed::DriverFailed { reason, .. } => reason,
+        match self.expect("a refusal", |it| matches!(it, Observed::OutageDeclined { .. })) {
+            Observed::OutageDeclined { reason, .. } => reason,
             _ => unreachable!(),
         }
     }
