@@ -37,6 +37,11 @@ impl Ear {
         Self { tap: hosts::in_host(namespace, open) }
     }
 
+    /// Sends a frame out of that interface.
+    pub fn say(&mut self, frame: &[u8]) {
+        self.tap.send(frame).unwrap();
+    }
+
     /// Everything since the last call, until nothing has come for a while.
     pub fn heard(&mut self) -> Vec<Heard> {
         let mut all = Vec::new();

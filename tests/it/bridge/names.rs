@@ -8,7 +8,11 @@ use std::{
 };
 
 use nix::sys::signal::Signal;
-use siprig::event::{Manner, OutageMode, OutageTally};
+use siprig::{
+    config::Mac,
+    event::{Manner, OutageMode, OutageTally},
+    wire::frame,
+};
 
 use super::{ear::Ear, hosts::Host, *};
 
@@ -79,6 +83,33 @@ fn what_a_phone_asks_any_name_server_about_a_server_vanishes_and_nothing_else_do
         assert!(!contains(&capture, b"\x05sip-b\x07example"), "and what else they asked is not");
         let dropped = notes.iter().filter(|note| **note == Note::Dropped { outage: OutageId(1) }).count() as u64;
         assert_eq!(dropped, dropped_to_server + 1, "and the canary");
+    });
+}
+
+#[test]
+fn a_question_is_known_behind_any_tags() {
+    in_lab!("names::a_question_is_known_behind_any_tags", |lab| {
+        let mut rig = named(&lab);
+        let (mut near, mut far) = (Ear::at("phone"), Ear::at("server"));
+        rig.begin_mode(1, nameless(), None, OutageScope::Host);
+        let tags: [&[u8]; 3] = [&[], &[0x81, 0, 0, 7], &[0x88, 0xa8, 0, 100, 0x81, 0, 0, 77]];
+        let (phone, server) = (hosts::PHONE_MAC.parse().unwrap(), Mac([2, 0, 0, 0, 0, 0x77]));
+        for (from, to) in [(hosts::PHONE, hosts::SERVER), (hosts::PHONE_6, hosts::SERVER_6)] {
+            let ends = (SocketAddr::new(from.ip, 4000), SocketAddr::new(to.ip, DNS));
+            for tag in tags {
+                for name in ["sip-a.example", "sip-b.example"] {
+                    let plain = frame::udp_frame(phone, server, None, ends.0, ends.1, &query(name, 1));
+                    near.say(&[&plain[..12], tag, &plain[12..]].concat());
+                }
+            }
+        }
+        let heard = far.heard();
+        let of = |label: &[u8]| heard.iter().filter(|heard| contains(&heard.bytes, label)).count();
+        assert_eq!((of(b"\x05sip-a\x07example"), of(b"\x05sip-b\x07example")), (0, 2 * tags.len()));
+        let (_, tally) = rig.end(1);
+        assert_eq!((tally.dropped_to_server, tally.leaked), (2 * tags.len() as u64, 0));
+        let seen = rig.close();
+        assert!(!seen.iter().any(is_lost), "{seen:?}");
     });
 }
 
