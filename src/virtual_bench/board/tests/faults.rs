@@ -37,6 +37,12 @@ fn ten_thousand_orders_over_a_line_with_five_faults_in_a_thousand_bytes_leave_ev
     let (first, differs) = line.edges.iter().zip(&model.edges).enumerate().find(|(_, (is, ought))| is != ought).unzip();
     assert_eq!((first, differs), (None, None));
     assert_eq!(line.edges.len(), model.edges.len());
+    println!(
+        "10000 orders: {} retries, {} given up, {} edges as ordered",
+        line.retries,
+        line.given_up,
+        line.edges.len()
+    );
     assert!(line.retries > 1000, "the noise did not bite: {} retries", line.retries);
     assert_eq!(line.given_up, 0);
 }
