@@ -231,8 +231,9 @@ impl Rig {
         let mut spec = spec(OutageMode::DROP, None, OutageScope::Host, Duration::from_secs(30));
         change(&mut spec);
         self.driver().begin_outage(OutageId(99), &spec).unwrap();
-        match self.expect("a refusal", |it| matches!(it, Observed::OutageDeclined { .. })) {
-            Observed::OutageDeclined { reason, .. } => reason,
+        let refuses = |it: &Observed| matches!(it, Observed::OutageDeclined { .. } | Observed::DriverFailed { .. });
+        match self.expect("a refusal", refuses) {
+            Observed::OutageDeclined { reason, .. } | Observed::DriverFailed { reason, .. } => reason,
             _ => unreachable!(),
         }
     }
