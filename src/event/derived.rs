@@ -1,0 +1,114 @@
+//! What the engine makes of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BindingChange, LineId, Move, OutageSpec, PhoneName, ServerName, Stroke};
+use crate::verdict::{Case, CaseId, Measurement};
+
+/// What the engine concludes. Front ends and reports live on these.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum Derived {
+    /// The next of several scenarios begins. The first one begins with the run, without a word.
+    ScenarioStarted {
+        /// Its name.
+        scenario: String,
+        /// Its index, from 0.
+        index: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A step of the scenario begins.
+    StepStarted {
+        /// Its index, from 0.
+        step: usize,
+        /// How many there are.
+        of: usize,
+        /// For people: `take the primary away`.
+        title: String,
+        /// The phones that begin it, where phones go at their own pace; none: all of the run.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        phones: Vec<PhoneName>,
+    },
+    /// A case finished or left a step.
+    StepEnded {
+        /// Its index, from 0.
+        step: usize,
+        /// Which case.
+        case: CaseId,
+        /// Whether what the step expects was seen.
+        ok: bool,
+        /// For people: what was seen, or what was not.
+        note: String,
+        /// The records that show it.
+        evidence: Vec<u64>,
+    },
+    /// An outage that phones may do without does not begin for these, with all that follows from it: the bench has no place
+    /// for it.
+    OutageSkipped {
+        /// What would have begun, and for whom.
+        spec: Box<OutageSpec>,
+        /// What it needs, for people: `needs a server on the link: …`.
+        needs: String,
+    },
+    /// From now on this server holds a live binding for the line, or held one and no longer does.
+    Binding(BindingChange),
+    /// Where the line is registered, seen from the phone: the server that last confirmed it.
+    Home {
+        /// The line.
+        line: LineId,
+        /// The server, or none.
+        server: Option<ServerName>,
+    },
+    /// Whom the phone of a line speaks with whose signalling is encrypted: a weaker claim than [`Home`](Self::Home).
+    Connected {
+        /// The line.
+        line: LineId,
+        /// The servers, in the order of their names.
+        servers: Vec<ServerName>,
+    },
+    /// A key press showed (or failed to show) its effect on the phone.
+    KeyConfirmed {
+        /// The phone.
+        phone: PhoneName,
+        /// What was pressed.
+        key: Stroke,
+        /// The console line that shows it; none: unconfirmed.
+        by: Option<u64>,
+    },
+    /// The latest time at which a move is still in order.
+    DeadlineComputed {
+        /// The case it belongs to.
+        case: CaseId,
+        /// Which move.
+        of: Move,
+        /// The length of the window, in milliseconds.
+        window_ms: f64,
+        /// The sum, written out for people.
+        derivation: String,
+        /// Timers in it that are assumed, neither configured nor seen on the wire.
+        assumed: Vec<String>,
+    },
+    /// A value was measured.
+    Measured {
+        /// The case it belongs to.
+        case: CaseId,
+        /// The value.
+        measurement: Measurement,
+    },
+    /// An always-on detector saw something.
+    Detected {
+        /// The line.
+        line: LineId,
+        /// A stable word: `flapping`, `double-registration`, `stranger`, `storm`, `reboot`.
+        code: String,
+        /// For people.
+        note: String,
+        /// The records that show it.
+        evidence: Vec<u64>,
+    },
+    /// A case is decided.
+    CaseDecided(Box<Case>),
+    /// Nothing more will be concluded.
+    RunEnded,
+}
