@@ -11,9 +11,10 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use super::{args::BenchArgs, error::UserError, exit::Exit};
+use super::{args::BenchArgs, error::UserError, exit::Exit, state};
 use crate::{
     config::{Scenario, document::Document, load, overrides::Override},
+    driver::serial::share,
     virtual_bench::{self, Description, plan::LabPlan},
 };
 
@@ -80,7 +81,11 @@ pub fn preview(description: &Description, rig: &Path) -> Result<Document, UserEr
 /// If the bench does not come up.
 pub fn run_inside(description: &Description, rig: &Path) -> Result<ExitCode, UserError> {
     let inner = as_applied(std::env::args_os().skip(1));
-    let code = virtual_bench::launch(description, rig, &inner)?;
+    let code = virtual_bench::launch(description, rig, &inner);
+    if let Ok(state) = state::directory() {
+        share::sweep(&state);
+    }
+    let code = code?;
     killed_by(code).map_or(Ok(ExitCode::from(code)), |signal| {
         let message = format!("{signal} ended the command in the virtual bench, and the bench with it");
         let help = "is this machine out of memory? a run that had begun is kept, as `siprig runs list` shows";

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::{Bench, Model, Phone, Plan, Scenario, document::Document, load},
-    driver::clock::RunClock,
+    driver::{clock::RunClock, serial::share},
     event::{PhoneName, Record},
     journal::RunDir,
     look::{Look, harmless},
@@ -90,6 +90,7 @@ fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<
     })?;
 
     stopped::start_again(&plan.bench, say)?;
+    share::sweep(&state::directory()?);
     let clock = RunClock::start();
     let run_dir = RunDir::create(&args.report_dir, &plan.scenario.name, clock.epoch_unix_ns(), args.keep_secrets)?;
     (plan.run, plan.epoch_unix_ns) = (run_dir.name(), clock.epoch_unix_ns());

@@ -68,14 +68,32 @@ impl Share {
         if std::os::unix::net::UnixStream::connect(&path).is_ok() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        // Left over by one that was killed.
-        let _ = fs::remove_file(&path);
-        let listener = UnixListener::bind(&path)?;
-        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        // It gets its name once somebody listens, or it would look as if he had been killed.
+        let nameless = path.with_extension("new");
+        let _ = fs::remove_file(&nameless);
+        let listener = UnixListener::bind(&nameless)?;
+        fs::set_permissions(&nameless, Permissions::from_mode(0o600))?;
+        fs::rename(&nameless, &path)?;
         let (feed, clock) = (console.feed.clone(), console.clock.clone());
         let typist = format!("{typist} (process {})", std::process::id());
         let task = tokio::spawn(serve(listener, feed, clock, typist));
         Ok(Self { path, task })
+    }
+}
+
+/// Removes what is left in the state directory of shared consoles whose siprig was killed.
+pub fn sweep(state: &Path) {
+    let entries = fs::read_dir(state).into_iter().flatten().flatten();
+    let sockets = entries.filter(|entry| {
+        entry.file_name().to_str().is_some_and(|name| name.starts_with("console-") && name.ends_with(".sock"))
+    });
+    for socket in sockets {
+        let unheard = std::os::unix::net::UnixStream::connect(socket.path())
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        if unheard {
+            // Whoever else removes it does the same.
+            let _ = fs::remove_file(socket.path());
+        }
     }
 }
 
@@ -229,4 +247,26 @@ impl Source {
 /// How the name of a console's socket ends.
 fn ending(bench: &str, phone: &PhoneName) -> String {
     format!("-{}-{}.sock", file_name_of(bench), file_name_of(&phone.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_siprig_has_shared_is_swept_away_and_what_others_share_is_not() {
+        let state = tempfile::tempdir().unwrap();
+        let at = |name: &str| state.path().join(name);
+        drop(UnixListener::bind(at("console-1-virtual-p1.sock")).unwrap());
+        drop(UnixListener::bind(at("of-somebody-else.sock")).unwrap());
+        let _shared = UnixListener::bind(at("console-2-virtual-p1.sock")).unwrap();
+        sweep(state.path());
+        let left = fs::read_dir(state.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut left: Vec<_> = left.collect();
+        left.sort();
+        assert_eq!(left, ["console-2-virtual-p1.sock", "of-somebody-else.sock"]);
+        sweep(&at("nowhere"));
+    }
 }
