@@ -491,11 +491,9 @@ impl Subjects {
 
     /// A server for people: name and addresses.
     pub fn describe_server(&self, server: &ServerName) -> String {
-        let addresses = self
-            .plan
-            .bench
-            .server(server)
-            .map(|server| server.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+        let known = self.plan.bench.server(server);
+        let addresses =
+            known.map(|known| known.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
         format!("server {server} ({})", addresses.unwrap_or_default())
     }
 }
