@@ -138,6 +138,26 @@ fn a_phone_that_never_comes_home_fails_and_the_others_do_not() {
     );
 }
 
+/// The PTY goes and nobody plugs it in again: one fault of the rig, named once, and the run is as long as ever.
+#[test]
+fn a_console_that_goes_and_never_returns_is_one_clear_fault_of_the_rig() {
+    let desk = Desk::new();
+    let defect = "virtual.phone.p2.defects=[{ console-closes-after = \"8s\" }]";
+    let Some((output, document)) = desk.run(&["--phones", "p1,p2", "--set", defect]) else { return };
+    assert_eq!(output.status.code(), Some(3), "{document:#}");
+    assert_eq!(case(&document, "p1")["verdict"], "pass", "{document:#}");
+    let parted = case(&document, "p2");
+    assert_eq!(
+        (&parted["verdict"], &parted["blame"], &parted["code"]),
+        (&"rig-error".into(), &"rig".into(), &"console-lost".into())
+    );
+    let journal = fs::read_to_string(desk.run_directory().join("journal.jsonl")).unwrap();
+    let told = |what: &str| journal.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((told("\"port-lost\""), told("\"port-opened\"")), (1, 4), "lost once, never opened again");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.matches("console lost").count(), 1, "{said}");
+}
+
 #[test]
 fn virtual_benches_side_by_side_exclude_nobody_and_phones_are_judged_by_the_servers_they_are_set_to() {
     let desk = Desk::new();
