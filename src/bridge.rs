@@ -12,6 +12,7 @@
 use std::process::ExitCode;
 
 mod addresses;
+mod busy;
 mod canary;
 mod carriers;
 mod clock;

@@ -31,6 +31,7 @@ use lease::Lease;
 
 use super::{
     addresses::Addresses,
+    busy::Busy,
     canary::{Canary, CanaryPort},
     clock::{monotonic, nanos, wall_ns},
     connections::{Connections, Made},
@@ -119,6 +120,7 @@ struct Helper {
     next_nonce: u64,
     homes: Homes,
     strangers: Strangers,
+    busy: Busy,
     unsent: Unsent,
     mtu: usize,
     lease: Lease,
@@ -157,6 +159,7 @@ impl Helper {
             next_nonce: u64::try_from(wall_ns()).unwrap_or(0) << 20,
             homes: Homes::new(&setup.servers),
             strangers: Strangers::default(),
+            busy: Busy::default(),
             unsent: Unsent::default(),
             mtu: parts.mtu,
             lease: Lease::void(),
@@ -189,6 +192,8 @@ impl Helper {
                 looked = monotonic();
                 self.report_losses();
                 self.seek_ports();
+                self.busy.turn();
+                self.mind_busy();
             }
             self.outbox.flush();
         }

@@ -105,6 +105,11 @@ impl Homes {
         }
     }
 
+    /// Whether a server of the bench has that address.
+    pub fn is_server(&self, address: IpAddr) -> bool {
+        self.servers.contains_key(&address)
+    }
+
     /// Whether frames to that MAC that come in on the phones' side are for the side of the servers.
     pub fn is_beyond(&self, mac: Mac) -> bool {
         let mut places = self.servers.values().flat_map(|home| &home.places);

@@ -74,9 +74,8 @@ async fn open(setup: &Setup, links: &Links) -> Result<Opened, Refusal> {
     let table = Table::create(join::bridge_name(network)).await?;
     let joined = join::join(links, network, &examined).await?;
     orphans.extend(canary::remove_orphans(links, joined.bridge_index).await?);
-    let phones: Vec<_> = setup.phones.iter().map(|phone| phone.mac).collect();
-    let servers: Vec<_> = setup.servers.iter().flat_map(|server| server.addresses.iter().copied()).collect();
-    let wanted = Wanted { devices: &phones, servers: &servers };
+    let (phones, servers) = (setup.devices(), setup.addresses());
+    let wanted = Wanted { devices: &phones, servers: &servers, alone: &[] };
     let phone_tap = Tap::open_for(&wanted, &network.phone_side, examined.phone.index)?;
     let server_tap = Tap::open_for(&wanted, &network.server_side, examined.server.index)?;
     let canary_port = CanaryPort::open(links, joined.bridge_index, examined.server.index).await?;

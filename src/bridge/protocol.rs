@@ -42,6 +42,18 @@ pub struct Setup {
     pub servers: Vec<ServerKey>,
 }
 
+impl Setup {
+    /// The devices under test.
+    pub fn devices(&self) -> Vec<Mac> {
+        self.phones.iter().map(|phone| phone.mac).collect()
+    }
+
+    /// The addresses of all servers.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.servers.iter().flat_map(|server| server.addresses.iter().copied()).collect()
+    }
+}
+
 /// How a phone is known on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneKey {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io, net::IpAddr, time::Duration};
 
 use super::{
     addresses::Addresses,
+    busy::Busy,
     canary::{self, Canary},
     clock::{monotonic, nanos, wall_ns},
     connections::{Connections, Made},
@@ -71,6 +72,7 @@ pub struct Sight<'a> {
     /// Where the servers are.
     pub homes: &'a mut Homes,
     pub strangers: &'a mut Strangers,
+    pub busy: &'a mut Busy,
     pub mtu: usize,
 }
 
@@ -130,7 +132,7 @@ impl Sight<'_> {
             self.outbox.send(&Notice::Server { server, address, place, unix_ns: at_ns });
         }
         self.follow_stranger(&frame, received.bytes, toward, at_ns);
-        let Some(phone) = self.phone_of(&frame, toward) else { return };
+        let Some(phone) = self.phone_of(&frame, toward) else { return self.count_stranger(&frame, toward) };
         if toward == Toward::Server {
             self.note_life(phone, at_ns);
             if let Some(address) = self.addresses.learn(phone, &frame) {
@@ -206,8 +208,24 @@ impl Sight<'_> {
             Toward::Server => frame.destination.is_some_and(|to| self.homes.is_beyond(to)),
             Toward::Phone => self.strangers.is_near(mac),
         };
-        if passes {
+        if passes && device_of(frame, toward).is_some_and(|device| self.busy.is_seen_through(device, at_ns)) {
             self.strangers.enter(outage, mac, toward, at_ns, bytes);
+        }
+    }
+
+    /// Counts a frame of a device that is nobody's, and lets one alone that has shown enough.
+    fn count_stranger(&mut self, frame: &Frame<'_>, toward: Toward) {
+        let mac = match toward {
+            Toward::Server => frame.source,
+            Toward::Phone => frame.destination,
+        };
+        // What goes to a group, everybody sees.
+        let one = frame.destination.is_some_and(|to| to.0[0] & 1 == 0);
+        if let (Some(mac), Some(device)) = (mac, device_of(frame, toward).filter(|_| one))
+            && !self.homes.is_server(device)
+            && self.busy.count(device)
+        {
+            self.strangers.forget(mac);
         }
     }
 
@@ -339,6 +357,15 @@ pub fn send_off(far: &mut Tap, mtu: usize, unsent: &mut Unsent) {
             unsent.count(far.interface(), &error);
         }
     }
+}
+
+/// The address of the device on the phones' side.
+fn device_of(frame: &Frame<'_>, toward: Toward) -> Option<IpAddr> {
+    let Content::Ip(packet) = &frame.content else { return None };
+    Some(match toward {
+        Toward::Server => packet.source,
+        Toward::Phone => packet.destination,
+    })
 }
 
 fn canary_nonce(frame: &Frame<'_>, bytes: &[u8]) -> Option<u64> {

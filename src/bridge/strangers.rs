@@ -1,7 +1,8 @@
 //! Devices that are no outage's and speak with a server that is away for others: what comes in of theirs has to come out. What
 //! does not is a fault of the rig. Pure bookkeeping.
 //!
-//! A few frames at a time are followed: nobody who loses all that he sends escapes, and a busy neighbour costs little.
+//! A few frames at a time are followed: nobody who loses all that he sends escapes, and a busy neighbour costs little
+//! ([`busy`](super::busy)).
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -81,6 +82,11 @@ impl Strangers {
         late
     }
 
+    /// What a device has sent or is sent is seen no more: nothing can be told of what has not come out.
+    pub fn forget(&mut self, mac: Mac) {
+        self.waiting.retain(|stray| stray.mac != mac);
+    }
+
     /// Something has come in between, so that nothing can be told of what has not come out: frames were not seen, or a link was
     /// down.
     pub fn void(&mut self) {
@@ -110,6 +116,9 @@ mod tests {
         strangers.enter(OutageId(1), MAC, Toward::Server, 200 * MS, &[3]);
         assert_eq!(strangers.overdue(400 * MS), []);
         strangers.enter(OutageId(2), MAC, Toward::Server, 500 * MS, &[4]);
+        strangers.enter(OutageId(2), Mac([9; 6]), Toward::Server, 500 * MS, &[5]);
+        strangers.forget(MAC);
+        assert_eq!(strangers.waiting.len(), 1, "of one that is let alone nothing is waited for");
         strangers.void();
         assert_eq!(strangers.overdue(900 * MS), []);
     }

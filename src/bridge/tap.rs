@@ -80,6 +80,14 @@ impl Tap {
         Self::open_as(interface, index, false, Some(wanted))
     }
 
+    /// From now on lets this be seen alone, as far as the kernel can tell.
+    ///
+    /// # Errors
+    /// If the kernel refuses; then what was seen is seen.
+    pub fn want(&self, wanted: &Wanted<'_>) -> io::Result<()> {
+        filter::attach(self.as_fd(), wanted)
+    }
+
     /// Opens the tap of any interface: until it is closed, frames for others are heard there, too.
     ///
     /// # Errors

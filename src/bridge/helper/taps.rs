@@ -6,6 +6,7 @@ use crate::{
         clock::wall_ns,
         protocol::Notice,
         sight::{Sight, is_of_link, send_off},
+        tap::Wanted,
     },
     event::Toward,
 };
@@ -45,7 +46,19 @@ impl Helper {
             self.admit_lapse();
         }
         self.send_off();
+        self.mind_busy();
         until_ns < asked_ns
+    }
+
+    /// Lets the taps be spared what is let alone from now on, and nothing else.
+    pub(super) fn mind_busy(&mut self) {
+        if !self.busy.is_stale() {
+            return;
+        }
+        let (devices, servers) = (self.setup.devices(), self.setup.addresses());
+        let wanted = Wanted { devices: &devices, servers: &servers, alone: self.busy.alone() };
+        let told = self.phone_tap.want(&wanted).and_then(|()| self.server_tap.want(&wanted));
+        self.busy.told(told.ok().map(|()| wall_ns()));
     }
 
     /// Takes what waits at the tap at which frames enter that go `entering`.
@@ -113,6 +126,7 @@ impl Helper {
             unsent: &mut self.unsent,
             homes: &mut self.homes,
             strangers: &mut self.strangers,
+            busy: &mut self.busy,
             mtu: self.mtu,
         };
         sight.take(received, entering, far);

@@ -25,12 +25,14 @@ const IPV6: (u32, [u32; 2]) = (0x86dd, [22, 38]);
 pub struct Wanted<'a> {
     /// Frames from and to these devices.
     pub devices: &'a [Mac],
-    /// Packets from and to these addresses, whoever they are of.
+    /// Packets from and to these addresses, whoever they are of,
     pub servers: &'a [IpAddr],
+    /// but for those from and to these.
+    pub alone: &'a [IpAddr],
 }
 
 /// Lets a socket see what is wanted and, since it looks at the last four bytes of a device's address alone and not behind a
-/// second tag, some of what is not. With more than it can ask for it sees everything.
+/// second tag, some of what is not. With more than it can ask for it goes on to see what it saw: at first, everything.
 ///
 /// # Errors
 /// If the kernel refuses.
@@ -64,8 +66,8 @@ fn program(wanted: &Wanted<'_>) -> Vec<libc::sock_filter> {
     for tag in TAGGED {
         program.extend([go_on_if(libc::BPF_JEQ, tag), answer(ALL_OF_IT)]);
     }
-    let words = |server: &IpAddr| -> Vec<u32> {
-        let bytes = match server {
+    let words = |address: &IpAddr| -> Vec<u32> {
+        let bytes = match address {
             IpAddr::V4(address) => address.octets().to_vec(),
             IpAddr::V6(address) => address.octets().to_vec(),
         };
@@ -73,9 +75,11 @@ fn program(wanted: &Wanted<'_>) -> Vec<libc::sock_filter> {
     };
     for ((ether_type, places), is_it) in [(IPV4, IpAddr::is_ipv4 as fn(&IpAddr) -> bool), (IPV6, IpAddr::is_ipv6)] {
         let mut block = Vec::new();
-        for place in places {
-            for server in wanted.servers.iter().filter(|server| is_it(server)) {
-                block.extend(compare(place, &words(server)));
+        for (addresses, kept) in [(wanted.alone, 0), (wanted.servers, ALL_OF_IT)] {
+            for place in places {
+                for address in addresses.iter().filter(|address| is_it(address)) {
+                    block.extend(compare(place, &words(address), kept));
+                }
             }
         }
         // What is of another type goes round it; behind it nothing else can be wanted.
@@ -89,9 +93,9 @@ fn program(wanted: &Wanted<'_>) -> Vec<libc::sock_filter> {
 
 const ALL_OF_IT: u32 = u32::MAX;
 
-/// Answers that a frame is wanted if these words stand at a place of it; else goes on behind.
-fn compare(place: u32, words: &[u32]) -> Vec<libc::sock_filter> {
-    let mut steps = vec![answer(ALL_OF_IT)];
+/// Answers how much of a frame is kept if these words stand at a place of it; else goes on behind.
+fn compare(place: u32, words: &[u32], kept: u32) -> Vec<libc::sock_filter> {
+    let mut steps = vec![answer(kept)];
     for (at, word) in (place..).step_by(4).zip(words).collect::<Vec<_>>().into_iter().rev() {
         let behind = u8::try_from(steps.len()).unwrap_or(u8::MAX);
         let differs = step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, behind, *word);
@@ -131,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_goes_to_a_phone_comes_from_one_or_goes_to_a_group_is_seen_and_nothing_else() {
-        let program = program(&Wanted { devices: &PHONES, servers: &[] });
+        let program = program(&Wanted { devices: &PHONES, servers: &[], alone: &[] });
         for (destination, source, seen) in [
             (PHONES[0], SERVER, true),
             (PHONES[1], STRANGER, true),
@@ -149,7 +153,7 @@ mod tests {
     #[test]
     fn what_a_stranger_and_a_server_say_to_each_other_is_seen_too() {
         let servers = ["10.77.0.2", "10.77.0.3", "fd77::2"].map(|it| it.parse().unwrap());
-        let program = program(&Wanted { devices: &PHONES, servers: &servers });
+        let program = program(&Wanted { devices: &PHONES, servers: &servers, alone: &[] });
         for (source, destination, seen) in [
             ("10.77.0.99", "10.77.0.2", true),
             ("10.77.0.3", "10.77.0.99", true),
@@ -170,9 +174,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_let_alone_is_not_seen_whatever_it_says_to_a_server_and_phones_are() {
+        let servers = ["10.77.0.2", "fd77::2"].map(|it| it.parse().unwrap());
+        let alone = ["10.77.0.99", "fd77::99"].map(|it| it.parse().unwrap());
+        let program = program(&Wanted { devices: &PHONES, servers: &servers, alone: &alone });
+        let seen = |source: &str, destination: &str| {
+            kept(&program, &packet(source.parse().unwrap(), destination.parse().unwrap())) > 0
+        };
+        assert!(!seen("10.77.0.99", "10.77.0.2") && !seen("10.77.0.2", "10.77.0.99"));
+        assert!(!seen("fd77::99", "fd77::2") && !seen("fd77::2", "fd77::99"));
+        assert!(seen("10.77.0.98", "10.77.0.2") && seen("fd77::2", "fd77::98"), "others");
+        for (place, mac) in [(0, PHONES[0]), (6, PHONES[1]), (0, Mac([0xff; 6]))] {
+            let mut frame = packet("10.77.0.99".parse().unwrap(), "10.77.0.2".parse().unwrap());
+            frame[place..place + 6].copy_from_slice(&mac.0);
+            assert!(kept(&program, &frame) > 0, "what a phone hears or says, and what everybody hears: {mac}");
+        }
+    }
+
+    #[test]
     fn a_bench_of_a_thousand_phones_has_a_filter() {
         let servers = [IpAddr::from([0; 4]), IpAddr::from([0; 16])];
-        assert!(program(&Wanted { devices: &[PHONES[0]; 1000], servers: &servers }).len() <= LONGEST);
+        assert!(program(&Wanted { devices: &[PHONES[0]; 1000], servers: &servers, alone: &[] }).len() <= LONGEST);
     }
 
     /// The beginning of a packet between devices that nobody declared.

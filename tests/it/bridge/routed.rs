@@ -16,6 +16,11 @@ use super::{ear::Ear, hosts::Host, modes::*, *};
 /// A server two links away: the host that has the servers' addresses is its router.
 const FAR: Host = Host { namespace: "far", ip: IpAddr::V4(Ipv4Addr::new(10, 88, 0, 5)) };
 
+/// Frames of a busy bystander, and what the helper may work meanwhile, in a debug build: to look at each where it comes in and where
+/// it goes out takes four times as long.
+const FLOOD: usize = 60_000;
+const MOST_WORK: Duration = Duration::from_millis(300);
+
 /// What lies behind the router, and the router's MAC.
 fn build_beyond() -> Mac {
     hosts::ip("netns add far");
@@ -94,10 +99,7 @@ fn a_bystander_who_loses_frames_while_the_server_is_away_for_others_is_told_with
         std::thread::sleep(Duration::from_millis(500));
         let lost = |it: &Observed| matches!(it, Observed::BystanderLost { .. });
         assert!(!rig.so_far().iter().any(lost), "{:?}", rig.so_far());
-        // Somebody else's filter, which the rig knows nothing of.
-        hosts::nft("add table bridge foreign");
-        hosts::nft("add chain bridge foreign forward { type filter hook forward priority 0 ; }");
-        hosts::nft(&format!("add rule bridge foreign forward ether saddr {} drop", hosts::NEIGHBOUR_MAC));
+        lose_what_the_neighbour_sends();
         hosts::send_udp(hosts::NEIGHBOUR, hosts::SERVER, OTHER_PORT, b"whither?");
         let lost = rig.expect("the loss", |it| matches!(it, Observed::BystanderLost { .. }));
         let Observed::BystanderLost { outage, mac, toward, raw } = lost else { unreachable!() };
@@ -109,6 +111,28 @@ fn a_bystander_who_loses_frames_while_the_server_is_away_for_others_is_told_with
         let (from, to) = (raw.offset as usize, (raw.offset + raw.len) as usize);
         assert!(contains(&capture[from..to], b"whither?"), "the frame is the evidence");
         assert!(rig.notes().0.contains(&Note::Stray));
+    });
+}
+
+#[test]
+fn a_busy_bystander_costs_little_and_is_told_of_when_it_loses_what_it_sends() {
+    in_lab!("routed::a_busy_bystander_costs_little_and_is_told_of_when_it_loses_what_it_sends", |lab| {
+        let mut rig = Rig::start(&lab);
+        rig.begin(1, OutageScope::Host);
+        let before = rig.helper_time();
+        let arrived = hosts::udp_delivered(hosts::NEIGHBOUR, hosts::SERVER, OTHER_PORT, FLOOD);
+        let worked = rig.helper_time() - before;
+        println!("the helper worked for {worked:?} while {arrived} of {FLOOD} arrived");
+        assert!(worked < MOST_WORK, "{worked:?}");
+        let stream = hosts::Stream::start(hosts::NEIGHBOUR, hosts::SERVER, OTHER_PORT, Duration::from_micros(200));
+        stream.until_more(1000);
+        let lost = |it: &Observed| matches!(it, Observed::BystanderLost { .. });
+        assert!(!rig.so_far().iter().any(lost), "{:?}", rig.so_far());
+        lose_what_the_neighbour_sends();
+        rig.expect("the loss", lost);
+        stream.stop();
+        rig.end(1);
+        rig.close();
     });
 }
 
@@ -130,6 +154,13 @@ fn a_protected_phone_is_let_alone_by_every_mode() {
         let seen = rig.close();
         assert!(!seen.iter().any(is_lost), "{seen:?}");
     });
+}
+
+/// Somebody else's filter, which the rig knows nothing of.
+fn lose_what_the_neighbour_sends() {
+    hosts::nft("add table bridge foreign");
+    hosts::nft("add chain bridge foreign forward { type filter hook forward priority 0 ; }");
+    hosts::nft(&format!("add rule bridge foreign forward ether saddr {} drop", hosts::NEIGHBOUR_MAC));
 }
 
 fn is_icmp(frame: &frame::Frame<'_>) -> bool {
