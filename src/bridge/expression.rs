@@ -1,8 +1,9 @@
 //! The rules of the outage table, in the expressions of nftables (`linux/netfilter/nf_tables.h`).
 //!
-//! A rule first matches `meta protocol` and not a field of the link header, because that holds for VLAN-tagged frames as
-//! well: the kernel has moved the outer tag out of the way by then. A second tag it leaves in place; for such frames there
-//! is a variant of each rule that reads four bytes further on.
+//! Frames are sorted into chains first, so that none is held against rules of another type: a frame that nothing is about is
+//! through after a few. That is by `meta protocol` and not by a field of the link header, because it holds for VLAN-tagged frames
+//! as well: the kernel has moved the outer tag out of the way by then. A second tag it leaves in place; for such frames there is a
+//! chain with a variant of each rule that reads four bytes further on.
 
 use netlink_packet_netfilter::nftables::{
     Cmp, DataAttribute, ExpressionAttribute, Expressions, Immediate, ListAttribute, Lookup, Meta, MetaKey, Operator,
@@ -109,9 +110,9 @@ impl Way {
 
     fn ethertype(self) -> u16 {
         match (self.kind, self.family) {
-            (Kind::Resolution | Kind::Asking, Family::V4) => 0x0806,
-            (Kind::Packets | Kind::Names(_), Family::V4) => 0x0800,
-            (_, Family::V6) => 0x86dd,
+            (Kind::Resolution | Kind::Asking, Family::V4) => ARP,
+            (Kind::Packets | Kind::Names(_), Family::V4) => IPV4,
+            (_, Family::V6) => IPV6,
         }
     }
 
@@ -195,6 +196,9 @@ const LINK: u32 = 0;
 const NETWORK: u32 = 1;
 /// `NF_DROP`.
 const DROP: u32 = 0;
+const IPV4: u16 = 0x0800;
+const ARP: u16 = 0x0806;
+const IPV6: u16 = 0x86dd;
 /// A VLAN tag that is still in the frame (IEEE 802.1Q).
 const TAGGED: u16 = 0x8100;
 /// Length of the rest of such a tag: its control information and the type of what follows.
@@ -209,17 +213,26 @@ struct Field {
 
 type Step = ListAttribute<ExpressionAttribute>;
 
-/// The rule that drops what is in the set of `way`; `stacked`: for frames with a second VLAN tag.
-pub fn rule(table: &str, chain: &str, way: Way, stacked: bool) -> Vec<RuleAttribute> {
+/// The types of frames that there are rules for, and the chains of these.
+pub const SORTS: [(u16, &str); 4] = [(IPV4, "ipv4"), (IPV6, "ipv6"), (ARP, "arp"), (TAGGED, "stacked")];
+
+/// The rule that sends frames of a type on to their chain, from which they do not come back.
+pub fn sorting(table: &str, chain: &str, (ethertype, to): (u16, &str)) -> Vec<RuleAttribute> {
+    let protocol = Meta::Key(MetaKey::EtherTypeProtocol);
+    let load = Expressions::Meta(vec![Meta::DestinationRegister(Register::Reg1), protocol]);
+    let go = vec![VerdictAttribute::Code(Verdict::Goto), VerdictAttribute::Chain(to.to_owned())];
+    in_chain(table, chain, vec![load.into(), equals(&ethertype.to_be_bytes()), conclude(go)])
+}
+
+/// The rule that drops what is in the set of `way`, and the chain that it belongs into; `stacked`: for frames with a second VLAN
+/// tag.
+pub fn rule(table: &str, way: Way, stacked: bool) -> Vec<RuleAttribute> {
     let mut steps = Vec::new();
-    let mut deeper = 0;
+    let (sort, deeper) = if stacked { (TAGGED, TAG) } else { (way.ethertype(), 0) };
+    let chain = SORTS.iter().find(|(ethertype, _)| *ethertype == sort).map_or("", |(_, chain)| chain);
     if stacked {
-        steps.extend(protocol_is(TAGGED));
         steps.push(load(Field { base: NETWORK, offset: 2, len: 2 }, Register::Reg1));
         steps.push(equals(&way.ethertype().to_be_bytes()));
-        deeper = TAG;
-    } else {
-        steps.extend(protocol_is(way.ethertype()));
     }
     for (offset, value) in way.marks() {
         steps.push(load(Field { base: NETWORK, offset: offset + deeper, len: 1 }, Register::Reg1));
@@ -236,18 +249,16 @@ pub fn rule(table: &str, chain: &str, way: Way, stacked: bool) -> Vec<RuleAttrib
     steps.push(
         Expressions::Lookup(vec![Lookup::Set(way.set_name()), Lookup::SourceRegister(Register::Reg32_00)]).into(),
     );
-    steps.push(drop());
+    steps.push(conclude(vec![VerdictAttribute::Code(Verdict::Other(DROP))]));
+    in_chain(table, chain, steps)
+}
+
+fn in_chain(table: &str, chain: &str, steps: Vec<Step>) -> Vec<RuleAttribute> {
     vec![
         RuleAttribute::Table(table.to_owned()),
         RuleAttribute::Chain(chain.to_owned()),
         RuleAttribute::Expressions(steps),
     ]
-}
-
-fn protocol_is(ethertype: u16) -> [Step; 2] {
-    let protocol = Meta::Key(MetaKey::EtherTypeProtocol);
-    let load = Expressions::Meta(vec![Meta::DestinationRegister(Register::Reg1), protocol]);
-    [load.into(), equals(&ethertype.to_be_bytes())]
 }
 
 /// The register of that number, of those of four bytes.
@@ -275,7 +286,7 @@ fn load(field: Field, register: Register) -> Step {
     .into()
 }
 
-fn drop() -> Step {
-    let verdict = DataAttribute::Verdict(vec![VerdictAttribute::Code(Verdict::Other(DROP))]);
-    Expressions::Immediate(vec![Immediate::DestinationRegister(Register::Verdict), Immediate::Data(verdict)]).into()
+fn conclude(verdict: Vec<VerdictAttribute>) -> Step {
+    let verdict = Immediate::Data(DataAttribute::Verdict(verdict));
+    Expressions::Immediate(vec![Immediate::DestinationRegister(Register::Verdict), verdict]).into()
 }

@@ -183,10 +183,17 @@ impl Table {
             ],
         };
         let mut messages = vec![(flags, NfTablesMessage::NewTable(table)), (flags, NfTablesMessage::NewChain(chain))];
+        for sort in expression::SORTS {
+            let (_, name) = sort;
+            let attributes = vec![ChainAttribute::Table(self.name.clone()), ChainAttribute::Name(name.to_owned())];
+            messages.push((flags, NfTablesMessage::NewChain(ChainMessage { attributes })));
+            let attributes = expression::sorting(&self.name, CHAIN, sort);
+            messages.push((NLM_F_CREATE, NfTablesMessage::NewRule(RuleMessage { attributes })));
+        }
         for (id, way) in (1..).zip(Way::ALL) {
             messages.push((flags, NfTablesMessage::NewSet(self.set(way, id))));
             for stacked in [false, true] {
-                let attributes = expression::rule(&self.name, CHAIN, way, stacked);
+                let attributes = expression::rule(&self.name, way, stacked);
                 messages.push((NLM_F_CREATE, NfTablesMessage::NewRule(RuleMessage { attributes })));
             }
         }
