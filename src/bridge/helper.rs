@@ -264,11 +264,12 @@ impl Helper {
         let ended_ns = wall_ns() - nanos(ago);
         self.outbox.send(&Notice::Trouble(self.lease.story(now)));
         self.table.forget();
+        let ended = (ended_ns, nanos(error).unsigned_abs());
         for outage in self.outages.in_force() {
-            self.outages.end(outage, ended_ns);
+            self.outages.end(outage, ended);
         }
         for outage in self.outages.in_force() {
-            self.finish(outage, OutageEnd::Lapsed, (ended_ns, nanos(error).unsigned_abs()));
+            self.finish(outage, OutageEnd::Lapsed, ended);
         }
     }
 

@@ -19,8 +19,9 @@ use crate::{
     wire::{frame::Frame, messages::Heard},
 };
 
-/// Frames that were on their way through the bridge when an outage began may still leave for this long.
-const GRACE_NS: i64 = 2_000_000;
+/// Frames that were on their way through the bridge when an outage began may still leave for this long: a processor that is taken
+/// away in between, as from a virtual machine, takes its frame with it.
+const GRACE_NS: i64 = 20_000_000;
 /// The same where it ends: the commit takes a while, and either answer is right in between.
 const END_SLACK_NS: i64 = 1_000_000;
 /// How long the rule of a lifted outage is kept for frames that still wait to be read.
@@ -57,6 +58,9 @@ pub struct Outages {
 #[derive(Debug)]
 struct Active {
     limit_at: Duration,
+    /// By how much its beginning and its end may be wrong: the commit takes a while, longer on a busy machine, and the kernel changed
+    /// its mind at some time in it.
+    doubt_ns: [i64; 2],
     tally: BTreeMap<PhoneIndex, OutageTally>,
     /// Whose frames were dropped, and when the last of them came in.
     bites: BTreeMap<(PhoneIndex, Toward), i64>,
@@ -102,20 +106,25 @@ impl Outages {
         })
     }
 
-    /// Puts a rule in force from `from_ns` (wall clock) on; `now` is monotonic.
-    pub fn begin(&mut self, mut rule: Rule, wanted: &Wanted, from_ns: i64, now: Duration) {
+    /// Puts a rule in force from `from_ns` (wall clock) on, which may be wrong by so much; `now` is monotonic.
+    pub fn begin(&mut self, mut rule: Rule, wanted: &Wanted, (from_ns, error_ns): (i64, u64), now: Duration) {
         rule.from_ns = from_ns;
         let horizon = from_ns - AFTERLIFE_NS;
         self.table.rules.retain(|rule| rule.until_ns.is_none_or(|until| until > horizon));
         self.table.rules.push(rule);
         let tally = wanted.phones.iter().map(|phone| (*phone, OutageTally::default())).collect();
         let limit_at = now.saturating_add(wanted.limit);
-        let active = Active { limit_at, tally, bites: BTreeMap::new(), leaking: BTreeSet::new() };
+        let doubt_ns = [i64::try_from(error_ns).unwrap_or(i64::MAX), 0];
+        let active = Active { limit_at, doubt_ns, tally, bites: BTreeMap::new(), leaking: BTreeSet::new() };
         self.active.insert(wanted.outage, active);
     }
 
-    /// Marks an outage as lifted at `until_ns` (wall clock). Its tally goes on until [`close`](Self::close).
-    pub fn end(&mut self, outage: OutageId, until_ns: i64) {
+    /// Marks an outage as lifted at `until_ns` (wall clock), which may be wrong by so much. Its tally goes on until
+    /// [`close`](Self::close).
+    pub fn end(&mut self, outage: OutageId, (until_ns, error_ns): (i64, u64)) {
+        if let Some(Active { doubt_ns: [_, doubt_ns], .. }) = self.active.get_mut(&outage) {
+            *doubt_ns = i64::try_from(error_ns).unwrap_or(i64::MAX);
+        }
         if let Some(rule) = self.table.rules.iter_mut().find(|rule| rule.outage == outage) {
             rule.until_ns.get_or_insert(until_ns);
         }
@@ -231,7 +240,10 @@ impl Outages {
     /// where it was to be dropped it leaked, and where it was to pass it arrives twice.
     pub fn forbids(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<OutageId> {
         let outage = self.table.steals(frame, toward, at_ns - GRACE_NS)?;
-        (self.table.steals(frame, toward, at_ns + END_SLACK_NS) == Some(outage)).then_some(outage)
+        let [began_ns, ended_ns] = self.active.get(&outage)?.doubt_ns;
+        let by = |at_ns: i64| self.table.steals(frame, toward, at_ns) == Some(outage);
+        let since = by(at_ns.saturating_sub(GRACE_NS).saturating_sub(began_ns));
+        (since && by(at_ns.saturating_add(END_SLACK_NS).saturating_add(ended_ns))).then_some(outage)
     }
 
     /// Counts a dropped frame that came in at `at_ns`. True if it is the first of this phone in this direction.
@@ -324,7 +336,7 @@ mod tests {
     fn begun() -> Outages {
         let mut outages = Outages::new([]);
         let rule = outages.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
-        outages.begin(rule, &wanted(), 100 * MS, Duration::from_secs(1));
+        outages.begin(rule, &wanted(), (100 * MS, 0), Duration::from_secs(1));
         outages
     }
 
@@ -339,18 +351,29 @@ mod tests {
     fn what_was_on_its_way_at_the_beginning_or_leaves_at_the_end_is_no_leak() {
         let mut outages = begun();
         let leak = |outages: &Outages, at| outages.forbids(&frame(), Toward::Server, at).is_some();
-        assert!(!leak(&outages, 101 * MS));
-        assert!(leak(&outages, 103 * MS));
-        outages.end(OutageId(1), 200 * MS);
+        assert!(!leak(&outages, 119 * MS));
+        assert!(leak(&outages, 120 * MS));
+        outages.end(OutageId(1), (200 * MS, 0));
         assert!(leak(&outages, 198 * MS));
         assert!(!leak(&outages, 200 * MS - 1));
+    }
+
+    #[test]
+    fn what_leaves_while_a_commit_takes_long_is_no_leak() {
+        let mut outages = Outages::new([]);
+        let rule = outages.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
+        outages.begin(rule, &wanted(), (100 * MS, 30_000_000), Duration::from_secs(1));
+        let leak = |outages: &Outages, at| outages.forbids(&frame(), Toward::Server, at).is_some();
+        assert_eq!([149, 150].map(|ms| leak(&outages, ms * MS)), [false, true]);
+        outages.end(OutageId(1), (200 * MS, 10_000_000));
+        assert_eq!([188, 189].map(|ms| leak(&outages, ms * MS)), [true, false]);
     }
 
     #[test]
     fn a_lifted_outage_frees_its_paths_at_once_and_still_labels_late_frames() {
         let mut outages = begun();
         assert_eq!(outages.paths(None, None), BTreeSet::from([Path::Packets { phone: PHONE, server: SERVER }]));
-        outages.end(OutageId(1), 200 * MS);
+        outages.end(OutageId(1), (200 * MS, 0));
         assert!(outages.paths(None, None).is_empty());
         assert_eq!(outages.judge(&frame(), None, Toward::Server, 199 * MS).0, Decision::Drop(OutageId(1)));
         assert!(outages.count_drop(OutageId(1), 0, Toward::Server, None, 150 * MS), "the first bite");
@@ -373,7 +396,7 @@ mod tests {
         assert_eq!(outages.stranger(&elsewhere, Toward::Phone, 200 * MS), None, "from somebody else");
         let mut protecting = Outages::new([PHONE]);
         let rule = protecting.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
-        protecting.begin(rule, &wanted(), 0, Duration::ZERO);
+        protecting.begin(rule, &wanted(), (0, 0), Duration::ZERO);
         assert_eq!(protecting.stranger(&frame(), Toward::Server, 200 * MS), Some((OutageId(1), PHONE)));
     }
 
@@ -393,10 +416,10 @@ mod tests {
             let wanted = Wanted { course: Course::steady(treatment), ..wanted() };
             let rule = outages.plan(&setup(), &known, &wanted).unwrap();
             assert!(outages.paths(Some(&rule), None).is_empty(), "{wanted:?}");
-            outages.begin(rule, &wanted, 0, Duration::ZERO);
+            outages.begin(rule, &wanted, (0, 0), Duration::ZERO);
             assert!(!outages.learn(PHONE, address));
             assert!(outages.paths(None, None).is_empty(), "{wanted:?}");
-            outages.end(wanted.outage, 0);
+            outages.end(wanted.outage, (0, 0));
             outages.close(wanted.outage);
         }
     }

@@ -91,7 +91,7 @@ impl Helper {
         match timed(|| self.table.replace(paths)) {
             Ok((unix_ns, error_ns)) => {
                 self.lease = Lease::granted(begun);
-                self.outages.begin(rule, wanted, unix_ns, begun);
+                self.outages.begin(rule, wanted, (unix_ns, error_ns), begun);
                 self.outbox.send(&Notice::Began { outage: wanted.outage, unix_ns, error_ns });
             }
             Err(error) => {
@@ -109,7 +109,7 @@ impl Helper {
         match timed(|| self.table.replace(paths)) {
             Ok((unix_ns, error_ns)) => {
                 self.lease = Lease::granted(begun);
-                self.outages.end(outage, unix_ns);
+                self.outages.end(outage, (unix_ns, error_ns));
                 self.finish(outage, why, (unix_ns, error_ns));
             }
             // Whatever the kernel has against it, it will have forgotten the elements when their lease is over.
