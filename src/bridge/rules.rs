@@ -84,7 +84,7 @@ impl Rule {
             } else if self.is_of_names() {
                 toward == Toward::Server
                     && frame.source.is_some_and(|mac| self.phones.contains(&mac))
-                    && name_server_of(frame).is_some()
+                    && is_plainly_for_a_name_server(frame)
             } else {
                 pair_of(frame, toward).is_some_and(of_pair)
             }
@@ -203,6 +203,12 @@ pub fn name_server_of(frame: &Frame<'_>) -> Option<IpAddr> {
     let Content::Ip(packet) = &frame.content else { return None };
     let (_, port) = ports_of(packet)?;
     (port == dns::PORT).then_some(packet.destination)
+}
+
+/// As the kernel's table has it: the port is looked for behind a plain header, so that of IPv6 it takes no fragment.
+fn is_plainly_for_a_name_server(frame: &Frame<'_>) -> bool {
+    let whole = |packet: &Packet<'_>| packet.source.is_ipv4() || !matches!(packet.body, Body::Fragment { .. });
+    name_server_of(frame).is_some() && matches!(&frame.content, Content::Ip(packet) if whole(packet))
 }
 
 /// Source and destination port of a UDP or TCP packet, or of the first fragment of one.
@@ -391,6 +397,20 @@ mod tests {
         assert_eq!(asked(PHONE, "a.example", 53, Toward::Phone), untouched, "answers");
         let sip = datagram(PHONE, server(2), 5060, Toward::Server);
         assert_eq!(table.steals(&sip, Toward::Server, 1_500), None, "the server itself is there");
+        let first = [0x9c, 0x40, 0, 53, 0, 0];
+        for (source, stolen) in [("10.77.0.11", stolen), ("fd77::11", None)] {
+            let mut fragment = datagram(PHONE, server(7), 53, Toward::Server);
+            if let Content::Ip(packet) = &mut fragment.content {
+                packet.source = source.parse().unwrap();
+                packet.body =
+                    Body::Fragment { protocol: 17, identification: 1, offset: 0, more: true, payload: &first };
+            }
+            assert_eq!(
+                table.steals(&fragment, Toward::Server, 1_500),
+                stolen,
+                "what the kernel keeps it sends on: {source}"
+            );
+        }
     }
 
     proptest! {
