@@ -18,7 +18,9 @@ use super::{Report, clock::RunClock, outbox::Outbox};
 use crate::{
     bridge::protocol::{Notice, Order, PRESENCE, PhoneKey, Refusal, ServerKey, Setup, Treatment},
     config::{Bench, Network, Plan, Server},
-    event::{Manner, Observed, OutageEnd, OutageId, OutageSpec, OutageTally, PhoneName, RigPart, ServerName, When},
+    event::{
+        Manner, Observed, OutageEnd, OutageId, OutageSpec, OutageTally, PhoneName, RigPart, ServerName, Stamp, When,
+    },
     wire::sip::StandIn,
 };
 
@@ -316,15 +318,20 @@ impl Pump {
         let mut closing = false;
         let mut presence = tokio::time::interval(PRESENCE);
         presence.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut present_until = Stamp::ZERO;
         loop {
-            tokio::select! {
-                // However much there is to take, the helper must not think that nobody is here.
-                biased;
-                _ = presence.tick(), if !closing && !self.in_force.is_empty() => {
-                    if let Err(error) = self.helper.send(&Order::Present).await {
-                        return self.lose(error.to_string()).await;
-                    }
+            // However much there is to take, the helper must not think that nobody is here. While there is something, a timer may
+            // not be looked at for long: the clock decides.
+            let now = self.clock.now();
+            if !closing && !self.in_force.is_empty() && now >= present_until {
+                if let Err(error) = self.helper.send(&Order::Present).await {
+                    return self.lose(error.to_string()).await;
                 }
+                present_until = now + PRESENCE / 2;
+            }
+            tokio::select! {
+                biased;
+                _ = presence.tick(), if !closing && !self.in_force.is_empty() => {}
                 notice = self.helper.receive() => match notice {
                     Ok(Some(notice)) => self.take(notice),
                     Ok(None) if closing => break,
