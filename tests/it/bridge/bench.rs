@@ -40,6 +40,7 @@ pub struct Rig {
     reports: mpsc::Receiver<Report>,
     seen: Vec<Observed>,
     directory: TempDir,
+    pub clock: RunClock,
     pub bridge: (String, bool),
 }
 
@@ -157,7 +158,7 @@ impl Rig {
         let program = Program::at(env!("CARGO_BIN_EXE_siprig"));
         let started = runtime.block_on(NetworkDriver::start_with(&program, plan, &clock, directory.path(), sender));
         let bridge = (String::new(), false);
-        let mut rig = Self { runtime, driver: Some(started?), reports, seen: Vec::new(), directory, bridge };
+        let mut rig = Self { runtime, driver: Some(started?), reports, seen: Vec::new(), directory, clock, bridge };
         let ready = rig.expect("ready", |it| matches!(it, Observed::BridgeReady { .. }));
         if let Observed::BridgeReady { bridge, adopted, .. } = ready {
             rig.bridge = (bridge, adopted);

@@ -22,6 +22,8 @@ pub struct Ear {
 pub struct Heard {
     /// The host itself has sent it; otherwise it came in.
     pub sent: bool,
+    /// When the kernel saw it, in nanoseconds of the wall clock.
+    pub at_ns: i64,
     pub bytes: Vec<u8>,
 }
 
@@ -47,13 +49,23 @@ impl Ear {
         let mut all = Vec::new();
         let mut until = Instant::now() + LULL;
         while Instant::now() < until {
-            match self.tap.receive().unwrap() {
-                Some(received) => {
-                    all.push(Heard { sent: received.outgoing, bytes: received.bytes.to_vec() });
-                    until = Instant::now() + LULL;
-                }
-                None => thread::sleep(Duration::from_millis(1)),
+            let more = self.so_far();
+            if more.is_empty() {
+                thread::sleep(Duration::from_millis(1));
+            } else {
+                all.extend(more);
+                until = Instant::now() + LULL;
             }
+        }
+        all
+    }
+
+    /// Everything since the last call, as far as it is there.
+    pub fn so_far(&mut self) -> Vec<Heard> {
+        let mut all = Vec::new();
+        while let Some(received) = self.tap.receive().unwrap() {
+            let at_ns = received.unix_ns.unwrap_or_default();
+            all.push(Heard { sent: received.outgoing, at_ns, bytes: received.bytes.to_vec() });
         }
         all
     }
