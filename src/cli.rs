@@ -16,6 +16,7 @@ mod ask;
 mod bench;
 mod changes;
 mod check;
+mod console;
 mod discover;
 mod draft;
 mod dry_run;
@@ -24,6 +25,7 @@ mod exit;
 mod key;
 mod lock;
 mod net;
+mod operator;
 mod phone;
 mod places;
 mod run;
@@ -66,6 +68,7 @@ fn internal(role: &[OsString]) -> ExitCode {
 fn dispatch(command: &Command) -> ExitCode {
     let done = match command {
         Command::Run(args) => run::main(args),
+        Command::Console(args) => console::main(args),
         Command::Analyze(args) => analyze::main(args),
         Command::Check(args) => check::main(args),
         Command::Net(args) => net::main(&args.command),

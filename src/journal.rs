@@ -17,6 +17,7 @@ use thiserror::Error;
 use crate::event::Record;
 
 pub mod console;
+pub mod follow;
 pub mod run_dir;
 
 pub use run_dir::{RunDir, RunDirError};

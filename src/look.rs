@@ -40,6 +40,26 @@ impl Look {
         if self.unicode { glyph } else { ascii }
     }
 
+    /// The text in signs that may be written: where that is ASCII alone, dashes and dots are replaced by their like and what has
+    /// none by a question mark.
+    pub fn spelt(self, text: &str) -> String {
+        if self.unicode || text.is_ascii() {
+            return text.to_owned();
+        }
+        let sign = |char| match char {
+            char if char.is_ascii() => char,
+            '–' | '—' | '−' | '‐' => '-',
+            '…' => '~',
+            '×' => 'x',
+            '·' => '.',
+            'µ' => 'u',
+            '’' | '‘' => '\'',
+            '“' | '”' => '"',
+            _ => '?',
+        };
+        text.chars().map(sign).collect()
+    }
+
     /// The symbol of a verdict, one cell wide.
     pub const fn symbol(self, verdict: Verdict) -> &'static str {
         match verdict {
@@ -135,6 +155,12 @@ mod tests {
         assert!(look(true, &[("LANG", "de_DE.utf8")]).unicode);
         assert!(!look(true, &[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]).unicode);
         assert!(!look(true, &[]).unicode);
+    }
+
+    #[test]
+    fn where_only_ascii_may_be_written_nothing_else_is() {
+        assert_eq!(Look::PLAIN.spelt("10 s − 2 s … ü"), "10 s - 2 s ~ ?");
+        assert_eq!(Look { colour: false, unicode: true }.spelt("−…ü"), "−…ü");
     }
 
     #[test]

@@ -86,9 +86,17 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Asks for the end of the run, as a signal does: the first time in good order, the second time at once.
-    pub fn stop(&self) {
-        let observed = Observed::StopRequested { by: "operator".to_owned() };
+    /// Asks for the end of the run, as a signal does: the first time in good order, the second time at once. `by` is who asks.
+    pub fn stop(&self, by: &str) {
+        self.ask(Observed::StopRequested { by: by.to_owned() });
+    }
+
+    /// Asks that every phone be given its network back at once.
+    pub fn restore(&self, by: &str) {
+        self.ask(Observed::RestoreRequested { by: by.to_owned() });
+    }
+
+    fn ask(&self, observed: Observed) {
         // A session whose queue is full or closed can not hear; the operator will ask again.
         let _ = self.reports.try_send(Report { when: When::exactly(self.clock.now()), observed });
     }

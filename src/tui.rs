@@ -6,10 +6,12 @@
 //! the closing table ([`report::table`](crate::report::table)).
 
 pub mod board;
+pub mod console;
 pub mod draw;
 mod feed;
 mod live;
 mod narrator;
+mod pen;
 mod plain;
 pub mod wording;
 

@@ -5,7 +5,13 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::{check::cabling::CablingArgs, discover::DiscoverArgs, net::args::NetArgs, phone::args::PhoneArgs};
+use super::{
+    check::cabling::CablingArgs,
+    console::{self, ConsoleArgs},
+    discover::DiscoverArgs,
+    net::args::NetArgs,
+    phone::args::PhoneArgs,
+};
 use crate::{analysis::GivenOutage, config::overrides::Override};
 
 const EXIT_CODES: &str = "\
@@ -44,6 +50,9 @@ pub enum Command {
     /// Run a scenario on a bench and judge every phone
     #[command(after_help = RUN_EXAMPLES, long_about = RUN_ABOUT)]
     Run(RunArgs),
+    /// Watch and steer a run from one terminal
+    #[command(after_help = console::EXAMPLES, long_about = console::ABOUT)]
+    Console(ConsoleArgs),
     /// Read a capture: who was registered where, and how long each move took
     #[command(after_help = ANALYZE_EXAMPLES, long_about = ANALYZE_ABOUT)]
     Analyze(AnalyzeArgs),
@@ -116,6 +125,9 @@ pub struct RunArgs {
     /// Keep passwords and digest responses in journal and captures, which are then readable for you alone
     #[arg(long)]
     pub keep_secrets: bool,
+    /// Write the name of the run's directory to this file when it is there
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub announce: Option<PathBuf>,
 }
 
 /// Which bench.

@@ -15,6 +15,7 @@ use super::{
     error::{UserError, print_data},
     exit::Exit,
     lock::{self, Holder},
+    operator,
     places::{NotingPlaces, PlacesFile},
     state, stopped,
 };
@@ -94,8 +95,22 @@ fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<
     let clock = RunClock::start();
     let run_dir = RunDir::create(&args.report_dir, &plan.scenario.name, clock.epoch_unix_ns(), args.keep_secrets)?;
     (plan.run, plan.epoch_unix_ns) = (run_dir.name(), clock.epoch_unix_ns());
+    if let Some(file) = &args.announce {
+        announce(file, &run_dir)?;
+    }
     let end = conduct(plan, &run_dir, &clock).inspect_err(|_| run_dir.discard())?;
     conclude(args, &run_dir, &end)
+}
+
+/// Tells whoever began this run where it is.
+fn announce(file: &Path, run_dir: &RunDir) -> Result<(), UserError> {
+    let path = run_dir.path().canonicalize().unwrap_or_else(|_| run_dir.path().to_owned());
+    let (beside, text) = (file.with_extension("new"), path.to_string_lossy().into_owned());
+    // Whoever reads it finds all of it or nothing.
+    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(|error| {
+        let message = format!("cannot write {}: {error}", file.display());
+        UserError::new(Exit::Unexpected, message, "is there room on its disk?")
+    })
 }
 
 /// Runs the session with somebody to tell people about it.
@@ -115,6 +130,8 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
         session.subscribe(Noting(ChangesFile::of(network)?));
         session.subscribe(NotingPlaces(PlacesFile::of(network)?));
     }
+    // That operators can not be heard is no reason not to run.
+    let _ear = operator::listen(run_dir, session.operator()).ok();
     session.subscribe(Progress::start(clock).map_err(|error| unexpected("show the progress", error))?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -132,7 +132,7 @@ fn told(run_dir: &RunDir, report: &VerifyReport) -> String {
 }
 
 /// The run that was named.
-fn find(which: &WhichRun) -> Result<RunDir, UserError> {
+pub(super) fn find(which: &WhichRun) -> Result<RunDir, UserError> {
     if which.run == "latest" {
         return all(&which.report_dir)?.pop().ok_or_else(|| {
             let message = format!("there is no run in {}", which.report_dir.display());
@@ -150,7 +150,7 @@ fn find(which: &WhichRun) -> Result<RunDir, UserError> {
 }
 
 /// All runs of a directory, the newest last. Their names begin with their time.
-fn all(report_dir: &Path) -> Result<Vec<RunDir>, UserError> {
+pub(super) fn all(report_dir: &Path) -> Result<Vec<RunDir>, UserError> {
     let entries = fs::read_dir(report_dir).map_err(|error| {
         let message = format!("cannot read the directory of runs {}: {error}", report_dir.display());
         UserError::new(Exit::Usage, message, "name it with --report-dir")

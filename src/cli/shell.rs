@@ -10,6 +10,7 @@ use super::{
     error::{UserError, print_data},
     exit::Exit,
 };
+use crate::tui::console::action::ACTIONS;
 
 /// Prints completions for a shell.
 ///
@@ -57,9 +58,21 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
         let body = String::from_utf8_lossy(&body).replace("\n.SH ", "\n.SS ");
         roff.extend_from_slice(body.strip_prefix(".SH ").map_or(body.clone(), |rest| format!(".SS {rest}")).as_bytes());
     }
+    roff.extend_from_slice(keys().as_bytes());
     whole.render_extra_section(&mut roff)?;
     whole.render_version_section(&mut roff)?;
     Ok(roff)
+}
+
+/// What keys do in the operator console.
+fn keys() -> String {
+    let mut section = ".SH KEYS OF SIPRIG CONSOLE\n".to_owned();
+    for entry in ACTIONS {
+        let keys: Vec<String> = entry.keys.iter().map(ToString::to_string).collect();
+        let keys = keys.join(", ").replace('\\', "\\e").replace('-', "\\-");
+        section.push_str(&format!(".TP\n\\fB{keys}\\fR\n{} ({})\n", entry.help, entry.scope));
+    }
+    section
 }
 
 /// The subcommands that do something, in order.
@@ -84,9 +97,28 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let page = String::from_utf8(page(&command).unwrap()).unwrap();
-        for name in ["SIPRIG RUN", "SIPRIG CHECK", "SIPRIG NET BLOCK", "SIPRIG RUNS VERIFY", "SIPRIG COMPLETIONS"] {
+        for name in [
+            "SIPRIG RUN",
+            "SIPRIG CHECK",
+            "SIPRIG NET BLOCK",
+            "SIPRIG RUNS VERIFY",
+            "SIPRIG COMPLETIONS",
+            "SIPRIG CONSOLE",
+        ] {
             assert!(page.contains(&format!(".SH \"{name}\"")), "{name} is not in {page}");
         }
+    }
+
+    #[test]
+    fn the_manual_page_has_every_key_of_the_console() {
+        let keys = keys();
+        for entry in ACTIONS {
+            assert!(keys.contains(entry.help), "{entry:?}");
+        }
+        assert!(
+            !keys.lines().any(|line| line.starts_with("..") || line.starts_with('\'')),
+            "no text is an order to roff: {keys}"
+        );
     }
 
     #[test]

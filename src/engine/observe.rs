@@ -84,6 +84,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::ServerSeen { .. }
         | Observed::OrphansRemoved { .. }
         | Observed::RunStarted { .. }
+        | Observed::RestoreRequested { .. }
         | Observed::StopRequested { .. }
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }

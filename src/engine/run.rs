@@ -93,11 +93,26 @@ impl Run {
             Observed::StopRequested { by } => {
                 self.stop.get_or_insert_with(|| by.clone());
             }
+            Observed::RestoreRequested { by } => self.restored(by, fix, out),
             _ => {}
         }
         observe::observe(observed, fix, &mut self.subjects, out);
         for step in self.courses.iter_mut().filter_map(|course| course.current.as_mut()).chain(&mut self.clearing) {
             step.observe(observed, fix, &mut self.subjects, out);
+        }
+    }
+
+    /// Gives every phone its network back. What was being tried of those that did not have it is disturbed, and nobody's fault.
+    fn restored(&mut self, by: &str, fix: Fix, out: &mut Outbox) {
+        let reason = format!("{by} gave the network back in the middle of this case");
+        for outage in lift_all(&self.subjects, out) {
+            let run = self.subjects.outages.get(&outage);
+            for phone in run.map(|run| run.spec.phones.clone()).unwrap_or_default() {
+                self.subjects.decide(&phone, || Finding {
+                    verdict: Verdict::NotRun,
+                    ..Finding::unclear("disturbed", reason.clone()).shown_by([fix.seq])
+                });
+            }
         }
     }
 

@@ -270,6 +270,11 @@ pub enum Observed {
         /// What happened and what to do about it.
         reason: String,
     },
+    /// Somebody asked that every phone be given its network back at once. The run goes on.
+    RestoreRequested {
+        /// Who.
+        by: String,
+    },
     /// Somebody asked for the end of the run.
     StopRequested {
         /// A signal's name (`SIGINT`) or the operator's.

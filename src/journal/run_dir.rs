@@ -96,6 +96,11 @@ impl RunDir {
         self.path.join("journal.jsonl")
     }
 
+    /// The socket at which the run hears operators, while it goes on.
+    pub fn operator_socket(&self) -> PathBuf {
+        self.path.join("operator.sock")
+    }
+
     /// The verdicts, as `run --json` prints them.
     pub fn summary(&self) -> PathBuf {
         self.path.join("summary.json")

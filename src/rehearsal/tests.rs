@@ -17,6 +17,7 @@ mod courses;
 mod hooks;
 mod lamps;
 mod modes;
+mod operators;
 mod outages;
 mod presses;
 mod steps;

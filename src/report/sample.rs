@@ -96,6 +96,11 @@ pub(crate) fn run(fates: &[Fate]) -> Vec<Record> {
 
 /// A run of two lines and these outages, begun 100 s after one another.
 pub(crate) fn outages(modes: &[OutageMode]) -> RunStory {
+    RunStory::from_records(&outage_records(modes))
+}
+
+/// Its records.
+pub(crate) fn outage_records(modes: &[OutageMode]) -> Vec<Record> {
     let plan = plan(&[Fate::Clean, Fate::Clean]);
     let spec = outage(&plan.phones);
     let mut journal = Journal::default();
@@ -106,7 +111,7 @@ pub(crate) fn outages(modes: &[OutageMode]) -> RunStory {
             .act(at, Action::BeginOutage { outage, spec: Box::new(OutageSpec { mode: mode.clone(), ..spec.clone() }) });
         journal.observe(at, Observed::OutageBegan { outage });
     }
-    RunStory::from_records(&journal.records())
+    journal.records()
 }
 
 fn baseline(journal: &mut Journal, index: usize, fate: Fate) {

@@ -14,20 +14,21 @@ use ratatui::{
 use super::{
     board::{Board, LineState, Place},
     narrator::Told,
+    pen::Pen,
     wording,
 };
 use crate::{
     config::Role,
     event::{PhoneName, Stamp},
-    look::{Look, harmless, width},
+    look::{Look, width},
     verdict::Verdict,
 };
 
 /// Columns below which nothing useful can be drawn. Wider ones are used by the text of events alone: most terminals
 /// wrap what no longer fits when they are made narrower, and what was wrapped can not be repainted in place.
-const NARROWEST: u16 = 80;
+pub(super) const NARROWEST: u16 = 80;
 /// Where each column of a line begins.
-const COLUMNS: [(u16, &str); 7] =
+pub(super) const COLUMNS: [(u16, &str); 7] =
     [(1, "#"), (4, "LINE"), (21, "REGISTERED"), (35, "SINCE"), (44, "EXPIRES"), (53, "SEEN"), (60, "RESULT")];
 /// Rows above the lines.
 const HEAD: u16 = 3;
@@ -46,8 +47,8 @@ pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buff
         pen.text(0, 0, &format!("{step}{}; needs 80 columns", decided(board)), Style::new());
         return;
     }
-    title(&mut pen, board, now);
-    banner(&mut pen, board, now);
+    title(&mut pen, board, now, NARROWEST);
+    banner(&mut pen, board, now, NARROWEST);
     for (x, name) in COLUMNS {
         pen.text(x, 2, name, pen.dim());
     }
@@ -75,9 +76,10 @@ pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buff
     }
 }
 
-fn title(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
+/// Scenario, bench, time and step, and how much is decided, in the first row.
+pub(super) fn title(pen: &mut Pen<'_>, board: &Board, now: Stamp, columns: u16) {
     let end = decided(board);
-    let right = NARROWEST.saturating_sub(width(&end) as u16 + 1);
+    let right = columns.saturating_sub(width(&end) as u16 + 1);
     let room = right.saturating_sub(3);
     let time = clock(now, Stamp::ZERO);
     let mut title = vec![if board.scenario.is_empty() { "starting".to_owned() } else { board.scenario.clone() }];
@@ -129,7 +131,8 @@ fn joined(board: &Board) -> Vec<Joined> {
     all
 }
 
-fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
+/// Outages in force and whatever else everybody must see, in the second row.
+pub(super) fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp, columns: u16) {
     let mut parts = Vec::new();
     for outage in joined(board) {
         let limit = outage.limit.map_or_else(String::new, |limit| format!(", back by itself in {}", clock(limit, now)));
@@ -153,12 +156,12 @@ fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp) {
         pen.text(1, 1, &open, pen.dim());
     } else {
         let style = pen.colour(Color::Red).add_modifier(Modifier::BOLD);
-        pen.within(1, 1, NARROWEST - 2, &parts.join("   "), style);
+        pen.within(1, 1, columns.saturating_sub(2), &parts.join("   "), style);
     }
 }
 
 /// What is shown first where not every line has room: trouble, then what is under way, then what went well.
-fn dullness(line: &LineState) -> u8 {
+pub(super) fn dullness(line: &LineState) -> u8 {
     match (&line.verdict, &line.place) {
         (Some((Verdict::Fail | Verdict::RigError | Verdict::Flaky, _)), _) => 0,
         (None, Place::Nowhere) => 1,
@@ -167,27 +170,13 @@ fn dullness(line: &LineState) -> u8 {
     }
 }
 
-fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now: Stamp) {
+/// The state of a line.
+pub(super) fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now: Stamp) {
     let [number, name, place, since, expires, seen, result] = COLUMNS.map(|(x, _)| x);
     let room = |from: u16, to: u16| to - from - 1;
     pen.within(number, y, room(number, name), &(index + 1).to_string(), pen.dim());
     pen.within(name, y, room(name, place), &line.id.to_string(), Style::new());
-    let (symbol, word, style) = match &line.place {
-        Place::Unsure => ("?", "unsure".to_owned(), pen.dim()),
-        Place::Nowhere => (pen.look.pick("○", "-"), "none".to_owned(), pen.colour(Color::Red)),
-        Place::At(server, role) => {
-            let (symbol, colour) = match role {
-                Role::Primary => (pen.look.pick("●", "P"), Color::Green),
-                Role::Backup => (pen.look.pick("◐", "B"), Color::Yellow),
-                Role::Other => (pen.look.pick("◇", "O"), Color::Magenta),
-            };
-            (symbol, format!("{role} {server}"), pen.colour(colour))
-        }
-        Place::Connected(servers) => {
-            let names: Vec<&str> = servers.iter().map(|server| server.0.as_str()).collect();
-            (pen.look.pick("◌", "C"), format!("TLS {}", names.join(",")), Style::new())
-        }
-    };
+    let (symbol, word, style) = place_of(pen, line);
     pen.within(place, y, room(place, since), &format!("{symbol} {word}"), style);
     if line.place != Place::Unsure {
         pen.within(since, y, room(since, expires), &clock(now, line.since), Style::new());
@@ -207,14 +196,39 @@ fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now: Stamp) {
     pen.text(result, y, &format!("{} {word}", pen.look.symbol(*verdict)), pen.verdict(*verdict));
 }
 
+/// Where a line is registered: a symbol, words, and how they look.
+pub(super) fn place_of(pen: &Pen<'_>, line: &LineState) -> (&'static str, String, Style) {
+    match &line.place {
+        Place::Unsure => ("?", "unsure".to_owned(), pen.dim()),
+        Place::Nowhere => (pen.look.pick("○", "-"), "none".to_owned(), pen.colour(Color::Red)),
+        Place::At(server, role) => {
+            let (symbol, colour) = match role {
+                Role::Primary => (pen.look.pick("●", "P"), Color::Green),
+                Role::Backup => (pen.look.pick("◐", "B"), Color::Yellow),
+                Role::Other => (pen.look.pick("◇", "O"), Color::Magenta),
+            };
+            (symbol, format!("{role} {server}"), pen.colour(colour))
+        }
+        Place::Connected(servers) => {
+            let names: Vec<&str> = servers.iter().map(|server| server.0.as_str()).collect();
+            (pen.look.pick("◌", "C"), format!("TLS {}", names.join(",")), Style::new())
+        }
+    }
+}
+
 fn events(pen: &mut Pen<'_>, board: &Board, top: u16) {
     let room = usize::from(pen.area.height.saturating_sub(top));
     let first = board.events.len().saturating_sub(room);
     for (y, told) in (top..).zip(board.events.iter().skip(first)) {
-        pen.text(1, y, &format!("{:>9}", told.at.to_string()), pen.dim());
-        let style = event_style(pen, told);
-        pen.text(11, y, &format!("{} {}", mark(pen.look, told), told.text), style);
+        event(pen, y, told);
     }
+}
+
+/// One event.
+pub(super) fn event(pen: &mut Pen<'_>, y: u16, told: &Told) {
+    pen.text(1, y, &format!("{:>9}", told.at.to_string()), pen.dim());
+    let style = event_style(pen, told);
+    pen.text(11, y, &format!("{} {}", mark(pen.look, told), told.text), style);
 }
 
 const fn mark(look: Look, told: &Told) -> &'static str {
@@ -238,56 +252,10 @@ fn decided(board: &Board) -> String {
 }
 
 /// `mm:ss` from `earlier` to `later`; with hours from the first on.
-fn clock(later: Stamp, earlier: Stamp) -> String {
+pub(super) fn clock(later: Stamp, earlier: Stamp) -> String {
     let seconds = later.since(earlier).as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
-}
-
-struct Pen<'b> {
-    buffer: &'b mut Buffer,
-    area: Rect,
-    look: Look,
-}
-
-impl Pen<'_> {
-    /// Writes text from column `x` to the right edge.
-    fn text(&mut self, x: u16, y: u16, text: &str, style: Style) {
-        self.within(x, y, self.area.width.saturating_sub(x), text, style);
-    }
-
-    /// Writes text into `room` columns; what does not fit ends in an ellipsis.
-    fn within(&mut self, x: u16, y: u16, room: u16, text: &str, style: Style) {
-        if x >= self.area.width || y >= self.area.height {
-            return;
-        }
-        let mut text = harmless(text);
-        if width(&text) > room.into() {
-            let ellipsis = self.look.pick("…", "~");
-            while width(&text) + 1 > room.into() && text.pop().is_some() {}
-            text.push_str(ellipsis);
-        }
-        let style = if self.look.colour { style } else { Style::new() };
-        self.buffer.set_stringn(self.area.x + x, self.area.y + y, text, room.into(), style);
-    }
-
-    const fn colour(&self, colour: Color) -> Style {
-        Style::new().fg(colour)
-    }
-
-    const fn dim(&self) -> Style {
-        Style::new().add_modifier(Modifier::DIM)
-    }
-
-    const fn verdict(&self, verdict: Verdict) -> Style {
-        match verdict {
-            Verdict::Pass => self.colour(Color::Green),
-            Verdict::Flaky => self.colour(Color::Yellow),
-            Verdict::Fail => self.colour(Color::Red),
-            Verdict::RigError => self.colour(Color::Magenta),
-            Verdict::Skipped | Verdict::NotRun => self.dim(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -106,6 +106,7 @@ impl Narrator {
             Observed::ClockStepped { by_ns } => {
                 (format!("the wall clock was stepped by {:+.3} s", *by_ns as f64 / 1e9), true)
             }
+            Observed::RestoreRequested { by } => (format!("{by}: every phone is given its network back"), true),
             Observed::StopRequested { by } => (format!("{by}: giving everything back, then ending"), true),
             _ => return None,
         };

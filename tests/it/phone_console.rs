@@ -1,25 +1,17 @@
 //! `siprig phone console` at a real terminal: a PTY that we look at from the other side.
 
 use std::{
-    fs::File,
     io::Read,
-    os::fd::AsFd,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Instant,
+    process::{Command, Stdio},
 };
 
 use nix::{
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    pty::PtyMaster,
-    sys::{
-        signal::{Signal, kill},
-        termios::{LocalFlags, Termios, tcgetattr},
-    },
-    unistd::{Pid, read, write},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 
-use super::consoles::{Line, PATIENCE, pty};
+use super::{consoles::Line, window::Window};
 
 const SIPRIG: &str = env!("CARGO_BIN_EXE_siprig");
 
@@ -57,78 +49,9 @@ impl Lab {
     }
 
     fn attach(&self, arguments: &[&str]) -> Window {
-        let (master, slave) = pty();
-        let before = tcgetattr(&slave).unwrap();
-        let end = || Stdio::from(slave.try_clone().unwrap());
         // setsid(1) gives the program the PTY for a controlling terminal, as a shell in a window has it.
-        let mut command = self.command(&["setsid", "--ctty"], arguments);
-        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-        Window { master: Some(master), slave, before, child, seen: Vec::new() }
+        Window::open(self.command(&["setsid", "--ctty"], arguments))
     }
-}
-
-/// A terminal window with the program in it.
-struct Window {
-    master: Option<PtyMaster>,
-    slave: File,
-    before: Termios,
-    child: Child,
-    seen: Vec<u8>,
-}
-
-impl Window {
-    /// Reads what the program shows until this is among it.
-    fn sees(&mut self, text: &str) -> String {
-        let begun = now();
-        loop {
-            let seen = String::from_utf8_lossy(&self.seen).into_owned();
-            if seen.contains(text) {
-                return seen;
-            }
-            assert!(begun.elapsed() < PATIENCE, "`{text}` is not in {seen:?}");
-            let master = self.master.as_ref().unwrap();
-            let mut ready = [PollFd::new(master.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut ready, PollTimeout::from(100_u8)).unwrap() > 0 {
-                let mut buffer = [0; 1024];
-                let count = read(master, &mut buffer).unwrap();
-                self.seen.extend_from_slice(&buffer[..count]);
-            }
-        }
-    }
-
-    fn types(&self, keys: &[u8]) {
-        assert_eq!(write(self.master.as_ref().unwrap(), keys).unwrap(), keys.len());
-    }
-
-    /// The exit code; the terminal must be as it was.
-    fn ends(&mut self) -> Option<i32> {
-        let begun = now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(begun.elapsed() < PATIENCE, "it does not end");
-            std::thread::yield_now();
-        };
-        if self.master.is_some() {
-            let after = tcgetattr(&self.slave).unwrap();
-            assert!(after.local_flags.contains(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG));
-            assert_eq!(after, self.before, "the terminal is not as it was");
-        }
-        status.code()
-    }
-}
-
-impl Drop for Window {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test that waits for a program needs an end to its patience")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 #[test]

@@ -303,7 +303,7 @@ fn a_controller_that_is_killed_is_told_of() {
 }
 
 /// The processes below one, with their command lines.
-fn descendants(of: u32) -> Vec<(u32, String)> {
+pub fn descendants(of: u32) -> Vec<(u32, String)> {
     let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
     let children = children.split_whitespace().map(|child| child.parse().unwrap());
     let below = children.flat_map(|child: u32| {

@@ -1,0 +1,218 @@
+//! `siprig console`: the operator's terminal, on a run of its own, on one that goes on, or on a recording.
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Args;
+use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use futures_util::StreamExt;
+
+use super::{
+    args::{BenchArgs, WhichRun},
+    error::UserError,
+    exit::Exit,
+    runs,
+};
+use crate::{
+    driver::{clock::RunClock, signals::Signals},
+    event::Stamp,
+    look::Look,
+    tui::console::{Console, Wish, key::Key},
+};
+
+mod attach;
+mod own;
+mod player;
+mod terminal;
+
+use attach::Attached;
+use player::Player;
+use terminal::Terminal;
+
+/// How often a run is looked at for something new.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often a recording that runs is drawn.
+const FRAME: Duration = Duration::from_millis(33);
+
+pub(super) const ABOUT: &str = "\
+Watch and steer a run from one terminal
+
+Begins a run and shows it: where each line is registered, its SIP as a ladder, keys and console of each phone, outages, steps and \
+measured values. With --attach it shows a run that goes on already, as many at a time as like to; with --replay one that was, \
+with play, pause and seek. All of it is the same screens, made from the records of the run.
+
+The footer and `?` say what keys do. What disturbs a run is asked first, and Return never confirms. `U` gives every phone its \
+network back at once, and asks nobody. A run that this console began ends with it, however it ends.";
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  siprig console                                   failover on the virtual bench
+  siprig console baseline --bench rig/lab-3.toml   a scenario in a lab
+  siprig console --attach                          the run that goes on in ./reports
+  siprig console --replay latest                   the last run, played back";
+
+/// Arguments of `console`.
+#[derive(Debug, Args)]
+pub struct ConsoleArgs {
+    /// Names of scenarios, or paths of their files, in the order in which they are run
+    #[arg(default_value = "failover", value_name = "SCENARIO", conflicts_with_all = ["replay", "attach"])]
+    pub scenarios: Vec<String>,
+    #[command(flatten)]
+    pub bench: BenchArgs,
+    /// Only these phones, separated by commas; otherwise all of the bench
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub phones: Vec<String>,
+    /// Play a run back: its directory, its name below --report-dir, or `latest`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["bench", "overrides", "phones", "attach"])]
+    pub replay: Option<String>,
+    /// Show a run that goes on: its directory, its name below --report-dir, or the latest that does
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest", conflicts_with_all = ["bench", "overrides", "phones"])]
+    pub attach: Option<String>,
+    /// Where runs are
+    #[arg(long, default_value = "reports", value_name = "DIR")]
+    pub report_dir: std::path::PathBuf,
+    /// Draw in ASCII alone
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+/// Where the records come from.
+enum Feed {
+    Player(Box<Player>),
+    Attached(Box<Attached>),
+}
+
+/// Shows it until somebody leaves.
+///
+/// # Errors
+/// If there is no such run, no terminal, or a run of its own could not begin.
+pub fn main(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
+    terminal::needed()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| unexpected("start the runtime", &error))?;
+    let exit = runtime.block_on(use_it(args));
+    // Whoever reads the keyboard may wait for ever.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn use_it(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
+    let signals = Signals::listen().map_err(|error| unexpected("listen for signals", &error))?;
+    let which = |run: &str| WhichRun { run: run.to_owned(), report_dir: args.report_dir.clone() };
+    let feed = match (&args.replay, &args.attach) {
+        (Some(run), _) => Feed::Player(Box::new(Player::open(&runs::find(&which(run))?)?)),
+        (None, Some(run)) => Feed::Attached(Box::new(Attached::find(&which(run)).await?)),
+        (None, None) => Feed::Attached(Box::new(own::begin(args).await?)),
+    };
+    let look = Look { unicode: !args.ascii && Look::of_stream(true).unicode, ..Look::of_stream(true) };
+    let terminal = Terminal::take().map_err(|error| unexpected("set the terminal", &error))?;
+    let console = Console::new(match &feed {
+        Feed::Player(player) => player.source(),
+        Feed::Attached(attached) => attached.source(),
+    });
+    let mut desk = Desk { console, feed, look, clock: RunClock::start(), drawn: None };
+    let left = desk.attend(terminal, signals).await;
+    match desk.feed {
+        // The network first: whatever became of the terminal, a run of ours is ended in good order.
+        Feed::Attached(attached) => attached.leave(left?).await,
+        Feed::Player(_) => Ok(left?.into()),
+    }
+}
+
+/// One who sits at the console.
+struct Desk {
+    console: Console,
+    feed: Feed,
+    look: Look,
+    clock: RunClock,
+    /// The second that was drawn last.
+    drawn: Option<u64>,
+}
+
+impl Desk {
+    /// Until somebody leaves.
+    async fn attend(&mut self, mut terminal: Terminal, mut signals: Signals) -> Result<Exit, UserError> {
+        let mut keys = EventStream::new();
+        let (mut looked, mut dirty) = (self.clock.now(), true);
+        loop {
+            let second = self.now().0 / 1_000_000_000;
+            if dirty || (self.console.moves() && self.drawn != Some(second)) {
+                let now = self.now();
+                if terminal.draw(&self.console, now, self.look).is_err() {
+                    return Ok(Exit::Hangup);
+                }
+                self.drawn = Some(second);
+            }
+            let pace = if matches!(&self.feed, Feed::Player(player) if player.plays()) { FRAME } else { LOOK };
+            tokio::select! {
+                event = keys.next() => match event {
+                    Some(Ok(event)) => {
+                        if let Some(Wish::Leave) = key(&event).and_then(|key| self.console.press(key)).and_then(|wish| self.grant(wish)) {
+                            return Ok(Exit::Success);
+                        }
+                        dirty = true;
+                    }
+                    // A terminal whose keyboard ends has hung up.
+                    Some(Err(_)) | None => return Ok(Exit::Hangup),
+                },
+                name = signals.next() => return Ok(Exit::of_signal(name)),
+                () = self.clock.wait(Some(looked + pace)) => {
+                    let now = self.clock.now();
+                    let passed = now.since(looked);
+                    looked = now;
+                    dirty = match &mut self.feed {
+                        Feed::Player(player) => player.play(passed, &mut self.console)?,
+                        Feed::Attached(attached) => attached.look(&mut self.console).await?,
+                    };
+                }
+            }
+        }
+    }
+
+    /// The time of the run.
+    fn now(&self) -> Stamp {
+        match &self.feed {
+            Feed::Player(player) => player.now(),
+            Feed::Attached(attached) => attached.now(&self.console, &self.clock),
+        }
+    }
+
+    /// Does what was wished; what is left is to leave.
+    fn grant(&mut self, wish: Wish) -> Option<Wish> {
+        match (wish, &mut self.feed) {
+            (Wish::Leave, _) => return Some(wish),
+            (wish, Feed::Attached(attached)) => attached.wish(wish),
+            (wish, Feed::Player(player)) => player.wish(wish, &mut self.console),
+        }
+        None
+    }
+}
+
+/// A key, if the event is that one was pressed.
+fn key(event: &Event) -> Option<Key> {
+    let Event::Key(KeyEvent { code, modifiers, kind, .. }) = event else { return None };
+    if *kind == KeyEventKind::Release {
+        return None;
+    }
+    Some(match code {
+        KeyCode::Char(char) if modifiers.contains(KeyModifiers::CONTROL) => Key::Ctrl(char.to_ascii_lowercase()),
+        KeyCode::Char(char) => Key::Char(*char),
+        KeyCode::Enter => Key::Enter,
+        KeyCode::Esc => Key::Esc,
+        KeyCode::Tab => Key::Tab,
+        KeyCode::BackTab => Key::BackTab,
+        KeyCode::Backspace => Key::Backspace,
+        KeyCode::Up => Key::Up,
+        KeyCode::Down => Key::Down,
+        KeyCode::Left => Key::Left,
+        KeyCode::Right => Key::Right,
+        KeyCode::PageUp => Key::PageUp,
+        KeyCode::PageDown => Key::PageDown,
+        KeyCode::Home => Key::Home,
+        KeyCode::End => Key::End,
+        _ => return None,
+    })
+}
+
+fn unexpected(what: &str, error: &std::io::Error) -> UserError {
+    UserError::new(Exit::Unexpected, format!("cannot {what}: {error}"), "is this machine out of memory or processes?")
+}

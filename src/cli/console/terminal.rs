@@ -1,0 +1,116 @@
+//! The terminal of an operator: taken whole, and given back as it was whatever happens.
+
+use std::{
+    io::{self, IsTerminal, Stdout, stdin, stdout},
+    mem::ManuallyDrop,
+    os::fd::AsFd,
+    panic,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use crossterm::{
+    cursor::Show,
+    execute,
+    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use ratatui::backend::CrosstermBackend;
+
+use crate::{
+    cli::{error::UserError, exit::Exit},
+    event::Stamp,
+    look::Look,
+    tui::console::{Console, screen},
+};
+
+/// How often the terminal is asked whether it is still there.
+const ASK: Duration = Duration::from_millis(500);
+/// How long whoever uses a terminal that hung up has to end in good order. A run of its own ends by itself then.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Nobody uses it any more.
+static GIVEN_BACK: AtomicBool = AtomicBool::new(true);
+
+/// Says what is wrong if there is no terminal to show anything on.
+///
+/// # Errors
+/// That there is none.
+pub(super) fn needed() -> Result<(), UserError> {
+    if stdin().is_terminal() && stdout().is_terminal() {
+        return Ok(());
+    }
+    let message = "the operator console needs a terminal, for its keys and for its screens";
+    Err(UserError::new(Exit::Usage, message, "use `siprig run` where there is none"))
+}
+
+/// A terminal, given back when this is dropped.
+pub(super) struct Terminal {
+    /// Its own drop complains on a terminal that is gone, and panics since it can not.
+    inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<Stdout>>>,
+}
+
+impl Terminal {
+    /// Takes it.
+    ///
+    /// # Errors
+    /// If it can not be set.
+    pub(super) fn take() -> io::Result<Self> {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |panicked| {
+            give_back();
+            usual(panicked);
+        }));
+        GIVEN_BACK.store(false, Ordering::SeqCst);
+        watch()?;
+        enable_raw_mode()?;
+        let taken = execute!(stdout(), EnterAlternateScreen)
+            .and_then(|()| ratatui::Terminal::new(CrosstermBackend::new(stdout())));
+        let inner = taken.inspect_err(|_| give_back())?;
+        Ok(Self { inner: ManuallyDrop::new(inner) })
+    }
+
+    /// Draws everything as of `now`; what is on the screen already is not written again.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub(super) fn draw(&mut self, console: &Console, now: Stamp, look: Look) -> io::Result<()> {
+        self.inner.draw(|frame| screen::draw(console, now, look, frame.area(), frame.buffer_mut())).map(drop)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// A terminal that hung up can not be set, and need not be.
+fn give_back() {
+    if !GIVEN_BACK.swap(true, Ordering::SeqCst) {
+        let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
+    }
+}
+
+/// Ends the process if its terminal hangs up and nobody else notices: whoever reads a dead terminal may be told so for ever, and
+/// never come to anything else.
+fn watch() -> io::Result<()> {
+    let watched = stdin().as_fd().try_clone_to_owned()?;
+    thread::Builder::new().name("hang-up".to_owned()).spawn(move || {
+        loop {
+            thread::park_timeout(ASK);
+            let mut look = [PollFd::new(watched.as_fd(), PollFlags::empty())];
+            let gone = poll(&mut look, PollTimeout::ZERO).is_ok_and(|count| count > 0);
+            if gone {
+                thread::park_timeout(PATIENCE);
+                std::process::exit(i32::from(Exit::Hangup.code()));
+            }
+            if GIVEN_BACK.load(Ordering::SeqCst) {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! The operator console: a run seen and steered from one terminal.
+//!
+//! [`Console`] is the state: a fold over records, and what the operator looks at. [`draw`](screen::draw) turns it into cells and
+//! changes nothing. What a key does stands in one table ([`action::ACTIONS`]); what the console itself can not do is a [`Wish`]
+//! for whoever runs it. Live runs and recordings are the same to all of it.
+
+use std::collections::VecDeque;
+
+use super::{board::Board, narrator::Told};
+use crate::{
+    event::{LineId, PhoneName, Record, Stamp},
+    report::RunStory,
+};
+
+pub mod action;
+mod filter;
+pub mod key;
+pub mod ladder;
+mod operate;
+pub mod screen;
+mod talk;
+#[cfg(test)]
+mod tests;
+
+use action::{Phase, Screen};
+use filter::Filter;
+use talk::Talk;
+
+/// Events that are kept for the log; the oldest go first.
+const LOG: usize = 5000;
+
+/// Everything that is shown, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Console {
+    /// The present state of every line.
+    pub board: Board,
+    story: RunStory,
+    talk: Talk,
+    log: VecDeque<Told>,
+    /// How many were told before those in the log.
+    log_before: usize,
+    view: View,
+    /// Where the records come from.
+    pub source: Source,
+}
+
+/// Where the records come from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Source {
+    /// Nowhere yet.
+    #[default]
+    None,
+    /// A run that goes on, or did until now.
+    Live {
+        /// It was begun by this console, and does not outlive it.
+        own: bool,
+        /// How it stands.
+        state: Going,
+        /// Bytes of the journal that are there and not shown yet.
+        behind: u64,
+    },
+    /// A recording.
+    Replay {
+        /// It is not being held.
+        playing: bool,
+        /// How many times as fast.
+        speed: f64,
+        /// Its end.
+        end: Stamp,
+    },
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Going {
+    /// It goes on.
+    On,
+    /// It has come to its end.
+    Ended,
+    /// It is gone without a word: killed, or its machine was.
+    Gone,
+}
+
+/// What the operator looks at.
+#[derive(Debug, Clone, Default)]
+struct View {
+    screen: Screen,
+    /// Where to go back to.
+    before: Vec<Screen>,
+    /// The line that is selected; none: the first.
+    line: Option<LineId>,
+    filter: Filter,
+    /// Keys go into the filter.
+    filtering: bool,
+    /// Trouble stands first.
+    by_trouble: bool,
+    /// The message that is selected; none: the last, whatever comes.
+    rung: Option<u64>,
+    /// It is shown in full.
+    detail: bool,
+    /// Number of the last event that the log shows; none: the last that there is.
+    event: Option<usize>,
+    help: Option<String>,
+    question: Option<Question>,
+}
+
+/// What is asked before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    /// Whether the run is to be ended.
+    Stop,
+    /// Whether to leave, which ends the run.
+    Leave,
+}
+
+/// What the console asks of whoever runs it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Wish {
+    /// Leave; a run that is the console's own is ended first.
+    Leave,
+    /// End the run in good order.
+    Stop,
+    /// Give every phone its network back, at once.
+    Restore,
+    /// Let the recording run, or hold it.
+    Play,
+    /// Show one record more.
+    Step,
+    /// So many seconds on, or back.
+    Seek(i64),
+    /// To the beginning.
+    Rewind,
+    /// So many times as fast as now.
+    Speed(f64),
+}
+
+impl Console {
+    /// Nothing is known yet.
+    pub fn new(source: Source) -> Self {
+        Self { source, ..Self::default() }
+    }
+
+    /// Takes one more record.
+    pub fn apply(&mut self, record: &Record) {
+        if let Some(told) = self.board.apply(record) {
+            let told = told.clone();
+            if self.log.len() == LOG {
+                self.log.pop_front();
+                self.log_before += 1;
+            }
+            self.log.push_back(told);
+        }
+        self.story.apply(record);
+        self.talk.apply(record);
+    }
+
+    /// The same view of another recording, or of this one from its beginning.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        Self { view: self.view.clone(), source: self.source.clone(), ..Self::default() }
+    }
+
+    /// The time of the last record.
+    pub const fn last(&self) -> Stamp {
+        self.story.last
+    }
+
+    /// The engine said that it is through.
+    pub const fn has_ended(&self) -> bool {
+        self.story.ended
+    }
+
+    /// When the run began, in nanoseconds since the Unix epoch; none: that is not known yet.
+    pub fn epoch_unix_ns(&self) -> Option<i64> {
+        self.story.plan.as_ref().map(|plan| plan.epoch_unix_ns)
+    }
+
+    /// Whether something would look different although nothing has come, `now` being the time of the run: times go on.
+    pub const fn moves(&self) -> bool {
+        match &self.source {
+            Source::None => false,
+            Source::Live { state, .. } => matches!(state, Going::On),
+            Source::Replay { playing, .. } => *playing,
+        }
+    }
+
+    /// Indices of the lines that are shown, in their order.
+    fn shown(&self) -> Vec<usize> {
+        let lines = self.board.lines.iter().enumerate().filter(|(_, line)| self.view.filter.takes(line));
+        let mut shown: Vec<usize> = lines.map(|(index, _)| index).collect();
+        if self.view.by_trouble {
+            shown.sort_by_key(|index| self.board.lines.get(*index).map(super::draw::dullness));
+        }
+        shown
+    }
+
+    /// The selected line, if there is any.
+    fn selected(&self) -> Option<&LineId> {
+        let known = |id: &&LineId| self.board.lines.iter().any(|line| line.id == **id);
+        self.view.line.as_ref().filter(known).or_else(|| self.board.lines.first().map(|line| &line.id))
+    }
+
+    /// Its phone.
+    fn phone(&self) -> Option<&PhoneName> {
+        self.selected().map(|line| &line.phone)
+    }
+
+    const fn phase(&self) -> Phase {
+        match &self.source {
+            Source::Live { state: Going::On, .. } => Phase::On,
+            Source::Replay { .. } => Phase::Replay,
+            Source::None | Source::Live { .. } => Phase::Over,
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What the operator can do: one table, from which keys are understood, the footer and the help are drawn, and the manual page
+//! is made.
+
+use std::fmt;
+
+use super::key::Key;
+
+/// A screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Screen {
+    /// All lines.
+    #[default]
+    Phones,
+    /// One phone.
+    Phone,
+    /// The SIP of one phone.
+    Sip,
+    /// Servers and outages.
+    Network,
+    /// Steps, cases, measurements.
+    Scenario,
+    /// Everything that was told.
+    Log,
+}
+
+impl Screen {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 6] = [Self::Phones, Self::Phone, Self::Sip, Self::Network, Self::Scenario, Self::Log];
+
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Phones => "Phones",
+            Self::Phone => "Phone",
+            Self::Sip => "SIP",
+            Self::Network => "Network",
+            Self::Scenario => "Scenario",
+            Self::Log => "Log",
+        }
+    }
+}
+
+/// What can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Show a screen.
+    Show(Screen),
+    /// Show the next screen.
+    NextScreen,
+    /// Show the one before.
+    PreviousScreen,
+    /// Select the next row.
+    Down,
+    /// Select the one before.
+    Up,
+    /// A page on.
+    PageDown,
+    /// A page back.
+    PageUp,
+    /// The first row.
+    First,
+    /// The last row, and follow what comes.
+    Last,
+    /// Open what is selected.
+    Open,
+    /// The next phone.
+    NextPhone,
+    /// The one before.
+    PreviousPhone,
+    /// Type a filter.
+    Filter,
+    /// Put the rows into another order.
+    Sort,
+    /// Let what is shown stay as it is, or follow again.
+    Freeze,
+    /// Show what keys do.
+    Help,
+    /// Go back; leave, where there is nothing to go back to.
+    Back,
+    /// Leave.
+    Quit,
+    /// Give every phone its network back, at once.
+    Restore,
+    /// End the run.
+    Stop,
+    /// Let the recording run, or hold it.
+    Play,
+    /// One record on.
+    StepOn,
+    /// Ten seconds on.
+    SeekOn,
+    /// Ten seconds back.
+    SeekBack,
+    /// To the beginning of the recording.
+    Rewind,
+    /// Twice as fast.
+    Faster,
+    /// Half as fast.
+    Slower,
+}
+
+/// Where an action can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everywhere.
+    Always,
+    /// On one of these screens.
+    On(&'static [Screen]),
+    /// While a run goes on.
+    Live,
+    /// In a recording.
+    Replay,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always => f.write_str("everywhere"),
+            Self::Live => f.write_str("while the run goes on"),
+            Self::Replay => f.write_str("in a recording"),
+            Self::On(screens) => {
+                let names: Vec<&str> = screens.iter().map(|screen| screen.name()).collect();
+                write!(f, "on {}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// How the run stands that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It goes on.
+    On,
+    /// It is over.
+    Over,
+    /// It is played back.
+    Replay,
+}
+
+/// An entry of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// What is done.
+    pub act: Act,
+    /// By which keys, the one to tell people of first.
+    pub keys: &'static [Key],
+    /// In a word or two, for the footer.
+    pub hint: &'static str,
+    /// In a few words, for the help: two of them side by side have room.
+    pub help: &'static str,
+    /// Where.
+    pub scope: Scope,
+    /// It has a place in the footer: the smaller, the more room must be short for it to go.
+    pub rank: Option<u8>,
+}
+
+use Screen::{Log, Network, Phone, Phones, Scenario, Sip};
+
+const OF_PHONES: Scope = Scope::On(&[Phone, Sip, Scenario]);
+const WITH_ROWS: Scope = Scope::On(&[Phones, Sip, Log]);
+
+/// The table.
+pub const ACTIONS: &[Entry] = &[
+    entry(Act::Restore, &[Key::Char('U')], "restore", "the network back, at once", Scope::Live, Some(1)),
+    entry(Act::Stop, &[Key::Char('x')], "stop", "end the run (asks)", Scope::Live, Some(3)),
+    entry(Act::Play, &[Key::Char(' ')], "play", "run or hold the recording", Scope::Replay, Some(1)),
+    entry(Act::SeekOn, &[Key::Right], "10 s on", "ten seconds on", Scope::Replay, Some(3)),
+    entry(Act::SeekBack, &[Key::Left], "10 s back", "ten seconds back", Scope::Replay, Some(3)),
+    entry(Act::StepOn, &[Key::Char('.')], "step", "one record on", Scope::Replay, Some(5)),
+    entry(Act::Faster, &[Key::Char('>')], "faster", "twice as fast", Scope::Replay, Some(6)),
+    entry(Act::Slower, &[Key::Char('<')], "slower", "half as fast", Scope::Replay, Some(6)),
+    entry(Act::Rewind, &[Key::Char('0')], "begin", "to the beginning", Scope::Replay, None),
+    entry(Act::Open, &[Key::Enter], "open", "open what is selected", Scope::On(&[Phones, Sip]), Some(2)),
+    entry(Act::Filter, &[Key::Char('/')], "filter", "only p7, reg:none, !pass", Scope::On(&[Phones, Log]), Some(4)),
+    entry(Act::Sort, &[Key::Char('s')], "sort", "trouble first, or not", Scope::On(&[Phones]), Some(5)),
+    entry(Act::NextPhone, &[Key::Char(']')], "next phone", "the next phone", OF_PHONES, Some(4)),
+    entry(Act::PreviousPhone, &[Key::Char('[')], "phone before", "the phone before", OF_PHONES, None),
+    entry(Act::Freeze, &[Key::Char('f')], "freeze", "hold the rows, or follow", Scope::On(&[Sip, Log]), Some(4)),
+    entry(Act::Down, &[Key::Char('j'), Key::Down], "down", "the next row", WITH_ROWS, None),
+    entry(Act::Up, &[Key::Char('k'), Key::Up], "up", "the row before", WITH_ROWS, None),
+    entry(Act::PageDown, &[Key::PageDown], "page on", "a page on", WITH_ROWS, None),
+    entry(Act::PageUp, &[Key::PageUp], "page back", "a page back", WITH_ROWS, None),
+    entry(Act::First, &[Key::Char('g'), Key::Home], "first", "the first row", WITH_ROWS, None),
+    entry(Act::Last, &[Key::Char('G'), Key::End], "last", "the last row, and follow", WITH_ROWS, None),
+    entry(Act::Show(Phones), &[Key::Char('1')], "phones", "where lines are registered", Scope::Always, None),
+    entry(Act::Show(Phone), &[Key::Char('2')], "phone", "one phone: keys, console", Scope::Always, None),
+    entry(Act::Show(Sip), &[Key::Char('3')], "SIP", "its SIP as a ladder", Scope::Always, None),
+    entry(Act::Show(Network), &[Key::Char('4')], "network", "servers and outages", Scope::Always, None),
+    entry(Act::Show(Scenario), &[Key::Char('5')], "scenario", "steps, values, verdicts", Scope::Always, None),
+    entry(Act::Show(Log), &[Key::Char('6')], "log", "everything that was told", Scope::Always, None),
+    entry(Act::NextScreen, &[Key::Tab], "screen", "the next screen", Scope::Always, Some(7)),
+    entry(Act::PreviousScreen, &[Key::BackTab], "screen before", "the screen before", Scope::Always, None),
+    entry(Act::Back, &[Key::Char('q'), Key::Esc], "back", "back; on Phones: leave", Scope::Always, Some(4)),
+    entry(Act::Quit, &[Key::Ctrl('c')], "quit", "leave; ends a run of yours", Scope::Always, None),
+    entry(Act::Help, &[Key::Char('?')], "more", "this help; type to search", Scope::Always, Some(0)),
+];
+
+const fn entry(
+    act: Act,
+    keys: &'static [Key],
+    hint: &'static str,
+    help: &'static str,
+    scope: Scope,
+    rank: Option<u8>,
+) -> Entry {
+    Entry { act, keys, hint, help, scope, rank }
+}
+
+impl Entry {
+    /// Whether it can be taken on that screen, as the run stands.
+    pub fn fits(&self, screen: Screen, phase: Phase) -> bool {
+        match self.scope {
+            Scope::Always => true,
+            Scope::On(screens) => screens.contains(&screen),
+            Scope::Live => phase == Phase::On,
+            Scope::Replay => phase == Phase::Replay,
+        }
+    }
+}
+
+/// What a key does there.
+pub fn act(key: Key, screen: Screen, phase: Phase) -> Option<Act> {
+    let mut fitting = ACTIONS.iter().filter(|entry| entry.fits(screen, phase));
+    fitting.find(|entry| entry.keys.contains(&key)).map(|entry| entry.act)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn the_operators_page_has_the_table_as_it_is() {
+        let mut table = "| key | what it does | where |\n|---|---|---|\n".to_owned();
+        for entry in ACTIONS {
+            let keys: Vec<String> = entry.keys.iter().map(|key| format!("`{key}`")).collect();
+            table.push_str(&format!("| {} | {} | {} |\n", keys.join(" "), entry.help, entry.scope));
+        }
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operator.md")).unwrap();
+        assert!(page.contains(&table), "docs/operator.md should have this table:\n\n{table}");
+    }
+
+    #[test]
+    fn no_key_means_two_things_in_one_place_and_every_action_has_a_key_and_a_help_text() {
+        for screen in Screen::ALL {
+            for phase in [Phase::On, Phase::Over, Phase::Replay] {
+                let mut known = BTreeMap::new();
+                for entry in ACTIONS.iter().filter(|entry| entry.fits(screen, phase)) {
+                    assert!(!entry.keys.is_empty() && !entry.help.is_empty() && !entry.hint.is_empty(), "{entry:?}");
+                    for key in entry.keys {
+                        let other = known.insert(key.to_string(), entry.act);
+                        assert_eq!(other, None, "{key} on {}", screen.name());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The SIP of one phone as a ladder: who said what to whom, and when. Bounded: the oldest go first.
+
+use std::collections::VecDeque;
+
+use crate::event::{Fate, ServerName, SipContact, SipFact, SipMessage, SipStart, SipSummary, Stamp, Toward};
+
+/// Messages that are kept of a phone.
+const MEMORY: usize = 500;
+/// So many back, a repetition is looked for.
+const FOLD: usize = 8;
+/// Most times of repetitions that are kept of a message.
+const REPEATS: usize = 12;
+
+/// What was said, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Ladder {
+    rungs: VecDeque<Rung>,
+    /// How many were forgotten.
+    pub forgotten: u64,
+}
+
+/// A message, with its repetitions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rung {
+    /// Number of the record that tells of it.
+    pub seq: u64,
+    /// When it was said first.
+    pub at: Stamp,
+    /// When it was said last.
+    pub last: Stamp,
+    /// When it was repeated, the first times.
+    pub repeats: Vec<Stamp>,
+    /// How often it was said again.
+    pub again: u32,
+    /// The server by its address; none: one that the bench does not name.
+    pub server: Option<ServerName>,
+    /// Which way it went.
+    pub toward: Toward,
+    /// What became of it.
+    pub fate: Fate,
+    /// What it is, for people; from a phone, so not harmless yet.
+    pub label: String,
+    /// More of it, a line each: what the detail shows.
+    pub detail: Vec<String>,
+    key: Option<(String, String, u32)>,
+}
+
+impl Ladder {
+    /// What is kept.
+    pub fn rungs(&self) -> impl DoubleEndedIterator<Item = &Rung> + ExactSizeIterator {
+        self.rungs.iter()
+    }
+
+    /// Takes one more message.
+    pub fn take(&mut self, seq: u64, at: Stamp, fact: &SipFact) {
+        let (label, key) = match &fact.message {
+            SipMessage::Read(read) => (label(read), Some((read.call_id.clone(), read.branch.clone(), read.cseq))),
+            SipMessage::Unreadable { .. } => ("unreadable".to_owned(), None),
+        };
+        let same = |rung: &&mut Rung| {
+            key.is_some()
+                && rung.key == key
+                && rung.toward == fact.toward
+                && rung.server == fact.server
+                && rung.fate == fact.fate
+                && rung.label == label
+        };
+        if let Some(known) = self.rungs.iter_mut().rev().take(FOLD).find(same) {
+            known.again += 1;
+            known.last = at;
+            if known.repeats.len() < REPEATS {
+                known.repeats.push(at);
+            }
+            return;
+        }
+        if self.rungs.len() == MEMORY {
+            self.rungs.pop_front();
+            self.forgotten += 1;
+        }
+        self.rungs.push_back(Rung {
+            seq,
+            at,
+            last: at,
+            repeats: Vec::new(),
+            again: 0,
+            server: fact.server.clone(),
+            toward: fact.toward,
+            fate: fact.fate,
+            label,
+            detail: detail(fact),
+            key,
+        });
+    }
+}
+
+fn lifetime(read: &SipSummary) -> Option<u32> {
+    let contact: Option<&SipContact> = read.contacts.first();
+    contact.and_then(|contact| contact.expires).or(read.expires)
+}
+
+fn label(read: &SipSummary) -> String {
+    match &read.start {
+        SipStart::Request { method, .. } if method == "REGISTER" => {
+            let what = match (read.contacts.is_empty(), lifetime(read)) {
+                (true, _) => "REGISTER fetch".to_owned(),
+                (false, Some(seconds)) => format!("REGISTER {seconds}"),
+                (false, None) => "REGISTER".to_owned(),
+            };
+            if read.authorized { what + "+A" } else { what }
+        }
+        SipStart::Request { method, .. } if read.authorized => format!("{method}+A"),
+        SipStart::Request { method, .. } => method.clone(),
+        SipStart::Response { code, .. } if (200..300).contains(code) && read.method == "REGISTER" => {
+            lifetime(read).map_or_else(|| code.to_string(), |seconds| format!("{code} exp {seconds}"))
+        }
+        SipStart::Response { code, reason } => format!("{code} {reason}"),
+    }
+}
+
+fn detail(fact: &SipFact) -> Vec<String> {
+    let ends = match fact.toward {
+        Toward::Server => format!("{} to {}", fact.phone_addr, fact.server_addr),
+        Toward::Phone => format!("{} to {}", fact.server_addr, fact.phone_addr),
+    };
+    let carried = format!("{} {ends}, {} byte {}", fact.transport, fact.raw.file, fact.raw.offset);
+    match &fact.message {
+        SipMessage::Unreadable { reason, offset } => vec![format!("byte {offset}: {reason}"), carried],
+        SipMessage::Read(read) => {
+            let first = match &read.start {
+                SipStart::Request { method, uri } => format!("{method} {uri}"),
+                SipStart::Response { code, reason } => format!("{code} {reason}"),
+            };
+            let mut lines = vec![first, format!("Call-ID: {}   CSeq: {} {}", read.call_id, read.cseq, read.method)];
+            lines.push(format!("From: {}   To: {}", read.from, read.to));
+            let contacts: Vec<&str> = read.contacts.iter().map(|contact| contact.uri.as_str()).collect();
+            let seconds = |name: &str, value: Option<u32>| value.map(|value| format!("{name}: {value}"));
+            let more = [
+                (!contacts.is_empty()).then(|| format!("Contact: {}", contacts.join(", "))),
+                seconds("Expires", read.expires),
+                seconds("Min-Expires", read.min_expires),
+                seconds("Retry-After", read.retry_after),
+                read.event.as_ref().map(|event| format!("Event: {event}")),
+            ];
+            lines.push(more.into_iter().flatten().collect::<Vec<_>>().join("   "));
+            let odd = (!read.oddities.is_empty()).then(|| format!("odd: {}", read.oddities.join("; ")));
+            lines.push([read.agent.clone(), odd].into_iter().flatten().collect::<Vec<_>>().join("   "));
+            lines.push(carried);
+            lines.retain(|line| !line.is_empty());
+            lines
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{Event, Observed},
+        journal::JournalReader,
+    };
+
+    /// The first message of a run that was recorded.
+    fn message() -> SipFact {
+        let journal = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/journals/failover.jsonl");
+        let mut facts = JournalReader::open(&journal).unwrap().filter_map(|record| match record.unwrap().event {
+            Event::Observed(Observed::Sip(fact)) => Some(*fact),
+            _ => None,
+        });
+        facts.next().unwrap()
+    }
+
+    #[test]
+    fn a_repeated_message_is_one_rung_with_its_times_and_a_dropped_one_is_another() {
+        let fact = message();
+        let mut ladder = Ladder::default();
+        for ms in [0, 500, 1500] {
+            ladder.take(1, Stamp::from_millis(ms), &fact);
+        }
+        let dropped = SipFact { fate: Fate::Dropped(crate::event::OutageId(1)), ..fact };
+        ladder.take(9, Stamp::from_millis(3500), &dropped);
+        let rungs: Vec<_> = ladder.rungs().map(|rung| (rung.again, rung.last, rung.repeats.len())).collect();
+        assert_eq!(rungs, [(2, Stamp::from_millis(1500), 2), (0, Stamp::from_millis(3500), 0)]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_newest_stay() {
+        let fact = message();
+        let mut ladder = Ladder::default();
+        for number in 0..2 * MEMORY as u32 {
+            let mut fact = fact.clone();
+            if let SipMessage::Read(read) = &mut fact.message {
+                read.cseq = number;
+            }
+            ladder.take(u64::from(number), Stamp(number.into()), &fact);
+        }
+        assert_eq!((ladder.rungs().len(), ladder.forgotten), (MEMORY, MEMORY as u64));
+        assert_eq!(ladder.rungs().next_back().unwrap().at, Stamp(2 * MEMORY as u64 - 1));
+    }
+}

@@ -1,0 +1,201 @@
+//! What keys do.
+
+use super::{
+    Console, Going, Question, Source, Wish,
+    action::{self, Act, Screen},
+    key::Key,
+};
+
+/// Rows of a page.
+const PAGE: usize = 10;
+/// How far one key goes in a recording, in seconds.
+const SEEK_S: i64 = 10;
+
+impl Console {
+    /// Takes a key, and says what is left for others to do.
+    pub fn press(&mut self, key: Key) -> Option<Wish> {
+        if key == Key::Ctrl('c') {
+            return Some(Wish::Leave);
+        }
+        if let Some(question) = self.view.question {
+            return self.answer(question, key);
+        }
+        if self.view.help.is_some() {
+            self.search(key);
+            return None;
+        }
+        if self.view.filtering {
+            self.type_filter(key);
+            return None;
+        }
+        let act = action::act(key, self.view.screen, self.phase())?;
+        self.act(act)
+    }
+
+    /// Only `y` does what was asked; Return, which may still be held down, does nothing.
+    fn answer(&mut self, question: Question, key: Key) -> Option<Wish> {
+        match key {
+            Key::Char('y') => {
+                self.view.question = None;
+                Some(match question {
+                    Question::Stop => Wish::Stop,
+                    Question::Leave => Wish::Leave,
+                })
+            }
+            Key::Char('n') | Key::Esc => {
+                self.view.question = None;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn search(&mut self, key: Key) {
+        let Some(text) = &mut self.view.help else { return };
+        match key {
+            Key::Char('?') | Key::Esc | Key::Enter => self.view.help = None,
+            Key::Char(char) => text.push(char),
+            Key::Backspace => drop(text.pop()),
+            _ => {}
+        }
+    }
+
+    fn type_filter(&mut self, key: Key) {
+        match key {
+            Key::Char(char) => self.view.filter.text.push(char),
+            Key::Backspace => drop(self.view.filter.text.pop()),
+            Key::Enter => self.view.filtering = false,
+            Key::Esc => {
+                self.view.filter.text.clear();
+                self.view.filtering = false;
+            }
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, act: Act) -> Option<Wish> {
+        match act {
+            Act::Show(screen) => self.show(screen),
+            Act::NextScreen => self.turn(1),
+            Act::PreviousScreen => self.turn(Screen::ALL.len() - 1),
+            Act::Down => self.go(|at, last| (at + 1).min(last)),
+            Act::Up => self.go(|at, _| at.saturating_sub(1)),
+            Act::PageDown => self.go(|at, last| (at + PAGE).min(last)),
+            Act::PageUp => self.go(|at, _| at.saturating_sub(PAGE)),
+            Act::First => self.go(|_, _| 0),
+            Act::Last => self.follow(),
+            Act::Open if self.view.screen == Screen::Sip => self.view.detail = !self.view.detail,
+            Act::Open => self.show(Screen::Phone),
+            Act::NextPhone => self.pick(|at, count| (at + 1) % count),
+            Act::PreviousPhone => self.pick(|at, count| (at + count - 1) % count),
+            Act::Filter => self.view.filtering = true,
+            Act::Sort => self.view.by_trouble = !self.view.by_trouble,
+            Act::Freeze => self.freeze(),
+            Act::Help => self.view.help = Some(String::new()),
+            Act::Back => return self.back(),
+            Act::Quit => return Some(Wish::Leave),
+            Act::Restore => return Some(Wish::Restore),
+            Act::Stop => self.view.question = Some(Question::Stop),
+            Act::Play => return Some(Wish::Play),
+            Act::StepOn => return Some(Wish::Step),
+            Act::SeekOn => return Some(Wish::Seek(SEEK_S)),
+            Act::SeekBack => return Some(Wish::Seek(-SEEK_S)),
+            Act::Rewind => return Some(Wish::Rewind),
+            Act::Faster => return Some(Wish::Speed(2.0)),
+            Act::Slower => return Some(Wish::Speed(0.5)),
+        }
+        None
+    }
+
+    fn show(&mut self, screen: Screen) {
+        if screen != self.view.screen {
+            self.view.before.retain(|before| *before != screen);
+            self.view.before.push(self.view.screen);
+            self.view.screen = screen;
+        }
+    }
+
+    fn turn(&mut self, by: usize) {
+        let at = Screen::ALL.iter().position(|screen| *screen == self.view.screen).unwrap_or(0);
+        if let Some(screen) = Screen::ALL.get((at + by) % Screen::ALL.len()) {
+            self.show(*screen);
+        }
+    }
+
+    fn back(&mut self) -> Option<Wish> {
+        if self.view.screen == Screen::Sip && self.view.detail {
+            self.view.detail = false;
+            return None;
+        }
+        if self.view.screen == Screen::Phones {
+            if !self.view.filter.text.is_empty() {
+                self.view.filter.text.clear();
+                return None;
+            }
+            if matches!(self.source, Source::Live { own: true, state: Going::On, .. }) {
+                self.view.question = Some(Question::Leave);
+                return None;
+            }
+            return Some(Wish::Leave);
+        }
+        self.view.screen = self.view.before.pop().unwrap_or(Screen::Phones);
+        None
+    }
+
+    /// Selects a row by its place and the last one's.
+    fn go(&mut self, to: impl Fn(usize, usize) -> usize) {
+        match self.view.screen {
+            Screen::Phones => {
+                let shown = self.shown();
+                let Some(last) = shown.len().checked_sub(1) else { return };
+                let at =
+                    shown.iter().position(|index| self.board.lines.get(*index).map(|it| &it.id) == self.selected());
+                let next = shown.get(to(at.unwrap_or(0), last)).and_then(|index| self.board.lines.get(*index));
+                self.view.line = next.map(|line| line.id.clone());
+            }
+            Screen::Sip => {
+                let rungs: Vec<u64> = self.rungs().map(|rung| rung.seq).collect();
+                let Some(last) = rungs.len().checked_sub(1) else { return };
+                let at = self.view.rung.and_then(|seq| rungs.iter().position(|known| *known == seq)).unwrap_or(last);
+                self.view.rung = rungs.get(to(at, last)).copied();
+            }
+            Screen::Log => {
+                let Some(last) = (self.log_before + self.log.len()).checked_sub(1) else { return };
+                let at = self.view.event.unwrap_or(last);
+                self.view.event = Some(to(at, last).max(self.log_before));
+            }
+            Screen::Phone | Screen::Network | Screen::Scenario => {}
+        }
+    }
+
+    /// The last row, whatever comes.
+    fn follow(&mut self) {
+        match self.view.screen {
+            Screen::Sip => self.view.rung = None,
+            Screen::Log => self.view.event = None,
+            _ => self.go(|_, last| last),
+        }
+    }
+
+    fn freeze(&mut self) {
+        let frozen = match self.view.screen {
+            Screen::Sip => self.view.rung.is_some(),
+            _ => self.view.event.is_some(),
+        };
+        if frozen {
+            self.follow();
+        } else {
+            self.go(|at, _| at);
+        }
+    }
+
+    fn pick(&mut self, to: impl Fn(usize, usize) -> usize) {
+        let count = self.board.lines.len();
+        if count == 0 {
+            return;
+        }
+        let at = self.board.lines.iter().position(|line| Some(&line.id) == self.selected()).unwrap_or(0);
+        self.view.line = self.board.lines.get(to(at, count)).map(|line| line.id.clone());
+        self.view.rung = None;
+    }
+}

@@ -1,0 +1,207 @@
+//! Draws the console: a pure function from state and time to cells.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+};
+
+use super::{
+    Console, Going, Question, Source,
+    action::{ACTIONS, Screen},
+    ladder::Rung,
+};
+use crate::{
+    event::Stamp,
+    look::{Look, width},
+    tui::{draw, pen::Pen},
+};
+
+mod help;
+mod log;
+mod network;
+mod phone;
+mod phones;
+mod scenario;
+mod sip;
+
+/// The smallest terminal on which all columns that decide have room.
+pub const SMALLEST: (u16, u16) = (80, 24);
+/// Rows above a screen: title, banner, screens.
+const HEAD: u16 = 3;
+
+/// Draws all of it as of `now` into `area`.
+pub fn draw(console: &Console, now: Stamp, look: Look, area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    let mut pen = Pen { buffer, area, look };
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        let needs = format!("needs {}x{}, is {}x{}; q leaves", SMALLEST.0, SMALLEST.1, area.width, area.height);
+        pen.text(0, 0, &needs, Style::new());
+        return;
+    }
+    draw::title(&mut pen, &console.board, now, area.width);
+    banner(&mut pen, console, now);
+    tabs(&mut pen, console, now);
+    let body = Rect { x: area.x, y: area.y + HEAD, width: area.width, height: area.height - HEAD - 1 };
+    let mut inner = Pen { buffer: &mut *pen.buffer, area: body, look };
+    match console.view.screen {
+        Screen::Phones => phones::draw(&mut inner, console, now),
+        Screen::Phone => phone::draw(&mut inner, console, now),
+        Screen::Sip => sip::draw(&mut inner, console, now),
+        Screen::Network => network::draw(&mut inner, console, now),
+        Screen::Scenario => scenario::draw(&mut inner, console, now),
+        Screen::Log => log::draw(&mut inner, console),
+    }
+    if let Some(search) = &console.view.help {
+        help::draw(&mut inner, console, search);
+    }
+    if let Some(question) = console.view.question {
+        ask(&mut inner, console, question);
+    }
+    footer(&mut pen, console);
+}
+
+fn banner(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
+    let gone = "! THE RUN IS GONE without a word; what is shown is the last that it told";
+    match &console.source {
+        Source::Live { state: Going::Gone, .. } => {
+            pen.text(1, 1, gone, Style::new().add_modifier(Modifier::BOLD));
+        }
+        _ => draw::banner(pen, &console.board, now, pen.area.width),
+    }
+}
+
+fn tabs(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
+    let mut x = 0;
+    for (number, screen) in (1..).zip(Screen::ALL) {
+        let chosen = screen == console.view.screen;
+        let text =
+            if chosen { format!("[{number} {}]", screen.name()) } else { format!(" {number} {} ", screen.name()) };
+        let style = if chosen { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
+        pen.text(x, 2, &text, style);
+        x += width(&text) as u16 + 1;
+    }
+    let right = state(console, now);
+    let at = pen.area.width.saturating_sub(width(&right) as u16 + 1);
+    if at > x {
+        pen.text(at, 2, &right, pen.dim());
+    }
+}
+
+/// How what is shown comes about.
+fn state(console: &Console, now: Stamp) -> String {
+    match &console.source {
+        Source::None => String::new(),
+        Source::Live { behind, .. } if *behind > 0 => format!("catching up: {} kB", behind / 1000 + 1),
+        Source::Live { state: Going::Ended, .. } => "ended".to_owned(),
+        Source::Live { state: Going::Gone, .. } => "gone".to_owned(),
+        Source::Live { own, .. } => if *own { "run of this console" } else { "attached" }.to_owned(),
+        Source::Replay { playing, speed, end } => {
+            let state = if *playing { format!("x{speed}") } else { "held".to_owned() };
+            format!("replay {state} {}/{}", draw::clock(now, Stamp::ZERO), draw::clock(*end, Stamp::ZERO))
+        }
+    }
+}
+
+fn footer(pen: &mut Pen<'_>, console: &Console) {
+    let row = pen.area.height - 1;
+    let mode = match (&console.view.question, console.view.help.is_some(), console.view.filtering) {
+        (Some(_), ..) => "ASK",
+        (None, true, _) => "HELP",
+        (None, false, true) => "FILTER",
+        (None, false, false) => "NORMAL",
+    };
+    pen.text(1, row, mode, Style::new().add_modifier(Modifier::BOLD));
+    let from = width(mode) as u16 + 3;
+    let text = match mode {
+        "ASK" => "y yes   n, Esc no   (Return does nothing)".to_owned(),
+        "HELP" => "type to search   Esc close".to_owned(),
+        "FILTER" => "a name, a code, reg:none, !reg:primary   Return keep   Esc show all".to_owned(),
+        _ => hints(console, pen.area.width.saturating_sub(from).into()),
+    };
+    pen.text(from, row, &text, Style::new());
+}
+
+/// Hints for as many actions as have room, whole words only; the help is always among them.
+fn hints(console: &Console, room: usize) -> String {
+    let fitting = ACTIONS.iter().filter(|entry| entry.fits(console.view.screen, console.phase()));
+    let mut ranked: Vec<(u8, String)> = Vec::new();
+    for entry in fitting {
+        if let (Some(rank), Some(key)) = (entry.rank, entry.keys.first()) {
+            ranked.push((rank, format!("{key} {}", entry.hint)));
+        }
+    }
+    let length = |hints: &[(u8, String)]| hints.iter().map(|(_, hint)| width(hint) + 3).sum::<usize>();
+    while length(&ranked) > room {
+        let Some(worst) = ranked.iter().map(|(rank, _)| *rank).max() else { break };
+        let Some(at) = ranked.iter().rposition(|(rank, _)| *rank == worst) else { break };
+        ranked.remove(at);
+    }
+    ranked.into_iter().map(|(_, hint)| hint).collect::<Vec<_>>().join("   ")
+}
+
+fn ask(pen: &mut Pen<'_>, console: &Console, question: Question) {
+    let what = match question {
+        Question::Stop => "End the run? Every phone gets its network back; cases without a verdict are not-run.",
+        Question::Leave => "Leave? The run is this console's own, and is ended: every phone gets its network back.",
+    };
+    let undecided = console.board.lines.len() - console.board.decided();
+    let lines = [what.to_owned(), format!("{undecided} of {} lines have no verdict yet.", console.board.lines.len())];
+    boxed(pen, &lines);
+}
+
+/// A box in the middle.
+fn boxed(pen: &mut Pen<'_>, lines: &[String]) {
+    let inner = 72.min(usize::from(pen.area.width).saturating_sub(4));
+    let mut rows: Vec<String> = Vec::new();
+    for line in lines {
+        rows.extend(wrap(line, inner));
+    }
+    let x = (pen.area.width - inner as u16 - 4) / 2;
+    let y = (pen.area.height.saturating_sub(rows.len() as u16 + 2)) / 2;
+    let side = pen.look.pick("┃", "|");
+    let edge = |left: &str, right: &str, middle: &str| format!("{left}{}{right}", middle.repeat(inner + 2));
+    let look = pen.look;
+    let pick = |glyph, ascii| look.pick(glyph, ascii);
+    pen.text(x, y, &edge(pick("┏", "+"), pick("┓", "+"), pick("━", "=")), Style::new());
+    for (at, row) in (y + 1..).zip(&rows) {
+        let filler = " ".repeat(inner.saturating_sub(width(row)));
+        pen.text(x, at, &format!("{side} {row}{filler} {side}"), Style::new());
+    }
+    let bottom = edge(pick("┗", "+"), pick("┛", "+"), pick("━", "="));
+    pen.text(x, y + 1 + rows.len() as u16, &bottom, Style::new());
+}
+
+/// Lines of at most so many cells, broken between words.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        if let Some(line) = lines.last_mut() {
+            if line.is_empty() {
+                line.push_str(word);
+            } else if width(line) + 1 + width(word) <= room {
+                line.push(' ');
+                line.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+    }
+    lines
+}
+
+/// A title with a rule behind it, over so many columns.
+fn heading(pen: &mut Pen<'_>, (x, y): (u16, u16), columns: u16, title: &str) {
+    let rule = pen.look.pick("─", "-");
+    let rest = usize::from(columns).saturating_sub(width(title) + 4);
+    let text = format!("{rule} {title} {}", rule.repeat(rest));
+    pen.within(x, y, columns, &text, pen.dim());
+}
+
+impl Console {
+    /// The messages of the selected phone.
+    pub(super) fn rungs(&self) -> impl DoubleEndedIterator<Item = &Rung> {
+        let phone = self.phone().and_then(|phone| self.talk.phone(phone));
+        phone.into_iter().flat_map(|phone| phone.sip.rungs())
+    }
+}

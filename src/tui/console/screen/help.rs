@@ -1,0 +1,58 @@
+//! What keys do: the action table, as far as it fits what is searched for.
+
+use ratatui::style::{Modifier, Style};
+
+use super::super::{
+    Console,
+    action::{ACTIONS, Entry},
+};
+use crate::{look::width, tui::pen::Pen};
+
+pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, search: &str) {
+    for y in 0..pen.area.height {
+        pen.text(0, y, &" ".repeat(pen.area.width.into()), Style::new());
+    }
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    pen.text(1, 0, &format!("Keys on {}   search: {search}_", console.view.screen.name()), bold);
+    let wanted = search.to_lowercase();
+    let fits = |entry: &&Entry| {
+        let text = format!("{} {}", entry.hint, entry.help).to_lowercase();
+        entry.fits(console.view.screen, console.phase()) && wanted.split_whitespace().all(|word| text.contains(word))
+    };
+    let legend = if pen.look.unicode {
+        [
+            "● primary  ◐ backup  ○ none  ? unsure  ◌ TLS: nobody can read where",
+            "! look here  ■ an outage is in force  ✓ pass  ✗ fail",
+        ]
+    } else {
+        [
+            "P primary  B backup  - none  ? unsure  C TLS: nobody can read where",
+            "! look here  # an outage is in force  + pass  x fail",
+        ]
+    };
+    let rows = usize::from(pen.area.height - 4);
+    let entries: Vec<String> = ACTIONS.iter().filter(fits).map(line).collect();
+    // Two columns where one is too short.
+    let (half, columns) = (entries.len().div_ceil(2), if entries.len() > rows { 2 } else { 1 });
+    let each = if columns == 2 { half } else { rows };
+    let room = pen.area.width / columns - 1;
+    for (at, entry) in entries.iter().enumerate() {
+        let (column, row) = (at / each, at % each);
+        if row < rows {
+            pen.within(1 + column as u16 * (room + 1), 1 + row as u16, room - 1, entry, Style::new());
+        }
+    }
+    if entries.is_empty() {
+        pen.text(1, 2, "no action fits", pen.dim());
+    }
+    for (y, words) in (pen.area.height - 2..).zip(legend) {
+        pen.text(1, y, words, pen.dim());
+    }
+}
+
+fn line(entry: &Entry) -> String {
+    let keys: Vec<String> = entry.keys.iter().map(ToString::to_string).collect();
+    let keys = keys.join(" ");
+    let filler = " ".repeat(9_usize.saturating_sub(width(&keys)));
+    format!("{keys}{filler} {}", entry.help)
+}

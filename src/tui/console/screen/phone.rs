@@ -1,0 +1,115 @@
+//! One phone: its registrations, keys, console and latest SIP.
+
+use ratatui::style::{Modifier, Style};
+
+use super::{
+    super::{
+        Console,
+        talk::{Pressed, Said, Speaker},
+    },
+    heading,
+    sip::short,
+};
+use crate::{
+    event::Stamp,
+    look::span,
+    tui::{
+        board::LineState,
+        draw::{clock, place_of},
+        pen::Pen,
+    },
+};
+
+/// Columns of the left half.
+const LEFT: u16 = 40;
+/// Rows of SIP at the bottom, with their heading.
+const SIP: u16 = 7;
+
+pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
+    let Some(phone) = console.phone().cloned() else {
+        pen.text(1, 0, "nothing is known of the run yet", pen.dim());
+        return;
+    };
+    let talk = console.talk.phone(&phone);
+    heading(pen, (0, 0), LEFT - 1, &phone.0);
+    let mut y = 1;
+    let bottom = pen.area.height - SIP;
+    for line in console.board.lines.iter().filter(|line| line.id.phone == phone) {
+        y = registration(pen, y, bottom, line, now);
+    }
+    if y + 1 < bottom {
+        keys(pen, y, bottom, talk.into_iter().flat_map(|it| &it.keys));
+    }
+    said(pen, bottom, talk.into_iter().flat_map(|it| &it.console));
+    let columns = pen.area.width;
+    heading(pen, (0, bottom), columns, &format!("SIP of {phone}; 3 shows all of it"));
+    let rungs: Vec<_> = console.rungs().rev().take(usize::from(SIP - 1)).collect();
+    for (y, rung) in (bottom + 1..).zip(rungs.into_iter().rev()) {
+        pen.text(1, y, &format!("{:>9}", rung.at.to_string()), pen.dim());
+        pen.text(11, y, &short(console, rung), Style::new());
+    }
+}
+
+fn registration(pen: &mut Pen<'_>, y: u16, bottom: u16, line: &LineState, now: Stamp) -> u16 {
+    let (symbol, word, style) = place_of(pen, line);
+    let mut rows = vec![(format!("{}  {symbol} {word}", line.id.extension), style)];
+    rows.push((format!("   since {}", clock(now, line.since)), Style::new()));
+    for (server, end) in &line.expiry {
+        rows.push((format!("   bound at {server}, {} s left", end.since(now).as_secs()), Style::new()));
+    }
+    if let Some(alive) = line.alive {
+        rows.push((format!("   last heard {} s ago", now.since(alive).as_secs()), Style::new()));
+    }
+    if let Some((verdict, code)) = &line.verdict {
+        let code = code.as_ref().map_or_else(String::new, |code| format!(": {code}"));
+        rows.push((format!("   {} {verdict}{code}", pen.look.symbol(*verdict)), pen.verdict(*verdict)));
+    }
+    let room = usize::from(bottom.saturating_sub(y));
+    let count = rows.len().min(room);
+    for (at, (text, style)) in (y..).zip(rows.into_iter().take(count)) {
+        pen.within(1, at, LEFT - 3, &text, style);
+    }
+    y + count as u16
+}
+
+fn keys<'p>(pen: &mut Pen<'_>, y: u16, bottom: u16, pressed: impl Iterator<Item = &'p Pressed>) {
+    heading(pen, (0, y), LEFT - 1, "Keys");
+    let all: Vec<&Pressed> = pressed.collect();
+    let rows = usize::from(bottom - y - 1);
+    if all.is_empty() {
+        pen.within(1, y + 1, LEFT - 3, "none were pressed", pen.dim());
+    }
+    for (at, pressed) in (y + 1..).zip(all.iter().skip(all.len().saturating_sub(rows))) {
+        let answer = match &pressed.answer {
+            None => "no ack yet".to_owned(),
+            Some(Ok(ns)) => format!("ack {}", span(*ns as f64 / 1e6)),
+            Some(Err(error)) => format!("! {error}"),
+        };
+        let shown = match pressed.shown {
+            (0, 0) => "",
+            (_, 0) => ", seen",
+            (_, _) => ", not seen !",
+        };
+        let text = format!("{:>9} {} {answer}{shown}", pressed.at.to_string(), pressed.strokes);
+        pen.within(0, at, LEFT - 1, &text, Style::new());
+    }
+}
+
+fn said<'p>(pen: &mut Pen<'_>, bottom: u16, said: impl Iterator<Item = &'p Said>) {
+    let columns = pen.area.width - LEFT;
+    heading(pen, (LEFT, 0), columns, "Console: what was awaited, or means something");
+    let all: Vec<&Said> = said.collect();
+    if all.is_empty() {
+        pen.within(LEFT + 1, 1, columns - 1, "nothing was heard", pen.dim());
+    }
+    let rows = usize::from(bottom - 1);
+    for (y, said) in (1..).zip(all.iter().skip(all.len().saturating_sub(rows))) {
+        let (mark, style) = match said.by {
+            Speaker::Phone => (" ", Style::new()),
+            Speaker::Echo => ("=", pen.dim()),
+            Speaker::Rig => (">", Style::new().add_modifier(Modifier::BOLD)),
+            Speaker::Port => ("!", Style::new()),
+        };
+        pen.within(LEFT, y, columns, &format!("{:>8} {mark} {}", said.at.to_string(), said.text), style);
+    }
+}

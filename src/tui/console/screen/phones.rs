@@ -1,0 +1,56 @@
+//! All lines: where each is registered, since when, for how long, and what became of it.
+
+use ratatui::style::{Modifier, Style};
+
+use super::{super::Console, heading};
+use crate::{
+    event::Stamp,
+    tui::{
+        draw::{COLUMNS, event, row},
+        pen::Pen,
+    },
+};
+
+/// Rows that events have at least, with their heading.
+const EVENTS: u16 = 6;
+
+pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
+    let (lines, filter) = (console.shown(), &console.view.filter);
+    let mut title = format!("Lines {}/{}", lines.len(), console.board.lines.len());
+    if console.view.filtering || !filter.text.is_empty() {
+        title.push_str(&format!("   /{}{}", filter.text, if console.view.filtering { "_" } else { "" }));
+    }
+    if console.view.by_trouble {
+        title.push_str("   trouble first");
+    }
+    let columns = pen.area.width;
+    heading(pen, (0, 0), columns, &title);
+    for (x, name) in COLUMNS {
+        pen.text(x, 1, name, pen.dim());
+    }
+    let room = usize::from(pen.area.height.saturating_sub(2 + EVENTS));
+    let selected =
+        lines.iter().position(|index| console.board.lines.get(*index).map(|line| &line.id) == console.selected());
+    let first = selected.map_or(0, |at| (at + 1).saturating_sub(room));
+    let mut y = 2;
+    for (at, index) in lines.iter().enumerate().skip(first).take(room) {
+        let Some(line) = console.board.lines.get(*index) else { continue };
+        row(pen, y, *index, line, now);
+        if Some(at) == selected {
+            pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
+        }
+        y += 1;
+    }
+    if console.board.lines.is_empty() {
+        pen.text(1, y, "nothing is known of the run yet", pen.dim());
+    } else if lines.is_empty() {
+        pen.text(1, y, "no line fits the filter; Esc shows all", pen.dim());
+    }
+    let top = (y + 1).min(pen.area.height - EVENTS).max(y);
+    heading(pen, (0, top), columns, "Events");
+    let rows = usize::from(pen.area.height - top - 1);
+    let from = console.board.events.len().saturating_sub(rows);
+    for (y, told) in (top + 1..).zip(console.board.events.iter().skip(from)) {
+        event(pen, y, told);
+    }
+}

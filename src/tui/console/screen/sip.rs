@@ -1,0 +1,264 @@
+//! The SIP of a phone as a ladder. Phone, primary and backup always have a place, outages are shaded, silence has rows of its own,
+//! and repetitions are one row.
+
+use ratatui::style::{Modifier, Style};
+
+use super::{
+    super::{Console, ladder::Rung},
+    heading, wrap,
+};
+use crate::{
+    config::Role,
+    event::{Fate, OutageId, Stamp, Toward},
+    look::{span, width},
+    tui::{pen::Pen, wording},
+};
+
+/// Where the phone, the primary and the backup stand.
+const LANES: [u16; 3] = [22, 42, 62];
+/// Where notes stand.
+const NOTE: u16 = 65;
+/// Rows of a message that is shown in full.
+const DETAIL: u16 = 8;
+/// Silence of so many milliseconds has a row; of ten times as much, another, and so on.
+const SILENCE_MS: f64 = 2_000.0;
+/// Most rows of one silence.
+const SILENT_ROWS: usize = 3;
+
+/// A row of the ladder.
+enum Row<'r> {
+    Message(&'r Rung),
+    Began(OutageId, Stamp),
+    Ended(OutageId, Stamp),
+    Silence { ms: f64, first: bool },
+}
+
+pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
+    let Some(line) = console.selected().cloned() else {
+        pen.text(1, 0, "nothing is known of the run yet", pen.dim());
+        return;
+    };
+    let columns = pen.area.width;
+    let rungs: Vec<&Rung> = console.rungs().collect();
+    let forgotten = console.talk.phone(&line.phone).map_or(0, |phone| phone.sip.forgotten);
+    let mut title = format!("SIP of {}   {} messages", line.phone, rungs.len());
+    if forgotten > 0 {
+        title.push_str(&format!(", {forgotten} older ones are in the capture"));
+    }
+    let selected = console.view.rung.and_then(|seq| rungs.iter().position(|rung| rung.seq == seq));
+    match selected {
+        Some(at) => title.push_str(&format!("   held, {} new; G follows", rungs.len() - at - 1)),
+        None => title.push_str("   following"),
+    }
+    heading(pen, (0, 0), columns, &title);
+    let chosen = selected.and_then(|at| rungs.get(at)).or(rungs.last()).copied();
+    let detail = if console.view.detail { DETAIL } else { 0 };
+    head(pen, console);
+    let rows = rows(console, &rungs, now);
+    let room = usize::from(pen.area.height.saturating_sub(2 + detail));
+    let is_chosen =
+        |row: &Row<'_>| matches!((row, chosen), (Row::Message(rung), Some(chosen)) if rung.seq == chosen.seq);
+    let at = rows.iter().position(is_chosen).unwrap_or(0);
+    let last = if selected.is_some() { (at + room / 2 + 1).max(room).min(rows.len()) } else { rows.len() };
+    let mut before = None;
+    let shown = rows.iter().take(last).skip(last.saturating_sub(room));
+    for (y, row) in (2..).zip(shown) {
+        draw_row(pen, console, y, row, before);
+        if selected.is_some() && is_chosen(row) {
+            pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
+        }
+        if let Row::Message(rung) = row {
+            before = Some(rung.at);
+        }
+    }
+    if rungs.is_empty() {
+        pen.text(1, 3, "no message was seen", pen.dim());
+    }
+    if let Some(rung) = chosen.filter(|_| detail > 0) {
+        let top = pen.area.height - detail;
+        heading(pen, (0, top), columns, &format!("record {}", rung.seq));
+        let room = usize::from(columns) - 2;
+        let lines = rung.detail.iter().flat_map(|line| wrap(line, room));
+        for (y, text) in (top + 1..pen.area.height).zip(lines) {
+            pen.text(1, y, &text, Style::new());
+        }
+    }
+}
+
+/// Who stands where: the phone, its primary and its backup.
+fn head(pen: &mut Pen<'_>, console: &Console) {
+    let line = console.selected();
+    let named = |role: Role| {
+        let servers = console.story.plan.iter().flat_map(|plan| &plan.bench.servers);
+        let mut of_role =
+            servers.filter(|server| line.is_some_and(|line| console.story.role(line, &server.name) == role));
+        of_role.next().map_or_else(|| role.to_string(), |server| format!("{} {role}", server.name))
+    };
+    let phone = console.phone().map_or_else(String::new, ToString::to_string);
+    pen.text(6, 1, "time", pen.dim());
+    let names = [phone, named(Role::Primary), named(Role::Backup)];
+    for (x, name) in LANES.into_iter().zip(names) {
+        let x = x.saturating_sub(width(&name) as u16 / 2);
+        pen.within(x, 1, 18, &name, pen.dim());
+    }
+}
+
+fn rows<'r>(console: &Console, rungs: &[&'r Rung], now: Stamp) -> Vec<Row<'r>> {
+    let mut rows = Vec::new();
+    let phone = console.phone();
+    let of_phone = |id: &OutageId| {
+        let spec = console.story.outages.get(id).and_then(|outage| outage.spec.as_ref());
+        spec.is_none_or(|spec| phone.is_some_and(|phone| spec.phones.contains(phone)))
+    };
+    for (id, outage) in console.story.outages.iter().filter(|(id, _)| of_phone(id)) {
+        rows.extend(outage.began.map(|began| (began.at, Row::Began(*id, began.at))));
+        rows.extend(outage.ended.map(|ended| (ended.at, Row::Ended(*id, ended.at))));
+    }
+    rows.extend(rungs.iter().map(|&rung| (rung.at, Row::Message(rung))));
+    rows.sort_by_key(|(at, _)| *at);
+    let mut with_silence: Vec<Row<'r>> = Vec::new();
+    let mut before: Option<Stamp> = None;
+    for (at, row) in rows {
+        with_silence.extend(silence(before, at));
+        // A message that is repeated is not silent.
+        let last = if let Row::Message(rung) = &row { rung.last } else { at };
+        before = before.max(Some(last));
+        with_silence.push(row);
+    }
+    with_silence.extend(silence(before, now));
+    with_silence
+}
+
+/// Rows of a silence: the more, the longer it was.
+fn silence<'r>(from: Option<Stamp>, to: Stamp) -> impl Iterator<Item = Row<'r>> {
+    let ms = from.map_or(0.0, |from| to.since(from).as_secs_f64() * 1000.0);
+    let mut count = 0;
+    let mut limit = SILENCE_MS;
+    while ms >= limit && count < SILENT_ROWS {
+        count += 1;
+        limit *= 10.0;
+    }
+    (0..count).map(move |row| Row::Silence { ms, first: row == 0 })
+}
+
+fn draw_row(pen: &mut Pen<'_>, console: &Console, y: u16, row: &Row<'_>, before: Option<Stamp>) {
+    let lane = pen.look.pick("│", "|");
+    let dim = pen.dim();
+    match row {
+        Row::Message(rung) => {
+            shade(pen, console, y, rung.at);
+            pen.text(1, y, &format!("{:>9}", rung.at.to_string()), dim);
+            let since = before
+                .map_or_else(String::new, |before| format!("+{}", span(rung.at.since(before).as_secs_f64() * 1000.0)));
+            pen.within(11, y, 9, &since, dim);
+            LANES.iter().for_each(|x| pen.text(*x, y, lane, dim));
+            arrow(pen, console, y, rung);
+        }
+        Row::Silence { ms, first } => {
+            LANES.iter().for_each(|x| pen.text(*x, y, pen.look.pick("┊", ":"), dim));
+            if *first {
+                pen.text(1, y, &format!("{} quiet {}", pen.look.pick("┄┄", ".."), span(*ms)), dim);
+            }
+        }
+        Row::Began(id, at) | Row::Ended(id, at) => {
+            let spec = console.story.outages.get(id).and_then(|outage| outage.spec.as_ref());
+            let server = spec.map_or_else(|| "a server".to_owned(), |spec| spec.server.to_string());
+            let what = match (row, spec) {
+                (Row::Ended(..), _) => "IS OPEN AGAIN".to_owned(),
+                (_, Some(spec)) => wording::outage(spec).0,
+                (_, None) => "IS AWAY".to_owned(),
+            };
+            let bar = pen.look.pick("▒", "#");
+            let text = format!(" {server} {what} ");
+            let rest = usize::from(pen.area.width).saturating_sub(11 + 4 + width(&text));
+            pen.text(1, y, &format!("{:>9}", at.to_string()), dim);
+            let style = Style::new().add_modifier(Modifier::BOLD);
+            pen.text(11, y, &format!("{}{text}{}", bar.repeat(4), bar.repeat(rest)), style);
+        }
+    }
+}
+
+/// A mark beside messages while an outage of the phone is in force.
+fn shade(pen: &mut Pen<'_>, console: &Console, y: u16, at: Stamp) {
+    let phone = console.phone();
+    let mut outages = console.story.outages.values();
+    let covers = outages.any(|outage| {
+        let for_phone = outage.spec.as_ref().is_none_or(|spec| phone.is_some_and(|phone| spec.phones.contains(phone)));
+        let began = outage.began.is_some_and(|began| began.at <= at);
+        for_phone && began && outage.ended.is_none_or(|ended| at < ended.at)
+    });
+    if covers {
+        pen.text(LANES[0] - 1, y, pen.look.pick("▒", "#"), Style::new());
+    }
+}
+
+fn arrow(pen: &mut Pen<'_>, console: &Console, y: u16, rung: &Rung) {
+    let role = console.selected().zip(rung.server.as_ref()).map(|(line, server)| console.story.role(line, server));
+    let right = if role == Some(Role::Primary) { LANES[1] } else { LANES[2] };
+    let room = usize::from(right - LANES[0] - 1);
+    let again = if rung.again > 0 { format!(" x{}", rung.again + 1) } else { String::new() };
+    let mut label = crate::look::harmless(&rung.label);
+    while width(&label) + width(&again) + 4 > room && label.pop().is_some() {}
+    let label = label + &again;
+    let bar = pen.look.pick("─", "-");
+    let free = room - 1 - width(&label);
+    let (left, rest) = (bar.repeat(free / 2), bar.repeat(free - free / 2));
+    let lost = matches!(rung.fate, Fate::Dropped(_));
+    let text = match (rung.toward, lost) {
+        (Toward::Server, false) => format!("{left}{label}{rest}{}", pen.look.pick("▶", ">")),
+        (Toward::Server, true) => format!("{left}{label}{rest}{}", pen.look.pick("✗", "x")),
+        (Toward::Phone, false) => format!("{}{left}{label}{rest}", pen.look.pick("◀", "<")),
+        (Toward::Phone, true) => format!("{}{left}{label}{rest}", pen.look.pick("✗", "x")),
+    };
+    let style = if lost { pen.colour(ratatui::style::Color::Red) } else { Style::new() };
+    pen.text(LANES[0] + 1, y, &text, style);
+    let note = note(console, rung, role);
+    pen.text(NOTE, y, &note, Style::new());
+}
+
+fn note(console: &Console, rung: &Rung, role: Option<Role>) -> String {
+    match (&rung.fate, role, &rung.server) {
+        (Fate::Injected(_), ..) => "by the bridge".to_owned(),
+        (_, Some(Role::Other) | None, Some(server)) => format!("of {server}"),
+        (_, _, None) => "unknown server".to_owned(),
+        _ if rung.again > 0 => {
+            let mut before = rung.at;
+            let mut pauses = Vec::new();
+            for at in &rung.repeats {
+                pauses.push(format!("{:.1}", at.since(before).as_secs_f64()));
+                before = *at;
+            }
+            pauses.join(" ")
+        }
+        _ => console.answered(rung).map_or_else(String::new, |ms| format!("after {}", span(ms))),
+    }
+}
+
+impl Console {
+    /// How long after the request before it an answer came, in milliseconds.
+    fn answered(&self, rung: &Rung) -> Option<f64> {
+        if rung.toward != Toward::Phone {
+            return None;
+        }
+        let mut before = self.rungs().rev().skip_while(|other| other.seq != rung.seq).skip(1);
+        let asked = before.find(|other| other.toward == Toward::Server && other.server == rung.server)?;
+        Some(rung.at.since(asked.at).as_secs_f64() * 1000.0)
+    }
+}
+
+/// A message in a line: `p1 > a REGISTER 600`.
+pub(super) fn short(console: &Console, rung: &Rung) -> String {
+    let server = rung.server.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+    let phone = console.phone().map_or_else(String::new, ToString::to_string);
+    let (from, to) = match rung.toward {
+        Toward::Server => (phone, server),
+        Toward::Phone => (server, phone),
+    };
+    let again = if rung.again > 0 { format!(" x{}", rung.again + 1) } else { String::new() };
+    let fate = match rung.fate {
+        Fate::Passed => "",
+        Fate::Dropped(_) => "  dropped",
+        Fate::Injected(_) => "  by the bridge",
+    };
+    format!("{from} > {to}  {}{again}{fate}", rung.label)
+}

@@ -1,0 +1,170 @@
+//! What phones say and are told: their SIP, their consoles and their keys, folded from records. Bounded: the oldest go first.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::ladder::Ladder;
+use crate::event::{Action, Derived, Event, Fate, Observed, OutageId, PhoneName, PortKind, Record, ServerName, Stamp};
+
+/// Lines of a console, and strokes of keys, that are kept of a phone.
+const MEMORY: usize = 400;
+
+/// All phones.
+#[derive(Debug, Clone, Default)]
+pub struct Talk {
+    phones: BTreeMap<PhoneName, Phone>,
+    servers: BTreeMap<ServerName, Traffic>,
+}
+
+/// One phone.
+#[derive(Debug, Clone, Default)]
+pub struct Phone {
+    /// Its SIP.
+    pub sip: Ladder,
+    /// What its console said, was told, and whether it was there.
+    pub console: VecDeque<Said>,
+    /// What was done to its keys.
+    pub keys: VecDeque<Pressed>,
+}
+
+/// A line of a console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// When.
+    pub at: Stamp,
+    /// What, not harmless yet.
+    pub text: String,
+    /// By whom.
+    pub by: Speaker,
+}
+
+/// Who says something on a console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The phone.
+    Phone,
+    /// The phone, repeating what we typed.
+    Echo,
+    /// We typed it.
+    Rig,
+    /// About the port itself.
+    Port,
+}
+
+/// Strokes that were ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pressed {
+    /// When they were ordered.
+    pub at: Stamp,
+    /// Which order.
+    sequence: u32,
+    /// What was pressed; secrets are stars already.
+    pub strokes: String,
+    /// How long until the board had done it, in nanoseconds, or what went wrong; none: not yet.
+    pub answer: Option<Result<u64, String>>,
+    /// Whether each key that could be told of showed: confirmed and unconfirmed ones.
+    pub shown: (u32, u32),
+}
+
+/// SIP messages to and from a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// That arrived.
+    pub passed: u64,
+    /// That an outage dropped.
+    pub dropped: u64,
+    /// That the bridge made.
+    pub injected: u64,
+    /// When the last was dropped, and by which outage.
+    pub last_drop: Option<(OutageId, Stamp)>,
+}
+
+impl Talk {
+    /// What is known of a phone.
+    pub fn phone(&self, name: &PhoneName) -> Option<&Phone> {
+        self.phones.get(name)
+    }
+
+    /// What went to and from a server.
+    pub fn server(&self, name: &ServerName) -> Traffic {
+        self.servers.get(name).copied().unwrap_or_default()
+    }
+
+    /// Takes one more record.
+    pub fn apply(&mut self, record: &Record) {
+        let at = record.when.at;
+        match &record.event {
+            Event::Observed(observed) => self.observed(record.seq, at, observed),
+            Event::Action(Action::Type { phone, text }) => self.said(phone, at, text.clone(), Speaker::Rig),
+            Event::Action(Action::PlayKeys { phone, sequence, keys }) => {
+                let strokes = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                let pressed = Pressed { at, sequence: *sequence, strokes, answer: None, shown: (0, 0) };
+                push(&mut self.of(phone).keys, pressed);
+            }
+            Event::Derived(Derived::KeyConfirmed { phone, key, by }) => {
+                let name = key.to_string();
+                let keys = self.of(phone).keys.iter_mut().rev();
+                if let Some(pressed) = keys.into_iter().find(|pressed| pressed.strokes.split(' ').any(|it| it == name))
+                {
+                    match by {
+                        Some(_) => pressed.shown.0 += 1,
+                        None => pressed.shown.1 += 1,
+                    }
+                }
+            }
+            Event::Action(_) | Event::Derived(_) => {}
+        }
+    }
+
+    fn observed(&mut self, seq: u64, at: Stamp, observed: &Observed) {
+        match observed {
+            Observed::Sip(fact) => {
+                if let Some(server) = &fact.server {
+                    let traffic = self.servers.entry(server.clone()).or_default();
+                    match fact.fate {
+                        Fate::Passed => traffic.passed += 1,
+                        Fate::Injected(_) => traffic.injected += 1,
+                        Fate::Dropped(outage) => {
+                            traffic.dropped += 1;
+                            traffic.last_drop = Some((outage, at));
+                        }
+                    }
+                }
+                self.of(&fact.phone).sip.take(seq, at, fact);
+            }
+            Observed::ConsoleLine { phone, text, echo, .. } => {
+                let by = if *echo { Speaker::Echo } else { Speaker::Phone };
+                self.said(phone, at, text.clone(), by);
+            }
+            Observed::PortOpened { phone, port: PortKind::Console, away_ns, .. } => {
+                let away = away_ns.map_or_else(String::new, |ns| format!(" again after {:.1} s", ns as f64 / 1e9));
+                self.said(phone, at, format!("the port is open{away}"), Speaker::Port);
+            }
+            Observed::PortLost { phone, port: PortKind::Console, reason } => {
+                self.said(phone, at, format!("the port is lost: {reason}"), Speaker::Port);
+            }
+            Observed::KeysPlayed { phone, sequence, ack_after_ns, error } => {
+                let answer = error.clone().map_or(Ok(*ack_after_ns), Err);
+                let keys = self.of(phone).keys.iter_mut().rev();
+                if let Some(pressed) = keys.into_iter().find(|pressed| pressed.sequence == *sequence) {
+                    pressed.answer = Some(answer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn said(&mut self, phone: &PhoneName, at: Stamp, text: String, by: Speaker) {
+        push(&mut self.of(phone).console, Said { at, text, by });
+    }
+
+    fn of(&mut self, phone: &PhoneName) -> &mut Phone {
+        self.phones.entry(phone.clone()).or_default()
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    if queue.len() == MEMORY {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}

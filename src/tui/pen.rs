@@ -1,0 +1,60 @@
+//! What everything that is drawn on a terminal is written with.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Color, Modifier, Style},
+};
+
+use crate::{
+    look::{Look, harmless, width},
+    verdict::Verdict,
+};
+
+/// Writes into a part of a buffer; what is written is made harmless and cut to the room there is.
+pub(super) struct Pen<'b> {
+    pub(super) buffer: &'b mut Buffer,
+    /// The part; columns and rows count from its corner.
+    pub(super) area: Rect,
+    pub(super) look: Look,
+}
+
+impl Pen<'_> {
+    /// Writes text from column `x` to the right edge.
+    pub(super) fn text(&mut self, x: u16, y: u16, text: &str, style: Style) {
+        self.within(x, y, self.area.width.saturating_sub(x), text, style);
+    }
+
+    /// Writes text into `room` columns; what does not fit ends in an ellipsis.
+    pub(super) fn within(&mut self, x: u16, y: u16, room: u16, text: &str, style: Style) {
+        if x >= self.area.width || y >= self.area.height {
+            return;
+        }
+        let mut text = self.look.spelt(&harmless(text));
+        if width(&text) > room.into() {
+            let ellipsis = self.look.pick("…", "~");
+            while width(&text) + 1 > room.into() && text.pop().is_some() {}
+            text.push_str(ellipsis);
+        }
+        let style = if self.look.colour { style } else { Style::new() };
+        self.buffer.set_stringn(self.area.x + x, self.area.y + y, text, room.into(), style);
+    }
+
+    pub(super) const fn colour(&self, colour: Color) -> Style {
+        Style::new().fg(colour)
+    }
+
+    pub(super) const fn dim(&self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    pub(super) const fn verdict(&self, verdict: Verdict) -> Style {
+        match verdict {
+            Verdict::Pass => self.colour(Color::Green),
+            Verdict::Flaky => self.colour(Color::Yellow),
+            Verdict::Fail => self.colour(Color::Red),
+            Verdict::RigError => self.colour(Color::Magenta),
+            Verdict::Skipped | Verdict::NotRun => self.dim(),
+        }
+    }
+}
