@@ -34,6 +34,7 @@ mod paths;
 mod ports;
 pub mod protocol;
 mod reply;
+mod routers;
 pub mod rules;
 mod segment;
 mod sight;

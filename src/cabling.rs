@@ -4,8 +4,8 @@
 //!
 //! Pure: observations and times in, orders and findings out. Not here: who opens the ports (`cli::check`).
 //!
-//! A device is a MAC address of the bench file, since frames are told apart by that. Whatever two phones have exchanged, the
-//! majority of a phone's parts says which device it is, and the others are what is swapped.
+//! A device is a MAC address of the bench file, since frames are told apart by that, or an address, where it is behind a router.
+//! Whatever two phones have exchanged, the majority of a phone's parts says which device it is, and the others are what is swapped.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -21,6 +21,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod duration;
 mod embedded;
+mod identity;
 pub mod keying;
 pub mod load;
 pub mod model;
@@ -30,8 +31,9 @@ pub mod provisioning;
 mod raw;
 pub mod scenario;
 
-pub use bench::{Bench, CAPTURE_SIZE, ConsolePort, Hook, Keypad, Line, Mac, Network, Phone, Proxies, Role, Server};
+pub use bench::{Bench, CAPTURE_SIZE, ConsolePort, Hook, Keypad, Line, Network, Phone, Proxies, Role, Server};
 pub use check::LONGEST;
+pub use identity::{Identity, Mac};
 pub use keying::Confirm;
 pub use model::{
     Assignable, Dialect, FailbackHabit, KeyGroup, KeyUrl, LoginDialogue, Model, Pressing, RegistrationHabit,

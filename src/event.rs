@@ -13,7 +13,7 @@
 //! | [`stroke`] | what is done to keys at a time |
 //! | [`outage`] | what an outage is, does and ends by |
 //! | [`hook`] | commands that stop and start servers |
-//! | [`place`] | where a server answers from |
+//! | [`place`] | where frames of a server come from, or of a phone behind a router |
 //! | [`push`] | what phones are told |
 //! | [`rig`] | parts of it that can fail, and evidence that can be lost |
 //! | [`setting`] | what was changed on the interfaces |
@@ -51,7 +51,7 @@ pub use outage::{
     Bystander, Bystanders, Course, Impairment, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally,
     Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
 };
-pub use place::ServerPlace;
+pub use place::LinkPlace;
 pub use push::PushCommand;
 pub use rig::{LinkLoss, Loss, PortKind, RigPart};
 pub use setting::{Offload, SettingChange};

@@ -73,8 +73,8 @@ impl Settings {
             settings.sip_ports.extend(server.sip_ports());
         }
         for phone in &bench.phones {
-            if let Some(address) = phone.address {
-                settings.patience.insert(address, phone.timers.transaction.value + ANSWER_SLACK);
+            for address in phone.address.iter().chain(phone.routed()) {
+                settings.patience.insert(*address, phone.timers.transaction.value + ANSWER_SLACK);
             }
         }
         settings

@@ -1,5 +1,5 @@
-//! The addresses that phones have: those of the bench, and those that they use on the wire. A phone is its MAC address; what
-//! else it is called may change at any time.
+//! The addresses that phones on the link have: those of the bench, and those that they use on the wire. Such a phone is its MAC
+//! address; what else it is called may change at any time.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -25,7 +25,10 @@ struct Known {
 impl Addresses {
     /// Those of the bench.
     pub fn new(phones: &[PhoneKey]) -> Self {
-        let fixed = (0..).zip(phones).filter_map(|(phone, key)| Some((key.address?, Known { phone, seen: false })));
+        let fixed = (0..).zip(phones).filter_map(|(phone, key)| match key {
+            PhoneKey::OnLink { address, .. } => Some(((*address)?, Known { phone, seen: false })),
+            PhoneKey::Routed { .. } => None,
+        });
         Self { phones: fixed.collect() }
     }
 
@@ -80,7 +83,7 @@ mod tests {
     #[test]
     fn an_address_is_told_once_by_whoever_shows_that_he_has_it() {
         let fixed = IpAddr::from([10, 77, 0, 11]);
-        let mut addresses = Addresses::new(&[PhoneKey { mac: Mac([2, 0, 0, 0, 0, 1]), address: Some(fixed) }]);
+        let mut addresses = Addresses::new(&[PhoneKey::OnLink { mac: Mac([2, 0, 0, 0, 0, 1]), address: Some(fixed) }]);
         assert_eq!(addresses.learn(0, &arp([0, 0, 0, 0])), None, "a probe says nothing");
         assert_eq!(addresses.learn(0, &arp([10, 77, 0, 11])), Some(fixed));
         assert_eq!(addresses.learn(0, &arp([10, 77, 0, 11])), None);

@@ -5,7 +5,8 @@
 //!
 //! A canary harms nobody. Toward the server it has the phone's MAC as source and a receiver that nobody is, which the
 //! bridge was told to look for on the server side. Toward the phone it has the phone's MAC as receiver, as the rule under
-//! test looks at it, and an IP address for documentation (RFC 5737, RFC 3849), which the phone discards.
+//! test looks at it, and an IP address for documentation (RFC 5737, RFC 3849), which the phone discards. Of a phone behind a
+//! router the rule looks at the IP address: its canaries have that, and in place of the router's MAC another one that nobody is.
 
 use std::{
     io,
@@ -18,7 +19,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use super::{
     link::Links,
-    protocol::{PhoneIndex, Refusal, ServerIndex},
+    protocol::{PhoneIndex, PhoneKey, Refusal, ServerIndex},
     tap::Tap,
 };
 use crate::{
@@ -34,6 +35,8 @@ use crate::{
 const FAR_SIDE: Mac = Mac([0x02, 0x53, 0x49, 0x50, 0x52, 0x01]);
 /// Sender of canaries toward the phone; locally administered.
 const NEAR_SIDE: Mac = Mac([0x02, 0x53, 0x49, 0x50, 0x52, 0x02]);
+/// In place of the router of a phone that is behind one; locally administered.
+const BEHIND: Mac = Mac([0x02, 0x53, 0x49, 0x50, 0x52, 0x03]);
 /// What the names of canary ports begin with. One of a helper that died just now may still be there for a moment.
 pub const PORT_PREFIX: &str = "siprig-";
 /// Name of our end of the pair.
@@ -50,11 +53,11 @@ pub struct CanaryPort {
 }
 
 impl CanaryPort {
-    /// Makes the port and puts it on the bridge.
+    /// Makes the port and puts it on the bridge, whose interfaces have these numbers: toward the phones, toward the servers.
     ///
     /// # Errors
     /// If the kernel refuses. A new network namespace needs CAP_SYS_ADMIN.
-    pub async fn open(links: &Links, bridge: u32, server_side: u32) -> Result<Self, Refusal> {
+    pub async fn open(links: &Links, bridge: u32, [phone_side, server_side]: [u32; 2]) -> Result<Self, Refusal> {
         let failed = |error: io::Error| Refusal::from_io("make the canary port (a veth pair)", &error);
         let open_namespace = || std::fs::File::open("/proc/thread-self/ns/net");
         let home = open_namespace().map_err(failed)?;
@@ -78,7 +81,8 @@ impl CanaryPort {
 
         links.attach(port, bridge).await.map_err(failed)?;
         links.silence_port(port).await.map_err(failed)?;
-        place(links, server_side).await.map_err(failed)?;
+        place(links, Toward::Phone, server_side).await.map_err(failed)?;
+        place(links, Toward::Server, phone_side).await.map_err(failed)?;
         links.up(port).await.map_err(failed)?;
         until_running(links, &name).await.map_err(failed)?;
         Ok(Self { inner })
@@ -121,12 +125,16 @@ pub fn helper_of(name: &str) -> Option<u32> {
     name.strip_prefix(PORT_PREFIX)?.parse().ok()
 }
 
-/// Has the bridge look for the receiver of canaries on the side of the servers, whose interface has that number.
+/// Has the bridge look for a receiver of canaries at the interface of that number, where frames enter that go `entering`.
 ///
 /// # Errors
 /// If the kernel refuses.
-pub async fn place(links: &Links, server_side: u32) -> io::Result<()> {
-    links.place(FAR_SIDE, server_side).await
+pub async fn place(links: &Links, entering: Toward, interface: u32) -> io::Result<()> {
+    let receiver = match entering {
+        Toward::Phone => FAR_SIDE,
+        Toward::Server => BEHIND,
+    };
+    links.place(receiver, interface).await
 }
 
 /// Our end of the pair, its number, and a connection to the kernel in the namespace that this thread is in.
@@ -166,22 +174,17 @@ pub struct Canary {
 }
 
 /// The frame of a canary.
-pub fn build(
-    nonce: u64,
-    toward: Toward,
-    phone: Mac,
-    phone_address: Option<IpAddr>,
-    server: SocketAddr,
-    vlan: Option<u16>,
-) -> Vec<u8> {
+pub fn build(nonce: u64, toward: Toward, phone: &PhoneKey, server: SocketAddr, vlan: Option<u16>) -> Vec<u8> {
     let nowhere = nowhere(server.ip());
+    let mac = phone.mac().unwrap_or(BEHIND);
+    let own = phone.address(server.ip()).unwrap_or(nowhere);
     let payload = [MARK, format!("{nonce:016x}").as_bytes()].concat();
     match toward {
-        Toward::Server => {
-            let own = phone_address.filter(|own| own.is_ipv4() == nowhere.is_ipv4()).unwrap_or(nowhere);
-            frame::udp_frame(phone, FAR_SIDE, vlan, SocketAddr::new(own, DISCARD), server, &payload)
+        Toward::Server => frame::udp_frame(mac, FAR_SIDE, vlan, SocketAddr::new(own, DISCARD), server, &payload),
+        Toward::Phone => {
+            let receiver = if phone.mac().is_some() { nowhere } else { own };
+            frame::udp_frame(NEAR_SIDE, mac, vlan, server, SocketAddr::new(receiver, DISCARD), &payload)
         }
-        Toward::Phone => frame::udp_frame(NEAR_SIDE, phone, vlan, server, SocketAddr::new(nowhere, DISCARD), &payload),
     }
 }
 
@@ -196,8 +199,9 @@ const fn nowhere(like: IpAddr) -> IpAddr {
 /// The frame of a canary toward a server that does not speak but asks for its link-layer address, as nobody (RFC 5227
 /// section 2.1.1; RFC 4862 section 5.4.2 in IPv6), so that no answer is due and nobody learns from it. Its mark is behind what is
 /// read of ARP, and in an option for experiments in neighbour discovery (RFC 4727 section 5.1.3).
-pub fn build_question(nonce: u64, phone: Mac, server: IpAddr, vlan: Option<u16>) -> Vec<u8> {
+pub fn build_question(nonce: u64, phone: &PhoneKey, server: IpAddr, vlan: Option<u16>) -> Vec<u8> {
     let mark = [MARK, format!("{nonce:016x}").as_bytes()].concat();
+    let phone = phone.mac().unwrap_or(BEHIND);
     let envelope = Envelope::new(phone, FAR_SIDE, vlan);
     match server {
         IpAddr::V4(server) => envelope.arp_probe(phone, server, &mark),
@@ -207,11 +211,19 @@ pub fn build_question(nonce: u64, phone: Mac, server: IpAddr, vlan: Option<u16>)
 
 /// The frame of a canary that asks a name server for the server's name. Its mark is behind the question, where a reader of
 /// messages has ended.
-pub fn build_name_question(nonce: u64, phone: Mac, server: IpAddr, name: &Name, vlan: Option<u16>) -> Vec<u8> {
+pub fn build_name_question(nonce: u64, phone: &PhoneKey, server: IpAddr, name: &Name, vlan: Option<u16>) -> Vec<u8> {
     const ANY: u16 = 255;
     let payload = [&name.question(ANY)[..], MARK, format!("{nonce:016x}").as_bytes()].concat();
-    let sender = SocketAddr::new(nowhere(server), DISCARD);
-    frame::udp_frame(phone, FAR_SIDE, vlan, sender, SocketAddr::new(server, dns::PORT), &payload)
+    let own = if phone.mac().is_some() { None } else { phone.address(server) };
+    let sender = SocketAddr::new(own.unwrap_or(nowhere(server)), DISCARD);
+    frame::udp_frame(
+        phone.mac().unwrap_or(BEHIND),
+        FAR_SIDE,
+        vlan,
+        sender,
+        SocketAddr::new(server, dns::PORT),
+        &payload,
+    )
 }
 
 /// The number of the canary that asks for an address, which this frame is.
@@ -229,6 +241,23 @@ pub fn nonce_of(payload: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_canary_of_a_phone_behind_a_router_has_its_address_and_no_mac_that_anybody_has() {
+        let own: IpAddr = [10, 88, 0, 11].into();
+        let phone = PhoneKey::Routed { addresses: vec![own], protected: false };
+        let server = SocketAddr::from(([10, 77, 0, 2], 5060));
+        for toward in [Toward::Server, Toward::Phone] {
+            let bytes = build(7, toward, &phone, server, None);
+            let frame = frame::Frame::parse(&bytes).unwrap();
+            let frame::Content::Ip(packet) = &frame.content else { panic!("no IP") };
+            let (ends, near) = match toward {
+                Toward::Server => ((own, server.ip()), frame.source),
+                Toward::Phone => ((server.ip(), own), frame.destination),
+            };
+            assert_eq!(((packet.source, packet.destination), near), (ends, Some(BEHIND)));
+        }
+    }
 
     #[test]
     fn a_canary_is_known_by_its_number_and_nothing_else_is_a_canary() {

@@ -5,6 +5,8 @@
 //! as well: the kernel has moved the outer tag out of the way by then. A second tag it leaves in place; for such frames there is a
 //! chain with a variant of each rule that reads four bytes further on.
 
+use std::net::IpAddr;
+
 use netlink_packet_netfilter::nftables::{
     Cmp, DataAttribute, ExpressionAttribute, Expressions, Immediate, ListAttribute, Lookup, Meta, MetaKey, Operator,
     Payload, Register, RuleAttribute, Verdict, VerdictAttribute,
@@ -43,23 +45,27 @@ pub struct Way {
 pub enum Kind {
     /// Packets between a phone, by its MAC address, and a server, by its IP address.
     Packets,
+    /// Packets between a phone that is behind a router and a server, both by their IP addresses.
+    Routed,
     /// Those by which a phone asks for a server's MAC address, or is told it: the phone by its MAC address (ARP, RFC 826; its
     /// like in IPv6, RFC 4861).
     Resolution,
     /// Those by which a phone, known by its MAC address, asks name servers for anything: by the port and the protocol of the
     /// packet. Toward servers only.
     Names(Transport),
+    /// The same of a phone that is behind a router, known by its IP address.
+    RoutedNames(Transport),
     /// Those by which a server asks everybody for a phone's MAC address: both by their IP addresses. Toward phones only.
     Asking,
 }
 
 impl Way {
-    /// All of them.
-    pub const ALL: [Self; 14] = {
+    /// All of them: those of phones on the link, and behind them those of phones behind a router.
+    pub const ALL: &[Self] = {
         const fn way(kind: Kind, family: Family, toward: Toward) -> Way {
             Way { kind, family, toward }
         }
-        [
+        &[
             way(Kind::Packets, Family::V4, Toward::Server),
             way(Kind::Packets, Family::V4, Toward::Phone),
             way(Kind::Packets, Family::V6, Toward::Server),
@@ -74,17 +80,36 @@ impl Way {
             way(Kind::Names(Transport::Udp), Family::V6, Toward::Server),
             way(Kind::Names(Transport::Tcp), Family::V4, Toward::Server),
             way(Kind::Names(Transport::Tcp), Family::V6, Toward::Server),
+            way(Kind::Routed, Family::V4, Toward::Server),
+            way(Kind::Routed, Family::V4, Toward::Phone),
+            way(Kind::Routed, Family::V6, Toward::Server),
+            way(Kind::Routed, Family::V6, Toward::Phone),
+            way(Kind::RoutedNames(Transport::Udp), Family::V4, Toward::Server),
+            way(Kind::RoutedNames(Transport::Udp), Family::V6, Toward::Server),
+            way(Kind::RoutedNames(Transport::Tcp), Family::V4, Toward::Server),
+            way(Kind::RoutedNames(Transport::Tcp), Family::V6, Toward::Server),
         ]
     };
+
+    /// Those of phones on the link.
+    pub const ON_LINK: &[Self] = Self::ALL.split_at(14).0;
+
+    /// Whether it is of the family of an address.
+    pub const fn is_of(self, address: IpAddr) -> bool {
+        matches!((self.family, address), (Family::V4, IpAddr::V4(_)) | (Family::V6, IpAddr::V6(_)))
+    }
 
     /// Name of its set.
     pub fn set_name(self) -> String {
         let kind = match self.kind {
             Kind::Packets => "to",
+            Kind::Routed => "routed-to",
             Kind::Resolution => "resolve-to",
             Kind::Asking => "ask-to",
             Kind::Names(Transport::Udp) => "names-udp-to",
             Kind::Names(Transport::Tcp) => "names-tcp-to",
+            Kind::RoutedNames(Transport::Udp) => "routed-udp-to",
+            Kind::RoutedNames(Transport::Tcp) => "routed-tcp-to",
         };
         let side = match self.toward {
             Toward::Server => "server",
@@ -111,7 +136,7 @@ impl Way {
     fn ethertype(self) -> u16 {
         match (self.kind, self.family) {
             (Kind::Resolution | Kind::Asking, Family::V4) => ARP,
-            (Kind::Packets | Kind::Names(_), Family::V4) => IPV4,
+            (Kind::Packets | Kind::Routed | Kind::Names(_) | Kind::RoutedNames(_), Family::V4) => IPV4,
             (_, Family::V6) => IPV6,
         }
     }
@@ -121,14 +146,14 @@ impl Way {
         const NEXT_HEADER: u32 = 6;
         const PROTOCOL: u32 = 9;
         const ICMP_TYPE: u32 = 40;
-        if let Kind::Names(transport) = self.kind {
+        if let Kind::Names(transport) | Kind::RoutedNames(transport) = self.kind {
             let place = if self.family == Family::V4 { PROTOCOL } else { NEXT_HEADER };
             return vec![(place, if transport == Transport::Udp { UDP } else { TCP })];
         }
         let asks_or_tells = match (self.kind, self.family, self.toward) {
-            (Kind::Packets, ..) | (_, Family::V4, _) => return Vec::new(),
+            (Kind::Packets | Kind::Routed, ..) | (_, Family::V4, _) => return Vec::new(),
             (Kind::Resolution, _, Toward::Phone) => ADVERTISEMENT,
-            (Kind::Resolution | Kind::Asking | Kind::Names(_), ..) => SOLICITATION,
+            (Kind::Resolution | Kind::Asking | Kind::Names(_) | Kind::RoutedNames(_), ..) => SOLICITATION,
         };
         vec![(NEXT_HEADER, ICMP_V6), (ICMP_TYPE, asks_or_tells)]
     }
@@ -142,14 +167,15 @@ impl Way {
         let address = |offset| Part::address(self.family, offset);
         // Sender and target of ARP; source and target of neighbour discovery; source and destination of packets.
         let (source, target) = match (self.kind, self.family) {
-            (Kind::Packets, Family::V4) => (address(12), address(16)),
-            (Kind::Packets, Family::V6) => (address(8), address(24)),
+            (Kind::Packets | Kind::Routed | Kind::RoutedNames(_), Family::V4) => (address(12), address(16)),
+            (Kind::Packets | Kind::Routed | Kind::RoutedNames(_), Family::V6) => (address(8), address(24)),
             (_, Family::V4) => (address(14), address(24)),
             (_, Family::V6) => (address(8), address(48)),
         };
         match (self.kind, self.family, self.toward) {
             (Kind::Names(_), ..) => [phone, Part::port(self.family)],
-            (Kind::Asking, ..) => [source, target],
+            (Kind::RoutedNames(_), ..) => [source, Part::port(self.family)],
+            (Kind::Asking | Kind::Routed, ..) => [source, target],
             // An advertisement tells the address of its target, whoever sends it.
             (Kind::Resolution, Family::V6, Toward::Phone) => [target, phone],
             (_, _, Toward::Server) => [phone, target],

@@ -42,7 +42,8 @@ use super::{
     parts::Parts,
     paths::Paths,
     ports::Ports,
-    protocol::{Notice, Order, PhoneIndex, Refusal, Setup},
+    protocol::{Notice, Order, PhoneIndex, PhoneKey, Refusal, Setup},
+    routers::Routers,
     sight::Unsent,
     strangers::Strangers,
     table::Table,
@@ -107,8 +108,11 @@ struct Helper {
     table: Table,
     outages: Outages,
     phones: BTreeMap<Mac, PhoneIndex>,
+    routers: Routers,
     addresses: Addresses,
     learned: Vec<(PhoneIndex, IpAddr)>,
+    /// Addresses of phones that were seen to be behind a protected router.
+    spared: Vec<IpAddr>,
     interest: Interest,
     last_life: BTreeMap<PhoneIndex, i64>,
     canaries: Vec<Canary>,
@@ -135,9 +139,9 @@ impl Helper {
         if !parts.orphans.is_empty() {
             outbox.send(&Notice::OrphansRemoved(parts.orphans));
         }
-        let phones = (0..).zip(&setup.phones).map(|(index, phone)| (phone.mac, index)).collect();
+        let on_link = (0..).zip(&setup.phones).filter_map(|(index, phone)| Some((phone.mac()?, index)));
         Self {
-            outages: Outages::new(setup.network.protected.iter().copied()),
+            outages: Outages::new(&setup),
             outbox,
             phone_tap: parts.phone_tap,
             server_tap: parts.server_tap,
@@ -145,9 +149,11 @@ impl Helper {
             ports: parts.ports,
             resettled: Vec::new(),
             table: parts.table,
-            phones,
+            phones: on_link.collect(),
+            routers: Routers::new(&setup),
             addresses: Addresses::new(&setup.phones),
             learned: Vec::new(),
+            spared: Vec::new(),
             interest: Interest::new(&setup.servers),
             last_life: BTreeMap::new(),
             canaries: Vec::new(),
@@ -276,7 +282,7 @@ impl Helper {
     /// Lets the kernel's table follow the addresses that phones have shown.
     fn follow_addresses(&mut self) {
         for (phone, address) in std::mem::take(&mut self.learned) {
-            let mac = self.setup.phones.get(usize::from(phone)).map(|key| key.mac);
+            let mac = self.setup.phones.get(usize::from(phone)).and_then(PhoneKey::mac);
             if mac.is_none_or(|mac| !self.outages.learn(mac, address)) {
                 continue;
             }
@@ -285,6 +291,24 @@ impl Helper {
                 Ok(()) => self.lease = Lease::granted(begun),
                 Err(error) => self.outbox.send(&Notice::Trouble(format!("could not follow {address}: {error}"))),
             }
+        }
+    }
+
+    /// Lets phones alone that were seen to be behind a router which no outage may touch.
+    fn spare_protected(&mut self) {
+        for address in std::mem::take(&mut self.spared) {
+            if !self.outages.spare(address) {
+                continue;
+            }
+            let begun = monotonic();
+            let what = match self.table.replace(self.outages.paths(None, None)) {
+                Ok(()) => {
+                    self.lease = Lease::granted(begun);
+                    format!("found {address} behind a router that is protected, and let it alone from now on")
+                }
+                Err(error) => format!("could not let {address} alone, which is behind a protected router: {error}"),
+            };
+            self.outbox.send(&Notice::Trouble(what));
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 use super::protocol::{ServerIndex, ServerKey};
 use crate::{
     config::Mac,
-    event::{ServerPlace, Toward},
+    event::{LinkPlace, Toward},
     wire::{
         frame::{self, Body, Content, Frame},
         resolution::Question,
@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// Places of an address that are told of. One that goes on to move is told of no more.
-const MOST_PLACES: usize = 8;
+pub(super) const MOST_PLACES: usize = 8;
 /// Other addresses of a MAC that are remembered.
 const MOST_CARRIED: usize = 8;
 /// Hop limits that hosts begin with; any other shows that routers have counted.
-const BEGINNINGS: [u8; 4] = [32, 64, 128, 255];
+pub(super) const BEGINNINGS: [u8; 4] = [32, 64, 128, 255];
 /// Hop limit of most hosts (RFC 1122 section 3.2.1.7 leaves it to them; IANA's default is 64).
-const USUAL: u8 = 64;
+pub(super) const USUAL: u8 = 64;
 
 /// Where the servers of a bench are.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub struct Homes {
 struct Home {
     server: ServerIndex,
     gateway: Option<IpAddr>,
-    places: Vec<ServerPlace>,
+    places: Vec<LinkPlace>,
     /// The last hop limit of a datagram or segment of it.
     hops: Option<u8>,
     /// MACs that the server's address was told to have (ARP, neighbour discovery).
@@ -52,7 +52,7 @@ pub struct Moved {
     /// Its address.
     pub address: IpAddr,
     /// Where it is.
-    pub place: ServerPlace,
+    pub place: LinkPlace,
 }
 
 impl Homes {
@@ -83,12 +83,12 @@ impl Homes {
             home.hops = frame::hop_limit(frame, bytes);
         }
         let vlans = &frame.vlans[..];
-        let known = |it: &ServerPlace| it.mac == mac && it.toward == toward && it.vlans == vlans;
+        let known = |it: &LinkPlace| it.mac == mac && it.toward == toward && it.vlans == vlans;
         let hops = home.hops?;
         if home.places.iter().any(known) || home.places.len() >= MOST_PLACES {
             return None;
         }
-        let place = ServerPlace { mac, toward, vlans: vlans.to_vec(), hop_limit: hops };
+        let place = LinkPlace { mac, toward, vlans: vlans.to_vec(), hop_limit: hops };
         home.places.push(place.clone());
         let server = home.server;
         self.carried.entry(mac).or_default();
@@ -196,7 +196,7 @@ mod tests {
     fn a_server_is_told_of_once_for_each_place_that_it_shows() {
         let mut homes = homes(None);
         let place =
-            |vlans: &[u16]| ServerPlace { mac: ROUTER, toward: Toward::Phone, vlans: vlans.to_vec(), hop_limit: 63 };
+            |vlans: &[u16]| LinkPlace { mac: ROUTER, toward: Toward::Phone, vlans: vlans.to_vec(), hop_limit: 63 };
         let told = |homes: &mut Homes, vlan| learn(homes, &datagram(2, vlan, 63)).map(|moved| moved.place);
         assert_eq!(told(&mut homes, None), Some(place(&[])));
         assert_eq!(told(&mut homes, None), None);

@@ -7,7 +7,7 @@ use super::{
     join,
     link::{Link, Links},
     protocol::Refusal,
-    table::Table,
+    table::{Phones, Table},
     tap::Tap,
 };
 use crate::{config::Network, event::SettingChange};
@@ -69,7 +69,7 @@ fn common(phone: &Link, server: &Link) -> Option<u32> {
 /// In the order in which nothing of a phone's first words is missed; see [`parts`](super::parts).
 async fn join_and_open(links: &Links, network: &Network) -> Result<Ears, Refusal> {
     let examined = join::examine(links, network).await?;
-    let table = Table::create(join::bridge_name(network)).await?;
+    let table = Table::create(join::bridge_name(network), Phones::OnLink).await?;
     let joined = join::join(links, network, &examined).await?;
     let taps = [
         Tap::open_for_all(&network.phone_side, examined.phone.index)?,

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     addresses::Addresses,
-    protocol::{PhoneIndex, Setup, Treatment},
+    protocol::{PhoneIndex, PhoneKey, Setup, Treatment},
     rules::{Decision, Rule, RuleTable, pair_of},
     table::Path,
 };
@@ -53,6 +53,8 @@ pub struct Wanted {
 pub struct Outages {
     table: RuleTable,
     active: BTreeMap<OutageId, Active>,
+    /// Addresses of phones behind a router that no outage may touch.
+    spared: BTreeSet<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -69,9 +71,13 @@ struct Active {
 
 impl Outages {
     /// None in force.
-    pub fn new(protected: impl IntoIterator<Item = Mac>) -> Self {
-        let table = RuleTable { rules: Vec::new(), protected: protected.into_iter().collect() };
-        Self { table, active: BTreeMap::new() }
+    pub fn new(setup: &Setup) -> Self {
+        let on_link = setup.phones.iter().filter_map(PhoneKey::mac).collect();
+        let protected = setup.network.protected.iter().copied().collect();
+        let table = RuleTable { rules: Vec::new(), protected, on_link };
+        let is_spared = |key: &&PhoneKey| matches!(key, PhoneKey::Routed { protected: true, .. });
+        let spared = setup.phones.iter().filter(is_spared).flat_map(PhoneKey::routed).copied().collect();
+        Self { table, active: BTreeMap::new(), spared }
     }
 
     /// The rule that an order comes to, not yet in force.
@@ -85,10 +91,13 @@ impl Outages {
         }
         let server = setup.servers.get(usize::from(wanted.server));
         let server = server.ok_or_else(|| format!("outage {number} names a server that was not set up"))?;
-        let phone = |index: &PhoneIndex| setup.phones.get(usize::from(*index)).map(|phone| phone.mac);
-        let phones: Option<BTreeSet<Mac>> = wanted.phones.iter().map(phone).collect();
-        let is_open = |index: &&PhoneIndex| phone(index).is_some_and(|mac| !self.table.protected.contains(&mac));
+        let key = |index: &PhoneIndex| setup.phones.get(usize::from(*index));
+        let keys: Option<Vec<&PhoneKey>> = wanted.phones.iter().map(key).collect();
+        let keys = keys.ok_or_else(|| format!("outage {number} names a phone that was not set up"))?;
+        let mac = |index: &PhoneIndex| key(index).and_then(PhoneKey::mac);
+        let is_open = |index: &&PhoneIndex| mac(index).is_some_and(|mac| !self.table.protected.contains(&mac));
         let known = wanted.phones.iter().filter(is_open).flat_map(|phone| addresses.of(*phone));
+        let routed = keys.iter().flat_map(|key| key.routed()).filter(|address| !self.spared.contains(address));
         Ok(Rule {
             outage: wanted.outage,
             phone_addresses: known.collect(),
@@ -96,7 +105,8 @@ impl Outages {
             toward: wanted.toward,
             scope: wanted.scope.clone(),
             only: wanted.only.clone(),
-            phones: phones.ok_or_else(|| format!("outage {number} names a phone that was not set up"))?,
+            phones: keys.iter().filter_map(|key| key.mac()).collect(),
+            routed: routed.copied().collect(),
             servers: servers_of(&server.addresses, &wanted.scope)
                 .ok_or_else(|| format!("outage {number} names an address that its server does not have"))?,
             sip_ports: server.sip_ports.clone(),
@@ -157,6 +167,29 @@ impl Outages {
         more
     }
 
+    /// Whether no outage may touch a device.
+    pub fn is_protected(&self, mac: Mac) -> bool {
+        self.table.protected.contains(&mac)
+    }
+
+    /// An address of a phone is behind a router that is protected: no outage may touch it. True if what the kernel gives up is too
+    /// much now.
+    pub fn spare(&mut self, address: IpAddr) -> bool {
+        self.spared.insert(address);
+        let mut less = false;
+        for rule in self.table.rules.iter_mut().filter(|rule| rule.until_ns.is_none()) {
+            less |= rule.routed.remove(&address);
+        }
+        less
+    }
+
+    /// Why an outage can not begin for its phones, if one of them may not be touched.
+    pub fn untouchable(&self, setup: &Setup, wanted: &Wanted) -> Option<String> {
+        let keys = wanted.phones.iter().filter_map(|index| setup.phones.get(usize::from(*index)));
+        let spared = keys.flat_map(PhoneKey::routed).find(|address| self.spared.contains(address))?;
+        Some(format!("{spared} is protected, or behind a router that is: no outage may touch it"))
+    }
+
     /// Of what a frame is that does not go from or to a SIP port of the server that this outage is about; none: it does.
     pub fn bystander(&self, outage: OutageId, frame: &Frame<'_>, toward: Toward) -> Option<Bystander> {
         let rule = self.table.rules.iter().find(|rule| rule.outage == outage);
@@ -176,7 +209,9 @@ impl Outages {
     /// The outage whose server a frame of `at_ns` is from or to that is of none of its phones; and whose it is.
     pub fn stranger(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<(OutageId, Mac)> {
         let pair = pair_of(frame, toward)?;
-        let is_of = |rule: &&Rule| rule.phones.contains(&pair.phone) && !self.table.protected.contains(&pair.phone);
+        let is_open = !self.table.protected.contains(&pair.phone);
+        // What the kernel gives up is ours to send on, whoever else has the address.
+        let is_of = |rule: &&Rule| is_open && rule.phones.contains(&pair.phone) || rule.routed.contains(&pair.address);
         let lasting = self.table.rules.iter().filter(|rule| rule.until_ns.is_none() && at_ns >= rule.from_ns);
         let cutting = lasting.filter(|rule| !rule.is_of_names());
         let mut of_server = cutting.filter(|rule| rule.servers.contains(&pair.server)).peekable();
@@ -207,33 +242,18 @@ impl Outages {
     /// The paths that the kernel has to give up for these rules and `more`, without `less`.
     pub fn paths(&self, more: Option<&Rule>, less: Option<OutageId>) -> BTreeSet<Path> {
         let lasting = self.table.rules.iter().filter(|rule| rule.until_ns.is_none() && Some(rule.outage) != less);
-        let protected = &self.table.protected;
-        lasting
-            .chain(more)
-            .flat_map(|rule| {
-                let (of_resolution, of_names) = (rule.is_of_resolution(), rule.is_of_names());
-                let path = move |phone: Mac, server: IpAddr| match (of_resolution, of_names) {
-                    (false, false) => Path::Packets { phone, server },
-                    (true, _) => Path::Resolution { phone, server },
-                    (false, true) => Path::Names { phone },
-                };
-                let asking = move |phone: IpAddr, server: IpAddr| {
-                    (of_resolution && phone.is_ipv4() == server.is_ipv4()).then_some(Path::Asking { phone, server })
-                };
-                let phones = rule.phones.iter().filter(|phone| !protected.contains(phone));
-                let paths = phones.flat_map(move |phone| rule.servers.iter().map(move |server| path(*phone, *server)));
-                let addresses = rule.phone_addresses.iter();
-                let asked = addresses
-                    .flat_map(move |phone| rule.servers.iter().filter_map(move |server| asking(*phone, *server)));
-                paths.chain(asked)
-            })
-            .collect()
+        lasting.chain(more).flat_map(|rule| rule.paths(&self.table.protected)).collect()
     }
 
     /// What happens to a frame and the SIP message in it, and whether it is ours to send on.
     pub fn judge(&self, frame: &Frame<'_>, heard: Option<&Heard>, toward: Toward, at_ns: i64) -> (Decision, bool) {
         let decision = self.table.decide(frame, heard, toward, at_ns);
         (decision, self.table.steals(frame, toward, at_ns).is_some())
+    }
+
+    /// Whether a frame of nobody is ours to send on: it has the address of a phone.
+    pub fn is_stolen(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> bool {
+        self.table.steals(frame, toward, at_ns).is_some()
     }
 
     /// The outage for which a frame that the kernel sent on at `at_ns` was not the kernel's, by any reading of the clock:
@@ -291,144 +311,4 @@ fn servers_of(addresses: &[IpAddr], scope: &OutageScope) -> Option<Vec<IpAddr>> 
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-    use crate::{
-        bridge::protocol::{PhoneKey, ServerKey},
-        config::Network,
-        event::Bystanders,
-        wire::frame::{Body, Content, Packet, Vlans},
-    };
-
-    const PHONE: Mac = Mac([2, 0, 0, 0, 0, 1]);
-    const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2));
-    const MS: i64 = 1_000_000;
-
-    fn setup() -> Setup {
-        Setup {
-            controller_pid: 1,
-            network: Network::between("a", "b"),
-            phones: vec![PhoneKey { mac: PHONE, address: None }],
-            servers: vec![ServerKey {
-                addresses: vec![SERVER],
-                sip_ports: vec![5060],
-                gateway: None,
-                names: Vec::new(),
-            }],
-        }
-    }
-
-    fn wanted() -> Wanted {
-        Wanted {
-            outage: OutageId(1),
-            course: Course::steady(Treatment::Drop),
-            toward: None,
-            scope: OutageScope::Host,
-            only: None,
-            server: 0,
-            phones: vec![0],
-            limit: Duration::from_secs(5),
-        }
-    }
-
-    fn begun() -> Outages {
-        let mut outages = Outages::new([]);
-        let rule = outages.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
-        outages.begin(rule, &wanted(), (100 * MS, 0), Duration::from_secs(1));
-        outages
-    }
-
-    fn frame() -> Frame<'static> {
-        let body = Body::Udp { source_port: 1, destination_port: 2, payload: b"" };
-        let packet = Packet { source: IpAddr::V4(Ipv4Addr::LOCALHOST), destination: SERVER, body };
-        let (source, destination) = (Some(PHONE), Some(Mac([9; 6])));
-        Frame { source, destination, vlans: Vlans::default(), content: Content::Ip(packet) }
-    }
-
-    #[test]
-    fn what_was_on_its_way_at_the_beginning_or_leaves_at_the_end_is_no_leak() {
-        let mut outages = begun();
-        let leak = |outages: &Outages, at| outages.forbids(&frame(), Toward::Server, at).is_some();
-        assert!(!leak(&outages, 119 * MS));
-        assert!(leak(&outages, 120 * MS));
-        outages.end(OutageId(1), (200 * MS, 0));
-        assert!(leak(&outages, 198 * MS));
-        assert!(!leak(&outages, 200 * MS - 1));
-    }
-
-    #[test]
-    fn what_leaves_while_a_commit_takes_long_is_no_leak() {
-        let mut outages = Outages::new([]);
-        let rule = outages.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
-        outages.begin(rule, &wanted(), (100 * MS, 30_000_000), Duration::from_secs(1));
-        let leak = |outages: &Outages, at| outages.forbids(&frame(), Toward::Server, at).is_some();
-        assert_eq!([149, 150].map(|ms| leak(&outages, ms * MS)), [false, true]);
-        outages.end(OutageId(1), (200 * MS, 10_000_000));
-        assert_eq!([188, 189].map(|ms| leak(&outages, ms * MS)), [true, false]);
-    }
-
-    #[test]
-    fn a_lifted_outage_frees_its_paths_at_once_and_still_labels_late_frames() {
-        let mut outages = begun();
-        assert_eq!(outages.paths(None, None), BTreeSet::from([Path::Packets { phone: PHONE, server: SERVER }]));
-        outages.end(OutageId(1), (200 * MS, 0));
-        assert!(outages.paths(None, None).is_empty());
-        assert_eq!(outages.judge(&frame(), None, Toward::Server, 199 * MS).0, Decision::Drop(OutageId(1)));
-        assert!(outages.count_drop(OutageId(1), 0, Toward::Server, None, 150 * MS), "the first bite");
-        assert!(!outages.count_drop(OutageId(1), 0, Toward::Server, Some(Bystander::Ntp), 160 * MS));
-        assert_eq!(outages.last_bites(OutageId(1)), [(0, Toward::Server, 160 * MS)]);
-        let bystanders = Bystanders { ntp: 1, ..Bystanders::default() };
-        let tally = OutageTally { dropped_to_server: 2, dropped_other: 1, bystanders, ..OutageTally::default() };
-        assert_eq!(outages.close(OutageId(1)), vec![(0, tally)]);
-    }
-
-    #[test]
-    fn a_stranger_is_whoever_speaks_with_the_server_and_is_not_of_the_outage_protected_devices_among_them() {
-        let outages = begun();
-        assert_eq!(outages.stranger(&frame(), Toward::Server, 200 * MS), None);
-        let other = Mac([2, 0, 0, 0, 0, 7]);
-        let of_other = Frame { source: Some(other), ..frame() };
-        assert_eq!(outages.stranger(&of_other, Toward::Server, 200 * MS), Some((OutageId(1), other)));
-        assert_eq!(outages.stranger(&of_other, Toward::Server, 99 * MS), None, "before it began");
-        let elsewhere = Frame { destination: Some(other), ..frame() };
-        assert_eq!(outages.stranger(&elsewhere, Toward::Phone, 200 * MS), None, "from somebody else");
-        let mut protecting = Outages::new([PHONE]);
-        let rule = protecting.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
-        protecting.begin(rule, &wanted(), (0, 0), Duration::ZERO);
-        assert_eq!(protecting.stranger(&frame(), Toward::Server, 200 * MS), Some((OutageId(1), PHONE)));
-    }
-
-    #[test]
-    fn the_limit_is_that_of_the_order() {
-        let outages = begun();
-        assert!(outages.overdue(Duration::from_millis(5_999)).is_empty());
-        assert_eq!(outages.overdue(Duration::from_secs(6)), vec![OutageId(1)]);
-    }
-
-    #[test]
-    fn the_kernel_is_never_asked_to_drop_a_protected_device() {
-        let mut outages = Outages::new([PHONE]);
-        let address = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 11));
-        let known = Addresses::new(&[PhoneKey { mac: PHONE, address: Some(address) }]);
-        for treatment in [Treatment::Drop, Treatment::Unresolvable] {
-            let wanted = Wanted { course: Course::steady(treatment), ..wanted() };
-            let rule = outages.plan(&setup(), &known, &wanted).unwrap();
-            assert!(outages.paths(Some(&rule), None).is_empty(), "{wanted:?}");
-            outages.begin(rule, &wanted, (0, 0), Duration::ZERO);
-            assert!(!outages.learn(PHONE, address));
-            assert!(outages.paths(None, None).is_empty(), "{wanted:?}");
-            outages.end(wanted.outage, (0, 0));
-            outages.close(wanted.outage);
-        }
-    }
-
-    #[test]
-    fn an_order_for_an_unknown_phone_or_server_is_refused() {
-        let outages = Outages::new([]);
-        assert!(outages.plan(&setup(), &Addresses::new(&[]), &Wanted { phones: vec![7], ..wanted() }).is_err());
-        assert!(outages.plan(&setup(), &Addresses::new(&[]), &Wanted { server: 7, ..wanted() }).is_err());
-        assert!(begun().plan(&setup(), &Addresses::new(&[]), &wanted()).is_err());
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use super::{
     link_events::LinkEvents,
     ports::Ports,
     protocol::{Notice, Refusal, Setup},
-    table::Table,
+    table::{Phones, Table},
     tap::{Tap, Wanted},
 };
 
@@ -71,14 +71,17 @@ async fn open(setup: &Setup, links: &Links) -> Result<Opened, Refusal> {
     let examined = join::examine(links, network).await?;
     let mut orphans: Vec<String> = Table::remove_unowned(join::bridge_name(network)).into_iter().collect();
     // The table is the lock as well: whoever else works on this bridge has it, and nothing is changed under his feet.
-    let table = Table::create(join::bridge_name(network)).await?;
+    let is_routed = setup.phones.iter().any(|phone| !phone.routed().is_empty());
+    let about = if is_routed { Phones::Routed } else { Phones::OnLink };
+    let table = Table::create(join::bridge_name(network), about).await?;
     let joined = join::join(links, network, &examined).await?;
     orphans.extend(canary::remove_orphans(links, joined.bridge_index).await?);
-    let (phones, servers) = (setup.devices(), setup.addresses());
-    let wanted = Wanted { devices: &phones, servers: &servers, alone: &[] };
+    let (devices, addresses) = (setup.devices(), setup.addresses());
+    let wanted = Wanted { devices: &devices, addresses: &addresses, alone: &[] };
     let phone_tap = Tap::open_for(&wanted, &network.phone_side, examined.phone.index)?;
     let server_tap = Tap::open_for(&wanted, &network.server_side, examined.server.index)?;
-    let canary_port = CanaryPort::open(links, joined.bridge_index, examined.server.index).await?;
+    let canary_port =
+        CanaryPort::open(links, joined.bridge_index, [examined.phone.index, examined.server.index]).await?;
     links
         .up(examined.phone.index)
         .await

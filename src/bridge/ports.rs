@@ -73,10 +73,7 @@ impl Ports {
                     links.attach(link.index, *bridge).await?;
                 }
                 links.up(link.index).await?;
-                if entering == Toward::Phone {
-                    canary::place(links, link.index).await?;
-                }
-                Ok(())
+                canary::place(links, entering, link.index).await
             }))
             .map_err(failed)?;
         tap.clear_error();

@@ -7,13 +7,16 @@ use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+mod setup;
+
+pub use setup::{PhoneKey, ServerKey, Setup};
+
 use crate::{
-    config::{Mac, Network},
     event::{
-        Course, Fate, Impairment, LinkLoss, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection,
-        ServerPlace, SettingChange, Toward, Unreachable,
+        Course, Fate, Impairment, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection,
+        SettingChange, Toward, Unreachable,
     },
-    wire::{dns::Name, sip::StandIn},
+    wire::sip::StandIn,
 };
 
 /// Largest message, in bytes: a frame of the largest IP packet and what describes it.
@@ -28,53 +31,6 @@ pub const ABSENCE: Duration = Duration::from_millis(750);
 pub type PhoneIndex = u16;
 /// Place of a server in [`Setup::servers`].
 pub type ServerIndex = u16;
-
-/// The first message to the helper: all that it has to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setup {
-    /// Process id of the controller: a helper that has another parent was orphaned at birth and ends.
-    pub controller_pid: u32,
-    /// The interfaces, as the bench names them.
-    pub network: Network,
-    /// Devices under test.
-    pub phones: Vec<PhoneKey>,
-    /// Registrars.
-    pub servers: Vec<ServerKey>,
-}
-
-impl Setup {
-    /// The devices under test.
-    pub fn devices(&self) -> Vec<Mac> {
-        self.phones.iter().map(|phone| phone.mac).collect()
-    }
-
-    /// The addresses of all servers.
-    pub fn addresses(&self) -> Vec<IpAddr> {
-        self.servers.iter().flat_map(|server| server.addresses.iter().copied()).collect()
-    }
-}
-
-/// How a phone is known on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PhoneKey {
-    /// Its identity.
-    pub mac: Mac,
-    /// Its address, if it is fixed.
-    pub address: Option<IpAddr>,
-}
-
-/// How a server is known on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerKey {
-    /// Its addresses, at least one.
-    pub addresses: Vec<IpAddr>,
-    /// Its SIP ports, at least one.
-    pub sip_ports: Vec<u16>,
-    /// The router that the bench puts before it.
-    pub gateway: Option<IpAddr>,
-    /// Its names.
-    pub names: Vec<Name>,
-}
 
 /// A message to the helper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,6 +215,19 @@ pub enum Notice {
         /// When.
         unix_ns: i64,
     },
+    /// A phone behind a router has shown a place that its frames were not known to come from.
+    Router {
+        /// Which.
+        phone: PhoneIndex,
+        /// Its address.
+        address: IpAddr,
+        /// The place.
+        place: LinkPlace,
+        /// It is another device that has the address, on the link.
+        taken: bool,
+        /// When.
+        unix_ns: i64,
+    },
     /// A server has shown a place that it was not known to answer from.
     Server {
         /// Which.
@@ -266,7 +235,7 @@ pub enum Notice {
         /// Its address.
         address: IpAddr,
         /// The place.
-        place: ServerPlace,
+        place: LinkPlace,
         /// When.
         unix_ns: i64,
     },

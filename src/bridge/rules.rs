@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
+mod paths;
+
 use super::protocol::Treatment;
 use crate::{
     config::Mac,
@@ -28,9 +30,11 @@ pub struct Rule {
     pub scope: OutageScope,
     /// Of that, only these SIP messages; none: everything.
     pub only: Option<Selection>,
-    /// The phones concerned.
+    /// The phones concerned that are on the link.
     pub phones: BTreeSet<Mac>,
-    /// Their addresses, as far as they are known.
+    /// The addresses of those that are behind a router.
+    pub routed: BTreeSet<IpAddr>,
+    /// The addresses of those on the link, as far as they are known.
     pub phone_addresses: BTreeSet<IpAddr>,
     /// The server's addresses.
     pub servers: Vec<IpAddr>,
@@ -58,36 +62,51 @@ pub enum Decision {
 /// Phone and server of a frame, where it has both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
-    /// The phone's end.
+    /// The phone's end, if it is on the link.
     pub phone: Mac,
+    /// The phone's end, if it is behind a router.
+    pub address: IpAddr,
     /// The other end.
     pub server: IpAddr,
 }
 
-/// The ends of an IP frame that goes `toward` that side. The phone is known by its MAC, the server by its address.
+/// The ends of an IP frame that goes `toward` that side. The phone is known by its MAC, or its address, the server by its address.
 pub fn pair_of(frame: &Frame<'_>, toward: Toward) -> Option<Pair> {
     let Content::Ip(packet) = &frame.content else { return None };
     Some(match toward {
-        Toward::Server => Pair { phone: frame.source?, server: packet.destination },
-        Toward::Phone => Pair { phone: frame.destination?, server: packet.source },
+        Toward::Server => Pair { phone: frame.source?, address: packet.source, server: packet.destination },
+        Toward::Phone => Pair { phone: frame.destination?, address: packet.destination, server: packet.source },
     })
 }
 
 impl Rule {
-    /// Whether the rule is in force at this time and takes such a frame from the kernel.
-    fn covers(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> bool {
-        let in_force = at_ns >= self.from_ns && self.until_ns.is_none_or(|until| at_ns < until);
-        let of_pair = |pair: Pair| self.phones.contains(&pair.phone) && self.servers.contains(&pair.server);
-        in_force
-            && if self.is_of_resolution() {
-                self.is_resolved_by(frame, toward)
-            } else if self.is_of_names() {
-                toward == Toward::Server
-                    && frame.source.is_some_and(|mac| self.phones.contains(&mac))
-                    && is_plainly_for_a_name_server(frame)
-            } else {
-                pair_of(frame, toward).is_some_and(of_pair)
-            }
+    fn is_in_force(&self, at_ns: i64) -> bool {
+        at_ns >= self.from_ns && self.until_ns.is_none_or(|until| at_ns < until)
+    }
+
+    /// Whether it takes such a frame from the kernel as one of a phone on the link.
+    fn takes_by_mac(&self, frame: &Frame<'_>, toward: Toward) -> bool {
+        if self.is_of_resolution() {
+            self.is_resolved_by(frame, toward)
+        } else if self.is_of_names() {
+            let of_phone = frame.source.is_some_and(|mac| self.phones.contains(&mac));
+            toward == Toward::Server && of_phone && is_plainly_for_a_name_server(frame)
+        } else {
+            let of_pair = |pair: Pair| self.phones.contains(&pair.phone) && self.servers.contains(&pair.server);
+            pair_of(frame, toward).is_some_and(of_pair)
+        }
+    }
+
+    /// Whether it takes such a frame from the kernel as one of a phone behind a router, which has the link-layer addresses.
+    fn takes_by_address(&self, frame: &Frame<'_>, toward: Toward) -> bool {
+        let Some(pair) = pair_of(frame, toward).filter(|pair| self.routed.contains(&pair.address)) else {
+            return false;
+        };
+        if self.is_of_names() {
+            toward == Toward::Server && is_plainly_for_a_name_server(frame)
+        } else {
+            !self.is_of_resolution() && self.servers.contains(&pair.server)
+        }
     }
 
     /// Whether it takes what the ends find each other by, and nothing else.
@@ -230,12 +249,15 @@ pub struct RuleTable {
     pub rules: Vec<Rule>,
     /// Never matched.
     pub protected: BTreeSet<Mac>,
+    /// All phones of the bench that are on the link: whatever their addresses, they are nobody else.
+    pub on_link: BTreeSet<Mac>,
 }
 
 impl RuleTable {
     /// What happens to a frame that came in at `at_ns` and goes `toward` that side; `heard`: the SIP message in it.
     pub fn decide(&self, frame: &Frame<'_>, heard: Option<&Heard>, toward: Toward, at_ns: i64) -> Decision {
-        let mut decisions = self.covering(frame, toward, at_ns).map(|rule| match &frame.content {
+        let mut decisions = self.taking(frame, toward, at_ns).map(|rule| match &frame.content {
+            _ if !self.is_meant(rule, frame, toward) => Decision::Pass,
             _ if rule.is_of_resolution() => Decision::Drop(rule.outage),
             Content::Ip(packet) if rule.is_of_names() => match rule.is_asked_for_by(packet) {
                 true => Decision::Drop(rule.outage),
@@ -249,197 +271,31 @@ impl RuleTable {
 
     /// The first outage for which the kernel gives such a frame up, so that one that passes must be sent on from here.
     pub fn steals(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<OutageId> {
-        self.covering(frame, toward, at_ns).next().map(|rule| rule.outage)
+        self.taking(frame, toward, at_ns).next().map(|rule| rule.outage)
     }
 
-    fn covering<'a>(&'a self, frame: &'a Frame<'a>, toward: Toward, at_ns: i64) -> impl Iterator<Item = &'a Rule> {
-        let untouchable = [frame.source, frame.destination].iter().flatten().any(|mac| self.protected.contains(mac));
-        self.rules.iter().filter(move |rule| !untouchable && rule.covers(frame, toward, at_ns))
+    /// The rules in force for which the kernel gives such a frame up. Of a phone behind a router it looks at the addresses alone.
+    fn taking<'a>(&'a self, frame: &'a Frame<'a>, toward: Toward, at_ns: i64) -> impl Iterator<Item = &'a Rule> {
+        let is_open = !self.is_protected(frame);
+        let takes =
+            move |rule: &Rule| is_open && rule.takes_by_mac(frame, toward) || rule.takes_by_address(frame, toward);
+        self.rules.iter().filter(move |rule| rule.is_in_force(at_ns) && takes(rule))
+    }
+
+    /// Whether a frame that the kernel gives up for a rule is of one of its phones, and not of another device with the address.
+    fn is_meant(&self, rule: &Rule, frame: &Frame<'_>, toward: Toward) -> bool {
+        let mac = match toward {
+            Toward::Server => frame.source,
+            Toward::Phone => frame.destination,
+        };
+        let is_other = || mac.is_some_and(|mac| self.on_link.contains(&mac));
+        !self.is_protected(frame) && (rule.takes_by_mac(frame, toward) || !is_other())
+    }
+
+    fn is_protected(&self, frame: &Frame<'_>) -> bool {
+        [frame.source, frame.destination].iter().flatten().any(|mac| self.protected.contains(mac))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::wire::frame::Vlans;
-
-    const PHONE: Mac = Mac([2, 0, 0, 0, 0, 1]);
-    const OTHER: Mac = Mac([2, 0, 0, 0, 0, 2]);
-    const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 9]);
-
-    fn server(last: u8) -> IpAddr {
-        IpAddr::V4(Ipv4Addr::new(10, 77, 0, last))
-    }
-
-    fn rule(scope: OutageScope) -> Rule {
-        Rule {
-            outage: OutageId(1),
-            course: Course::steady(Treatment::Drop),
-            toward: None,
-            scope,
-            only: None,
-            phones: BTreeSet::from([PHONE]),
-            phone_addresses: BTreeSet::new(),
-            servers: vec![server(2)],
-            sip_ports: vec![5060],
-            names: Vec::new(),
-            from_ns: 1_000,
-            until_ns: Some(2_000),
-        }
-    }
-
-    fn table(scope: OutageScope) -> RuleTable {
-        RuleTable { rules: vec![rule(scope)], protected: BTreeSet::new() }
-    }
-
-    /// A datagram between a phone and a server, whichever way it goes.
-    fn datagram(phone: Mac, server: IpAddr, port: u16, toward: Toward) -> Frame<'static> {
-        let at_phone = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 11));
-        let (source, destination, from, to, source_port, destination_port) = match toward {
-            Toward::Server => (phone, ROUTER, at_phone, server, 40_000, port),
-            Toward::Phone => (ROUTER, phone, server, at_phone, port, 40_000),
-        };
-        let body = Body::Udp { source_port, destination_port, payload: b"" };
-        let packet = Packet { source: from, destination: to, body };
-        let (source, destination) = (Some(source), Some(destination));
-        Frame { source, destination, vlans: Vlans::default(), content: Content::Ip(packet) }
-    }
-
-    const WAYS: [Toward; 2] = [Toward::Server, Toward::Phone];
-
-    #[test]
-    fn host_scope_takes_every_packet_of_the_pair_both_ways() {
-        for toward in WAYS {
-            for port in [5060, 80, 30_000] {
-                let frame = datagram(PHONE, server(2), port, toward);
-                assert_eq!(table(OutageScope::Host).decide(&frame, None, toward, 1_500), Decision::Drop(OutageId(1)));
-            }
-        }
-    }
-
-    #[test]
-    fn sip_scope_steals_the_pair_and_lets_all_but_sip_pass() {
-        for toward in WAYS {
-            let (sip, rtp) = (datagram(PHONE, server(2), 5060, toward), datagram(PHONE, server(2), 30_000, toward));
-            let table = table(OutageScope::Sip);
-            assert_eq!(table.decide(&sip, None, toward, 1_500), Decision::Drop(OutageId(1)));
-            assert_eq!(table.decide(&rtp, None, toward, 1_500), Decision::Pass);
-            assert!(table.steals(&rtp, toward, 1_500).is_some());
-        }
-    }
-
-    #[test]
-    fn one_way_takes_only_what_goes_that_way_and_steals_both() {
-        for only in WAYS {
-            let mut table = table(OutageScope::Host);
-            table.rules.iter_mut().for_each(|rule| rule.toward = Some(only));
-            for toward in WAYS {
-                let frame = datagram(PHONE, server(2), 5060, toward);
-                assert_eq!(table.decide(&frame, None, toward, 1_500) != Decision::Pass, toward == only);
-                assert!(table.steals(&frame, toward, 1_500).is_some());
-            }
-        }
-    }
-
-    #[test]
-    fn a_phones_own_sip_port_does_not_make_its_other_traffic_sip() {
-        let mut frame = datagram(PHONE, server(2), 30_000, Toward::Server);
-        if let Content::Ip(packet) = &mut frame.content {
-            packet.body = Body::Udp { source_port: 5060, destination_port: 30_000, payload: b"" };
-        }
-        assert_eq!(table(OutageScope::Sip).decide(&frame, None, Toward::Server, 1_500), Decision::Pass);
-    }
-
-    #[test]
-    fn the_stamp_decides_on_which_side_of_begin_and_end_a_frame_falls() {
-        let frame = datagram(PHONE, server(2), 5060, Toward::Server);
-        let at = |ns| table(OutageScope::Host).decide(&frame, None, Toward::Server, ns);
-        let taken = Decision::Drop(OutageId(1));
-        assert_eq!([at(999), at(1_000), at(1_999), at(2_000)], [Decision::Pass, taken, taken, Decision::Pass]);
-    }
-
-    #[test]
-    fn a_first_fragment_is_judged_by_its_ports_and_a_later_one_passes() {
-        let sip = [0x9c, 0x40, 0x13, 0xc4, 0, 0];
-        for (offset, expected) in [(0, Decision::Drop(OutageId(1))), (1480, Decision::Pass)] {
-            let mut frame = datagram(PHONE, server(2), 0, Toward::Server);
-            if let Content::Ip(packet) = &mut frame.content {
-                packet.body = Body::Fragment { protocol: 17, identification: 1, offset, more: true, payload: &sip };
-            }
-            assert_eq!(table(OutageScope::Sip).decide(&frame, None, Toward::Server, 1_500), expected);
-        }
-    }
-
-    #[test]
-    fn of_what_phones_ask_name_servers_only_questions_for_the_server_are_taken() {
-        let names: Vec<Name> = vec!["a.example".parse().unwrap()];
-        let nameless = Rule { course: Course::steady(Treatment::Nameless), names, ..rule(OutageScope::Host) };
-        let table = RuleTable { rules: vec![nameless], protected: BTreeSet::new() };
-        let asked = |phone, name: &str, port, toward| {
-            let question = name.parse::<Name>().unwrap().question(1);
-            let mut frame = datagram(phone, server(7), port, toward);
-            let Content::Ip(packet) = &mut frame.content else { unreachable!() };
-            if let Body::Udp { payload, .. } = &mut packet.body {
-                *payload = &question;
-            }
-            (table.decide(&frame, None, toward, 1_500), table.steals(&frame, toward, 1_500))
-        };
-        let (taken, stolen) = (Decision::Drop(OutageId(1)), Some(OutageId(1)));
-        assert_eq!(asked(PHONE, "A.example", 53, Toward::Server), (taken, stolen), "of any name server");
-        assert_eq!(asked(PHONE, "b.example", 53, Toward::Server), (Decision::Pass, stolen), "it goes on from here");
-        let untouched = (Decision::Pass, None);
-        assert_eq!(asked(OTHER, "a.example", 53, Toward::Server), untouched);
-        assert_eq!(asked(PHONE, "a.example", 5353, Toward::Server), untouched);
-        assert_eq!(asked(PHONE, "a.example", 53, Toward::Phone), untouched, "answers");
-        let sip = datagram(PHONE, server(2), 5060, Toward::Server);
-        assert_eq!(table.steals(&sip, Toward::Server, 1_500), None, "the server itself is there");
-        let first = [0x9c, 0x40, 0, 53, 0, 0];
-        for (source, stolen) in [("10.77.0.11", stolen), ("fd77::11", None)] {
-            let mut fragment = datagram(PHONE, server(7), 53, Toward::Server);
-            if let Content::Ip(packet) = &mut fragment.content {
-                packet.source = source.parse().unwrap();
-                packet.body =
-                    Body::Fragment { protocol: 17, identification: 1, offset: 0, more: true, payload: &first };
-            }
-            assert_eq!(
-                table.steals(&fragment, Toward::Server, 1_500),
-                stolen,
-                "what the kernel keeps it sends on: {source}"
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_but_the_declared_pair_is_ever_touched(
-            phone in prop_oneof![Just(PHONE), Just(OTHER)],
-            last in 1_u8..5,
-            port in any::<u16>(),
-            host in any::<bool>(),
-            away in any::<bool>(),
-            at in 0_i64..3_000,
-        ) {
-            let toward = if away { Toward::Server } else { Toward::Phone };
-            let table = table(if host { OutageScope::Host } else { OutageScope::Sip });
-            let frame = datagram(phone, server(last), port, toward);
-            let covered = phone == PHONE && last == 2 && (1_000..2_000).contains(&at);
-            prop_assert_eq!(table.steals(&frame, toward, at).is_some(), covered);
-            let dropped = table.decide(&frame, None, toward, at) != Decision::Pass;
-            prop_assert_eq!(dropped, covered && (host || port == 5060));
-        }
-
-        #[test]
-        fn a_protected_device_is_never_touched(port in any::<u16>(), away in any::<bool>(), at in 0_i64..3_000) {
-            let toward = if away { Toward::Server } else { Toward::Phone };
-            let mut table = table(OutageScope::Host);
-            table.protected.insert(PHONE);
-            let frame = datagram(PHONE, server(2), port, toward);
-            prop_assert_eq!(table.steals(&frame, toward, at), None);
-            prop_assert_eq!(table.decide(&frame, None, toward, at), Decision::Pass);
-        }
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use super::{
     paths::Paths,
     protocol::{FrameKind, Notice, PhoneIndex, SeenFrame, Treatment},
     reply,
+    routers::{Routers, Shown},
     rules::{Decision, name_server_of},
     segment,
     strangers::Strangers,
@@ -55,7 +56,12 @@ struct Arrival {
 pub struct Sight<'a> {
     pub outbox: &'a mut Outbox,
     pub outages: &'a mut Outages,
+    /// Phones that are on the link.
     pub phones: &'a BTreeMap<Mac, PhoneIndex>,
+    /// Where the others are.
+    pub routers: &'a mut Routers,
+    /// Addresses of those that are behind a protected router.
+    pub spared: &'a mut Vec<IpAddr>,
     pub addresses: &'a mut Addresses,
     /// Addresses that phones have shown for the first time.
     pub learned: &'a mut Vec<(PhoneIndex, IpAddr)>,
@@ -124,18 +130,31 @@ impl Sight<'_> {
         }
     }
 
-    fn see_in(&mut self, received: Received<'_>, toward: Toward, far: &mut Tap) {
+    fn see_in(&mut self, mut received: Received<'_>, toward: Toward, far: &mut Tap) {
         let now_ns = wall_ns();
         let at_ns = received.unix_ns.unwrap_or(now_ns);
         let Ok(frame) = Frame::parse(received.bytes) else { return };
         if let Some(Moved { server, address, place }) = self.homes.learn(&frame, received.bytes, toward) {
             self.outbox.send(&Notice::Server { server, address, place, unix_ns: at_ns });
         }
+        if toward == Toward::Server {
+            self.follow_router(&frame, received.bytes, at_ns);
+        }
         self.follow_stranger(&frame, received.bytes, toward, at_ns);
-        let Some(phone) = self.phone_of(&frame, toward) else { return self.count_stranger(&frame, toward) };
+        let fresh = now_ns - at_ns < STALE_NS;
+        let Some(phone) = self.phone_of(&frame, toward) else {
+            self.count_stranger(&frame, toward);
+            // Somebody else's with the address of a phone.
+            if self.outages.is_stolen(&frame, toward, at_ns) {
+                self.pass_on(received, fresh, far);
+            }
+            return;
+        };
         if toward == Toward::Server {
             self.note_life(phone, at_ns);
-            if let Some(address) = self.addresses.learn(phone, &frame) {
+            if frame.source.is_some_and(|mac| self.phones.contains_key(&mac))
+                && let Some(address) = self.addresses.learn(phone, &frame)
+            {
                 self.learned.push((phone, address));
                 self.outbox.send(&Notice::Address { phone, address, unix_ns: at_ns });
             }
@@ -171,12 +190,9 @@ impl Sight<'_> {
             self.outbox.send_seen(report.take());
             self.reply(outage, (&frame, toward), &received, at_ns);
         }
-        let fresh = now_ns - at_ns < STALE_NS;
-        if stolen && fresh && received.checksum_open && !matches!(decision, Decision::Drop(_)) {
-            frame::fix_checksums(received.bytes);
-        }
         match (decision, arrives) {
             (Decision::Impair(_), Some(arrival)) if stolen && fresh && !received.truncated() => {
+                complete(&mut received);
                 let late = Late {
                     toward,
                     bytes: received.bytes.to_vec(),
@@ -188,13 +204,33 @@ impl Sight<'_> {
             }
             (Decision::Pass | Decision::Impair(_), _) => {
                 self.outbox.send_seen(report.take());
-                match stolen && !received.truncated() {
-                    true if fresh => send_on(far, received.bytes, self.mtu, self.unsent),
-                    true => self.unsent.too_late(far.interface(), 1),
-                    false => {}
+                if stolen {
+                    self.pass_on(received, fresh, far);
                 }
             }
             (Decision::Drop(_), _) => {}
+        }
+    }
+
+    /// Sends a frame on that the kernel has given up.
+    fn pass_on(&mut self, mut received: Received<'_>, fresh: bool, far: &mut Tap) {
+        match !received.truncated() {
+            true if fresh => {
+                complete(&mut received);
+                send_on(far, received.bytes, self.mtu, self.unsent);
+            }
+            true => self.unsent.too_late(far.interface(), 1),
+            false => {}
+        }
+    }
+
+    /// Learns from a frame of a phone behind a router where it comes from.
+    fn follow_router(&mut self, frame: &Frame<'_>, bytes: &[u8], unix_ns: i64) {
+        for Shown { phone, address, place, taken } in self.routers.learn(frame, bytes) {
+            if !taken && self.outages.is_protected(place.mac) {
+                self.spared.push(address);
+            }
+            self.outbox.send(&Notice::Router { phone, address, place, taken, unix_ns });
         }
     }
 
@@ -330,11 +366,18 @@ impl Sight<'_> {
             Toward::Server => frame.source,
             Toward::Phone => frame.destination,
         };
-        self.phones.get(&mac?).copied().or_else(|| {
+        self.phones.get(&mac?).copied().or_else(|| self.routers.phone(frame, toward)).or_else(|| {
             // A server asks everybody for the phone.
             let question = Question::of(frame).filter(|_| toward == Toward::Phone)?;
             self.addresses.phone(question.target)
         })
+    }
+}
+
+/// Makes the check sums of a frame right that is to be sent on.
+fn complete(received: &mut Received<'_>) {
+    if received.checksum_open {
+        frame::fix_checksums(received.bytes);
     }
 }
 

@@ -20,7 +20,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use rtnetlink::sys::{Socket, protocols::NETLINK_NETFILTER};
 
 use super::{
-    expression::{self, Family, Kind, Way},
+    expression::{self, Kind, Way},
     protocol::Refusal,
     survey,
 };
@@ -66,6 +66,18 @@ pub enum Path {
         /// The phone.
         phone: Mac,
     },
+    /// Every packet of a phone that is behind a router.
+    Routed {
+        /// The phone.
+        phone: IpAddr,
+        /// The server, of the same family.
+        server: IpAddr,
+    },
+    /// What such a phone asks any name server.
+    RoutedNames {
+        /// The phone.
+        phone: IpAddr,
+    },
     /// What asks everybody for the phone's link-layer address.
     Asking {
         /// The phone.
@@ -83,16 +95,24 @@ impl Path {
             IpAddr::V6(address) => address.octets().to_vec(),
         };
         let padded = |mac: Mac| [&mac.0[..], &[0, 0]].concat();
-        let family = |server: IpAddr| if server.is_ipv4() { Family::V4 } else { Family::V6 };
+        let port = || [&dns::PORT.to_be_bytes()[..], &[0, 0]].concat();
+        let is_of = |kind: Kind, address: IpAddr| way.kind == kind && way.is_of(address);
         let of_it = match self {
-            Self::Packets { server, .. } => way.kind == Kind::Packets && way.family == family(server),
-            Self::Resolution { server, .. } => way.kind == Kind::Resolution && way.family == family(server),
-            Self::Asking { server, .. } => way.kind == Kind::Asking && way.family == family(server),
+            Self::Packets { server, .. } => is_of(Kind::Packets, server),
+            Self::Routed { server, .. } => is_of(Kind::Routed, server),
+            Self::Resolution { server, .. } => is_of(Kind::Resolution, server),
+            Self::Asking { server, .. } => is_of(Kind::Asking, server),
             Self::Names { .. } => matches!(way.kind, Kind::Names(_)),
+            Self::RoutedNames { phone } => matches!(way.kind, Kind::RoutedNames(_)) && way.is_of(phone),
         };
         let parts = match self {
             Self::Asking { phone, server } => [octets(server), octets(phone)],
-            Self::Names { phone } => [padded(phone), [&dns::PORT.to_be_bytes()[..], &[0, 0]].concat()],
+            Self::Names { phone } => [padded(phone), port()],
+            Self::RoutedNames { phone } => [octets(phone), port()],
+            Self::Routed { phone, server } => match way.toward {
+                Toward::Server => [octets(phone), octets(server)],
+                Toward::Phone => [octets(server), octets(phone)],
+            },
             Self::Packets { phone, server } | Self::Resolution { phone, server } => match way.toward {
                 Toward::Server => [padded(phone), octets(server)],
                 Toward::Phone => [octets(server), padded(phone)],
@@ -102,11 +122,30 @@ impl Path {
     }
 }
 
+/// Which phones a table can be about. Every frame that the bridge forwards passes its rules, so that it has no more than are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phones {
+    /// Those on the link.
+    OnLink,
+    /// Those behind a router as well.
+    Routed,
+}
+
+impl Phones {
+    const fn ways(self) -> &'static [Way] {
+        match self {
+            Self::OnLink => Way::ON_LINK,
+            Self::Routed => Way::ALL,
+        }
+    }
+}
+
 /// The table, while our socket lives.
 #[derive(Debug)]
 pub struct Table {
     socket: Socket,
     name: String,
+    ways: &'static [Way],
     sequence: u32,
     paths: BTreeSet<Path>,
 }
@@ -117,10 +156,10 @@ impl Table {
     /// # Errors
     /// [`Refusal::Busy`] if another helper holds the table; else if the kernel forbids it or is older than 5.12 (no owner
     /// flag).
-    pub async fn create(bridge: &str) -> Result<Self, Refusal> {
+    pub async fn create(bridge: &str, phones: Phones) -> Result<Self, Refusal> {
         let mut tries = 0;
         loop {
-            let mut table = Self::open(bridge).map_err(refusal)?;
+            let mut table = Self::open(bridge, phones.ways()).map_err(refusal)?;
             let layout = table.layout();
             match table.commit(layout) {
                 Ok(()) => return Ok(table),
@@ -143,7 +182,7 @@ impl Table {
         if !survey::is_unowned(bridge) {
             return None;
         }
-        let mut table = Self::open(bridge).ok()?;
+        let mut table = Self::open(bridge, &[]).ok()?;
         let attributes = vec![TableAttribute::Name(table.name.clone())];
         let removed = table.commit(vec![(0, NfTablesMessage::DeleteTable(TableMessage { attributes }))]);
         removed.ok().map(|()| format!("outage table {}", table.name))
@@ -154,16 +193,16 @@ impl Table {
     /// # Errors
     /// As [`create`](Self::create).
     pub fn probe() -> Result<(), Refusal> {
-        let mut table = Self::open("probe").map_err(refusal)?;
+        let mut table = Self::open("probe", Way::ALL).map_err(refusal)?;
         let layout = table.layout();
         table.transact(layout, Outcome::ThrowAway).map_err(refusal)
     }
 
-    fn open(bridge: &str) -> io::Result<Self> {
+    fn open(bridge: &str, ways: &'static [Way]) -> io::Result<Self> {
         let mut socket = first_to_close(&Socket::new(NETLINK_NETFILTER)?)?;
         socket.bind_auto()?;
         socket.set_non_blocking(true)?;
-        Ok(Self { socket, name: format!("{NAME_PREFIX}{bridge}"), sequence: 1, paths: BTreeSet::new() })
+        Ok(Self { socket, name: format!("{NAME_PREFIX}{bridge}"), ways, sequence: 1, paths: BTreeSet::new() })
     }
 
     /// Table, sets, chain and rules.
@@ -190,7 +229,7 @@ impl Table {
             let attributes = expression::sorting(&self.name, CHAIN, sort);
             messages.push((NLM_F_CREATE, NfTablesMessage::NewRule(RuleMessage { attributes })));
         }
-        for (id, way) in (1..).zip(Way::ALL) {
+        for (id, way) in (1..).zip(self.ways.iter().copied()) {
             messages.push((flags, NfTablesMessage::NewSet(self.set(way, id))));
             for stacked in [false, true] {
                 let attributes = expression::rule(&self.name, way, stacked);
@@ -246,7 +285,7 @@ impl Table {
 
     fn elements(&self, paths: &BTreeSet<Path>, change: Change) -> Vec<(u16, NfTablesMessage)> {
         let mut messages = Vec::new();
-        for way in Way::ALL {
+        for way in self.ways.iter().copied() {
             let elements: Vec<_> = paths
                 .iter()
                 .filter_map(|path| path.key(way))

@@ -111,19 +111,19 @@ impl Cabling {
         let name = &watched.phone.name;
         if !watched.registers.is_empty() {
             let said: Vec<_> = watched.registers.iter().map(|(line, from)| format!("{line} from {from}")).collect();
-            let shown_by = format!("{} registers {}", watched.phone.mac, said.join(", "));
+            let shown_by = format!("{} registers {}", watched.phone.identity, said.join(", "));
             links.push(Link { part: Part::Mac, device: Some(name.clone()), shown_by });
         }
         if let Some(address) = watched.phone.address
             && let Some(other) = self.phones.iter().find(|it| it.registers.iter().any(|(_, from)| *from == address))
         {
-            let shown_by = format!("{} has {address}", other.phone.mac);
+            let shown_by = format!("{} has {address}", other.phone.identity);
             links.push(Link { part: Part::Address, device: Some(other.phone.name.clone()), shown_by });
         }
         if let Some(line) = watched.phone.lines.first()
             && let Some(other) = self.registrant(&line.extension)
         {
-            let shown_by = format!("{} registers {}", other.phone.mac, line.extension);
+            let shown_by = format!("{} registers {}", other.phone.identity, line.extension);
             links.push(Link { part: Part::Extension, device: Some(other.phone.name.clone()), shown_by });
         }
         links.extend(self.console(watched).map(|(device, shown_by)| Link { part: Part::Console, device, shown_by }));
@@ -157,8 +157,8 @@ impl Cabling {
         let shown = consoles.filter_map(known).next();
         shown.or_else(|| {
             let booted = watched.booted.clone()?;
-            let mac = self.phones.iter().find(|it| it.phone.name == booted)?.phone.mac;
-            Some((Some(booted), format!("{mac} registers anew when it restarts its phone")))
+            let booting = &self.phones.iter().find(|it| it.phone.name == booted)?.phone.identity;
+            Some((Some(booted), format!("{booting} registers anew when it restarts its phone")))
         })
     }
 
@@ -175,7 +175,7 @@ impl Cabling {
             let why = format!(
                 "no REGISTER came from {}; is the phone on and on this side? Else listen longer (--for), or make it boot \
                  (--restart)",
-                phone.mac
+                phone.identity
             );
             tell(Part::Mac, why, true);
             if let Some(line) = phone.lines.first().filter(|line| line.registers) {

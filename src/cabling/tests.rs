@@ -162,7 +162,7 @@ fn bench(change: impl Fn(&mut Phone)) -> (Bench, BTreeMap<String, Model>) {
     first.lines.truncate(1);
     let mut second = first.clone();
     second.name = "p2".into();
-    second.mac = bench.phones[1].mac;
+    second.identity = bench.phones[1].identity.clone();
     second.address = "10.77.0.12".parse().ok();
     second.lines[0].extension = "1002".to_owned();
     change(&mut first);

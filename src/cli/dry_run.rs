@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     config::{
-        FailbackHabit, Failure, Keypad, Line, ModePlan, Model, Moment, Only, OutagePlan, Pace, Party, Phone, Plan,
-        RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers, Turns,
+        FailbackHabit, Failure, Identity, Keypad, Line, ModePlan, Model, Moment, Only, OutagePlan, Pace, Party, Phone,
+        Plan, RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers, Turns,
     },
     engine::bound,
     event::{Move, OutageScope, PhoneName, Toward},
@@ -199,8 +199,12 @@ fn write_outage(out: &mut String, outage: &OutagePlan) -> fmt::Result {
 
 fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
     let title = plan.model_of(phone).map_or("", |model| model.title.as_str());
-    let address = phone.address.map_or_else(|| "address not yet known".to_owned(), |address| address.to_string());
-    writeln!(out, "\nphone     {}: {} ({}), {}, {address}", phone.name, phone.model, harmless(title), phone.mac)?;
+    let place = match (&phone.identity, phone.address) {
+        (identity @ Identity::Routed { .. }, _) => identity.to_string(),
+        (Identity::OnLink { mac }, Some(address)) => format!("{mac}, {address}"),
+        (Identity::OnLink { mac }, None) => format!("{mac}, address not yet known"),
+    };
+    writeln!(out, "\nphone     {}: {} ({}), {place}", phone.name, phone.model, harmless(title))?;
     if let Some(console) = &phone.console {
         writeln!(out, "  console {} at {} bit/s", console.port, console.baud)?;
     }

@@ -62,7 +62,7 @@ fn outage(args: &OutageArgs, verb: &str, manner: Manner) -> Result<Exit, UserErr
         }
     }
     let spec = order::spec(args, manner, &server.name, &phones);
-    let protected = bench.phones.iter().filter(|phone| network.protected.contains(&phone.mac));
+    let protected = bench.phones.iter().filter(|phone| phone.mac().is_some_and(|mac| network.protected.contains(&mac)));
     let protected: Vec<PhoneName> = protected.map(|phone| phone.name.clone()).collect();
     for line in account::announcement(&spec, &bench.dark_in(&spec), &protected) {
         say(&line);

@@ -1,5 +1,5 @@
-//! The state file of where servers were last seen to answer from, for whoever looks at a bench while nobody works with it. It
-//! is no proof of anything: a run has its own in its journal.
+//! The state file of where servers were last seen to answer from, and phones behind routers to come from, for whoever looks at
+//! a bench while nobody works with it. It is no proof of anything: a run has its own in its journal.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 use super::{error::UserError, lock::Holder, state};
 use crate::{
     bridge::survey,
-    config::{Bench, Network},
-    event::{Event, Observed, Record, ServerPlace},
+    config::{Bench, Network, Phone},
+    event::{Event, LinkPlace, Observed, Record},
     session::Subscriber,
 };
 
-/// Where a server was seen.
+/// Where a server was seen, or the router of a phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// Its address.
     pub address: String,
     /// The place.
-    pub place: ServerPlace,
+    pub place: LinkPlace,
     /// When, in UTC.
     pub since: String,
 }
@@ -45,15 +45,26 @@ impl PlacesFile {
         Ok(Self { path: state::of_network()?.join(name) })
     }
 
-    /// What it says of the servers of a bench, in the bench's order. A file that can not be read says nothing.
+    /// What it says of the servers of a bench, and of its phones behind routers, in the bench's order. A file that can not be
+    /// read says nothing.
     pub fn of_bench(&self, bench: &Bench) -> Vec<Seen> {
         let places = self.read();
-        let addresses = bench.servers.iter().flat_map(|server| &server.addresses);
+        let servers = bench.servers.iter().flat_map(|server| &server.addresses);
+        let addresses = servers.chain(bench.phones.iter().flat_map(Phone::routed));
         addresses.filter_map(|address| places.get(&address.to_string()).cloned()).collect()
     }
 
+    /// Notes where a server, or the router of a phone, was observed.
+    pub fn take(&self, observed: &Observed) {
+        if let Observed::ServerSeen { address, place, .. } | Observed::RouterSeen { address, place, taken: false, .. } =
+            observed
+        {
+            self.note(&address.to_string(), place);
+        }
+    }
+
     /// Notes a place. What can not be written is not known later, and nothing else comes of it.
-    pub fn note(&self, address: &str, place: &ServerPlace) {
+    fn note(&self, address: &str, place: &LinkPlace) {
         let mut places = self.read();
         let seen = Seen { address: address.to_owned(), place: place.clone(), since: Holder::myself("").since };
         places.insert(address.to_owned(), seen);
@@ -70,13 +81,13 @@ impl PlacesFile {
     }
 }
 
-/// Notes what a run sees of servers.
+/// Notes what a run sees of servers, and of the routers of phones.
 pub struct NotingPlaces(pub PlacesFile);
 
 impl Subscriber for NotingPlaces {
     fn record(&mut self, record: &Record) {
-        if let Event::Observed(Observed::ServerSeen { address, place, .. }) = &record.event {
-            self.0.note(&address.to_string(), place);
+        if let Event::Observed(observed) = &record.event {
+            self.0.take(observed);
         }
     }
 }
@@ -93,7 +104,7 @@ mod tests {
         assert!(file.read().is_empty());
         for last in [8, 9] {
             let mac = Mac([2, 0, 0, 0, 0, last]);
-            file.note("10.77.0.2", &ServerPlace { mac, toward: Toward::Phone, vlans: vec![7], hop_limit: 63 });
+            file.note("10.77.0.2", &LinkPlace { mac, toward: Toward::Phone, vlans: vec![7], hop_limit: 63 });
         }
         let places = file.read();
         assert_eq!(places.len(), 1);

@@ -5,13 +5,16 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{model::Timers, port::PortAddress};
+use super::{
+    identity::{Identity, Mac},
+    model::Timers,
+    port::PortAddress,
+};
 use crate::{
     event::{Course, Manner, PhoneName, ServerName},
     wire::dns::Name,
@@ -189,9 +192,10 @@ pub struct Phone {
     pub name: PhoneName,
     /// Name (or path) of its model; a key of [`Plan::models`](super::Plan::models).
     pub model: String,
-    /// Its MAC address: its identity on the link.
-    pub mac: Mac,
-    /// Its address, if it is fixed; otherwise learnt.
+    /// What it is known by on the wire.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// Its address, if it is fixed; otherwise learnt. The first of a phone that is behind a router.
     pub address: Option<IpAddr>,
     /// Its SIP accounts that register, in file order.
     pub lines: Vec<Line>,
@@ -345,53 +349,5 @@ impl Keypad {
             Self::Kp1 { port, .. } => Some(port),
             Self::Xml | Self::Url { .. } | Self::Console | Self::Evdev { .. } => None,
         }
-    }
-}
-
-/// An Ethernet address.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mac(pub [u8; 6]);
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-    }
-}
-
-impl fmt::Debug for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for Mac {
-    type Err = String;
-
-    /// Reads `00:08:5d:23:74:29`, also with `-` or with nothing between the digits.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits: String = text.chars().filter(|c| !matches!(c, ':' | '-')).collect();
-        let wrong = || format!("`{text}` is not a MAC address; write it as `00:08:5d:23:74:29`");
-        if digits.len() != 12 || !digits.is_ascii() {
-            return Err(wrong());
-        }
-        let mut bytes = [0; 6];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&digits[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl Serialize for Mac {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Mac {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -16,6 +16,7 @@ use super::{
 pub(super) mod bench;
 pub(super) mod fit;
 mod hook;
+mod identity;
 mod keying;
 mod keys;
 mod lift;

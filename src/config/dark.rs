@@ -36,7 +36,22 @@ impl Bench {
         phones: impl IntoIterator<Item = &'a Phone>,
     ) -> impl Iterator<Item = String> {
         let course = outage.course();
-        self.led_to(outage, phones).filter_map(move |server| server.lacks_for(&course, &self.servers))
+        let phones: Vec<&Phone> = phones.into_iter().collect();
+        let of_servers: Vec<_> = self.led_to(outage, phones.iter().copied()).collect();
+        let of_phones = if of_servers.is_empty() { Vec::new() } else { phones };
+        let of_servers = of_servers.into_iter();
+        let lacks = of_servers.filter_map(|server| server.lacks_for(&course, &self.servers)).collect::<Vec<_>>();
+        lacks.into_iter().chain(of_phones.into_iter().filter_map(move |phone| phone.lacks_for(&course, &self.phones)))
+    }
+
+    /// What keeps this outage from beginning.
+    pub fn lacks_of(&self, spec: &OutageSpec) -> Option<String> {
+        let course = spec.mode.course();
+        let of_phones = || {
+            let mut phones = self.phones.iter().filter(|phone| spec.phones.contains(&phone.name));
+            phones.find_map(|phone| phone.lacks_for(&course, &self.phones))
+        };
+        self.server(&spec.server).and_then(|server| server.lacks_for(&course, &self.servers)).or_else(of_phones)
     }
 
     /// The servers of these phones that such an outage takes away, in file order.
@@ -104,7 +119,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::load,
+        config::{Identity, load},
         event::{Manner, OutageMode, Part, Selection},
     };
 
@@ -128,6 +143,23 @@ mod tests {
         bench.servers[0].names = vec!["a.example".parse().unwrap(), "pbx.example".parse().unwrap()];
         let spec = OutageSpec { mode: Manner::Nameless.into(), ..spec(&bench, OutageScope::Host) };
         assert_eq!(bench.dark_in(&spec), ["whatever else asks DNS for a.example, pbx.example"]);
+    }
+
+    #[test]
+    fn nobody_s_link_layer_address_is_taken_from_a_phone_that_asks_for_none() {
+        let mut bench = bench();
+        for (phone, last) in bench.phones.iter_mut().zip([11, 12]) {
+            phone.identity = Identity::Routed { routed: vec![[10, 88, 0, last].into()], mac: None };
+        }
+        let phones = vec![bench.phones[0].name.clone()];
+        let unresolvable = OutageMode::from(Manner::Unresolvable);
+        let spec = OutageSpec { mode: unresolvable, phones, ..spec(&bench, OutageScope::Host) };
+        let lacks = bench.lacks_of(&spec).unwrap();
+        let others = format!("phone {}, and everything else behind a router", bench.phones[1].name);
+        assert!(lacks.starts_with("needs a phone on the link: ") && lacks.contains(&others), "{lacks}");
+        assert_eq!(bench.lacks_of(&OutageSpec { mode: OutageMode::DROP, ..spec.clone() }), None);
+        bench.phones[0].identity = Identity::OnLink { mac: crate::config::Mac([2, 0, 0, 0, 0, 1]) };
+        assert_eq!(bench.lacks_of(&spec), None, "the other is not concerned");
     }
 
     #[test]

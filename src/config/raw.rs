@@ -78,7 +78,10 @@ pub(super) struct Phone {
     pub(super) name: Text,
     pub(super) model: Text,
     pub(super) mac: Text,
+    pub(super) routed: Option<Spanned<bool>>,
     pub(super) address: Text,
+    #[serde(default)]
+    pub(super) addresses: Vec<Spanned<String>>,
     pub(super) extension: Text,
     pub(super) primary: Text,
     pub(super) backup: Text,

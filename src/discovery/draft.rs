@@ -13,7 +13,7 @@ mod phones;
 mod servers;
 
 pub use lines::DraftLine;
-pub use phones::DraftPhone;
+pub use phones::{DraftPhone, Known};
 pub use servers::DraftServer;
 use servers::Servers;
 

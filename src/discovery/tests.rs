@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    config::Role,
+    config::{Identity, Role},
     wire::{capture::CaptureReader, frame::TcpSegment},
 };
 use lab::{Lab, SECOND, Voice, address, behind, end, loaded, models};
@@ -52,7 +52,7 @@ fn a_lab_is_written_as_it_was_seen_and_what_was_not_seen_is_marked() {
     assert_eq!(network.vlan, Some(77));
     let roles: Vec<_> = bench.servers.iter().map(|server| (server.role, server.addresses.clone())).collect();
     assert_eq!(roles, [(Role::Primary, vec![address(A)]), (Role::Backup, vec![address(B)])]);
-    let macs: Vec<_> = bench.phones.iter().map(|phone| (phone.name.0.as_str(), phone.mac)).collect();
+    let macs: Vec<_> = bench.phones.iter().map(|phone| (phone.name.0.as_str(), phone.mac().unwrap())).collect();
     assert_eq!(macs, [("p1", end(11).mac), ("p2", end(12).mac), ("p3", end(13).mac)]);
     let lines: Vec<_> = bench.phones[2].lines.iter().map(|it| (it.extension.as_str(), it.domain.as_deref())).collect();
     assert_eq!(lines, [("1003", Some("bench.test")), ("1004", None)]);
@@ -125,17 +125,19 @@ fn what_somebody_has_said_of_a_server_counts_more_than_what_was_seen_first() {
 }
 
 #[test]
-fn phones_behind_a_router_are_told_apart_by_address_and_their_macs_are_left_to_a_person() {
+fn phones_behind_a_router_are_told_apart_by_address_and_known_by_it() {
     let mut lab = Lab::new();
     for last in [11, 12] {
         lab.register(behind(ROUTER, last), end(A), &Voice::of(&format!("10{last}")));
     }
     let text = lab.text();
     let (bench, _) = loaded(&text);
-    let macs: Vec<_> = bench.phones.iter().map(|phone| phone.mac.to_string()).collect();
-    assert_eq!(macs, ["06:00:00:00:00:01", "06:00:00:00:00:02"]);
+    let known: Vec<_> = bench.phones.iter().map(|phone| phone.identity.clone()).collect();
+    let routed = |last| Identity::Routed { routed: vec![address(last)], mac: None };
+    assert_eq!(known, [routed(11), routed(12)]);
     assert!(text.contains(&format!("{ROUTER}, which carried its packets, is a router's")), "{text}");
-    assert!(text.contains("# - the MAC of p1, p2\n"), "{text}");
+    assert!(text.contains("routed = true"), "{text}");
+    assert!(!text.contains("the MAC of"), "{text}");
 }
 
 #[test]
@@ -156,7 +158,8 @@ fn a_phone_that_got_another_address_is_one_phone_and_one_that_got_an_address_of_
     lab.register(lab::End { mac: late.mac, ..end(11) }, end(A), &Voice::of("1003"));
     let text = lab.text();
     let (bench, _) = loaded(&text);
-    let phones: Vec<_> = bench.phones.iter().map(|it| (it.mac, it.address, it.lines[0].extension.as_str())).collect();
+    let phones: Vec<_> =
+        bench.phones.iter().map(|it| (it.mac().unwrap(), it.address, it.lines[0].extension.as_str())).collect();
     assert_eq!(
         phones,
         [
@@ -263,7 +266,7 @@ fn a_phone_that_can_not_be_read_has_its_place_and_an_extension_to_be_completed()
     lab.tcp(phone, server, 0, &segment);
     let text = lab.text();
     let (bench, _) = loaded(&text);
-    assert_eq!((bench.phones[0].mac, bench.phones[0].address), (phone.mac, Some(address(11))));
+    assert_eq!((bench.phones[0].mac(), bench.phones[0].address), (Some(phone.mac), Some(address(11))));
     assert_eq!(bench.phones[0].lines[0].extension, "CHANGEME-p1");
     assert_eq!((bench.servers[0].addresses[0], bench.servers[0].sip_ports()), (address(A), &[5061][..]));
     assert!(text.contains("blind: it speaks TLS with a, which can not be read"), "{text}");

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use super::draft::{Draft, DraftLine, DraftPhone, DraftServer, Noted, Timers};
+use super::draft::{Draft, DraftLine, DraftPhone, DraftServer, Known, Noted, Timers};
 use crate::look::{harmless, is_harmful};
 
 /// Columns of a remark.
@@ -134,11 +134,7 @@ fn phone(out: &mut String, it: &DraftPhone) {
     }
     entry(out, "name", &quoted(&it.name), "");
     entry(out, "model", &quoted(&it.model.value), &it.model.note);
-    entry(out, "mac", &quoted(&it.mac.value.to_string()), &it.mac.note);
-    match it.address.value {
-        Some(address) => entry(out, "address", &quoted(&address.to_string()), &it.address.note),
-        None => remark(out, &it.address.note),
-    }
+    known(out, &it.known);
     if let [only] = it.lines.as_slice() {
         line(out, only);
     }
@@ -149,6 +145,28 @@ fn phone(out: &mut String, it: &DraftPhone) {
         for several in &it.lines {
             table(out, "[[phone.line]]");
             line(out, several);
+        }
+    }
+}
+
+fn known(out: &mut String, it: &Known) {
+    match it {
+        Known::OnLink { mac, address } => {
+            entry(out, "mac", &quoted(&mac.value.to_string()), &mac.note);
+            match address.value {
+                Some(own) => entry(out, "address", &quoted(&own.to_string()), &address.note),
+                None => remark(out, &address.note),
+            }
+        }
+        Known::Routed { router, addresses: Noted { value, note } } => {
+            entry(out, "routed", "true", router);
+            match value.as_slice() {
+                [only] => entry(out, "address", &quoted(&only.to_string()), note),
+                several => {
+                    let several: Vec<String> = several.iter().map(|address| quoted(&address.to_string())).collect();
+                    entry(out, "addresses", &format!("[{}]", several.join(", ")), note);
+                }
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
 use super::{Report, clock::RunClock, outbox::Outbox};
 use crate::{
     bridge::protocol::{Notice, Order, PRESENCE, PhoneKey, Refusal, ServerKey, Setup, Treatment},
-    config::{Bench, Network, Plan, Server},
+    config::{Bench, Identity, Network, Plan},
     event::{
         Manner, Observed, OutageEnd, OutageId, OutageSpec, OutageTally, PhoneName, RigPart, ServerName, Stamp, When,
     },
@@ -82,8 +82,7 @@ impl NetworkError {
 /// The bridge between the two interfaces of a bench, while a run lasts.
 #[derive(Debug)]
 pub struct NetworkDriver {
-    phones: Vec<PhoneName>,
-    servers: Vec<Server>,
+    bench: Bench,
     orders: mpsc::UnboundedSender<Order>,
     task: JoinHandle<Result<(), NetworkError>>,
     helper_pid: Option<u32>,
@@ -161,14 +160,7 @@ impl NetworkDriver {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (counts, counted) = latest::channel(Tallies::new());
         let pump = Pump { helper, watch, outbox, clock: clock.clone(), inbox, in_force: BTreeSet::new(), counts };
-        Ok(Self {
-            phones: bench.phones.iter().map(|phone| phone.name.clone()).collect(),
-            servers: bench.servers.clone(),
-            orders,
-            task: tokio::spawn(pump.run()),
-            helper_pid,
-            counted,
-        })
+        Ok(Self { bench: bench.clone(), orders, task: tokio::spawn(pump.run()), helper_pid, counted })
     }
 
     /// Process id of the helper, while it lives.
@@ -182,11 +174,10 @@ impl NetworkDriver {
     /// If the helper is gone, or the outage names a phone or server that the bench does not have, as the one that goes away
     /// or as the one that a redirection leads to.
     pub fn begin_outage(&mut self, outage: OutageId, spec: &OutageSpec) -> Result<(), NetworkError> {
-        let course = spec.mode.course();
-        let server = self.servers.iter().find(|server| server.name == spec.server);
-        if let Some(lacks) = server.and_then(|server| server.lacks_for(&course, &self.servers)) {
+        if let Some(lacks) = self.bench.lacks_of(spec) {
             return Err(NetworkError::NoPlace(lacks));
         }
+        let course = spec.mode.course();
         self.order(Order::Begin {
             outage,
             course: course.try_map(|manner| self.treatment(manner))?,
@@ -270,18 +261,21 @@ impl NetworkDriver {
             Manner::Impair(impairment) => Treatment::Impair(impairment),
             Manner::Answer(spoof) => {
                 let unknown = |stranger| NetworkError::Unknown(format!("server `{stranger}` to redirect to"));
-                Treatment::Answer(StandIn::of(&spoof, &self.servers).map_err(unknown)?)
+                Treatment::Answer(StandIn::of(&spoof, &self.bench.servers).map_err(unknown)?)
             }
         })
     }
 
     fn server(&self, name: &ServerName) -> Result<u16, NetworkError> {
-        place(&self.servers, |it| it.name == *name).ok_or_else(|| NetworkError::Unknown(format!("server `{name}`")))
+        place(&self.bench.servers, |it| it.name == *name)
+            .ok_or_else(|| NetworkError::Unknown(format!("server `{name}`")))
     }
 
     fn phones(&self, names: &[PhoneName]) -> Result<Vec<u16>, NetworkError> {
-        let find =
-            |name| place(&self.phones, |it| it == name).ok_or_else(|| NetworkError::Unknown(format!("phone `{name}`")));
+        let find = |name: &PhoneName| {
+            place(&self.bench.phones, |it| it.name == *name)
+                .ok_or_else(|| NetworkError::Unknown(format!("phone `{name}`")))
+        };
         names.iter().map(find).collect()
     }
 }
@@ -292,14 +286,21 @@ fn place<T>(all: &[T], wanted: impl Fn(&T) -> bool) -> Option<u16> {
 
 fn setup_of(bench: &Bench) -> Result<Setup, NetworkError> {
     let network: Network = bench.network.clone().ok_or(NetworkError::NoNetwork)?;
-    let phones = bench.phones.iter().map(|phone| PhoneKey { mac: phone.mac, address: phone.address });
+    let phones = bench.phones.iter().map(|phone| match &phone.identity {
+        Identity::OnLink { mac } => PhoneKey::OnLink { mac: *mac, address: phone.address },
+        Identity::Routed { routed, mac } => PhoneKey::Routed {
+            addresses: routed.clone(),
+            protected: mac.is_some_and(|mac| network.protected.contains(&mac)),
+        },
+    });
+    let phones = phones.collect();
     let servers = bench.servers.iter().map(|server| ServerKey {
         addresses: server.addresses.clone(),
         sip_ports: server.sip_ports().to_vec(),
         gateway: server.gateway,
         names: server.names.clone(),
     });
-    Ok(Setup { controller_pid: std::process::id(), network, phones: phones.collect(), servers: servers.collect() })
+    Ok(Setup { controller_pid: std::process::id(), network, phones, servers: servers.collect() })
 }
 
 /// What goes on between helper and session while a run lasts.

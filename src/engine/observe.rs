@@ -81,6 +81,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         }
         Observed::LastBite { .. }
         | Observed::AddressSeen { .. }
+        | Observed::RouterSeen { .. }
         | Observed::ServerSeen { .. }
         | Observed::OrphansRemoved { .. }
         | Observed::RunStarted { .. }

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Door, Fate, HookAct, HookOutcome, Knock, LinkLoss, Loss, OutageEnd, OutageId, OutageTally, PhoneName, PortKind,
-    RawRef, RigPart, ServerName, ServerPlace, SettingChange, SipFact, TlsFact, Toward,
+    Door, Fate, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageTally, PhoneName,
+    PortKind, RawRef, RigPart, ServerName, SettingChange, SipFact, TlsFact, Toward,
 };
 use crate::config::{Mac, Plan};
 
@@ -188,7 +188,20 @@ pub enum Observed {
         /// Its address.
         address: IpAddr,
         /// The place.
-        place: ServerPlace,
+        place: LinkPlace,
+    },
+    /// A phone behind a router has shown where its frames come from. Told once for each place.
+    RouterSeen {
+        /// Which phone.
+        phone: PhoneName,
+        /// Its address.
+        address: IpAddr,
+        /// The place of its router.
+        place: LinkPlace,
+        /// The place is none of a router's, while others of that address are: a device on the link has taken the address. It is not
+        /// the phone, and let alone.
+        #[serde(default, skip_serializing_if = "is_false")]
+        taken: bool,
     },
     /// A frame of a device that is not of an outage, to or from the server that is away for others, has come into the bridge and
     /// not come out. Told once for each device and direction.

@@ -1,4 +1,4 @@
-//! Where a server answers from, as its frames show it.
+//! Where frames come from, as they show it.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::Toward;
 use crate::config::Mac;
 
-/// A place of a server on the link: its own, or that of the router before it.
+/// A place on the link: of a device, or of the router before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct ServerPlace {
+pub struct LinkPlace {
     /// The MAC that its frames have.
     pub mac: Mac,
     /// Which way its frames went: [`Toward::Phone`] if they came in on the side of the servers.
@@ -22,7 +22,7 @@ pub struct ServerPlace {
 }
 
 /// `02:00:00:00:00:09 on the side of the servers, VLAN 7, hop limit 63`.
-impl fmt::Display for ServerPlace {
+impl fmt::Display for LinkPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = match self.toward {
             Toward::Phone => "servers",
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_place_is_told_with_side_and_tags() {
-        let place = ServerPlace { mac: Mac([2, 0, 0, 0, 0, 9]), toward: Toward::Phone, vlans: vec![7], hop_limit: 63 };
+        let place = LinkPlace { mac: Mac([2, 0, 0, 0, 0, 9]), toward: Toward::Phone, vlans: vec![7], hop_limit: 63 };
         assert_eq!(place.to_string(), "02:00:00:00:00:09 on the side of the servers, VLAN 7, hop limit 63");
     }
 }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
     config::{
-        Bench, CAPTURE_SIZE, ConsolePort, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server,
-        Source, Step, StepKind, Timer, Timers,
+        Bench, CAPTURE_SIZE, ConsolePort, Identity, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role,
+        Scenario, Server, Source, Step, StepKind, Timer, Timers,
     },
     event::{
         Action, BindingChange, BindingEvent, Bystanders, Derived, Event, LineId, Loss, Move, Observed, OutageEnd,
@@ -372,7 +372,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
     let phone = |(index, fate): (usize, &Fate)| Phone {
         name: name(index),
         model: "virtual".into(),
-        mac: Mac([2, 0, 0, 0, 0, index as u8 + 1]),
+        identity: Identity::OnLink { mac: Mac([2, 0, 0, 0, 0, index as u8 + 1]) },
         address: Some(IpAddr::from([10, 77, 0, 11 + index as u8])),
         lines: vec![Line {
             registers: true,

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 use crate::{
     config::{Line, Phone, Plan, Role, Scenario},
     event::{
-        BindingEvent, Derived, Event, LineId, Loss, Move, Observed, OutageEnd, OutageId, OutageSpec, OutageTally,
-        PhoneName, Record, ServerName, ServerPlace, Stamp, Toward, When,
+        BindingEvent, Derived, Event, LineId, LinkPlace, Loss, Move, Observed, OutageEnd, OutageId, OutageSpec,
+        OutageTally, PhoneName, Record, ServerName, Stamp, Toward, When,
     },
     verdict::{Blame, Case, CaseId, Measurement, Verdict},
 };
@@ -32,7 +32,9 @@ pub struct RunStory {
     /// Outages, in order of their number.
     pub outages: BTreeMap<OutageId, Outage>,
     /// Where servers were seen to answer from, in the order in which they showed it.
-    pub places: BTreeMap<ServerName, Vec<(IpAddr, ServerPlace)>>,
+    pub places: BTreeMap<ServerName, Vec<(IpAddr, LinkPlace)>>,
+    /// Where the frames of phones behind routers came from.
+    pub routers: BTreeMap<PhoneName, Vec<LinkPlace>>,
     /// Windows computed for the moves, in order of computation.
     pub deadlines: Vec<Deadline>,
     /// What the always-on detectors saw.
@@ -347,6 +349,13 @@ impl RunStory {
             Observed::ServerSeen { server, address, place } => {
                 self.places.entry(server.clone()).or_default().push((*address, place.clone()));
                 return;
+            }
+            Observed::RouterSeen { phone, place, taken: false, .. } => {
+                self.routers.entry(phone.clone()).or_default().push(place.clone());
+                return;
+            }
+            Observed::RouterSeen { phone, address, place, taken: true } => {
+                format!("a device on the link has {address} too, which is {phone}'s: {place}")
             }
             Observed::StopRequested { by } => {
                 self.stopped_by.get_or_insert_with(|| by.clone());

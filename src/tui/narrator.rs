@@ -97,6 +97,12 @@ impl Narrator {
             Observed::ServerSeen { server, address, place } => {
                 (format!("server {server} answers from {address}: {place}"), false)
             }
+            Observed::RouterSeen { phone, address, place, taken: false } => {
+                (format!("{phone} comes from {address} through {place}"), false)
+            }
+            Observed::RouterSeen { phone, address, place, taken: true } => {
+                (format!("a device on the link has {address} too, which is {phone}'s: {place}; it is let alone"), true)
+            }
             Observed::EvidenceLost { count, .. } => (format!("evidence lost: {count} frames"), true),
             Observed::PortLost { phone, port, reason } => (format!("{phone}: {port} lost: {reason}"), true),
             Observed::OutageDeclined { outage, reason } => {

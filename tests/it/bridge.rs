@@ -44,6 +44,7 @@ macro_rules! in_lab {
     };
 }
 
+mod behind;
 mod captures;
 mod links;
 mod listen;

@@ -1,13 +1,15 @@
 //! Files that people write: the good ones are read whole, and everything wrong in the bad ones is named at once.
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use siprig::config::{
-    Assignable, Bench, FailbackHabit, KeyGroup, Keypad, ModePlan, Model, Phone, RegistrationHabit, RenewalLead,
-    Scenario, Source, Step, StepKind, diagnostic::Diagnostics, document::Document, load, overrides::Override,
+    Assignable, Bench, FailbackHabit, Identity, KeyGroup, Keypad, Mac, ModePlan, Model, Phone, RegistrationHabit,
+    RenewalLead, Scenario, Source, Step, StepKind, diagnostic::Diagnostics, document::Document, load,
+    overrides::Override,
 };
 use siprig::{event::Manner, virtual_bench::Description};
 
@@ -273,6 +275,26 @@ fn a_phone_takes_pushes_where_the_bench_says_so_or_presses_keys_that_way() {
     load::fit(&press("softkey55"), &touch, &models).unwrap();
     let unknown = load::fit(&press("hook"), &touch, &models).unwrap_err();
     insta::assert_snapshot!("a_key_that_has_no_name_in_xml", unknown.to_string());
+}
+
+#[test]
+fn a_phone_behind_a_router_is_known_by_its_addresses() {
+    let (bench, _) = load::bench("fixtures/config/valid/bench-routed.toml", Path::new("rig"), &[]).unwrap();
+    let found: Vec<_> = bench.phones.iter().map(|phone| (phone.identity.clone(), phone.address)).collect();
+    let addresses = |all: &[&str]| all.iter().map(|address| address.parse().unwrap()).collect::<Vec<IpAddr>>();
+    let mac = |last| Mac([0, 8, 0x5d, 0, 0, last]);
+    let expected = [
+        (Identity::Routed { routed: addresses(&["10.88.0.11"]), mac: None }, "10.88.0.11".parse().ok()),
+        (
+            Identity::Routed { routed: addresses(&["10.88.0.12", "fd88::12"]), mac: Some(mac(2)) },
+            "10.88.0.12".parse().ok(),
+        ),
+        (Identity::OnLink { mac: mac(3) }, None),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(bench.phones[1].push, "10.88.0.12:80".parse().ok());
+    let again: Vec<Phone> = serde_json::from_str(&serde_json::to_string(&bench.phones).unwrap()).unwrap();
+    assert_eq!(again, bench.phones, "as a journal holds them");
 }
 
 #[test]

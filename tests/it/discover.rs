@@ -113,7 +113,7 @@ fn what_is_heard_on_the_virtual_bench_until_ctrl_c_is_what_its_own_file_says() {
     assert_eq!(found.servers[0].sip_ports(), &own.servers[0].sip_ports()[..1]);
     assert_eq!(found.phones.len(), own.phones.len());
     for (found, own) in found.phones.iter().zip(&own.phones) {
-        let known = |phone: &Phone| (phone.name.clone(), phone.model.clone(), phone.mac, phone.address);
+        let known = |phone: &Phone| (phone.name.clone(), phone.model.clone(), phone.mac(), phone.address);
         assert_eq!(known(found), known(own));
         assert_eq!(found.timers.expires, own.timers.expires);
         let known = |line: &Line| (line.extension.clone(), line.domain.clone(), line.primary.clone());

@@ -77,12 +77,15 @@ impl Helper {
     }
 
     fn begin(&mut self, wanted: &Wanted) {
+        if let Some(reason) = self.outages.untouchable(&self.setup, wanted) {
+            return self.outbox.send(&Notice::Declined { outage: wanted.outage, reason });
+        }
         let rule = match self.outages.plan(&self.setup, &self.addresses, wanted) {
             Ok(rule) => rule,
             Err(reason) => return self.outbox.send(&Notice::Trouble(reason)),
         };
-        if let Some(router) = rule.servers.iter().find_map(|server| self.homes.router_of(*server))
-            && rule.is_of_resolution()
+        if rule.is_of_resolution()
+            && let Some(router) = rule.servers.iter().find_map(|server| self.homes.router_of(*server))
         {
             return self.outbox.send(&Notice::Declined { outage: wanted.outage, reason: router });
         }

@@ -26,10 +26,13 @@ impl Helper {
     /// no leak.
     pub(super) fn send_made(&mut self) {
         for Made { outage, toward, mut bytes } in std::mem::take(&mut self.made) {
-            let server =
-                Frame::parse(&bytes).ok().and_then(|frame| sender_of(&frame)).filter(|_| toward == Toward::Phone);
-            if let Some(server) = server {
-                frame::set_hop_limit(&mut bytes, self.homes.hop_limit(server));
+            let sender = Frame::parse(&bytes).ok().and_then(|frame| sender_of(&frame));
+            let hops = sender.and_then(|sender| match toward {
+                Toward::Phone => Some(self.homes.hop_limit(sender)),
+                Toward::Server => self.routers.hop_limit(sender),
+            });
+            if let Some(hops) = hops {
+                frame::set_hop_limit(&mut bytes, hops);
             }
             let tap = match toward {
                 Toward::Server => &mut self.server_tap,
@@ -85,10 +88,11 @@ impl Helper {
                 .send(&Notice::Trouble("was asked for a canary on a path that was not set up".to_owned()));
         };
         let rule = outage.and_then(|outage| self.outages.rule(outage));
-        let (Some(address), Some(port)) = rule.map_or_else(
-            || (of.addresses.first().copied(), of.sip_ports.first().copied()),
-            |rule| (rule.servers.first().copied(), rule.ports().first().copied()),
-        ) else {
+        let (addresses, ports) =
+            rule.map_or((&of.addresses[..], &of.sip_ports[..]), |rule| (&rule.servers, rule.ports()));
+        // One behind a router is known by its address, and has none of the other family.
+        let of_phone = addresses.iter().find(|address| key.mac().is_some() || key.address(**address).is_some());
+        let (Some(address), Some(port)) = (of_phone.or(addresses.first()).copied(), ports.first().copied()) else {
             return;
         };
         let nonce = self.next_nonce;
@@ -97,9 +101,9 @@ impl Helper {
         let asks = rule.is_some_and(Rule::is_of_resolution) && toward == Toward::Server;
         let name = rule.filter(|rule| rule.is_of_names()).and_then(|rule| rule.names.first());
         let bytes = match name.filter(|_| toward == Toward::Server) {
-            Some(name) => canary::build_name_question(nonce, key.mac, address, name, vlan),
-            None if asks => canary::build_question(nonce, key.mac, address, vlan),
-            None => canary::build(nonce, toward, key.mac, key.address, (address, port).into(), vlan),
+            Some(name) => canary::build_name_question(nonce, key, address, name, vlan),
+            None if asks => canary::build_question(nonce, key, address, vlan),
+            None => canary::build(nonce, toward, key, (address, port).into(), vlan),
         };
         let unix_ns = wall_ns();
         let sent = self.canary_port.send(&bytes);

@@ -55,8 +55,8 @@ impl Helper {
         if !self.busy.is_stale() {
             return;
         }
-        let (devices, servers) = (self.setup.devices(), self.setup.addresses());
-        let wanted = Wanted { devices: &devices, servers: &servers, alone: self.busy.alone() };
+        let (devices, addresses) = (self.setup.devices(), self.setup.addresses());
+        let wanted = Wanted { devices: &devices, addresses: &addresses, alone: self.busy.alone() };
         let told = self.phone_tap.want(&wanted).and_then(|()| self.server_tap.want(&wanted));
         self.busy.told(told.ok().map(|()| wall_ns()));
     }
@@ -113,6 +113,8 @@ impl Helper {
             outbox: &mut self.outbox,
             outages: &mut self.outages,
             phones: &self.phones,
+            routers: &mut self.routers,
+            spared: &mut self.spared,
             addresses: &mut self.addresses,
             learned: &mut self.learned,
             interest: &mut self.interest,
@@ -132,6 +134,7 @@ impl Helper {
         sight.take(received, entering, far);
         self.send_made();
         self.follow_addresses();
+        self.spare_protected();
     }
 }
 

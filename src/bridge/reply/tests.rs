@@ -26,6 +26,7 @@ fn rule(treatment: Treatment) -> Rule {
         scope: OutageScope::Host,
         only: None,
         phones: BTreeSet::from([PHONE]),
+        routed: BTreeSet::new(),
         phone_addresses: BTreeSet::new(),
         servers: vec!["10.77.0.2".parse().unwrap()],
         sip_ports: vec![5060],

@@ -25,8 +25,8 @@ const IPV6: (u32, [u32; 2]) = (0x86dd, [22, 38]);
 pub struct Wanted<'a> {
     /// Frames from and to these devices.
     pub devices: &'a [Mac],
-    /// Packets from and to these addresses, whoever they are of,
-    pub servers: &'a [IpAddr],
+    /// Packets from and to these addresses, of servers and of phones behind a router, whoever they are of,
+    pub addresses: &'a [IpAddr],
     /// but for those from and to these.
     pub alone: &'a [IpAddr],
 }
@@ -75,7 +75,7 @@ fn program(wanted: &Wanted<'_>) -> Vec<libc::sock_filter> {
     };
     for ((ether_type, places), is_it) in [(IPV4, IpAddr::is_ipv4 as fn(&IpAddr) -> bool), (IPV6, IpAddr::is_ipv6)] {
         let mut block = Vec::new();
-        for (addresses, kept) in [(wanted.alone, 0), (wanted.servers, ALL_OF_IT)] {
+        for (addresses, kept) in [(wanted.alone, 0), (wanted.addresses, ALL_OF_IT)] {
             for place in places {
                 for address in addresses.iter().filter(|address| is_it(address)) {
                     block.extend(compare(place, &words(address), kept));
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_goes_to_a_phone_comes_from_one_or_goes_to_a_group_is_seen_and_nothing_else() {
-        let program = program(&Wanted { devices: &PHONES, servers: &[], alone: &[] });
+        let program = program(&Wanted { devices: &PHONES, addresses: &[], alone: &[] });
         for (destination, source, seen) in [
             (PHONES[0], SERVER, true),
             (PHONES[1], STRANGER, true),
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn what_a_stranger_and_a_server_say_to_each_other_is_seen_too() {
         let servers = ["10.77.0.2", "10.77.0.3", "fd77::2"].map(|it| it.parse().unwrap());
-        let program = program(&Wanted { devices: &PHONES, servers: &servers, alone: &[] });
+        let program = program(&Wanted { devices: &PHONES, addresses: &servers, alone: &[] });
         for (source, destination, seen) in [
             ("10.77.0.99", "10.77.0.2", true),
             ("10.77.0.3", "10.77.0.99", true),
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_bench_of_a_thousand_phones_has_a_filter() {
         let servers = [IpAddr::from([0; 4]), IpAddr::from([0; 16])];
-        assert!(program(&Wanted { devices: &[PHONES[0]; 1000], servers: &servers, alone: &[] }).len() <= LONGEST);
+        assert!(program(&Wanted { devices: &[PHONES[0]; 1000], addresses: &servers, alone: &[] }).len() <= LONGEST);
     }
 
     /// The beginning of a packet between devices that nobody declared.

@@ -69,6 +69,11 @@ impl Account {
             Observed::ServerSeen { server, address, place } => {
                 Some(format!("{server} answers from {address}: {place}"))
             }
+            Observed::RouterSeen { phone, address, place, taken: false } => {
+                Some(format!("{phone} comes from {address} through {place}"))
+            }
+            Observed::RouterSeen { phone, address, place, taken: true } => self
+                .fault(format!("a device on the link has {address} too, which is {phone}'s: {place}; it is let alone")),
             Observed::EvidenceLost { count, .. } => {
                 self.fault(format!("{count} frames were not seen: what they did is not known"))
             }

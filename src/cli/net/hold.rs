@@ -235,9 +235,7 @@ impl Hold {
         if let Observed::LinkBack { changed, .. } = &report.observed {
             self.changes.note_settings(changed).map_err(Halt::Error)?;
         }
-        if let Observed::ServerSeen { address, place, .. } = &report.observed {
-            self.places.note(&address.to_string(), place);
-        }
+        self.places.take(&report.observed);
         if let Some(text) = self.account.take(report) {
             self.progress.tell(report.when.at, &text);
         }

@@ -10,7 +10,7 @@ use crate::{
         offload, operator,
         protocol::Refusal,
         survey::{self, Survey},
-        table::Table,
+        table::{Phones, Table},
     },
     cli::{
         ask,
@@ -49,7 +49,7 @@ pub fn main(args: &RestoreArgs) -> Result<Exit, UserError> {
             return print_data("nothing is to be put back\n");
         }
         // Whoever works on this bridge, of whatever user, has the table.
-        let _table = Table::create(bridge_name(&network)).await.map_err(refused)?;
+        let _table = Table::create(bridge_name(&network), Phones::OnLink).await.map_err(refused)?;
         let done = put_back(&work, &mut changes);
         let done = match done {
             Ok(()) => take_away(args, &work, &mut changes).await,

@@ -23,7 +23,7 @@ use crate::{
         state,
     },
     config::{Bench, Network},
-    event::Offload,
+    event::{Offload, Toward},
     look::harmless,
 };
 
@@ -81,7 +81,7 @@ struct Picture {
     held: Option<Held>,
     changed: Vec<Setting>,
     left: Vec<Leftover>,
-    /// Where servers were last seen to answer from.
+    /// Where servers were last seen to answer from, and phones behind routers to come from.
     seen: Vec<Seen>,
 }
 
@@ -241,7 +241,10 @@ impl fmt::Display for Picture {
             writeln!(text, "changed  {}, {}; `siprig net restore` undoes it", setting.change(), setting.since)?;
         }
         for Seen { address, place, since } in &self.seen {
-            writeln!(text, "server   {address} answered from {place}, seen {since}")?;
+            match place.toward {
+                Toward::Phone => writeln!(text, "server   {address} answered from {place}, seen {since}")?,
+                Toward::Server => writeln!(text, "phone    {address} came through {place}, seen {since}")?,
+            }
         }
         for Leftover { what, remedy } in &self.left {
             writeln!(text, "left     {what}; {remedy}")?;

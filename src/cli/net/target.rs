@@ -15,7 +15,7 @@ use crate::{
 /// If one is not known, or protected; or none is left.
 pub fn phones(bench: &Bench, network: &Network, names: &[String]) -> Result<Vec<PhoneName>, UserError> {
     let known: Vec<&str> = bench.phones.iter().map(|phone| phone.name.0.as_str()).collect();
-    let is_protected = |phone: &&Phone| network.protected.contains(&phone.mac);
+    let is_protected = |phone: &&Phone| phone.mac().is_some_and(|mac| network.protected.contains(&mac));
     for name in names {
         let Some(phone) = bench.phones.iter().find(|phone| phone.name.0 == *name) else {
             let message = format!("the bench has no phone `{}`", harmless(name));
@@ -97,11 +97,11 @@ mod tests {
         let (bench, mut network) = bench();
         let all = phones(&bench, &network, &[]).unwrap();
         assert_eq!(all.len(), bench.phones.len());
-        network.protected = vec![bench.phones[0].mac];
+        network.protected = vec![bench.phones[0].mac().unwrap()];
         assert_eq!(named(&phones(&bench, &network, &[]).unwrap()), named(&all[1..]));
         let refused = phones(&bench, &network, &[all[0].0.clone()]).unwrap_err();
         assert!(refused.text().contains("is protected"), "{}", refused.text());
-        network.protected = bench.phones.iter().map(|phone| phone.mac).collect::<Vec<Mac>>();
+        network.protected = bench.phones.iter().filter_map(Phone::mac).collect::<Vec<Mac>>();
         assert!(phones(&bench, &network, &[]).is_err());
     }
 

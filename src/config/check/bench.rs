@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, net::IpAddr, ops::Range, path::Path, time::Dura
 
 use toml::Spanned;
 
-use super::{Findings, LONGEST, called, hook, lines, ports};
+use super::{Findings, LONGEST, called, hook, identity, lines, ports};
 use crate::{
     config::{
-        bench::{Bench, CAPTURE_SIZE, Mac, Network, Phone, Role, Server},
+        bench::{Bench, CAPTURE_SIZE, Network, Phone, Role, Server},
         diagnostic::Diagnostics,
         model::{Model, RenewalLead, Source, Timer, Timers},
         raw,
@@ -115,7 +115,7 @@ fn network(raw: &Spanned<raw::Network>, findings: &mut Findings<'_>) -> Network 
     }
     let mut protected = Vec::new();
     for text in &raw.protected {
-        protected.extend(mac(text, findings));
+        protected.extend(identity::mac(text, findings));
     }
     Network {
         phone_side,
@@ -159,18 +159,6 @@ fn interface(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<Stri
         findings.at(text.span(), format!("`{name}` can not be the name of an interface"), help);
     }
     fits.then(|| name.clone())
-}
-
-fn mac(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<Mac> {
-    let flaw = match text.get_ref().parse::<Mac>() {
-        Ok(mac) if mac.0[0] & 1 == 1 => "a group address",
-        Ok(mac) if mac.0 == [0; 6] => "no address of a device",
-        Ok(mac) => return Some(mac),
-        Err(_) => "no MAC address",
-    };
-    let help = "write the one on the phone's label, as `00:08:5d:23:74:29`";
-    findings.at(text.span(), format!("`{}` is {flaw}", text.get_ref()), help);
-    None
 }
 
 /// An address with prefix length that a host can have: neither the network's own nor its broadcast address.
@@ -313,23 +301,7 @@ fn phone(
             }
         }
     }
-    let mac = findings
-        .required(
-            raw.mac.as_ref(),
-            span.clone(),
-            &format!("the {owner} has no MAC address"),
-            "add `mac = \"00:08:5d:23:74:29\"`",
-        )
-        .and_then(|text| {
-            let mac = mac(text, findings)?;
-            claims.claim("MAC address", &mac.to_string(), &owner, text.span(), findings);
-            Some(mac)
-        });
-    let address = raw.address.as_ref().and_then(|text| {
-        let address = findings.address(text)?;
-        claims.claim("address", &address.to_string(), &owner, text.span(), findings);
-        Some(address)
-    });
+    let (identity, address) = identity::identity(raw, &owner, span.clone(), claims, findings);
     let model_name = model.map(|model| model.get_ref().clone()).unwrap_or_default();
     let base = models.get(&model_name).map(|model| model.timers.clone());
     let has_xml = models.get(&model_name).is_none_or(|model| !model.xml_keys.is_empty());
@@ -343,7 +315,7 @@ fn phone(
         timers: timers([&whole.timers, &raw.timers], base, span, findings),
         name: PhoneName(name),
         model: model_name,
-        mac: mac.unwrap_or(Mac([0; 6])),
+        identity,
         address,
     }
 }

@@ -32,16 +32,33 @@ pub struct DraftPhone {
     pub name: String,
     /// Its model.
     pub model: Noted<String>,
-    /// Its MAC.
-    pub mac: Noted<Mac>,
-    /// Its address, unless another phone has it.
-    pub address: Noted<Option<IpAddr>>,
+    /// What it is known by.
+    pub known: Known,
     /// Timers of its own.
     pub timers: Option<Timers>,
     /// Its lines, at least one.
     pub lines: Vec<DraftLine>,
     /// What was seen of it.
     pub remarks: Vec<String>,
+}
+
+/// What a phone is known by.
+#[derive(Debug)]
+pub enum Known {
+    /// It is on the link.
+    OnLink {
+        /// Its MAC.
+        mac: Noted<Mac>,
+        /// Its address, unless another phone has it.
+        address: Noted<Option<IpAddr>>,
+    },
+    /// It is behind a router.
+    Routed {
+        /// Which.
+        router: String,
+        /// Its addresses.
+        addresses: Noted<Vec<IpAddr>>,
+    },
 }
 
 /// What is taken for one phone.
@@ -178,12 +195,11 @@ impl Desk<'_> {
         let book = self.book;
         let lines: Vec<&Line> = device.lines.iter().filter_map(|index| book.lines.get(*index)).collect();
         let model = self.model(&lines, &name);
-        let mac = self.mac(device, &name);
-        let address = self.address(device, &name);
+        let known = self.known(device, &name);
         let mut remarks = self.remarks(device, &lines);
         let drafts = self.lines(&lines, &name, &mut remarks);
         let timers = self.timers(&lines, &model.value);
-        DraftPhone { name, model, mac, address, timers, lines: drafts, remarks }
+        DraftPhone { name, model, known, timers, lines: drafts, remarks }
     }
 
     fn model(&mut self, lines: &[&Line], name: &str) -> Noted<String> {
@@ -201,6 +217,27 @@ impl Desk<'_> {
         Noted::new(UNKNOWN.to_owned(), "confirm: no model in rig/models fits what it calls itself")
     }
 
+    fn known(&mut self, device: &Device, name: &str) -> Known {
+        let own = device.addresses.iter().copied().filter(|address| !self.addresses.contains_key(address));
+        let own: Vec<IpAddr> = own.collect();
+        let of = |family: fn(&IpAddr) -> bool| own.iter().copied().find(family);
+        let (Some(mac), false, true) = (device.mac, own.is_empty(), device.routed) else {
+            let mac = self.mac(device, name);
+            return Known::OnLink { mac, address: self.address(device, name) };
+        };
+        let addresses: Vec<IpAddr> = of(IpAddr::is_ipv4).into_iter().chain(of(IpAddr::is_ipv6)).collect();
+        let others: Vec<_> = device.addresses.iter().filter(|other| !addresses.contains(other)).collect();
+        let mut note = "confirm: it has to be fixed, as the phone is known by nothing else".to_owned();
+        if !others.is_empty() {
+            note = format!("also {}; {note}", few(others.into_iter(), 4));
+        }
+        for own in &device.addresses {
+            self.addresses.entry(*own).or_insert_with(|| name.to_owned());
+        }
+        let router = format!("{mac}, which carried its packets, is a router's: several phones speak through it");
+        Known::Routed { router, addresses: Noted::new(addresses, note) }
+    }
+
     fn mac(&mut self, device: &Device, name: &str) -> Noted<Mac> {
         let book = self.book;
         let Some(mac) = device.mac else {
@@ -208,8 +245,8 @@ impl Desk<'_> {
         };
         if device.routed {
             let note = format!(
-                "CHANGEME: it stands on the phone's label. {mac}, which carried its packets, is a router's: several phones \
-                 speak through it. siprig knows phones by their MACs, and has to sit on their side of the router"
+                "CHANGEME: it stands on the phone's label. {mac}, which carried its packets, carried those of others, too, and \
+                 its address is another's"
             );
             return self.placeholder(name, &note);
         }
@@ -256,7 +293,7 @@ impl Desk<'_> {
         if !others.is_empty() {
             note.push(format!("also {}", few(others.into_iter(), 4)));
         }
-        if asks && !device.routed {
+        if asks {
             note.push("confirm: it asked for one by DHCP; leave it out where that may give it another one".to_owned());
         }
         Noted::new(Some(address), note.join("; "))

@@ -272,7 +272,7 @@ fn remarks(book: &Book, entry: &Entry) -> Vec<String> {
         .collect();
     if !others.is_empty() {
         said.push(format!(
-            "its MAC also carried {}: a router's, unless they are one machine; bench files have no key for that",
+            "its MAC also carried {}: a router's, unless they are one machine; if so, write its address as `gateway`",
             few(others.iter(), 4)
         ));
     }

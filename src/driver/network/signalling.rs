@@ -63,6 +63,8 @@ pub(super) struct Signalling {
 #[derive(Debug)]
 struct Names {
     phones: BTreeMap<Mac, PhoneName>,
+    /// Those behind routers.
+    routed: BTreeMap<IpAddr, PhoneName>,
     servers: BTreeMap<IpAddr, ServerName>,
     /// The places where servers speak SIP.
     sip: BTreeSet<SocketAddr>,
@@ -86,7 +88,8 @@ impl Signalling {
     pub fn new(bench: &Bench, keep_secrets: bool) -> Self {
         let servers = bench.servers.iter();
         let names = Names {
-            phones: bench.phones.iter().map(|phone| (phone.mac, phone.name.clone())).collect(),
+            phones: bench.phones.iter().filter_map(|it| Some((it.mac_on_link()?, it.name.clone()))).collect(),
+            routed: bench.phones.iter().flat_map(|it| it.routed().iter().map(|at| (*at, it.name.clone()))).collect(),
             servers: servers.clone().flat_map(|it| it.addresses.iter().map(|at| (*at, it.name.clone()))).collect(),
             sip: servers.clone().flat_map(places).collect(),
             keep_secrets,
@@ -131,7 +134,7 @@ impl Names {
     fn found(&self, heard: &Heard<'_, Tag>) -> Option<Found> {
         let Heard { sighting, link, what } = heard;
         let toward = sighting.tag.toward;
-        let (door, knock, server) = match *what {
+        let (door, knock, server, own) = match *what {
             What::Message { ends, transport, bytes } => {
                 return self.sip(heard, ends, transport, self.message(bytes));
             }
@@ -141,15 +144,17 @@ impl Names {
             }
             What::Gap { missing, .. } => return (missing > 0).then_some(Found::Gap(sighting.unix_ns)),
             What::Arp { operation: 1, target, .. } if toward == Toward::Server => {
-                (Door::Arp, Knock::Asked, target.into())
+                (Door::Arp, Knock::Asked, target.into(), None)
             }
             What::Arp { operation: 2, sender, .. } if toward == Toward::Phone => {
-                (Door::Arp, Knock::Opened, sender.into())
+                (Door::Arp, Knock::Opened, sender.into(), None)
             }
             What::Connection { ends, step } => match (toward, step) {
-                (Toward::Server, Step::Asked) => (Door::Tcp, Knock::Asked, ends.destination.ip()),
-                (Toward::Phone, Step::Opened) => (Door::Tcp, Knock::Opened, ends.source.ip()),
-                (Toward::Phone, Step::Refused | Step::Reset) => (Door::Tcp, Knock::Refused, ends.source.ip()),
+                (Toward::Server, Step::Asked) => (Door::Tcp, Knock::Asked, ends.destination.ip(), Some(ends.source)),
+                (Toward::Phone, Step::Opened) => (Door::Tcp, Knock::Opened, ends.source.ip(), Some(ends.destination)),
+                (Toward::Phone, Step::Refused | Step::Reset) => {
+                    (Door::Tcp, Knock::Refused, ends.source.ip(), Some(ends.destination))
+                }
                 _ => return None,
             },
             What::Unreachable { ends, transport, by, kind, code }
@@ -159,12 +164,12 @@ impl Names {
                     Transport::Udp => Door::Udp,
                     Transport::Tcp => Door::Tcp,
                 };
-                (door, Knock::Refused, ends.destination.ip())
+                (door, Knock::Refused, ends.destination.ip(), Some(ends.source))
             }
             What::KeepAlive { .. } | What::Tls { .. } | What::Unreachable { .. } | What::Arp { .. } => return None,
         };
         let observed = Observed::Knock {
-            phone: self.phone(link, toward)?.clone(),
+            phone: self.phone(link, toward, own)?.clone(),
             server: self.servers.get(&server)?.clone(),
             door,
             knock,
@@ -174,13 +179,14 @@ impl Names {
         Some(Found::Knock(sighting.unix_ns, Box::new(observed)))
     }
 
-    /// The phone that a frame comes from or goes to.
-    fn phone(&self, link: &Link, toward: Toward) -> Option<&PhoneName> {
+    /// The phone that a frame comes from or goes to, and its end of what is spoken there.
+    fn phone(&self, link: &Link, toward: Toward, own: Option<SocketAddr>) -> Option<&PhoneName> {
         let mac = match toward {
             Toward::Server => link.source,
             Toward::Phone => link.destination,
         };
-        self.phones.get(&mac?)
+        let on_link = mac.and_then(|mac| self.phones.get(&mac));
+        on_link.or_else(|| self.routed.get(&own?.ip()))
     }
 
     fn raw(&self, tag: Tag) -> RawRef {
@@ -193,7 +199,7 @@ impl Names {
         let toward = sighting.tag.toward;
         let (phone_addr, server_addr) = sides(ends, toward);
         let fact = SipFact {
-            phone: self.phone(link, toward)?.clone(),
+            phone: self.phone(link, toward, Some(phone_addr))?.clone(),
             server: self.servers.get(&server_addr.ip()).cloned(),
             server_addr,
             phone_addr,
@@ -233,7 +239,7 @@ impl Names {
             _ => return None,
         };
         let fact = TlsFact {
-            phone: self.phone(link, tag.toward)?.clone(),
+            phone: self.phone(link, tag.toward, Some(phone_addr))?.clone(),
             server: self.servers.get(&server_addr.ip())?.clone(),
             server_addr,
             phone_addr,

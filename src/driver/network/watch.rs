@@ -122,6 +122,10 @@ impl Watch {
             Notice::Address { phone, address, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::AddressSeen { phone: self.phone(phone)?, address })
             }
+            Notice::Router { phone, address, place, taken, unix_ns } => {
+                let phone = self.phone(phone)?;
+                (self.when(unix_ns, 0), Observed::RouterSeen { phone, address, place, taken })
+            }
             Notice::Server { server, address, place, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::ServerSeen { server: self.server(server)?, address, place })
             }

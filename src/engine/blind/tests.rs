@@ -40,7 +40,7 @@ impl Stand {
         let phone = crate::config::Phone {
             name: "p1".into(),
             model: "any".to_owned(),
-            mac: crate::config::Mac([0, 8, 0x5d, 0x77, 0, 1]),
+            identity: crate::config::Identity::OnLink { mac: crate::config::Mac([0, 8, 0x5d, 0x77, 0, 1]) },
             address: None,
             lines: Vec::new(),
             console: None,

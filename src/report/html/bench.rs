@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::{RenewalLead, Source, Timer, Timers},
+    config::{Phone, RenewalLead, Source, Timer, Timers},
     event::ServerName,
     report::RunStory,
 };
@@ -12,7 +12,8 @@ use crate::{
 pub struct PhoneRow {
     pub name: String,
     pub model: String,
-    pub mac: String,
+    /// Its MAC; or its addresses, and what it was seen to be behind.
+    pub identity: String,
     pub lines: String,
     pub timers: [(String, &'static str); 5],
 }
@@ -40,12 +41,17 @@ pub fn phones(story: &RunStory) -> Vec<PhoneRow> {
         PhoneRow {
             name: phone.name.to_string(),
             model: plan.model_of(phone).map_or_else(|| phone.model.clone(), |model| model.title.clone()),
-            mac: phone.mac.to_string(),
+            identity: identity(phone, story),
             lines: lines.join(", "),
             timers: timers(&phone.timers),
         }
     });
     rows.collect()
+}
+
+fn identity(phone: &Phone, story: &RunStory) -> String {
+    let routers: Vec<String> = story.routers.get(&phone.name).into_iter().flatten().map(ToString::to_string).collect();
+    if routers.is_empty() { phone.identity.to_string() } else { format!("{}: {}", phone.identity, routers.join("; ")) }
 }
 
 fn timers(timers: &Timers) -> [(String, &'static str); 5] {

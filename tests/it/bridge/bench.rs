@@ -11,7 +11,7 @@ use nix::{
 };
 use siprig::{
     config::{
-        Bench, Line, Mac, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source, Timer, Timers,
+        Bench, Identity, Line, Model, Network, Phone, Plan, RenewalLead, Role, Scenario, Server, Source, Timer, Timers,
     },
     driver::{
         Report,
@@ -80,7 +80,7 @@ fn plan(network: Network) -> Plan {
     let phone = Phone {
         name: PhoneName::from("p1"),
         model: "any".to_owned(),
-        mac: hosts::PHONE_MAC.parse::<Mac>().unwrap(),
+        identity: Identity::OnLink { mac: hosts::PHONE_MAC.parse().unwrap() },
         address: Some(hosts::PHONE.ip),
         lines: vec![line],
         console: None,

@@ -149,7 +149,7 @@ fn a_server_without_names_can_not_lose_them() {
     });
 }
 
-fn nameless() -> OutageMode {
+pub fn nameless() -> OutageMode {
     Manner::Nameless.into()
 }
 
@@ -159,11 +159,11 @@ fn named(lab: &Lab) -> Rig {
 
 /// What was asked of name servers, in its order.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+pub struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
     /// A name server that has no answer to give, and gives that.
-    fn serve(&self, host: Host) {
+    pub fn serve(&self, host: Host) {
         let at = SocketAddr::new(host.ip, DNS);
         let (udp, tcp) =
             hosts::in_host(host.namespace, move || (UdpSocket::bind(at).unwrap(), TcpListener::bind(at).unwrap()));
@@ -219,7 +219,7 @@ fn framed(message: &[u8]) -> Vec<u8> {
 }
 
 /// Whether a query comes back answered, once.
-fn is_answered(from: Host, server: Host, name: &str, kind: u8) -> bool {
+pub fn is_answered(from: Host, server: Host, name: &str, kind: u8) -> bool {
     let socket = hosts::in_host(from.namespace, move || UdpSocket::bind(SocketAddr::new(from.ip, 0)).unwrap());
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.send_to(&query(name, kind), SocketAddr::new(server.ip, DNS)).unwrap();

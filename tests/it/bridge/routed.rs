@@ -7,7 +7,7 @@ use std::{
 
 use siprig::{
     config::Mac,
-    event::{Manner, OutageMode, OutageSpec, ServerPlace},
+    event::{LinkPlace, Manner, OutageMode, OutageSpec},
     wire::frame::{self, Body, Content},
 };
 
@@ -49,7 +49,7 @@ fn a_server_behind_a_router_is_told_with_the_router_s_mac_and_is_answered_for_in
             let Observed::ServerSeen { server, place, .. } = rig.expect("the place of the server", of_far) else {
                 unreachable!()
             };
-            let expected = ServerPlace { mac: router, toward: Toward::Phone, vlans: Vec::new(), hop_limit: 63 };
+            let expected = LinkPlace { mac: router, toward: Toward::Phone, vlans: Vec::new(), hop_limit: 63 };
             assert_eq!((server.0.as_str(), place), ("a", expected));
 
             let refusal = rig.refused(|it| it.mode = OutageMode::from(Manner::Unresolvable));
