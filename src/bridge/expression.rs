@@ -146,9 +146,15 @@ impl Way {
         const NEXT_HEADER: u32 = 6;
         const PROTOCOL: u32 = 9;
         const ICMP_TYPE: u32 = 40;
+        const ARP_OPERATION: u32 = 7;
+        const REQUEST: u8 = 1;
         if let Kind::Names(transport) | Kind::RoutedNames(transport) = self.kind {
             let place = if self.family == Family::V4 { PROTOCOL } else { NEXT_HEADER };
             return vec![(place, if transport == Transport::Udp { UDP } else { TCP })];
+        }
+        // An answer to whoever has the phone's address by now is none of a question for it.
+        if (self.kind, self.family) == (Kind::Asking, Family::V4) {
+            return vec![(ARP_OPERATION, REQUEST)];
         }
         let asks_or_tells = match (self.kind, self.family, self.toward) {
             (Kind::Packets | Kind::Routed, ..) | (_, Family::V4, _) => return Vec::new(),

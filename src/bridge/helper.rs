@@ -20,6 +20,7 @@ use nix::{
     unistd::getppid,
 };
 
+mod following;
 mod lease;
 mod links;
 mod orders;
@@ -30,7 +31,7 @@ mod taps;
 use lease::Lease;
 
 use super::{
-    addresses::Addresses,
+    addresses::{Addresses, Handed},
     busy::Busy,
     canary::{Canary, CanaryPort},
     clock::{monotonic, nanos, wall_ns},
@@ -42,7 +43,7 @@ use super::{
     parts::Parts,
     paths::Paths,
     ports::Ports,
-    protocol::{Notice, Order, PhoneIndex, PhoneKey, Refusal, Setup},
+    protocol::{Notice, Order, PhoneIndex, Refusal, Setup},
     routers::Routers,
     sight::Unsent,
     strangers::Strangers,
@@ -110,7 +111,7 @@ struct Helper {
     phones: BTreeMap<Mac, PhoneIndex>,
     routers: Routers,
     addresses: Addresses,
-    learned: Vec<(PhoneIndex, IpAddr)>,
+    learned: Vec<Handed>,
     /// Addresses of phones that were seen to be behind a protected router.
     spared: Vec<IpAddr>,
     interest: Interest,
@@ -276,39 +277,6 @@ impl Helper {
         }
         for outage in self.outages.in_force() {
             self.finish(outage, OutageEnd::Lapsed, ended);
-        }
-    }
-
-    /// Lets the kernel's table follow the addresses that phones have shown.
-    fn follow_addresses(&mut self) {
-        for (phone, address) in std::mem::take(&mut self.learned) {
-            let mac = self.setup.phones.get(usize::from(phone)).and_then(PhoneKey::mac);
-            if mac.is_none_or(|mac| !self.outages.learn(mac, address)) {
-                continue;
-            }
-            let begun = monotonic();
-            match self.table.replace(self.outages.paths(None, None)) {
-                Ok(()) => self.lease = Lease::granted(begun),
-                Err(error) => self.outbox.send(&Notice::Trouble(format!("could not follow {address}: {error}"))),
-            }
-        }
-    }
-
-    /// Lets phones alone that were seen to be behind a router which no outage may touch.
-    fn spare_protected(&mut self) {
-        for address in std::mem::take(&mut self.spared) {
-            if !self.outages.spare(address) {
-                continue;
-            }
-            let begun = monotonic();
-            let what = match self.table.replace(self.outages.paths(None, None)) {
-                Ok(()) => {
-                    self.lease = Lease::granted(begun);
-                    format!("found {address} behind a router that is protected, and let it alone from now on")
-                }
-                Err(error) => format!("could not let {address} alone, which is behind a protected router: {error}"),
-            };
-            self.outbox.send(&Notice::Trouble(what));
         }
     }
 

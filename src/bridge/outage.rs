@@ -153,18 +153,21 @@ impl Outages {
         tally.into_iter().flatten().map(|(phone, tally)| (*phone, *tally)).collect()
     }
 
-    /// A phone has an address that was not known. True if what the kernel gives up is not enough any more.
-    pub fn learn(&mut self, phone: Mac, address: IpAddr) -> bool {
-        if self.table.protected.contains(&phone) {
-            return false;
+    /// An address is known to be a phone's from now on, and nobody else's; none: it is no phone's any more. The outages for which
+    /// what the kernel gives up is not right any more.
+    pub fn hand_over(&mut self, address: IpAddr, owner: Option<Mac>) -> Vec<OutageId> {
+        let owner = owner.filter(|owner| !self.table.protected.contains(owner));
+        let mut changed = Vec::new();
+        for rule in self.table.rules.iter_mut().filter(|rule| rule.until_ns.is_none()) {
+            let is_new = match owner.is_some_and(|owner| rule.phones.contains(&owner)) {
+                true => rule.phone_addresses.insert(address),
+                false => rule.phone_addresses.remove(&address),
+            };
+            if is_new && rule.is_of_resolution() {
+                changed.push(rule.outage);
+            }
         }
-        let lasting =
-            self.table.rules.iter_mut().filter(|rule| rule.until_ns.is_none() && rule.phones.contains(&phone));
-        let mut more = false;
-        for rule in lasting {
-            more |= rule.phone_addresses.insert(address) && rule.is_of_resolution();
-        }
-        more
+        changed
     }
 
     /// Whether no outage may touch a device.

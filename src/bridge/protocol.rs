@@ -27,6 +27,9 @@ pub const PRESENCE: Duration = Duration::from_millis(100);
 /// An outage whose controller says nothing for so long is over: one that hangs must not keep phones from their server.
 pub const ABSENCE: Duration = Duration::from_millis(750);
 
+/// An outage that is about the link follows a phone to another address within this time, from the frame that shows it.
+pub const FOLLOWING: Duration = Duration::from_millis(10);
+
 /// Place of a phone in [`Setup::phones`].
 pub type PhoneIndex = u16;
 /// Place of a server in [`Setup::servers`].
@@ -213,6 +216,19 @@ pub enum Notice {
         /// Its address.
         address: IpAddr,
         /// When.
+        unix_ns: i64,
+    },
+    /// An outage followed an address that changed hands, and not within [`FOLLOWING`].
+    FollowedLate {
+        /// Which outage.
+        outage: OutageId,
+        /// The phone that has the address now, or had it until now.
+        phone: PhoneIndex,
+        /// The address.
+        address: IpAddr,
+        /// How long after the frame that showed it.
+        late_ns: u64,
+        /// When it did.
         unix_ns: i64,
     },
     /// A phone behind a router has shown a place that its frames were not known to come from.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, net::IpAddr, time::Duration};
 
 use super::{
-    addresses::Addresses,
+    addresses::{Addresses, Handed},
     busy::Busy,
     canary::{self, Canary},
     clock::{monotonic, nanos, wall_ns},
@@ -63,8 +63,8 @@ pub struct Sight<'a> {
     /// Addresses of those that are behind a protected router.
     pub spared: &'a mut Vec<IpAddr>,
     pub addresses: &'a mut Addresses,
-    /// Addresses that phones have shown for the first time.
-    pub learned: &'a mut Vec<(PhoneIndex, IpAddr)>,
+    /// Addresses that have changed hands.
+    pub learned: &'a mut Vec<Handed>,
     pub interest: &'a mut Interest,
     pub last_life: &'a mut BTreeMap<PhoneIndex, i64>,
     pub canaries: &'a mut Vec<Canary>,
@@ -144,6 +144,11 @@ impl Sight<'_> {
         let fresh = now_ns - at_ns < STALE_NS;
         let Some(phone) = self.phone_of(&frame, toward) else {
             self.count_stranger(&frame, toward);
+            if toward == Toward::Server
+                && let Some((phone, address)) = self.addresses.lose(&frame)
+            {
+                self.learned.push(Handed { phone, address, is_its: false, shown_ns: at_ns });
+            }
             // Somebody else's with the address of a phone.
             if self.outages.is_stolen(&frame, toward, at_ns) {
                 self.pass_on(received, fresh, far);
@@ -155,7 +160,7 @@ impl Sight<'_> {
             if frame.source.is_some_and(|mac| self.phones.contains_key(&mac))
                 && let Some(address) = self.addresses.learn(phone, &frame)
             {
-                self.learned.push((phone, address));
+                self.learned.push(Handed { phone, address, is_its: true, shown_ns: at_ns });
                 self.outbox.send(&Notice::Address { phone, address, unix_ns: at_ns });
             }
         }

@@ -79,6 +79,14 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
                 format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others");
             subjects.decide_all(|| Finding::rig("bystander-lost", reason.clone()).shown_by([fix.seq]));
         }
+        Observed::FollowedLate { outage, phone, address, late_ns } => {
+            let reason = format!(
+                "outage {} followed {address} {:.1} ms after it had changed hands, and not within 10 ms",
+                outage.0,
+                *late_ns as f64 / 1e6
+            );
+            subjects.decide(phone, || Finding::rig("address-late", reason.clone()).shown_by([fix.seq]));
+        }
         Observed::LastBite { .. }
         | Observed::AddressSeen { .. }
         | Observed::RouterSeen { .. }

@@ -190,6 +190,17 @@ pub enum Observed {
         /// The place.
         place: LinkPlace,
     },
+    /// An outage followed an address of a phone that changed hands, and not within the time in which that proves anything: 10 ms.
+    FollowedLate {
+        /// Which outage.
+        outage: OutageId,
+        /// The phone that has the address now, or had it until now.
+        phone: PhoneName,
+        /// The address.
+        address: IpAddr,
+        /// How long after the frame that showed it, in nanoseconds.
+        late_ns: u64,
+    },
     /// A phone behind a router has shown where its frames come from. Told once for each place.
     RouterSeen {
         /// Which phone.

@@ -350,6 +350,11 @@ impl RunStory {
                 self.places.entry(server.clone()).or_default().push((*address, place.clone()));
                 return;
             }
+            Observed::FollowedLate { outage, phone, address, late_ns } => format!(
+                "outage {} followed {phone} and its address {address} only after {:.1} ms",
+                outage.0,
+                *late_ns as f64 / 1e6
+            ),
             Observed::RouterSeen { phone, place, taken: false, .. } => {
                 self.routers.entry(phone.clone()).or_default().push(place.clone());
                 return;

@@ -97,6 +97,14 @@ impl Narrator {
             Observed::ServerSeen { server, address, place } => {
                 (format!("server {server} answers from {address}: {place}"), false)
             }
+            Observed::FollowedLate { outage, phone, address, late_ns } => (
+                format!(
+                    "outage {} followed {phone} and its address {address} only after {:.1} ms",
+                    outage.0,
+                    *late_ns as f64 / 1e6
+                ),
+                true,
+            ),
             Observed::RouterSeen { phone, address, place, taken: false } => {
                 (format!("{phone} comes from {address} through {place}"), false)
             }

@@ -46,6 +46,7 @@ macro_rules! in_lab {
 
 mod behind;
 mod captures;
+mod following;
 mod links;
 mod listen;
 mod modes;

@@ -130,7 +130,7 @@ fn the_kernel_is_never_asked_to_drop_a_protected_device() {
         let rule = outages.plan(&setup(), &known, &wanted).unwrap();
         assert!(outages.paths(Some(&rule), None).is_empty(), "{wanted:?}");
         outages.begin(rule, &wanted, (0, 0), Duration::ZERO);
-        assert!(!outages.learn(PHONE, address));
+        assert_eq!(outages.hand_over(address, Some(PHONE)), []);
         assert!(outages.paths(None, None).is_empty(), "{wanted:?}");
         outages.end(wanted.outage, (0, 0));
         outages.close(wanted.outage);
@@ -185,4 +185,26 @@ fn what_is_behind_a_protected_router_is_given_back_as_soon_as_that_is_known_and_
     assert!(reason.contains("10.88.0.11 is protected, or behind a router that is"), "{reason}");
     let again = outages.plan(&routed(), &Addresses::new(&[]), &Wanted { outage: OutageId(2), ..wanted() }).unwrap();
     assert!(outages.paths(Some(&again), None).is_empty());
+}
+
+#[test]
+fn what_asks_for_an_address_is_given_up_for_whoever_has_it_now_and_for_nobody_else() {
+    let old: IpAddr = [10, 77, 0, 11].into();
+    let new: IpAddr = [10, 77, 0, 12].into();
+    let known = Addresses::new(&[PhoneKey::OnLink { mac: PHONE, address: Some(old) }]);
+    let mut outages = Outages::new(&setup());
+    let unresolvable = Wanted { course: Course::steady(Treatment::Unresolvable), ..wanted() };
+    let rule = outages.plan(&setup(), &known, &unresolvable).unwrap();
+    outages.begin(rule, &unresolvable, 0, Duration::ZERO);
+    let asking = |outages: &Outages| {
+        let asked = |path| if let Path::Asking { phone, .. } = path { Some(phone) } else { None };
+        outages.paths(None, None).into_iter().filter_map(asked).collect::<Vec<_>>()
+    };
+    assert_eq!(asking(&outages), [old]);
+    assert_eq!(outages.hand_over(new, Some(PHONE)), [OutageId(1)]);
+    assert_eq!(outages.hand_over(old, None), [OutageId(1)], "a bystander has it");
+    assert_eq!(asking(&outages), [new]);
+    assert_eq!((outages.hand_over(new, Some(PHONE)), outages.hand_over(old, None)), (vec![], vec![]));
+    outages.end(OutageId(1), 1);
+    assert_eq!(outages.hand_over(old, Some(PHONE)), []);
 }

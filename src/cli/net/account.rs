@@ -69,6 +69,10 @@ impl Account {
             Observed::ServerSeen { server, address, place } => {
                 Some(format!("{server} answers from {address}: {place}"))
             }
+            Observed::FollowedLate { phone, address, late_ns, .. } => {
+                let late_ms = *late_ns as f64 / 1e6;
+                self.fault(format!("{phone} and its address {address} were followed only after {late_ms:.1} ms"))
+            }
             Observed::RouterSeen { phone, address, place, taken: false } => {
                 Some(format!("{phone} comes from {address} through {place}"))
             }

@@ -122,6 +122,10 @@ impl Watch {
             Notice::Address { phone, address, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::AddressSeen { phone: self.phone(phone)?, address })
             }
+            Notice::FollowedLate { outage, phone, address, late_ns, unix_ns } => {
+                let phone = self.phone(phone)?;
+                (self.when(unix_ns, 0), Observed::FollowedLate { outage, phone, address, late_ns })
+            }
             Notice::Router { phone, address, place, taken, unix_ns } => {
                 let phone = self.phone(phone)?;
                 (self.when(unix_ns, 0), Observed::RouterSeen { phone, address, place, taken })

@@ -160,6 +160,22 @@ fn a_bystander_who_loses_a_frame_makes_every_case_the_rig_s() {
 }
 
 #[test]
+fn an_outage_that_follows_a_phone_late_makes_its_case_the_rig_s_and_one_that_follows_in_time_nobody_s() {
+    let mut rehearsal = borne_by(vec![outage(of_primary(OutageMode::DROP)), wait(15)], calm());
+    let at = Stamp::ZERO + secs(15);
+    let address = [10, 77, 0, 99].into();
+    let late = Observed::FollowedLate { outage: OutageId(1), phone: "p2".into(), address, late_ns: 12_345_678 };
+    for observed in [late, Observed::AddressSeen { phone: "p1".into(), address }] {
+        rehearsal.schedule(at, Happening::Report(When::exactly(at), observed));
+    }
+    let records = rehearsal.run().unwrap();
+    assert_eq!(found(&records, "p2"), (Verdict::RigError, Some(Blame::Rig), Some("address-late")));
+    assert_eq!(found(&records, "p1"), (Verdict::Pass, None, None));
+    let told = cases(&records).find_map(|case| case.reason.clone()).unwrap();
+    assert!(told.starts_with("outage 1 followed 10.77.0.99 12.3 ms after it had changed hands"), "{told}");
+}
+
+#[test]
 fn a_gap_in_the_link_is_nobody_s_fault_and_a_fault_of_the_rig_in_every_case_that_it_touches() {
     for (back, ends) in [(Some(16), "eth0 was switched off for 1.000 s"), (None, "eth0 was switched off and has not")] {
         let mut rehearsal = borne_by(vec![outage(of_primary(OutageMode::DROP)), wait(15)], calm());
