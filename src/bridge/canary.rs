@@ -79,8 +79,7 @@ impl CanaryPort {
         beyond.up(peer).await.map_err(failed)?;
         inner.clear_error();
 
-        links.attach(port, bridge).await.map_err(failed)?;
-        links.silence_port(port).await.map_err(failed)?;
+        attach(links, port, bridge).await.map_err(failed)?;
         place(links, Toward::Phone, server_side).await.map_err(failed)?;
         place(links, Toward::Server, phone_side).await.map_err(failed)?;
         links.up(port).await.map_err(failed)?;
@@ -97,6 +96,20 @@ impl CanaryPort {
         while let Ok(Some(_)) = self.inner.receive() {}
         self.inner.send(frame)
     }
+}
+
+/// Puts our port on a bridge that was made again.
+///
+/// # Errors
+/// If the kernel refuses.
+pub async fn reattach(links: &Links, bridge: u32) -> io::Result<()> {
+    let port = links.find(&format!("{PORT_PREFIX}{}", std::process::id())).await?;
+    attach(links, port.ok_or(io::ErrorKind::NotFound)?.index, bridge).await
+}
+
+async fn attach(links: &Links, port: u32, bridge: u32) -> io::Result<()> {
+    links.attach(port, bridge).await?;
+    links.silence_port(port).await
 }
 
 /// Removes the ports of helpers that are gone from a bridge. Whoever calls has its table, so that no other helper works on it;

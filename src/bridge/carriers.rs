@@ -47,6 +47,8 @@ pub enum Change {
         /// Its number.
         index: u32,
     },
+    /// Somebody has removed the bridge itself.
+    BridgeRemoved,
     /// Somebody has taken the interface out of the bridge.
     TakenOut {
         /// The interface.
@@ -96,6 +98,9 @@ impl Carriers {
     /// Takes what the kernel has told at `at_ns`.
     pub fn take(&mut self, told: &Told, at_ns: i64) -> Vec<Change> {
         let bridge = self.bridge;
+        if told.index == bridge {
+            return if told.removed { self.lose_bridge(at_ns) } else { Vec::new() };
+        }
         let of = |side: &&mut Side| match side.index {
             Some(index) => index == told.index,
             None => !told.removed && side.name == told.name,
@@ -106,6 +111,24 @@ impl Carriers {
     /// Names and sides of those that are not there or have not been joined again.
     pub fn missing(&self) -> impl Iterator<Item = (&str, Toward)> {
         self.sides.iter().filter(|side| !side.joined && !side.taken_out).map(|side| (side.name.as_str(), side.entering))
+    }
+
+    /// No side is a port of anything. They are once the bridge is made [again](Self::rebuilt), and not before.
+    fn lose_bridge(&mut self, at_ns: i64) -> Vec<Change> {
+        let mut changes = vec![Change::BridgeRemoved];
+        for side in &mut self.sides {
+            (side.joined, side.taken_out) = (false, true);
+            changes.extend(side.lose(LinkLoss::Removed, at_ns));
+        }
+        changes
+    }
+
+    /// The bridge was made again, with another number, and the sides that are there are ports of it.
+    pub fn rebuilt(&mut self, bridge: u32) {
+        self.bridge = bridge;
+        for side in &mut self.sides {
+            (side.joined, side.taken_out) = (side.index.is_some(), false);
+        }
     }
 
     /// An interface was joined to the bridge again.
@@ -224,6 +247,25 @@ mod tests {
         assert_eq!(carriers.take(&out, 0), expected);
         assert_eq!(carriers.missing().count(), 0, "it is not for us to put it back");
         assert_eq!(carriers.take(&told(1, true, true), 5 * MS), [back(LinkLoss::Removed, 5)]);
+    }
+
+    #[test]
+    fn a_bridge_that_is_removed_takes_both_sides_along_until_it_is_made_again() {
+        let mut carriers = carriers();
+        let other = |controller| Told { index: 2, name: "b".to_owned(), controller, ..told(2, true, true) };
+        // Its ports leave it before it goes; the kernel may tell of one of them late.
+        let out = Told { controller: None, ..told(1, true, true) };
+        assert_eq!(carriers.take(&out, 0)[0], lost(LinkLoss::Removed));
+        let bridge = Told { index: BRIDGE, name: "br".to_owned(), removed: true, ..told(BRIDGE, false, false) };
+        let lost = |interface: &str| Change::Lost { interface: interface.to_owned(), how: LinkLoss::Removed };
+        assert_eq!(carriers.take(&bridge, MS), [Change::BridgeRemoved, lost("b")]);
+        assert_eq!(carriers.take(&other(None), 2 * MS), []);
+        assert_eq!(carriers.missing().count(), 0, "there is nothing to join them to");
+        carriers.rebuilt(BRIDGE + 1);
+        let mut again = |told: Told, ms| carriers.take(&Told { controller: Some(BRIDGE + 1), ..told }, ms * MS);
+        assert_eq!(again(told(1, true, true), 5), [back(LinkLoss::Removed, 5)]);
+        assert!(matches!(&again(other(None), 5)[..], [Change::Back { gap_ns: 4_000_000, .. }]));
+        assert_eq!(again(told(1, true, true), 6), []);
     }
 
     #[test]

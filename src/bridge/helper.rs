@@ -104,6 +104,8 @@ struct Helper {
     server_tap: Tap,
     canary_port: CanaryPort,
     ports: Ports,
+    /// Since when the bridge is gone, if somebody has removed it.
+    bridge_gone: Option<i64>,
     /// Settings that were changed when an interface came again, and are not told yet.
     resettled: Vec<SettingChange>,
     table: Table,
@@ -148,6 +150,7 @@ impl Helper {
             server_tap: parts.server_tap,
             canary_port: parts.canary_port,
             ports: parts.ports,
+            bridge_gone: None,
             resettled: Vec::new(),
             table: parts.table,
             phones: on_link.collect(),

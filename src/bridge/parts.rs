@@ -6,7 +6,7 @@ use super::{
     join::{self, Joined},
     link::Links,
     link_events::LinkEvents,
-    ports::Ports,
+    ports::{Bridge, Ports},
     protocol::{Notice, Refusal, Setup},
     table::{Phones, Table},
     tap::{Tap, Wanted},
@@ -49,8 +49,10 @@ impl Parts {
         let [(phone, up), (server, on)] = [side(&phones), side(&servers)];
         let carriers =
             Carriers::new(joined.bridge_index, (&network.phone_side, phone, up), (&network.server_side, server, on));
-        let ports = Ports::new(runtime, links, events, carriers, joined.bridge_index).map_err(failed)?;
-        let ready = Notice::Ready { bridge: joined.bridge, adopted: joined.adopted, changed: joined.changed };
+        let Joined { bridge, bridge_index, adopted, changed } = joined;
+        let on = Bridge { name: bridge.clone(), index: bridge_index, adopted, probe_address: network.probe_address };
+        let ports = Ports::new(runtime, links, events, carriers, on).map_err(failed)?;
+        let ready = Notice::Ready { bridge, adopted, changed };
         Ok(Self { ready, phone_tap, server_tap, canary_port, table, ports, orphans, mtu })
     }
 }

@@ -1,7 +1,7 @@
 //! The two interfaces as ports of the bridge, and what has to be done when one of them comes again: everything is opened
 //! before the helper gives up what it could open more with.
 
-use std::{io, os::fd::OwnedFd, time::Duration};
+use std::{io, net::IpAddr, os::fd::OwnedFd, time::Duration};
 
 use tokio::{runtime::Runtime, time::timeout};
 
@@ -29,7 +29,20 @@ pub struct Ports {
     runtime: Runtime,
     links: Links,
     control: OwnedFd,
-    bridge: u32,
+    bridge: Bridge,
+}
+
+/// The bridge that both are ports of.
+#[derive(Debug)]
+pub struct Bridge {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub index: u32,
+    /// It was there before us, and is somebody else's.
+    pub adopted: bool,
+    /// Our own address on it, with prefix length.
+    pub probe_address: Option<(IpAddr, u8)>,
 }
 
 impl Ports {
@@ -42,7 +55,7 @@ impl Ports {
         links: Links,
         events: LinkEvents,
         carriers: Carriers,
-        bridge: u32,
+        bridge: Bridge,
     ) -> io::Result<Self> {
         Ok(Self { events, carriers, runtime, links, control: offload::control()?, bridge })
     }
@@ -69,8 +82,8 @@ impl Ports {
         tap.reopen(link.index).map_err(failed)?;
         runtime
             .block_on(within(async {
-                if link.controller != Some(*bridge) {
-                    links.attach(link.index, *bridge).await?;
+                if link.controller != Some(bridge.index) {
+                    links.attach(link.index, bridge.index).await?;
                 }
                 links.up(link.index).await?;
                 canary::place(links, entering, link.index).await
@@ -79,6 +92,59 @@ impl Ports {
         tap.clear_error();
         self.carriers.joined(entering, link.index);
         Ok(Some(changed))
+    }
+
+    /// The bridge.
+    pub fn bridge(&self) -> &Bridge {
+        &self.bridge
+    }
+
+    /// Whether the bridge is there.
+    pub fn has_bridge(&self) -> bool {
+        let found = self.look(&self.bridge.name);
+        found.ok().flatten().is_some_and(|found| found.index == self.bridge.index)
+    }
+
+    /// Makes a bridge that somebody has removed again, if it was of our making, and the interfaces and the port of canaries what they
+    /// were on it. One that was not of our making is waited for. True if it is there again.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn rebuild(&mut self, sides: [(&str, Toward); 2]) -> Result<bool, Refusal> {
+        let Self { runtime, links, bridge, .. } = self;
+        let failed = |error: io::Error| Refusal::from_io(format!("make bridge `{}` again", bridge.name), &error);
+        let again = async {
+            let found = match links.find(&bridge.name).await? {
+                None if bridge.adopted => return Ok(None),
+                None => {
+                    links.create_bridge(&bridge.name).await?;
+                    links.find(&bridge.name).await?
+                }
+                found => found,
+            };
+            let index = found.ok_or(io::ErrorKind::NotFound)?.index;
+            links.configure_bridge(index).await?;
+            if let Some((address, prefix)) = bridge.probe_address {
+                links.add_address(index, address, prefix).await?;
+            }
+            canary::reattach(links, index).await?;
+            for (interface, entering) in sides {
+                // One that is not there is joined when it comes.
+                let Some(link) = links.find(interface).await? else { continue };
+                match link.controller {
+                    None => links.attach(link.index, index).await?,
+                    Some(of) if of == index => {}
+                    // Somebody else's by now.
+                    Some(_) => continue,
+                }
+                canary::place(links, entering, link.index).await?;
+            }
+            Ok(Some(index))
+        };
+        let Some(index) = runtime.block_on(within(again)).map_err(failed)? else { return Ok(false) };
+        self.bridge.index = index;
+        self.carriers.rebuilt(index);
+        Ok(true)
     }
 
     /// How an interface is now.

@@ -2,7 +2,7 @@
 
 use super::Helper;
 use crate::{
-    bridge::{carriers::Change, clock::wall_ns, protocol::Notice},
+    bridge::{carriers::Change, clock::wall_ns, ports::Bridge, protocol::Notice},
     event::{LinkLoss, Toward},
 };
 
@@ -22,6 +22,9 @@ impl Helper {
 
     /// Tries again what could not be joined when it appeared.
     pub(super) fn seek_ports(&mut self) {
+        if self.bridge_gone.is_some() {
+            self.rebuild(false);
+        }
         let missing: Vec<Toward> = self.ports.carriers.missing().map(|(_, entering)| entering).collect();
         for entering in missing {
             self.rejoin(entering, false);
@@ -41,6 +44,9 @@ impl Helper {
                 self.outbox.send(&Notice::LinkBack { interface, how, gap_ns, changed, unix_ns: at_ns });
             }
             Change::Appeared { entering, .. } => self.rejoin(entering, true),
+            Change::BridgeRemoved => self.bridge_removed(at_ns),
+            // It goes with the bridge, of which the next word is.
+            Change::TakenOut { .. } if !self.ports.has_bridge() => {}
             Change::TakenOut { interface, index } => {
                 // One that is being removed leaves its bridge first.
                 let now = self.ports.look(&interface).ok().flatten();
@@ -49,6 +55,56 @@ impl Helper {
                 }
                 let why = format!("found `{interface}` taken out of its bridge by somebody else; put it back");
                 self.outbox.send(&Notice::Trouble(why));
+            }
+        }
+    }
+
+    fn bridge_removed(&mut self, at_ns: i64) {
+        self.strangers.void();
+        self.bridge_gone = Some(at_ns);
+        let Bridge { name, adopted, .. } = self.ports.bridge();
+        let (interface, adopted) = (name.clone(), *adopted);
+        if adopted {
+            let why = format!(
+                "found bridge `{interface}` removed by somebody else: nothing passes between phones and servers; make it again \
+                 (`ip link add {interface} type bridge`), and both sides are joined to it again"
+            );
+            self.outbox.send(&Notice::Trouble(why));
+        }
+        let how = LinkLoss::Removed;
+        self.outbox.send(&Notice::LinkLost { interface, how, unix_ns: at_ns, error_ns: 0 });
+        if !adopted {
+            self.rebuild(true);
+        }
+    }
+
+    /// Makes a bridge again that was removed, or finds it there again.
+    fn rebuild(&mut self, aloud: bool) {
+        let sides = [(&self.server_tap, Toward::Phone), (&self.phone_tap, Toward::Server)];
+        let names = sides.map(|(tap, entering)| (tap.interface().to_owned(), entering));
+        match self.ports.rebuild([0, 1].map(|side| (names[side].0.as_str(), names[side].1))) {
+            Ok(true) => {}
+            Ok(false) => return,
+            // It is tried again, and said once.
+            Err(refusal) if aloud => return self.outbox.send(&Notice::Trouble(refusal.to_string())),
+            Err(_) => return,
+        }
+        let at_ns = wall_ns();
+        if let Some(since_ns) = self.bridge_gone.take() {
+            let (interface, how) = (self.ports.bridge().name.clone(), LinkLoss::Removed);
+            let gap_ns = u64::try_from(at_ns - since_ns).unwrap_or(0);
+            self.outbox.send(&Notice::LinkBack { interface, how, gap_ns, changed: Vec::new(), unix_ns: at_ns });
+        }
+        names.iter().for_each(|(interface, _)| self.look_again(interface));
+    }
+
+    /// What was told of an interface while it was not joined counts now.
+    fn look_again(&mut self, interface: &str) {
+        let Ok(Some(told)) = self.ports.look(interface) else { return };
+        let at_ns = wall_ns();
+        for change in self.ports.carriers.take(&told, at_ns) {
+            if !matches!(change, Change::Appeared { .. } | Change::TakenOut { .. }) {
+                self.link_changed(change, at_ns);
             }
         }
     }
@@ -62,15 +118,7 @@ impl Helper {
         match self.ports.rejoin(&interface, entering, tap, self.mtu) {
             Ok(Some(changed)) => {
                 self.resettled.extend(changed);
-                // What was told of it while it was not joined counts now.
-                if let Ok(Some(told)) = self.ports.look(&interface) {
-                    let at_ns = wall_ns();
-                    for change in self.ports.carriers.take(&told, at_ns) {
-                        if !matches!(change, Change::Appeared { .. } | Change::TakenOut { .. }) {
-                            self.link_changed(change, at_ns);
-                        }
-                    }
-                }
+                self.look_again(&interface);
             }
             Ok(None) => {}
             // It is tried again, and said once.

@@ -113,6 +113,72 @@ fn an_interface_that_somebody_takes_out_of_the_bridge_is_told_and_left_to_him() 
 }
 
 #[test]
+fn a_bridge_of_ours_that_somebody_removes_is_told_and_made_again_and_the_outage_lasts() {
+    in_lab!("links::a_bridge_of_ours_that_somebody_removes_is_told_and_made_again_and_the_outage_lasts", |lab| {
+        let mut rig = Rig::start_with(&lab, |plan| {
+            let probe = ([10, 77, 0, 250].into(), 24);
+            plan.bench.network.iter_mut().for_each(|network| network.probe_address = Some(probe));
+        });
+        for number in 1..=2 {
+            rig.begin(number, OutageScope::Sip);
+            hosts::ip("link delete siprig0");
+            let mut lost = [(); 3].map(|()| rig.link_lost());
+            lost.sort();
+            assert_eq!(lost, ["phones", "servers", "siprig0"].map(|name| (name.to_owned(), LinkLoss::Removed)));
+            let (how, gap) = rig.link_back("siprig0");
+            println!("the bridge was gone for {gap:?}");
+            assert_eq!(how, LinkLoss::Removed);
+            hosts::wait_until_open();
+            for interface in ["phones", "servers"] {
+                assert!(hosts::described(interface).contains("master siprig0"));
+            }
+            assert!(hosts::described("siprig0").contains("10.77.0.250/24"));
+            assert_eq!(hosts::udp_delivered(hosts::PHONE, hosts::SERVER, SIP_PORT, 3), 0);
+            assert_eq!(hosts::udp_echoes(hosts::PHONE, hosts::SERVER, OTHER_PORT, 3), 3, "through our own hands");
+            assert_eq!(rig.canaries(Some(number)), [false, false], "the outage lasts");
+            rig.end(number);
+            assert_eq!(rig.canaries(None), [true, true]);
+        }
+        let seen = rig.close();
+        assert!(!seen.iter().any(is_lost), "{seen:?}");
+        for name in ["phones", "servers", "siprig0"] {
+            let back = |it: &&Observed| matches!(it, Observed::LinkBack { interface, .. } if interface == name);
+            assert_eq!(seen.iter().filter(back).count(), 2, "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_bridge_of_somebody_s_own_that_he_removes_is_told_with_what_to_do_and_joined_when_it_is_there_again() {
+    in_lab!(
+        "links::a_bridge_of_somebody_s_own_that_he_removes_is_told_with_what_to_do_and_joined_when_it_is_there_again",
+        |lab| {
+            hosts::ip("link add br-lab type bridge mcast_snooping 0");
+            hosts::ip("link set br-lab up");
+            let mut rig = Rig::start_with(&lab, |plan| {
+                plan.bench.network.iter_mut().for_each(|network| network.bridge = Some("br-lab".to_owned()));
+            });
+            assert_eq!(rig.bridge, ("br-lab".to_owned(), true));
+            hosts::ip("link delete br-lab");
+            let failed = rig.expect("a word on it", |it| matches!(it, Observed::DriverFailed { .. }));
+            let Observed::DriverFailed { reason, .. } = failed else { unreachable!() };
+            assert!(
+                reason.contains("`br-lab` removed") && reason.contains("`ip link add br-lab type bridge`"),
+                "{reason}"
+            );
+            assert!(!hosts::described("phones").contains("master"), "it is not for us to make it");
+            hosts::ip("link add br-lab type bridge");
+            assert_eq!(rig.link_back("br-lab").0, LinkLoss::Removed);
+            hosts::wait_until_open();
+            rig.begin(1, OutageScope::Host);
+            assert_eq!(rig.canaries(Some(1)), [false, false]);
+            rig.end(1);
+            rig.close();
+        }
+    );
+}
+
+#[test]
 fn a_port_that_an_earlier_helper_has_left_is_removed_and_named() {
     in_lab!("links::a_port_that_an_earlier_helper_has_left_is_removed_and_named", |lab| {
         Rig::start(&lab).close();
