@@ -30,6 +30,7 @@ pub mod port;
 pub mod provisioning;
 mod raw;
 pub mod scenario;
+pub mod witness;
 
 pub use bench::{Bench, CAPTURE_SIZE, ConsolePort, Hook, Keypad, Line, Network, Phone, Proxies, Role, Server};
 pub use check::LONGEST;
@@ -44,6 +45,7 @@ pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,
     StartState, Step, StepKind, TurnOrder, Turns,
 };
+pub use witness::{StatusPage, WatchedPage};
 
 /// All that a run's judgement depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

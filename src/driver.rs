@@ -19,6 +19,7 @@ use crate::{
 
 pub mod clock;
 pub mod discretion;
+mod fetch;
 pub mod hook;
 pub mod keypad;
 pub mod listen;
@@ -27,6 +28,7 @@ mod outbox;
 pub mod push;
 pub mod serial;
 pub mod signals;
+pub mod witness;
 
 use clock::RunClock;
 use discretion::{Discretion, Pin, PinError};
@@ -42,6 +44,7 @@ use keypad::{
 use network::{NetworkDriver, NetworkError};
 use push::{Addressee, Pusher};
 use serial::{Console, ConsoleError, ConsoleSetup, PortError, Spoken, share::Share};
+use witness::{WitnessError, Witnesses};
 
 /// What is around a run on its machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,10 +87,10 @@ pub enum DriverError {
         source: PinError,
     },
     /// The password of a web interface can not be had.
-    #[error("keypad of {phone}: cannot read the password in {}: {source}; correct `password-file`", path.display())]
+    #[error("{of}: cannot read the password in {}: {source}; correct `password-file`", path.display())]
     Password {
-        /// The phone.
-        phone: PhoneName,
+        /// Whose: `keypad of p1`.
+        of: String,
         /// The file.
         path: PathBuf,
         /// What the system said.
@@ -99,6 +102,9 @@ pub enum DriverError {
     /// A server can not be stopped.
     #[error(transparent)]
     Hook(#[from] HookError),
+    /// A further witness can not be heard.
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
     /// The process can not listen for signals, so it could not be stopped without harm.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
@@ -132,6 +138,7 @@ pub struct Drivers {
     /// None: the bench has no interfaces.
     network: Option<NetworkDriver>,
     hooks: Hooks,
+    witnesses: Witnesses,
     reports: mpsc::Sender<Report>,
     clock: RunClock,
 }
@@ -158,6 +165,7 @@ impl Drivers {
             pushers: BTreeMap::new(),
             network: None,
             hooks: Hooks::default(),
+            witnesses: Witnesses::default(),
             reports,
             clock: clock.clone(),
         };
@@ -205,6 +213,10 @@ impl Drivers {
             Action::SendCanaries { outage, server, phones } => {
                 self.network(|network| network.send_canaries(outage, &server, &phones))
             }
+            Action::AskWitnesses { phone } => {
+                self.witnesses.ask(&phone);
+                Ok(())
+            }
             Action::Finish => Ok(()),
         };
         done.map_err(Box::new)
@@ -213,6 +225,7 @@ impl Drivers {
     /// Gives everything back, the network first: ends all outages, releases all keys, closes all ports. What was still
     /// to be said, and what could not be given back, is among the reports when this returns.
     pub async fn close(self) {
+        self.witnesses.close().await;
         if let Some(network) = self.network
             && let Err(error) = network.close().await
         {
@@ -283,10 +296,12 @@ impl Drivers {
         for phone in &phones {
             self.open_single(plan, phone, &discretions)?;
         }
+        let witnesses = Witnesses::prepare(plan, &self.clock)?;
         self.hooks = Hooks::start(plan, notes, &self.clock, &self.reports)?;
         if plan.bench.network.is_some() {
             self.network = Some(NetworkDriver::start(plan, &self.clock, run_dir, self.reports.clone()).await?);
         }
+        self.witnesses = witnesses.start(&self.clock, &self.reports);
         Ok(())
     }
 
@@ -308,7 +323,9 @@ impl Drivers {
         let single = match keypad {
             config::Keypad::Kp1 { .. } | config::Keypad::Xml => return Ok(()),
             config::Keypad::Url { at, user, password_file } => {
-                let account = user.as_ref().map(|user| account(phone, user, password_file.as_deref())).transpose()?;
+                let account = user.as_ref();
+                let of = format!("keypad of {}", phone.name);
+                let account = account.map(|user| self::account(&of, user, password_file.as_deref())).transpose()?;
                 let Some(url) = model.key_url.clone() else { return Ok(()) };
                 let (names, from) = (model.url_keys.clone(), plan.bench.probe_address());
                 Single::start(manner, UrlKeys { to: *at, from, url, names, account, clock }, &self.clock, reports)
@@ -393,11 +410,11 @@ fn addressees(
     Ok(addressees)
 }
 
-/// Who presses keys at a web interface.
-fn account(phone: &Phone, user: &str, file: Option<&Path>) -> Result<Account, DriverError> {
+/// Who asks at a web interface; `of` says whose, for people.
+fn account(of: &str, user: &str, file: Option<&Path>) -> Result<Account, DriverError> {
     let read = |file: &Path| {
         let text = std::fs::read_to_string(file);
-        text.map_err(|source| DriverError::Password { phone: phone.name.clone(), path: file.to_owned(), source })
+        text.map_err(|source| DriverError::Password { of: of.to_owned(), path: file.to_owned(), source })
     };
     let password = file.map(read).transpose()?.unwrap_or_default();
     Ok(Account { user: user.to_owned(), password: password.trim_end_matches(['\r', '\n']).to_owned() })

@@ -6,6 +6,7 @@
 //! | [`dialog`] | calls and subscriptions, from the SIP that passes |
 //! | [`blind`] | lines whose signalling is encrypted: what is known of them, and what may be said |
 //! | [`phone`] | what console, keypad and frames say of a phone |
+//! | [`witness`] | what further witnesses say of a line, and what their word is worth |
 //! | [`case`] | a line on its way through the scenario |
 //! | [`bound`] | how long a move may take |
 //! | [`coverage`] | for how long nobody could be reached |
@@ -51,6 +52,7 @@ pub mod step;
 pub mod subjects;
 mod unhit;
 mod without;
+pub mod witness;
 
 /// Judges a run from what is observed in it.
 ///

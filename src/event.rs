@@ -20,6 +20,7 @@
 //! | [`sip`] | a SIP message as the wire shows it |
 //! | [`tls`] | what the wire shows of one that is encrypted |
 //! | [`moves`] | bindings and moves, as the engine concludes them |
+//! | [`witness`] | what further witnesses say of registrations |
 //!
 //! Not here: how bytes become events (`wire`), where they come from (`driver`), what they mean (`engine`).
 
@@ -41,6 +42,7 @@ pub mod sip;
 pub mod stamp;
 pub mod stroke;
 pub mod tls;
+pub mod witness;
 
 pub use derived::Derived;
 pub use door::{Door, Knock};
@@ -59,6 +61,7 @@ pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Trans
 pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
 pub use stroke::{Hold, Stroke};
 pub use tls::{TlsFact, TlsStep};
+pub use witness::{Standing, Testimony, Witness};
 
 /// One SIP account of a phone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -156,6 +159,11 @@ pub enum Action {
         server: ServerName,
         /// The phones whose paths are tried.
         phones: Vec<PhoneName>,
+    },
+    /// Ask the further witnesses of a phone that can be asked. What they say comes in as [`Observed::Testified`].
+    AskWitnesses {
+        /// The phone.
+        phone: PhoneName,
     },
     /// The run is over: close the drivers.
     Finish,

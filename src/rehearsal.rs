@@ -32,6 +32,7 @@ pub mod healthy;
 mod hook;
 mod link;
 mod push;
+mod witness;
 
 pub use link::Weather;
 
@@ -39,6 +40,7 @@ use device::Device;
 use hook::Hooked;
 use link::{Crossing, Link, Outage, Treatment};
 use push::Pushes;
+use witness::Looks;
 
 /// After this much virtual time a run is given up: no scenario takes so long.
 const LONGEST: Stamp = Stamp::from_millis(7 * 24 * 3600 * 1000);
@@ -71,6 +73,7 @@ pub struct Rehearsal {
     outages: BTreeMap<OutageId, Outage>,
     hooked: BTreeMap<OutageId, Hooked>,
     pushes: Pushes,
+    looks: Looks,
     finished: bool,
 }
 
@@ -97,6 +100,10 @@ enum Happening {
     ToServer(SocketAddr, RegistrarInput),
     /// A phone that something was pushed to has not answered by then.
     PushOverdue(PhoneName, u32),
+    /// A phone's further witnesses are looked at, now and again.
+    Look(PhoneName),
+    /// The same because somebody has asked.
+    LookOnce(PhoneName),
 }
 
 /// Why a rehearsal came to no end.
@@ -174,6 +181,7 @@ impl Rehearsal {
             outages: BTreeMap::new(),
             hooked: BTreeMap::new(),
             pushes: Pushes::default(),
+            looks: Looks::default(),
             finished: false,
         })
     }
@@ -204,6 +212,7 @@ impl Rehearsal {
         self.observe(When::exactly(Stamp::ZERO), Observed::RunStarted { plan });
         let ready = Observed::BridgeReady { bridge: "siprig0".to_owned(), adopted: false, changed: Vec::new() };
         self.schedule(BRIDGE_UP, Happening::Report(When::exactly(BRIDGE_UP), ready));
+        self.begin_looks(BRIDGE_UP);
         let phones: Vec<PhoneName> = self.devices.keys().cloned().collect();
         for phone in phones {
             let link_up = BRIDGE_UP + self.link.pause();
@@ -260,6 +269,8 @@ impl Rehearsal {
             Happening::ToPhone(phone, input) => self.give_phone(&phone, input),
             Happening::ToServer(server, input) => self.give_server(server, input),
             Happening::PushOverdue(phone, conn) => self.push_overdue(&phone, conn),
+            Happening::Look(phone) => self.look_at(phone),
+            Happening::LookOnce(phone) => self.look(&phone),
         }
     }
 
@@ -337,6 +348,7 @@ impl Rehearsal {
                     }
                 }
             }
+            Action::AskWitnesses { phone } => self.ask_witnesses(phone),
             Action::Finish => self.finished = true,
         }
     }

@@ -30,6 +30,7 @@ pub mod signalling;
 pub mod sip;
 pub mod sip_values;
 pub mod stand_in;
+pub mod status_page;
 pub mod stream;
 pub mod tls;
 
@@ -69,6 +70,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("sip", sip::check),
     ("sip_values", sip_values::check),
     ("stand_in", stand_in::check),
+    ("status_page", status_page::check),
     ("stream", stream::check),
     ("tls", tls::check),
 ];

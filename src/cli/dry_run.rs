@@ -219,6 +219,10 @@ fn write_phone(out: &mut String, plan: &Plan, phone: &Phone) -> fmt::Result {
     if let Some(push) = phone.push {
         writeln!(out, "  push    {push}")?;
     }
+    if let Some(page) = &phone.status_page {
+        let every = humantime::format_duration(page.every);
+        writeln!(out, "  witness its status page at {}, every {every}", page.at)?;
+    }
     for line in &phone.lines {
         writeln!(out, "  line    {}", path_of(line))?;
     }

@@ -14,6 +14,7 @@ use super::{
     identity::{Identity, Mac},
     model::Timers,
     port::PortAddress,
+    witness::WatchedPage,
 };
 use crate::{
     event::{Course, Manner, PhoneName, ServerName},
@@ -206,6 +207,9 @@ pub struct Phone {
     /// Where it takes XML objects that are pushed to it; none: it takes none, or nobody has allowed it to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<SocketAddr>,
+    /// Its status page, a further witness; none: it is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_page: Option<WatchedPage>,
     /// Its timers: those of the model under those of the bench file.
     pub timers: Timers,
 }

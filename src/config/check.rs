@@ -27,6 +27,7 @@ mod outage;
 mod ports;
 pub(super) mod reach;
 pub(super) mod scenario;
+mod witness;
 
 /// Names become parts of file names and of overrides, hence no space, slash or dot in front.
 const NAME_HELP: &str = "use letters, digits, `-`, `_` and `.`, beginning with a letter or digit";

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::bench::Keypad;
+use super::{bench::Keypad, witness::StatusPage};
 use crate::event::{KeyName, Stroke};
 
 mod keys;
@@ -35,6 +35,9 @@ pub struct Model {
     pub keep_alive: Option<Timer<Duration>>,
     /// How its console speaks; none: the type has no known console.
     pub console: Option<Dialect>,
+    /// The page of its web interface that tells of its accounts; none: it has none, or nobody knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_page: Option<StatusPage>,
     /// Its keys: name to matrix position `row.column` of a KP1 board.
     pub keys: BTreeMap<KeyName, String>,
     /// Its keys that no board can be wired to, as those on a touch screen.
@@ -97,6 +100,7 @@ impl Model {
             keeps_both: false,
             keep_alive: None,
             console: None,
+            status_page: None,
             keys: BTreeMap::new(),
             unwired: BTreeSet::new(),
             xml_names: None,

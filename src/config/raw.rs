@@ -8,8 +8,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 mod lift;
+mod witness;
 
 pub(super) use lift::{InTurn, Lift};
+pub(super) use witness::{StatusPage, WatchedPage};
 
 pub(super) type Text = Option<Spanned<String>>;
 
@@ -94,6 +96,7 @@ pub(super) struct Phone {
     pub(super) console: Option<Spanned<Console>>,
     pub(super) keypad: Option<Spanned<Keypad>>,
     pub(super) push: Option<Spanned<Push>>,
+    pub(super) status_page: Option<Spanned<WatchedPage>>,
     #[serde(default)]
     pub(super) timers: TimerOverrides,
 }
@@ -171,6 +174,7 @@ pub(super) struct Model {
     #[serde(default)]
     pub(super) timers: ModelTimers,
     pub(super) console: Option<Spanned<Dialect>>,
+    pub(super) status_page: Option<Spanned<StatusPage>>,
     #[serde(default)]
     pub(super) keys: BTreeMap<String, Spanned<String>>,
     #[serde(default)]

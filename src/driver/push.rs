@@ -297,7 +297,7 @@ async fn exchange(to: SocketAddr, from: Option<IpAddr>, request: &[u8]) -> Resul
 }
 
 /// From our own address, if we have one of the phone's family.
-async fn connect(to: SocketAddr, from: Option<IpAddr>) -> Result<TcpStream, Objection> {
+pub(super) async fn connect(to: SocketAddr, from: Option<IpAddr>) -> Result<TcpStream, Objection> {
     let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let socket =
         socket.map_err(|error| Objection::new(format!("no socket for {to}: {error}"), "close other programs"))?;
@@ -316,7 +316,7 @@ async fn connect(to: SocketAddr, from: Option<IpAddr>) -> Result<TcpStream, Obje
     })
 }
 
-fn silent(to: SocketAddr, from: Option<IpAddr>) -> Objection {
+pub(super) fn silent(to: SocketAddr, from: Option<IpAddr>) -> Objection {
     let from = from.map_or_else(|| "this machine".to_owned(), |from| from.to_string());
     let what = format!("{to} did not answer within {} s", PATIENCE.as_secs());
     Objection::new(what, format!("is the phone on, and can {from} reach it?"))

@@ -6,8 +6,8 @@
 //! - An *exchange* is what the phone said in an agreed connection and what the server said after it, both passed by the
 //!   bridge. It may be a registration and it may be anything else.
 //! - `baseline`, `failover` and `failback` are made when there was an exchange with the server that the move leads to, after
-//!   its cause and in time, **and** an intact console says that the line is registered there. The pass says what it rests
-//!   on; the move has no value, and `connected-at` stands for it. What a server granted can not be read, so the windows are
+//!   its cause and in time, **and** an intact console or a further witness ([`witness`](super::witness)) says that the line is
+//!   registered there. The pass says what it rests on; the move has no value, and `connected-at` stands for it. What a server granted can not be read, so the windows are
 //!   the longest that the timers allow.
 //! - With the exchange alone the case goes on, as there may be something to be found against the phone; if nothing is,
 //!   nobody knows, and it ends as `rig-error`, `blind`, blame unknown: never as a pass. All other moves, calls,
@@ -20,12 +20,15 @@
 //!   ends that come to no agreement (`no-agreement`, blame unknown: a certificate, a version); an outage under which the
 //!   phone went on to speak with the lost server (`leak`). Anything else is `blind`.
 
+use std::collections::BTreeSet;
+
 use super::{
     case::{CaseRun, Finding, Leg, Moved},
     measure,
     phone::{Belief, PhoneWatch},
     registration::Fix,
     subjects::Subjects,
+    witness::Voucher,
 };
 use crate::{
     config::{Moment, StepKind},
@@ -115,7 +118,7 @@ pub fn strayed(case: &CaseRun, phone: &PhoneWatch) -> Option<Finding> {
 /// the server of the bench that it names.
 pub fn unconfirmed(phone: &PhoneWatch, of: Move, moved: &Moved, belief: &Belief, said: Option<&ServerName>) -> Finding {
     let evidence = [moved.request.seq, moved.done.seq, belief.fix.seq];
-    if let Some(finding) = said.and_then(|said| claimed(phone, of, said, belief)) {
+    if let Some(finding) = said.and_then(|said| claimed(phone, of, "the console", said, belief.fix)) {
         return finding.shown_by(evidence);
     }
     let said = belief.server.as_deref().map_or_else(|| "nowhere".to_owned(), |server| format!("at `{server}`"));
@@ -126,16 +129,17 @@ pub fn unconfirmed(phone: &PhoneWatch, of: Move, moved: &Moved, belief: &Belief,
     blind(reason).shown_by(evidence)
 }
 
-/// The console says that the line is registered at a server with which its phone never came to an agreement.
-pub fn claimed(phone: &PhoneWatch, of: Move, said: &ServerName, belief: &Belief) -> Option<Finding> {
+/// The phone's own word, that of its console or of another `witness`, is that the line is registered at a server with which the
+/// phone never came to an agreement.
+pub fn claimed(phone: &PhoneWatch, of: Move, witness: &str, said: &ServerName, shown_by: Fix) -> Option<Finding> {
     if phone.encrypted.is_empty() || phone.encrypted.with(said).any(|it| it.agreed.is_some()) {
         return None;
     }
     let reason = format!(
-        "after the {of} the console says that the line is registered at server {said}, and the phone has no connection \
+        "after the {of} {witness} says that the line is registered at server {said}, and the phone has no connection \
          with it"
     );
-    Some(Finding::fail(Blame::Phone, "display-wrong", reason).shown_by([belief.fix.seq]))
+    Some(Finding::fail(Blame::Phone, "display-wrong", reason).shown_by([shown_by.seq]))
 }
 
 /// What to say of a move for which no exchange stands, although its time and as much again is over: none if the line is
@@ -195,7 +199,8 @@ pub fn unsure_of_delay(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix,
     let offered = phone.encrypted.with(server).filter_map(|it| it.offered).find(in_time);
     let knocked = phone.knocks.get(server).map(|knock| knock.asked).filter(in_time);
     let asked = offered.or(knocked);
-    if late.blame != Some(Blame::Phone) || (asked.is_none() && case.unread.values().all(Option::is_some)) {
+    if late.blame != Some(Blame::Phone) || (asked.is_none() && case.unread.values().all(|vouched| !vouched.is_empty()))
+    {
         return None;
     }
     let reason = format!(
@@ -211,7 +216,7 @@ pub fn unsure_of_delay(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix,
 /// The phone lives, and has not so much as asked the server for a connection.
 fn never_tried(case: &CaseRun, server: &ServerName, code: &'static str, when: &str, cause: Fix) -> Finding {
     let reason = format!("the phone asked server {server} for no connection {when}");
-    if case.unread.values().any(Option::is_none) {
+    if case.unread.values().any(Vec::is_empty) {
         // A line that was turned away before had no reason to.
         let reason = format!("{reason}; its signalling is encrypted, and nobody says whether it was registered before");
         return blind(reason).shown_by([cause.seq]);
@@ -221,14 +226,17 @@ fn never_tried(case: &CaseRun, server: &ServerName, code: &'static str, when: &s
 
 /// What a case that would pass comes to, if its line was blind in a move that it made.
 pub fn verdict(case: &CaseRun) -> Option<Finding> {
-    let nobody = case.unread.values().any(Option::is_none);
+    let nobody = case.unread.values().any(Vec::is_empty);
     let pass = || {
-        let reason = "rests on its console and on connections that were seen: its signalling is encrypted".to_owned();
+        let who: BTreeSet<&Voucher> = case.unread.values().flatten().map(|vouched| &vouched.by).collect();
+        let who: Vec<String> = who.into_iter().map(ToString::to_string).collect();
+        let reason =
+            format!("rests on {} and on connections that were seen: its signalling is encrypted", who.join(", "));
         Finding { reason, ..Finding::pass() }
     };
     let unknown = || {
         blind(
-            "connections were seen where it should be registered; its signalling is encrypted, and no console says more",
+            "connections were seen where it should be registered; its signalling is encrypted, and no other witness says more",
         )
     };
     (!case.unread.is_empty()).then(|| if nobody { unknown() } else { pass() })

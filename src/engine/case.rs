@@ -10,6 +10,7 @@ use super::{
     dialog::{Calls, Lamp},
     pairs::Part,
     registration::{Attempt, Binding, Fix, LineTrack},
+    witness::Vouched,
 };
 use crate::{
     config::{DocumentedLimit, FailbackHabit, Line, Model, Proxies, Role, Timers},
@@ -48,9 +49,9 @@ pub struct CaseRun {
     pub noted: Vec<Measurement>,
     /// The moves it has made.
     pub moves: BTreeMap<Leg, Moved>,
-    /// Of those, the ones that nobody read: made by an exchange in an encrypted connection, with the line of the console
-    /// that says the rest, or without.
-    pub unread: BTreeMap<Leg, Option<Fix>>,
+    /// Of those, the ones that nobody read: made by an exchange in an encrypted connection, with those who say the rest, if
+    /// anybody does.
+    pub unread: BTreeMap<Leg, Vec<Vouched>>,
     /// The servers that its phone speaks with, of which was told because nothing of the line can be read.
     pub connected: Vec<ServerName>,
     /// The windows computed for its moves.

@@ -4,7 +4,7 @@
 //! life), then what the servers did, and only then the phone. Absence of evidence is never held against a phone that
 //! could not be seen.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use super::{
     blind,
@@ -215,19 +215,32 @@ pub fn left_settings(phone: &PhoneWatch, since: Fix) -> Option<Finding> {
     Some(Finding::unclear("local-settings", reason).shown_by([fix.seq]))
 }
 
-/// What to say when a console contradicts the wire.
-pub fn contradicted(case: &CaseRun, of: Move, said: Option<&str>, expected: &str, evidence: [u64; 2]) -> Finding {
+/// The address of a server as phones write it (`10.77.0.2`, `10.77.0.2:5060`, `[2001:db8::2]:5060`), if it is one.
+pub fn address_in(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').split(']').next().unwrap_or(text);
+    bare.parse().ok().or_else(|| text.rsplit_once(':')?.0.parse().ok())
+}
+
+/// What to say when the phone's own word contradicts the wire: that of its console, or of another `witness` of its own.
+pub fn contradicted(
+    case: &CaseRun,
+    of: Move,
+    witness: &str,
+    said: Option<&str>,
+    expected: &str,
+    evidence: [u64; 2],
+) -> Finding {
     // What had to be sent again may have been answered for the last time before the phone gave up, and in vain.
     let asked = case.track.last_answered();
     if said.is_none() && case.track.transport() == Some(Transport::Udp) && asked.is_some_and(|asked| asked.sends > 1) {
         let reason = format!(
-            "after the {of} the wire shows the line at {expected}, and its console says nowhere: the answer to a \
+            "after the {of} the wire shows the line at {expected}, and {witness} says nowhere: the answer to a \
              repeated REGISTER may have been lost behind the bridge"
         );
         return Finding::unclear("answer-unheard", reason).shown_by(evidence);
     }
-    let said = said.map_or_else(|| "that it is registered nowhere".to_owned(), |server| format!("`{server}`"));
-    let reason = format!("after the {of} the wire shows the line at {expected}, and its console says {said}");
+    let said = said.map_or_else(|| "that it is registered nowhere".to_owned(), |server| server.to_owned());
+    let reason = format!("after the {of} the wire shows the line at {expected}, and {witness} says {said}");
     Finding::fail(Blame::Phone, "display-wrong", reason).shown_by(evidence)
 }
 

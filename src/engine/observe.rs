@@ -74,6 +74,12 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::DriverFailed { part, phone, reason } => {
             driver_failed(subjects, *part, phone.as_ref(), reason, fix);
         }
+        Observed::Testified(testimony) => {
+            if let Some(watch) = subjects.watch_mut(&testimony.line.phone) {
+                watch.words.take(testimony, fix);
+            }
+        }
+        Observed::WitnessLost { witness, phone, .. } => subjects.lose_witness(witness, phone.as_ref()),
         Observed::BystanderLost { mac, .. } => {
             let reason =
                 format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others");

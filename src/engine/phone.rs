@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{blind::Connections, registration::Fix};
+use super::{blind::Connections, judge, registration::Fix, witness::Words};
 use crate::{
     config::{Model, Phone, Sign},
     event::{
@@ -43,6 +43,8 @@ pub struct PhoneWatch {
     pub line: Option<Fix>,
     /// What its console last said of each extension.
     pub beliefs: BTreeMap<String, Belief>,
+    /// What further witnesses last said of its lines.
+    pub words: Words,
     /// Keys whose arrival its console showed, with the records, oldest first. Cleared when keys are played.
     pub keys_shown: Vec<(KeyName, Fix)>,
     /// Some key that was pressed has shown an effect in this run.
@@ -96,11 +98,9 @@ pub struct Belief {
 }
 
 impl Belief {
-    /// The server's address, if it is written as one (`10.77.0.2`, `10.77.0.2:5060`, `[2001:db8::2]:5060`).
+    /// The server's address, if it is written as one.
     pub fn address(&self) -> Option<IpAddr> {
-        let text = self.server.as_deref()?;
-        let bare = text.trim_start_matches('[').split(']').next().unwrap_or(text);
-        bare.parse().ok().or_else(|| text.rsplit_once(':')?.0.parse().ok())
+        judge::address_in(self.server.as_deref()?)
     }
 }
 
@@ -121,6 +121,7 @@ impl PhoneWatch {
             booting: false,
             line: None,
             beliefs: BTreeMap::new(),
+            words: Words::default(),
             keys_shown: Vec::new(),
             keys_confirmed: false,
             lamp_told: None,

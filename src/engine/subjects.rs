@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod presses;
+mod words;
 
 /// The cases of a run and everything they touch.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Door, Fate, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageTally, PhoneName,
-    PortKind, RawRef, RigPart, ServerName, SettingChange, SipFact, TlsFact, Toward,
+    PortKind, RawRef, RigPart, ServerName, SettingChange, SipFact, Testimony, TlsFact, Toward, Witness,
 };
 use crate::config::{Mac, Plan};
 
@@ -244,6 +244,19 @@ pub enum Observed {
     },
     /// A step in the life of a TLS connection between a phone and a SIP port of a server.
     Encrypted(Box<TlsFact>),
+    /// A further witness says where a line is registered: told when that is new, and when it was asked. The error of its time is
+    /// that of its clock; of one that is looked at again and again, the time between two looks.
+    Testified(Box<Testimony>),
+    /// A further witness is not heard any more: what it said before counts no longer.
+    WitnessLost {
+        /// Which.
+        witness: Witness,
+        /// The phone whose word it is; none: it speaks of all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone: Option<PhoneName>,
+        /// What is the matter, and what to do about it.
+        reason: String,
+    },
     /// Evidence was lost: from here to the record before, absence can not be proven.
     EvidenceLost {
         /// How.

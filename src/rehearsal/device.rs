@@ -79,6 +79,7 @@ impl Rehearsal {
                     self.lose(name, PortKind::Console);
                     self.lose(name, PortKind::Keypad);
                 }
+                sent if self.looked(&sent) => {}
                 sent => {
                     if let Some(sent) = self.answered(name, sent) {
                         self.phone_sends(name, sent);

@@ -23,6 +23,7 @@ mod presses;
 mod steps;
 mod turns;
 mod without;
+mod witnesses;
 
 use steps::{expect, plan};
 

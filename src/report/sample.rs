@@ -389,6 +389,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
             .then(|| ConsolePort::at(crate::config::PortAddress::Path("/dev/pts/7".into()), 115_200)),
         keypad: None,
         push: None,
+        status_page: None,
         timers: timers(),
     };
     Plan {

@@ -384,7 +384,7 @@ impl RunStory {
                 format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others")
             }
             Observed::PortLost { phone, port, reason } => format!("the {port} of {phone} was lost: {reason}"),
-            Observed::DriverFailed { reason, .. } => reason.clone(),
+            Observed::DriverFailed { reason, .. } | Observed::WitnessLost { reason, .. } => reason.clone(),
             Observed::ClockStepped { by_ns } => {
                 format!("the wall clock was stepped by {:+.3} s", *by_ns as f64 / 1e9)
             }

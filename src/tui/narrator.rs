@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::{board::server_label, wording};
 use crate::{
     config::Plan,
-    event::{Action, Derived, Event, Observed, OutageEnd, OutageId, OutageSpec, Record, Stamp},
+    event::{
+        Action, Derived, Event, LineId, Observed, OutageEnd, OutageId, OutageSpec, Record, Stamp, Standing, Testimony,
+        Witness,
+    },
     look::{harmless, span},
     verdict::Verdict,
 };
@@ -15,6 +18,8 @@ use crate::{
 pub struct Narrator {
     plan: Option<Box<Plan>>,
     outages: BTreeMap<OutageId, OutageSpec>,
+    /// What further witnesses said last.
+    said: BTreeMap<(LineId, Witness), Standing>,
 }
 
 /// One line of the story. Its text is harmless for a terminal.
@@ -121,10 +126,20 @@ impl Narrator {
                 (format!("the wall clock was stepped by {:+.3} s", *by_ns as f64 / 1e9), true)
             }
             Observed::RestoreRequested { by } => (format!("{by}: every phone is given its network back"), true),
+            Observed::Testified(said) => return self.testified(said),
+            Observed::WitnessLost { reason, .. } => (reason.clone(), true),
             Observed::StopRequested { by } => (format!("{by}: giving everything back, then ending"), true),
             _ => return None,
         };
         Some(told)
+    }
+
+    /// What a further witness says, if that is new.
+    fn testified(&mut self, said: &Testimony) -> Option<(String, bool)> {
+        let key = (said.line.clone(), said.witness.clone());
+        let before = self.said.insert(key, said.standing.clone());
+        let news = before.as_ref() != Some(&said.standing);
+        news.then(|| (format!("{}: {} says: {}", said.line, said.witness, said.standing), false))
     }
 
     fn derived(&self, derived: &Derived) -> Option<(String, bool)> {

@@ -98,6 +98,10 @@ pub struct Lab {
     pub model_settings: String,
     /// The phones take what the rig pushes to them, and the bench file says so.
     pub push: bool,
+    /// The bench file names the phones' consoles.
+    pub consoles: bool,
+    /// Further witnesses that the bench file names.
+    pub witnesses: Vec<LabWitness>,
     /// What the bench file names to press the phones' keys.
     pub keypads: Keypads,
     /// What the bench file has the wrong way round.
@@ -126,6 +130,8 @@ impl Default for Lab {
             settings: String::new(),
             model_settings: String::new(),
             push: true,
+            consoles: true,
+            witnesses: Vec::new(),
             keypads: Keypads::Kp1,
             swapped: Swapped::default(),
             phone: Vec::new(),
@@ -179,6 +185,14 @@ pub enum Keypads {
     Kp1,
     /// The phones' XML interface; the boards are there, and nobody speaks to them.
     Xml,
+}
+
+/// A witness of where lines are registered, beside the wire and the consoles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabWitness {
+    /// The status pages of the phones.
+    StatusPage,
 }
 
 /// What is different about one phone: a `[[virtual.phone]]` table.

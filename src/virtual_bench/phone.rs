@@ -51,7 +51,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod transaction;
-mod web;
+pub mod web;
 
 pub use defect::PhoneDefect;
 pub use failover::Pair;

@@ -13,10 +13,12 @@ use std::{
 use super::{
     Description,
     description::{
-        Keypads, Lab, LabTimers, PhoneOverride, ServerOverride, Swapped, extension, phone_name, server_name,
+        Keypads, Lab, LabTimers, LabWitness, PhoneOverride, ServerOverride, Swapped, extension, phone_name, server_name,
     },
     machines,
-    phone::{Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, Transport, shell::PhoneProcess},
+    phone::{
+        Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, Transport, shell::PhoneProcess, web::ADMIN,
+    },
     registrar::{Member, RegistrarSpec, User},
 };
 use crate::{
@@ -55,6 +57,9 @@ pub struct LabPlan {
     swapped: Swapped,
     /// Phones whose consoles the bench file does not name.
     unplugged: Vec<String>,
+    witnesses: Vec<LabWitness>,
+    /// Of the phones' web interfaces, by the phones' names.
+    web_passwords: BTreeMap<String, String>,
     directory: PathBuf,
 }
 
@@ -179,7 +184,16 @@ impl LabPlan {
                 },
             }
         });
+        let phones: Vec<PhoneProcess> = phones;
+        let unplugged = |name: &String| {
+            let own = lab.phone.iter().find(|own| own.name == *name);
+            !lab.consoles || own.is_some_and(|own| own.console_unplugged)
+        };
+        let web_password = |it: &PhoneProcess| (it.phone.name.clone(), it.phone.admin_password());
         Self {
+            unplugged: phones.iter().map(|it| it.phone.name.clone()).filter(unplugged).collect(),
+            witnesses: lab.witnesses.clone(),
+            web_passwords: phones.iter().map(web_password).collect(),
             phones,
             servers: servers.collect(),
             bench: description.bench.name.clone(),
@@ -188,7 +202,6 @@ impl LabPlan {
             push: lab.push,
             keypads: lab.keypads,
             swapped: lab.swapped.clone(),
-            unplugged: lab.phone.iter().filter(|own| own.console_unplugged).map(|own| own.name.clone()).collect(),
             directory: directory.to_owned(),
         }
     }
@@ -218,7 +231,13 @@ impl LabPlan {
         // All servers have the same users.
         let users = self.servers.iter().take(1).flat_map(|server| &server.spec.users);
         let pins = users.filter_map(|(extension, user)| Some((self.pin_file(extension), user.pin.as_deref()?)));
-        passwords.chain(pins)
+        let pages = self.web_passwords.iter().filter(|_| self.witnesses.contains(&LabWitness::StatusPage));
+        let pages = pages.map(|(phone, password)| (self.web_password_file(phone), password.as_str()));
+        passwords.chain(pins).chain(pages)
+    }
+
+    fn web_password_file(&self, phone: &str) -> PathBuf {
+        self.directory.join(format!("{phone}.web-password"))
     }
 
     fn password_file(&self, line: &LineSpec) -> PathBuf {
@@ -263,7 +282,12 @@ impl LabPlan {
                 table([("port", path(&self.other(&self.swapped.consoles, process).console)), ("baud", 115_200.into())]),
             )
         });
-        table(entries.into_iter().chain(console).chain(push))
+        let page = self.witnesses.contains(&LabWitness::StatusPage).then(|| {
+            let file = path(&self.web_password_file(&phone.name));
+            let port = i64::from(process.http_port).into();
+            ("status-page", table([("port", port), ("user", ADMIN.into()), ("password-file", file)]))
+        });
+        table(entries.into_iter().chain(console).chain(push).chain(page))
     }
 
     /// The phone whose part the bench file gives this one.

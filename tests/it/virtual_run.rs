@@ -138,6 +138,37 @@ fn a_phone_that_never_comes_home_fails_and_the_others_do_not() {
     );
 }
 
+/// As with most desk phones: no console, and a web interface.
+#[test]
+fn phones_without_a_console_pass_with_their_status_pages_and_one_that_shows_the_wrong_server_is_caught() {
+    let desk = Desk::new();
+    let page = ["--set", "virtual.consoles=false", "--set", "virtual.witnesses=[\"status-page\"]"];
+    let defect = "virtual.phone.p2.defects=[\"page-wrong\"]";
+    let arguments = [page.as_slice(), &["--phones", "p1,p2,p3", "--set", defect]].concat();
+    let Some((output, document)) = desk.run(&arguments) else { return };
+    let journal = fs::read_to_string(desk.run_directory().join("journal.jsonl")).unwrap();
+    let records: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for phone in ["p1", "p3"] {
+        let case = case(&document, phone);
+        assert_eq!(case["verdict"], "pass", "{case:#}\n{}", String::from_utf8_lossy(&output.stderr));
+        let evidence = case["evidence"].as_array().unwrap();
+        let words = records.iter().filter(|record| evidence.contains(&record["seq"]));
+        let words: Vec<&Value> = words.map(|it| &it["observed"]["standing"]).filter(|it| it.is_string()).collect();
+        assert!(words.contains(&&"primary".into()) && words.contains(&&"backup".into()), "{words:?}");
+    }
+    let liar = case(&document, "p2");
+    assert_eq!(
+        (&liar["verdict"], &liar["blame"], &liar["code"]),
+        (&"fail".into(), &"phone".into(), &"display-wrong".into())
+    );
+    assert!(liar["reason"].as_str().unwrap().contains("its status page says registered at its primary"), "{liar:#}");
+    assert!(!journal.contains("witness-lost"), "every page could be read");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("p1/1001: its status page says: registered at its backup"), "{told}");
+    let verified = desk.command(&["runs", "verify", "latest"]).output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
 /// The PTY goes and nobody plugs it in again: one fault of the rig, named once, and the run is as long as ever.
 #[test]
 fn a_console_that_goes_and_never_returns_is_one_clear_fault_of_the_rig() {

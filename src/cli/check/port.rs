@@ -60,11 +60,11 @@ fn answers(address: &PortAddress, called: &str) -> Finding {
     }
 }
 
-/// What is to be said about the phones that objects are pushed to: whether they can be connected to. Nothing is sent, so
-/// whether a phone lets this machine in, only a push tells.
+/// What is to be said about the phones that objects are pushed to, or that are looked at: whether they can be connected to.
+/// Nothing is sent, so whether a phone lets this machine in, only a push or a look tells.
 pub(super) fn of_pushes(bench: &Bench) -> Vec<Finding> {
     let probe = bench.probe_address();
-    let pushed: Vec<_> = bench.phones.iter().filter_map(|phone| Some((phone, web(phone)?))).collect();
+    let pushed: Vec<_> = bench.phones.iter().flat_map(web).collect();
     if let (Some(probe), [_, ..]) = (probe, pushed.as_slice())
         && let Err(error) = UdpSocket::bind(SocketAddr::new(probe, 0))
     {
@@ -72,23 +72,21 @@ pub(super) fn of_pushes(bench: &Bench) -> Vec<Finding> {
         let what = format!("connections to the web interfaces of {} phones", pushed.len());
         return vec![Finding::skipped("port", what, why)];
     }
-    pushed.into_iter().map(|(phone, to)| knock(phone, to, probe)).collect()
+    pushed.into_iter().map(|(called, to)| knock(&called, to, probe)).collect()
 }
 
-/// The web interface of a phone that is told something there.
-fn web(phone: &Phone) -> Option<SocketAddr> {
-    match &phone.keypad {
-        Some(Keypad::Url { at, .. }) => Some(*at),
-        _ => phone.push,
-    }
-}
-
-fn knock(phone: &Phone, to: SocketAddr, probe: Option<IpAddr>) -> Finding {
-    let part = match phone.keypad {
-        Some(Keypad::Xml | Keypad::Url { .. }) => "keypad",
-        _ => "XML interface",
+/// The web interfaces of a phone that is told something there, or looked at, and what they are called.
+fn web(phone: &Phone) -> Vec<(String, SocketAddr)> {
+    let told = match &phone.keypad {
+        Some(Keypad::Url { at, .. }) => Some(("keypad", *at)),
+        Some(Keypad::Xml) => phone.push.map(|at| ("keypad", at)),
+        _ => phone.push.map(|at| ("XML interface", at)),
     };
-    let called = format!("{part} of {} at {to}", phone.name);
+    let page = phone.status_page.as_ref().map(|page| ("status page", page.at));
+    told.into_iter().chain(page).map(|(part, at)| (format!("{part} of {} at {at}", phone.name), at)).collect()
+}
+
+fn knock(called: &str, to: SocketAddr, probe: Option<IpAddr>) -> Finding {
     match push::reach(to, probe) {
         Ok(()) => Finding::ok("port", format!("{called} can be connected to")),
         Err(objection) => Finding::problem("port", format!("{called}: {}", objection.what), objection.remedy),

@@ -185,6 +185,7 @@ fn bystander(stranger: Stranger) -> Phone {
         console: None,
         keypad: None,
         push: None,
+        status_page: None,
         timers: model.timers,
     }
 }

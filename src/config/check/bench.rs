@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::Range, path::Path, time::Dura
 
 use toml::Spanned;
 
-use super::{Findings, LONGEST, called, hook, identity, lines, ports};
+use super::{Findings, LONGEST, called, hook, identity, lines, ports, witness};
 use crate::{
     config::{
         bench::{Bench, CAPTURE_SIZE, Network, Phone, Role, Server},
@@ -312,6 +312,7 @@ fn phone(
         console: raw.console.as_ref().and_then(|console| ports::console(console, &owner, folder, claims, findings)),
         keypad,
         push: ports::push(raw, &owner, address, has_xml, findings),
+        status_page: witness::watched_page(raw, &owner, address, models.get(&model_name), folder, findings),
         timers: timers([&whole.timers, &raw.timers], base, span, findings),
         name: PhoneName(name),
         model: model_name,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use toml::Spanned;
 
-use super::{Findings, LONGEST, keys, plain};
+use super::{Findings, LONGEST, keys, plain, witness};
 use crate::config::{
     model::{
         Dialect, FailbackHabit, LoginDialogue, Model, RegistrationHabit, RenewalLead, Sign, Source, Timer, Timers,
@@ -47,6 +47,10 @@ pub(in crate::config) fn model(raw: &raw::Model, base: Option<Model>, findings: 
         console: match &raw.console {
             Some(raw) => Some(dialect(raw.get_ref(), base.console, findings)),
             None => base.console,
+        },
+        status_page: match &raw.status_page {
+            Some(raw) => witness::status_page(raw, base.status_page, findings),
+            None => base.status_page,
         },
         menus: known.menus(raw, base.menus, findings),
         keys: known.wired,

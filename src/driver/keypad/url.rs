@@ -121,7 +121,7 @@ impl Presser for UrlKeys {
 }
 
 /// The same request with credentials: a digest if the phone offers one, else the password as it is.
-fn authorized(request: HttpRequest, account: &Account, answer: &HttpResponse) -> HttpRequest {
+pub fn authorized(request: HttpRequest, account: &Account, answer: &HttpResponse) -> HttpRequest {
     let Account { user, password } = account;
     let offered = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("WWW-Authenticate"));
     match Challenge::best(offered.map(|(_, value)| value.as_str())) {

@@ -8,6 +8,7 @@ use crate::{
         bound::{self, tests::timers},
         cut::Cut,
         registration::LineTrack,
+        witness::{Vouched, Voucher},
     },
     event::{
         Fate, LineId, OutageId, OutageMode, OutageScope, OutageSpec, RawRef, Stamp, TlsFact, TlsStep, Toward, When,
@@ -46,6 +47,7 @@ impl Stand {
             console: None,
             keypad: None,
             push: None,
+            status_page: None,
             timers: timers(12, 4, 6),
         };
         let phone = PhoneWatch::new(&phone, None);
@@ -64,7 +66,8 @@ impl Stand {
         let mut stand = Self { case, phone, seq: 0 }.connects(100, "a", 40_000).speaks(200, "a", 40_000);
         let moved = stand.phone.encrypted.exchange(&"a".into(), Stamp::ZERO).unwrap();
         stand.case.moves.insert(baseline, moved);
-        stand.case.unread.insert(baseline, vouched.then_some(moved.done));
+        let console = Vouched { by: Voucher::Console, fix: moved.done };
+        stand.case.unread.insert(baseline, vouched.then_some(console).into_iter().collect());
         stand.case.windows.insert(baseline, bound::baseline(&stand.case.timers));
         stand.case.windows.insert(stand.failover(), bound::unread_failover(&stand.case.timers));
         stand
@@ -226,8 +229,9 @@ fn a_late_exchange_is_the_phone_s_fault_if_it_had_asked_for_nothing_before() {
 
 #[test]
 fn a_console_is_wrong_that_names_a_server_with_which_nothing_was_agreed() {
-    let belief = Belief { server: Some("10.77.0.3".to_owned()), fix: Stand::at_primary(true).case.cuts[0].began };
-    let claimed = |stand: Stand| claimed(&stand.phone, Move::Failover, &"b".into(), &belief).map(|it| it.code);
+    let shown_by = Stand::at_primary(true).case.cuts[0].began;
+    let claimed =
+        |stand: Stand| claimed(&stand.phone, Move::Failover, "the console", &"b".into(), shown_by).map(|it| it.code);
     assert_eq!(claimed(Stand::at_primary(true)), Some("display-wrong"));
     assert_eq!(claimed(Stand::at_primary(true).pass(15_000, "b", 40_001, Up, Greeted)), Some("display-wrong"));
     assert_eq!(claimed(Stand::at_primary(true).connects(15_000, "b", 40_001)), None);

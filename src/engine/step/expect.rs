@@ -1,6 +1,10 @@
 //! Waits until every line has made a move, on the wire and by its console, or until it is clear that it will not.
 
+mod further;
+
 use std::{collections::BTreeMap, time::Duration};
+
+use self::further::{Further, Outcome};
 
 use crate::{
     config::{Party, StepKind},
@@ -12,6 +16,7 @@ use crate::{
         registration::Fix,
         run::GRACE,
         subjects::Subjects,
+        witness::{Vouched, Voucher},
     },
     event::{Derived, Move, Stamp, Transport},
     verdict::{CaseId, Verdict},
@@ -41,6 +46,9 @@ struct Wait {
     cause: Fix,
     window: Window,
     console: Console,
+    further: Further,
+    /// Further witnesses that agree.
+    agreeing: Vec<Vouched>,
     asked_for_life: bool,
     /// It was an exchange that nobody can read.
     unread: bool,
@@ -76,7 +84,7 @@ impl Expect {
                 impossible.push(case.id.clone());
                 continue;
             };
-            let wait = Wait { leg, cause, window, console: Console::Waiting, asked_for_life: false, unread: false };
+            let wait = Wait::new(leg, cause, window);
             wait.tell(case, out);
             waits.insert(case.id.clone(), wait);
         }
@@ -114,13 +122,18 @@ impl Expect {
                 Console::Waiting if !wait.asked_for_life => Some((wait.due(), "the deadline of a move")),
                 Console::Waiting => Some((wait.given_up(), "twice the deadline of a move")),
                 Console::Asked { again, until, .. } => Some((again.min(until), "the console's statement")),
-                Console::Settled => None,
+                Console::Settled => wait.further.deadline().map(|at| (at, "the word of further witnesses")),
             })
             .min()
     }
 }
 
 impl Wait {
+    fn new(leg: Leg, cause: Fix, window: Window) -> Self {
+        let (console, further) = (Console::Waiting, Further::Waiting);
+        Self { leg, cause, window, console, further, agreeing: Vec::new(), asked_for_life: false, unread: false }
+    }
+
     /// Tells what is expected until when, and from what that follows.
     fn tell(&self, case: &mut CaseRun, out: &mut Outbox) {
         let fact = Derived::DeadlineComputed {
@@ -178,7 +191,8 @@ impl Wait {
             let belief = subjects.belief(id).filter(|belief| belief.fix.when.at >= self.cause.when.at);
             let said = belief.as_ref().and_then(|belief| Some((subjects.server_named_by(belief)?, belief)));
             let there = said.filter(|(server, _)| case.destination(self.leg) == Some(server));
-            let claimed = there.and_then(|(server, belief)| blind::claimed(watch, self.leg.of, &server, belief));
+            let claimed = there
+                .and_then(|(server, belief)| blind::claimed(watch, self.leg.of, "the console", &server, belief.fix));
             let finding = claimed.unwrap_or_else(|| judge::missing(case, watch, self.leg, self.cause));
             subjects.decide_case(id, finding);
         }
@@ -247,9 +261,10 @@ impl Wait {
                 Some(belief) if now >= until => {
                     let expected = expected.map_or_else(|| "no server".to_owned(), |it| subjects.describe_server(&it));
                     let evidence = [moved.done.seq, belief.fix.seq];
-                    let said = belief.server.as_deref();
-                    let finding =
-                        subjects.case(id).map(|case| judge::contradicted(case, of, said, &expected, evidence));
+                    let said = belief.server.as_ref().map(|server| format!("`{server}`"));
+                    let case = subjects.case(id);
+                    let finding = case
+                        .map(|case| judge::contradicted(case, of, "its console", said.as_deref(), &expected, evidence));
                     finding.into_iter().for_each(|finding| subjects.decide_case(id, finding));
                     return;
                 }
@@ -267,12 +282,24 @@ impl Wait {
                 _ => return,
             }
         }
-        if self.unread {
-            let said = subjects.belief(id).filter(|_| subjects.states_registration(&id.phone));
-            if let Some((case, _)) = subjects.case_and_detectors(id) {
-                case.moves.insert(self.leg, moved);
-                case.unread.insert(self.leg, said.map(|belief| belief.fix));
+        let said = subjects.belief(id).filter(|_| self.unread && subjects.states_registration(&id.phone));
+        let console = said.map(|belief| Vouched { by: Voucher::Console, fix: belief.fix });
+        // Where a console has told, others need not.
+        let until = (self.unread && console.is_none()).then(|| self.cause.when.at + self.window.length);
+        let vouching = match self.further.hear(id, self.leg, &moved, until, now, subjects, out) {
+            Outcome::Wait => return,
+            Outcome::Against(finding) => return subjects.decide_case(id, finding),
+            Outcome::Said { agreeing, vouching } => {
+                agreeing.iter().for_each(|vouched| subjects.add_case_evidence(id, vouched.fix.seq));
+                self.agreeing = agreeing;
+                vouching
             }
+        };
+        if self.unread
+            && let Some((case, _)) = subjects.case_and_detectors(id)
+        {
+            case.moves.insert(self.leg, moved);
+            case.unread.insert(self.leg, console.into_iter().chain(vouching).collect());
         }
         self.conclude(id, moved, subjects);
     }
@@ -323,13 +350,20 @@ impl Wait {
         let took = moved.done.when.at.since(self.cause.when.at).as_secs_f64();
         let mut note = format!("after {took:.1} s, {:.1} s allowed", self.window.length.as_secs_f64());
         if self.unread {
-            let said =
-                if case.unread.get(&self.leg).is_some_and(Option::is_some) { "and by its console" } else { "alone" };
+            let vouched = case.unread.get(&self.leg).filter(|vouched| !vouched.is_empty());
+            let said = vouched.map_or_else(|| "alone".to_owned(), |vouched| format!("and by {}", all(vouched)));
             note = format!("by a connection {said}, as its signalling is encrypted: {note}");
+        } else if !self.agreeing.is_empty() {
+            note = format!("{note}; so says {}", all(&self.agreeing));
         }
         let evidence = [self.cause.seq, moved.request.seq, moved.done.seq];
         subjects.finish_case_step(id, &note, &evidence);
     }
+}
+
+/// Who has spoken, for people.
+fn all(vouched: &[Vouched]) -> String {
+    vouched.iter().map(|vouched| vouched.by.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The window of a move as it stands at its cause.

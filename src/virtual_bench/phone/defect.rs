@@ -35,6 +35,8 @@ pub enum PhoneDefect {
     MovesLate(#[serde(with = "crate::config::duration")] Duration),
     /// It lets each registration lapse, and registers anew 2 s later.
     LapsesBeforeRenewing,
+    /// Its status page shows every line at its primary, whatever is true.
+    PageWrong,
     /// Its display shows every line in service at its primary, whatever is true.
     DisplayWrong,
     /// It repeats a REGISTER that the primary does not answer for ever.

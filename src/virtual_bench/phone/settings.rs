@@ -96,6 +96,11 @@ impl PhoneSpec {
         let sound = Self { defects: Vec::new(), ..self.clone() };
         Settings::of(&sound, &layers(&sound)).accounts
     }
+
+    /// The administrator's password for its web interface, as its files set it.
+    pub fn admin_password(&self) -> String {
+        Settings::of(self, &layers(self)).admin_password
+    }
 }
 
 /// All of it.

@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Colour, FIRMWARE, Phone, PhoneOutput, display::status_text, power::Power};
+use super::{Colour, FIRMWARE, Phone, PhoneDefect, PhoneOutput, display::status_text, power::Power};
 use crate::wire::http::{HttpError, HttpRequest, HttpResponse, HttpUrl, RequestReader, ResponseReader};
 
 /// User of the web interface who may see everything (maker's guide, manualsbrain.com manual 989282, page 800).
-const ADMIN: &str = "admin";
+pub const ADMIN: &str = "admin";
 /// How long a server may take for an answer. Invented.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -181,7 +181,7 @@ impl Phone {
             escaped(&self.spec.product)
         );
         for (index, (account, line)) in self.accounts().iter().zip(&self.lines).enumerate() {
-            let backup = if account.on_backup { "Yes" } else { "No" };
+            let backup = if account.on_backup && !self.has(PhoneDefect::PageWrong) { "Yes" } else { "No" };
             let (name, status) = (escaped(&line.account().name()), status_text(account.status));
             // Writing to a String can not fail.
             let _ = writeln!(page, "<tr><td>{}</td><td>{name}</td><td>{status}</td><td>{backup}</td></tr>", index + 1);

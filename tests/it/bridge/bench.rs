@@ -86,6 +86,7 @@ fn plan(network: Network) -> Plan {
         console: None,
         keypad: None,
         push: None,
+        status_page: None,
         timers: timers.clone(),
     };
     let model = Model { name: "any".to_owned(), title: "Any".to_owned(), timers, ..Model::unknown() };

@@ -1,0 +1,109 @@
+//! Checks of further witnesses: what a model knows of them, and what a bench has of them.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
+
+use toml::Spanned;
+
+use super::{Findings, plain};
+use crate::config::{
+    model::Model,
+    raw,
+    witness::{EVERY, StatusPage, WatchedPage},
+};
+
+/// The port of a phone's web interface.
+const HTTP: u16 = 80;
+
+/// Times between two looks that make sense: oftener and the phone does nothing else, rarer and it tells nothing.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+
+/// What a model knows of the status page, laid over what the model that it extends knows.
+pub(super) fn status_page(
+    raw: &Spanned<raw::StatusPage>,
+    base: Option<StatusPage>,
+    findings: &mut Findings<'_>,
+) -> Option<StatusPage> {
+    let (span, raw) = (raw.span(), raw.get_ref());
+    let base = base.as_ref();
+    let mut needed = |written: &raw::Text, inherited: Option<&String>, key: &str, example: &str| {
+        let known = plain(written).or_else(|| inherited.cloned());
+        let message = format!("the status page has no `{key}`");
+        findings.required(known, span.clone(), &message, &format!("add `{key} = {example}`"))
+    };
+    let path = needed(&raw.path, base.map(|base| &base.path), "path", "\"/status.html\"");
+    let account = needed(&raw.account, base.map(|base| &base.account), "account", "\"SIP Account\", a column's title");
+    let status = needed(&raw.status, base.map(|base| &base.status), "status", "\"Status\", a column's title");
+    let registered = needed(&raw.registered, base.map(|base| &base.registered), "registered", "'^Registered$'");
+    let backup = plain(&raw.backup).or_else(|| base?.backup.clone());
+    let on_backup = findings.pattern(&raw.on_backup, &[]).or_else(|| base?.on_backup.clone());
+    if backup.is_some() != on_backup.is_some() {
+        let help = "give both: `backup = \"Backup Registrar Used?\"` and `on-backup = '^Yes$'`";
+        findings.at(span.clone(), "`backup` and `on-backup` belong together", help);
+    }
+    if let Some((text, path)) = raw.path.as_ref().zip(path.as_ref())
+        && !(path.starts_with('/') && path.chars().all(|char| char.is_ascii_graphic()))
+    {
+        findings.at(
+            text.span(),
+            format!("`{path}` is no path"),
+            "write what follows the phone's address, as `/status.html`",
+        );
+    }
+    findings.pattern(&raw.registered, &[]);
+    let extension = findings.pattern(&raw.extension, &["extension"]).or_else(|| Some(base?.extension.clone()));
+    Some(StatusPage {
+        path: path?,
+        account: account?,
+        extension: extension.unwrap_or_else(|| r"^(?P<extension>[^@\s]+)".to_owned()),
+        status: status?,
+        registered: registered?,
+        backup,
+        on_backup,
+        server: plain(&raw.server).or_else(|| base?.server.clone()),
+    })
+}
+
+/// The status page of a phone.
+pub(super) fn watched_page(
+    raw: &raw::Phone,
+    owner: &str,
+    address: Option<IpAddr>,
+    model: Option<&Model>,
+    folder: &Path,
+    findings: &mut Findings<'_>,
+) -> Option<WatchedPage> {
+    let page = raw.status_page.as_ref()?;
+    let (span, page) = (page.span(), page.get_ref());
+    let port = match &page.port {
+        Some(port) => findings.integer(port, "port", (1, 65535)),
+        None => Some(HTTP),
+    };
+    if model.is_some_and(|model| model.status_page.is_none()) {
+        let help = "give the model [status-page], or leave `status-page` out";
+        findings.at(span.clone(), format!("the model of {owner} knows of no status page"), help);
+    }
+    if page.user.is_none() && page.password_file.is_some() {
+        let message = format!("the status page of {owner} has a password and no user");
+        findings.at(span.clone(), message, "add `user = \"admin\"`");
+    }
+    if address.is_none() && raw.address.is_none() {
+        let help = "add `address = \"10.77.0.11\"`; one that is learnt in the run comes too late";
+        findings.at(span, format!("the status page of {owner} is to be looked at, which has no address"), help);
+    }
+    let every = every(&page.every, findings);
+    Some(WatchedPage {
+        at: SocketAddr::new(address?, port?),
+        user: plain(&page.user),
+        password_file: page.password_file.as_ref().map(|file| folder.join(file.get_ref())),
+        every: every?,
+    })
+}
+
+/// The time between two looks.
+fn every(text: &raw::Text, findings: &mut Findings<'_>) -> Option<Duration> {
+    text.as_ref().map_or(Some(EVERY), |text| findings.duration(text, LOOKS))
+}

@@ -1,0 +1,30 @@
+//! Further witnesses, as they are written.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::Text;
+
+/// The status page of a model.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(in crate::config) struct StatusPage {
+    pub(in crate::config) path: Text,
+    pub(in crate::config) account: Text,
+    pub(in crate::config) extension: Text,
+    pub(in crate::config) status: Text,
+    pub(in crate::config) registered: Text,
+    pub(in crate::config) backup: Text,
+    pub(in crate::config) on_backup: Text,
+    pub(in crate::config) server: Text,
+}
+
+/// The status page of a phone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(in crate::config) struct WatchedPage {
+    pub(in crate::config) port: Option<Spanned<i64>>,
+    pub(in crate::config) user: Text,
+    pub(in crate::config) password_file: Text,
+    pub(in crate::config) every: Text,
+}

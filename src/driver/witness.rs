@@ -1,0 +1,220 @@
+//! Further witnesses of where lines are registered: the phones' status pages.
+//!
+//! Each is looked at at fixed times, by one task that asks for one thing at a time, and whenever somebody wants to know. Only news is
+//! told ([`Ledger`]), and what was asked for.
+//!
+//! Not here: what their word is worth (`engine`).
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::{DriverError, Report, clock::RunClock, outbox::Outbox};
+use crate::{
+    config::{Phone, Plan},
+    event::{LineId, Observed, PhoneName, Stamp, Standing, When},
+    wire::testimony::Ledger,
+};
+
+mod page;
+
+use page::Page;
+
+/// Why further witnesses can not be heard.
+#[derive(Debug, thiserror::Error)]
+pub enum WitnessError {
+    /// A pattern is no regular expression, or a monstrous one.
+    #[error("the status page of {phone}: a pattern of its model does not compile: {source}")]
+    Page {
+        /// The phone.
+        phone: PhoneName,
+        /// What is wrong with it.
+        source: regex::Error,
+    },
+}
+
+/// What a witness says: extensions, where they are, and its words.
+type Said = Vec<(String, Standing, String)>;
+
+/// What can be looked at.
+trait Look: fmt::Debug + Send + 'static {
+    /// Looks. Takes a bounded time.
+    ///
+    /// # Errors
+    /// For people: why it could not be seen, and what to do about it.
+    fn look(&mut self) -> impl Future<Output = Result<Said, String>> + Send;
+}
+
+/// All further witnesses of a run.
+#[derive(Debug, Default)]
+pub struct Witnesses {
+    pages: BTreeMap<PhoneName, Watcher>,
+}
+
+impl Witnesses {
+    /// Reads all that is needed, and looks at nothing yet.
+    ///
+    /// # Errors
+    /// If a password can not be had.
+    pub fn prepare(plan: &Plan, clock: &RunClock) -> Result<Prepared, DriverError> {
+        let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
+        let mut pages = Vec::new();
+        for phone in phones {
+            pages.extend(Page::of(plan, phone, clock)?);
+        }
+        Ok(Prepared { pages })
+    }
+
+    /// Asks those who can say something of a phone's lines.
+    pub fn ask(&self, phone: &PhoneName) {
+        if let Some(watcher) = self.pages.get(phone) {
+            watcher.ask(phone);
+        }
+    }
+
+    /// Looks no more, and gives up what is under way.
+    pub async fn close(self) {
+        for watcher in self.pages.into_values() {
+            watcher.close().await;
+        }
+    }
+}
+
+/// Witnesses that nobody looks at yet.
+#[derive(Debug)]
+pub struct Prepared {
+    pages: Vec<Page>,
+}
+
+impl Prepared {
+    /// Begins to look. Must be called within a tokio runtime.
+    pub fn start(self, clock: &RunClock, reports: &mpsc::Sender<Report>) -> Witnesses {
+        let start = |page: Page| {
+            let (phone, every) = (page.phone().clone(), page.every());
+            let beat = Beat { every, ledger: page.ledger(), phone: Some(phone.clone()), otherwise: Standing::Unknown };
+            (phone, Watcher::start(page, beat, clock, reports))
+        };
+        Witnesses { pages: self.pages.into_iter().map(start).collect() }
+    }
+}
+
+/// How a witness is looked at, and what it means.
+#[derive(Debug)]
+struct Beat {
+    /// The time between two looks.
+    every: Duration,
+    ledger: Ledger,
+    /// The phone whose word it is; none: it speaks of all.
+    phone: Option<PhoneName>,
+    /// What it says of a line that it does not name.
+    otherwise: Standing,
+}
+
+/// Somebody who looks at a witness.
+#[derive(Debug)]
+struct Watcher {
+    asks: mpsc::UnboundedSender<PhoneName>,
+    closing: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Watcher {
+    fn start(look: impl Look, beat: Beat, clock: &RunClock, reports: &mpsc::Sender<Report>) -> Self {
+        let (asks, asked) = mpsc::unbounded_channel();
+        let (closing, closed) = oneshot::channel();
+        // At once a phone might not be up that the rig has just let have its link.
+        let due = clock.now() + beat.every;
+        let outbox = Outbox::new(reports.clone());
+        let watch = Watch { look, beat, due, clock: clock.clone(), asked, outbox };
+        Self { asks, closing, task: tokio::spawn(watch.run(closed)) }
+    }
+
+    fn ask(&self, phone: &PhoneName) {
+        // One that has ended is not heard any more.
+        let _ = self.asks.send(phone.clone());
+    }
+
+    async fn close(self) {
+        let _ = self.closing.send(());
+        let _ = self.task.await;
+    }
+}
+
+/// What the task works with.
+struct Watch<L> {
+    look: L,
+    beat: Beat,
+    due: Stamp,
+    clock: RunClock,
+    asked: mpsc::UnboundedReceiver<PhoneName>,
+    outbox: Outbox,
+}
+
+impl<L: Look> Watch<L> {
+    async fn run(mut self, closed: oneshot::Receiver<()>) {
+        tokio::select! {
+            _ = closed => {}
+            () = self.serve() => {}
+        }
+        self.outbox.finish();
+    }
+
+    async fn serve(&mut self) {
+        loop {
+            tokio::select! {
+                asked = self.asked.recv() => match asked {
+                    Some(phone) => self.beat.ledger.ask(&phone),
+                    None => return,
+                },
+                () = self.clock.wait(Some(self.due)) => {}
+                () = self.outbox.deliver() => continue,
+            }
+            while let Ok(phone) = self.asked.try_recv() {
+                self.beat.ledger.ask(&phone);
+            }
+            let seen = {
+                let mut looking = std::pin::pin!(self.look.look());
+                loop {
+                    tokio::select! {
+                        seen = &mut looking => break seen,
+                        () = self.outbox.deliver() => {}
+                    }
+                }
+            };
+            self.tell(seen);
+        }
+    }
+
+    fn tell(&mut self, seen: Result<Said, String>) {
+        let now = self.clock.now();
+        while self.due <= now {
+            self.due = self.due + self.beat.every;
+        }
+        let error_ns = u64::try_from(self.beat.every.as_nanos()).unwrap_or(u64::MAX);
+        match seen {
+            Ok(said) => {
+                for testimony in self.beat.ledger.heard(&said, &self.beat.otherwise) {
+                    self.outbox.push(When { at: now, error_ns }, Observed::Testified(Box::new(testimony)));
+                }
+            }
+            Err(reason) => {
+                if self.beat.ledger.lost() {
+                    let (witness, phone) = (self.beat.ledger.witness().clone(), self.beat.phone.clone());
+                    self.outbox.push(When::exactly(now), Observed::WitnessLost { witness, phone, reason });
+                }
+            }
+        }
+    }
+}
+
+/// The lines of a phone.
+fn lines(phone: &Phone) -> Vec<LineId> {
+    let line = |extension: &String| LineId { phone: phone.name.clone(), extension: extension.clone() };
+    phone.lines.iter().map(|it| line(&it.extension)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Against sockets that show what phones show, and what none does.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use super::*;
+use crate::{
+    config::{WatchedPage, load},
+    event::{Testimony, Witness},
+    wire::http::{HttpRequest, HttpResponse, RequestReader},
+};
+
+/// A web interface that answers every request in the same way, until it is told another.
+struct Web {
+    shown: Arc<Mutex<Vec<u8>>>,
+    asked: mpsc::UnboundedReceiver<HttpRequest>,
+    at: std::net::SocketAddr,
+}
+
+impl Web {
+    async fn showing(answer: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (shown, at) = (Arc::new(Mutex::new(answer)), listener.local_addr().unwrap());
+        let (asks, asked) = mpsc::unbounded_channel();
+        let answer = Arc::clone(&shown);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (mut reader, mut piece) = (RequestReader::default(), [0; 1024]);
+                let request = loop {
+                    let count = stream.read(&mut piece).await.unwrap_or(0);
+                    match reader.push(&piece[..count]) {
+                        Some(request) => break request.unwrap(),
+                        None if count == 0 => return,
+                        None => {}
+                    }
+                };
+                let allowed = request.basic_auth() == Some(("admin".to_owned(), "22222".to_owned()));
+                let bytes =
+                    if allowed { answer.lock().unwrap().clone() } else { HttpResponse::who_are_you("x").to_bytes() };
+                // Whoever has seen enough hangs up.
+                let _ = stream.write_all(&bytes).await;
+                let _ = asks.send(request);
+            }
+        });
+        Self { shown, asked, at }
+    }
+
+    fn show(&self, answer: Vec<u8>) {
+        *self.shown.lock().unwrap() = answer;
+    }
+}
+
+fn page(backup: &str) -> Vec<u8> {
+    let table = format!(
+        "<table><tr><th>SIP Account</th><th>Status</th><th>Backup Registrar Used?</th></tr>\
+         <tr><td>1001@b</td><td>Registered</td><td>{backup}</td></tr></table>"
+    );
+    HttpResponse::new(200, "text/html", table).to_bytes()
+}
+
+/// Looks at p1 of the example lab, so often.
+async fn watched(web: &Web, every: Duration, user: Option<&str>) -> (Witnesses, mpsc::Receiver<Report>) {
+    let (mut bench, models) = load::bench("lab-example", Path::new(load::RIG), &[]).unwrap();
+    bench.network = None;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "22222\n").unwrap();
+    let user = user.map(str::to_owned);
+    bench.phones[0].status_page =
+        Some(WatchedPage { at: web.at, password_file: user.as_ref().map(|_| file), user, every });
+    let plan = Plan {
+        run: "x".to_owned(),
+        epoch_unix_ns: 0,
+        version: String::new(),
+        phones: vec!["p1".into()],
+        bench,
+        models,
+        scenario: load::scenario("baseline", Path::new(load::RIG)).unwrap(),
+        then: Vec::new(),
+        overrides: Vec::new(),
+        keep_secrets: false,
+    };
+    let (reports, inbox) = mpsc::channel(64);
+    let clock = RunClock::start();
+    (Witnesses::prepare(&plan, &clock).unwrap().start(&clock, &reports), inbox)
+}
+
+const OFTEN: Duration = Duration::from_millis(20);
+const NEVER: Duration = Duration::from_secs(3600);
+
+async fn testimony(reports: &mut mpsc::Receiver<Report>) -> (Testimony, u64) {
+    let report = reports.recv().await.unwrap();
+    let Observed::Testified(testimony) = report.observed else { panic!("{:?}", report.observed) };
+    (*testimony, report.when.error_ns)
+}
+
+#[tokio::test]
+async fn a_page_is_looked_at_again_and_again_and_only_news_is_told() {
+    let mut web = Web::showing(page("No")).await;
+    let (witnesses, mut reports) = watched(&web, OFTEN, Some("admin")).await;
+    let (first, error_ns) = testimony(&mut reports).await;
+    assert_eq!((first.witness, first.standing), (Witness::StatusPage, Standing::Primary));
+    assert_eq!((first.quote.as_str(), error_ns), ("1001@b | Registered | No", 20_000_000));
+    for _ in 0..6 {
+        let request = web.asked.recv().await.unwrap();
+        assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", "/status.html"));
+    }
+    assert!(reports.try_recv().is_err(), "it had no news");
+    web.show(page("Yes"));
+    assert_eq!(testimony(&mut reports).await.0.standing, Standing::Backup);
+    witnesses.close().await;
+}
+
+#[tokio::test]
+async fn who_asks_is_told_at_once_what_is_no_news() {
+    let web = Web::showing(page("No")).await;
+    let (witnesses, mut reports) = watched(&web, NEVER, Some("admin")).await;
+    for _ in 0..3 {
+        witnesses.ask(&"p1".into());
+        assert_eq!(testimony(&mut reports).await.0.standing, Standing::Primary);
+    }
+    witnesses.ask(&"p2".into());
+    witnesses.close().await;
+    assert!(reports.recv().await.is_none(), "nobody looks at p2");
+}
+
+#[tokio::test]
+async fn a_page_that_can_not_be_had_is_lost_once_with_a_remedy() {
+    let endless = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b'<'; 200_000]].concat();
+    for (answer, user, why) in [
+        (page("No"), None, "asks who wants the status page of p1 (401); give it `user`"),
+        (page("No"), Some("guest"), "does not show the status page of p1 (401); correct"),
+        (
+            HttpResponse::bare(404).to_bytes(),
+            Some("admin"),
+            "does not have the status page of p1 (404); is that its path?",
+        ),
+        (HttpResponse::new(200, "text/html", "<p>").to_bytes(), Some("admin"), "no table with the columns SIP Account"),
+        (endless, Some("admin"), "longer than 65536 bytes"),
+        (b"\0\0\0\r\n\r\n".to_vec(), Some("admin"), "no answer that can be read"),
+        (Vec::new(), Some("admin"), "no answer that can be read"),
+    ] {
+        let mut web = Web::showing(answer).await;
+        let (witnesses, mut reports) = watched(&web, OFTEN, user).await;
+        let report = reports.recv().await.unwrap().observed;
+        let Observed::WitnessLost { witness: Witness::StatusPage, phone: Some(_), reason } = report else {
+            panic!("{report:?}")
+        };
+        assert!(reason.contains(why), "{reason}");
+        for _ in 0..4 {
+            web.asked.recv().await.unwrap();
+        }
+        assert!(reports.try_recv().is_err(), "told once: {why}");
+        web.show(page("No"));
+        if user == Some("admin") {
+            assert_eq!(testimony(&mut reports).await.0.standing, Standing::Primary, "it is back");
+        }
+        witnesses.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_never_answered_is_given_up_and_holds_nothing_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let web = Web { at: silent.local_addr().unwrap(), ..Web::showing(Vec::new()).await };
+    let (witnesses, mut reports) = watched(&web, OFTEN, None).await;
+    let report = reports.recv().await.unwrap();
+    assert!(report.when.at >= Stamp::from_millis(3000), "{:?}", report.when);
+    assert!(
+        matches!(report.observed, Observed::WitnessLost { reason, .. } if reason.contains("did not answer within 3 s"))
+    );
+    // Another look is under way.
+    witnesses.close().await;
+}

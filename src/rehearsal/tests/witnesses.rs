@@ -1,0 +1,124 @@
+//! Further witnesses: what their agreement adds, what their contradiction comes to, and that their silence is nothing.
+
+use super::*;
+use crate::{
+    event::{Standing, Witness},
+    virtual_bench::description::{Lab, LabWitness},
+};
+
+/// `p1` speaks UDP, `p2` TCP, or both what looks like TLS; nobody holds their consoles.
+fn description(blind: bool) -> Description {
+    let mut description = Description::default();
+    description.lab.phones = 2;
+    description.lab.transports = if blind { vec![Transport::Tls] } else { vec![Transport::Udp, Transport::Tcp] };
+    description.lab.consoles = false;
+    description.lab.witnesses = vec![LabWitness::StatusPage];
+    description
+}
+
+fn with_defect(scenario: &str, description: &Description, defect: Option<PhoneDefect>) -> Vec<Record> {
+    let seeded = |phone: &mut PhoneSpec| phone.defects.extend(defect.filter(|_| phone.name == "p1"));
+    rehearse_scenario(scenario, description, calm(), seeded, |_| {})
+}
+
+fn case<'a>(records: &'a [Record], phone: &str) -> &'a Case {
+    cases(records).find(|case| case.id.phone.0 == phone).unwrap()
+}
+
+/// What is among the evidence of a case that this witness has said.
+fn testified(records: &[Record], case: &Case, witness: &Witness) -> Vec<Standing> {
+    let said = |record: &Record| match &record.event {
+        Event::Observed(Observed::Testified(said)) if said.witness == *witness => Some(said.standing.clone()),
+        _ => None,
+    };
+    let of_case = records.iter().filter(|record| case.evidence.contains(&record.seq));
+    let mut standings: Vec<Standing> = of_case.filter_map(said).collect();
+    standings.dedup();
+    standings
+}
+
+const PASS: (Verdict, Option<Blame>, Option<&str>) = (Verdict::Pass, None, None);
+const DISPLAY_WRONG: (Verdict, Option<Blame>, Option<&str>) =
+    (Verdict::Fail, Some(Blame::Phone), Some("display-wrong"));
+
+#[test]
+fn a_status_page_that_agrees_is_among_the_evidence_of_each_move_and_is_told() {
+    let records = with_defect("failover", &description(false), None);
+    for phone in ["p1", "p2"] {
+        assert_eq!(found(&records, phone), PASS, "{:#?}", case(&records, phone));
+        let said = testified(&records, case(&records, phone), &Witness::StatusPage);
+        assert_eq!(said, [Standing::Primary, Standing::Backup, Standing::Primary], "{phone}");
+    }
+    let told = |record: &Record| match &record.event {
+        Event::Derived(Derived::StepEnded { note, .. }) => note.contains("so says its status page"),
+        _ => false,
+    };
+    assert!(records.iter().filter(|record| told(record)).count() >= 6);
+    let again = session::replay(records.iter().cloned()).records;
+    let concluded: Vec<&Record> = records.iter().filter(|it| !matches!(it.event, Event::Observed(_))).collect();
+    assert_eq!(again.iter().collect::<Vec<_>>(), concluded);
+}
+
+#[test]
+fn a_status_page_costs_a_healthy_run_no_time() {
+    let with = with_defect("failover", &description(false), None);
+    let without = Description { lab: Lab { witnesses: Vec::new(), ..description(false).lab }, ..description(false) };
+    let without = with_defect("failover", &without, None);
+    let end = |records: &[Record]| records.last().unwrap().seen.as_millis_f64();
+    assert!((end(&with) - end(&without)).abs() < 1000.0, "{} and {} ms", end(&with), end(&without));
+}
+
+#[test]
+fn a_status_page_that_shows_the_wrong_server_is_the_phone_s_fault_and_is_said_to_be_so() {
+    for (scenario, defect) in [
+        ("failover", PhoneDefect::PageWrong),
+        ("failover", PhoneDefect::ClaimsBackup),
+        ("baseline", PhoneDefect::ClaimsBackup),
+    ] {
+        let records = with_defect(scenario, &description(false), Some(defect));
+        assert_eq!(found(&records, "p1"), DISPLAY_WRONG, "{scenario} {defect:?}: {:#?}", case(&records, "p1"));
+        assert!(case(&records, "p1").reason.as_deref().unwrap().contains("its status page says registered at its"));
+        assert!(!testified(&records, case(&records, "p1"), &Witness::StatusPage).is_empty(), "no word in evidence");
+        assert_eq!(found(&records, "p2"), PASS, "{scenario} {defect:?}: its neighbour");
+    }
+}
+
+#[test]
+fn a_page_that_can_not_be_read_is_neither_proof_nor_a_fault() {
+    let scenario = load::scenario("failover", Path::new(load::RIG)).unwrap();
+    let mut rehearsal = Rehearsal::new(&description(false), scenario, calm(), |_| {}, |_| {}).unwrap();
+    // Nobody in particular asks.
+    for phone in &mut rehearsal.plan_mut().bench.phones {
+        phone.status_page.as_mut().unwrap().user = None;
+    }
+    let records = rehearsal.run().unwrap();
+    for phone in ["p1", "p2"] {
+        assert_eq!(found(&records, phone), PASS);
+        assert_eq!(testified(&records, case(&records, phone), &Witness::StatusPage), []);
+    }
+    let lost = records.iter().filter(|it| matches!(it.event, Event::Observed(Observed::WitnessLost { .. }))).count();
+    assert_eq!(lost, 2, "told once for each phone");
+}
+
+#[test]
+fn a_blind_phone_may_rest_on_its_status_page_and_says_so() {
+    for scenario in ["failover", "one-way-loss"] {
+        let records = with_defect(scenario, &description(true), None);
+        for phone in ["p1", "p2"] {
+            assert_eq!(found(&records, phone), PASS, "{scenario}: {:#?}", case(&records, phone));
+            let reason = case(&records, phone).reason.as_deref().unwrap();
+            assert!(reason.contains("rests on its status page and on connections that were seen"), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn the_page_of_a_blind_phone_is_held_against_it_only_where_it_names_a_server_that_it_never_met() {
+    let records = with_defect("baseline", &description(true), Some(PhoneDefect::ClaimsBackup));
+    assert_eq!(found(&records, "p1"), DISPLAY_WRONG);
+    let blind = (Verdict::RigError, Some(Blame::Unknown), Some("blind"));
+    let records = with_defect("failover", &description(true), Some(PhoneDefect::PageWrong));
+    assert_eq!(found(&records, "p1"), blind, "{:#?}", case(&records, "p1"));
+    let records = with_defect("failover", &description(true), Some(PhoneDefect::ForgetsToAuthenticateOnBackup));
+    assert_eq!(found(&records, "p1"), blind, "{:#?}", case(&records, "p1"));
+}
