@@ -13,8 +13,8 @@ use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
     engine::Engine,
     event::{
-        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageMode, PhoneName, Record, RigPart, Stamp, Toward,
-        When,
+        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageMode, PhoneName, Record, RigPart, ServerName,
+        Stamp, Toward, When,
     },
     session,
     verdict::Case,
@@ -104,6 +104,8 @@ enum Happening {
     Look(PhoneName),
     /// The same because somebody has asked.
     LookOnce(PhoneName),
+    /// A server is asked for its list, now and again.
+    LookAtList(ServerName),
 }
 
 /// Why a rehearsal came to no end.
@@ -271,6 +273,7 @@ impl Rehearsal {
             Happening::PushOverdue(phone, conn) => self.push_overdue(&phone, conn),
             Happening::Look(phone) => self.look_at(phone),
             Happening::LookOnce(phone) => self.look(&phone),
+            Happening::LookAtList(server) => self.look_at_list(server),
         }
     }
 

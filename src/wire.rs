@@ -11,6 +11,7 @@ pub mod frame;
 pub mod html;
 pub mod http;
 pub mod kp1;
+pub mod listing;
 pub mod message_summary;
 pub mod messages;
 pub mod recent;

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     config::{
-        FailbackHabit, Failure, Identity, Keypad, Line, ModePlan, Model, Moment, Only, OutagePlan, Pace, Party, Phone,
-        Plan, RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers, Turns,
+        Asked, FailbackHabit, Failure, Identity, Keypad, Line, ModePlan, Model, Moment, Only, OutagePlan, Pace, Party,
+        Phone, Plan, RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers, Turns,
     },
     engine::bound,
     event::{Move, OutageScope, PhoneName, Toward},
@@ -40,6 +40,14 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
     for server in &plan.bench.servers {
         let addresses: Vec<_> = server.addresses.iter().map(ToString::to_string).collect();
         writeln!(out, "server    {} ({}) {}", server.name, server.role, addresses.join(", "))?;
+        if let Some(witness) = &server.witness {
+            let how = match &witness.asked {
+                Asked::Command(words) => words.join(" "),
+                Asked::Http(url) => url.clone(),
+            };
+            let every = humantime::format_duration(witness.every);
+            writeln!(out, "  witness its own list by `{}`, every {every}", harmless(&how))?;
+        }
     }
     if !plan.overrides.is_empty() {
         writeln!(out, "set       {}", harmless(&plan.overrides.join(", ")))?;

@@ -14,7 +14,7 @@ use super::{
     identity::{Identity, Mac},
     model::Timers,
     port::PortAddress,
-    witness::WatchedPage,
+    witness::{ServerWitness, WatchedPage},
 };
 use crate::{
     event::{Course, Manner, PhoneName, ServerName},
@@ -136,6 +136,9 @@ pub struct Server {
     /// What stops and starts it; none: it can only be cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<Hook>,
+    /// Its own list of who is registered there, a further witness; none: it is not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<ServerWitness>,
 }
 
 /// Commands that stop and start a server. They are run as they are, by no shell, with the rights of who runs siprig.

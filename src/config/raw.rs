@@ -11,7 +11,7 @@ mod lift;
 mod witness;
 
 pub(super) use lift::{InTurn, Lift};
-pub(super) use witness::{StatusPage, WatchedPage};
+pub(super) use witness::{ServerWitness, StatusPage, WatchedPage};
 
 pub(super) type Text = Option<Spanned<String>>;
 
@@ -63,6 +63,7 @@ pub(super) struct Server {
     pub(super) names: Vec<Spanned<String>>,
     pub(super) gateway: Text,
     pub(super) hook: Option<Spanned<Hook>>,
+    pub(super) witness: Option<Spanned<ServerWitness>>,
 }
 
 /// Commands of a server.

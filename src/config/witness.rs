@@ -47,3 +47,28 @@ pub struct WatchedPage {
     #[serde(with = "super::duration")]
     pub every: Duration,
 }
+
+/// A server's own list of who is registered there, which is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerWitness {
+    /// How.
+    pub asked: Asked,
+    /// What of the answer names an extension: group `extension`, and perhaps `contact`. May go over many lines.
+    pub pattern: String,
+    /// The time between two looks, which is also how long it may be behind.
+    #[serde(with = "super::duration")]
+    pub every: Duration,
+    /// A command is killed after this time.
+    #[serde(with = "super::duration")]
+    pub limit: Duration,
+}
+
+/// How a list is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// Program and arguments, run as they are, by no shell, with the rights of who runs siprig.
+    Command(Vec<String>),
+    /// An address of a web server, without names to resolve.
+    Http(String),
+}

@@ -1,4 +1,4 @@
-//! Further witnesses of where lines are registered: the phones' status pages.
+//! Further witnesses of where lines are registered: the phones' status pages, and the servers' own lists.
 //!
 //! Each is looked at at fixed times, by one task that asks for one thing at a time, and whenever somebody wants to know. Only news is
 //! told ([`Ledger`]), and what was asked for.
@@ -15,12 +15,14 @@ use tokio::{
 use super::{DriverError, Report, clock::RunClock, outbox::Outbox};
 use crate::{
     config::{Phone, Plan},
-    event::{LineId, Observed, PhoneName, Stamp, Standing, When},
+    event::{LineId, Observed, PhoneName, ServerName, Stamp, Standing, When},
     wire::testimony::Ledger,
 };
 
+mod list;
 mod page;
 
+use list::List;
 use page::Page;
 
 /// Why further witnesses can not be heard.
@@ -33,6 +35,24 @@ pub enum WitnessError {
         phone: PhoneName,
         /// What is wrong with it.
         source: regex::Error,
+    },
+    /// The same of a server.
+    #[error("the list of server {server}: its `pattern` does not compile: {source}")]
+    List {
+        /// The server.
+        server: ServerName,
+        /// What is wrong with it.
+        source: regex::Error,
+    },
+    /// A program is not there.
+    #[error(
+        "server {server}: there is no program `{program}` to ask it with; look at `witness.command` of the bench file"
+    )]
+    NoProgram {
+        /// The server.
+        server: ServerName,
+        /// The program.
+        program: String,
     },
 }
 
@@ -52,32 +72,37 @@ trait Look: fmt::Debug + Send + 'static {
 #[derive(Debug, Default)]
 pub struct Witnesses {
     pages: BTreeMap<PhoneName, Watcher>,
+    lists: Vec<Watcher>,
 }
 
 impl Witnesses {
     /// Reads all that is needed, and looks at nothing yet.
     ///
     /// # Errors
-    /// If a password can not be had.
+    /// If a password can not be had, or a program.
     pub fn prepare(plan: &Plan, clock: &RunClock) -> Result<Prepared, DriverError> {
         let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
         let mut pages = Vec::new();
         for phone in phones {
             pages.extend(Page::of(plan, phone, clock)?);
         }
-        Ok(Prepared { pages })
+        let mut lists = Vec::new();
+        for server in &plan.bench.servers {
+            lists.extend(List::of(plan, server, clock)?);
+        }
+        Ok(Prepared { pages, lists })
     }
 
     /// Asks those who can say something of a phone's lines.
     pub fn ask(&self, phone: &PhoneName) {
-        if let Some(watcher) = self.pages.get(phone) {
+        for watcher in self.pages.get(phone).into_iter().chain(&self.lists) {
             watcher.ask(phone);
         }
     }
 
     /// Looks no more, and gives up what is under way.
     pub async fn close(self) {
-        for watcher in self.pages.into_values() {
+        for watcher in self.pages.into_values().chain(self.lists) {
             watcher.close().await;
         }
     }
@@ -87,6 +112,7 @@ impl Witnesses {
 #[derive(Debug)]
 pub struct Prepared {
     pages: Vec<Page>,
+    lists: Vec<List>,
 }
 
 impl Prepared {
@@ -97,7 +123,15 @@ impl Prepared {
             let beat = Beat { every, ledger: page.ledger(), phone: Some(phone.clone()), otherwise: Standing::Unknown };
             (phone, Watcher::start(page, beat, clock, reports))
         };
-        Witnesses { pages: self.pages.into_iter().map(start).collect() }
+        let ask = |list: List| {
+            let (every, ledger) = (list.every(), list.ledger());
+            let beat = Beat { every, ledger, phone: None, otherwise: Standing::Nowhere };
+            Watcher::start(list, beat, clock, reports)
+        };
+        Witnesses {
+            pages: self.pages.into_iter().map(start).collect(),
+            lists: self.lists.into_iter().map(ask).collect(),
+        }
     }
 }
 

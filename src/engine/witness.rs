@@ -140,13 +140,15 @@ pub type Expected = (Witness, Duration);
 
 /// The further witnesses that will say something of a line at that server, and by how much they may be late. Those that are not
 /// heard are not waited for, unless nothing but their word can tell where the line is.
-pub fn expected(subjects: &Subjects, id: &CaseId, _server: &ServerName, unread: bool) -> Vec<Expected> {
+pub fn expected(subjects: &Subjects, id: &CaseId, server: &ServerName, unread: bool) -> Vec<Expected> {
     let Some((phone, watch)) = subjects.plan().phone(&id.phone).zip(subjects.watch(&id.phone)) else {
         return Vec::new();
     };
     let page = phone.status_page.as_ref().map(|page| (Witness::StatusPage, page.every));
     let heard = |(witness, _): &Expected| unread || !watch.words.lost.contains(witness);
-    page.into_iter().filter(heard).collect()
+    let server = subjects.plan().bench.server(server).and_then(|server| Some((server, server.witness.as_ref()?)));
+    let list = server.map(|(server, witness)| (Witness::Server(server.name.clone()), witness.every));
+    page.into_iter().chain(list).filter(heard).collect()
 }
 
 /// What the further witnesses of a line say to a move that the wire shows to have led to `server`.

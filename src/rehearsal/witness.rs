@@ -1,13 +1,14 @@
 //! Further witnesses on virtual time: as the driver looks at them, on a way that no outage of a server concerns.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use super::{Happening, Rehearsal};
+use super::{Happening, Rehearsal, clock};
 use crate::{
-    event::{LineId, Observed, PhoneName, Stamp, Standing, When, Witness},
+    event::{LineId, Observed, PhoneName, ServerName, Stamp, Standing, When, Witness},
     virtual_bench::phone::{FIRST_ACCEPTED, PhoneInput, PhoneOutput, Service},
     wire::{
         http::{HttpRequest, HttpUrl, ResponseReader},
+        listing::Listing,
         status_page::PageReader,
         testimony::Ledger,
     },
@@ -23,9 +24,19 @@ const FIRST_PORT: u16 = 40_000;
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     pages: BTreeMap<PhoneName, Page>,
+    lists: BTreeMap<ServerName, List>,
     /// The look in progress, and what came of it.
     open: Option<(u32, ResponseReader, Option<Vec<u8>>)>,
     begun: u32,
+}
+
+/// A server's list.
+#[derive(Debug)]
+struct List {
+    at: SocketAddr,
+    listing: Listing,
+    ledger: Ledger,
+    every: Duration,
 }
 
 /// A status page.
@@ -56,6 +67,21 @@ impl Rehearsal {
             let ledger = Ledger::new(Witness::StatusPage, lines);
             self.looks.pages.insert(phone.name.clone(), Page { request, reader, ledger, every: watched.every });
         }
+        for server in &self.plan.bench.servers {
+            let listing = server.witness.as_ref().and_then(|it| Some((it.every, Listing::new(&it.pattern).ok()?)));
+            let place = self.servers.keys().find(|place| server.addresses.contains(&place.ip())).copied();
+            let Some(((every, listing), at)) = listing.zip(place) else { continue };
+            let phones = self.plan.phones.iter().filter_map(|name| self.plan.phone(name));
+            let line =
+                |phone: &PhoneName, extension: &str| LineId { phone: phone.clone(), extension: extension.to_owned() };
+            let lines = phones.flat_map(|phone| phone.lines.iter().map(move |it| line(&phone.name, &it.extension)));
+            let ledger = Ledger::new(Witness::Server(server.name.clone()), lines.collect());
+            self.looks.lists.insert(server.name.clone(), List { at, listing, ledger, every });
+        }
+        let lists: Vec<_> = self.looks.lists.iter().map(|(server, list)| (server.clone(), list.every)).collect();
+        for (server, every) in lists {
+            self.schedule(from + every, Happening::LookAtList(server));
+        }
         let pages: Vec<_> = self.looks.pages.iter().map(|(phone, page)| (phone.clone(), page.every)).collect();
         for (phone, every) in pages {
             self.schedule(from + every, Happening::Look(phone));
@@ -73,7 +99,32 @@ impl Rehearsal {
     pub(super) fn ask_witnesses(&mut self, phone: PhoneName) {
         if let Some(page) = self.looks.pages.get_mut(&phone) {
             page.ledger.ask(&phone);
-            self.schedule(self.now, Happening::LookOnce(phone));
+            self.schedule(self.now, Happening::LookOnce(phone.clone()));
+        }
+        let servers: Vec<ServerName> = self.looks.lists.keys().cloned().collect();
+        for server in servers {
+            if let Some(list) = self.looks.lists.get_mut(&server) {
+                list.ledger.ask(&phone);
+            }
+            self.ask_for_list(&server);
+        }
+    }
+
+    /// It is time to ask a server for its list, and will be again.
+    pub(super) fn look_at_list(&mut self, server: ServerName) {
+        let Some(every) = self.looks.lists.get(&server).map(|list| list.every) else { return };
+        self.ask_for_list(&server);
+        self.schedule(self.now + every, Happening::LookAtList(server));
+    }
+
+    fn ask_for_list(&mut self, server: &ServerName) {
+        let Some(list) = self.looks.lists.get_mut(server) else { return };
+        let Some(text) = self.servers.get(&list.at).map(|registrar| registrar.list(clock(self.now))) else { return };
+        let entries = list.listing.read(text.as_bytes()).into_iter();
+        let said: Vec<_> = entries.map(|it| (it.extension, Standing::Registered, it.quote)).collect();
+        let (told, error_ns) = (list.ledger.heard(&said, &Standing::Nowhere), list.every.as_nanos() as u64);
+        for testimony in told {
+            self.report(When { at: self.now, error_ns }, Observed::Testified(Box::new(testimony)));
         }
     }
 
@@ -84,7 +135,7 @@ impl Rehearsal {
         self.looks.begun += 1;
         let conn = FIRST + self.looks.begun;
         self.looks.open = Some((conn, ResponseReader::default(), None));
-        let from = std::net::SocketAddr::new(own, FIRST_PORT);
+        let from = SocketAddr::new(own, FIRST_PORT);
         self.give_phone(phone, PhoneInput::TcpAccepted { conn, from, service: Service::Http });
         self.give_phone(phone, PhoneInput::TcpData { conn, bytes: request });
         let answer = self.looks.open.take().and_then(|(_, _, answer)| answer);

@@ -366,6 +366,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
         addresses: vec![IpAddr::from([10, 77, 0, 2 + index as u8])],
         services: BTreeMap::from([("sip".into(), vec![5060]), ("provisioning".into(), vec![443])]),
         hook: None,
+        witness: None,
         names: Vec::new(),
         gateway: None,
     };

@@ -193,6 +193,8 @@ pub enum Keypads {
 pub enum LabWitness {
     /// The status pages of the phones.
     StatusPage,
+    /// The servers' own lists of who is registered there.
+    Server,
 }
 
 /// What is different about one phone: a `[[virtual.phone]]` table.
@@ -365,6 +367,10 @@ impl Description {
         }
         require(self.lab.push || self.lab.keypads != Keypads::Xml, || {
             "`virtual.keypads` is `xml` and `virtual.push` is false; keys can not be pushed to phones that take no pushes"
+                .to_owned()
+        })?;
+        require(self.lab.push || self.lab.witnesses.is_empty(), || {
+            "`virtual.witnesses` names some and `virtual.push` is false; without it the rig has no address to look from"
                 .to_owned()
         })?;
         settings::check("virtual.settings", &self.lab.settings)?;

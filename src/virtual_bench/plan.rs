@@ -19,7 +19,7 @@ use super::{
     phone::{
         Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, Transport, shell::PhoneProcess, web::ADMIN,
     },
-    registrar::{Member, RegistrarSpec, User},
+    registrar::{LIST, Member, RegistrarSpec, User},
 };
 use crate::{
     config::{Mac, RenewalLead, Role},
@@ -37,6 +37,9 @@ pub const PREFIX: u8 = 24;
 
 /// The controller's own address, from which it pushes.
 const PROBE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 250));
+
+/// How a server's list names an extension.
+const LISTED: &str = r"(?m)^(?P<extension>\S+) (?P<contact>\S+) expires \d+$";
 
 const SIP_PORT: u16 = 5060;
 const SIPS_PORT: u16 = 5061;
@@ -324,13 +327,18 @@ impl LabPlan {
         let command = |act: &str| {
             ["/proc/self/exe", "internal", "server", &socket, act, &server.spec.name].map(str::to_owned).to_vec()
         };
-        table([
+        let list = self.witnesses.contains(&LabWitness::Server).then(|| {
+            let url = format!("http://{}:{}{LIST}", server.spec.address, server.spec.http_port);
+            ("witness", table([("http", url.into()), ("pattern", LISTED.into())]))
+        });
+        let entries = [
             ("name", server.spec.name.as_str().into()),
             ("role", server.role.to_string().into()),
             ("addresses", vec![server.spec.address.to_string()].into()),
             ("services", table([("sip", sip_ports.into()), ("xml", port(server.spec.http_port))])),
             ("hook", table([("stop", command("stop").into()), ("start", command("start").into())])),
-        ])
+        ];
+        table(entries.into_iter().chain(list))
     }
 
     /// What keeps the bench from being one: servers that phones are set to and nobody plays.

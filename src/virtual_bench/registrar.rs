@@ -55,11 +55,14 @@ use super::{random::Random, veil::Veil};
 use crate::{
     event::SipStart,
     wire::{
-        http::RequestReader,
+        http::{HttpResponse, RequestReader},
         sip::{Message, Via},
         stream::{Framed, Framer},
     },
 };
+
+/// Where it tells over HTTP who is registered. Invented.
+pub const LIST: &str = "/registrations";
 
 /// Methods that are understood, for `Allow`.
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, SUBSCRIBE";
@@ -131,7 +134,7 @@ impl Registrar {
             RegistrarInput::HttpAccepted { conn, .. } => {
                 self.http.insert(conn, RequestReader::default());
             }
-            RegistrarInput::TcpData { conn, bytes } if self.http.contains_key(&conn) => self.fetch(conn, &bytes),
+            RegistrarInput::TcpData { conn, bytes } if self.http.contains_key(&conn) => self.fetch(now, conn, &bytes),
             RegistrarInput::TcpData { conn, bytes } => match self.unveil(conn, &bytes) {
                 Some(said) => self.stream(now, conn, &said),
                 None => self.stream(now, conn, &bytes),
@@ -177,6 +180,17 @@ impl Registrar {
     /// Bindings by extension, those that ended since the last input included.
     pub fn bindings(&self) -> &BTreeMap<String, Vec<Binding>> {
         &self.bindings
+    }
+
+    /// Who is registered at it, a line for each contact: `1001 sip:1001@10.77.0.11:5060 expires 12`.
+    pub fn list(&self, now: Duration) -> String {
+        let all = self.bindings.iter().flat_map(|(extension, held)| held.iter().map(move |it| (extension, it)));
+        let live = all.filter(|(_, binding)| binding.expires_at > now);
+        let line = |(extension, binding): (&String, &Binding)| {
+            let left = binding.expires_at.saturating_sub(now).as_secs();
+            format!("{extension} {} expires {left}\n", binding.contact)
+        };
+        live.map(line).collect()
     }
 
     /// How many subscriptions to message waiting it holds.
@@ -251,12 +265,13 @@ impl Registrar {
     }
 
     /// Bytes of a connection to the XML application.
-    fn fetch(&mut self, conn: u32, bytes: &[u8]) {
+    fn fetch(&mut self, now: Duration, conn: u32, bytes: &[u8]) {
         let Some(request) = self.http.get_mut(&conn).and_then(|reader| reader.push(bytes)) else { return };
         if self.silent {
             return;
         }
         let response = match request {
+            Ok(request) if request.path() == LIST => HttpResponse::new(200, "text/plain", self.list(now)),
             Ok(request) => application::answer(&self.spec, &mut self.cluster, &request),
             Err(error) => error.response(),
         };

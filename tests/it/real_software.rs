@@ -99,6 +99,19 @@ impl Run {
         }
     }
 
+    /// The registrars' own lists are among the evidence of these phones: each server has named the line.
+    fn lists_are_evidence(&self, phones: &[&str]) {
+        let journal = fs::read_to_string(self.directory.join("journal.jsonl")).unwrap();
+        let records: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for phone in phones {
+            let evidence = self.case(phone)["evidence"].as_array().unwrap();
+            let words = records.iter().filter(|record| evidence.contains(&record["seq"]));
+            let registered = words.filter(|record| record["observed"]["standing"] == "registered");
+            let servers: Vec<&Value> = registered.map(|record| &record["observed"]["witness"]["server"]).collect();
+            assert!(servers.contains(&&"a".into()) && servers.contains(&&"b".into()), "{phone}: {servers:?}");
+        }
+    }
+
     /// All that holds of every run, whatever its verdicts: it is judged again to the byte, the capture says what the
     /// report says, and the registrars say the same.
     fn holds_against_every_witness(&self) {
@@ -134,6 +147,7 @@ fn serreg_phones_pass_and_the_one_that_never_looks_back_fails() {
     assert!(run.measured("p3", "failback")["value"].is_null(), "{stuck:#}");
     assert_eq!(run.code, Some(100));
     run.holds_against_every_witness();
+    run.lists_are_evidence(&["p1", "p2", "p4"]);
 }
 
 #[test]

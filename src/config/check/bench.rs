@@ -233,8 +233,9 @@ fn servers(
         let names = raw.names.iter().filter_map(|text| host_name(text, findings)).collect();
         let gateway = raw.gateway.as_ref().and_then(|text| findings.address(text));
         let hook = raw.hook.as_ref().and_then(|it| hook::hook(it, &owner, folder, findings));
+        let witness = raw.witness.as_ref().and_then(|it| witness::list(it, &owner, folder, findings));
         let (name, services) = (ServerName(name), services(raw, findings));
-        servers.push(Server { name, role, addresses, services, names, gateway, hook });
+        servers.push(Server { name, role, addresses, services, names, gateway, hook, witness });
     }
     servers
 }

@@ -20,7 +20,8 @@ pub(super) fn hook(raw: &Spanned<raw::Hook>, owner: &str, folder: &Path, finding
         let help = format!("add program and arguments, as `{name} = [\"systemctl\", \"{name}\", \"kamailio\"]`");
         let message = format!("the hook of {owner} has no `{name}`");
         let words = findings.required(words.as_ref(), span.clone(), &message, &help)?;
-        command(words, name, folder, findings)
+        let example = format!("`{name} = [\"systemctl\", \"{name}\", \"kamailio\"]`");
+        command(words, &format!("the `{name}` of a hook"), &example, folder, findings)
     };
     let (stop, start) = (read(&raw.stop, "stop"), read(&raw.start, "start"));
     let limit = match &raw.limit {
@@ -30,16 +31,18 @@ pub(super) fn hook(raw: &Spanned<raw::Hook>, owner: &str, folder: &Path, finding
     Some(Hook { stop: stop?, start: start?, limit: limit? })
 }
 
-fn command(
+/// Program and arguments of `what`, for which there is an `example`.
+pub(super) fn command(
     words: &Spanned<Vec<Spanned<String>>>,
-    name: &str,
+    what: &str,
+    example: &str,
     folder: &Path,
     findings: &mut Findings<'_>,
 ) -> Option<Vec<String>> {
     let Some((program, arguments)) = words.get_ref().split_first().filter(|(program, _)| !program.get_ref().is_empty())
     else {
-        let help = format!("write program and arguments, as `{name} = [\"systemctl\", \"{name}\", \"kamailio\"]`");
-        findings.at(words.span(), format!("the `{name}` of a hook names no program"), help);
+        let help = format!("write program and arguments, as {example}");
+        findings.at(words.span(), format!("{what} names no program"), help);
         return None;
     };
     if let Some(word) = words.get_ref().iter().find(|word| word.get_ref().contains('\0')) {

@@ -8,12 +8,13 @@ use std::{
 
 use toml::Spanned;
 
-use super::{Findings, plain};
+use super::{Findings, hook, plain};
 use crate::config::{
     model::Model,
     raw,
-    witness::{EVERY, StatusPage, WatchedPage},
+    witness::{Asked, EVERY, ServerWitness, StatusPage, WatchedPage},
 };
+use crate::wire::http::HttpUrl;
 
 /// The port of a phone's web interface.
 const HTTP: u16 = 80;
@@ -101,6 +102,54 @@ pub(super) fn watched_page(
         password_file: page.password_file.as_ref().map(|file| folder.join(file.get_ref())),
         every: every?,
     })
+}
+
+/// How long a command may take unless a bench says otherwise, and how long it may be given.
+const LIMIT: Duration = Duration::from_secs(5);
+const LIMITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+
+/// The list of a server.
+pub(super) fn list(
+    raw: &Spanned<raw::ServerWitness>,
+    owner: &str,
+    folder: &Path,
+    findings: &mut Findings<'_>,
+) -> Option<ServerWitness> {
+    let (span, raw) = (raw.span(), raw.get_ref());
+    let example = "`command = [\"kamcmd\", \"ul.dump\"]`";
+    let asked = match (&raw.command, &raw.http) {
+        (Some(words), None) => {
+            hook::command(words, "the `command` of a witness", example, folder, findings).map(Asked::Command)
+        }
+        (None, Some(url)) => web(url, findings).map(Asked::Http),
+        (Some(_), Some(_)) => {
+            let help = "leave one of them out";
+            findings.at(span.clone(), format!("the list of {owner} is asked for by a command and by http"), help);
+            None
+        }
+        (None, None) => {
+            let help = format!("add {example}, or `http = \"http://10.77.0.2/registrations\"`");
+            findings.missing(span.clone(), format!("it is not said how the list of {owner} is asked for"), help);
+            None
+        }
+    };
+    if let Some(limit) = raw.limit.as_ref().filter(|_| raw.http.is_some()) {
+        findings.at(limit.span(), "a limit is for commands", "leave it out: a web server has 3 s");
+    }
+    let help = r"add `pattern = '(?m)^(?P<extension>\S+) is registered$'`";
+    findings.required(raw.pattern.as_ref(), span, &format!("the list of {owner} has no pattern"), help)?;
+    let pattern = findings.pattern(&raw.pattern, &["extension"]);
+    let limit = raw.limit.as_ref().map_or(Some(LIMIT), |text| findings.duration(text, LIMITS));
+    Some(ServerWitness { asked: asked?, pattern: pattern?, every: every(&raw.every, findings)?, limit: limit? })
+}
+
+fn web(url: &Spanned<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let fits = HttpUrl::parse(url.get_ref()).is_some_and(|url| url.address().is_some());
+    if !fits {
+        let help = "write it as `http://10.77.0.2:8080/registrations`: with an IP address, and without TLS";
+        findings.at(url.span(), format!("`{}` can not be asked", url.get_ref()), help);
+    }
+    fits.then(|| url.get_ref().clone())
 }
 
 /// The time between two looks.

@@ -28,3 +28,14 @@ pub(in crate::config) struct WatchedPage {
     pub(in crate::config) password_file: Text,
     pub(in crate::config) every: Text,
 }
+
+/// The list of a server.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(in crate::config) struct ServerWitness {
+    pub(in crate::config) command: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(in crate::config) http: Text,
+    pub(in crate::config) pattern: Text,
+    pub(in crate::config) every: Text,
+    pub(in crate::config) limit: Text,
+}

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -24,6 +25,8 @@ use crate::{driver::clock::RunClock, event::HookOutcome};
 const LOOK_MS: u8 = 5;
 /// Who writes more than this is killed, in bytes: it is kept in memory.
 const MOST_OUTPUT: u64 = 16 << 20;
+/// The same of one whose output is read.
+const MOST_READ: u64 = 4 << 20;
 /// Of that, the end is told, in bytes.
 const TOLD_OUTPUT: u64 = 2000;
 
@@ -32,22 +35,36 @@ pub fn run(command: &[String], limit: Duration, clock: &RunClock) -> HookOutcome
     let begun = clock.now();
     let mut output = String::new();
     let ended = output_file().and_then(|mut file| {
-        let mut child = spawn(command, &file)?;
-        let ended = wait(&mut child, &file, limit, || clock.now().since(begun));
+        let mut child = spawn(command, &file, &file)?;
+        let until = Until { limit, most: MOST_OUTPUT, given_up: &AtomicBool::new(false) };
+        let ended = wait(&mut child, &file, &until, || clock.now().since(begun));
         output = told(&mut file).unwrap_or_default();
         ended
     });
-    let error = match ended {
-        Err(error) => Some(format!("could not be run: {error}")),
-        Ok(End::Killed(why)) => Some(format!("{why}, and was killed")),
-        Ok(End::Ended(status)) if status.success() => None,
-        Ok(End::Ended(status)) => Some(match (status.code(), status.signal()) {
-            (Some(code), _) => format!("ended with exit code {code}"),
-            (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
-        }),
-    };
+    let error = fault(ended);
     let took_ns = u64::try_from(clock.now().since(begun).as_nanos()).unwrap_or(u64::MAX);
     HookOutcome { took_ns, output, error }
+}
+
+/// What a command writes to its standard output. When `given_up` is set, it is killed.
+///
+/// # Errors
+/// For people, behind its name: why there is none, with the end of what it wrote besides.
+pub fn read(command: &[String], limit: Duration, given_up: &AtomicBool, clock: &RunClock) -> Result<Vec<u8>, String> {
+    let begun = clock.now();
+    let failed = |error: io::Error| format!("could not be run: {error}");
+    let (mut output, mut errors) = (output_file().map_err(failed)?, output_file().map_err(failed)?);
+    let ended = spawn(command, &output, &errors).and_then(|mut child| {
+        let until = Until { limit, most: MOST_READ, given_up };
+        wait(&mut child, &output, &until, || clock.now().since(begun))
+    });
+    if let Some(fault) = fault(ended) {
+        let said = told(&mut errors).unwrap_or_default();
+        return Err(if said.is_empty() { fault } else { format!("{fault} ({said})") });
+    }
+    let mut bytes = Vec::new();
+    output.seek(SeekFrom::Start(0)).and_then(|_| output.take(MOST_READ).read_to_end(&mut bytes)).map_err(failed)?;
+    Ok(bytes)
 }
 
 /// Where the program of a command is: by its path, or in a directory of `$PATH`; none: nowhere.
@@ -58,6 +75,28 @@ pub fn find(program: &str) -> Option<PathBuf> {
     }
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| runs(path))
+}
+
+/// What is wrong with how a command came to its end; none: nothing.
+fn fault(ended: io::Result<End>) -> Option<String> {
+    match ended {
+        Err(error) => Some(format!("could not be run: {error}")),
+        Ok(End::Killed(why)) => Some(format!("{why}, and was killed")),
+        Ok(End::Ended(status)) if status.success() => None,
+        Ok(End::Ended(status)) => Some(match (status.code(), status.signal()) {
+            (Some(code), _) => format!("ended with exit code {code}"),
+            (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
+        }),
+    }
+}
+
+/// How long a command is waited for.
+struct Until<'a> {
+    limit: Duration,
+    /// Who writes more than this is killed, in bytes.
+    most: u64,
+    /// Nobody wants to know any more.
+    given_up: &'a AtomicBool,
 }
 
 /// How a command came to its end.
@@ -71,23 +110,26 @@ fn output_file() -> io::Result<File> {
     Ok(memfd_create(c"siprig-hook", MFdFlags::MFD_CLOEXEC)?.into())
 }
 
-fn spawn(words: &[String], output: &File) -> io::Result<Child> {
+fn spawn(words: &[String], output: &File, errors: &File) -> io::Result<Child> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output.try_clone()?);
+    command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(errors.try_clone()?);
     // Ctrl-C on the terminal is for siprig, which then starts what was stopped.
     command.process_group(0).spawn()
 }
 
-fn wait(child: &mut Child, output: &File, limit: Duration, elapsed: impl Fn() -> Duration) -> io::Result<End> {
+fn wait(child: &mut Child, output: &File, until: &Until<'_>, elapsed: impl Fn() -> Duration) -> io::Result<End> {
+    let Until { limit, most, given_up } = *until;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(End::Ended(status));
         }
         let why = if elapsed() >= limit {
             format!("did not end within {}", humantime::format_duration(limit))
-        } else if output.metadata()?.len() > MOST_OUTPUT {
-            format!("wrote more than {} MiB", MOST_OUTPUT >> 20)
+        } else if output.metadata()?.len() > most {
+            format!("wrote more than {} MiB", most >> 20)
+        } else if given_up.load(Ordering::SeqCst) {
+            "was not waited for".to_owned()
         } else {
             poll(&mut [], PollTimeout::from(LOOK_MS)).or_else(interrupted)?;
             continue;

@@ -30,6 +30,7 @@ impl Bench {
             names: Vec::new(),
             gateway: None,
             hook: Some(hook.clone()),
+            witness: None,
         };
         let (sender, reports) = tokio::sync::mpsc::channel(100);
         let notes = notes(place.path());

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    config::{WatchedPage, load},
+    config::{Asked, Bench, Model, ServerWitness, WatchedPage, load},
     event::{Testimony, Witness},
     wire::http::{HttpRequest, HttpResponse, RequestReader},
 };
@@ -75,21 +75,25 @@ async fn watched(web: &Web, every: Duration, user: Option<&str>) -> (Witnesses, 
     let user = user.map(str::to_owned);
     bench.phones[0].status_page =
         Some(WatchedPage { at: web.at, password_file: user.as_ref().map(|_| file), user, every });
-    let plan = Plan {
+    let plan = plan(bench, models);
+    let (reports, inbox) = mpsc::channel(64);
+    let clock = RunClock::start();
+    (Witnesses::prepare(&plan, &clock).unwrap().start(&clock, &reports), inbox)
+}
+
+fn plan(bench: Bench, models: BTreeMap<String, Model>) -> Plan {
+    Plan {
         run: "x".to_owned(),
         epoch_unix_ns: 0,
         version: String::new(),
-        phones: vec!["p1".into()],
+        phones: bench.phones.iter().map(|phone| phone.name.clone()).collect(),
         bench,
         models,
         scenario: load::scenario("baseline", Path::new(load::RIG)).unwrap(),
         then: Vec::new(),
         overrides: Vec::new(),
         keep_secrets: false,
-    };
-    let (reports, inbox) = mpsc::channel(64);
-    let clock = RunClock::start();
-    (Witnesses::prepare(&plan, &clock).unwrap().start(&clock, &reports), inbox)
+    }
 }
 
 const OFTEN: Duration = Duration::from_millis(20);
@@ -178,4 +182,50 @@ async fn a_page_that_is_never_answered_is_given_up_and_holds_nothing_up() {
     );
     // Another look is under way.
     witnesses.close().await;
+}
+
+/// Asks server a of the example lab with a command, so often.
+fn asked(words: &[&str], every: Duration) -> (Witnesses, mpsc::Receiver<Report>) {
+    let (mut bench, models) = load::bench("lab-example", Path::new(load::RIG), &[]).unwrap();
+    let asked = Asked::Command(words.iter().map(|word| (*word).to_owned()).collect());
+    let pattern = r"(?m)^(?P<extension>\d+) at (?P<contact>\S+)$".to_owned();
+    bench.servers[0].witness = Some(ServerWitness { asked, pattern, every, limit: Duration::from_millis(1500) });
+    let plan = plan(bench, models);
+    let (reports, inbox) = mpsc::channel(64);
+    let clock = RunClock::start();
+    (Witnesses::prepare(&plan, &clock).unwrap().start(&clock, &reports), inbox)
+}
+
+#[tokio::test]
+async fn a_list_is_what_a_command_writes_and_says_of_everybody_whether_they_are_on_it() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("list");
+    std::fs::write(&file, "1001 at sip:1001@10.77.0.11\n").unwrap();
+    let (witnesses, mut reports) = asked(&["cat", file.to_str().unwrap()], OFTEN);
+    let (first, _) = testimony(&mut reports).await;
+    assert_eq!((first.witness, first.standing), (Witness::Server("a".into()), Standing::Registered));
+    assert_eq!((first.line.extension.as_str(), first.quote.as_str()), ("1001", "sip:1001@10.77.0.11"));
+    for extension in ["1002", "1003"] {
+        let (other, _) = testimony(&mut reports).await;
+        assert_eq!((other.line.extension.as_str(), other.standing), (extension, Standing::Nowhere));
+    }
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(testimony(&mut reports).await.0.standing, Standing::Nowhere);
+    std::fs::remove_file(&file).unwrap();
+    let Observed::WitnessLost { phone: None, reason, .. } = reports.recv().await.unwrap().observed else { panic!() };
+    assert!(reason.contains("ended with exit code 1 (cat: ") && reason.contains("run it by hand"), "{reason}");
+    witnesses.close().await;
+}
+
+#[tokio::test]
+async fn a_command_that_hangs_or_writes_without_end_is_killed() {
+    for (words, why) in [
+        (vec!["sleep", "600"], "did not end within 1s 500ms, and was killed"),
+        (vec!["cat", "/dev/zero"], "wrote more than 4 MiB, and was killed"),
+    ] {
+        let (witnesses, mut reports) = asked(&words, OFTEN);
+        let Observed::WitnessLost { reason, .. } = reports.recv().await.unwrap().observed else { panic!() };
+        assert!(reason.contains(why), "{reason}");
+        witnesses.close().await;
+    }
 }

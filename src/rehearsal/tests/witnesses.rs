@@ -122,3 +122,89 @@ fn the_page_of_a_blind_phone_is_held_against_it_only_where_it_names_a_server_tha
     let records = with_defect("failover", &description(true), Some(PhoneDefect::ForgetsToAuthenticateOnBackup));
     assert_eq!(found(&records, "p1"), blind, "{:#?}", case(&records, "p1"));
 }
+
+/// With lists instead of pages.
+fn listed(blind: bool) -> Description {
+    let mut description = description(blind);
+    description.lab.witnesses = vec![LabWitness::Server];
+    description
+}
+
+fn with_server(description: &Description, which: &str, defect: RegistrarDefect) -> Vec<Record> {
+    let seeded = |server: &mut RegistrarSpec| server.defects.extend((server.name == which).then(|| defect.clone()));
+    rehearse_scenario("failover", description, calm(), |_| {}, seeded)
+}
+
+#[test]
+fn a_list_that_names_the_line_is_among_the_evidence_and_one_that_still_names_it_elsewhere_says_nothing() {
+    let records = with_defect("failover", &listed(false), None);
+    let (a, b) = (Witness::Server("a".into()), Witness::Server("b".into()));
+    for phone in ["p1", "p2"] {
+        assert_eq!(found(&records, phone), PASS, "{:#?}", case(&records, phone));
+        for server in [&a, &b] {
+            assert_eq!(testified(&records, case(&records, phone), server), [Standing::Registered], "{phone} {server}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_accepts_a_line_and_does_not_name_it_contradicts_itself() {
+    let records = with_server(&listed(false), "b", RegistrarDefect::ForgetsLine("1001".to_owned()));
+    let forgotten = (Verdict::Fail, Some(Blame::Server), Some("binding-forgotten"));
+    assert_eq!(found(&records, "p1"), forgotten, "{:#?}", case(&records, "p1"));
+    assert!(!testified(&records, case(&records, "p1"), &Witness::Server("b".into())).is_empty());
+    assert_eq!(found(&records, "p2"), PASS);
+}
+
+#[test]
+fn a_list_that_has_never_named_anybody_may_be_none_and_nobody_is_blamed() {
+    let doubted = (Verdict::RigError, Some(Blame::Unknown), Some("witness-doubted"));
+    let records = with_server(&listed(false), "b", RegistrarDefect::Forgets);
+    assert_eq!(found(&records, "p1"), doubted, "{:#?}", case(&records, "p1"));
+    let scenario = load::scenario("failover", Path::new(load::RIG)).unwrap();
+    let mut rehearsal = Rehearsal::new(&listed(false), scenario, calm(), |_| {}, |_| {}).unwrap();
+    for server in &mut rehearsal.plan_mut().bench.servers {
+        server.witness.as_mut().unwrap().pattern = "(?P<extension>nobody)".to_owned();
+    }
+    assert_eq!(found(&rehearsal.run().unwrap(), "p1"), doubted, "a pattern that does not fit");
+}
+
+#[test]
+fn a_server_comes_before_the_phone_where_both_contradict_the_wire() {
+    let mut description = listed(false);
+    description.lab.witnesses.push(LabWitness::StatusPage);
+    let phone = |phone: &mut PhoneSpec| phone.defects.push(PhoneDefect::PageWrong);
+    let server = |server: &mut RegistrarSpec| {
+        if server.name == "b" {
+            server.defects.push(RegistrarDefect::ForgetsLine("1001".to_owned()));
+        }
+    };
+    let records = rehearse_scenario("failover", &description, calm(), phone, server);
+    assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Server), Some("binding-forgotten")));
+    assert_eq!(found(&records, "p2"), DISPLAY_WRONG);
+}
+
+#[test]
+fn a_blind_phone_may_rest_on_lists_that_began_to_name_it_and_says_so() {
+    let records = with_defect("failover", &listed(true), None);
+    for phone in ["p1", "p2"] {
+        assert_eq!(found(&records, phone), PASS, "{:#?}", case(&records, phone));
+        let reason = case(&records, phone).reason.as_deref().unwrap();
+        assert!(reason.contains("rests on the list of server a, the list of server b and on connections"), "{reason}");
+    }
+    let records = with_server(&listed(true), "b", RegistrarDefect::ForgetsLine("1001".to_owned()));
+    assert_eq!(found(&records, "p1"), (Verdict::RigError, Some(Blame::Unknown), Some("blind")));
+}
+
+/// With ten minutes of lifetime the primary still holds the old binding when it comes back.
+#[test]
+fn a_list_that_has_named_a_blind_line_all_along_does_not_show_that_it_has_come_back() {
+    let mut description = listed(true);
+    manual_timers(&mut description);
+    let records = with_defect("failover", &description, None);
+    let case = case(&records, "p1");
+    assert_ne!(case.verdict, Verdict::Fail, "{case:#?}");
+    let never = with_defect("failover", &description, Some(PhoneDefect::NeverFailsBack));
+    let case = cases(&never).find(|case| case.id.phone.0 == "p1").unwrap();
+    assert_ne!(case.verdict, Verdict::Pass, "{case:#?}");
+}

@@ -86,7 +86,7 @@ fn defects_are_given_by_name_with_their_values() {
 fn every_way_to_fail_that_the_embedded_file_names_can_be_written_so() {
     let comments = EMBEDDED.lines().skip_while(|line| !line.starts_with("# Defects of servers")).skip(1);
     let named: Vec<_> = comments.filter_map(|line| line.strip_prefix("#   ")?.split_once("  ")).collect();
-    assert_eq!(named.len(), 12, "{named:?}");
+    assert_eq!(named.len(), 13, "{named:?}");
     for (defect, _) in named {
         let text = format!("[[virtual.server]]\nname = \"a\"\ndefects = [{defect}]\n");
         assert!(Description::from_text(&text).is_ok(), "{text}");

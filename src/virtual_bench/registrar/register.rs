@@ -68,7 +68,7 @@ impl Registrar {
                 answer = answer.with("Contact", binding.contact_header(now));
             }
         }
-        if self.has(&RegistrarDefect::Forgets) {
+        if self.has(&RegistrarDefect::Forgets) || self.has(&RegistrarDefect::ForgetsLine(extension.to_owned())) {
             return answer;
         }
         let kept = self.spec.defects.iter().find_map(|defect| match defect {

@@ -198,6 +198,8 @@ pub enum RegistrarDefect {
     NoContactIn200,
     /// It answers 200 as if all were well and keeps no binding.
     Forgets,
+    /// The same for this extension alone.
+    ForgetsLine(String),
     /// It keeps every binding for this long, shorter or longer than what its 200 says.
     KeepsFor(#[serde(with = "crate::config::duration")] Duration),
     /// Its answers come this late.

@@ -63,6 +63,7 @@ fn plan(network: Network) -> Plan {
         addresses,
         services: BTreeMap::from([("sip".to_owned(), vec![5060])]),
         hook: None,
+        witness: None,
         names: Vec::new(),
         gateway: None,
     };

@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path, process::Stdio};
 
-use super::{ROOT, with_bench};
+use serde_json::Value;
+
+use super::{ROOT, SIPRIG, with_bench};
 use crate::registrars::{Server, Truth, WIRE, analysis::Analysis, blind, word};
 
 /// Joins both sides and captures; takes the primary away until the backup holds a contact, and gives it back until that
@@ -45,6 +47,24 @@ fn an_encrypted_phone_moves_and_returns_unread() {
     let (truth, capture) = moved(folder.path());
     truth.moved(blind::USER);
     blind::only_connections_are_claimed(&truth, &Analysis::of(&capture, &truth.roles()));
+}
+
+/// Nobody holds its console either: the registrars' own lists say the rest.
+#[test]
+#[ignore = "two minutes, and packages; .ci/real-software runs it"]
+fn an_encrypted_phone_passes_on_the_registrars_own_lists_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = with_bench(&["--tls"], &folder.path().join("bench"));
+    command.args(["sh", "-c", "exec \"$@\" --bench \"$SIPRIG_BENCH\"", "sh", SIPRIG, "run", "failover", "--json"]);
+    command.args(["--report-dir"]).arg(folder.path().join("reports")).current_dir(ROOT);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let case = &document["cases"][0];
+    assert_eq!(case["verdict"], "pass", "{case:#}\n{said}");
+    let reason = case["reason"].as_str().unwrap();
+    assert!(reason.starts_with("rests on the list of server a, the list of server b and on connections"), "{reason}");
+    assert!(!said.contains("the list of server a: `"), "every list could be read: {said}");
 }
 
 /// Lets the phone move and return; what the registrars say, and the capture.
