@@ -45,7 +45,7 @@ pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,
     StartState, Step, StepKind, TurnOrder, Turns,
 };
-pub use witness::{Asked, ServerWitness, StatusPage, WatchedPage};
+pub use witness::{Asked, ServerWitness, StatusPage, SyslogDialect, WatchedPage};
 
 /// All that a run's judgement depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -118,6 +118,7 @@ impl DriverError {
             Self::Console(ConsoleError::Port { source: PortError::Busy { .. }, .. })
                 | Self::Keypad { source: PortError::Busy { .. }, .. }
         ) || matches!(self, Self::Network(error) if error.is_busy())
+            || matches!(self, Self::Witness(WitnessError::Bind { source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse)
     }
 }
 
@@ -296,12 +297,12 @@ impl Drivers {
         for phone in &phones {
             self.open_single(plan, phone, &discretions)?;
         }
-        let witnesses = Witnesses::prepare(plan, &self.clock)?;
+        let witnesses = Witnesses::prepare(plan, &self.clock, run_dir, &discretions)?;
         self.hooks = Hooks::start(plan, notes, &self.clock, &self.reports)?;
         if plan.bench.network.is_some() {
             self.network = Some(NetworkDriver::start(plan, &self.clock, run_dir, self.reports.clone()).await?);
         }
-        self.witnesses = witnesses.start(&self.clock, &self.reports);
+        self.witnesses = witnesses.start(&self.clock, &self.reports).await?;
         Ok(())
     }
 

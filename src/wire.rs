@@ -23,5 +23,6 @@ pub mod signalling;
 pub mod sip;
 pub mod status_page;
 pub mod stream;
+pub mod syslog;
 pub mod testimony;
 pub mod tls;

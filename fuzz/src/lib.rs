@@ -32,6 +32,7 @@ pub mod sip_values;
 pub mod stand_in;
 pub mod status_page;
 pub mod stream;
+pub mod syslog;
 pub mod tls;
 
 pub use cost::run;
@@ -72,6 +73,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("stand_in", stand_in::check),
     ("status_page", status_page::check),
     ("stream", stream::check),
+    ("syslog", syslog::check),
     ("tls", tls::check),
 ];
 

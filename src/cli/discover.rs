@@ -97,7 +97,8 @@ fn of_interfaces(phone_side: &str, server_side: &str) -> Result<Bench, UserError
         return Err(UserError::new(Exit::Usage, message, "the rig sits between two interfaces; name the other one"));
     }
     let network = Network::between(phone_side, server_side);
-    Ok(Bench { name: "discover".to_owned(), network: Some(network), servers: Vec::new(), phones: Vec::new() })
+    let name = "discover".to_owned();
+    Ok(Bench { name, network: Some(network), servers: Vec::new(), phones: Vec::new(), syslog: None })
 }
 
 /// Who joins interfaces has them alone.

@@ -49,6 +49,9 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
             writeln!(out, "  witness its own list by `{}`, every {every}", harmless(&how))?;
         }
     }
+    if let Some(at) = plan.bench.syslog {
+        writeln!(out, "syslog    received at {at}")?;
+    }
     if !plan.overrides.is_empty() {
         writeln!(out, "set       {}", harmless(&plan.overrides.join(", ")))?;
     }

@@ -36,6 +36,9 @@ pub struct Bench {
     pub servers: Vec<Server>,
     /// Devices under test, in file order.
     pub phones: Vec<Phone>,
+    /// Where phones send their syslog; none: nobody listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syslog: Option<SocketAddr>,
 }
 
 impl Bench {

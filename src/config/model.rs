@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{bench::Keypad, witness::StatusPage};
+use super::{
+    bench::Keypad,
+    witness::{StatusPage, SyslogDialect},
+};
 use crate::event::{KeyName, Stroke};
 
 mod keys;
@@ -38,6 +41,9 @@ pub struct Model {
     /// The page of its web interface that tells of its accounts; none: it has none, or nobody knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_page: Option<StatusPage>,
+    /// How its syslog speaks of registrations; none: it sends none, or nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syslog: Option<SyslogDialect>,
     /// Its keys: name to matrix position `row.column` of a KP1 board.
     pub keys: BTreeMap<KeyName, String>,
     /// Its keys that no board can be wired to, as those on a touch screen.
@@ -101,6 +107,7 @@ impl Model {
             keep_alive: None,
             console: None,
             status_page: None,
+            syslog: None,
             keys: BTreeMap::new(),
             unwired: BTreeSet::new(),
             xml_names: None,

@@ -11,7 +11,7 @@ mod lift;
 mod witness;
 
 pub(super) use lift::{InTurn, Lift};
-pub(super) use witness::{ServerWitness, StatusPage, WatchedPage};
+pub(super) use witness::{ServerWitness, StatusPage, Syslog, SyslogDialect, WatchedPage};
 
 pub(super) type Text = Option<Spanned<String>>;
 
@@ -22,6 +22,7 @@ pub(super) struct Bench {
     pub(super) kind: Text,
     pub(super) bench: Option<Spanned<Head>>,
     pub(super) network: Option<Spanned<Network>>,
+    pub(super) syslog: Option<Spanned<Syslog>>,
     #[serde(default)]
     pub(super) server: Vec<Spanned<Server>>,
     #[serde(default)]
@@ -176,6 +177,7 @@ pub(super) struct Model {
     pub(super) timers: ModelTimers,
     pub(super) console: Option<Spanned<Dialect>>,
     pub(super) status_page: Option<Spanned<StatusPage>>,
+    pub(super) syslog: Option<Spanned<SyslogDialect>>,
     #[serde(default)]
     pub(super) keys: BTreeMap<String, Spanned<String>>,
     #[serde(default)]

@@ -72,3 +72,14 @@ pub enum Asked {
     /// An address of a web server, without names to resolve.
     Http(String),
 }
+
+/// How a phone's syslog speaks of registrations. Patterns are for the text of one message.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SyslogDialect {
+    /// A message that says that an account is registered: group `extension`, and `server` (an address) where it says where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered: Option<String>,
+    /// A message that says that it is registered nowhere: group `extension`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unregistered: Option<String>,
+}

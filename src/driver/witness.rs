@@ -1,18 +1,18 @@
-//! Further witnesses of where lines are registered: the phones' status pages, and the servers' own lists.
+//! Further witnesses of where lines are registered: the phones' status pages and syslog, and the servers' own lists.
 //!
 //! Each is looked at at fixed times, by one task that asks for one thing at a time, and whenever somebody wants to know. Only news is
 //! told ([`Ledger`]), and what was asked for.
 //!
 //! Not here: what their word is worth (`engine`).
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 
-use super::{DriverError, Report, clock::RunClock, outbox::Outbox};
+use super::{DriverError, Report, clock::RunClock, discretion::Discretion, outbox::Outbox};
 use crate::{
     config::{Phone, Plan},
     event::{LineId, Observed, PhoneName, ServerName, Stamp, Standing, When},
@@ -21,9 +21,11 @@ use crate::{
 
 mod list;
 mod page;
+mod syslog;
 
 use list::List;
 use page::Page;
+use syslog::{Receiver, Setup};
 
 /// Why further witnesses can not be heard.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,32 @@ pub enum WitnessError {
         server: ServerName,
         /// What is wrong with it.
         source: regex::Error,
+    },
+    /// A pattern is no regular expression, or a monstrous one.
+    #[error("the syslog of {phone}: a pattern of its model does not compile: {source}")]
+    Syslog {
+        /// The phone.
+        phone: PhoneName,
+        /// What is wrong with it.
+        source: regex::Error,
+    },
+    /// A file can not be made.
+    #[error("the syslog of {phone} can not be recorded: {source}")]
+    Log {
+        /// The phone.
+        phone: PhoneName,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Nobody can listen there.
+    #[error("can not listen for syslog at {at}: {source}; {remedy}")]
+    Bind {
+        /// Where.
+        at: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+        /// What to do about it.
+        remedy: String,
     },
     /// A program is not there.
     #[error(
@@ -73,6 +101,7 @@ trait Look: fmt::Debug + Send + 'static {
 pub struct Witnesses {
     pages: BTreeMap<PhoneName, Watcher>,
     lists: Vec<Watcher>,
+    syslog: Option<Receiver>,
 }
 
 impl Witnesses {
@@ -80,7 +109,12 @@ impl Witnesses {
     ///
     /// # Errors
     /// If a password can not be had, or a program.
-    pub fn prepare(plan: &Plan, clock: &RunClock) -> Result<Prepared, DriverError> {
+    pub fn prepare(
+        plan: &Plan,
+        clock: &RunClock,
+        run_dir: &Path,
+        discretions: &BTreeMap<PhoneName, Discretion>,
+    ) -> Result<Prepared, DriverError> {
         let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
         let mut pages = Vec::new();
         for phone in phones {
@@ -90,7 +124,7 @@ impl Witnesses {
         for server in &plan.bench.servers {
             lists.extend(List::of(plan, server, clock)?);
         }
-        Ok(Prepared { pages, lists })
+        Ok(Prepared { pages, lists, syslog: Setup::of(plan, run_dir, discretions)? })
     }
 
     /// Asks those who can say something of a phone's lines.
@@ -105,6 +139,9 @@ impl Witnesses {
         for watcher in self.pages.into_values().chain(self.lists) {
             watcher.close().await;
         }
+        if let Some(syslog) = self.syslog {
+            syslog.close().await;
+        }
     }
 }
 
@@ -113,11 +150,19 @@ impl Witnesses {
 pub struct Prepared {
     pages: Vec<Page>,
     lists: Vec<List>,
+    syslog: Option<Setup>,
 }
 
 impl Prepared {
-    /// Begins to look. Must be called within a tokio runtime.
-    pub fn start(self, clock: &RunClock, reports: &mpsc::Sender<Report>) -> Witnesses {
+    /// Begins to look and to listen. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If nobody can listen where phones send their syslog.
+    pub async fn start(self, clock: &RunClock, reports: &mpsc::Sender<Report>) -> Result<Witnesses, WitnessError> {
+        let syslog = match self.syslog {
+            Some(setup) => Some(Receiver::start(setup, clock, reports).await?),
+            None => None,
+        };
         let start = |page: Page| {
             let (phone, every) = (page.phone().clone(), page.every());
             let beat = Beat { every, ledger: page.ledger(), phone: Some(phone.clone()), otherwise: Standing::Unknown };
@@ -128,10 +173,11 @@ impl Prepared {
             let beat = Beat { every, ledger, phone: None, otherwise: Standing::Nowhere };
             Watcher::start(list, beat, clock, reports)
         };
-        Witnesses {
+        Ok(Witnesses {
+            syslog,
             pages: self.pages.into_iter().map(start).collect(),
             lists: self.lists.into_iter().map(ask).collect(),
-        }
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - The wire shows a 2xx and whoever it reached; where nothing of it was lost, no witness outvotes it. One that agrees is further
 //!   proof, and one that is silent is neither proof nor a fault.
-//! - The phone's own word (its status page) is held against the phone when it contradicts the wire for longer than people
+//! - The phone's own word (its status page, its syslog) is held against the phone when it contradicts the wire for longer than people
 //!   would look at it, [`PATIENCE`], and the error of its clock: `display-wrong`.
 //! - A server's own list comes first where the question is whether that server holds the line. One that does not name a line which
 //!   the wire shows it to have accepted contradicts the server itself: `binding-forgotten`, if the list has ever named
@@ -77,6 +77,11 @@ impl Words {
         self.named.contains(witness)
     }
 
+    /// Whether a witness has spoken of a line.
+    fn has_spoken(&self, witness: &Witness, extension: &str) -> bool {
+        self.said.contains_key(&(witness.clone(), extension.to_owned()))
+    }
+
     fn of<'a>(&'a self, extension: &'a str) -> impl Iterator<Item = (&'a Witness, &'a Word)> {
         self.said.iter().filter(move |((_, of), _)| of == extension).map(|((witness, _), word)| (witness, word))
     }
@@ -135,10 +140,14 @@ pub struct Heard {
     pub awaited: Vec<Witness>,
 }
 
+/// By how much a message may be late that a phone sends of its own accord.
+const UNASKED: Duration = Duration::from_secs(1);
+
 /// A witness of a line and the error of its clock.
 pub type Expected = (Witness, Duration);
 
-/// The further witnesses that will say something of a line at that server, and by how much they may be late. Those that are not
+/// The further witnesses that will say something of a line at that server, and by how much they may be late. Who speaks
+/// unasked is waited for if it has spoken of the line before. Those that are not
 /// heard are not waited for, unless nothing but their word can tell where the line is.
 pub fn expected(subjects: &Subjects, id: &CaseId, server: &ServerName, unread: bool) -> Vec<Expected> {
     let Some((phone, watch)) = subjects.plan().phone(&id.phone).zip(subjects.watch(&id.phone)) else {
@@ -148,7 +157,11 @@ pub fn expected(subjects: &Subjects, id: &CaseId, server: &ServerName, unread: b
     let heard = |(witness, _): &Expected| unread || !watch.words.lost.contains(witness);
     let server = subjects.plan().bench.server(server).and_then(|server| Some((server, server.witness.as_ref()?)));
     let list = server.map(|(server, witness)| (Witness::Server(server.name.clone()), witness.every));
-    page.into_iter().chain(list).filter(heard).collect()
+    let dialect = subjects.plan().model_of(phone).and_then(|model| model.syslog.as_ref());
+    let understood = subjects.plan().bench.syslog.is_some() && phone.address.is_some() && dialect.is_some();
+    let speaks = understood && (unread || watch.words.has_spoken(&Witness::Syslog, &id.line));
+    let syslog = speaks.then_some((Witness::Syslog, UNASKED));
+    page.into_iter().chain(list).chain(syslog).filter(heard).collect()
 }
 
 /// What the further witnesses of a line say to a move that the wire shows to have led to `server`.

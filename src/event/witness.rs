@@ -12,6 +12,8 @@ use super::{LineId, ServerName};
 pub enum Witness {
     /// The status page of the phone's web interface, which is looked at again and again.
     StatusPage,
+    /// What the phone says by syslog, unasked.
+    Syslog,
     /// A server's own list of who is registered there, which is asked for again and again.
     Server(ServerName),
 }
@@ -21,7 +23,7 @@ impl Witness {
     pub fn server(&self) -> Option<&ServerName> {
         match self {
             Self::Server(server) => Some(server),
-            Self::StatusPage => None,
+            Self::StatusPage | Self::Syslog => None,
         }
     }
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StatusPage => f.pad("its status page"),
+            Self::Syslog => f.pad("its syslog"),
             Self::Server(server) => f.pad(&format!("the list of server {server}")),
         }
     }

@@ -139,6 +139,11 @@ pub fn capture_file(number: u32) -> String {
     if number > 1 { format!("capture-{number}.pcapng") } else { "capture.pcapng".to_owned() }
 }
 
+/// Name of the file that holds what a phone said by syslog.
+pub fn syslog_log(phone: &PhoneName) -> String {
+    format!("syslog-{phone}.log")
+}
+
 /// Name of the file that holds the raw bytes of a phone's console.
 pub fn console_log(phone: &PhoneName) -> String {
     format!("console-{}.log", file_name_of(&phone.0))

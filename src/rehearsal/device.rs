@@ -80,6 +80,7 @@ impl Rehearsal {
                     self.lose(name, PortKind::Keypad);
                 }
                 sent if self.looked(&sent) => {}
+                PhoneOutput::SendLog { bytes, .. } => self.logged(name, &bytes),
                 sent => {
                     if let Some(sent) = self.answered(name, sent) {
                         self.phone_sends(name, sent);

@@ -269,7 +269,9 @@ impl Rehearsal {
                 let Some(connection) = self.link.connections.get(&(phone.clone(), conn)) else { return };
                 (connection.server, Load::End { conn })
             }
-            PhoneOutput::Console(_) | PhoneOutput::ConsoleClosed | PhoneOutput::Died => return,
+            PhoneOutput::Console(_) | PhoneOutput::SendLog { .. } | PhoneOutput::ConsoleClosed | PhoneOutput::Died => {
+                return;
+            }
         };
         self.send(Crossing { phone: phone.clone(), server, toward: Toward::Server, load });
     }

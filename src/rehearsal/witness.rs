@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use super::{Happening, Rehearsal, clock};
 use crate::{
-    event::{LineId, Observed, PhoneName, ServerName, Stamp, Standing, When, Witness},
+    event::{LineId, Observed, PhoneName, ServerName, Stamp, Standing, Testimony, When, Witness},
     virtual_bench::phone::{FIRST_ACCEPTED, PhoneInput, PhoneOutput, Service},
     wire::{
         http::{HttpRequest, HttpUrl, ResponseReader},
         listing::Listing,
         status_page::PageReader,
+        syslog::{self, SyslogReader},
         testimony::Ledger,
     },
 };
@@ -156,6 +157,23 @@ impl Rehearsal {
         let error_ns = page.every.as_nanos() as u64;
         for observed in observed {
             self.report(When { at: self.now, error_ns }, observed);
+        }
+    }
+
+    /// A phone's syslog comes in.
+    fn log_of(&self, name: &PhoneName, message: &[u8]) -> Option<Testimony> {
+        let phone = self.plan.phone(name).filter(|_| self.plan.bench.syslog.is_some())?;
+        let reader = SyslogReader::new(self.plan.model_of(phone)?.syslog.as_ref()?).ok()?;
+        let quote = syslog::text(message);
+        let (extension, standing) = reader.read(&quote)?;
+        let line = LineId { phone: name.clone(), extension };
+        Some(Testimony { witness: Witness::Syslog, line, standing, quote })
+    }
+
+    pub(super) fn logged(&mut self, phone: &PhoneName, message: &[u8]) {
+        if let Some(testimony) = self.log_of(phone, message) {
+            let when = When { at: self.now, error_ns: 1_000_000_000 };
+            self.report(when, Observed::Testified(Box::new(testimony)));
         }
     }
 

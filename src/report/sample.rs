@@ -408,6 +408,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
                 protected: vec![],
                 capture_size: CAPTURE_SIZE,
             }),
+            syslog: None,
             servers: vec![server(0), server(1)],
             phones: fates.iter().enumerate().map(phone).collect(),
         },

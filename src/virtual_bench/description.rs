@@ -193,6 +193,8 @@ pub enum Keypads {
 pub enum LabWitness {
     /// The status pages of the phones.
     StatusPage,
+    /// What the phones say by syslog.
+    Syslog,
     /// The servers' own lists of who is registered there.
     Server,
 }

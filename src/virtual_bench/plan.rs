@@ -220,6 +220,9 @@ impl LabPlan {
             "server".to_owned(),
             self.servers.iter().map(|server| self.server_entry(server)).collect::<Vec<_>>().into(),
         );
+        if self.witnesses.contains(&LabWitness::Syslog) {
+            bench.insert("syslog".to_owned(), table([]));
+        }
         bench.insert(
             "phone".to_owned(),
             self.phones.iter().map(|phone| self.phone_entry(phone)).collect::<Vec<_>>().into(),
@@ -375,10 +378,12 @@ fn phone_timers(timers: LabTimers) -> PhoneTimers {
     }
 }
 
-/// The settings of all phones: that they take pushes from the rig, and what the description says, which counts more.
+/// The settings of all phones: that they take pushes from the rig and send it their syslog, and what the description says, which counts more.
 fn shared_settings(lab: &Lab) -> String {
     let push = if lab.push { format!("xml application post list: {PROBE}\n") } else { String::new() };
-    push + &lab.settings
+    let syslog = lab.witnesses.contains(&LabWitness::Syslog);
+    let syslog = if syslog { format!("log server ip: {PROBE}\n") } else { String::new() };
+    push + &syslog + &lab.settings
 }
 
 /// The Log On/Off key of a phone, which asks the primary of its first line and knows no other server.

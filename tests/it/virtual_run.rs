@@ -138,11 +138,12 @@ fn a_phone_that_never_comes_home_fails_and_the_others_do_not() {
     );
 }
 
-/// As with most desk phones: no console, and a web interface.
+/// As with most desk phones: no console, but a web interface and syslog; and servers that can be asked.
 #[test]
 fn phones_without_a_console_pass_with_their_status_pages_and_one_that_shows_the_wrong_server_is_caught() {
     let desk = Desk::new();
-    let page = ["--set", "virtual.consoles=false", "--set", "virtual.witnesses=[\"status-page\"]"];
+    let page =
+        ["--set", "virtual.consoles=false", "--set", "virtual.witnesses=[\"status-page\", \"syslog\", \"server\"]"];
     let defect = "virtual.phone.p2.defects=[\"page-wrong\"]";
     let arguments = [page.as_slice(), &["--phones", "p1,p2,p3", "--set", defect]].concat();
     let Some((output, document)) = desk.run(&arguments) else { return };
@@ -155,7 +156,16 @@ fn phones_without_a_console_pass_with_their_status_pages_and_one_that_shows_the_
         let words = records.iter().filter(|record| evidence.contains(&record["seq"]));
         let words: Vec<&Value> = words.map(|it| &it["observed"]["standing"]).filter(|it| it.is_string()).collect();
         assert!(words.contains(&&"primary".into()) && words.contains(&&"backup".into()), "{words:?}");
+        let by = |witness: &Value| {
+            let of_case = records.iter().filter(|record| evidence.contains(&record["seq"]));
+            of_case.filter(|record| record["observed"]["witness"] == *witness).count()
+        };
+        for witness in ["syslog".into(), serde_json::json!({"server": "a"}), serde_json::json!({"server": "b"})] {
+            assert!(by(&witness) > 0, "{witness} is not among the evidence");
+        }
     }
+    let syslog = fs::read_to_string(desk.run_directory().join("syslog-p1.log")).unwrap();
+    assert!(syslog.contains(" sip: line 1 1001@bench.test registered at 10.77.0.3 expires"), "{syslog}");
     let liar = case(&document, "p2");
     assert_eq!(
         (&liar["verdict"], &liar["blame"], &liar["code"]),

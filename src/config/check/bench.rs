@@ -51,7 +51,13 @@ pub(in crate::config) fn bench(
     if raw.phone.is_empty() && kind.is_none() {
         findings.missing(0..0, "the bench has no phones", "add `[[phone]]` tables");
     }
-    (Bench { name, network, servers, phones }, models)
+    let probe = network.as_ref().and_then(|network: &Network| network.probe_address).map(|(address, _)| address);
+    let heard = |phone: &Phone| {
+        phone.address.is_some() && models.get(&phone.model).is_some_and(|model: &Model| model.syslog.is_some())
+    };
+    let heard = phones.iter().any(heard);
+    let syslog = raw.syslog.as_ref().and_then(|it| witness::syslog(it, probe, heard, findings));
+    (Bench { name, network, servers, phones, syslog }, models)
 }
 
 /// What exists once on a bench, and who has it.

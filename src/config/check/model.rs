@@ -52,6 +52,10 @@ pub(in crate::config) fn model(raw: &raw::Model, base: Option<Model>, findings: 
             Some(raw) => witness::status_page(raw, base.status_page, findings),
             None => base.status_page,
         },
+        syslog: match &raw.syslog {
+            Some(raw) => Some(witness::syslog_dialect(raw, base.syslog, findings)),
+            None => base.syslog,
+        },
         menus: known.menus(raw, base.menus, findings),
         keys: known.wired,
         unwired: known.unwired,

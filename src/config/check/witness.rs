@@ -12,7 +12,7 @@ use super::{Findings, hook, plain};
 use crate::config::{
     model::Model,
     raw,
-    witness::{Asked, EVERY, ServerWitness, StatusPage, WatchedPage},
+    witness::{Asked, EVERY, ServerWitness, StatusPage, SyslogDialect, WatchedPage},
 };
 use crate::wire::http::HttpUrl;
 
@@ -150,6 +150,48 @@ fn web(url: &Spanned<String>, findings: &mut Findings<'_>) -> Option<String> {
         findings.at(url.span(), format!("`{}` can not be asked", url.get_ref()), help);
     }
     fits.then(|| url.get_ref().clone())
+}
+
+/// The port of syslog (RFC 5426 section 3.3).
+const SYSLOG: u16 = 514;
+
+/// Where syslog is received; `probe` is the controller's own address.
+pub(super) fn syslog(
+    raw: &Spanned<raw::Syslog>,
+    probe: Option<IpAddr>,
+    heard: bool,
+    findings: &mut Findings<'_>,
+) -> Option<SocketAddr> {
+    let (span, raw) = (raw.span(), raw.get_ref());
+    let address = match &raw.address {
+        Some(text) => findings.address(text),
+        None => {
+            let help = "add `address = \"…\"`, or `probe-address` under [network]";
+            findings.required(probe, span.clone(), "[syslog] has no address to listen at", help)
+        }
+    };
+    let port = match &raw.port {
+        Some(port) => findings.integer(port, "port", (1, 65535)),
+        None => Some(SYSLOG),
+    };
+    if !heard {
+        let help = "give the model of one [syslog] and the phone an `address`, or leave [syslog] of the bench out";
+        findings.missing(span, "no phone of the bench would be understood by its syslog", help);
+    }
+    Some(SocketAddr::new(address?, port?))
+}
+
+/// How the syslog of a model speaks, laid over the model that it extends.
+pub(super) fn syslog_dialect(
+    raw: &Spanned<raw::SyslogDialect>,
+    base: Option<SyslogDialect>,
+    findings: &mut Findings<'_>,
+) -> SyslogDialect {
+    let (base, raw) = (base.unwrap_or_default(), raw.get_ref());
+    SyslogDialect {
+        registered: findings.pattern(&raw.registered, &["extension"]).or(base.registered),
+        unregistered: findings.pattern(&raw.unregistered, &["extension"]).or(base.unregistered),
+    }
 }
 
 /// The time between two looks.

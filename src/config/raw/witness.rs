@@ -39,3 +39,19 @@ pub(in crate::config) struct ServerWitness {
     pub(in crate::config) every: Text,
     pub(in crate::config) limit: Text,
 }
+
+/// Where phones send their syslog.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(in crate::config) struct Syslog {
+    pub(in crate::config) address: Text,
+    pub(in crate::config) port: Option<Spanned<i64>>,
+}
+
+/// How the syslog of a model speaks.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(in crate::config) struct SyslogDialect {
+    pub(in crate::config) registered: Text,
+    pub(in crate::config) unregistered: Text,
+}

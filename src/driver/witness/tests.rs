@@ -78,7 +78,13 @@ async fn watched(web: &Web, every: Duration, user: Option<&str>) -> (Witnesses, 
     let plan = plan(bench, models);
     let (reports, inbox) = mpsc::channel(64);
     let clock = RunClock::start();
-    (Witnesses::prepare(&plan, &clock).unwrap().start(&clock, &reports), inbox)
+    (begin(&plan, &clock, &reports).await, inbox)
+}
+
+async fn begin(plan: &Plan, clock: &RunClock, reports: &mpsc::Sender<Report>) -> Witnesses {
+    let folder = tempfile::tempdir().unwrap();
+    let prepared = Witnesses::prepare(plan, clock, folder.path(), &BTreeMap::new()).unwrap();
+    prepared.start(clock, reports).await.unwrap()
 }
 
 fn plan(bench: Bench, models: BTreeMap<String, Model>) -> Plan {
@@ -185,7 +191,7 @@ async fn a_page_that_is_never_answered_is_given_up_and_holds_nothing_up() {
 }
 
 /// Asks server a of the example lab with a command, so often.
-fn asked(words: &[&str], every: Duration) -> (Witnesses, mpsc::Receiver<Report>) {
+async fn asked(words: &[&str], every: Duration) -> (Witnesses, mpsc::Receiver<Report>) {
     let (mut bench, models) = load::bench("lab-example", Path::new(load::RIG), &[]).unwrap();
     let asked = Asked::Command(words.iter().map(|word| (*word).to_owned()).collect());
     let pattern = r"(?m)^(?P<extension>\d+) at (?P<contact>\S+)$".to_owned();
@@ -193,7 +199,7 @@ fn asked(words: &[&str], every: Duration) -> (Witnesses, mpsc::Receiver<Report>)
     let plan = plan(bench, models);
     let (reports, inbox) = mpsc::channel(64);
     let clock = RunClock::start();
-    (Witnesses::prepare(&plan, &clock).unwrap().start(&clock, &reports), inbox)
+    (begin(&plan, &clock, &reports).await, inbox)
 }
 
 #[tokio::test]
@@ -201,7 +207,7 @@ async fn a_list_is_what_a_command_writes_and_says_of_everybody_whether_they_are_
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("list");
     std::fs::write(&file, "1001 at sip:1001@10.77.0.11\n").unwrap();
-    let (witnesses, mut reports) = asked(&["cat", file.to_str().unwrap()], OFTEN);
+    let (witnesses, mut reports) = asked(&["cat", file.to_str().unwrap()], OFTEN).await;
     let (first, _) = testimony(&mut reports).await;
     assert_eq!((first.witness, first.standing), (Witness::Server("a".into()), Standing::Registered));
     assert_eq!((first.line.extension.as_str(), first.quote.as_str()), ("1001", "sip:1001@10.77.0.11"));
@@ -223,9 +229,79 @@ async fn a_command_that_hangs_or_writes_without_end_is_killed() {
         (vec!["sleep", "600"], "did not end within 1s 500ms, and was killed"),
         (vec!["cat", "/dev/zero"], "wrote more than 4 MiB, and was killed"),
     ] {
-        let (witnesses, mut reports) = asked(&words, OFTEN);
+        let (witnesses, mut reports) = asked(&words, OFTEN).await;
         let Observed::WitnessLost { reason, .. } = reports.recv().await.unwrap().observed else { panic!() };
         assert!(reason.contains(why), "{reason}");
         witnesses.close().await;
+    }
+}
+
+/// The example lab, whose phone p1 is at this machine, and a receiver at a port that is free.
+async fn listening(folder: &Path) -> (Witnesses, mpsc::Receiver<Report>, std::net::SocketAddr, RunClock, Discretion) {
+    let (mut bench, models) = load::bench("lab-example", Path::new(load::RIG), &[]).unwrap();
+    bench.phones[0].address = Some("127.0.0.1".parse().unwrap());
+    // Both kinds of sockets have it free, as nobody was given it for the other meanwhile.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    bench.syslog = Some(free);
+    let (reports, inbox) = mpsc::channel(64);
+    let (clock, discretion) = (RunClock::start(), Discretion::default());
+    let discretions = BTreeMap::from([("p1".into(), discretion.clone())]);
+    let prepared = Witnesses::prepare(&plan(bench, models), &clock, folder, &discretions).unwrap();
+    (prepared.start(&clock, &reports).await.unwrap(), inbox, free, clock, discretion)
+}
+
+#[tokio::test]
+async fn what_a_phone_sends_is_recorded_and_read_however_it_is_framed_and_strangers_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (witnesses, mut reports, at, clock, discretion) = listening(folder.path()).await;
+    let stranger = tokio::net::UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    stranger.send_to(b"<134>sip: line 1 1001@b registered at 10.77.0.9 expires 9", at).await.unwrap();
+    let phone = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    phone.send_to(b"<134>sip: line 1 1001@b registered at 10.77.0.3 expires 12 backup yes", at).await.unwrap();
+    let (first, error_ns) = testimony(&mut reports).await;
+    assert_eq!((first.witness, first.standing), (Witness::Syslog, Standing::At("10.77.0.3".to_owned())));
+    assert_eq!(error_ns, 1_000_000_000);
+    let mut stream = tokio::net::TcpStream::connect(at).await.unwrap();
+    let words = "<134>1 - - - - - - sip: line 1 1001@b No Service: no answer";
+    stream.write_all(format!("{} {words}<134>key: press 4\n", words.len()).as_bytes()).await.unwrap();
+    assert_eq!(testimony(&mut reports).await.0.standing, Standing::Nowhere);
+    discretion.begin();
+    stream.write_all(b"<134>key: press 7\n<134>sip: line 1 1001@b registered at 10.77.0.2\n").await.unwrap();
+    discretion_ends(&clock, &discretion).await;
+    stream.write_all(b"<134>sip: line 1 1001@b registered at 10.77.0.2\n").await.unwrap();
+    assert_eq!(testimony(&mut reports).await.0.standing, Standing::At("10.77.0.2".to_owned()));
+    witnesses.close().await;
+    assert!(reports.try_recv().is_err());
+    let kept = std::fs::read_to_string(folder.path().join("syslog-p1.log")).unwrap();
+    assert!(kept.contains("key: press 4\n") && kept.contains("key: press x\n") && !kept.contains("press 7"), "{kept}");
+    assert!(!kept.contains("10.77.0.9"), "{kept}");
+    assert!(!folder.path().join("syslog-p2.log").exists(), "p2 has no address");
+}
+
+/// Waits until what was written has surely come, and what is secret is over.
+async fn discretion_ends(clock: &RunClock, discretion: &Discretion) {
+    clock.wait(Some(clock.now() + Duration::from_millis(500))).await;
+    discretion.end(clock.now());
+    clock.wait(Some(clock.now() + Duration::from_millis(1100))).await;
+}
+
+#[tokio::test]
+async fn a_port_that_can_not_be_had_is_an_error_that_says_what_to_do() {
+    let held = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (mut bench, models) = load::bench("lab-example", Path::new(load::RIG), &[]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (reports, _inbox) = mpsc::channel(64);
+    let clock = RunClock::start();
+    for (at, why) in [
+        (held.local_addr().unwrap(), "another program listens there"),
+        ("192.0.2.9:5514".parse().unwrap(), "does not have that address"),
+    ] {
+        bench.syslog = Some(at);
+        let plan = plan(bench.clone(), models.clone());
+        let prepared = Witnesses::prepare(&plan, &clock, folder.path(), &BTreeMap::new()).unwrap();
+        let error = prepared.start(&clock, &reports).await.unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        std::fs::create_dir(folder.path()).unwrap();
     }
 }

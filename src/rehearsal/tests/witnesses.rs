@@ -208,3 +208,39 @@ fn a_list_that_has_named_a_blind_line_all_along_does_not_show_that_it_has_come_b
     let case = cases(&never).find(|case| case.id.phone.0 == "p1").unwrap();
     assert_ne!(case.verdict, Verdict::Pass, "{case:#?}");
 }
+
+/// With syslog alone.
+fn logged(blind: bool) -> Description {
+    let mut description = description(blind);
+    description.lab.witnesses = vec![LabWitness::Syslog];
+    description
+}
+
+#[test]
+fn what_a_phone_says_by_syslog_is_among_the_evidence_of_each_move() {
+    let records = with_defect("failover", &logged(false), None);
+    let at = |server: &str| Standing::At(server.to_owned());
+    for phone in ["p1", "p2"] {
+        assert_eq!(found(&records, phone), PASS, "{:#?}", case(&records, phone));
+        let said = testified(&records, case(&records, phone), &Witness::Syslog);
+        // Nobody waits for the first word of a witness that may have none.
+        assert!(said.ends_with(&[at("10.77.0.3"), at("10.77.0.2")]), "{phone}: {said:?}");
+    }
+}
+
+#[test]
+fn a_syslog_that_contradicts_the_wire_is_the_phone_s_fault() {
+    let records = with_defect("failover", &logged(false), Some(PhoneDefect::ClaimsBackup));
+    assert_eq!(found(&records, "p1"), DISPLAY_WRONG, "{:#?}", case(&records, "p1"));
+    assert!(case(&records, "p1").reason.as_deref().unwrap().contains("its syslog says registered at 10.77.0.3"));
+    assert_eq!(found(&records, "p2"), PASS);
+}
+
+#[test]
+fn a_blind_phone_may_rest_on_its_syslog_and_says_so() {
+    let records = with_defect("failover", &logged(true), None);
+    for phone in ["p1", "p2"] {
+        assert_eq!(found(&records, phone), PASS, "{:#?}", case(&records, phone));
+        assert!(case(&records, phone).reason.as_deref().unwrap().contains("rests on its syslog and on connections"));
+    }
+}

@@ -152,6 +152,11 @@ impl Phone {
             LineEvent::Moved | LineEvent::Panicked => return,
         };
         self.terminal.log(now, "sip", colour, format_args!("{name} {text}"));
+        if let Some(to) = self.settings.log_server {
+            // Facility local0, severity informational. That it has the words of the console is invented, as they are.
+            let bytes = format!("<134>sip: {name} {text}").into_bytes();
+            self.outputs.push_back(PhoneOutput::SendLog { to, bytes });
+        }
     }
 
     pub(super) fn flush_console(&mut self) {

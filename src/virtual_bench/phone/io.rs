@@ -110,6 +110,13 @@ pub enum PhoneOutput {
         /// By RST, without waiting for anything.
         abort: bool,
     },
+    /// It sends a message to its log server, in a datagram.
+    SendLog {
+        /// To whom.
+        to: SocketAddr,
+        /// All of it.
+        bytes: Vec<u8>,
+    },
     /// It writes to its serial console.
     Console(Vec<u8>),
     /// Its serial console is gone for good.

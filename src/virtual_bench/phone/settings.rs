@@ -120,6 +120,8 @@ pub struct Settings {
     pub xml_keys: BTreeMap<String, String>,
     /// `admin password`.
     pub admin_password: String,
+    /// `log server ip` and port: where its syslog goes.
+    pub log_server: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -142,6 +144,7 @@ impl Settings {
             xml_notify: effective.xml_notify.value,
             xml_keys: xml_keys.map(|(name, key)| (name.clone(), key.value.expose().to_owned())).collect(),
             admin_password: effective.admin_password.value.expose().to_owned(),
+            log_server: log_server(&merged),
         }
     }
 
@@ -261,6 +264,13 @@ fn timers(spec: &PhoneSpec, effective: &Effective, line: &LineSettings) -> Phone
         retry_timeout: line.retry_timeout.value,
         retry_rejected: line.retry_rejected.value,
     }
+}
+
+/// 514 unless another port is set (RFC 5426 section 3.3).
+fn log_server(merged: &Merged) -> Option<SocketAddr> {
+    let value = |name| merged.get(name).map(|setting| setting.value.expose());
+    let port = value("log server port").and_then(|port| port.parse().ok()).filter(|port| *port > 0);
+    Some(SocketAddr::new(value("log server ip")?.parse().ok()?, port.unwrap_or(514)))
 }
 
 fn subscription_period(merged: &Merged) -> Option<Duration> {

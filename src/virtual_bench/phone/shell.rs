@@ -193,6 +193,12 @@ impl Device {
                         self.collect_icmp();
                     }
                 }
+                PhoneOutput::SendLog { to, bytes } => {
+                    // What can not be sent is lost.
+                    if let Ok(udp) = UdpSocket::bind((self.phone.spec().address, 0)).await {
+                        let _ = udp.send_to(&bytes, to).await;
+                    }
+                }
                 PhoneOutput::TcpConnect { conn, to } => {
                     let link = Link::open(conn, self.phone.spec().address, to, self.events.clone());
                     self.links.insert(conn, link);

@@ -100,6 +100,7 @@ fn plan(network: Network) -> Plan {
         bench: Bench {
             name: "test".to_owned(),
             network: Some(network),
+            syslog: None,
             servers: vec![server("a", Role::Primary, primary), server("b", Role::Backup, vec![hosts::BACKUP.ip])],
             phones: vec![phone],
         },

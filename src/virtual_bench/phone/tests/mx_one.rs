@@ -304,7 +304,10 @@ impl Link {
             PhoneOutput::Console(bytes) => {
                 self.said.entry(number).or_default().push_str(&String::from_utf8_lossy(&bytes));
             }
-            PhoneOutput::TcpClose { .. } | PhoneOutput::ConsoleClosed | PhoneOutput::Died => {}
+            PhoneOutput::TcpClose { .. }
+            | PhoneOutput::SendLog { .. }
+            | PhoneOutput::ConsoleClosed
+            | PhoneOutput::Died => {}
         }
     }
 

@@ -59,6 +59,18 @@ fn the_status_page_gives_the_number_of_the_error() {
 }
 
 #[test]
+fn what_becomes_of_a_line_goes_to_the_log_server_if_one_is_set() {
+    let mut wire = Wire::registered(with_files("log server ip: 10.77.0.250\nlog server port: 5514\n"));
+    wire.cut.insert(address(A));
+    wire.run_to(60.0);
+    let (to, words): (Vec<_>, Vec<_>) = wire.logs.iter().cloned().unzip();
+    assert!(to.iter().all(|to| *to == address("10.77.0.250:5514")), "{to:?}");
+    assert!(words[0].starts_with("<134>sip: line 1 1001@bench.test registered at 10.77.0.2 expires "), "{words:?}");
+    assert!(words.iter().any(|it| it.contains("registered at 10.77.0.3") && it.ends_with("backup yes")), "{words:?}");
+    assert_eq!(Wire::registered(phone()).logs, []);
+}
+
+#[test]
 fn the_administrators_password_can_be_set() {
     let mut wire = Wire::registered(with_files("admin password: 4711\n"));
     assert!(wire.visit(RIG, AUTHORIZED).starts_with("HTTP/1.1 401 "));
