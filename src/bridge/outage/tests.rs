@@ -73,7 +73,7 @@ fn what_was_on_its_way_at_the_beginning_or_leaves_at_the_end_is_no_leak() {
 
 #[test]
 fn what_leaves_while_a_commit_takes_long_is_no_leak() {
-    let mut outages = Outages::new([]);
+    let mut outages = Outages::new(&setup());
     let rule = outages.plan(&setup(), &Addresses::new(&[]), &wanted()).unwrap();
     outages.begin(rule, &wanted(), (100 * MS, 30_000_000), Duration::from_secs(1));
     let leak = |outages: &Outages, at| outages.forbids(&frame(), Toward::Server, at).is_some();
@@ -195,7 +195,7 @@ fn what_asks_for_an_address_is_given_up_for_whoever_has_it_now_and_for_nobody_el
     let mut outages = Outages::new(&setup());
     let unresolvable = Wanted { course: Course::steady(Treatment::Unresolvable), ..wanted() };
     let rule = outages.plan(&setup(), &known, &unresolvable).unwrap();
-    outages.begin(rule, &unresolvable, 0, Duration::ZERO);
+    outages.begin(rule, &unresolvable, (0, 0), Duration::ZERO);
     let asking = |outages: &Outages| {
         let asked = |path| if let Path::Asking { phone, .. } = path { Some(phone) } else { None };
         outages.paths(None, None).into_iter().filter_map(asked).collect::<Vec<_>>()
@@ -205,6 +205,6 @@ fn what_asks_for_an_address_is_given_up_for_whoever_has_it_now_and_for_nobody_el
     assert_eq!(outages.hand_over(old, None), [OutageId(1)], "a bystander has it");
     assert_eq!(asking(&outages), [new]);
     assert_eq!((outages.hand_over(new, Some(PHONE)), outages.hand_over(old, None)), (vec![], vec![]));
-    outages.end(OutageId(1), 1);
+    outages.end(OutageId(1), (1, 0));
     assert_eq!(outages.hand_over(old, Some(PHONE)), []);
 }

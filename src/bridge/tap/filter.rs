@@ -177,7 +177,7 @@ mod tests {
     fn what_is_let_alone_is_not_seen_whatever_it_says_to_a_server_and_phones_are() {
         let servers = ["10.77.0.2", "fd77::2"].map(|it| it.parse().unwrap());
         let alone = ["10.77.0.99", "fd77::99"].map(|it| it.parse().unwrap());
-        let program = program(&Wanted { devices: &PHONES, servers: &servers, alone: &alone });
+        let program = program(&Wanted { devices: &PHONES, addresses: &servers, alone: &alone });
         let seen = |source: &str, destination: &str| {
             kept(&program, &packet(source.parse().unwrap(), destination.parse().unwrap())) > 0
         };
