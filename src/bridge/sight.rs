@@ -254,7 +254,7 @@ impl Sight<'_> {
         }
     }
 
-    /// Counts a frame of a device that is nobody's, and lets one alone that has shown enough.
+    /// Counts a frame of a device that is nobody's.
     fn count_stranger(&mut self, frame: &Frame<'_>, toward: Toward) {
         let mac = match toward {
             Toward::Server => frame.source,
@@ -264,9 +264,8 @@ impl Sight<'_> {
         let one = frame.destination.is_some_and(|to| to.0[0] & 1 == 0);
         if let (Some(mac), Some(device)) = (mac, device_of(frame, toward).filter(|_| one))
             && !self.homes.is_server(device)
-            && self.busy.count(device)
         {
-            self.strangers.forget(mac);
+            self.busy.count(device, mac);
         }
     }
 

@@ -52,7 +52,7 @@ impl Helper {
 
     /// Lets the taps be spared what is let alone from now on, and nothing else.
     pub(super) fn mind_busy(&mut self) {
-        if !self.busy.is_stale() {
+        if !self.busy.is_stale(|mac| self.strangers.follows(mac)) {
             return;
         }
         let (devices, addresses) = (self.setup.devices(), self.setup.addresses());

@@ -90,7 +90,7 @@ impl Ends {
     /// The same, of a call that others may be of, too.
     pub fn sip_of(&mut self, call: &str, toward: Toward, wrapping: Wrapping, message: &Message<'_>) -> Line {
         let sort = if message.status.is_some() { ANSWER } else { REQUEST };
-        self.datagram(sort, toward, wrapping, SIP_PORT, &message.text(call))
+        self.datagram(sort, toward, wrapping, SIP_PORT, message.text(call))
     }
 
     /// Anything in a datagram.

@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, fmt};
 
 use super::{Line, Wrapping};
 
-/// For each mode and sort of line what became of it, and in which wrappings.
+/// What became of a sort of line, and in which wrappings.
+type Fates = BTreeMap<String, Vec<Wrapping>>;
+
+/// For each mode, and each sort of line in it.
 #[derive(Default)]
-pub struct Table(Vec<(&'static str, BTreeMap<String, BTreeMap<String, Vec<Wrapping>>>)>);
+pub struct Table(Vec<(&'static str, BTreeMap<String, Fates>)>);
 
 impl Table {
     pub fn add(&mut self, mode: &'static str, line: &Line, fate: &str) {
