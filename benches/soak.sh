@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The bridge under load for long: 10 000 frames a second between phone and server while outages of every kind go on and off each
-# second. (benches/soak is another matter: the main job again and again.)
+# The bridge under load for long: 10 000 frames a second between phone and server while outages of every mode go on and off each
+# second, one after the other. (benches/soak is another matter: the main job again and again.)
 #
 # Promised: every frame is accounted for (sent = arrived + taken by outages + counted as lost), none leaks, and the helper does
 # not grow. Needs namespaces, ip and nft; no root.

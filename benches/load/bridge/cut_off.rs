@@ -24,14 +24,14 @@ use nix::{
 
 use super::{
     lab::{self, Outcome},
-    rig::{Kind, Rig},
+    rig::{COURSE, Kind, Rig},
     traffic::{self, Arrival, PHONE, Reader, SERVER},
 };
 
 /// Frames a second.
 const RATE: u64 = 4000;
 /// Frames that are sent for so long after the kill are looked at.
-const AFTER: Duration = Duration::from_millis(300);
+const AFTER: Duration = Duration::from_millis(80);
 /// Phones are back by then after a kill.
 const MOST_KILLED: Duration = Duration::from_millis(50);
 /// And in the middle of all of them by then.
@@ -86,7 +86,7 @@ pub fn run(siprig: &str, count: usize, seed: u64, machine_is_idle: bool) -> Outc
             let mut cuts = Vec::new();
             for _ in 0..count {
                 let held = Held::start(siprig, &kind, &sides)?;
-                thread::sleep(Duration::from_millis(chance.u64(20..700)));
+                thread::sleep(moment(&mut chance));
                 let cut = held.kill(victim, Signal::SIGKILL, AFTER)?;
                 cuts.push(cut);
                 worst_left = worst_left.max(until_nothing_is_left(&sides)?);
@@ -116,7 +116,7 @@ pub fn run(siprig: &str, count: usize, seed: u64, machine_is_idle: bool) -> Outc
         print!("  {:<18}", kind.name);
         for victim in [Victim::Helper, Victim::Controller] {
             let held = Held::start(siprig, &kind, &sides)?;
-            thread::sleep(Duration::from_millis(chance.u64(20..300)));
+            thread::sleep(moment(&mut chance));
             let cut = held.kill(victim, Signal::SIGSTOP, Duration::from_millis(1300))?;
             until_nothing_is_left(&sides)?;
             print!("  {victim:?} {:>6.0}", ms(cut));
@@ -153,14 +153,14 @@ impl Held {
         let (sending, reading) = (Arc::clone(&stop), Arc::clone(&stop));
         let latest = Arc::new(AtomicI64::new(0));
         let seen = Arc::clone(&latest);
-        let reader = lab::there("server", || {
+        let frame = kind.traffic(PHONE, SERVER);
+        let number_at = frame.number_at;
+        let reader = lab::there("server", move || {
             let interface = "rig";
             let hello = traffic::datagram(SERVER, PHONE, 64);
             traffic::send(&traffic::open(interface, false)?, &hello, 100, 1, || false, |_| {})?;
-            Reader::open(interface, PHONE)
+            Reader::open(interface, PHONE, number_at)
         })?;
-        let frame =
-            if kind.is_of_resolution() { traffic::question(PHONE) } else { traffic::datagram(PHONE, SERVER, 200) };
         let sender = lab::within("phone", move || {
             let mut at = Vec::new();
             let over = || sending.load(Ordering::Relaxed);
@@ -210,6 +210,12 @@ impl Held {
         self.controller.wait()?;
         cut_off(&sent, &arrivals, killed_ns)
     }
+}
+
+/// A moment of an outage: at any of those in which courses change, the lease is renewed, or the helper sleeps.
+fn moment(chance: &mut fastrand::Rng) -> Duration {
+    const LEAST_US: u64 = 5_000;
+    Duration::from_micros(LEAST_US + chance.u64(0..COURSE.as_micros() as u64))
 }
 
 fn cut_off(sent: &[i64], arrivals: &[Arrival], killed_ns: i64) -> Outcome<Duration> {

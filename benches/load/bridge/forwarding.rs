@@ -237,7 +237,9 @@ impl Bench {
         static OVER: AtomicBool = AtomicBool::new(false);
         OVER.store(false, Ordering::Relaxed);
         let from = sender_of(way);
-        let reader = lab::there("server", move || Reader::open(interface, from))?;
+        let reader = lab::there("server", move || {
+            Reader::open(interface, from, traffic::datagram(from, SERVER, 200).number_at)
+        })?;
         let reading = thread::spawn(move || -> Outcome<Vec<i64>> {
             let mut late = Vec::new();
             loop {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use siprig::{
-    config::{Plan, Scenario, load},
+    config::{Mac, Plan, Scenario, load},
     driver::{
         Report,
         clock::RunClock,
@@ -14,7 +14,7 @@ use siprig::{
     },
     event::{
         Impairment, Loss, Manner, Observed, OutageEnd, OutageId, OutageMode, OutageScope, OutageSpec, OutageTally,
-        PhoneName, ServerName, Share, Spoof, Toward, Unreachable,
+        PhoneName, Selection, ServerName, Share, Spoof, Toward, Unreachable,
         outage::{Fading, Flapping, Rebooting},
     },
 };
@@ -22,10 +22,14 @@ use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
 
 use super::{
     lab::Outcome,
-    traffic::{PHONE, PHONE_IP, SERVER_IP},
+    traffic::{self, PHONE, PHONE_IP, SERVER, SERVER_IP, Template},
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The server's name.
+const NAME: &str = "sip-a.example";
+/// An outage that does one thing after the other is through with them after this time, or begins again.
+pub const COURSE: Duration = Duration::from_millis(300);
 
 /// A running bridge.
 pub struct Rig {
@@ -55,7 +59,7 @@ impl Rig {
     pub fn start(siprig: &str, sides: &[String; 2], folder: &Path) -> Outcome<Self> {
         let text = format!(
             "[bench]\nname = \"lab\"\n\n[network]\nphone-side = \"{}\"\nserver-side = \"{}\"\n\n\
-             [[server]]\nname = \"a\"\nrole = \"primary\"\naddresses = [\"{SERVER_IP}\"]\n\n\
+             [[server]]\nname = \"a\"\nrole = \"primary\"\naddresses = [\"{SERVER_IP}\"]\nnames = [\"{NAME}\"]\n\n\
              [[phone]]\nname = \"p1\"\nmodel = \"aastra-6731i\"\nmac = \"{PHONE}\"\naddress = \"{PHONE_IP}\"\n\
              extension = \"1001\"\n",
             sides[0], sides[1]
@@ -154,50 +158,65 @@ fn unsent(reason: &str) -> Option<u64> {
     rest.split_once(" frames on")?.0.parse().ok()
 }
 
-/// An outage of the whole server for the phone.
+/// An outage for the phone, and the frames that it is about.
 #[derive(Debug, Clone)]
 pub struct Kind {
     pub name: &'static str,
     mode: OutageMode,
     toward: Option<Toward>,
     scope: OutageScope,
+    only: Option<Selection>,
 }
 
 impl Kind {
-    /// All that there are.
+    /// Every mode that frames meet on the bridge, each way where it has one, and what they are about if not everything. Courses are
+    /// over within [`COURSE`].
     pub fn all() -> Vec<Self> {
-        let step = Duration::from_millis(200);
-        let host = |name, mode| Self { name, mode, toward: None, scope: OutageScope::Host };
-        let bad = Impairment {
-            loss: Share::percent(20),
-            duplicate: Share::percent(5),
-            delay: Duration::from_millis(5),
-            jitter: Duration::from_millis(5),
-            ..Impairment::default()
+        let step = COURSE / 3;
+        let ms = Duration::from_millis;
+        let host = |name, mode| Self { name, mode, toward: None, scope: OutageScope::Host, only: None };
+        let bad = |name, change: &dyn Fn(&mut Impairment)| {
+            let mut impairment = Impairment::default();
+            change(&mut impairment);
+            host(name, Manner::Impair(impairment).into())
         };
+        let register = Selection { method: Some("REGISTER".to_owned()), ..Selection::default() };
         vec![
             host("drop", OutageMode::DROP),
-            Self { toward: Some(Toward::Server), ..host("one-way", OutageMode::DROP) },
+            Self { toward: Some(Toward::Server), ..host("requests-only", OutageMode::DROP) },
+            Self { toward: Some(Toward::Phone), ..host("answers-only", OutageMode::DROP) },
+            Self { only: Some(register), ..host("certain-messages", OutageMode::DROP) },
+            Self::passing(),
             host("refuse", OutageMode::REFUSE),
             host("host-unreachable", Manner::Unreachable(Unreachable::Host).into()),
+            host("admin-prohibited", Manner::Unreachable(Unreachable::Admin).into()),
             host("reset", Manner::Reset.into()),
             host("unresolvable", Manner::Unresolvable.into()),
+            host("dns", Manner::Nameless.into()),
             host("answer", Manner::Answer(Spoof { code: 503, retry_after_s: None, redirect: None }).into()),
-            host("impair", Manner::Impair(bad).into()),
+            bad("loss", &|it| (it.loss, it.burst) = (Share::percent(20), 5)),
+            bad("late", &|it| (it.delay, it.jitter, it.duplicate) = (ms(5), ms(5), Share::percent(5))),
+            bad("reorder", &|it| it.reorder = Share::percent(10)),
+            bad("rate", &|it| it.rate_bps = Some(20_000_000)),
             host("flap", OutageMode::Flap(Flapping { away: step, back: step })),
-            host("fade", OutageMode::Fade(Fading { over: 2 * step, delay: Duration::from_millis(20) })),
+            host("fade", OutageMode::Fade(Fading { over: 2 * step, delay: ms(20) })),
             host("reboot", OutageMode::Reboot(Rebooting { refuse: step, silent: step, starting: step })),
         ]
     }
 
     /// One that takes what it steals nowhere, but on.
     pub fn passing() -> Self {
-        Self { name: "sip", mode: OutageMode::DROP, toward: None, scope: OutageScope::Sip }
+        let (mode, scope) = (OutageMode::DROP, OutageScope::Sip);
+        Self { name: "sip-ports", mode, toward: None, scope, only: None }
     }
 
-    /// Whether it is about what the ends find each other by.
-    pub fn is_of_resolution(&self) -> bool {
-        self.name == "unresolvable"
+    /// A frame from one end to the other that it is about, or as usual ones are.
+    pub fn traffic(&self, from: Mac, to: Mac) -> Template {
+        match &self.mode {
+            OutageMode::Steady(Manner::Unresolvable) => traffic::question(from, to),
+            OutageMode::Steady(Manner::Nameless) if to == SERVER => traffic::name_question(from, to, NAME),
+            _ => traffic::datagram(from, to, 200),
+        }
     }
 
     /// Whether nothing passes either way from its beginning to its end.
@@ -216,7 +235,7 @@ impl Kind {
             toward: self.toward,
             server: ServerName::from("a"),
             scope: self.scope.clone(),
-            only: None,
+            only: self.only.clone(),
             phones: vec![PhoneName::from("p1")],
             limit: Duration::from_secs(7200),
         }

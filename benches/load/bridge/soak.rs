@@ -47,10 +47,12 @@ struct Tally {
 }
 
 impl Flow {
-    fn start(ends: [&'static str; 2], stop: &Arc<AtomicBool>) -> Outcome<Self> {
+    fn start(kind: &Kind, ends: [&'static str; 2], stop: &Arc<AtomicBool>) -> Outcome<Self> {
         let (from, to) = if ends[0] == "phone" { (PHONE, SERVER) } else { (SERVER, PHONE) };
+        let frame = kind.traffic(from, to);
+        let number_at = frame.number_at;
         let (sending, reading) = (Arc::clone(stop), Arc::clone(stop));
-        let reader = lab::there(ends[1], move || Reader::open("rig", from))?;
+        let reader = lab::there(ends[1], move || Reader::open("rig", from, number_at))?;
         let reader = thread::spawn(move || {
             let mut tally = Tally::default();
             loop {
@@ -70,7 +72,6 @@ impl Flow {
         });
         let sender = lab::within(ends[0], move || {
             let mut at = Vec::new();
-            let frame = traffic::datagram(from, to, 200);
             let over = || sending.load(Ordering::Relaxed);
             traffic::send(&traffic::open("rig", false)?, &frame, RATE, u64::MAX, over, |now| at.push(now))?;
             Ok(at)
@@ -146,7 +147,7 @@ pub fn run(siprig: &str, folder: &Path, span: Duration) -> Outcome<bool> {
 fn turn(rig: &mut Rig, outage: u32, kind: &Kind) -> Outcome<Account> {
     let before = lost(rig);
     let stop = Arc::new(AtomicBool::new(false));
-    let flows = [Flow::start(["phone", "server"], &stop)?, Flow::start(["server", "phone"], &stop)?];
+    let flows = [Flow::start(kind, ["phone", "server"], &stop)?, Flow::start(kind, ["server", "phone"], &stop)?];
     rig.attend(HALF / 2)?;
     let ordered_ns = traffic::wall_ns();
     let began = rig.begin(outage, kind)?;

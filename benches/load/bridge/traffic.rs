@@ -16,7 +16,10 @@ use nix::{
 };
 use siprig::{
     config::Mac,
-    wire::frame::{self, Envelope},
+    wire::{
+        dns::{self, Name},
+        frame::{self, Envelope},
+    },
 };
 
 use super::lab::Outcome;
@@ -29,8 +32,10 @@ pub const PHONE_IP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 11);
 pub const SERVER_IP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 /// Not a SIP port.
 pub const PORT: u16 = 7000;
-/// Where the number of a frame is: behind Ethernet, IPv4 and UDP headers, or behind those of Ethernet and ARP.
-const NUMBER_AT: usize = 42;
+/// Where the payload of a datagram begins: behind Ethernet, IPv4 and UDP headers. ARP is as long.
+const PAYLOAD_AT: usize = 42;
+/// Of a frame so much is read: the number of each is in it.
+const BEGINNING: usize = 128;
 /// What numbers begin with: others send from the same addresses, too.
 const MARK: u64 = 0x5112 << 48;
 /// Where its check sum is, which UDP does without over IPv4 (RFC 768).
@@ -38,22 +43,50 @@ const SUM_AT: usize = 40;
 /// Frames that are sent by one system call at most.
 const BATCH: usize = 64;
 
-/// A datagram of that many bytes on the wire.
-pub fn datagram(from: Mac, to: Mac, len: usize) -> Vec<u8> {
-    let at = |mac: Mac| {
-        let ip = if mac == SERVER { SERVER_IP } else { PHONE_IP };
-        SocketAddr::new(IpAddr::V4(ip), PORT)
-    };
-    let mut bytes = frame::udp_frame(from, to, None, at(from), at(to), &vec![0; len.saturating_sub(NUMBER_AT)]);
-    bytes[SUM_AT..NUMBER_AT].fill(0);
-    bytes
+/// A frame that is sent again and again, each time with another number in it.
+#[derive(Debug, Clone)]
+pub struct Template {
+    bytes: Vec<u8>,
+    /// Where that is.
+    pub number_at: usize,
 }
 
-/// A question for the server's link-layer address.
-pub fn question(from: Mac) -> Vec<u8> {
-    let mut bytes = Envelope::new(from, Mac([0xff; 6]), None).arp_probe(from, SERVER_IP, &[0; 18]);
-    bytes[28..32].copy_from_slice(&PHONE_IP.octets());
-    bytes
+fn ip_of(mac: Mac) -> Ipv4Addr {
+    if mac == SERVER { SERVER_IP } else { PHONE_IP }
+}
+
+/// A datagram of that many bytes on the wire.
+pub fn datagram(from: Mac, to: Mac, len: usize) -> Template {
+    udp(from, to, PORT, &vec![0; len.saturating_sub(PAYLOAD_AT)], PAYLOAD_AT)
+}
+
+/// A question for the other's link-layer address; the server's is the answer to the phone's (RFC 826).
+pub fn question(from: Mac, to: Mac) -> Template {
+    let asks = from != SERVER;
+    let receiver = if asks { Mac([0xff; 6]) } else { to };
+    let mut bytes = Envelope::new(from, receiver, None).arp_probe(from, ip_of(to), &[0; 18]);
+    bytes[21] = if asks { 1 } else { 2 };
+    bytes[28..32].copy_from_slice(&ip_of(from).octets());
+    if !asks {
+        bytes[32..38].copy_from_slice(&to.0);
+    }
+    Template { bytes, number_at: PAYLOAD_AT }
+}
+
+/// A question for the server's address by its name, to a name server in the server's place.
+pub fn name_question(from: Mac, to: Mac, name: &str) -> Template {
+    const ADDRESS: u16 = 1;
+    // A text that is no name asks for nothing.
+    let asked = name.parse::<Name>().map(|name| name.question(ADDRESS)).unwrap_or_default();
+    let number_at = PAYLOAD_AT + asked.len();
+    udp(from, to, dns::PORT, &[&asked[..], &[0; 16]].concat(), number_at)
+}
+
+fn udp(from: Mac, to: Mac, port: u16, payload: &[u8], number_at: usize) -> Template {
+    let at = |mac: Mac| SocketAddr::new(IpAddr::V4(ip_of(mac)), if mac == SERVER { port } else { PORT });
+    let mut bytes = frame::udp_frame(from, to, None, at(from), at(to), payload);
+    bytes[SUM_AT..PAYLOAD_AT].fill(0);
+    Template { bytes, number_at }
 }
 
 /// Nanoseconds of the wall clock, as the kernel stamps frames.
@@ -103,7 +136,7 @@ impl Sent {
 /// Sends numbered frames at a rate until `stop` says so, or that many; `sent_at` is told when each went.
 pub fn send(
     fd: &OwnedFd,
-    template: &[u8],
+    template: &Template,
     rate: u64,
     most: u64,
     mut stop: impl FnMut() -> bool,
@@ -111,7 +144,8 @@ pub fn send(
 ) -> Outcome<Sent> {
     // Else the kernel may be 50 µs late.
     let _ = prctl::set_timerslack(1);
-    let mut frames = vec![template.to_vec(); BATCH];
+    let mut frames = vec![template.bytes.clone(); BATCH];
+    let at = template.number_at;
     let begun = nanos(ClockId::CLOCK_MONOTONIC);
     let cpu = nanos(ClockId::CLOCK_THREAD_CPUTIME_ID);
     let mut count = 0;
@@ -129,8 +163,8 @@ pub fn send(
         let now = wall_ns();
         let batch = usize::try_from(due - count)?.min(BATCH);
         for frame in &mut frames[..batch] {
-            frame[NUMBER_AT..NUMBER_AT + 8].copy_from_slice(&(MARK | count).to_be_bytes());
-            frame[NUMBER_AT + 8..NUMBER_AT + 16].copy_from_slice(&now.to_be_bytes());
+            frame[at..at + 8].copy_from_slice(&(MARK | count).to_be_bytes());
+            frame[at + 8..at + 16].copy_from_slice(&now.to_be_bytes());
             sent_at(now);
             count += 1;
         }
@@ -205,10 +239,13 @@ pub struct Arrival {
 }
 
 /// Reads the frames of a sender.
-pub struct Reader(OwnedFd);
+pub struct Reader {
+    fd: OwnedFd,
+    number_at: usize,
+}
 
 impl Reader {
-    pub fn open(interface: &str, of: Mac) -> Outcome<Self> {
+    pub fn open(interface: &str, of: Mac, number_at: usize) -> Outcome<Self> {
         let fd = open(interface, true)?;
         only_of(&fd, of)?;
         set(&fd, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)?;
@@ -226,7 +263,7 @@ impl Reader {
                 size_of_val(&patience) as u32,
             );
         }
-        Ok(Self(fd))
+        Ok(Self { fd, number_at })
     }
 
     /// The next frame; none came for a while.
@@ -243,7 +280,7 @@ impl Reader {
     }
 
     fn any(&self) -> Outcome<Option<Arrival>> {
-        let mut bytes = [0_u8; 64];
+        let mut bytes = [0_u8; BEGINNING];
         let mut control = [0_u64; 8];
         let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
         // SAFETY: zero is a valid header; every pointer in it outlives the call, of the length beside it; what the CMSG macros
@@ -254,7 +291,7 @@ impl Reader {
             header.msg_iovlen = 1;
             header.msg_control = control.as_mut_ptr().cast();
             header.msg_controllen = size_of_val(&control);
-            if libc::recvmsg(self.0.as_raw_fd(), &raw mut header, 0) < 0 {
+            if libc::recvmsg(self.fd.as_raw_fd(), &raw mut header, 0) < 0 {
                 let error = io::Error::last_os_error();
                 return if error.kind() == io::ErrorKind::WouldBlock { Ok(None) } else { Err(error.into()) };
             }
@@ -266,7 +303,7 @@ impl Reader {
             stamp.tv_sec * 1_000_000_000 + stamp.tv_nsec
         };
         let word = |at: usize| bytes[at..at + 8].try_into().map(u64::from_be_bytes);
-        Ok(Some(Arrival { number: word(NUMBER_AT)?, sent_ns: word(NUMBER_AT + 8)?.cast_signed(), at_ns }))
+        Ok(Some(Arrival { number: word(self.number_at)?, sent_ns: word(self.number_at + 8)?.cast_signed(), at_ns }))
     }
 }
 
