@@ -18,6 +18,7 @@ mod carriers;
 mod clock;
 mod connections;
 mod expression;
+mod guardian;
 mod helper;
 mod homes;
 mod interest;
@@ -32,6 +33,7 @@ mod outbox;
 mod parts;
 mod paths;
 mod ports;
+mod privileges;
 pub mod protocol;
 mod reply;
 mod routers;
@@ -43,6 +45,8 @@ pub mod survey;
 pub mod table;
 pub mod tap;
 mod waiting;
+
+pub use guardian::{LinkSwitch, guardian_main};
 
 /// Body of `siprig internal bridge-helper FD`; `args` is what follows `bridge-helper`. `FD` is one end of a
 /// `SOCK_SEQPACKET` pair whose other end the controller holds.

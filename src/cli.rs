@@ -33,6 +33,7 @@ mod runs;
 mod shell;
 mod state;
 mod stopped;
+mod switched_off;
 mod transcript;
 
 use args::{Cli, Command};
@@ -56,11 +57,12 @@ pub fn main() -> ExitCode {
 }
 
 fn internal(role: &[OsString]) -> ExitCode {
+    let words = |args: &[OsString]| -> Vec<String> {
+        args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect()
+    };
     match role.split_first() {
-        Some((helper, args)) if helper == "bridge-helper" => {
-            let args: Vec<_> = args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-            crate::bridge::helper_main(&args)
-        }
+        Some((helper, args)) if helper == "bridge-helper" => crate::bridge::helper_main(&words(args)),
+        Some((guardian, args)) if guardian == "link-guardian" => crate::bridge::guardian_main(&words(args)),
         _ => virtual_bench::lab_main(role),
     }
 }

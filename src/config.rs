@@ -71,6 +71,9 @@ pub struct Plan {
     pub overrides: Vec<String>,
     /// Exact bytes were kept: no secret is masked (`--keep-secrets`).
     pub keep_secrets: bool,
+    /// Links may be taken down (`--allow-link-down`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_link_down: bool,
 }
 
 impl Plan {

@@ -50,8 +50,8 @@ pub use hook::{HookAct, HookOutcome};
 pub use moves::{BindingChange, BindingEvent, Move};
 pub use observed::Observed;
 pub use outage::{
-    Bystander, Bystanders, Course, Impairment, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec, OutageTally,
-    Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
+    Bystander, Bystanders, Course, Impairment, LinkSide, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec,
+    OutageTally, Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
 };
 pub use place::LinkPlace;
 pub use push::PushCommand;

@@ -153,6 +153,7 @@ impl Rehearsal {
             then: Vec::new(),
             overrides: Vec::new(),
             keep_secrets: false,
+            allow_link_down: true,
         };
         let mut servers = BTreeMap::new();
         for mut on_link in lab.servers {

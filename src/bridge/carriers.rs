@@ -2,7 +2,7 @@
 //! goes in, what is to be told and done comes out.
 
 use super::protocol::Refusal;
-use crate::event::{LinkLoss, Toward};
+use crate::event::{LinkLoss, Toward, outage::LINK_RETURN};
 
 /// What the kernel tells of an interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,20 @@ pub enum Change {
         /// Its number.
         index: u32,
     },
+    /// One that we have switched off was switched on by somebody else.
+    SwitchedOn {
+        /// The interface.
+        interface: String,
+    },
+    /// One that we have switched on again has a link.
+    CameBack {
+        /// The interface.
+        interface: String,
+    },
 }
+
+/// How long a link may take after we have switched its interface on again.
+pub const RETURN_PATIENCE_NS: i64 = LINK_RETURN.as_nanos() as i64;
 
 /// Both interfaces.
 #[derive(Debug)]
@@ -77,6 +90,16 @@ struct Side {
     /// It was taken out of the bridge by somebody else, who may have a reason.
     taken_out: bool,
     lost: Option<(LinkLoss, i64)>,
+    own: Option<Own>,
+}
+
+/// What we have done to an interface ourselves: it is no loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    /// Switched it off.
+    Off,
+    /// Switched it on again, at that time, or found it switched on.
+    On(i64),
 }
 
 impl Carriers {
@@ -91,6 +114,7 @@ impl Carriers {
             joined: true,
             taken_out: false,
             lost: None,
+            own: None,
         };
         Self { bridge, sides: [side(Toward::Server, phones), side(Toward::Phone, servers)] }
     }
@@ -117,7 +141,7 @@ impl Carriers {
     fn lose_bridge(&mut self, at_ns: i64) -> Vec<Change> {
         let mut changes = vec![Change::BridgeRemoved];
         for side in &mut self.sides {
-            (side.joined, side.taken_out) = (false, true);
+            (side.joined, side.taken_out, side.own) = (false, true, None);
             changes.extend(side.lose(LinkLoss::Removed, at_ns));
         }
         changes
@@ -129,6 +153,48 @@ impl Carriers {
         for side in &mut self.sides {
             (side.joined, side.taken_out) = (side.index.is_some(), false);
         }
+    }
+
+    /// Number and name of the interface of a side, if it carries frames.
+    pub fn carrying(&self, entering: Toward) -> Option<(u32, &str)> {
+        let side = self.sides.iter().find(|side| side.entering == entering)?;
+        let carries = side.was_running && side.joined && side.lost.is_none() && side.own.is_none();
+        side.index.filter(|_| carries).map(|index| (index, side.name.as_str()))
+    }
+
+    /// We are about to switch the interface of a side off.
+    pub fn switch_off(&mut self, entering: Toward) {
+        self.of(entering, |side| side.own = Some(Own::Off));
+    }
+
+    /// We could not.
+    pub fn stay_on(&mut self, entering: Toward) {
+        self.of(entering, |side| side.own = None);
+    }
+
+    /// It was switched on again at `at_ns`, for us.
+    pub fn switch_on(&mut self, entering: Toward, at_ns: i64) {
+        self.of(entering, |side| side.own = Some(Own::On(at_ns)));
+    }
+
+    /// Whether that interface is off by our own doing.
+    pub fn is_off(&self, index: u32) -> bool {
+        self.sides.iter().any(|side| side.index == Some(index) && side.own == Some(Own::Off))
+    }
+
+    /// One that was switched on for us and has no link yet.
+    pub fn awaited(&self) -> Option<&str> {
+        let side = self.sides.iter().find(|side| matches!(side.own, Some(Own::On(_))))?;
+        Some(&side.name)
+    }
+
+    /// Those whose link has not come back for too long.
+    pub fn overdue(&mut self, now_ns: i64) -> Vec<Change> {
+        self.sides.iter_mut().filter_map(|side| side.give_up(now_ns)).collect()
+    }
+
+    fn of(&mut self, entering: Toward, change: impl FnMut(&mut Side)) {
+        self.sides.iter_mut().filter(|side| side.entering == entering).for_each(change);
     }
 
     /// An interface was joined to the bridge again.
@@ -143,7 +209,7 @@ impl Side {
     fn take(&mut self, told: &Told, bridge: u32, at_ns: i64) -> Vec<Change> {
         let mut changes = Vec::new();
         if told.removed {
-            (self.index, self.joined, self.taken_out) = (None, false, false);
+            (self.index, self.joined, self.taken_out, self.own) = (None, false, false, None);
             changes.extend(self.lose(LinkLoss::Removed, at_ns));
             return changes;
         }
@@ -151,14 +217,30 @@ impl Side {
             self.index = Some(told.index);
             changes.push(Change::Appeared { entering: self.entering, index: told.index });
         } else if self.joined && told.controller != Some(bridge) {
-            (self.joined, self.taken_out) = (false, true);
+            (self.joined, self.taken_out, self.own) = (false, true, None);
             changes.extend(self.lose(LinkLoss::Removed, at_ns));
             changes.push(Change::TakenOut { interface: self.name.clone(), index: told.index });
         }
         if told.controller == Some(bridge) {
             (self.joined, self.taken_out) = (true, false);
         }
-        match (told.up, told.running && self.joined) {
+        let carries = told.running && self.joined;
+        match self.own {
+            Some(Own::Off) if !told.up => return changes,
+            Some(Own::Off) => {
+                self.own = (!carries).then_some(Own::On(at_ns));
+                changes.push(Change::SwitchedOn { interface: self.name.clone() });
+                return changes;
+            }
+            // It may be told late that it was off.
+            Some(Own::On(_)) if !carries => return changes,
+            Some(Own::On(_)) => {
+                self.own = None;
+                changes.push(Change::CameBack { interface: self.name.clone() });
+            }
+            None => {}
+        }
+        match (told.up, carries) {
             (_, true) => changes.extend(self.find(at_ns)),
             (false, _) => changes.extend(self.lose(LinkLoss::SwitchedOff, at_ns)),
             (true, false) => changes.extend(self.lose(LinkLoss::Carrier, at_ns)),
@@ -178,11 +260,24 @@ impl Side {
         Some(Change::Lost { interface: self.name.clone(), how })
     }
 
+    /// Tells that the link has not come back, if it should have.
+    fn give_up(&mut self, now_ns: i64) -> Option<Change> {
+        let Some(Own::On(since_ns)) = self.own.filter(|own| own.is_overdue(now_ns)) else { return None };
+        self.own = None;
+        self.lose(LinkLoss::Carrier, since_ns)
+    }
+
     fn find(&mut self, at_ns: i64) -> Option<Change> {
         self.was_running = true;
         let (how, since_ns) = self.lost.take()?;
         let gap_ns = u64::try_from(at_ns - since_ns).unwrap_or(0);
         Some(Change::Back { interface: self.name.clone(), how, gap_ns })
+    }
+}
+
+impl Own {
+    fn is_overdue(self, now_ns: i64) -> bool {
+        matches!(self, Self::On(since_ns) if now_ns - since_ns >= RETURN_PATIENCE_NS)
     }
 }
 
@@ -199,96 +294,4 @@ pub fn fits(interface: &str, mtu: u32, other: usize) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BRIDGE: u32 = 9;
-    const MS: i64 = 1_000_000;
-
-    #[test]
-    fn a_carrier_that_flaps_is_told_with_the_length_of_the_gap() {
-        let mut carriers = carriers();
-        assert_eq!(carriers.take(&told(1, true, true), 0), [], "nothing new");
-        assert_eq!(carriers.take(&told(1, true, false), 10 * MS), [lost(LinkLoss::Carrier)]);
-        assert_eq!(carriers.take(&told(1, true, false), 20 * MS), []);
-        assert_eq!(carriers.take(&told(1, true, true), 35 * MS), [back(LinkLoss::Carrier, 25)]);
-    }
-
-    #[test]
-    fn the_worst_of_a_gap_is_told() {
-        let mut carriers = carriers();
-        carriers.take(&told(1, true, false), 10 * MS);
-        assert_eq!(carriers.take(&told(1, false, false), 20 * MS), []);
-        assert_eq!(carriers.take(&told(1, true, false), 30 * MS), []);
-        assert_eq!(carriers.take(&told(1, true, true), 40 * MS), [back(LinkLoss::SwitchedOff, 30)]);
-    }
-
-    #[test]
-    fn an_interface_that_comes_again_under_its_name_has_to_be_joined_before_anything_passes() {
-        let mut carriers = carriers();
-        let gone = Told { removed: true, ..told(1, false, false) };
-        assert_eq!(carriers.take(&gone, 10 * MS), [lost(LinkLoss::Removed)]);
-        assert_eq!(carriers.missing().collect::<Vec<_>>(), [("a", Toward::Server)]);
-        let stranger = Told { name: "c".to_owned(), ..told(7, true, true) };
-        assert_eq!(carriers.take(&stranger, 11 * MS), []);
-        let again = Told { controller: None, ..told(5, true, true) };
-        assert_eq!(carriers.take(&again, 20 * MS), [Change::Appeared { entering: Toward::Server, index: 5 }]);
-        assert_eq!(carriers.missing().count(), 1, "it is not joined yet");
-        carriers.joined(Toward::Server, 5);
-        assert_eq!(carriers.take(&told(5, true, true), 30 * MS), [back(LinkLoss::Removed, 20)]);
-        assert_eq!(carriers.missing().count(), 0);
-    }
-
-    #[test]
-    fn an_interface_that_is_taken_out_of_the_bridge_is_told_and_may_be_put_back() {
-        let mut carriers = carriers();
-        let out = Told { controller: None, ..told(1, true, true) };
-        let expected = [lost(LinkLoss::Removed), Change::TakenOut { interface: "a".to_owned(), index: 1 }];
-        assert_eq!(carriers.take(&out, 0), expected);
-        assert_eq!(carriers.missing().count(), 0, "it is not for us to put it back");
-        assert_eq!(carriers.take(&told(1, true, true), 5 * MS), [back(LinkLoss::Removed, 5)]);
-    }
-
-    #[test]
-    fn a_bridge_that_is_removed_takes_both_sides_along_until_it_is_made_again() {
-        let mut carriers = carriers();
-        let other = |controller| Told { index: 2, name: "b".to_owned(), controller, ..told(2, true, true) };
-        // Its ports leave it before it goes; the kernel may tell of one of them late.
-        let out = Told { controller: None, ..told(1, true, true) };
-        assert_eq!(carriers.take(&out, 0)[0], lost(LinkLoss::Removed));
-        let bridge = Told { index: BRIDGE, name: "br".to_owned(), removed: true, ..told(BRIDGE, false, false) };
-        let lost = |interface: &str| Change::Lost { interface: interface.to_owned(), how: LinkLoss::Removed };
-        assert_eq!(carriers.take(&bridge, MS), [Change::BridgeRemoved, lost("b")]);
-        assert_eq!(carriers.take(&other(None), 2 * MS), []);
-        assert_eq!(carriers.missing().count(), 0, "there is nothing to join them to");
-        carriers.rebuilt(BRIDGE + 1);
-        let mut again = |told: Told, ms| carriers.take(&Told { controller: Some(BRIDGE + 1), ..told }, ms * MS);
-        assert_eq!(again(told(1, true, true), 5), [back(LinkLoss::Removed, 5)]);
-        assert!(matches!(&again(other(None), 5)[..], [Change::Back { gap_ns: 4_000_000, .. }]));
-        assert_eq!(again(told(1, true, true), 6), []);
-    }
-
-    #[test]
-    fn what_has_never_been_up_is_not_lost() {
-        let mut carriers = Carriers::new(BRIDGE, ("a", 1, false), ("b", 2, true));
-        assert_eq!(carriers.take(&told(1, true, false), 0), []);
-        assert_eq!(carriers.take(&told(1, true, true), MS), []);
-        assert_eq!(carriers.take(&told(1, true, false), 2 * MS), [lost(LinkLoss::Carrier)]);
-    }
-
-    fn carriers() -> Carriers {
-        Carriers::new(BRIDGE, ("a", 1, true), ("b", 2, true))
-    }
-
-    fn told(index: u32, up: bool, running: bool) -> Told {
-        Told { index, name: "a".to_owned(), removed: false, up, running, controller: Some(BRIDGE) }
-    }
-
-    fn lost(how: LinkLoss) -> Change {
-        Change::Lost { interface: "a".to_owned(), how }
-    }
-
-    fn back(how: LinkLoss, gap_ms: u64) -> Change {
-        Change::Back { interface: "a".to_owned(), how, gap_ns: gap_ms * 1_000_000 }
-    }
-}
+mod tests;

@@ -20,14 +20,15 @@ use nix::{
     unistd::getppid,
 };
 
+mod down;
 mod following;
 mod lease;
 mod links;
 mod orders;
 mod own;
-mod privileges;
 mod taps;
 
+use down::Down;
 use lease::Lease;
 
 use super::{
@@ -36,6 +37,7 @@ use super::{
     canary::{Canary, CanaryPort},
     clock::{monotonic, nanos, wall_ns},
     connections::{Connections, Made},
+    guardian::{Guardian, LinkSwitch},
     homes::Homes,
     interest::Interest,
     outage::Outages,
@@ -43,6 +45,7 @@ use super::{
     parts::Parts,
     paths::Paths,
     ports::Ports,
+    privileges,
     protocol::{Notice, Order, PhoneIndex, Refusal, Setup},
     routers::Routers,
     sight::Unsent,
@@ -76,7 +79,7 @@ pub fn run(fd: &str) -> ExitCode {
     }
     match Parts::assemble(&setup) {
         Ok(parts) => {
-            if let Err(reason) = privileges::drop([parts.phone_tap.binder(), parts.server_tap.binder()]) {
+            if let Err(reason) = privileges::drop(&[parts.phone_tap.binder(), parts.server_tap.binder()]) {
                 let operation = format!("work without privileges that are not needed: could not {reason}");
                 outbox.send(&Notice::Refused(Refusal::Permission { operation }));
                 return ExitCode::from(3);
@@ -109,6 +112,11 @@ struct Helper {
     /// Settings that were changed when an interface came again, and are not told yet.
     resettled: Vec<SettingChange>,
     table: Table,
+    link_switch: LinkSwitch,
+    /// None: no link may be taken down, or it was lost.
+    guardian: Option<Guardian>,
+    /// The link that is down, or on its way back.
+    down: Option<Down>,
     outages: Outages,
     phones: BTreeMap<Mac, PhoneIndex>,
     routers: Routers,
@@ -153,6 +161,9 @@ impl Helper {
             bridge_gone: None,
             resettled: Vec::new(),
             table: parts.table,
+            link_switch: parts.link_switch,
+            guardian: parts.guardian,
+            down: None,
             phones: on_link.collect(),
             routers: Routers::new(&setup),
             addresses: Addresses::new(&setup.phones),
@@ -182,9 +193,12 @@ impl Helper {
     fn serve(&mut self) {
         let mut looked = monotonic();
         while !self.closing {
-            if self.wait() {
+            let links_told = self.wait();
+            self.mind_guardian();
+            if links_told {
                 self.watch_links();
             }
+            self.mind_link();
             self.keep_lease();
             self.send_late();
             // Taken before the taps are read: what was sent until then and is not seen now was dropped.
@@ -204,9 +218,11 @@ impl Helper {
                 self.seek_ports();
                 self.busy.turn();
                 self.mind_busy();
+                self.seek_link();
             }
             self.outbox.flush();
         }
+        self.leave_link();
     }
 
     /// Waits for something to do. True if the kernel tells of interfaces.
@@ -217,6 +233,9 @@ impl Helper {
         }
         if let Some(limit) = self.outages.next_limit() {
             patience = patience.min(limit.saturating_sub(monotonic()));
+        }
+        if let Some(due) = self.guardian.as_ref().filter(|_| self.down.is_some()).map(Guardian::due) {
+            patience = patience.min(due.saturating_sub(monotonic()));
         }
         if !self.canaries.is_empty() {
             patience = patience.min(Duration::from_millis(5));
@@ -229,7 +248,9 @@ impl Helper {
         }
         let mut talk = PollFlags::POLLIN;
         talk.set(PollFlags::POLLOUT, self.outbox.is_waiting());
+        let guardian = self.guardian.as_ref().map_or_else(|| self.ports.events.as_fd(), AsFd::as_fd);
         let mut ready = [
+            PollFd::new(guardian, PollFlags::POLLIN),
             PollFd::new(self.outbox.as_fd(), talk),
             PollFd::new(self.phone_tap.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.server_tap.as_fd(), PollFlags::POLLIN),
@@ -275,10 +296,11 @@ impl Helper {
         self.outbox.send(&Notice::Trouble(self.lease.story(now)));
         self.table.forget();
         let ended = (ended_ns, nanos(error).unsigned_abs());
-        for outage in self.outages.in_force() {
-            self.outages.end(outage, ended);
+        let of_table: Vec<_> = self.outages.in_force().into_iter().filter(|outage| !self.is_of_link(*outage)).collect();
+        for outage in &of_table {
+            self.outages.end(*outage, ended);
         }
-        for outage in self.outages.in_force() {
+        for outage in of_table {
             self.finish(outage, OutageEnd::Lapsed, ended);
         }
     }

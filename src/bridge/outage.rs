@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::Mac,
-    event::{Bystander, Course, OutageId, OutageScope, OutageTally, Part, Selection, Toward},
+    event::{Bystander, Course, LinkSide, OutageId, OutageScope, OutageTally, Part, Selection, Toward},
     wire::{frame::Frame, messages::Heard},
 };
 
@@ -34,6 +34,8 @@ pub struct Wanted {
     pub outage: OutageId,
     /// What happens to the frames.
     pub course: Course<Treatment>,
+    /// The side whose link is down for it.
+    pub link: Option<LinkSide>,
     /// Which way, if not both.
     pub toward: Option<Toward>,
     /// How much of the server.
@@ -102,7 +104,9 @@ impl Outages {
             outage: wanted.outage,
             phone_addresses: known.collect(),
             course: wanted.course.clone(),
-            toward: wanted.toward,
+            link: wanted.link,
+            // What would come in by a link that is down does not.
+            toward: wanted.toward.or(wanted.link.map(LinkSide::toward)),
             scope: wanted.scope.clone(),
             only: wanted.only.clone(),
             phones: keys.iter().filter_map(|key| key.mac()).collect(),
@@ -112,6 +116,7 @@ impl Outages {
             sip_ports: server.sip_ports.clone(),
             names: server.names.clone(),
             from_ns: 0,
+            opened_ns: None,
             until_ns: None,
         })
     }
@@ -127,6 +132,21 @@ impl Outages {
         let doubt_ns = [i64::try_from(error_ns).unwrap_or(i64::MAX), 0];
         let active = Active { limit_at, doubt_ns, tally, bites: BTreeMap::new(), leaking: BTreeSet::new() };
         self.active.insert(wanted.outage, active);
+    }
+
+    /// The link that an outage has taken down is switched on at `at_ns` (wall clock), and carries frames from any time on. What
+    /// comes until [`end`](Self::end) is of it all the same.
+    pub fn open(&mut self, outage: OutageId, at_ns: i64) {
+        if let Some(rule) = self.table.rules.iter_mut().find(|rule| rule.outage == outage) {
+            rule.opened_ns.get_or_insert(at_ns);
+        }
+    }
+
+    /// An outage is being ended: its limit is nothing to wait for any more.
+    pub fn close_limit(&mut self, outage: OutageId) {
+        if let Some(active) = self.active.get_mut(&outage) {
+            active.limit_at = Duration::MAX;
+        }
     }
 
     /// Marks an outage as lifted at `until_ns` (wall clock), which may be wrong by so much. Its tally goes on until
@@ -216,7 +236,7 @@ impl Outages {
         // What the kernel gives up is ours to send on, whoever else has the address.
         let is_of = |rule: &&Rule| is_open && rule.phones.contains(&pair.phone) || rule.routed.contains(&pair.address);
         let lasting = self.table.rules.iter().filter(|rule| rule.until_ns.is_none() && at_ns >= rule.from_ns);
-        let cutting = lasting.filter(|rule| !rule.is_of_names());
+        let cutting = lasting.filter(|rule| !rule.is_of_names() && rule.link.is_none());
         let mut of_server = cutting.filter(|rule| rule.servers.contains(&pair.server)).peekable();
         let outage = of_server.peek()?.outage;
         (!of_server.any(|rule| is_of(&rule))).then_some((outage, pair.phone))
@@ -245,6 +265,7 @@ impl Outages {
     /// The paths that the kernel has to give up for these rules and `more`, without `less`.
     pub fn paths(&self, more: Option<&Rule>, less: Option<OutageId>) -> BTreeSet<Path> {
         let lasting = self.table.rules.iter().filter(|rule| rule.until_ns.is_none() && Some(rule.outage) != less);
+        let lasting = lasting.filter(|rule| rule.link.is_none());
         lasting.chain(more).flat_map(|rule| rule.paths(&self.table.protected)).collect()
     }
 
@@ -262,11 +283,13 @@ impl Outages {
     /// The outage for which a frame that the kernel sent on at `at_ns` was not the kernel's, by any reading of the clock:
     /// where it was to be dropped it leaked, and where it was to pass it arrives twice.
     pub fn forbids(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<OutageId> {
-        let outage = self.table.steals(frame, toward, at_ns - GRACE_NS)?;
+        let of =
+            |at_ns: i64| self.table.steals(frame, toward, at_ns).or_else(|| self.table.keeps(frame, toward, at_ns));
+        let outage = of(at_ns - GRACE_NS)?;
         let [began_ns, ended_ns] = self.active.get(&outage)?.doubt_ns;
-        let by = |at_ns: i64| self.table.steals(frame, toward, at_ns) == Some(outage);
-        let since = by(at_ns.saturating_sub(GRACE_NS).saturating_sub(began_ns));
-        (since && by(at_ns.saturating_add(END_SLACK_NS).saturating_add(ended_ns))).then_some(outage)
+        let since = of(at_ns.saturating_sub(GRACE_NS).saturating_sub(began_ns)) == Some(outage);
+        let until = of(at_ns.saturating_add(END_SLACK_NS).saturating_add(ended_ns)) == Some(outage);
+        (since && until).then_some(outage)
     }
 
     /// Counts a dropped frame that came in at `at_ns`. True if it is the first of this phone in this direction.

@@ -3,6 +3,7 @@
 use super::{
     canary::{self, CanaryPort},
     carriers::{Carriers, Told},
+    guardian::{Guardian, LinkSwitch},
     join::{self, Joined},
     link::Links,
     link_events::LinkEvents,
@@ -20,6 +21,9 @@ pub struct Parts {
     pub canary_port: CanaryPort,
     pub table: Table,
     pub ports: Ports,
+    pub link_switch: LinkSwitch,
+    /// None: no link may be taken down.
+    pub guardian: Option<Guardian>,
     /// What an earlier helper had left.
     pub orphans: Vec<String>,
     pub mtu: usize,
@@ -52,8 +56,11 @@ impl Parts {
         let Joined { bridge, bridge_index, adopted, changed } = joined;
         let on = Bridge { name: bridge.clone(), index: bridge_index, adopted, probe_address: network.probe_address };
         let ports = Ports::new(runtime, links, events, carriers, on).map_err(failed)?;
+        let link_switch = LinkSwitch::open().map_err(failed)?;
+        let guardian = setup.allow_link_down.then(Guardian::start).transpose();
+        let guardian = guardian.map_err(|error| Refusal::from_io("start the guardian of the links", &error))?;
         let ready = Notice::Ready { bridge, adopted, changed };
-        Ok(Self { ready, phone_tap, server_tap, canary_port, table, ports, orphans, mtu })
+        Ok(Self { ready, phone_tap, server_tap, canary_port, table, ports, link_switch, guardian, orphans, mtu })
     }
 }
 

@@ -13,8 +13,8 @@ pub use setup::{PhoneKey, ServerKey, Setup};
 
 use crate::{
     event::{
-        Course, Fate, Impairment, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageScope, OutageTally, Selection,
-        SettingChange, Toward, Unreachable,
+        Course, Fate, Impairment, LinkLoss, LinkPlace, LinkSide, Loss, OutageEnd, OutageId, OutageScope, OutageTally,
+        Selection, SettingChange, Toward, Unreachable,
     },
     wire::sip::StandIn,
 };
@@ -46,6 +46,8 @@ pub enum Order {
         outage: OutageId,
         /// What happens to the frames.
         course: Course<Treatment>,
+        /// They do not pass because the link of this side is down; none: each is decided over.
+        link: Option<LinkSide>,
         /// Only frames that go this way are taken, and the others pass; none: both ways.
         toward: Option<Toward>,
         /// How much of the server.

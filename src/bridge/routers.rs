@@ -208,7 +208,7 @@ mod tests {
         let routed = |last| PhoneKey::Routed { addresses: vec![at(last).ip()], protected: false };
         let phones = vec![routed(11), routed(12), PhoneKey::OnLink { mac: PHONE, address: None }];
         let network = Network { vlan, ..Network::between("a", "b") };
-        Routers::new(&Setup { controller_pid: 1, network, phones, servers: Vec::new() })
+        Routers::new(&Setup { controller_pid: 1, network, phones, servers: Vec::new(), allow_link_down: false })
     }
 
     fn phone(routers: &Routers, bytes: &[u8]) -> Option<PhoneIndex> {

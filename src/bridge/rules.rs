@@ -8,7 +8,7 @@ mod paths;
 use super::protocol::Treatment;
 use crate::{
     config::Mac,
-    event::{Bystander, Course, OutageId, OutageScope, Part, Selection, Toward, Transport},
+    event::{Bystander, Course, LinkSide, OutageId, OutageScope, Part, Selection, Toward, Transport},
     wire::{
         dns::{self, Name},
         frame::{self, Body, Content, Frame, Packet},
@@ -24,6 +24,8 @@ pub struct Rule {
     pub outage: OutageId,
     /// What happens to the frames, by the time since it began.
     pub course: Course<Treatment>,
+    /// The side whose link is down. No frame is taken then: none gets that far.
+    pub link: Option<LinkSide>,
     /// Only frames that go this way are taken; none: both ways. The kernel gives up both.
     pub toward: Option<Toward>,
     /// How much of the server.
@@ -44,6 +46,8 @@ pub struct Rule {
     pub names: Vec<Name>,
     /// In force from this time on (nanoseconds of `CLOCK_REALTIME`).
     pub from_ns: i64,
+    /// The link was switched on again at this time, and frames may pass from any time on.
+    pub opened_ns: Option<i64>,
     /// Lifted at this time; none: in force.
     pub until_ns: Option<i64>,
 }
@@ -266,12 +270,29 @@ impl RuleTable {
             Content::Ip(packet) => rule.decide(packet, heard, toward, at_ns),
             _ => Decision::Pass,
         });
-        decisions.find(|decision| *decision != Decision::Pass).unwrap_or(Decision::Pass)
+        let decision = decisions.find(|decision| *decision != Decision::Pass);
+        decision.or_else(|| self.link_down(frame, toward, at_ns).map(Decision::Drop)).unwrap_or(Decision::Pass)
+    }
+
+    /// The outage for which nothing leaves on the side that frames go to, whoever sent them: its link is down. Of several, that
+    /// of the server which is asked for.
+    fn link_down(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<OutageId> {
+        let is_down = |rule: &&Rule| rule.link.map(LinkSide::toward) == Some(toward) && rule.is_in_force(at_ns);
+        let asked = Question::of(frame).map(|question| question.target);
+        let is_asked_for = |rule: &&Rule| asked.is_some_and(|asked| rule.servers.contains(&asked));
+        let down = || self.rules.iter().filter(is_down);
+        down().find(is_asked_for).or_else(|| down().next()).map(|rule| rule.outage)
     }
 
     /// The first outage for which the kernel gives such a frame up, so that one that passes must be sent on from here.
     pub fn steals(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<OutageId> {
-        self.taking(frame, toward, at_ns).next().map(|rule| rule.outage)
+        self.taking(frame, toward, at_ns).find(|rule| rule.link.is_none()).map(|rule| rule.outage)
+    }
+
+    /// The first outage whose link is down, so that such a frame can not be there.
+    pub fn keeps(&self, frame: &Frame<'_>, toward: Toward, at_ns: i64) -> Option<OutageId> {
+        let is_down = |rule: &&Rule| rule.link.is_some() && rule.opened_ns.is_none_or(|opened| at_ns < opened);
+        self.taking(frame, toward, at_ns).find(is_down).map(|rule| rule.outage)
     }
 
     /// The rules in force for which the kernel gives such a frame up. Of a phone behind a router it looks at the addresses alone.

@@ -122,6 +122,17 @@ pub async fn silent(network: &Network) -> io::Result<Vec<String>> {
     Ok(silent)
 }
 
+/// The number of an interface, and whether it is switched on; none: it is not there.
+///
+/// # Errors
+/// If the kernel does not tell of its interfaces.
+pub fn switched_on(interface: &str) -> io::Result<Option<(u32, bool)>> {
+    let found = nix::ifaddrs::getifaddrs()?.find(|it| it.interface_name == interface);
+    let Some(found) = found else { return Ok(None) };
+    let index = nix::net::if_::if_nametoindex(interface)?;
+    Ok(Some((index, found.flags.contains(nix::net::if_::InterfaceFlags::IFF_UP))))
+}
+
 fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }

@@ -119,6 +119,10 @@ pub struct RunArgs {
     /// Print what would be done and touch nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Allow outages with `mode = "link-down"`: they switch an interface off for everybody behind it, and its other end may take
+    /// a while to come back
+    #[arg(long)]
+    pub allow_link_down: bool,
     /// Wait so long for a bench that another holds
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub wait: Option<Duration>,

@@ -5,6 +5,7 @@
 //! outlive that.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::PathBuf,
@@ -16,7 +17,7 @@ use super::{error::UserError, exit::Exit, state};
 use crate::{
     bridge::survey,
     config::Network,
-    event::{Event, Observed, Offload, Record, SettingChange},
+    event::{Action, Event, Observed, Offload, OutageEnd, OutageId, Record, SettingChange},
     session::Subscriber,
 };
 
@@ -33,6 +34,18 @@ pub struct Changes {
     pub bridge: Option<BridgeMade>,
     /// Settings, each as it was before anything was changed.
     pub settings: Vec<Setting>,
+    /// An interface that is switched off for an outage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off: Option<SwitchedOff>,
+}
+
+/// An interface that was switched off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchedOff {
+    /// Its name.
+    pub interface: String,
+    /// Since when, in UTC.
+    pub since: String,
 }
 
 /// Where and when a change counts.
@@ -99,7 +112,8 @@ impl ChangesFile {
     /// # Errors
     /// If it can not be read.
     pub fn read(&self) -> Result<Changes, UserError> {
-        let none = Changes { schema: SCHEMA.to_owned(), place: self.place.clone(), bridge: None, settings: Vec::new() };
+        let place = self.place.clone();
+        let none = Changes { schema: SCHEMA.to_owned(), place, bridge: None, settings: Vec::new(), off: None };
         let text = match fs::read(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(none),
@@ -156,6 +170,26 @@ impl ChangesFile {
         self.write(&changes)
     }
 
+    /// Notes that an interface is about to be switched off.
+    ///
+    /// # Errors
+    /// If it can not be read or written.
+    pub fn note_off(&self, interface: &str) -> Result<(), UserError> {
+        let mut changes = self.read()?;
+        changes.off.get_or_insert_with(|| SwitchedOff { interface: interface.to_owned(), since: now() });
+        self.write(&changes)
+    }
+
+    /// Notes that it is on again.
+    ///
+    /// # Errors
+    /// If it can not be read or written.
+    pub fn note_on(&self) -> Result<(), UserError> {
+        let mut changes = self.read()?;
+        changes.off = None;
+        self.write(&changes)
+    }
+
     fn unusable(&self, what: &str, error: &dyn std::fmt::Display) -> UserError {
         let message = format!("cannot {what} {}, where changes of interfaces are noted: {error}", self.path.display());
         UserError::new(Exit::Rig, message, "remove it, or set SIPRIG_STATE to a directory of your own")
@@ -165,7 +199,7 @@ impl ChangesFile {
 impl Changes {
     /// Nothing that siprig made or changed is left.
     fn is_nothing(&self) -> bool {
-        self.settings.is_empty() && !self.bridge.as_ref().is_some_and(|bridge| bridge.created)
+        self.settings.is_empty() && self.off.is_none() && !self.bridge.as_ref().is_some_and(|bridge| bridge.created)
     }
 
     /// Whether siprig made the bridge of this name and number.
@@ -221,16 +255,42 @@ fn now() -> String {
     super::lock::Holder::myself("").since
 }
 
-/// Notes what a run changes, as soon as it is told.
-pub struct Noting(pub ChangesFile);
+/// Notes what a run changes, as soon as it is told, and ahead of it where a run that is killed would leave it so.
+pub struct Noting {
+    file: ChangesFile,
+    network: Network,
+    /// Outages for which a link is down.
+    down: BTreeSet<OutageId>,
+}
+
+impl Noting {
+    /// Notes there what is changed on these interfaces.
+    pub fn new(network: &Network) -> Result<Self, UserError> {
+        Ok(Self { file: ChangesFile::of(network)?, network: network.clone(), down: BTreeSet::new() })
+    }
+
+    /// The outage is over. Whether the link is on again is not known of one whose helper was lost.
+    fn ended(&mut self, outage: OutageId, why: OutageEnd) -> Result<(), UserError> {
+        let last = why != OutageEnd::HelperLost && self.down.remove(&outage) && self.down.is_empty();
+        if last { self.file.note_on() } else { Ok(()) }
+    }
+}
 
 impl Subscriber for Noting {
     fn record(&mut self, record: &Record) {
         let noted = match &record.event {
             Event::Observed(Observed::BridgeReady { bridge, adopted, changed }) => {
-                self.0.note(bridge, *adopted, changed)
+                self.file.note(bridge, *adopted, changed)
             }
-            Event::Observed(Observed::LinkBack { changed, .. }) if !changed.is_empty() => self.0.note_settings(changed),
+            Event::Observed(Observed::LinkBack { changed, .. }) if !changed.is_empty() => {
+                self.file.note_settings(changed)
+            }
+            Event::Action(Action::BeginOutage { outage, spec }) => {
+                let Some(side) = spec.mode.link() else { return };
+                self.down.insert(*outage);
+                self.file.note_off(self.network.interface_of(side))
+            }
+            Event::Observed(Observed::OutageEnded { outage, why, .. }) => self.ended(*outage, *why),
             _ => return,
         };
         if let Err(error) = noted {

@@ -100,6 +100,13 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
             StepKind::Outage(outage) => {
                 dying = outage.away_after().unwrap_or_default();
                 write_outage(out, outage)?;
+                if let Some(side) = outage.link() {
+                    writeln!(
+                        out,
+                        "      with it, for everybody: {}",
+                        harmless(&plan.bench.dark_behind(side).join(", "))
+                    )?;
+                }
                 write_skipped(out, plan, outage)?;
                 let phones = plan.phones.iter().filter_map(|name| plan.phone(name));
                 for (server, dark) in plan.bench.dark_under(outage, phones) {
@@ -184,6 +191,9 @@ fn write_outage(out: &mut String, outage: &OutagePlan) -> fmt::Result {
         },
         mode if *mode == ModePlan::REFUSE => "refused by ICMP and TCP reset; ".to_owned(),
         _ if outage.is_hook() => "stopped by the command of the bench file, for everybody; ".to_owned(),
+        _ if let Some(side) = outage.link() => {
+            format!("the interface of the {side} side is switched off; needs --allow-link-down; ")
+        }
         ModePlan::Answer { code, .. } => format!("answered {code} in the server's name; "),
         ModePlan::Plain(mode) => format!("{mode}; "),
     };

@@ -8,11 +8,11 @@ use super::{
     error::UserError,
     exit::Exit,
     lock::{self, Holder},
-    state, stopped,
+    state, stopped, switched_off,
 };
 use crate::{
     config::{Bench, Network, load},
-    event::{Manner, PhoneName},
+    event::{OutageMode, PhoneName},
     look::harmless,
 };
 
@@ -30,6 +30,7 @@ mod target;
 mod words;
 
 use args::{NetCommand, OutageArgs};
+pub use show::unreadable;
 
 /// Runs a subcommand.
 ///
@@ -40,13 +41,21 @@ pub fn main(command: &NetCommand) -> Result<ExitCode, UserError> {
         NetCommand::Show(args) => show::main(args).map(ExitCode::from),
         NetCommand::Block(args) => outage(&args.outage, "block", order::block(args)?).map(ExitCode::from),
         NetCommand::Restore(args) => restore::main(args).map(ExitCode::from),
-        NetCommand::Shape(args) => outage(&args.outage, "shape", order::shape(args)?).map(ExitCode::from),
+        NetCommand::Shape(args) => outage(&args.outage, "shape", order::shape(args)?.into()).map(ExitCode::from),
     }
 }
 
 /// Orders an outage and holds it.
-fn outage(args: &OutageArgs, verb: &str, manner: Manner) -> Result<Exit, UserError> {
+fn outage(args: &OutageArgs, verb: &str, mode: OutageMode) -> Result<Exit, UserError> {
     let (mut bench, network) = open(&args.bench)?;
+    if mode.link().is_some() && !network.protected.is_empty() {
+        let message = "the bench has protected devices, and a link that is down is so for them as well";
+        return Err(UserError::new(
+            Exit::Usage,
+            message,
+            "choose another --mode, or remove `protected` under [network]",
+        ));
+    }
     let mut phones = target::phones(&bench, &network, &args.phones)?;
     let server = target::server(&bench, &args.server, &phones)?.clone();
     let myself = Holder::myself(&format!("siprig net {verb} {}", server.name));
@@ -55,13 +64,14 @@ fn outage(args: &OutageArgs, verb: &str, manner: Manner) -> Result<Exit, UserErr
         say(&format!("waiting: {}", held.split_once("; ").map_or(held.as_str(), |(held, _)| held)));
     })?;
     stopped::start_again(&bench, say)?;
+    switched_off::switch_on_again(&network, say)?;
     if args.everyone {
         match everyone::join(&mut bench, &network, args.yes, &server.name.0)? {
             Some(all) => phones = all,
             None => return Ok(Exit::Success),
         }
     }
-    let spec = order::spec(args, manner, &server.name, &phones);
+    let spec = order::spec(args, mode, &server.name, &phones);
     let protected = bench.phones.iter().filter(|phone| phone.mac().is_some_and(|mac| network.protected.contains(&mac)));
     let protected: Vec<PhoneName> = protected.map(|phone| phone.name.clone()).collect();
     for line in account::announcement(&spec, &bench.dark_in(&spec), &protected) {

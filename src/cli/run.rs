@@ -10,14 +10,14 @@ use std::{
 use super::{
     args::RunArgs,
     bench::{self, Opened},
-    changes::{ChangesFile, Noting},
+    changes::Noting,
     dry_run,
     error::{UserError, print_data},
     exit::Exit,
     lock::{self, Holder},
     operator,
     places::{NotingPlaces, PlacesFile},
-    state, stopped,
+    state, stopped, switched_off,
 };
 use crate::{
     config::{Bench, Model, Phone, Plan, Scenario, document::Document, load},
@@ -48,6 +48,7 @@ pub fn main(args: &RunArgs) -> Result<ExitCode, UserError> {
             }
             let (bench, models) = load::checked_bench(&preview, &rig)?;
             fit(&scenarios, &selected(&bench, &args.phones), &models)?;
+            switched_off::allowed(&plan(args, bench, models, scenarios)?)?;
             bench::run_inside(&description, &rig)
         }
         Opened::Real(document) => run(args, &document, scenarios).map(ExitCode::from),
@@ -79,6 +80,9 @@ fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<
     fit(&scenarios, &phones, &models)?;
     scenarios.iter().try_for_each(|scenario| load::reach(scenario, &bench, &phones))?;
     let mut plan = plan(args, bench, models, scenarios)?;
+    if !args.dry_run {
+        switched_off::allowed(&plan)?;
+    }
     if args.dry_run {
         print_data(&dry_run::render(&plan))?;
         return Ok(Exit::Success);
@@ -91,6 +95,9 @@ fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<
     })?;
 
     stopped::start_again(&plan.bench, say)?;
+    if let Some(network) = &plan.bench.network {
+        switched_off::switch_on_again(network, say)?;
+    }
     share::sweep(&state::directory()?);
     let clock = RunClock::start();
     let run_dir = RunDir::create(&args.report_dir, &plan.scenario.name, clock.epoch_unix_ns(), args.keep_secrets)?;
@@ -127,7 +134,7 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
     session.note_stopped(stopped);
     session.share_consoles(state::directory()?);
     if let Some(network) = &network {
-        session.subscribe(Noting(ChangesFile::of(network)?));
+        session.subscribe(Noting::new(network)?);
         session.subscribe(NotingPlaces(PlacesFile::of(network)?));
     }
     // That operators can not be heard is no reason not to run.
@@ -193,6 +200,7 @@ fn plan(
         then: scenarios.collect(),
         overrides: bench::in_force(&args.bench).map(ToString::to_string).collect(),
         keep_secrets: args.keep_secrets,
+        allow_link_down: args.allow_link_down,
     })
 }
 

@@ -17,7 +17,7 @@ use super::{
     witness::{ServerWitness, WatchedPage},
 };
 use crate::{
-    event::{Course, Manner, PhoneName, ServerName},
+    event::{Course, LinkSide, Manner, PhoneName, ServerName},
     wire::dns::Name,
 };
 
@@ -89,6 +89,14 @@ impl Network {
             vlan: None,
             protected: Vec::new(),
             capture_size: CAPTURE_SIZE,
+        }
+    }
+
+    /// The interface of a side.
+    pub fn interface_of(&self, side: LinkSide) -> &str {
+        match side {
+            LinkSide::Server => &self.server_side,
+            LinkSide::Phone => &self.phone_side,
         }
     }
 }

@@ -3,11 +3,14 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{Bench, OutagePlan, Phone, Role, Server};
-use crate::event::{Course, Manner, OutageScope, OutageSpec, ServerName};
+use crate::event::{Course, LinkSide, Manner, OutageScope, OutageSpec, ServerName};
 
 impl Bench {
     /// What goes dark with this outage, for its phones; nothing, if it is about SIP alone, or its server is not of this bench.
     pub fn dark_in(&self, spec: &OutageSpec) -> Vec<String> {
+        if let Some(side) = spec.mode.link() {
+            return self.dark_behind(side);
+        }
         match self.server(&spec.server) {
             Some(server) if spec.only.is_none() => self.dark_with(server, &spec.scope, &spec.mode.course()),
             _ => Vec::new(),
@@ -20,13 +23,24 @@ impl Bench {
         outage: &OutagePlan,
         phones: impl IntoIterator<Item = &'a Phone>,
     ) -> Vec<(&'a ServerName, Vec<String>)> {
-        if outage.only.is_some() {
+        // That of a link is no matter of servers.
+        if outage.only.is_some() || outage.link().is_some() {
             return Vec::new();
         }
         let course = outage.course();
         let servers = self.led_to(outage, phones);
         let dark = servers.map(|server| (&server.name, self.dark_with(server, &outage.scope, &course)));
         dark.filter(|(_, dark)| !dark.is_empty()).collect()
+    }
+
+    /// What goes dark when the link of a side is down, for everybody.
+    pub fn dark_behind(&self, side: LinkSide) -> Vec<String> {
+        let (what, names): (_, Vec<String>) = match side {
+            LinkSide::Server => ("server", self.servers.iter().map(|server| server.name.to_string()).collect()),
+            LinkSide::Phone => ("phone", self.phones.iter().map(|phone| phone.name.to_string()).collect()),
+        };
+        let interface = self.network.as_ref().map_or("the interface", |network| network.interface_of(side));
+        vec![format!("every {what} ({})", names.join(", ")), format!("whatever else is behind {interface}")]
     }
 
     /// What keeps such an outage of the servers of these phones from beginning: `needs a server on the link: …`.

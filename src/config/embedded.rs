@@ -54,6 +54,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/home-server-full.toml",
     "scenarios/host-unreachable.toml",
     "scenarios/late-401.toml",
+    "scenarios/link-down.toml",
     "scenarios/log-off-on-backup.toml",
     "scenarios/log-on-key-dead.toml",
     "scenarios/log-on-key.toml",

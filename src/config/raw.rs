@@ -406,6 +406,7 @@ pub(super) struct Outage {
     pub(super) refuse: Text,
     pub(super) silent: Text,
     pub(super) starting: Text,
+    pub(super) side: Text,
     pub(super) failure: Text,
     pub(super) limit: Text,
 }

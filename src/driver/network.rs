@@ -117,30 +117,31 @@ impl NetworkDriver {
         reports: mpsc::Sender<Report>,
     ) -> Result<Self, NetworkError> {
         let watch = Watch::new(&plan.bench, plan.keep_secrets, clock.clone(), Some(run_dir))?;
-        Self::open(program, &plan.bench, watch, clock, reports).await
+        Self::open(program, setup_of(&plan.bench, plan.allow_link_down)?, &plan.bench, watch, clock, reports).await
     }
 
-    /// The same for a bench without a run: no capture is written.
+    /// The same for a bench without a run: no capture is written. `allow_link_down`: links may be taken down.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_unrecorded(
         bench: &Bench,
+        allow_link_down: bool,
         clock: &RunClock,
         reports: mpsc::Sender<Report>,
     ) -> Result<Self, NetworkError> {
         let watch = Watch::new(bench, false, clock.clone(), None)?;
-        Self::open(&Program::default(), bench, watch, clock, reports).await
+        Self::open(&Program::default(), setup_of(bench, allow_link_down)?, bench, watch, clock, reports).await
     }
 
     async fn open(
         program: &Program,
+        setup: Setup,
         bench: &Bench,
         watch: Watch,
         clock: &RunClock,
         reports: mpsc::Sender<Report>,
     ) -> Result<Self, NetworkError> {
-        let setup = setup_of(bench)?;
         let mut helper = HelperLink::spawn(program)?;
         let helper_pid = helper.pid();
         helper.send(&Order::Setup(setup)).await?;
@@ -181,6 +182,7 @@ impl NetworkDriver {
         self.order(Order::Begin {
             outage,
             course: course.try_map(|manner| self.treatment(manner))?,
+            link: spec.mode.link(),
             toward: spec.toward,
             scope: spec.scope.clone(),
             only: spec.only.clone(),
@@ -284,7 +286,7 @@ fn place<T>(all: &[T], wanted: impl Fn(&T) -> bool) -> Option<u16> {
     all.iter().position(wanted).and_then(|index| u16::try_from(index).ok())
 }
 
-fn setup_of(bench: &Bench) -> Result<Setup, NetworkError> {
+fn setup_of(bench: &Bench, allow_link_down: bool) -> Result<Setup, NetworkError> {
     let network: Network = bench.network.clone().ok_or(NetworkError::NoNetwork)?;
     let phones = bench.phones.iter().map(|phone| match &phone.identity {
         Identity::OnLink { mac } => PhoneKey::OnLink { mac: *mac, address: phone.address },
@@ -300,7 +302,8 @@ fn setup_of(bench: &Bench) -> Result<Setup, NetworkError> {
         gateway: server.gateway,
         names: server.names.clone(),
     });
-    Ok(Setup { controller_pid: std::process::id(), network, phones, servers: servers.collect() })
+    let servers = servers.collect();
+    Ok(Setup { controller_pid: std::process::id(), network, phones, servers, allow_link_down })
 }
 
 /// What goes on between helper and session while a run lasts.

@@ -1,7 +1,7 @@
 //! Servers that were stopped by a command of their own. That they are away is shown by their silence, and since when by the last
 //! that they said.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     case::Finding,
@@ -165,6 +165,14 @@ pub fn lacking(subjects: &Subjects, phone: &PhoneName, plan: &OutagePlan) -> Opt
     let lacks = |name: &&ServerName| subjects.plan().bench.server(name).is_none_or(|server| server.hook.is_none());
     let reason = format!("nothing can stop server {}; add `hook` to it in the bench file", servers.find(lacks)?);
     Some(Finding::skipped("no-hook", reason))
+}
+
+/// How much longer than the bridge's patience these outages may take to end: for commands of the servers that they have stopped,
+/// and for links that come back.
+pub fn return_patience(subjects: &Subjects, outages: &BTreeSet<OutageId>) -> Duration {
+    let link = |outage: &OutageId| subjects.outages.get(outage).map(|run| run.spec.mode.return_patience());
+    let links = outages.iter().filter_map(link).max().unwrap_or_default();
+    links.max(patience(subjects, outages.iter().copied()))
 }
 
 /// How long the bridge's patience has to be longer for commands of the servers that these outages have stopped.

@@ -11,6 +11,7 @@ use super::{
     bound::{self, PROMISE, REGISTERING, Window},
     case::{CaseRun, Finding, Leg, Moved},
     coverage::{Span, uncovered},
+    cut::Cut,
     phone::{Knocking, PhoneWatch},
     refusal::refused,
     registration::{Attempt, Fix},
@@ -280,8 +281,15 @@ fn not_admitted(case: &CaseRun, phone: &PhoneWatch, cause: Fix) -> Finding {
     finding.unwrap_or_else(|| never_tried(case, Leg { cut: None, of: Move::Admission }, cause))
 }
 
-/// The line was to ask both servers in vain, and did not ask the backup.
+/// The line was to ask both servers in vain, and did not ask the backup. Where neither can be found, for the link is down, a phone
+/// gets no further than to ask for their addresses, and which of its lines does is not seen.
 fn not_tried_both(case: &CaseRun, cause: Fix) -> Finding {
+    let of_backup = |cut: &&Cut| Some(&cut.server) == case.backup.as_ref() && cut.lifted.is_none();
+    let met = case.cuts.iter().rev().find(of_backup).filter(|cut| cut.mode.link().is_some()).and_then(|cut| cut.hit);
+    if let Some(met) = met {
+        let reason = "the phone asks for the backup, which has no link, and which of its lines does is not seen";
+        return Finding::unclear("line-unknown", reason).shown_by([cause.seq, met.seq]);
+    }
     let tries = case.track.attempts_at(&case.primary).filter(|attempt| attempt.first.when.at >= cause.when.at).count();
     let reason = format!("with both servers away the phone asked the primary {tries} times and the backup never");
     Finding::fail(Blame::Phone, "never-tried-backup", reason).shown_by([cause.seq])

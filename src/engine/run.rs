@@ -162,8 +162,8 @@ impl Run {
             }
             if self.ending.is_none() && self.subjects.running().next().is_none() {
                 let open = lift_all(&self.subjects, out);
-                let commands = hook::patience(&self.subjects, open.iter().copied());
-                self.ending = Some(Ending { open, until: now + ENDING_PATIENCE + commands, told: false });
+                let patience = ENDING_PATIENCE + hook::return_patience(&self.subjects, &open);
+                self.ending = Some(Ending { open, until: now + patience, told: false });
             }
             if self.go_on(fix, out) {
                 continue;

@@ -12,7 +12,7 @@ use super::{
     registration::Fix,
     subjects::{OutageRun, Subjects},
 };
-use crate::event::{Derived, OutageId, OutageTally, PhoneName, Stamp};
+use crate::event::{Derived, LinkSide, OutageId, OutageTally, PhoneName, Stamp};
 
 /// An outage has dropped a frame from or to a phone.
 pub fn hit(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName, fix: Fix) {
@@ -54,7 +54,7 @@ pub fn count(
             hit(subjects, outage, phone, fix);
             continue;
         }
-        let Some(run) = subjects.outages.get(&outage) else { return };
+        let Some(run) = subjects.outages.get(&outage).filter(|run| is_seen(run)) else { return };
         let lasted = run.began.map(|began| fix.when.at.since(began.when.at));
         if lasted.zip(interval(subjects, run, phone)).is_none_or(|(lasted, interval)| lasted < interval) {
             continue;
@@ -100,12 +100,17 @@ fn say(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName, fix: Fix, o
 
 /// The phones of outages in force that are not known to have been hit, and when they should have been.
 fn waiting(subjects: &Subjects) -> impl Iterator<Item = (OutageId, &PhoneName, Stamp)> {
-    let in_force = subjects.outages.iter().filter(|(_, run)| !run.ended);
+    let in_force = subjects.outages.iter().filter(|(_, run)| !run.ended && is_seen(run));
     let dropping = in_force.filter_map(|(id, run)| Some((*id, run, run.began?.when.at + drops_after(run)?)));
     dropping.flat_map(move |(id, run, since)| {
         let open = run.spec.phones.iter().filter(|phone| !run.looked_at.contains(*phone));
         open.filter_map(move |phone| Some((id, phone, since + interval(subjects, run, phone)?)))
     })
+}
+
+/// Whether it is seen what it hits: of phones whose link is down nothing is.
+fn is_seen(run: &OutageRun) -> bool {
+    run.spec.mode.link() != Some(LinkSide::Phone)
 }
 
 /// How long after its beginning it first drops what it is about. Where chance decides, or frames are made late, nobody knows

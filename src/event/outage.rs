@@ -9,11 +9,13 @@ use super::{PhoneName, ServerName, Transport};
 mod bystander;
 mod course;
 mod impairment;
+mod link;
 mod selection;
 
 pub use bystander::{Bystander, Bystanders};
 pub use course::{Course, Fading, Flapping, Phase, Rebooting};
 pub use impairment::{Impairment, NotAShare, Share};
+pub use link::{LINK_RETURN, LinkSide};
 pub use selection::Selection;
 
 /// A network fault, as ordered.
@@ -41,6 +43,9 @@ pub struct OutageSpec {
 impl OutageSpec {
     /// What it does, and to how much of the server: `drop, requests only, whole host`.
     pub fn what(&self) -> String {
+        if self.mode.link().is_some() {
+            return self.mode.to_string();
+        }
         let way = match self.toward {
             None => "",
             Some(Toward::Server) => ", requests only",
@@ -63,9 +68,10 @@ impl OutageSpec {
         self.mode.course().at(0).is_some_and(|(manner, _)| self.drops_canary(manner, toward))
     }
 
-    /// The same while this happens to frames.
+    /// The same while this happens to frames. One that does not go out by a link that is down has never come in by it.
     pub fn drops_canary(&self, manner: &Manner, toward: Toward) -> bool {
-        let way = self.toward.is_none_or(|only| only == toward);
+        let only = self.toward.or(self.mode.link().map(LinkSide::toward));
+        let way = only.is_none_or(|only| only == toward);
         way && manner.drops_canaries(toward) && self.scope.has_datagrams() && self.only.is_none()
     }
 }
@@ -82,6 +88,8 @@ pub enum OutageMode {
     Reboot(Rebooting),
     /// It is stopped and started by commands of its own, for everybody: nothing happens on the bridge.
     Hook,
+    /// The interface of a side is switched off, for everybody there.
+    LinkDown(LinkSide),
     /// The same until it ends.
     #[serde(untagged)]
     Steady(Manner),
@@ -154,6 +162,7 @@ impl fmt::Display for OutageMode {
             Self::Fade(fading) => fading.fmt(f),
             Self::Reboot(rebooting) => rebooting.fmt(f),
             Self::Hook => f.write_str("stopped by its own command"),
+            Self::LinkDown(side) => write!(f, "link of the {side} side down"),
         }
     }
 }

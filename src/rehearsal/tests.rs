@@ -16,6 +16,7 @@ mod calls;
 mod courses;
 mod hooks;
 mod lamps;
+mod links;
 mod modes;
 mod operators;
 mod outages;

@@ -29,7 +29,12 @@ pub fn told(story: &RunStory) -> Vec<String> {
     for outage in story.outages.values().filter(|outage| outage.began.is_some()) {
         let Some(spec) = &outage.spec else { continue };
         let dark = story.dark(outage);
-        let (what, total) = (format!("server {}: {}", spec.server, dark.join(", ")), outage.total());
+        // What goes with a link goes once, whatever servers are behind it.
+        let of = match spec.mode.link() {
+            Some(side) => format!("link of the {side} side"),
+            None => format!("server {}", spec.server),
+        };
+        let (what, total) = (format!("{of}: {}", dark.join(", ")), outage.total());
         if dark.is_empty() && total.dropped_other == 0 {
             continue;
         }

@@ -436,6 +436,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
         phones: (0..fates.len()).map(name).collect(),
         overrides: vec![],
         keep_secrets: false,
+        allow_link_down: false,
     }
 }
 

@@ -12,6 +12,7 @@ pub fn outage(spec: &OutageSpec) -> (String, String) {
         (OutageMode::Fade(_), _) => ("IS DYING", "gets slower from now on, and dies"),
         (OutageMode::Reboot(_), _) => ("REBOOTS", "reboots"),
         (OutageMode::Hook, _) => ("IS STOPPED", "is stopped"),
+        (OutageMode::LinkDown(_), _) => ("HAS NO LINK", "has no link from now on"),
         (OutageMode::Steady(manner), way) => match (manner, way) {
             (Manner::Drop, _) if spec.only.is_some() => ("LOSES SOME", "loses some messages from now on"),
             (Manner::Drop, None) if matches!(spec.scope, OutageScope::Part(_)) => {
@@ -36,7 +37,9 @@ pub fn outage(spec: &OutageSpec) -> (String, String) {
         },
     };
     let how = match &spec.mode {
-        OutageMode::Flap(_) | OutageMode::Fade(_) | OutageMode::Reboot(_) => Some(spec.mode.to_string()),
+        OutageMode::Flap(_) | OutageMode::Fade(_) | OutageMode::Reboot(_) | OutageMode::LinkDown(_) => {
+            Some(spec.mode.to_string())
+        }
         OutageMode::Steady(Manner::Impair(bad)) => Some(bad.to_string()),
         OutageMode::Hook | OutageMode::Steady(_) => None,
     };

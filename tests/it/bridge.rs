@@ -47,6 +47,7 @@ macro_rules! in_lab {
 mod behind;
 mod captures;
 mod following;
+mod link_down;
 mod links;
 mod listen;
 mod modes;

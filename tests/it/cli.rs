@@ -93,6 +93,8 @@ fn each_kind_of_mistake_has_its_message_and_its_exit_code_and_touches_nothing() 
         ("wrong-override", &["run", "--bench", &full, "--set", "timers.expirs=10m"]),
         ("wrong-override-of-the-virtual-bench", &["run", "--set", "virtual.phnes=3"]),
         ("override-without-value", &["run", "--set", "expires"]),
+        ("link-down-of-protected-devices", &["run", "link-down", "--bench", &full]),
+        ("link-down-unsaid", &["run", "failover", "link-down"]),
         ("unknown-phone", &["run", "--bench", &full, "--phones", "p1,p9"]),
         ("unknown-phone-of-the-virtual-bench", &["run", "--phones", "p5"]),
         ("time-without-unit", &["run", "--wait", "30"]),
@@ -114,6 +116,12 @@ fn each_kind_of_mistake_has_its_message_and_its_exit_code_and_touches_nothing() 
             "net-part-that-nobody-asks-for",
             &["net", "block", "a", "--bench", &full, "--mode", "unresolvable", "--ports", "80"],
         ),
+        ("net-link-down-unsaid", &["net", "block", "a", "--bench", &full, "--mode", "link-down"]),
+        (
+            "net-link-down-for-some",
+            &["net", "block", "a", "--bench", &full, "--mode", "link-down", "--allow-link-down", "--phones", "p1"],
+        ),
+        ("net-side-of-no-link", &["net", "block", "a", "--bench", &full, "--side", "phone"]),
         ("net-scope-and-ports", &["net", "block", "a", "--bench", &full, "--scope", "sip", "--ports", "80"]),
         ("net-unknown-message", &["net", "block", "a", "--bench", &full, "--only", "metod=INVITE"]),
         ("net-too-long", &["net", "block", "a", "--bench", &full, "--for", "25h"]),
@@ -148,6 +156,10 @@ fn a_dry_run_tells_the_plan_and_touches_nothing() {
         "dry-run-of-the-virtual-bench",
         desk.told(&["run", "--dry-run", "--phones", "p1", "--set", "expires=20s"])
     );
+    let link = desk.told(&["run", "link-down", "--dry-run", "--phones", "p1"]);
+    let said = "the interface of the server side is switched off; needs --allow-link-down; ends by itself after 1h\n      with it, \
+                for everybody: every server (a, b), whatever else is behind servers0\n";
+    assert!(link.contains(said), "{link}");
     assert_eq!(desk.files(), [] as [PathBuf; 0]);
 }
 

@@ -53,6 +53,7 @@ fn failover_every_outage_mode_and_the_storm_run_on_the_wire_alone() {
         "settling",
         "flapping",
         "both-away",
+        "link-down",
         "cut-before-renewal",
         "cut-after-renewal",
         "drop-against-refusal",

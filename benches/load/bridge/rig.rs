@@ -78,6 +78,7 @@ impl Rig {
             phones: vec![PhoneName::from("p1")],
             overrides: Vec::new(),
             keep_secrets: false,
+            allow_link_down: true,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (sender, reports) = mpsc::channel(1024);

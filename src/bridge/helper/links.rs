@@ -14,6 +14,10 @@ impl Helper {
     pub(super) fn watch_links(&mut self) {
         for told in self.ports.events.told() {
             let at_ns = wall_ns();
+            // What is told of it from before it was switched off is no news.
+            if told.up && self.ports.carriers.is_off(told.index) && !self.is_on(&told.name) {
+                continue;
+            }
             for change in self.ports.carriers.take(&told, at_ns) {
                 self.link_changed(change, at_ns);
             }
@@ -31,13 +35,38 @@ impl Helper {
         }
     }
 
-    fn link_changed(&mut self, change: Change, at_ns: i64) {
+    /// Looks whether a link is there that was switched on, in case that nobody tells.
+    pub(super) fn seek_link(&mut self) {
+        let Some(interface) = self.ports.carriers.awaited().map(str::to_owned) else { return };
+        // What is told of it from before goes first.
+        self.watch_links();
+        if let Ok(Some(now)) = self.ports.look(&interface) {
+            let at_ns = wall_ns();
+            for change in self.ports.carriers.take(&now, at_ns) {
+                self.link_changed(change, at_ns);
+            }
+        }
+    }
+
+    fn is_on(&self, interface: &str) -> bool {
+        self.ports.look(interface).ok().flatten().is_some_and(|now| now.up)
+    }
+
+    pub(super) fn link_changed(&mut self, change: Change, at_ns: i64) {
         match change {
             Change::Lost { interface, how } => {
                 self.strangers.void();
                 let error_ns = if how == LinkLoss::Carrier { CARRIER_LATE_NS } else { 0 };
-                self.outbox.send(&Notice::LinkLost { interface, how, unix_ns: at_ns, error_ns });
+                self.outbox.send(&Notice::LinkLost { interface: interface.clone(), how, unix_ns: at_ns, error_ns });
+                self.link_is_lost(&interface, at_ns);
             }
+            Change::SwitchedOn { interface } => {
+                // Its guardian may have, while we were held up.
+                self.mind_guardian();
+                let why = format!("found `{interface}` switched on by somebody else while its link was to be down");
+                self.link_is_on(&interface, at_ns, Some(why));
+            }
+            Change::CameBack { interface } => self.link_is_on(&interface, at_ns, None),
             Change::Back { interface, how, gap_ns } => {
                 self.strangers.void();
                 let changed = std::mem::take(&mut self.resettled);

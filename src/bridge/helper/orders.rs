@@ -35,12 +35,14 @@ impl Helper {
 
     /// Ends all outages if the controller hangs.
     pub(super) fn mind_absence(&mut self) {
-        if self.table.is_empty() || monotonic().saturating_sub(self.heard) < ABSENCE {
+        let lasting: Vec<OutageId> =
+            self.outages.in_force().into_iter().filter(|outage| !self.is_opening(*outage)).collect();
+        if lasting.is_empty() || monotonic().saturating_sub(self.heard) < ABSENCE {
             return;
         }
         let silent = ABSENCE.as_secs_f64();
         self.outbox.send(&Notice::Trouble(format!("heard nothing of siprig for {silent} s, and ended the outage")));
-        for outage in self.outages.in_force() {
+        for outage in lasting {
             self.lift(outage, OutageEnd::Lapsed);
         }
     }
@@ -49,9 +51,9 @@ impl Helper {
         match order {
             Order::Present => {}
             Order::Setup(_) => self.outbox.send(&Notice::Trouble("was set up twice".to_owned())),
-            Order::Begin { outage, course, toward, scope, only, server, phones, limit_ms } => {
+            Order::Begin { outage, course, link, toward, scope, only, server, phones, limit_ms } => {
                 let limit = Duration::from_millis(limit_ms);
-                self.begin(&Wanted { outage, course, toward, scope, only, server, phones, limit });
+                self.begin(&Wanted { outage, course, link, toward, scope, only, server, phones, limit });
             }
             Order::End { outage } => self.lift(outage, OutageEnd::Lifted),
             Order::Canaries { outage, server, phones } => {
@@ -69,6 +71,7 @@ impl Helper {
                 for outage in self.outages.in_force() {
                     self.lift(outage, OutageEnd::Lifted);
                 }
+                self.leave_link();
                 self.drain();
                 self.report_losses();
                 self.closing = true;
@@ -89,6 +92,9 @@ impl Helper {
         {
             return self.outbox.send(&Notice::Declined { outage: wanted.outage, reason: router });
         }
+        if let Some(side) = wanted.link {
+            return self.take_down(side, rule, wanted);
+        }
         let paths = self.outages.paths(Some(&rule), None);
         let begun = monotonic();
         match timed(|| self.table.replace(paths)) {
@@ -106,6 +112,9 @@ impl Helper {
     pub(super) fn lift(&mut self, outage: OutageId, why: OutageEnd) {
         if !self.outages.in_force().contains(&outage) {
             return;
+        }
+        if self.is_of_link(outage) {
+            return self.bring_up(why);
         }
         let paths = self.outages.paths(None, Some(outage));
         let begun = monotonic();

@@ -4,6 +4,7 @@ use super::Helper;
 use crate::{
     bridge::{
         clock::wall_ns,
+        guardian::Guardian,
         protocol::Notice,
         sight::{Sight, is_of_link, send_off},
         tap::Wanted,
@@ -103,6 +104,9 @@ impl Helper {
         // A process may be stopped anywhere. What came in meanwhile must not be taken for what came in under an outage.
         if self.has_lapsed() {
             self.admit_lapse();
+        }
+        if self.down.is_some() && self.guardian.as_ref().is_some_and(Guardian::may_have_acted) {
+            self.mind_guardian();
         }
         let (tap, far) = match entering {
             Toward::Server => (&mut self.phone_tap, &mut self.server_tap),

@@ -18,6 +18,7 @@ fn setup() -> Setup {
         controller_pid: 1,
         network: Network::between("a", "b"),
         phones: vec![PhoneKey::OnLink { mac: PHONE, address: None }],
+        allow_link_down: false,
         servers: vec![ServerKey { addresses: vec![SERVER], sip_ports: vec![5060], gateway: None, names: Vec::new() }],
     }
 }
@@ -37,6 +38,7 @@ fn wanted() -> Wanted {
     Wanted {
         outage: OutageId(1),
         course: Course::steady(Treatment::Drop),
+        link: None,
         toward: None,
         scope: OutageScope::Host,
         only: None,

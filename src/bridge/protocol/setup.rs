@@ -20,6 +20,8 @@ pub struct Setup {
     pub phones: Vec<PhoneKey>,
     /// Registrars.
     pub servers: Vec<ServerKey>,
+    /// Links may be taken down (`--allow-link-down`).
+    pub allow_link_down: bool,
 }
 
 impl Setup {

@@ -22,6 +22,7 @@ fn rule(treatment: Treatment) -> Rule {
     Rule {
         outage: OutageId(1),
         course: Course::steady(treatment),
+        link: None,
         toward: None,
         scope: OutageScope::Host,
         only: None,
@@ -32,6 +33,7 @@ fn rule(treatment: Treatment) -> Rule {
         sip_ports: vec![5060],
         names: Vec::new(),
         from_ns: 0,
+        opened_ns: None,
         until_ns: None,
     }
 }

@@ -17,6 +17,7 @@ fn rule(scope: OutageScope) -> Rule {
     Rule {
         outage: OutageId(1),
         course: Course::steady(Treatment::Drop),
+        link: None,
         toward: None,
         scope,
         only: None,
@@ -27,6 +28,7 @@ fn rule(scope: OutageScope) -> Rule {
         sip_ports: vec![5060],
         names: Vec::new(),
         from_ns: 1_000,
+        opened_ns: None,
         until_ns: Some(2_000),
     }
 }
@@ -49,6 +51,31 @@ fn datagram(phone: Mac, server: IpAddr, port: u16, toward: Toward) -> Frame<'sta
 }
 
 const WAYS: [Toward; 2] = [Toward::Server, Toward::Phone];
+
+#[test]
+fn while_a_link_is_down_nothing_of_anybody_leaves_there_and_none_of_it_is_the_kernels_to_give_up() {
+    let mut table = table(OutageScope::Host);
+    table.rules[0].link = Some(LinkSide::Server);
+    table.rules[0].toward = Some(Toward::Server);
+    for (phone, last) in [(PHONE, 2), (PHONE, 3), (OTHER, 2)] {
+        let out = datagram(phone, server(last), 9, Toward::Server);
+        assert_eq!(table.decide(&out, None, Toward::Server, 1_500), Decision::Drop(OutageId(1)));
+        assert_eq!(table.decide(&out, None, Toward::Server, 2_000), Decision::Pass);
+        assert_eq!(table.steals(&out, Toward::Server, 1_500), None);
+    }
+    let mut other = table.rules[0].clone();
+    (other.outage, other.servers) = (OutageId(2), vec![server(3)]);
+    table.rules.push(other);
+    let request = frame::Envelope::new(PHONE, OTHER, None).arp_probe(PHONE, Ipv4Addr::new(10, 77, 0, 3), b"");
+    let asked = table.decide(&Frame::parse(&request).unwrap(), None, Toward::Server, 1_500);
+    assert_eq!(asked, Decision::Drop(OutageId(2)), "it asks for the other");
+    let back = datagram(PHONE, server(2), 9, Toward::Phone);
+    assert_eq!(table.decide(&back, None, Toward::Phone, 1_500), Decision::Pass);
+    let out = datagram(PHONE, server(2), 9, Toward::Server);
+    assert_eq!(table.keeps(&out, Toward::Server, 1_500), Some(OutageId(1)));
+    table.rules[0].opened_ns = Some(1_400);
+    assert_eq!(table.keeps(&out, Toward::Server, 1_500), None, "it may pass from then on");
+}
 
 #[test]
 fn host_scope_takes_every_packet_of_the_pair_both_ways() {

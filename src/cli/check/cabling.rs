@@ -9,7 +9,7 @@ use super::Finding;
 use crate::{
     cabling::{self, Cabling, Manner},
     cli::{
-        changes::{ChangesFile, Noting},
+        changes::Noting,
         error::UserError,
         exit::Exit,
         lock::{self, Holder},
@@ -64,6 +64,7 @@ pub(super) fn look(
         phones: bench.phones.iter().map(|phone| phone.name.clone()).collect(),
         overrides: Vec::new(),
         keep_secrets: false,
+        allow_link_down: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| state::unexpected("start the runtime", &error))?;
@@ -75,7 +76,7 @@ pub(super) fn look(
 async fn procedure(plan: &Plan, manner: Manner, clock: &RunClock) -> Result<Vec<cabling::Finding>, UserError> {
     let scratch = Scratch::make("cabling")?;
     let mut signals = Signals::listen().map_err(|error| state::unexpected("listen for signals", &error))?;
-    let mut noting = plan.bench.network.as_ref().map(ChangesFile::of).transpose()?.map(Noting);
+    let mut noting = plan.bench.network.as_ref().map(Noting::new).transpose()?;
     let (sender, mut reports) = mpsc::channel(4096);
     let mut drivers =
         Drivers::start(plan, clock, scratch.path(), Surroundings::default(), sender).await.map_err(|error| {

@@ -199,6 +199,7 @@ pub fn announcement(spec: &OutageSpec, dark: &[String], left_out: &[PhoneName]) 
     lines.push(match dark {
         _ if spec.only.is_some() => "nothing else is touched".to_owned(),
         [] => "nothing but SIP is touched".to_owned(),
+        dark if spec.mode.link().is_some() => format!("with it, for everybody: {}", dark.join(", ")),
         dark => format!("with it, for these phones: {}", dark.join(", ")),
     });
     lines

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::words::{Only, Ports};
 use crate::{
     cli::args::BenchArgs,
-    event::{Share, Toward, Transport},
+    event::{LinkSide, Share, Toward, Transport},
 };
 
 /// Arguments of `net`.
@@ -73,7 +73,9 @@ Examples:
   siprig net block a --bench rig/lab-3.toml --only method=REGISTER,nth=1
                                              the first sending of each REGISTER is lost
   siprig net block a --bench rig/lab-3.toml --ports 80,443 --transport tcp
-                                             its web server alone";
+                                             its web server alone
+  siprig net block a --bench rig/lab-3.toml --mode link-down --side phone --allow-link-down
+                                             no phone has a link, whatever servers there are";
 
 /// Arguments of `net block`.
 #[derive(Debug, Args)]
@@ -86,6 +88,30 @@ pub struct BlockArgs {
     /// The status code of the answers in the server's name
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(400..=699))]
     pub code: Option<u16>,
+    /// The side whose link is down, with --mode link-down [default: server]
+    #[arg(long, value_enum)]
+    pub side: Option<Side>,
+    /// Allow --mode link-down: it is for everybody on that side, and its other end may take a while to come back
+    #[arg(long)]
+    pub allow_link_down: bool,
+}
+
+/// A side of the bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    /// That of the servers
+    Server,
+    /// That of the phones
+    Phone,
+}
+
+impl From<Side> for LinkSide {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Server => Self::Server,
+            Side::Phone => Self::Phone,
+        }
+    }
 }
 
 /// What happens to frames.
@@ -103,6 +129,8 @@ pub enum Mode {
     Reset,
     /// They vanish, and SIP requests are answered in the server's name, with --code
     Answer,
+    /// The interface of a --side is switched off, for everybody behind it
+    LinkDown,
     /// Only what phones and server find each other by vanishes: ARP and neighbour discovery
     Unresolvable,
     /// Only what phones ask name servers about the server's names vanishes

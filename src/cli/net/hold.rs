@@ -20,7 +20,7 @@ use crate::{
         network::{NetworkDriver, NetworkError},
         signals::Signals,
     },
-    event::{Observed, OutageId, OutageSpec, Stamp},
+    event::{Observed, OutageEnd, OutageId, OutageSpec, Stamp},
 };
 
 /// There is one.
@@ -79,7 +79,9 @@ pub async fn hold(bench: &Bench, network: &Network, spec: OutageSpec) -> Result<
     let (sender, reports) = mpsc::channel(QUEUE);
     let (changes, places) = (ChangesFile::of(network)?, PlacesFile::of(network)?);
     // Not to be broken off: what is changed for it must be noted. A signal is heard afterwards.
-    let driver = NetworkDriver::start_unrecorded(bench, &clock, sender).await?;
+    // That it was allowed was looked at before.
+    let allowed = spec.mode.link().is_some();
+    let driver = NetworkDriver::start_unrecorded(bench, allowed, &clock, sender).await?;
     let account = Account::new(spec.clone());
     let mut hold = Hold { clock, signals, reports, driver, spec, account, progress: Progress::new(), changes, places };
     let went = hold.go(network).await;
@@ -106,6 +108,9 @@ impl Hold {
         }
         self.until_linked(network).await?;
         self.until_open("the path is not open; check the cabling").await?;
+        if let Some(side) = self.spec.mode.link() {
+            self.changes.note_off(network.interface_of(side)).map_err(Halt::Error)?;
+        }
         self.driver.begin_outage(OUTAGE, &self.spec)?;
         let until = self.clock.now() + PATIENCE;
         while self.account.began.is_none() {
@@ -235,6 +240,7 @@ impl Hold {
         if let Observed::LinkBack { changed, .. } = &report.observed {
             self.changes.note_settings(changed).map_err(Halt::Error)?;
         }
+        self.note_on(report)?;
         self.places.take(&report.observed);
         if let Some(text) = self.account.take(report) {
             self.progress.tell(report.when.at, &text);
@@ -242,15 +248,28 @@ impl Hold {
         Ok(())
     }
 
+    /// Notes that the link is on again. Of an outage whose helper was lost that is not known.
+    fn note_on(&self, report: &Report) -> Result<(), Halt> {
+        match report.observed {
+            Observed::OutageEnded { why, .. } if self.spec.mode.link().is_some() && why != OutageEnd::HelperLost => {
+                self.changes.note_on().map_err(Halt::Error)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Lifts the outage if it lasts, and waits for word of it. False if somebody does not want to wait: the helper is left to
     /// the kernel then, which forwards again when it is gone.
     async fn give_back(&mut self) -> bool {
         // A helper that is gone has given everything back.
         let _ = self.driver.end_outage(OUTAGE);
-        let until = self.clock.now() + PATIENCE;
+        let until = self.clock.now() + PATIENCE + self.spec.mode.return_patience();
         while self.account.is_in_force() {
             match self.next(until).await {
                 Next::Report(report) => {
+                    if let Err(Halt::Error(error)) = self.note_on(&report) {
+                        error.print();
+                    }
                     if let Some(text) = self.account.take(&report) {
                         self.progress.tell(report.when.at, &text);
                     }

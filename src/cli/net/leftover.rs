@@ -19,6 +19,14 @@ pub struct Leftover {
 /// Everything that was left behind.
 pub fn all(survey: &Survey, changes: &Changes) -> Vec<Leftover> {
     let mut all = Vec::new();
+    let is_off =
+        |name: &str| survey.sides.iter().any(|side| side.name == name && side.link.as_ref().is_some_and(|it| !it.up));
+    if let Some(off) = changes.off.as_ref().filter(|off| is_off(&off.interface)) {
+        all.push(Leftover {
+            what: format!("{} switched off for an outage, {}", off.interface, off.since),
+            remedy: "where nobody uses it, `siprig net restore` switches it on again".to_owned(),
+        });
+    }
     for (name, _) in &survey.dead_ports {
         all.push(Leftover {
             what: format!("{name}, a port for canaries whose helper is gone"),

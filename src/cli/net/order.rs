@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::args::{BlockArgs, Mode, OutageArgs, Scope, ShapeArgs};
+use super::args::{BlockArgs, Mode, OutageArgs, Scope, ShapeArgs, Side};
 use crate::{
-    cli::{error::UserError, exit::Exit},
+    cli::{error::UserError, exit::Exit, switched_off},
     event::{
         Impairment, Manner, OutageMode, OutageScope, OutageSpec, Part, PhoneName, ServerName, Share, Spoof, Unreachable,
     },
@@ -14,7 +14,44 @@ use crate::{
 ///
 /// # Errors
 /// If the options contradict each other.
-pub fn block(args: &BlockArgs) -> Result<Manner, UserError> {
+pub fn block(args: &BlockArgs) -> Result<OutageMode, UserError> {
+    match args.mode {
+        Mode::LinkDown => link_down(args),
+        _ if args.side.is_some() => Err(UserError::new(
+            Exit::Usage,
+            "--side without a link that is down",
+            "add --mode link-down, or leave it out",
+        )),
+        _ => Ok(manner(args)?.into()),
+    }
+}
+
+/// A link that is down, if that may be.
+fn link_down(args: &BlockArgs) -> Result<OutageMode, UserError> {
+    let OutageArgs { phones, everyone, one_way, scope, ports, transport, only, .. } = &args.outage;
+    let narrower = [
+        ("--phones", !phones.is_empty()),
+        ("--everyone", *everyone),
+        ("--one-way", one_way.is_some()),
+        ("--scope", *scope != Scope::Host),
+        ("--ports", ports.is_some()),
+        ("--transport", transport.is_some()),
+        ("--only", only.is_some()),
+        ("--code", args.code.is_some()),
+    ];
+    if let Some((option, _)) = narrower.iter().find(|(_, is_there)| *is_there) {
+        let message = format!("{option} with a link that is down: it is so as a whole, and for everybody behind it");
+        return Err(UserError::new(Exit::Usage, message, format!("leave out {option}, or choose another --mode")));
+    }
+    let side = args.side.unwrap_or(Side::Server).into();
+    if !args.allow_link_down {
+        let message = format!("this takes the link of the {side} side down: {}", switched_off::WHY);
+        return Err(UserError::new(Exit::Usage, message, "add --allow-link-down if that may be"));
+    }
+    Ok(OutageMode::LinkDown(side))
+}
+
+fn manner(args: &BlockArgs) -> Result<Manner, UserError> {
     let manner = match (args.mode, args.code) {
         (Mode::Answer, Some(code)) => Manner::Answer(Spoof { code, retry_after_s: None, redirect: None }),
         (Mode::Answer, None) => {
@@ -30,6 +67,7 @@ pub fn block(args: &BlockArgs) -> Result<Manner, UserError> {
         (Mode::Reset, None) => Manner::Reset,
         (Mode::Unresolvable, None) => Manner::Unresolvable,
         (Mode::Dns, None) => Manner::Nameless,
+        (Mode::LinkDown, None) => Manner::Drop,
     };
     let OutageArgs { scope, ports, transport, only, .. } = &args.outage;
     let is_part = *scope == Scope::Sip || ports.is_some() || transport.is_some() || only.is_some();
@@ -73,7 +111,7 @@ pub fn shape(args: &ShapeArgs) -> Result<Manner, UserError> {
 }
 
 /// The whole order.
-pub fn spec(args: &OutageArgs, manner: Manner, server: &ServerName, phones: &[PhoneName]) -> OutageSpec {
+pub fn spec(args: &OutageArgs, mode: OutageMode, server: &ServerName, phones: &[PhoneName]) -> OutageSpec {
     let scope = match (&args.ports, args.transport, args.scope) {
         (None, None, Scope::Host) => OutageScope::Host,
         (None, None, Scope::Sip) => OutageScope::Sip,
@@ -84,7 +122,7 @@ pub fn spec(args: &OutageArgs, manner: Manner, server: &ServerName, phones: &[Ph
         }),
     };
     OutageSpec {
-        mode: OutageMode::Steady(manner),
+        mode,
         server: server.clone(),
         scope,
         only: args.only.as_ref().map(|only| only.0.clone()),

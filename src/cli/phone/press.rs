@@ -99,6 +99,7 @@ fn by_hand(name: &str, args: &BenchArgs, strokes: Vec<Stroke>) -> Result<ExitCod
         phones: vec![name],
         overrides: Vec::new(),
         keep_secrets: false,
+        allow_link_down: false,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| state::unexpected("start the runtime", &error))?;

@@ -15,7 +15,7 @@ use crate::{
         duration,
         scenario::{CallAct, CallMark, ModePlan, OutagePlan, Pace, StepKind},
     },
-    event::{Move, OutageMode},
+    event::{LinkSide, Move, OutageMode},
 };
 
 /// Follows what is away and what was awaited, as far as the steps say it.
@@ -33,6 +33,8 @@ pub(super) fn check(pace: Pace, steps: &[Placed<'_>], findings: &mut Findings<'_
     let mut bearable: BTreeSet<Role> = BTreeSet::new();
     // Servers that are stopped, and not cut off.
     let mut stopped: BTreeSet<Role> = BTreeSet::new();
+    // The side whose link is down.
+    let mut link: Option<LinkSide> = None;
     // When each outage ends by itself.
     let mut limits: BTreeMap<Role, Duration> = BTreeMap::new();
     for (raw, step) in steps {
@@ -46,6 +48,18 @@ pub(super) fn check(pace: Pace, steps: &[Placed<'_>], findings: &mut Findings<'_
                     if pace != Pace::Together {
                         let help = "remove `pace`, or choose another mode";
                         let message = "a server is stopped for everybody by phones that go at their own pace";
+                        findings.at(span.clone(), message, help);
+                    }
+                }
+                if let Some(side) = plan.link() {
+                    link = Some(side);
+                    if step.only.is_some() {
+                        let help = "remove `only`, or choose another mode";
+                        findings.at(span.clone(), "a link is taken down for everybody in a step of some phones", help);
+                    }
+                    if pace != Pace::Together {
+                        let help = "remove `pace`, or choose another mode";
+                        let message = "a link is taken down for everybody by phones that go at their own pace";
                         findings.at(span.clone(), message, help);
                     }
                 }
@@ -66,6 +80,14 @@ pub(super) fn check(pace: Pace, steps: &[Placed<'_>], findings: &mut Findings<'_
             }
             StepKind::Lift { server, turns } => {
                 let back = |role: &Role| server.is_none_or(|server| server == *role);
+                if link.take().is_some() && (turns.is_some() || server.is_some()) {
+                    let help = "write `lift = true`";
+                    findings.at(
+                        span.clone(),
+                        "a link that was down comes back as a whole, for everybody at once",
+                        help,
+                    );
+                }
                 if turns.is_some() && stopped.iter().any(back) {
                     let help = "write `lift = true`";
                     findings.at(span.clone(), "a server that was stopped comes back for everybody at once", help);
@@ -91,7 +113,11 @@ pub(super) fn check(pace: Pace, steps: &[Placed<'_>], findings: &mut Findings<'_
             }
             StepKind::Expect { of } => {
                 let cannot = cannot_happen(*of, &away, &was_away, stranded);
-                if let Some((message, help)) = cannot.filter(|_| !findings.unread_outage) {
+                if link == Some(LinkSide::Phone) && needs_frames(*of) {
+                    let message =
+                        format!("a {of} is expected of phones that have no link, and of which nothing is seen");
+                    findings.at(span, message, "put a `lift` before it, or take the link of the servers down");
+                } else if let Some((message, help)) = cannot.filter(|_| !findings.unread_outage) {
                     findings.at(span, message, help);
                 } else if needs_absence(*of) && bearable.contains(&Role::Primary) {
                     let message = format!("a {of} is expected in an outage of the primary that a phone may bear");
@@ -202,6 +228,11 @@ fn expect_of(of: CallMark, call: Option<CallStage>) -> CallOrder {
 /// Whether a move is sure to be made only where the primary can not be reached at all.
 fn needs_absence(of: Move) -> bool {
     matches!(of, Move::Failover | Move::Hold | Move::Stranded | Move::LogOn)
+}
+
+/// Whether a move is seen by frames of the phone, while no server is there.
+fn needs_frames(of: Move) -> bool {
+    matches!(of, Move::Stranded | Move::Rejection | Move::Hold)
 }
 
 /// Why a move can not happen as things stand, and what to do about it.

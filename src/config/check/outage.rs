@@ -25,10 +25,15 @@ pub(super) fn plan(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> O
     let only = raw.only.as_ref().map(|it| selection(it, findings));
     let roles: [(&str, &[Role]); 3] =
         [("primary", &[Role::Primary]), ("backup", &[Role::Backup]), ("both", &[Role::Primary, Role::Backup])];
-    let servers = findings
-        .required(raw.server.as_ref(), span.clone(), "the outage takes no server away", "add `server = \"primary\"`")
-        .and_then(|server| findings.word(server, "role that a server has for every line", &roles))
-        .map(<[Role]>::to_vec);
+    let servers = if mode::is_of_link(raw) {
+        Some(vec![Role::Primary, Role::Backup])
+    } else {
+        let help = "add `server = \"primary\"`";
+        findings
+            .required(raw.server.as_ref(), span.clone(), "the outage takes no server away", help)
+            .and_then(|server| findings.word(server, "role that a server has for every line", &roles))
+            .map(<[Role]>::to_vec)
+    };
     let limit = findings
         .required(
             raw.limit.as_ref(),

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Party;
 use crate::{
     config::{bench::Role, duration},
-    event::{Course, Manner, OutageMode, OutageScope, OutageSpec, PhoneName, Selection, ServerName, Spoof, Toward},
+    event::{
+        Course, LinkSide, Manner, OutageMode, OutageScope, OutageSpec, PhoneName, Selection, ServerName, Spoof, Toward,
+    },
 };
 
 /// Longest time that an outage may last: a day.
@@ -89,6 +91,19 @@ impl OutagePlan {
     /// Whether the servers are stopped by their own commands.
     pub fn is_hook(&self) -> bool {
         self.mode == ModePlan::Plain(OutageMode::Hook)
+    }
+
+    /// The side whose link is down in it; none: it takes frames, or servers.
+    pub fn link(&self) -> Option<LinkSide> {
+        match &self.mode {
+            ModePlan::Plain(mode) => mode.link(),
+            ModePlan::Answer { .. } => None,
+        }
+    }
+
+    /// Whether it is for everybody, whatever phones are under test.
+    pub fn is_for_everybody(&self) -> bool {
+        self.is_hook() || self.link().is_some()
     }
 
     /// What happens to frames, by the time since it began; nothing, where a server is redirected to that is not named here.

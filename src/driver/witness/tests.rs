@@ -99,6 +99,7 @@ fn plan(bench: Bench, models: BTreeMap<String, Model>) -> Plan {
         then: Vec::new(),
         overrides: Vec::new(),
         keep_secrets: false,
+        allow_link_down: false,
     }
 }
 

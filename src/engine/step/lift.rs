@@ -46,7 +46,7 @@ impl Lifting {
         let open = open(role, subjects);
         let turns = match turns {
             None => {
-                let patience = PATIENCE + hook::patience(subjects, open.iter().copied());
+                let patience = PATIENCE + hook::return_patience(subjects, &open);
                 vec![Turn { patience, ..Turn::at(now, None, open) }]
             }
             Some(turns) => {

@@ -253,6 +253,9 @@ impl Part {
                 let taken = [Toward::Server, Toward::Phone].map(|toward| self.plan.takes_canaries(toward));
                 let note = match (self.plan.toward, taken) {
                     _ if self.plan.is_hook() => "its servers are stopped: from now on they have to be silent",
+                    _ if self.plan.link().is_some() => {
+                        "the link is down; canaries that would leave by it were dropped, others passed"
+                    }
                     (_, [false, false]) => "the outage is in force; canaries passed, as whatever it does not take",
                     (None, [true, false]) => "the outage is in force; a canary that asks for the server was dropped",
                     (None, _) => "the outage is in force; canaries were dropped both ways",

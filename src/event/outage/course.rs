@@ -108,6 +108,7 @@ impl OutageMode {
         let (phases, repeats) = match self {
             Self::Steady(manner) => return Course::steady(manner.clone()),
             Self::Hook => return Course::steady(Manner::Pass),
+            Self::LinkDown(_) => return Course::steady(Manner::Drop),
             Self::Flap(Flapping { away, back }) => (vec![phase(Manner::Drop, *away), phase(Manner::Pass, *back)], true),
             Self::Fade(Fading { over, delay }) => {
                 let slower = Impairment { delay: *delay, ramp: *over, ..Impairment::default() };
@@ -133,7 +134,7 @@ impl OutageMode {
         match self {
             Self::Steady(manner) => manner.takes_all().then_some(Duration::ZERO),
             Self::Fade(fading) => Some(fading.over + fading.delay),
-            Self::Hook => Some(Duration::ZERO),
+            Self::Hook | Self::LinkDown(_) => Some(Duration::ZERO),
             Self::Flap(_) | Self::Reboot(_) => None,
         }
     }

@@ -190,11 +190,28 @@ impl Rehearsal {
         let place = place.and_then(|place| u16::try_from(place).ok()).unwrap_or_default();
         let in_force = self.outages.iter_mut().filter(|(id, _)| self.link.is_cut(**id));
         let mut concerned = in_force.filter(|(_, outage)| outage.is_about(frame, server, heard.as_ref()));
-        concerned.find_map(|(id, outage)| outage.lot(*id, frame, place, self.now)).unwrap_or(Judged::Passes)
+        let judged = concerned.find_map(|(id, outage)| outage.lot(*id, frame, place, self.now));
+        judged.or_else(|| self.link_down().map(Judged::Taken)).unwrap_or(Judged::Passes)
+    }
+
+    /// The outage for which a link is down, if one is: nothing of anybody passes.
+    fn link_down(&self) -> Option<OutageId> {
+        let down = |(id, outage): &(&OutageId, &Outage)| self.link.is_cut(**id) && outage.spec.mode.link().is_some();
+        self.outages.iter().find(down).map(|(id, _)| *id)
+    }
+
+    /// Whether what goes this way comes in by a link that is down: nobody at the bridge sees it.
+    pub(super) fn is_hidden(&self, toward: Toward) -> bool {
+        let in_force = self.outages.iter().filter(|(id, _)| self.link.is_cut(**id));
+        let mut links = in_force.filter_map(|(_, outage)| outage.spec.mode.link());
+        links.any(|side| side.toward() != toward)
     }
 
     /// An outage has taken something.
     pub(super) fn bite(&mut self, id: OutageId, phone: &PhoneName, server: SocketAddr, toward: Toward) {
+        if self.is_hidden(toward) {
+            return;
+        }
         let is_sip = self.plan.bench.server_at(server.ip()).is_some_and(|it| it.sip_ports().contains(&server.port()));
         let Some(outage) = self.outages.get_mut(&id) else { return };
         let bystander = (!is_sip).then(|| Bystander::at(Some(server.port())));

@@ -21,6 +21,9 @@ const KNOCK_LENGTH: u64 = 54;
 
 impl Rehearsal {
     pub(super) fn show_life(&mut self, crossing: &Crossing) {
+        if self.is_hidden(crossing.toward) {
+            return;
+        }
         let now = self.now;
         let Some(device) = self.devices.get_mut(&crossing.phone).filter(|_| crossing.toward == Toward::Server) else {
             return;
@@ -44,6 +47,9 @@ impl Rehearsal {
         bytes: &[u8],
         again: bool,
     ) {
+        if self.is_hidden(toward) {
+            return;
+        }
         let ends = self.link.connections.get(&(phone.clone(), conn)).map(|it| (it.local, it.server));
         // The tap reads SIP alone.
         let Some((local, _)) = ends.filter(|(_, server)| !self.is_application(*server)) else { return };
@@ -89,6 +95,9 @@ impl Rehearsal {
 
     /// The tap sees the end of a connection.
     pub(super) fn see_end(&mut self, phone: &PhoneName, conn: u32, toward: Toward, fate: Fate) {
+        if self.is_hidden(toward) {
+            return;
+        }
         let connection = self.link.connections.get(&(phone.clone(), conn)).filter(|it| it.tls.is_some());
         if let Some((server, local)) = connection.map(|it| (it.server, it.local)) {
             self.see_step(phone, server, local, toward, fate, TlsStep::Ended);
@@ -102,7 +111,8 @@ impl Rehearsal {
 
     /// The tap sees somebody knock at a door, or what a server says to it.
     pub(super) fn knock_at(&mut self, door: Door, phone: &PhoneName, server: SocketAddr, knock: Knock, fate: Fate) {
-        if self.is_application(server) {
+        let toward = if knock == Knock::Asked { Toward::Server } else { Toward::Phone };
+        if self.is_application(server) || self.is_hidden(toward) {
             return;
         }
         let Some(server) = self.plan.bench.server_at(server.ip()).map(|server| server.name.clone()) else { return };
@@ -124,6 +134,9 @@ impl Rehearsal {
         fate: Fate,
         bytes: &[u8],
     ) {
+        if self.is_hidden(toward) {
+            return;
+        }
         let mut bytes = bytes.to_vec();
         redact::sip_in_place(&mut bytes);
         let raw = RawRef { file: capture_file(1), offset: self.link.captured, len: bytes.len() as u64 };

@@ -109,6 +109,7 @@ fn plan(network: Network) -> Plan {
         phones: vec![PhoneName::from("p1")],
         overrides: Vec::new(),
         keep_secrets: false,
+        allow_link_down: false,
     }
 }
 

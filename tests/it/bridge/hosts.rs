@@ -104,6 +104,20 @@ pub fn mac_of(namespace: &'static str) -> Mac {
     told.split("link/ether ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap()
 }
 
+/// Whether an interface of a host has a link, as the host itself sees it.
+pub fn has_carrier(namespace: &'static str, interface: &str) -> bool {
+    run("ip", &format!("-n {namespace} -o link show {interface}")).contains("LOWER_UP")
+}
+
+/// Waits for something that takes a moment.
+pub fn until(mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it is never so");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// An interface in all that `ip` tells of it.
 pub fn described(interface: &str) -> String {
     run("ip", &format!("-details address show {interface}"))

@@ -19,12 +19,12 @@ use super::{Lab, OTHER_PORT, SIP_PORT, hosts, register};
 mod hang;
 
 /// A folder with bench files and the state directory.
-struct Desk {
+pub struct Desk {
     folder: tempfile::TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let desk = Self { folder: tempfile::tempdir().unwrap() };
         desk.bench("lab", "phones", "servers");
         desk
@@ -60,7 +60,7 @@ impl Desk {
         command
     }
 
-    fn net(&self, arguments: &str) -> Output {
+    pub fn net(&self, arguments: &str) -> Output {
         self.command(arguments).stdin(Stdio::null()).output().unwrap()
     }
 
@@ -70,7 +70,7 @@ impl Desk {
         hosts::until_no_port_is_left();
     }
 
-    fn start(&self, arguments: &str) -> Held {
+    pub fn start(&self, arguments: &str) -> Held {
         self.start_siprig(&format!("net {arguments}"))
     }
 
@@ -81,7 +81,7 @@ impl Desk {
         Held { child, stderr, said: String::new() }
     }
 
-    fn show(&self) -> Value {
+    pub fn show(&self) -> Value {
         let output = self.net("show --bench lab.toml --json");
         assert!(output.status.success(), "{output:?}");
         serde_json::from_slice(&output.stdout).unwrap()
@@ -89,15 +89,15 @@ impl Desk {
 }
 
 /// A command that goes on.
-struct Held {
+pub struct Held {
     child: Child,
     stderr: BufReader<ChildStderr>,
-    said: String,
+    pub said: String,
 }
 
 impl Held {
     /// Waits until it says this.
-    fn until(&mut self, words: &str) {
+    pub fn until(&mut self, words: &str) {
         while !self.said.contains(words) {
             let mut line = String::new();
             assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it never said {words:?}: {}", self.said);
@@ -105,12 +105,12 @@ impl Held {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
     /// Waits for its end: exit code, stdout, stderr.
-    fn end(mut self) -> (Option<i32>, String, String) {
+    pub fn end(mut self) -> (Option<i32>, String, String) {
         self.stderr.read_to_string(&mut self.said).unwrap();
         let mut out = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();

@@ -11,7 +11,7 @@ use crate::{
         scenario::{LONGEST_DELAY, LONGEST_OUTAGE, ModePlan},
     },
     event::{
-        Impairment, Manner, OutageMode, Share, Unreachable,
+        Impairment, LinkSide, Manner, OutageMode, Share, Unreachable,
         outage::{Fading, Flapping, Rebooting},
     },
 };
@@ -37,9 +37,10 @@ enum Word {
     Fade,
     Reboot,
     Hook,
+    LinkDown,
 }
 
-const WORDS: [(&str, Word); 13] = [
+const WORDS: [(&str, Word); 14] = [
     ("drop", Word::Drop),
     ("refuse", Word::Refuse),
     ("host-unreachable", Word::HostUnreachable),
@@ -53,7 +54,13 @@ const WORDS: [(&str, Word); 13] = [
     ("fade", Word::Fade),
     ("reboot", Word::Reboot),
     ("hook", Word::Hook),
+    ("link-down", Word::LinkDown),
 ];
+
+/// Whether it is a link that is down, and not servers by themselves.
+pub(super) fn is_of_link(raw: &raw::Outage) -> bool {
+    raw.mode.as_ref().is_some_and(|mode| mode.get_ref() == "link-down")
+}
 
 /// What happens to the frames.
 pub(super) fn mode(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<ModePlan> {
@@ -81,11 +88,9 @@ pub(super) fn mode(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<Mod
         Word::HostUnreachable => plain(Manner::Unreachable(Unreachable::Host)),
         Word::AdminProhibited => plain(Manner::Unreachable(Unreachable::Admin)),
         Word::Reset => plain(Manner::Reset),
+        Word::LinkDown => ModePlan::Plain(OutageMode::LinkDown(link(raw, findings)?)),
         Word::Hook => {
-            let place = |text: &raw::Text| text.as_ref().map(Spanned::span);
-            let whom = [("phones", place(&raw.phones)), ("at", place(&raw.at))];
-            let whom = whom.into_iter().filter_map(|(name, span)| Some((name, span?)));
-            for (name, span) in parts(raw).into_iter().chain(whom) {
+            for (name, span) in parts(raw).into_iter().chain(whom(raw)) {
                 let help = format!("remove `{name}`: a server that is stopped is so as a whole, and for everybody");
                 findings.at(span, format!("`{name}` of an outage whose mode is `hook`"), help);
             }
@@ -126,6 +131,30 @@ pub(super) fn mode(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<Mod
     (findings.count() == before).then_some(plan)
 }
 
+/// The side whose link is down.
+fn link(raw: &raw::Outage, findings: &mut Findings<'_>) -> Option<LinkSide> {
+    for (name, span) in parts(raw).into_iter().chain(whom(raw)) {
+        let help = format!("remove `{name}`: a link that is down is so as a whole, and for everybody behind it");
+        findings.at(span, format!("`{name}` of an outage whose mode is `link-down`"), help);
+    }
+    if let Some(server) = raw.server.as_ref().filter(|server| server.get_ref() != "both") {
+        let help = "remove `server`, and say `side` if it is not that of the servers";
+        findings.at(server.span(), "a link that is down takes no server alone", help);
+    }
+    if let Some(failure) = raw.failure.as_ref().filter(|failure| failure.get_ref() == "down") {
+        findings.at(failure.span(), "servers whose link is down run all the same", "remove `failure`");
+    }
+    let sides = [("server", LinkSide::Server), ("phone", LinkSide::Phone)];
+    raw.side.as_ref().map_or(Some(LinkSide::Server), |side| findings.word(side, "side of the bridge", &sides))
+}
+
+/// Settings that make an outage one of some phones, or of each at its own moment.
+fn whom(raw: &raw::Outage) -> impl Iterator<Item = (&'static str, Range<usize>)> {
+    let place = |text: &raw::Text| text.as_ref().map(Spanned::span);
+    let whom = [("phones", place(&raw.phones)), ("at", place(&raw.at))];
+    whom.into_iter().filter_map(|(name, span)| Some((name, span?)))
+}
+
 /// Settings that make an outage one of a part of what it could take.
 fn parts(raw: &raw::Outage) -> Vec<(&'static str, Range<usize>)> {
     let text = |text: &raw::Text| text.as_ref().map(Spanned::span);
@@ -163,7 +192,7 @@ fn settings(raw: &raw::Outage) -> Vec<Setting<Range<usize>>> {
     let number = |number: &Option<Spanned<i64>>| number.as_ref().map(Spanned::span);
     const ANSWER: &[Word] = &[Word::Answer];
     const IMPAIR: &[Word] = &[Word::Impair];
-    let all: [Setting<Option<Range<usize>>>; 17] = [
+    let all: [Setting<Option<Range<usize>>>; 18] = [
         ("code", number(&raw.code), ANSWER),
         ("retry-after", text(&raw.retry_after), ANSWER),
         ("redirect", text(&raw.redirect), ANSWER),
@@ -181,6 +210,7 @@ fn settings(raw: &raw::Outage) -> Vec<Setting<Range<usize>>> {
         ("refuse", text(&raw.refuse), &[Word::Reboot]),
         ("silent", text(&raw.silent), &[Word::Reboot]),
         ("starting", text(&raw.starting), &[Word::Reboot]),
+        ("side", text(&raw.side), &[Word::LinkDown]),
     ];
     all.into_iter().filter_map(|(name, span, of)| Some((name, span?, of))).collect()
 }

@@ -1,5 +1,5 @@
-//! What the helper gives up when everything is open: it needs one capability to change the table of outages, and none of what
-//! programs can be made to do that were taken over.
+//! What helper and guardian give up when everything is open: they need one capability, to change the table of outages and to
+//! switch interfaces, and none of what programs can be made to do that were taken over.
 
 use std::{collections::BTreeMap, os::fd::RawFd};
 
@@ -9,10 +9,10 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-/// What it still has to ask of the kernel for each change of the table (nf_tables).
+/// What each change of the table (nf_tables), and of an interface, still takes.
 const KEPT: Capability = Capability::CAP_NET_ADMIN;
 
-/// System calls that nothing in the helper's loop makes, and that lead out of it: other programs, files, new sockets, other
+/// System calls that nothing in the loop of either makes, and that lead out of it: other programs, files, new sockets, other
 /// namespaces, the kernel itself (syscalls(2)).
 const FORBIDDEN: &[libc::c_long] = &[
     libc::SYS_execve,
@@ -49,7 +49,7 @@ const FORBIDDEN: &[libc::c_long] = &[
 ///
 /// # Errors
 /// What could not be given up, in words that go on from "could not".
-pub fn drop(binders: [RawFd; 2]) -> Result<(), String> {
+pub fn drop(binders: &[RawFd]) -> Result<(), String> {
     let failed = |what: &'static str| move |error: caps::errors::CapsError| format!("give up {what}: {error}");
     let kept = CapsHashSet::from([KEPT]);
     caps::clear(None, CapSet::Ambient).map_err(failed("ambient capabilities"))?;
@@ -68,15 +68,16 @@ pub fn drop(binders: [RawFd; 2]) -> Result<(), String> {
 }
 
 /// A forbidden call fails as if its permission were missing: a helper that is killed for it would end an outage.
-fn forbid(binders: [RawFd; 2]) -> Result<(), seccompiler::Error> {
+fn forbid(binders: &[RawFd]) -> Result<(), seccompiler::Error> {
     let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     let mut rules: BTreeMap<i64, Vec<_>> = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
     let other = |fd: RawFd| {
         let fd = u64::try_from(fd).unwrap_or(u64::MAX);
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, fd)
     };
-    let others = binders.map(other).into_iter().collect::<Result<_, _>>()?;
-    rules.insert(libc::SYS_bind, vec![SeccompRule::new(others)?]);
+    let others = binders.iter().copied().map(other).collect::<Result<Vec<_>, _>>()?;
+    // A rule without conditions is written as none.
+    rules.insert(libc::SYS_bind, if others.is_empty() { Vec::new() } else { vec![SeccompRule::new(others)?] });
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, std::env::consts::ARCH.try_into()?)?;
     let program: BpfProgram = filter.try_into()?;
     seccompiler::apply_filter(&program)
