@@ -13,8 +13,8 @@ use siprig::{
         network::{NetworkDriver, Program},
     },
     event::{
-        Impairment, Loss, Manner, Observed, OutageEnd, OutageId, OutageMode, OutageScope, OutageSpec, OutageTally,
-        PhoneName, Selection, ServerName, Share, Spoof, Toward, Unreachable,
+        Impairment, LinkSide, Loss, Manner, Observed, OutageEnd, OutageId, OutageMode, OutageScope, OutageSpec,
+        OutageTally, PhoneName, Selection, ServerName, Share, Spoof, Toward, Unreachable,
         outage::{Fading, Flapping, Rebooting},
     },
 };
@@ -205,6 +205,12 @@ impl Kind {
         ]
     }
 
+    /// The link of the servers is down. Nothing is taken away from the kernel then.
+    pub fn link() -> Self {
+        let mode = OutageMode::LinkDown(LinkSide::Server);
+        Self { name: "link-down", mode, toward: None, scope: OutageScope::Host, only: None }
+    }
+
     /// One that takes what it steals nowhere, but on.
     pub fn passing() -> Self {
         let (mode, scope) = (OutageMode::DROP, OutageScope::Sip);
@@ -222,7 +228,12 @@ impl Kind {
 
     /// Whether nothing passes either way from its beginning to its end.
     pub fn takes_all(&self) -> bool {
-        self.name == "drop"
+        self.name == "drop" || self.is_of_link()
+    }
+
+    /// Whether a link is down in it.
+    pub fn is_of_link(&self) -> bool {
+        self.mode.link().is_some()
     }
 
     /// Whether the bridge speaks in the server's name.

@@ -122,7 +122,7 @@ fn somebody_else_who_switches_it_on_is_told_and_so_is_one_who_removes_it() {
     for running in [true, false] {
         let mut carriers = carriers();
         carriers.switch_off(Toward::Server);
-        assert_eq!(carriers.take(&told(1, true, running), 10 * MS), [on.clone()]);
+        assert_eq!(carriers.take(&told(1, true, running), 10 * MS), std::slice::from_ref(&on));
         assert!(!carriers.is_off(1));
         let back = if running { vec![] } else { vec![Change::CameBack { interface: "a".to_owned() }] };
         assert_eq!(carriers.take(&told(1, true, true), 20 * MS), back, "it takes a while to have a link");

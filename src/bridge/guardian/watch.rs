@@ -37,6 +37,7 @@ pub fn run(fd: &str) -> ExitCode {
     let Ok(fd) = fd.parse::<i32>() else { return ExitCode::from(2) };
     // SAFETY: the helper made this descriptor for us, and nothing else in this process uses it.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    keep_nothing_else(fd);
     for it in DEAF_TO {
         // SAFETY: to ignore a signal calls nothing.
         let _ = unsafe { signal(it, SigHandler::SigIgn) };
@@ -47,6 +48,13 @@ pub fn run(fd: &str) -> ExitCode {
     }
     say(&socket, Answer::Heard(0));
     watch(&socket, switch)
+}
+
+/// Closes what was left open by whoever started siprig: it must not stay open for as long as this process lives.
+fn keep_nothing_else(fd: i32) {
+    let first = libc::c_long::from(fd.max(2)) + 1;
+    // SAFETY: nothing in this process has opened any of them yet. Where the call is unknown they stay open (close_range(2)).
+    let _ = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_long::from(u32::MAX), 0) };
 }
 
 fn watch(socket: &OwnedFd, mut switch: LinkSwitch) -> ExitCode {

@@ -117,6 +117,40 @@ fn everybody_behind_it_is_cut_off_and_has_it_back_and_no_link_is_told_as_lost() 
 }
 
 #[test]
+fn the_guardian_is_alone_in_a_session_of_its_own_and_can_do_nothing_but_change_links() {
+    in_lab!("link_down::the_guardian_is_alone_in_a_session_of_its_own_and_can_do_nothing_but_change_links", |lab| {
+        let mut rig = start(&lab);
+        let guardian = the_guardian();
+        assert_eq!(nix::unistd::getsid(Some(guardian)), Ok(guardian));
+        let status = fs::read_to_string(format!("/proc/{guardian}/status")).unwrap();
+        let says =
+            |key: &str| status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().trim().to_owned();
+        for set in ["CapPrm:", "CapEff:", "CapBnd:"] {
+            assert_eq!(says(set), "0000000000001000", "{set} {status}");
+        }
+        assert_eq!((says("NoNewPrivs:"), says("Seccomp:"), says("Threads:")), ("1".into(), "2".into(), "1".into()));
+        println!("the guardian has {} resident", says("VmRSS:"));
+        let open = fs::read_dir(format!("/proc/{guardian}/fd")).unwrap();
+        let mut open: Vec<String> =
+            open.map(|fd| fs::read_link(fd.unwrap().path()).unwrap().to_string_lossy().into_owned()).collect();
+        open.sort_unstable();
+        // One to the helper, and one to the kernel.
+        assert!(
+            matches!(&open[..], [null, out, one, two] if null == "/dev/null" && out == null
+            && one.starts_with("socket:") && two.starts_with("socket:")),
+            "{open:?}"
+        );
+        for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+            kill(guardian, signal).unwrap();
+        }
+        rig.begin_mode(1, SERVERS, None, OutageScope::Host);
+        assert_eq!(rig.end(1).0, OutageEnd::Lifted);
+        rig.close();
+        until_no_guardian_is_left();
+    });
+}
+
+#[test]
 fn several_outages_of_a_link_are_over_together() {
     in_lab!("link_down::several_outages_of_a_link_are_over_together", |lab| {
         let mut rig = start(&lab);
