@@ -4,6 +4,10 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
+use nix::{
+    sched::{CpuSet, sched_getcpu, sched_setaffinity},
+    unistd::Pid,
+};
 use siprig::wire::frame::{self, Body, Content, Envelope, TcpSegment};
 
 use super::{wrapping::fragments, *};
@@ -55,7 +59,7 @@ pub fn at(toward: Toward) -> usize {
 impl Ends {
     /// A rig whose server is the far end, and both ends of it.
     pub fn open(lab: &Lab) -> (Rig, Self) {
-        let rig = Rig::start_with(lab, |plan| {
+        let mut rig = Rig::start_with(lab, |plan| {
             plan.bench.servers[0].addresses =
                 [false, true].map(|v6| Wrapping { v6, tags: 0, cut: false }.server()).into();
             plan.bench.servers[0].names = vec!["sip-a.example".parse().unwrap()];
@@ -78,6 +82,14 @@ impl Ends {
             }
         }
         ends.until(|ends| ends.came(Toward::Server).len() >= Wrapping::whole().len());
+        let until = Instant::now() + PATIENCE;
+        for address in [false, true].map(|v6| Wrapping { v6, tags: 0, cut: false }.phone()) {
+            let shows = |it: &Observed| matches!(it, Observed::AddressSeen { address: shown, .. } if *shown == address);
+            while !rig.so_far().iter().any(shows) {
+                assert!(Instant::now() < until, "{address} was never seen");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
         (rig, ends)
     }
 
@@ -285,6 +297,13 @@ fn told(segment: &TcpSegment<'_>) -> String {
         (_, None) => String::new(),
     };
     flags.join("-") + &numbered
+}
+
+/// What is sent on one processor and then on another may overtake itself in the lab.
+pub fn stay_on_one_processor() {
+    let mut here = CpuSet::new();
+    here.set(sched_getcpu().unwrap()).unwrap();
+    sched_setaffinity(Pid::from_raw(0), &here).unwrap();
 }
 
 pub fn macs(toward: Toward) -> (Mac, Mac) {
