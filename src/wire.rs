@@ -1,6 +1,7 @@
 //! Bytes to meaning and back. Pure: no I/O, no clock, no allocation without bound.
 
 pub mod aastra_xml;
+pub mod action_uri;
 pub mod bad_path;
 pub mod capture;
 pub mod console;

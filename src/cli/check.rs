@@ -149,6 +149,7 @@ fn look(bench: &Bench, document: &Document, report_dir: &Path) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("config", what)];
     findings.extend(bench.phones.iter().flat_map(port::of_phone));
     findings.extend(port::of_pushes(bench));
+    findings.extend(port::of_listeners(bench));
     findings.extend(of_network(bench));
     findings.extend(options::of_servers(bench));
     findings.push(disk(report_dir));

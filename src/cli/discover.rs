@@ -98,7 +98,7 @@ fn of_interfaces(phone_side: &str, server_side: &str) -> Result<Bench, UserError
     }
     let network = Network::between(phone_side, server_side);
     let name = "discover".to_owned();
-    Ok(Bench { name, network: Some(network), servers: Vec::new(), phones: Vec::new(), syslog: None })
+    Ok(Bench { name, network: Some(network), servers: Vec::new(), phones: Vec::new(), syslog: None, action_uri: None })
 }
 
 /// Who joins interfaces has them alone.

@@ -52,6 +52,9 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
     if let Some(at) = plan.bench.syslog {
         writeln!(out, "syslog    received at {at}")?;
     }
+    if let Some(at) = plan.bench.action_uri {
+        writeln!(out, "calls     received at {at}")?;
+    }
     if !plan.overrides.is_empty() {
         writeln!(out, "set       {}", harmless(&plan.overrides.join(", ")))?;
     }

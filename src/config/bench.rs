@@ -39,6 +39,9 @@ pub struct Bench {
     /// Where phones send their syslog; none: nobody listens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub syslog: Option<SocketAddr>,
+    /// Where phones call when their registration changes; none: nobody listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_uri: Option<SocketAddr>,
 }
 
 impl Bench {

@@ -11,7 +11,7 @@ mod lift;
 mod witness;
 
 pub(super) use lift::{InTurn, Lift};
-pub(super) use witness::{ServerWitness, StatusPage, Syslog, SyslogDialect, WatchedPage};
+pub(super) use witness::{Listener, ServerWitness, StatusPage, SyslogDialect, WatchedPage};
 
 pub(super) type Text = Option<Spanned<String>>;
 
@@ -22,7 +22,8 @@ pub(super) struct Bench {
     pub(super) kind: Text,
     pub(super) bench: Option<Spanned<Head>>,
     pub(super) network: Option<Spanned<Network>>,
-    pub(super) syslog: Option<Spanned<Syslog>>,
+    pub(super) syslog: Option<Spanned<Listener>>,
+    pub(super) action_uri: Option<Spanned<Listener>>,
     #[serde(default)]
     pub(super) server: Vec<Spanned<Server>>,
     #[serde(default)]

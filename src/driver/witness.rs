@@ -1,11 +1,11 @@
-//! Further witnesses of where lines are registered: the phones' status pages and syslog, and the servers' own lists.
+//! Further witnesses of where lines are registered: the phones' status pages, syslog and action URIs, and the servers' own lists.
 //!
 //! Each is looked at at fixed times, by one task that asks for one thing at a time, and whenever somebody wants to know. Only news is
 //! told ([`Ledger`]), and what was asked for.
 //!
 //! Not here: what their word is worth (`engine`).
 
-use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, io, path::Path, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -19,10 +19,12 @@ use crate::{
     wire::testimony::Ledger,
 };
 
+mod calls;
 mod list;
 mod page;
 mod syslog;
 
+use calls::{Callers, Listener};
 use list::List;
 use page::Page;
 use syslog::{Receiver, Setup};
@@ -60,15 +62,17 @@ pub enum WitnessError {
         /// The phone.
         phone: PhoneName,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Nobody can listen there.
-    #[error("can not listen for syslog at {at}: {source}; {remedy}")]
+    #[error("can not listen for {what} at {at}: {source}; {remedy}")]
     Bind {
+        /// What for.
+        what: &'static str,
         /// Where.
         at: std::net::SocketAddr,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
         /// What to do about it.
         remedy: String,
     },
@@ -83,6 +87,9 @@ pub enum WitnessError {
         program: String,
     },
 }
+
+/// What comes unasked may have been on its way, or in the phone, for so long.
+const UNASKED: Duration = Duration::from_secs(1);
 
 /// What a witness says: extensions, where they are, and its words.
 type Said = Vec<(String, Standing, String)>;
@@ -102,6 +109,7 @@ pub struct Witnesses {
     pages: BTreeMap<PhoneName, Watcher>,
     lists: Vec<Watcher>,
     syslog: Option<Receiver>,
+    calls: Option<Listener>,
 }
 
 impl Witnesses {
@@ -124,7 +132,8 @@ impl Witnesses {
         for server in &plan.bench.servers {
             lists.extend(List::of(plan, server, clock)?);
         }
-        Ok(Prepared { pages, lists, syslog: Setup::of(plan, run_dir, discretions)? })
+        let syslog = Setup::of(plan, run_dir, discretions)?;
+        Ok(Prepared { pages, lists, syslog, callers: Callers::of(plan) })
     }
 
     /// Asks those who can say something of a phone's lines.
@@ -142,6 +151,9 @@ impl Witnesses {
         if let Some(syslog) = self.syslog {
             syslog.close().await;
         }
+        if let Some(calls) = self.calls {
+            calls.close().await;
+        }
     }
 }
 
@@ -151,6 +163,7 @@ pub struct Prepared {
     pages: Vec<Page>,
     lists: Vec<List>,
     syslog: Option<Setup>,
+    callers: Option<Callers>,
 }
 
 impl Prepared {
@@ -161,6 +174,10 @@ impl Prepared {
     pub async fn start(self, clock: &RunClock, reports: &mpsc::Sender<Report>) -> Result<Witnesses, WitnessError> {
         let syslog = match self.syslog {
             Some(setup) => Some(Receiver::start(setup, clock, reports).await?),
+            None => None,
+        };
+        let calls = match self.callers {
+            Some(callers) => Some(Listener::start(callers, clock, reports).await?),
             None => None,
         };
         let start = |page: Page| {
@@ -175,6 +192,7 @@ impl Prepared {
         };
         Ok(Witnesses {
             syslog,
+            calls,
             pages: self.pages.into_iter().map(start).collect(),
             lists: self.lists.into_iter().map(ask).collect(),
         })
@@ -287,6 +305,22 @@ impl<L: Look> Watch<L> {
                 }
             }
         }
+    }
+}
+
+/// What to do about a place where nobody can listen, by the table of the bench file that names it.
+fn remedy(error: &io::Error, table: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!("ports below 1024 are for root alone: set another `port` under [{table}], and on the phones")
+        }
+        io::ErrorKind::AddrInUse => {
+            format!("another program listens there: stop it, or set another `port` under [{table}]")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("this machine does not have that address: set `address` under [{table}]")
+        }
+        _ => format!("correct `address` and `port` under [{table}]"),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - The wire shows a 2xx and whoever it reached; where nothing of it was lost, no witness outvotes it. One that agrees is further
 //!   proof, and one that is silent is neither proof nor a fault.
-//! - The phone's own word (its status page, its syslog) is held against the phone when it contradicts the wire for longer than people
+//! - The phone's own word (its status page, its syslog, its action URIs) is held against the phone when it contradicts the wire for longer than people
 //!   would look at it, [`PATIENCE`], and the error of its clock: `display-wrong`.
 //! - A server's own list comes first where the question is whether that server holds the line. One that does not name a line which
 //!   the wire shows it to have accepted contradicts the server itself: `binding-forgotten`, if the list has ever named

@@ -14,6 +14,8 @@ pub enum Witness {
     StatusPage,
     /// What the phone says by syslog, unasked.
     Syslog,
+    /// What the phone calls when its registration changes (action URIs).
+    ActionUri,
     /// A server's own list of who is registered there, which is asked for again and again.
     Server(ServerName),
 }
@@ -23,7 +25,7 @@ impl Witness {
     pub fn server(&self) -> Option<&ServerName> {
         match self {
             Self::Server(server) => Some(server),
-            Self::StatusPage | Self::Syslog => None,
+            Self::StatusPage | Self::Syslog | Self::ActionUri => None,
         }
     }
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Witness {
         match self {
             Self::StatusPage => f.pad("its status page"),
             Self::Syslog => f.pad("its syslog"),
+            Self::ActionUri => f.pad("its action URIs"),
             Self::Server(server) => f.pad(&format!("the list of server {server}")),
         }
     }

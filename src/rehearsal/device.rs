@@ -81,6 +81,7 @@ impl Rehearsal {
                 }
                 sent if self.looked(&sent) => {}
                 PhoneOutput::SendLog { bytes, .. } => self.logged(name, &bytes),
+                PhoneOutput::Call { bytes, .. } => self.called(name, &bytes),
                 sent => {
                     if let Some(sent) = self.answered(name, sent) {
                         self.phone_sends(name, sent);

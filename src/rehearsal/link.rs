@@ -269,7 +269,11 @@ impl Rehearsal {
                 let Some(connection) = self.link.connections.get(&(phone.clone(), conn)) else { return };
                 (connection.server, Load::End { conn })
             }
-            PhoneOutput::Console(_) | PhoneOutput::SendLog { .. } | PhoneOutput::ConsoleClosed | PhoneOutput::Died => {
+            PhoneOutput::Console(_)
+            | PhoneOutput::SendLog { .. }
+            | PhoneOutput::Call { .. }
+            | PhoneOutput::ConsoleClosed
+            | PhoneOutput::Died => {
                 return;
             }
         };

@@ -7,7 +7,8 @@ use crate::{
     event::{LineId, Observed, PhoneName, ServerName, Stamp, Standing, Testimony, When, Witness},
     virtual_bench::phone::{FIRST_ACCEPTED, PhoneInput, PhoneOutput, Service},
     wire::{
-        http::{HttpRequest, HttpUrl, ResponseReader},
+        action_uri,
+        http::{HttpRequest, HttpUrl, RequestReader, ResponseReader},
         listing::Listing,
         status_page::PageReader,
         syslog::{self, SyslogReader},
@@ -175,6 +176,17 @@ impl Rehearsal {
             let when = When { at: self.now, error_ns: 1_000_000_000 };
             self.report(when, Observed::Testified(Box::new(testimony)));
         }
+    }
+
+    /// A phone calls.
+    pub(super) fn called(&mut self, phone: &PhoneName, bytes: &[u8]) {
+        let request = RequestReader::default().push(bytes).and_then(Result::ok);
+        let said = request.and_then(|request| action_uri::read(&request));
+        let Some((extension, standing, quote)) = said.filter(|_| self.plan.bench.action_uri.is_some()) else { return };
+        let line = LineId { phone: phone.clone(), extension };
+        let testimony = Testimony { witness: Witness::ActionUri, line, standing, quote };
+        let when = When { at: self.now, error_ns: 1_000_000_000 };
+        self.report(when, Observed::Testified(Box::new(testimony)));
     }
 
     /// Whether what a phone sends is for a look of ours.

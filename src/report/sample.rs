@@ -409,6 +409,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
                 capture_size: CAPTURE_SIZE,
             }),
             syslog: None,
+            action_uri: None,
             servers: vec![server(0), server(1)],
             phones: fates.iter().enumerate().map(phone).collect(),
         },

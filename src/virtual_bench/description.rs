@@ -195,6 +195,8 @@ pub enum LabWitness {
     StatusPage,
     /// What the phones say by syslog.
     Syslog,
+    /// What they call when their registration changes.
+    ActionUri,
     /// The servers' own lists of who is registered there.
     Server,
 }

@@ -115,6 +115,8 @@ pub struct Phone {
     keypad: Keypad,
     /// SIP connections of its own that look like TLS from outside.
     veils: BTreeMap<u32, Veil>,
+    /// What was called last of the state of each line.
+    states: BTreeMap<usize, &'static str>,
     outputs: VecDeque<PhoneOutput>,
 }
 
@@ -152,6 +154,7 @@ impl Phone {
             lamps: Lamps::default(),
             keypad: Keypad::default(),
             veils: BTreeMap::new(),
+            states: BTreeMap::new(),
             outputs: VecDeque::new(),
             spec,
         };

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     config::{Mac, RenewalLead, Role},
     event::KeyName,
+    wire::action_uri,
 };
 
 /// Name of the interface toward the phones, in the namespace of the controller.
@@ -40,6 +41,9 @@ const PROBE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 250));
 
 /// How a server's list names an extension.
 const LISTED: &str = r"(?m)^(?P<extension>\S+) (?P<contact>\S+) expires \d+$";
+
+/// Where the controller receives action URIs.
+const CALLS: u16 = 8080;
 
 const SIP_PORT: u16 = 5060;
 const SIPS_PORT: u16 = 5061;
@@ -223,6 +227,9 @@ impl LabPlan {
         if self.witnesses.contains(&LabWitness::Syslog) {
             bench.insert("syslog".to_owned(), table([]));
         }
+        if self.witnesses.contains(&LabWitness::ActionUri) {
+            bench.insert("action-uri".to_owned(), table([("port", i64::from(CALLS).into())]));
+        }
         bench.insert(
             "phone".to_owned(),
             self.phones.iter().map(|phone| self.phone_entry(phone)).collect::<Vec<_>>().into(),
@@ -378,12 +385,15 @@ fn phone_timers(timers: LabTimers) -> PhoneTimers {
     }
 }
 
-/// The settings of all phones: that they take pushes from the rig and send it their syslog, and what the description says, which counts more.
+/// The settings of all phones: that they take pushes from the rig and tell it by syslog and calls, and what the description says, which counts more.
 fn shared_settings(lab: &Lab) -> String {
     let push = if lab.push { format!("xml application post list: {PROBE}\n") } else { String::new() };
     let syslog = lab.witnesses.contains(&LabWitness::Syslog);
     let syslog = if syslog { format!("log server ip: {PROBE}\n") } else { String::new() };
-    push + &syslog + &lab.settings
+    let calls = lab.witnesses.contains(&LabWitness::ActionUri);
+    let uri = action_uri::registration_event(SocketAddr::new(PROBE, CALLS));
+    let calls = if calls { format!("action uri registration event: {uri}\n") } else { String::new() };
+    push + &syslog + &calls + &lab.settings
 }
 
 /// The Log On/Off key of a phone, which asks the primary of its first line and knows no other server.

@@ -142,8 +142,12 @@ fn a_phone_that_never_comes_home_fails_and_the_others_do_not() {
 #[test]
 fn phones_without_a_console_pass_with_their_status_pages_and_one_that_shows_the_wrong_server_is_caught() {
     let desk = Desk::new();
-    let page =
-        ["--set", "virtual.consoles=false", "--set", "virtual.witnesses=[\"status-page\", \"syslog\", \"server\"]"];
+    let page = [
+        "--set",
+        "virtual.consoles=false",
+        "--set",
+        "virtual.witnesses=[\"status-page\", \"syslog\", \"action-uri\", \"server\"]",
+    ];
     let defect = "virtual.phone.p2.defects=[\"page-wrong\"]";
     let arguments = [page.as_slice(), &["--phones", "p1,p2,p3", "--set", defect]].concat();
     let Some((output, document)) = desk.run(&arguments) else { return };
@@ -173,6 +177,9 @@ fn phones_without_a_console_pass_with_their_status_pages_and_one_that_shows_the_
     );
     assert!(liar["reason"].as_str().unwrap().contains("its status page says registered at its primary"), "{liar:#}");
     assert!(!journal.contains("witness-lost"), "every page could be read");
+    let called = records.iter().filter(|record| record["observed"]["witness"] == "action-uri");
+    let quotes: Vec<&Value> = called.map(|record| &record["observed"]["quote"]).collect();
+    assert!(quotes.len() >= 3 && quotes.iter().all(|quote| **quote == "REGISTERED 001"), "{quotes:?}");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("p1/1001: its status page says: registered at its backup"), "{told}");
     let verified = desk.command(&["runs", "verify", "latest"]).output().unwrap();

@@ -16,6 +16,7 @@ use super::{Finding, State};
 use crate::{
     config::{Bench, Keypad, Phone, PortAddress},
     driver::{push, serial},
+    wire::action_uri,
 };
 
 /// How long the server of a line may take to answer.
@@ -73,6 +74,17 @@ pub(super) fn of_pushes(bench: &Bench) -> Vec<Finding> {
         return vec![Finding::skipped("port", what, why)];
     }
     pushed.into_iter().map(|(called, to)| knock(&called, to, probe)).collect()
+}
+
+/// What phones are to be set to, so that they say what they have to say to us.
+pub(super) fn of_listeners(bench: &Bench) -> Vec<Finding> {
+    let syslog = bench.syslog.map(|at| {
+        format!("phones say by syslog: set `log server ip: {}` and `log server port: {}`", at.ip(), at.port())
+    });
+    let calls = bench
+        .action_uri
+        .map(|at| format!("phones call: set `action uri registration event: {}`", action_uri::registration_event(at)));
+    syslog.into_iter().chain(calls).map(|what| Finding::ok("port", what)).collect()
 }
 
 /// The web interfaces of a phone that is told something there, or looked at, and what they are called.

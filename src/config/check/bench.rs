@@ -57,7 +57,9 @@ pub(in crate::config) fn bench(
     };
     let heard = phones.iter().any(heard);
     let syslog = raw.syslog.as_ref().and_then(|it| witness::syslog(it, probe, heard, findings));
-    (Bench { name, network, servers, phones, syslog }, models)
+    let known = phones.iter().any(|phone: &Phone| phone.address.is_some());
+    let action_uri = raw.action_uri.as_ref().and_then(|it| witness::action_uri(it, probe, known, findings));
+    (Bench { name, network, servers, phones, syslog, action_uri }, models)
 }
 
 /// What exists once on a bench, and who has it.

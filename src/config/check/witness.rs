@@ -155,11 +155,42 @@ fn web(url: &Spanned<String>, findings: &mut Findings<'_>) -> Option<String> {
 /// The port of syslog (RFC 5426 section 3.3).
 const SYSLOG: u16 = 514;
 
+/// Where action URIs are received unless a bench says otherwise: a port that is nobody's alone.
+const CALLS: u16 = 8080;
+
 /// Where syslog is received; `probe` is the controller's own address.
 pub(super) fn syslog(
-    raw: &Spanned<raw::Syslog>,
+    raw: &Spanned<raw::Listener>,
     probe: Option<IpAddr>,
     heard: bool,
+    findings: &mut Findings<'_>,
+) -> Option<SocketAddr> {
+    if !heard {
+        let help = "give the model of one [syslog] and the phone an `address`, or leave [syslog] of the bench out";
+        findings.missing(raw.span(), "no phone of the bench would be understood by its syslog", help);
+    }
+    listener(raw, "syslog", SYSLOG, probe, findings)
+}
+
+/// Where action URIs are received.
+pub(super) fn action_uri(
+    raw: &Spanned<raw::Listener>,
+    probe: Option<IpAddr>,
+    known: bool,
+    findings: &mut Findings<'_>,
+) -> Option<SocketAddr> {
+    if !known {
+        let help = "give phones an `address`, or leave [action-uri] out";
+        findings.missing(raw.span(), "no phone of the bench would be known by the address that it calls from", help);
+    }
+    listener(raw, "action-uri", CALLS, probe, findings)
+}
+
+fn listener(
+    raw: &Spanned<raw::Listener>,
+    table: &str,
+    usual: u16,
+    probe: Option<IpAddr>,
     findings: &mut Findings<'_>,
 ) -> Option<SocketAddr> {
     let (span, raw) = (raw.span(), raw.get_ref());
@@ -167,17 +198,13 @@ pub(super) fn syslog(
         Some(text) => findings.address(text),
         None => {
             let help = "add `address = \"…\"`, or `probe-address` under [network]";
-            findings.required(probe, span.clone(), "[syslog] has no address to listen at", help)
+            findings.required(probe, span, &format!("[{table}] has no address to listen at"), help)
         }
     };
     let port = match &raw.port {
         Some(port) => findings.integer(port, "port", (1, 65535)),
-        None => Some(SYSLOG),
+        None => Some(usual),
     };
-    if !heard {
-        let help = "give the model of one [syslog] and the phone an `address`, or leave [syslog] of the bench out";
-        findings.missing(span, "no phone of the bench would be understood by its syslog", help);
-    }
     Some(SocketAddr::new(address?, port?))
 }
 

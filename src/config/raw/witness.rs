@@ -40,10 +40,10 @@ pub(in crate::config) struct ServerWitness {
     pub(in crate::config) limit: Text,
 }
 
-/// Where phones send their syslog.
+/// Where phones send their syslog, or call when something happens.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(in crate::config) struct Syslog {
+pub(in crate::config) struct Listener {
     pub(in crate::config) address: Text,
     pub(in crate::config) port: Option<Spanned<i64>>,
 }

@@ -10,7 +10,6 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::{
@@ -20,7 +19,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{WitnessError, lines};
+use super::{UNASKED, WitnessError, lines, remedy};
 use crate::{
     config::Plan,
     driver::{DriverError, Report, clock::RunClock, discretion::Discretion, outbox::Outbox},
@@ -31,9 +30,6 @@ use crate::{
         syslog::{self, Framer, MAX_MESSAGE, SyslogReader},
     },
 };
-
-/// A message may have been on its way, or in the phone, for so long.
-pub const ERROR: Duration = Duration::from_secs(1);
 
 /// Most messages of a phone in a second that are read for what they mean.
 const MOST_A_SECOND: u32 = 50;
@@ -114,7 +110,7 @@ impl Receiver {
         reports: &mpsc::Sender<Report>,
     ) -> Result<Self, WitnessError> {
         let at = setup.at;
-        let failed = |source| WitnessError::Bind { at, remedy: remedy(&source, at), source };
+        let failed = |source| WitnessError::Bind { what: "syslog", at, remedy: remedy(&source, "syslog"), source };
         let datagrams = UdpSocket::bind(at).await.map_err(failed)?;
         let streams = TcpListener::bind(at).await.map_err(failed)?;
         let (closing, closed) = oneshot::channel();
@@ -125,22 +121,6 @@ impl Receiver {
     pub(super) async fn close(self) {
         let _ = self.closing.send(());
         let _ = self.task.await;
-    }
-}
-
-fn remedy(error: &io::Error, at: SocketAddr) -> String {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => format!(
-            "port {} is for root alone: set `port = 5514` under [syslog] and as `log server port` of the phones",
-            at.port()
-        ),
-        io::ErrorKind::AddrInUse => {
-            "another program listens there: stop it, or set another `port` under [syslog]".to_owned()
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "this machine does not have that address: set `address` under [syslog]".to_owned()
-        }
-        _ => "correct `address` and `port` under [syslog]".to_owned(),
     }
 }
 
@@ -207,7 +187,7 @@ impl Desk {
         let Some(line) = sender.lines.iter().find(|line| line.extension == extension).cloned() else { return };
         text.truncate(text.floor_char_boundary(QUOTE));
         let testimony = Testimony { witness: Witness::Syslog, line, standing, quote: text };
-        let error_ns = u64::try_from(ERROR.as_nanos()).unwrap_or(u64::MAX);
+        let error_ns = u64::try_from(UNASKED.as_nanos()).unwrap_or(u64::MAX);
         self.outbox.push(When { at: now, error_ns }, Observed::Testified(Box::new(testimony)));
     }
 }

@@ -306,3 +306,38 @@ async fn a_port_that_can_not_be_had_is_an_error_that_says_what_to_do() {
         std::fs::create_dir(folder.path()).unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_call_of_a_phone_is_answered_and_read_and_a_stranger_is_hung_up_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut bench, models) = load::bench("lab-example", Path::new(load::RIG), &[]).unwrap();
+    bench.phones[0].address = Some("127.0.0.1".parse().unwrap());
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    bench.action_uri = Some(free);
+    let (reports, mut inbox) = mpsc::channel(64);
+    let clock = RunClock::start();
+    let prepared = Witnesses::prepare(&plan(bench, models), &clock, folder.path(), &BTreeMap::new()).unwrap();
+    let witnesses = prepared.start(&clock, &reports).await.unwrap();
+    for (from, target, answer) in [
+        ("127.0.0.2", "/action?line=1001&state=REGISTERED&code=001", ""),
+        ("127.0.0.1", "/action?line=1009&state=REGISTERED&code=001", "HTTP/1.1 200"),
+        ("127.0.0.1", "/action?line=1001&state=$$REGISTRATIONSTATE$$", "HTTP/1.1 200"),
+        ("127.0.0.1", "no request at all", "HTTP/1.1 400"),
+        ("127.0.0.1", "/action?line=1001&state=REFUSED&code=403", "HTTP/1.1 200"),
+    ] {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+        let mut stream = socket.connect(free).await.unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let mut told = String::new();
+        // Who is hung up on may be told so by a reset.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let _ = stream.read_to_string(&mut told).await;
+        assert!(told.starts_with(answer) && told.is_empty() == answer.is_empty(), "{target}: {told}");
+    }
+    let (said, error_ns) = testimony(&mut inbox).await;
+    assert_eq!((said.witness, said.standing, error_ns), (Witness::ActionUri, Standing::Nowhere, 1_000_000_000));
+    assert_eq!((said.line.extension.as_str(), said.quote.as_str()), ("1001", "REFUSED 403"));
+    witnesses.close().await;
+    assert!(inbox.try_recv().is_err());
+}

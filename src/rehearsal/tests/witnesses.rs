@@ -244,3 +244,24 @@ fn a_blind_phone_may_rest_on_its_syslog_and_says_so() {
         assert!(case(&records, phone).reason.as_deref().unwrap().contains("rests on its syslog and on connections"));
     }
 }
+
+#[test]
+fn what_a_phone_calls_is_evidence_that_it_is_registered_and_not_where() {
+    let mut description = description(false);
+    description.lab.witnesses = vec![LabWitness::ActionUri];
+    let records = with_defect("primary-answers-403", &description, None);
+    assert_eq!(found(&records, "p1"), PASS, "{:#?}", case(&records, "p1"));
+    let said = |wanted: Standing| {
+        records.iter().any(|record| match &record.event {
+            Event::Observed(Observed::Testified(said)) => {
+                said.witness == Witness::ActionUri && said.standing == wanted && said.line.phone.0 == "p1"
+            }
+            _ => false,
+        })
+    };
+    assert!(said(Standing::Registered) && said(Standing::Nowhere));
+    description.lab.transports = vec![Transport::Tls];
+    let blind = with_defect("failover", &description, None);
+    let code = cases(&blind).find(|case| case.id.phone.0 == "p1").unwrap().code.clone();
+    assert_eq!(code.as_deref(), Some("blind"), "registered, and nobody says where");
+}

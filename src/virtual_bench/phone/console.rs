@@ -9,6 +9,7 @@ use super::{
     line::{Line, LineEvent},
     registration::Status,
 };
+use crate::wire::http::{HttpRequest, HttpUrl};
 
 impl Phone {
     pub(super) fn typed(&mut self, now: Duration, bytes: &[u8]) {
@@ -125,6 +126,7 @@ impl Phone {
 
     /// Tells of what became of a line.
     pub(super) fn tell(&mut self, now: Duration, index: usize, event: &LineEvent) {
+        self.announce(index, event);
         let Some(line) = self.lines.get(index) else { return };
         let name = format!("line {} {}", index + 1, line.account().name());
         let granted = line.home().map_or(0, |(_, _, granted)| granted.as_secs());
@@ -157,6 +159,31 @@ impl Phone {
             let bytes = format!("<134>sip: {name} {text}").into_bytes();
             self.outputs.push_back(PhoneOutput::SendLog { to, bytes });
         }
+    }
+
+    /// Calls whoever is to know that the state of a line has changed. It is not repeated for the same state (release notes 2.4,
+    /// azmanual.top manual 37616, page 38).
+    pub(super) fn announce(&mut self, index: usize, event: &LineEvent) {
+        let (state, code) = match event {
+            LineEvent::Registered => ("REGISTERED", 1),
+            LineEvent::Rejected { code, .. } => ("REFUSED", u32::from(*code)),
+            // The code is invented.
+            LineEvent::Lost { .. } => ("TIMEOUT", 408),
+            _ => return,
+        };
+        let Some((address, line)) = self.settings.registration_event.as_ref().zip(self.lines.get(index)) else {
+            return;
+        };
+        if self.states.insert(index, state) == Some(state) {
+            return;
+        }
+        let address = address
+            .replace("$$SIPUSERNAME$$", &line.account().user)
+            .replace("$$REGISTRATIONSTATE$$", state)
+            .replace("$$REGISTRATIONCODE$$", &format!("{code:03}"))
+            .replace("$$LOCALIP$$", &self.spec.address.to_string());
+        let place = HttpUrl::parse(&address).and_then(|url| Some((url.address()?, url)));
+        self.outputs.extend(place.map(|(to, url)| PhoneOutput::Call { to, bytes: HttpRequest::get(&url).to_bytes() }));
     }
 
     pub(super) fn flush_console(&mut self) {

@@ -117,6 +117,13 @@ pub enum PhoneOutput {
         /// All of it.
         bytes: Vec<u8>,
     },
+    /// It calls a web server, whose answer does not matter to it.
+    Call {
+        /// Whom.
+        to: SocketAddr,
+        /// The request.
+        bytes: Vec<u8>,
+    },
     /// It writes to its serial console.
     Console(Vec<u8>),
     /// Its serial console is gone for good.

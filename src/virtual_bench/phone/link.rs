@@ -100,6 +100,20 @@ async fn serve(
     }
 }
 
+/// Connects, says something, and hears the answer out.
+pub async fn call(from: IpAddr, to: SocketAddr, bytes: Vec<u8>) {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let Ok(socket) = socket else { return };
+    if socket.bind(SocketAddr::new(from, 0)).is_err() {
+        return;
+    }
+    let Ok(mut stream) = socket.connect(to).await else { return };
+    if stream.write_all(&bytes).await.is_ok() {
+        // Nobody is interested in it.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;

@@ -141,6 +141,7 @@ impl Phone {
 
     fn go_down(&mut self) {
         self.lines.clear();
+        self.states.clear();
         self.answers = super::Answers::default();
         self.terminal.reset();
         self.display = Display::default();

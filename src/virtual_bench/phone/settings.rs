@@ -120,6 +120,8 @@ pub struct Settings {
     pub xml_keys: BTreeMap<String, String>,
     /// `admin password`.
     pub admin_password: String,
+    /// `action uri registration event`: what it calls when the state of a line changes.
+    pub registration_event: Option<String>,
     /// `log server ip` and port: where its syslog goes.
     pub log_server: Option<SocketAddr>,
 }
@@ -144,6 +146,7 @@ impl Settings {
             xml_notify: effective.xml_notify.value,
             xml_keys: xml_keys.map(|(name, key)| (name.clone(), key.value.expose().to_owned())).collect(),
             admin_password: effective.admin_password.value.expose().to_owned(),
+            registration_event: merged.get("action uri registration event").map(|it| it.value.expose().to_owned()),
             log_server: log_server(&merged),
         }
     }

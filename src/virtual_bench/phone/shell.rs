@@ -199,6 +199,9 @@ impl Device {
                         let _ = udp.send_to(&bytes, to).await;
                     }
                 }
+                PhoneOutput::Call { to, bytes } => {
+                    drop(tokio::spawn(super::link::call(self.phone.spec().address, to, bytes)))
+                }
                 PhoneOutput::TcpConnect { conn, to } => {
                     let link = Link::open(conn, self.phone.spec().address, to, self.events.clone());
                     self.links.insert(conn, link);

@@ -101,6 +101,7 @@ fn plan(network: Network) -> Plan {
             name: "test".to_owned(),
             network: Some(network),
             syslog: None,
+            action_uri: None,
             servers: vec![server("a", Role::Primary, primary), server("b", Role::Backup, vec![hosts::BACKUP.ip])],
             phones: vec![phone],
         },

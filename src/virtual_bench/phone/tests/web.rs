@@ -71,6 +71,21 @@ fn what_becomes_of_a_line_goes_to_the_log_server_if_one_is_set() {
 }
 
 #[test]
+fn a_change_of_state_is_called_and_the_same_state_is_not_repeated() {
+    let uri =
+        "http://10.77.0.250:8080/action?line=$$SIPUSERNAME$$&state=$$REGISTRATIONSTATE$$&code=$$REGISTRATIONCODE$$";
+    let mut wire = Wire::registered(with_files(&format!("action uri registration event: {uri}\n")));
+    wire.cut.insert(address(A));
+    wire.run_to(60.0);
+    assert_eq!(wire.phone.registered_at(0), Some(address(B)));
+    let calls: Vec<&str> = wire.logs.iter().filter_map(|(_, call)| call.split(' ').nth(1)).collect();
+    assert_eq!(calls, ["/action?line=1001&state=REGISTERED&code=001"], "it was registered all the time");
+    wire.cut.insert(address(B));
+    wire.run_to(200.0);
+    assert!(wire.logs[1].1.starts_with("GET /action?line=1001&state=TIMEOUT&code=408 HTTP/1.1"), "{:?}", wire.logs);
+}
+
+#[test]
 fn the_administrators_password_can_be_set() {
     let mut wire = Wire::registered(with_files("admin password: 4711\n"));
     assert!(wire.visit(RIG, AUTHORIZED).starts_with("HTTP/1.1 401 "));

@@ -49,7 +49,7 @@ pub struct Wire {
     pub console: String,
     /// Bytes on connections that others opened, and on those for HTTP that the phone opened.
     pub streams: Vec<(u32, Vec<u8>)>,
-    /// What went to the log server.
+    /// What went to the log server, and calls to whoever is to know.
     pub logs: Vec<(SocketAddr, String)>,
     /// Connections that the phone asked for.
     pub connects: Vec<(u32, SocketAddr)>,
@@ -99,7 +99,9 @@ impl Wire {
                 PhoneOutput::SendDatagram { to, bytes } => self.leaves(to, &bytes),
                 PhoneOutput::TcpConnect { conn, to } => self.connects.push((conn, to)),
                 PhoneOutput::TcpSend { conn, bytes } => self.streams.push((conn, bytes)),
-                PhoneOutput::SendLog { to, bytes } => self.logs.push((to, String::from_utf8(bytes).unwrap())),
+                PhoneOutput::SendLog { to, bytes } | PhoneOutput::Call { to, bytes } => {
+                    self.logs.push((to, String::from_utf8(bytes).unwrap()))
+                }
                 PhoneOutput::Console(bytes) => self.console.push_str(&String::from_utf8_lossy(&bytes)),
                 PhoneOutput::TcpClose { .. } | PhoneOutput::ConsoleClosed | PhoneOutput::Died => {}
             }

@@ -214,7 +214,7 @@ impl World {
             }
             PhoneOutput::Console(bytes) => self.console.push_str(&String::from_utf8_lossy(&bytes)),
             PhoneOutput::ConsoleClosed => self.console.push_str("<closed>"),
-            PhoneOutput::SendLog { .. } => {}
+            PhoneOutput::SendLog { .. } | PhoneOutput::Call { .. } => {}
             PhoneOutput::Died => self.died = true,
         }
     }
