@@ -70,6 +70,9 @@ pub struct ConsoleArgs {
     /// Where runs are
     #[arg(long, default_value = "reports", value_name = "DIR")]
     pub report_dir: std::path::PathBuf,
+    /// Let the run take the link of a whole side down, if its scenario does that
+    #[arg(long, conflicts_with_all = ["replay", "attach"])]
+    pub allow_link_down: bool,
     /// Draw in ASCII alone
     #[arg(long)]
     pub ascii: bool,

@@ -57,6 +57,9 @@ pub(super) async fn begin(args: &ConsoleArgs) -> Result<Attached, UserError> {
     for change in &args.bench.overrides {
         command.arg("--set").arg(change.to_string());
     }
+    if args.allow_link_down {
+        command.arg("--allow-link-down");
+    }
     if !args.phones.is_empty() {
         command.arg("--phones").arg(args.phones.join(","));
     }
