@@ -141,6 +141,10 @@ struct Helper {
     lease: Lease,
     /// When the controller last said anything.
     heard: Duration,
+    /// When the loop last came round.
+    round: Duration,
+    /// Since when it comes round as it should.
+    awake: Duration,
     closing: bool,
 }
 
@@ -185,6 +189,8 @@ impl Helper {
             mtu: parts.mtu,
             lease: Lease::void(),
             heard: monotonic(),
+            round: monotonic(),
+            awake: monotonic(),
             closing: false,
             setup,
         }
@@ -194,6 +200,7 @@ impl Helper {
         let mut looked = monotonic();
         while !self.closing {
             let links_told = self.wait();
+            self.come_round();
             self.mind_guardian();
             if links_told {
                 self.watch_links();

@@ -15,6 +15,9 @@ use crate::{
 /// Turns of both taps in which what came in before the end, of an outage or of the helper, is read.
 const DRAIN: usize = 32;
 
+/// A loop that does not come round for so long was stopped, or was not given the processor: it waits for less.
+const STOPPED: Duration = Duration::from_millis(400);
+
 impl Helper {
     pub(super) fn take_orders(&mut self) {
         loop {
@@ -33,11 +36,24 @@ impl Helper {
         }
     }
 
+    /// Notes that we are at work; whoever was stopped can not say what he has not heard meanwhile.
+    pub(super) fn come_round(&mut self) {
+        let now = monotonic();
+        if now.saturating_sub(self.round) >= STOPPED {
+            self.awake = now;
+        }
+        self.round = now;
+    }
+
     /// Ends all outages if the controller hangs.
     pub(super) fn mind_absence(&mut self) {
+        let now = monotonic();
+        if now.saturating_sub(self.heard.max(self.awake)) < ABSENCE || now.saturating_sub(self.round) >= STOPPED {
+            return;
+        }
         let lasting: Vec<OutageId> =
             self.outages.in_force().into_iter().filter(|outage| !self.is_opening(*outage)).collect();
-        if lasting.is_empty() || monotonic().saturating_sub(self.heard) < ABSENCE {
+        if lasting.is_empty() {
             return;
         }
         let silent = ABSENCE.as_secs_f64();
