@@ -166,6 +166,11 @@ impl Desk {
                         Feed::Player(player) => player.play(passed, &mut self.console)?,
                         Feed::Attached(attached) => attached.look(&mut self.console).await?,
                     };
+                    if let Feed::Attached(attached) = &mut self.feed
+                        && attached.is_stillborn()
+                    {
+                        return Ok(Exit::Success);
+                    }
                 }
             }
         }

@@ -187,6 +187,13 @@ fn a_run_that_is_killed_behind_its_console_is_told_to_be_gone() {
 }
 
 #[test]
+fn a_run_that_can_not_begin_says_why_and_leaves_the_terminal() {
+    let mut window = Desk::new().open(&["--bench", "nowhere.toml"]);
+    window.sees("nowhere.toml");
+    assert_eq!(window.ends(), Some(78));
+}
+
+#[test]
 fn without_a_terminal_it_says_what_to_use_instead() {
     let output = Command::new(SIPRIG).arg("console").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

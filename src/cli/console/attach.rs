@@ -105,6 +105,11 @@ impl Attached {
         Ok(changed)
     }
 
+    /// Our own run has ended before it began: there is nothing to show, and what it said is to be told.
+    pub(super) fn is_stillborn(&mut self) -> bool {
+        self.journal.is_none() && self.own.as_mut().is_some_and(Own::has_ended)
+    }
+
     /// Whether whoever had the run is gone.
     fn is_over(&mut self) -> bool {
         let mut nothing = [0; 64];
