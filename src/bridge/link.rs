@@ -19,7 +19,8 @@ use rtnetlink::{
 use super::{carriers::Told, link_events};
 use crate::config::Mac;
 
-/// Forwards EAPOL and LLDP, which a bridge keeps to itself unless told otherwise. STP, PAUSE and LACP it never lets pass.
+/// Forwards EAPOL and LLDP, which a bridge keeps to itself unless told otherwise. Spanning tree it lets pass when it takes no part in
+/// it, and PAUSE and LACP never.
 const GROUP_FORWARD_MASK: u16 = 0xfff8;
 
 /// Requests to the kernel. Only inside a tokio runtime.
