@@ -41,6 +41,27 @@ fn case(name: &'static str, mode: impl Into<OutageMode>, expected: fn(&Line) -> 
     Case { name, mode: mode.into(), change: |_| {}, expected }
 }
 
+/// All of it is dropped, and what goes one way alone.
+fn drops() -> [Case; 3] {
+    [
+        case("drop", Manner::Drop, |_| "vanishes"),
+        Case {
+            change: |it| it.toward = Some(Toward::Server),
+            ..case("drop, requests only", Manner::Drop, |line| match line.toward {
+                Toward::Server => "vanishes",
+                Toward::Phone => "passes",
+            })
+        },
+        Case {
+            change: |it| it.toward = Some(Toward::Phone),
+            ..case("drop, answers only", Manner::Drop, |line| match line.toward {
+                Toward::Server => "passes",
+                Toward::Phone => "vanishes",
+            })
+        },
+    ]
+}
+
 fn answer(code: u16, redirect: Option<&str>) -> Manner {
     Manner::Answer(Spoof { code, retry_after_s: None, redirect: redirect.map(ServerName::from) })
 }

@@ -19,22 +19,7 @@ fn connections_are_at_both_ends_what_each_mode_says_in_whatever_they_are_wrapped
         "captures::streams::connections_are_at_both_ends_what_each_mode_says_in_whatever_they_are_wrapped",
         |lab| {
             let (mut rig, mut ends) = Ends::open(&lab);
-            let cases = vec![
-                case("drop", Manner::Drop, |_| "vanishes"),
-                Case {
-                    change: |it| it.toward = Some(Toward::Server),
-                    ..case("drop, requests only", Manner::Drop, |line| match line.toward {
-                        Toward::Server => "vanishes",
-                        Toward::Phone => "passes",
-                    })
-                },
-                Case {
-                    change: |it| it.toward = Some(Toward::Phone),
-                    ..case("drop, answers only", Manner::Drop, |line| match line.toward {
-                        Toward::Server => "passes",
-                        Toward::Phone => "vanishes",
-                    })
-                },
+            let more = vec![
                 Case {
                     change: |it| it.scope = OutageScope::Sip,
                     ..case("drop, SIP ports", Manner::Drop, |_| "vanishes")
@@ -67,6 +52,7 @@ fn connections_are_at_both_ends_what_each_mode_says_in_whatever_they_are_wrapped
                 case("all lost", impaired(|it| it.loss = Share::ALL), |_| "vanishes"),
                 case("all twice", impaired(|it| it.duplicate = Share::ALL), |_| "passes 2 times"),
             ];
+            let cases: Vec<Case> = drops().into_iter().chain(more).collect();
             let mut table = Table::default();
             each_is_as_expected(&mut rig, &mut ends, &mut table, cases, |ends| {
                 Wrapping::whole().into_iter().flat_map(|wrapping| segments(ends, wrapping)).collect()
