@@ -1,6 +1,6 @@
 //! Consoles at full line rate, and siprig reading them; for `benches/consoles`.
 //!
-//! `produce N SECONDS DIR [idle]` is N phones on PTYs `DIR/tty0` …, each of which says two lines of 92 bytes each 16 ms:
+//! `produce N SECONDS DIR [idle|together]` is N phones on PTYs `DIR/tty0` …, each of which says two lines of 92 bytes each 16 ms:
 //! 11.5 kB/s, all that 115200 bit/s carry. They begin when a line comes on stdin, and `DIR/sent-0` … then hold the SHA-256
 //! of what each said. A byte that finds no room is an overrun, as on a line, and is counted.
 //!
@@ -43,8 +43,16 @@ use tokio::sync::mpsc;
 const PERIOD: Duration = Duration::from_millis(16);
 const LINE: usize = 92;
 
-/// One line in so many says something that a pattern waits for.
+/// One line in so many says something that a pattern waits for: each phone in its own time, or all within one period.
 const MATCHED: u64 = 50;
+
+/// What the phones say.
+#[derive(Clone, Copy, PartialEq)]
+enum Talk {
+    Idle,
+    Spread,
+    Together,
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -53,8 +61,14 @@ fn main() {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let talk = match arguments.get(4).map(String::as_str) {
+        None => Talk::Spread,
+        Some("idle") => Talk::Idle,
+        Some("together") => Talk::Together,
+        Some(other) => panic!("neither idle nor together: {other}"),
+    };
     match arguments[0].as_str() {
-        "produce" => runtime.block_on(produce(count, seconds, folder, arguments.len() > 4)),
+        "produce" => runtime.block_on(produce(count, seconds, folder, talk)),
         "consume" => runtime.block_on(consume(count, seconds, folder)),
         other => panic!("neither produce nor consume: {other}"),
     }
@@ -81,10 +95,12 @@ struct Phone {
     said: Sha256,
     bytes: u64,
     lines: u64,
+    /// Where in [`MATCHED`] its line is that is waited for.
+    turn: u64,
 }
 
 impl Phone {
-    fn at(link: &Path) -> Self {
+    fn at(link: &Path, turn: u64) -> Self {
         let pty = openpty(None, None).unwrap();
         let mut settings = tcgetattr(&pty.slave).unwrap();
         cfmakeraw(&mut settings);
@@ -92,7 +108,7 @@ impl Phone {
         let flags = OFlag::from_bits_truncate(fcntl(&pty.master, FcntlArg::F_GETFL).unwrap());
         fcntl(&pty.master, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
         std::os::unix::fs::symlink(ttyname(&pty.slave).unwrap(), link).unwrap();
-        Self { master: pty.master, _slave: pty.slave, said: Sha256::new(), bytes: 0, lines: 0 }
+        Self { master: pty.master, _slave: pty.slave, said: Sha256::new(), bytes: 0, lines: 0, turn }
     }
 
     /// Says two lines; returns how many bytes found no room.
@@ -100,7 +116,7 @@ impl Phone {
         let mut text = String::with_capacity(2 * LINE);
         for _ in 0..2 {
             self.lines += 1;
-            let word = if self.lines.is_multiple_of(MATCHED) { "RING" } else { "info" };
+            let word = if self.lines % MATCHED == self.turn % MATCHED { "RING" } else { "info" };
             let mut line = format!("[{:>20}] phone: {word} line {:>8} ", now_ns(), self.lines);
             line.extend(std::iter::repeat_n('.', LINE - 2 - line.len()));
             text.push_str(&line);
@@ -113,8 +129,10 @@ impl Phone {
     }
 }
 
-async fn produce(count: usize, seconds: u64, folder: &Path, idle: bool) {
-    let mut phones: Vec<_> = (0..count).map(|number| Phone::at(&folder.join(format!("tty{number}")))).collect();
+async fn produce(count: usize, seconds: u64, folder: &Path, talk: Talk) {
+    let turn = |number: usize| if talk == Talk::Spread { number as u64 } else { 0 };
+    let mut phones: Vec<_> =
+        (0..count).map(|number| Phone::at(&folder.join(format!("tty{number}")), turn(number))).collect();
     println!("ready");
     std::io::stdin().lock().read_line(&mut String::new()).unwrap();
     let clock = RunClock::start();
@@ -131,7 +149,7 @@ async fn produce(count: usize, seconds: u64, folder: &Path, idle: bool) {
         if clock.now() < due {
             clock.wait(Some(due)).await;
         }
-        if !idle {
+        if talk != Talk::Idle {
             for phone in phones.iter_mut().skip(tick as usize % 16).step_by(16) {
                 overruns += phone.speak();
             }

@@ -1,12 +1,13 @@
 //! Writes the recording of a console ([`journal::console`](crate::journal::console)).
 //!
 //! Bytes are gathered for a moment, so that a thousand consoles do not make a hundred thousand system calls a second; what
-//! the journal refers to is written before that is told ([`RawLog::flush`]).
+//! the journal refers to is written before that is told ([`RawLog::flush_log`]).
 
 use std::{
     fs::File,
     io::{self, Write},
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -20,11 +21,17 @@ use crate::{
     wire::{console::MAX_LINE, redact},
 };
 
-/// What came is on the disk after this time at the latest.
-const GATHER_TIME: Duration = Duration::from_millis(250);
+/// What came is on the disk after this time at the latest, in nanoseconds.
+const GATHER_NS: u64 = 250_000_000;
 
 /// More than this is written at once.
 const GATHER_BYTES: usize = 8192;
+
+/// Phones that start together talk together: written together as well, what a thousand of them said would hold up all that
+/// they say next. So each log has its own moment of [`GATHER_NS`], and however many there are, these are far apart: one is
+/// the golden section of that time after the one before.
+static LOGS: AtomicU64 = AtomicU64::new(0);
+const APART_NS: u64 = 154_508_497;
 
 /// Writes log and index of one console.
 #[derive(Debug)]
@@ -39,6 +46,8 @@ pub(super) struct RawLog {
     entries: Vec<u8>,
     /// When that is due.
     due: Option<Stamp>,
+    /// Where in each [`GATHER_NS`] that is, in nanoseconds.
+    moment: u64,
     keep_secrets: bool,
     /// What is masked besides all that looks like a secret.
     password: Option<Password>,
@@ -60,6 +69,7 @@ impl RawLog {
             ready: Vec::new(),
             entries: Vec::new(),
             due: None,
+            moment: LOGS.fetch_add(1, Ordering::Relaxed).wrapping_mul(APART_NS) % GATHER_NS,
             keep_secrets,
             password,
         })
@@ -120,11 +130,17 @@ impl RawLog {
         self.due
     }
 
+    /// Writes what came to the log: what the journal is about to refer to. Its times can wait.
+    pub(super) fn flush_log(&mut self) -> io::Result<()> {
+        self.log.write_all(&self.ready)?;
+        self.ready.clear();
+        Ok(())
+    }
+
     /// Writes what was gathered: the log first, so that the index never tells of more than there is.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.due = None;
-        self.log.write_all(&self.ready)?;
-        self.ready.clear();
+        self.flush_log()?;
         self.index.write_all(&self.entries)?;
         self.entries.clear();
         Ok(())
@@ -134,7 +150,8 @@ impl RawLog {
         if self.ready.len().max(self.entries.len()) >= GATHER_BYTES {
             return self.flush();
         }
-        self.due.get_or_insert(at + GATHER_TIME);
+        let wait = GATHER_NS - (at.0 % GATHER_NS + GATHER_NS - self.moment) % GATHER_NS;
+        self.due.get_or_insert(at + Duration::from_nanos(wait));
         Ok(())
     }
 
@@ -201,7 +218,9 @@ mod tests {
         let mut log = RawLog::create(folder.path(), &phone, false, None).unwrap();
         let length = || std::fs::metadata(folder.path().join(console_log(&phone))).unwrap().len();
         log.received(b"one\n", Stamp::from_millis(1)).unwrap();
-        assert_eq!((length(), log.deadline()), (0, Some(Stamp::from_millis(1) + GATHER_TIME)));
+        let due = log.deadline().unwrap();
+        assert!(length() == 0 && due > Stamp::from_millis(1) && due <= Stamp(1_000_000 + GATHER_NS), "{due:?}");
+        assert_eq!(due.0 % GATHER_NS, log.moment, "each log has a moment of its own");
         log.flush().unwrap();
         assert_eq!((length(), log.deadline()), (4, None));
         log.received(&[b'\n'; GATHER_BYTES], Stamp::from_millis(2)).unwrap();

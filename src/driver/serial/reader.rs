@@ -215,7 +215,7 @@ impl Reader {
         self.tell(|| Heard::Line(Arc::new(line.clone())));
         if means || answers {
             // What the journal refers to must be there when it does.
-            self.log(RawLog::flush);
+            self.log(RawLog::flush_log);
             let raw = RawRef { file: console_log(&self.phone), offset: line.offset, len: line.len };
             let observed = Observed::ConsoleLine { phone: self.phone.clone(), text: line.text, raw, echo: line.echo };
             self.outbox.push(self.read_at(line.last), observed);
