@@ -25,6 +25,7 @@ pub mod keypad;
 pub mod listen;
 pub mod network;
 mod outbox;
+pub mod privileges;
 pub mod push;
 pub mod serial;
 pub mod signals;

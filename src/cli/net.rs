@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     config::{Bench, Network, load},
+    driver::privileges,
     event::{OutageMode, PhoneName},
     look::harmless,
 };
@@ -77,6 +78,13 @@ fn outage(args: &OutageArgs, verb: &str, mode: OutageMode) -> Result<Exit, UserE
     for line in account::announcement(&spec, &bench.dark_in(&spec), &protected) {
         say(&line);
     }
+    privileges::lay_down().map_err(|error| {
+        UserError::new(
+            Exit::Unexpected,
+            format!("cannot work without privileges: {error}"),
+            "run it as an ordinary user",
+        )
+    })?;
     wait_for(hold::hold(&bench, &network, spec))
 }
 

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{Bench, Model, Phone, Plan, Scenario, document::Document, load},
-    driver::{clock::RunClock, serial::share},
+    driver::{clock::RunClock, privileges, serial::share},
     event::{PhoneName, Record},
     journal::RunDir,
     look::{Look, harmless},
@@ -140,6 +140,7 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
     // That operators can not be heard is no reason not to run.
     let _ear = operator::listen(run_dir, session.operator()).ok();
     session.subscribe(Progress::start(clock).map_err(|error| unexpected("show the progress", error))?);
+    privileges::lay_down().map_err(|error| unexpected("work without privileges", error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
-    process::{Child, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -66,6 +66,31 @@ fn a_server_that_answers_after_its_stop_command_is_a_fault_of_the_bench_file() {
         let found = ["verdict", "blame", "code"].map(|key| case[key].as_str().unwrap());
         assert_eq!(found, ["rig-error", "configuration", "still-answers"], "{case:#}");
     }
+}
+
+#[test]
+fn neither_the_controller_nor_a_command_of_the_bench_file_has_what_the_helper_was_given() {
+    let Some(bench) = Bench::start() else { return };
+    let look = r#"run server-stopped --set 'server.a.hook.stop=["sh","-c","grep ^Cap /proc/$PPID/status >controller; grep ^Cap /proc/self/status >command"]'"#;
+    let command = bench.command(look);
+    let enter = command.get_args().nth(1).unwrap().to_str().unwrap();
+    let siprig = env!("CARGO_BIN_EXE_siprig");
+    let given = format!("setpriv --inh-caps +net_admin --ambient-caps +net_admin {siprig}");
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(enter.replacen(siprig, &given, 1)).current_dir(bench.folder.path());
+    assert!(enter.contains(siprig), "{enter}");
+    let output = shell.output().unwrap();
+    let of = |who: &str, set: &str| {
+        let text = fs::read_to_string(bench.folder.path().join(who));
+        let text = text.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let bits = text.lines().find_map(|line| line.strip_prefix(set)).unwrap().trim().to_owned();
+        u64::from_str_radix(&bits, 16).unwrap()
+    };
+    // CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN (capabilities(7)).
+    const OF_THE_HELPER: u64 = 1 << 12 | 1 << 13 | 1 << 21;
+    assert_eq!(of("controller", "CapEff:") & OF_THE_HELPER, 0, "works without them");
+    assert_eq!(of("controller", "CapAmb:"), 1 << 12, "and hands them on");
+    assert_eq!(of("command", "CapAmb:"), 0);
 }
 
 /// Ends a run with a signal to all of it, while its server is stopped; what it said until its last process was gone.

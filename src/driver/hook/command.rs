@@ -19,7 +19,10 @@ use nix::{
     unistd::{AccessFlags, Pid, access},
 };
 
-use crate::{driver::clock::RunClock, event::HookOutcome};
+use crate::{
+    driver::{clock::RunClock, privileges},
+    event::HookOutcome,
+};
 
 /// How often it is looked whether a command has ended, in milliseconds.
 const LOOK_MS: u8 = 5;
@@ -115,7 +118,7 @@ fn spawn(words: &[String], output: &File, errors: &File) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(errors.try_clone()?);
     // Ctrl-C on the terminal is for siprig, which then starts what was stopped.
-    command.process_group(0).spawn()
+    privileges::begin_without(command.process_group(0))
 }
 
 fn wait(child: &mut Child, output: &File, until: &Until<'_>, elapsed: impl Fn() -> Duration) -> io::Result<End> {
