@@ -13,14 +13,14 @@ use std::{
 
 use crate::config::{
     Assignable, Mac,
-    provisioning::{Effective, Layer, Layers, Merged, Origin, SettingsFile},
+    provisioning::{Effective, Layer, Layers, Merged, Naming, Origin, SettingsFile},
 };
 
 mod accounts;
 pub mod document;
 mod form;
 mod line;
-pub mod naming;
+mod naming;
 pub mod outlook;
 mod phone;
 pub mod text;
@@ -143,13 +143,13 @@ pub fn audit(files: Vec<(PathBuf, Vec<u8>)>, chosen: bool, keys_of: &dyn Fn(&str
 /// A file and what it turned out to be.
 struct Source {
     audit: FileAudit,
-    naming: naming::Naming,
+    naming: Naming,
     settings: SettingsFile,
 }
 
 impl Source {
     fn read(path: PathBuf, bytes: &[u8], chosen: bool) -> Self {
-        let naming = naming::Naming::of(&path);
+        let naming = Naming::of(&path);
         let used = naming.layer().is_some();
         // A file that no phone reads as text is not looked into: whatever it is, it is no list of wrong settings.
         let settings = SettingsFile::parse(path.clone(), if used { bytes } else { b"" });
@@ -182,7 +182,7 @@ impl Subject {
                 layers.push(layer, source.settings.clone());
                 files.push(source.audit.file.clone());
             }
-            if let naming::Naming::Model(name) = &source.naming {
+            if let Naming::Model(name) = &source.naming {
                 model = Some(name.clone());
             }
         }

@@ -9,6 +9,7 @@
 //! | [`hosts`] | stations, addresses, sides, services |
 //! | [`line`] | one line and its registrations |
 //! | [`preference`] | which server a line prefers, if its moves prove it |
+//! | [`provisioned`] | what the phones' own configuration files add |
 //! | [`model`] | which model a phone is of, by what it calls itself |
 //! | [`draft`] | from what was seen to what is written |
 //! | [`text`] | the file itself |
@@ -39,9 +40,11 @@ mod hosts;
 mod line;
 mod model;
 mod preference;
+mod provisioned;
 mod text;
 
 pub use model::KnownModel;
+pub use provisioned::Provisioned;
 pub use text::Origin;
 
 use hosts::{Hosts, is_host};
@@ -159,10 +162,11 @@ impl Discovery {
         }
     }
 
-    /// The draft of a bench file; none: no phone was seen. `models` are those that it can name.
-    pub fn draft(mut self, models: &[KnownModel], origin: &Origin) -> Option<String> {
+    /// The draft of a bench file; none: no phone was seen. `models` are those that it can name, `files` those of the phones'
+    /// provisioning server.
+    pub fn draft(mut self, models: &[KnownModel], files: &Provisioned, origin: &Origin) -> Option<String> {
         self.signalling.finish(&mut |heard| self.book.hear(&heard));
-        let draft = draft::Draft::of(&self.book, models, origin);
+        let draft = draft::Draft::of(&self.book, models, files, origin);
         draft.has_phones().then(|| text::render(&draft, origin))
     }
 }

@@ -205,6 +205,10 @@ pub struct AnalyzeArgs {
     /// it is; `-` is standard output, which then has nothing else
     #[arg(long, value_name = "BENCH")]
     pub discover: Option<PathBuf>,
+    /// Folder of the phones' provisioning server (aastra.cfg, <MAC>.cfg), for that draft: servers and lines that were silent, timers,
+    /// and who was not heard
+    #[arg(long, value_name = "DIR", requires = "discover")]
+    pub provisioning: Option<PathBuf>,
     /// Print one JSON document (schema siprig.analysis/1) in place of the text
     #[arg(long)]
     pub json: bool,

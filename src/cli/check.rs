@@ -27,7 +27,7 @@ use crate::{
 pub mod cabling;
 mod options;
 mod port;
-mod settings;
+pub mod settings;
 
 /// The version of the document's contract.
 const SCHEMA: &str = "siprig.check/1";

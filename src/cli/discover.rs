@@ -19,7 +19,7 @@ use crate::{
     analysis::Settings,
     bridge::{join, listen::Standing, protocol::Refusal},
     config::{Bench, Network, load},
-    discovery::{Discovery, Origin, Tally},
+    discovery::{Discovery, Origin, Provisioned, Tally},
     driver::{
         clock::RunClock,
         listen::{Heard, Listener},
@@ -60,6 +60,10 @@ pub struct DiscoverArgs {
     /// Address of the backup; may be given several times
     #[arg(long, value_name = "IP", requires = "discover")]
     pub backup: Vec<IpAddr>,
+    /// Folder of the phones' provisioning server (aastra.cfg, <MAC>.cfg): servers and lines that were silent, timers, and who was
+    /// not heard
+    #[arg(long, value_name = "DIR", requires = "discover")]
+    pub provisioning: Option<PathBuf>,
 }
 
 /// Listens and drafts, here or inside the virtual bench.
@@ -69,6 +73,7 @@ pub struct DiscoverArgs {
 pub fn main(args: &CheckArgs) -> Result<ExitCode, UserError> {
     let own = &args.discover;
     let to = Destination::new(own.out.as_deref().unwrap_or("-".as_ref()))?;
+    let files = draft::provisioned(own.provisioning.as_deref())?;
     let bench = match (&own.phone_side, &own.server_side) {
         (Some(phone_side), Some(server_side)) => of_interfaces(phone_side, server_side)?,
         _ => match bench::open(&args.bench, &[])? {
@@ -87,7 +92,7 @@ pub fn main(args: &CheckArgs) -> Result<ExitCode, UserError> {
         UserError::new(Exit::Unexpected, format!("cannot start the runtime: {error}"), help)
     })?;
     let session = runtime.block_on(listen(args, network))?;
-    conclude(session, network, &to).map(ExitCode::from)
+    conclude(session, network, &files, &to).map(ExitCode::from)
 }
 
 /// A bench of which the interfaces alone are known.
@@ -231,7 +236,7 @@ fn found(tally: &Tally) -> String {
 }
 
 /// Writes the draft, or says why there is none.
-fn conclude(session: Session, network: &Network, to: &Destination) -> Result<Exit, UserError> {
+fn conclude(session: Session, network: &Network, files: &Provisioned, to: &Destination) -> Result<Exit, UserError> {
     let Session { discovery, standing, frames, lost, lasted, stopped_by } = session;
     let tally = discovery.tally();
     say(&format!("{} in {:.0} s", found(&tally), lasted.as_secs_f64()));
@@ -245,7 +250,7 @@ fn conclude(session: Session, network: &Network, to: &Destination) -> Result<Exi
         bridge: standing.bridge.clone().filter(|bridge| bridge != join::DEFAULT_BRIDGE),
         sides: Some(sides),
     };
-    match discovery.draft(&draft::models(), &origin) {
+    match discovery.draft(&draft::models(), files, &origin) {
         Some(text) => to.write(&text)?,
         None => return Err(nothing(&standing, network, frames)),
     }

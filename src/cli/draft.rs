@@ -8,10 +8,14 @@ use std::{
 
 use super::{
     bench,
+    check::settings,
     error::{UserError, print_data},
     exit::Exit,
 };
-use crate::{config::load, discovery::KnownModel};
+use crate::{
+    config::load,
+    discovery::{KnownModel, Provisioned},
+};
 
 /// A file that is to be made, or standard output.
 #[derive(Debug)]
@@ -71,6 +75,14 @@ impl Destination {
 fn taken(path: &Path) -> UserError {
     let message = format!("{} is there already, and is left as it is", path.display());
     UserError::new(Exit::Usage, message, "name another file, or remove that one")
+}
+
+/// The phones' own files, of a folder that somebody has named.
+///
+/// # Errors
+/// If it can not be read, or there is none in it.
+pub fn provisioned(folder: Option<&Path>) -> Result<Provisioned, UserError> {
+    Ok(Provisioned::of(folder.map(settings::folder).transpose()?.unwrap_or_default()))
 }
 
 /// The models that can be read, of those that a bench can name.

@@ -23,12 +23,14 @@
 mod effective;
 mod known;
 mod layers;
+mod naming;
 mod parameter;
 mod syntax;
 mod value;
 
 pub use effective::{Effective, Key, LineSettings, Remark, RemarkKind, Server, Taken, Transport};
 pub use layers::{Layer, Layers, Merged, Refused, Setting};
+pub use naming::{Naming, is_settings_file, spelt};
 pub use parameter::{Identified, Kind, Parameter, Unit, Unknown, identify, recognise};
 pub use syntax::{Assignment, Flaw, FlawKind, MAX_BYTES, MAX_FLAWS, MAX_LINE, MAX_LINES, Origin, SettingsFile};
 pub use value::{Host, Value};

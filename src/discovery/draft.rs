@@ -5,12 +5,13 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use super::{Book, KnownModel, Origin, hosts::Hosts, line::Line};
+use super::{Book, KnownModel, Origin, Provisioned, hosts::Hosts, line::Line};
 use crate::{config::Mac, wire::frame::Vlans};
 
 mod lines;
 mod phones;
 mod servers;
+mod settings;
 
 pub use lines::DraftLine;
 pub use phones::{DraftPhone, Known};
@@ -73,13 +74,15 @@ pub struct Timers {
     pub expires: Duration,
     /// How long before expiry it renews, as a bench file says it; only where the model's does not fit that lifetime.
     pub lead: Option<Noted<String>>,
+    /// Others that the phones' own files set, by the keys of a bench file.
+    pub set: Vec<(&'static str, Noted<String>)>,
 }
 
 impl Draft {
     /// What comes of what was seen.
-    pub fn of(book: &Book, models: &[KnownModel], origin: &Origin) -> Self {
+    pub fn of(book: &Book, models: &[KnownModel], files: &Provisioned, origin: &Origin) -> Self {
         let mut open = Vec::new();
-        let servers = Servers::of(book);
+        let servers = Servers::of(book, files);
         let devices = phones::devices(book, &servers);
         let known = sides(book, origin, &servers, &devices);
         let side_remark = side_remark(book, known.as_ref(), &servers, &devices);
@@ -100,7 +103,8 @@ impl Draft {
             open.push("`vlan` under [network], which is one for all".to_owned());
         }
         servers.say_what_is_open(&mut open);
-        let mut phones = phones::phones(book, models, &servers, (&devices, known.as_ref()), &mut open);
+        let mut phones = phones::phones(book, models, files, &servers, (&devices, known.as_ref()), &mut open);
+        say_who_is_missing(files, &devices, &mut open);
         let timers = shared_timers(&mut phones);
         if book.lines_left_out > 0 {
             open.push(format!("lines beyond those below: {} REGISTERs of more were seen", book.lines_left_out));
@@ -247,6 +251,20 @@ fn entry_of(hosts: &Hosts, mac: Option<Mac>) -> Option<String> {
         Some(side) => format!("entered at {}", hosts.label(side)),
         None => "entered on both sides: is there a loop?".to_owned(),
     })
+}
+
+/// Phones that have a file and were not heard.
+fn say_who_is_missing(files: &Provisioned, devices: &[phones::Device], open: &mut Vec<String>) {
+    let heard = |mac: &Mac| devices.iter().any(|device| device.mac == Some(*mac) && !device.routed);
+    let missing = files.phones().filter(|(mac, _)| !heard(mac)).map(|(mac, users)| match users.as_slice() {
+        [] => mac.to_string(),
+        users => format!("{mac} ({})", few(users.iter(), 4)),
+    });
+    let missing: Vec<String> = missing.collect();
+    if !missing.is_empty() {
+        let count = counted(missing.len(), "phone");
+        open.push(format!("{count} with a configuration file that was not heard: {}", few(missing.iter(), 12)));
+    }
 }
 
 /// Takes the timers that all phones share away from the phones.

@@ -307,7 +307,7 @@ fn a_server_that_forwards_registers_is_no_phone_and_where_nobody_registers_there
 
     let mut lab = Lab::new();
     lab.datagram(end(11), end(A), 0, b"OPTIONS sip:x SIP/2.0\r\nCSeq: 1 OPTIONS\r\n\r\n");
-    assert_eq!(lab.discovery.draft(&models(), &Origin::default()), None);
+    assert_eq!(lab.discovery.draft(&models(), &Provisioned::default(), &Origin::default()), None);
 }
 
 #[test]
@@ -335,11 +335,53 @@ fn captures_of_real_software_and_of_siprig_s_own_make_bench_files() {
         while let Some(Ok(captured)) = captures.next() {
             discovery.take(&captured);
         }
-        let text = discovery.draft(&models(), &Origin::default()).unwrap();
+        let text = discovery.draft(&models(), &Provisioned::default(), &Origin::default()).unwrap();
         let (bench, _) = loaded(&text);
         assert_eq!((bench.phones.len(), bench.servers.len()), (phones, servers), "{file}:\n{text}");
         assert!(text.contains("proven: "), "{file}:\n{text}");
     }
+}
+
+/// The server that nobody has asked, the line that was silent, timers, and who was not heard.
+#[test]
+fn the_phones_own_files_complete_what_nobody_has_heard() {
+    let files = Provisioned::of([
+        (
+            "aastra.cfg".into(),
+            b"sip proxy ip: 10.77.0.2\nsip registrar ip: 10.77.0.2\nsip backup registrar ip: 10.77.0.3\n\
+              sip transaction timer: 8000\nsip password: hush-hush\n"
+                .to_vec(),
+        ),
+        ("00085D77000B.cfg".into(), b"sip line1 user name: 1001\nsip line2 user name: 2001\n".to_vec()),
+        (
+            "00085D77000C.cfg".into(),
+            b"sip line1 user name: 1002\nsip registrar ip: 10.77.0.3\nsip backup registrar ip: 0.0.0.0\n\
+              sip line2 user name: 2002\nsip line2 registrar ip: 0.0.0.0\n"
+                .to_vec(),
+        ),
+        ("00085D77000D.cfg".into(), b"sip line1 user name: 1003\n".to_vec()),
+    ]);
+    let mut lab = Lab::new();
+    for (last, user) in [(11, "1001"), (12, "1002")] {
+        lab.register(end(last), end(A), &Voice::of(user));
+    }
+    let text = lab.discovery.draft(&models(), &files, &Origin::default()).unwrap();
+    assert!(!text.contains("hush"), "{text}");
+    insta::assert_snapshot!("provisioned", text);
+    let (bench, _) = loaded(&text);
+    let role = |last: u8| bench.server_at(IpAddr::from([10, 77, 0, last])).unwrap().role;
+    assert_eq!([role(A), role(B)], [Role::Primary, Role::Backup]);
+    let lines = |phone: usize| {
+        let said = |line: &crate::config::Line| {
+            let backup = line.backup.as_ref().map_or("none", |backup| backup.0.as_str());
+            format!("{} {} {backup}", line.extension, line.primary)
+        };
+        bench.phones[phone].lines.iter().map(said).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(0), ["1001 a b", "2001 a b"]);
+    assert_eq!(lines(1), ["1002 b none"]);
+    assert_eq!(bench.phones[0].timers.transaction.value, std::time::Duration::from_secs(8));
+    assert!(text.contains("1 phone with a configuration file that was not heard: 00:08:5d:77:00:0d (1003)"), "{text}");
 }
 
 #[test]
@@ -449,7 +491,7 @@ proptest! {
             lab.wait(1);
         }
         let origin = Origin { source, bench, ..Origin::default() };
-        if let Some(text) = lab.discovery.draft(&models(), &origin) {
+        if let Some(text) = lab.discovery.draft(&models(), &Provisioned::default(), &origin) {
             let (bench, _) = loaded(&text);
             let raw = ['\u{1b}', '\u{202e}', '\u{7f}', '\r'];
             prop_assert!(!text.contains(raw), "{}", text);

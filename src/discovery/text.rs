@@ -193,17 +193,22 @@ fn timers(out: &mut String, it: &Timers) {
     if let Some(lead) = &it.lead {
         entry(out, "renewal-lead", &quoted(&lead.value), &lead.note);
     }
+    for (name, Noted { value, note }) in &it.set {
+        entry(out, name, &quoted(value), note);
+    }
 }
 
 fn inline_timers(out: &mut String, it: &Timers) {
-    let expires = format!("expires = {}", quoted(&humantime::format_duration(it.expires).to_string()));
-    match &it.lead {
-        None => entry(out, "timers", &format!("{{ {expires} }}"), "as the server grants it"),
-        Some(lead) => {
-            let value = format!("{{ {expires}, renewal-lead = {} }}", quoted(&lead.value));
-            entry(out, "timers", &value, &lead.note);
-        }
-    }
+    let mut all = vec![format!("expires = {}", quoted(&humantime::format_duration(it.expires).to_string()))];
+    let lead = it.lead.iter().map(|lead| ("renewal-lead", lead));
+    let others: Vec<_> = lead.chain(it.set.iter().map(|(name, value)| (*name, value))).collect();
+    all.extend(others.iter().map(|(name, value)| format!("{name} = {}", quoted(&value.value))));
+    let note = match others.as_slice() {
+        [] => "as the server grants it".to_owned(),
+        [(_, only)] => only.note.clone(),
+        several => several.iter().map(|(name, value)| format!("{name} {}", value.note)).collect::<Vec<_>>().join(", "),
+    };
+    entry(out, "timers", &format!("{{ {} }}", all.join(", ")), &note);
 }
 
 fn table(out: &mut String, header: &str) {

@@ -10,6 +10,7 @@ mod consoles;
 mod discover;
 mod docs;
 mod examples;
+mod first_day;
 mod hooks;
 mod hostile;
 mod keypad;

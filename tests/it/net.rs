@@ -23,13 +23,22 @@ pub(crate) struct Bench {
 impl Bench {
     /// None, after a word about it: there can be none here, or nobody could enter it.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same, with these arguments.
+    pub(crate) fn start_with(arguments: &[&str]) -> Option<Self> {
         if Command::new("nsenter").arg("--version").stdout(Stdio::null()).status().is_err() {
             println!("SKIPPED: there is no nsenter(1) here");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_siprig"));
-        command.arg("virtual").current_dir(folder.path()).env("SIPRIG_STATE", folder.path().join("state"));
+        command
+            .arg("virtual")
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("SIPRIG_STATE", folder.path().join("state"));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
         let mut bench = Self { folder, child, said, enter: String::new() };
@@ -60,6 +69,13 @@ impl Bench {
         let mut shell = Command::new("sh");
         shell.args(["-c", &enter]).current_dir(self.folder.path());
         shell
+    }
+
+    /// Runs siprig in it with these arguments, without its bench file.
+    pub(crate) fn siprig(&self, arguments: &str) -> Output {
+        let (enter, _) = self.enter.split_once(" run --bench ").unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{enter} {arguments}")]).current_dir(self.folder.path()).output().unwrap()
     }
 
     /// Ends it; what is left in its state directory, but for locks.

@@ -11,13 +11,14 @@ use crate::{
         error::UserError,
         exit::Exit,
     },
-    discovery::{Discovery, Origin},
+    discovery::{Discovery, Origin, Provisioned},
     wire::capture::Captured,
 };
 
 /// The draft of a bench file under way.
 pub(super) struct Drafting {
     to: Destination,
+    files: Provisioned,
     discovery: Discovery,
 }
 
@@ -32,7 +33,8 @@ impl Drafting {
             let message = "--json and `--discover -` both want standard output";
             return Err(UserError::new(Exit::Usage, message, "name a file for the draft"));
         }
-        Ok(Self { to, discovery: Discovery::new(settings.clone()) })
+        let files = draft::provisioned(args.provisioning.as_deref())?;
+        Ok(Self { to, files, discovery: Discovery::new(settings.clone()) })
     }
 
     /// Whether standard output is the draft's.
@@ -52,7 +54,7 @@ impl Drafting {
     pub(super) fn finish(self, args: &AnalyzeArgs) -> Result<(), UserError> {
         let source = args.captures.iter().map(|path| name_of(path)).collect::<Vec<_>>().join(", ");
         let origin = Origin { source, bench: self.to.bench_name(), ..Origin::default() };
-        match self.discovery.draft(&draft::models(), &origin) {
+        match self.discovery.draft(&draft::models(), &self.files, &origin) {
             Some(draft) => self.to.write(&draft),
             None => {
                 let message = format!("no phone registers in {}: there is nothing to draft", origin.source);

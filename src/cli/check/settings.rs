@@ -7,14 +7,17 @@ use std::{
 };
 
 use crate::{
-    audit::{self, Audit, Severity, document::Document, naming, text},
+    audit::{self, Audit, Severity, document::Document, text},
     cli::{
         args::CheckArgs,
         bench,
         error::{UserError, print_data},
         exit::Exit,
     },
-    config::{Assignable, load, provisioning::MAX_BYTES},
+    config::{
+        Assignable, load,
+        provisioning::{MAX_BYTES, is_settings_file},
+    },
     look::Look,
 };
 
@@ -32,8 +35,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, UserError> {
     let (folders, files): (Vec<_>, Vec<_>) = args.config.iter().partition(|path| path.is_dir());
     let mut audits = Vec::new();
     for folder in folders {
-        let files = listed(folder)?;
-        audits.push(audit::audit(read_all(&files)?, false, &keys_of));
+        audits.push(audit::audit(self::folder(folder)?, false, &keys_of));
     }
     if !files.is_empty() {
         audits.push(audit::audit(read_all(&files)?, true, &keys_of));
@@ -65,6 +67,14 @@ fn unwritable(error: serde_json::Error) -> UserError {
     UserError::new(Exit::Unexpected, format!("cannot write the findings: {error}"), "please report this")
 }
 
+/// Reads the configuration files of a folder.
+///
+/// # Errors
+/// If one can not be read, or there is none.
+pub fn folder(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, UserError> {
+    read_all(&listed(path)?)
+}
+
 /// The configuration files of a folder, sorted by name. Provisioning servers are flat: what is below is not looked at.
 fn listed(folder: &Path) -> Result<Vec<PathBuf>, UserError> {
     let unreadable = |error: io::Error| {
@@ -74,7 +84,7 @@ fn listed(folder: &Path) -> Result<Vec<PathBuf>, UserError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if naming::is_settings_file(&path) && path.is_file() {
+        if is_settings_file(&path) && path.is_file() {
             files.push(path);
         }
         if files.len() > MOST {

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     config::{LONGEST, Mac},
     discovery::{
+        Provisioned,
         line::Line,
         model::{Guess, guess},
     },
@@ -142,6 +143,7 @@ fn clusters(book: &Book, addresses: BTreeMap<IpAddr, Vec<usize>>) -> Vec<(Vec<Ip
 pub fn phones(
     book: &Book,
     models: &[KnownModel],
+    files: &Provisioned,
     servers: &Servers,
     (devices, sides): (&[Device], Option<&[String; 2]>),
     open: &mut Vec<String>,
@@ -149,6 +151,7 @@ pub fn phones(
     let mut desk = Desk {
         book,
         models,
+        files,
         servers,
         server_side: sides.map(|[_, server_side]| server_side.as_str()),
         accounts: BTreeMap::new(),
@@ -176,6 +179,7 @@ pub fn phones(
 pub(super) struct Desk<'a> {
     book: &'a Book,
     models: &'a [KnownModel],
+    pub(super) files: &'a Provisioned,
     pub(super) servers: &'a Servers,
     /// The interface at which no phone should enter.
     server_side: Option<&'a str>,
@@ -197,8 +201,13 @@ impl Desk<'_> {
         let model = self.model(&lines, &name);
         let known = self.known(device, &name);
         let mut remarks = self.remarks(device, &lines);
-        let drafts = self.lines(&lines, &name, &mut remarks);
-        let timers = self.timers(&lines, &model.value);
+        let mut drafts = self.lines(&lines, &name, &mut remarks);
+        let mut timers = self.timers(&lines, &model.value);
+        let mac = device.mac.filter(|_| !device.routed);
+        if let Some(settings) = self.files.settings_of(mac, &model.value) {
+            self.complete(&settings, &name, &mut drafts, &mut remarks);
+            timers.iter_mut().for_each(|timers| timers.complete(&settings));
+        }
         DraftPhone { name, model, known, timers, lines: drafts, remarks }
     }
 
@@ -349,7 +358,7 @@ impl Desk<'_> {
                 (None, None) => Noted::new("10%".to_owned(), "confirm: the model's does not fit so short a lifetime"),
             }
         });
-        Some(Timers { expires, lead })
+        Some(Timers { expires, lead, set: Vec::new() })
     }
 }
 

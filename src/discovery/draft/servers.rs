@@ -9,7 +9,7 @@ use std::{
 use super::{Book, Noted, called, entry_of, few, is_routable};
 use crate::{
     config::Role,
-    discovery::{hosts::is_host, line::Line},
+    discovery::{Provisioned, hosts::is_host, line::Line},
     event::Transport,
 };
 
@@ -52,8 +52,8 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Those that were asked, and those that somebody has named.
-    pub fn of(book: &Book) -> Self {
+    /// Those that were asked, and those that somebody has named, or the phones' own files.
+    pub fn of(book: &Book, files: &Provisioned) -> Self {
         let mut list: Vec<Entry> = Vec::new();
         for (address, named) in book.settings.servers.iter().filter(|(address, _)| is_host(**address)) {
             let same = |entry: &&mut Entry| match &named.name {
@@ -69,6 +69,18 @@ impl Servers {
         let mut found: Vec<IpAddr> = book.servers.keys().filter(is_new).copied().collect();
         found.sort_by_key(|address| rank(book, &[*address]));
         list.extend(found.into_iter().map(|address| Entry::new(address, None, None)));
+        let named = |list: &[Entry], address: &IpAddr| list.iter().any(|entry| entry.addresses.contains(address));
+        let unheard: Vec<IpAddr> =
+            files.servers().into_iter().filter(|address| is_host(*address) && !named(&list, address)).collect();
+        list.extend(unheard.into_iter().map(|address| Entry::new(address, None, None)));
+        for (address, role, why) in files.roles() {
+            // What somebody has said counts more.
+            let free = list.iter().all(|entry| entry.given != Some(role));
+            let entry = list.iter_mut().find(|entry| entry.addresses.contains(&address) && entry.given.is_none());
+            if let Some(entry) = entry.filter(|_| free) {
+                (entry.given, entry.role, entry.why) = (Some(role), role, why);
+            }
+        }
         let left_out = list.len().saturating_sub(MAX_SERVERS);
         list.truncate(MAX_SERVERS);
         let mut servers = Self { list, left_out };

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     analysis::Settings,
     config::{Bench, Mac, Model, document::Document, load},
-    discovery::{Discovery, KnownModel, Origin},
+    discovery::{Discovery, KnownModel, Origin, Provisioned},
     wire::{
         capture::{Captured, LinkType},
         frame::{Envelope, udp_frame},
@@ -156,7 +156,7 @@ impl Lab {
     }
 
     pub fn text_of(self, origin: &Origin) -> String {
-        self.discovery.draft(&models(), origin).unwrap()
+        self.discovery.draft(&models(), &Provisioned::default(), origin).unwrap()
     }
 }
 
