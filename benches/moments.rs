@@ -9,8 +9,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use siprig::{
-    config::{Failure, ModePlan, Moment, OutagePlan, Role, Scenario, Step, StepKind},
-    event::{Move, OutageScope},
+    config::{OutagePlan, Role, Scenario, Step, StepKind},
+    event::{Move, OutageMode},
     rehearsal::{Rehearsal, Weather, cases, manual_timers},
     virtual_bench::{Description, random::Random},
 };
@@ -63,17 +63,7 @@ fn main() -> ExitCode {
 
 /// Every line is cut off at its primary after this time, wherever it is in its renewal period then.
 fn scenario(at: Duration) -> Scenario {
-    let outage = OutagePlan {
-        mode: ModePlan::DROP,
-        toward: None,
-        servers: vec![Role::Primary],
-        scope: OutageScope::Host,
-        only: None,
-        party: None,
-        at: Moment::Now,
-        failure: Failure::Cut,
-        limit: Duration::from_secs(3600),
-    };
+    let outage = OutagePlan::of(vec![Role::Primary], OutageMode::DROP, Duration::from_secs(3600));
     let steps = vec![
         Step::of("baseline", StepKind::Expect { of: Move::Baseline }),
         Step::of("some time", StepKind::Wait { span: at }),

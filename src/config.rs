@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::PhoneName;
 
+mod aim;
 pub mod bench;
 mod check;
 mod dark;
@@ -32,6 +33,7 @@ mod raw;
 pub mod scenario;
 pub mod witness;
 
+pub use aim::Aim;
 pub use bench::{Bench, CAPTURE_SIZE, ConsolePort, Hook, Keypad, Line, Network, Phone, Proxies, Role, Server};
 pub use check::LONGEST;
 pub use identity::{Identity, Mac};

@@ -268,6 +268,15 @@ const fn is_yes(value: &bool) -> bool {
 }
 
 impl Line {
+    /// Its server in a role.
+    pub fn server_in(&self, role: Role) -> Option<&ServerName> {
+        match role {
+            Role::Primary => Some(&self.primary),
+            Role::Backup => self.backup.as_ref(),
+            Role::Other => None,
+        }
+    }
+
     /// What this server is to the line.
     pub fn role_of(&self, server: &ServerName) -> Role {
         if self.primary == *server {

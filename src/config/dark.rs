@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use super::{Bench, OutagePlan, Phone, Role, Server};
+use super::{Bench, OutagePlan, Phone, Server};
 use crate::event::{Course, LinkSide, Manner, OutageScope, OutageSpec, ServerName};
 
 impl Bench {
@@ -74,17 +74,7 @@ impl Bench {
         outage: &OutagePlan,
         phones: impl IntoIterator<Item = &'a Phone>,
     ) -> impl Iterator<Item = &'a Server> {
-        let lines = phones.into_iter().flat_map(|phone| &phone.lines).filter(|line| line.registers);
-        let away: BTreeSet<&ServerName> = lines
-            .flat_map(|line| {
-                let in_role = outage.servers.iter().filter_map(|role| match role {
-                    Role::Primary => Some(&line.primary),
-                    Role::Backup => line.backup.as_ref(),
-                    Role::Other => None,
-                });
-                in_role.collect::<Vec<_>>()
-            })
-            .collect();
+        let away: BTreeSet<ServerName> = outage.aims(phones).into_iter().map(|aim| aim.server).collect();
         self.servers.iter().filter(move |server| away.contains(&server.name))
     }
 

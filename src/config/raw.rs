@@ -382,6 +382,7 @@ pub(super) struct Step {
 pub(super) struct Outage {
     pub(super) mode: Text,
     pub(super) server: Text,
+    pub(super) shared: Option<Spanned<bool>>,
     pub(super) scope: Text,
     pub(super) address: Text,
     pub(super) ports: Option<Spanned<Vec<Spanned<i64>>>>,

@@ -10,6 +10,7 @@ use super::{
     dialog::{Calls, Lamp},
     pairs::Part,
     registration::{Attempt, Binding, Fix, LineTrack},
+    seat::{self, Seat},
     witness::Vouched,
 };
 use crate::{
@@ -17,6 +18,8 @@ use crate::{
     event::{Move, OutageMode, ServerName, Stamp},
     verdict::{Blame, CaseId, Measurement, Verdict},
 };
+
+pub use super::finding::Finding;
 
 /// A case while it runs.
 #[derive(Debug)]
@@ -84,6 +87,8 @@ pub struct CaseRun {
     pub without: Vec<String>,
     /// The failure in which a documented limit showed, and what the document says.
     pub limit_shown: Option<(Finding, DocumentedLimit)>,
+    /// Where its user is, if not at his phone.
+    pub seat: Option<Seat>,
     /// It has finished the step in progress.
     pub step_done: bool,
     /// Another scenario went before it.
@@ -123,54 +128,6 @@ pub struct Moved {
 /// The code of a case that came to what a document says.
 pub const DOCUMENTED_LIMIT: &str = "documented-limit";
 
-/// What a case came to, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Whose fault; none for a pass.
-    pub blame: Option<Blame>,
-    /// A stable word; empty for a pass.
-    pub code: &'static str,
-    /// For people.
-    pub reason: String,
-    /// The records that show it.
-    pub evidence: Vec<u64>,
-}
-
-impl Finding {
-    /// Nothing was found against it.
-    pub fn pass() -> Self {
-        Self { verdict: Verdict::Pass, blame: None, code: "", reason: String::new(), evidence: Vec::new() }
-    }
-
-    /// Something expected did not happen, and it is provable.
-    pub fn fail(blame: Blame, code: &'static str, reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Fail, blame: Some(blame), code, reason: reason.into(), evidence: Vec::new() }
-    }
-
-    /// No honest verdict is possible, for a fault of the rig.
-    pub fn rig(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::RigError, ..Self::fail(Blame::Rig, code, reason) }
-    }
-
-    /// No honest verdict is possible, and nobody can be blamed.
-    pub fn unclear(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::RigError, ..Self::fail(Blame::Unknown, code, reason) }
-    }
-
-    /// A part that the scenario needs is missing.
-    pub fn skipped(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Skipped, ..Self::fail(Blame::Configuration, code, reason) }
-    }
-
-    /// With the records that show it.
-    pub fn shown_by(mut self, evidence: impl IntoIterator<Item = u64>) -> Self {
-        self.evidence.extend(evidence);
-        self
-    }
-}
-
 impl CaseRun {
     /// A case that has not begun.
     pub fn new(id: CaseId, line: &Line, timers: Timers, model: Option<&Model>, track: LineTrack) -> Self {
@@ -206,6 +163,7 @@ impl CaseRun {
             measured: None,
             without: Vec::new(),
             limit_shown: None,
+            seat: None,
             step_done: false,
             follows: false,
         }
@@ -490,7 +448,7 @@ impl CaseRun {
     /// Decides the case, unless it is decided.
     pub fn decide(&mut self, finding: Finding) {
         if self.decided.is_none() {
-            self.decided = Some(finding);
+            self.decided = Some(seat::weigh(self, finding));
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     detect::{self, Detection, Detectors},
     hook,
     registration::{ANSWER_SLACK, Change, Fix},
+    seat,
     subjects::Subjects,
     unhit,
 };
@@ -139,6 +140,7 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
     } else if let Some(server) = fact.server.as_ref().filter(|_| fact.fate == Fate::Passed) {
         hook::heard(subjects, server, &fact.phone, fix);
     }
+    seat::note(subjects, fact, fix, out);
     let mut detected = Vec::new();
     let phone = fact.phone.clone();
     let ids: Vec<CaseId> =

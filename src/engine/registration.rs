@@ -18,12 +18,8 @@ mod binding;
 mod intake;
 mod terms;
 
-use self::{
-    attempt::Attempts,
-    binding::Bindings,
-    intake::Orphan,
-    terms::{address_user, lifetime},
-};
+pub(super) use self::terms::address_user;
+use self::{attempt::Attempts, binding::Bindings, intake::Orphan, terms::lifetime};
 pub use self::{
     attempt::{Answer, Attempt, Purpose},
     binding::{Binding, Ended, PastBinding},

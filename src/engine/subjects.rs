@@ -10,19 +10,21 @@ use super::{
     case::{CaseRun, Finding, Ordered},
     detect::Detectors,
     gaps::Gaps,
-    hook::{self, Hooked},
-    judge,
+    hook, judge,
     phone::{Belief, PhoneWatch},
     registration::{Fix, LineTrack},
 };
 use crate::{
     config::{DocumentedLimit, Plan, Scenario, StartState, Step, StepKind, keying},
-    event::{Action, LineId, OutageId, OutageSpec, PhoneName, PortKind, PushCommand, ServerName, Stamp, Stroke, When},
+    event::{Action, LineId, OutageId, PhoneName, PortKind, PushCommand, ServerName, Stamp, Stroke, When},
     verdict::{CaseId, Verdict},
 };
 
+mod outages;
 mod presses;
 mod words;
+
+pub use outages::OutageRun;
 
 /// The cases of a run and everything they touch.
 #[derive(Debug)]
@@ -41,21 +43,6 @@ pub struct Subjects {
     focus: Option<BTreeSet<PhoneName>>,
     /// What the phones need that do without the last outage and what follows from it.
     pub(super) without: BTreeMap<PhoneName, String>,
-}
-
-/// An outage that was ordered.
-#[derive(Debug)]
-pub struct OutageRun {
-    /// What was ordered.
-    pub spec: OutageSpec,
-    /// Where its server is stopped by a command: what is known of that.
-    pub hooked: Option<Hooked>,
-    /// It took force.
-    pub began: Option<Fix>,
-    /// The phones of which it has hit a frame, as far as that is known, and those of which was told that it has not.
-    pub looked_at: BTreeSet<PhoneName>,
-    /// All its paths are open again.
-    pub ended: bool,
 }
 
 /// A case has finished the step in progress.
@@ -293,21 +280,6 @@ impl Subjects {
     pub fn next_sequence(&mut self) -> u32 {
         self.last_sequence += 1;
         self.last_sequence
-    }
-
-    /// Notes that an outage is ordered and gives it its number.
-    pub fn next_outage(&mut self, spec: OutageSpec) -> OutageId {
-        let outage = OutageId(self.outages.len() as u32 + 1);
-        let hooked = Hooked::of(&spec.mode);
-        let run = OutageRun { spec, hooked, began: None, looked_at: BTreeSet::new(), ended: false };
-        self.outages.insert(outage, run);
-        outage
-    }
-
-    /// The outages that were ordered and have not ended, of the phones that are looked at.
-    pub fn outages_open(&self) -> impl Iterator<Item = OutageId> {
-        let concerned = |run: &OutageRun| run.spec.phones.iter().any(|phone| self.in_focus(phone));
-        self.outages.iter().filter(move |(_, run)| !run.ended && concerned(run)).map(|(id, _)| *id)
     }
 
     /// A key sequence of the phone's model.

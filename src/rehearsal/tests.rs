@@ -14,6 +14,7 @@ use crate::{
 mod blind;
 mod calls;
 mod courses;
+mod crossed;
 mod hooks;
 mod lamps;
 mod links;
@@ -45,8 +46,7 @@ fn every_scenario_of_the_catalogue_passes_on_a_healthy_bench_or_shows_its_docume
         let limited = scenario.all_steps().any(|step| step.documented_limit.is_some());
         let expected = if limited { (Verdict::Fail, Some("documented-limit")) } else { (Verdict::Pass, None) };
         let records = rehearse_scenario(&name, &description, calm(), |_| {}, |_| {});
-        let lines = usize::from(description.lab.phones) * usize::from(description.lab.lines);
-        assert_eq!(cases(&records).count(), lines, "{name}");
+        assert_eq!(cases(&records).count(), description.extensions().count(), "{name}");
         let right = |case: &&Case| (case.verdict, case.code.as_deref()) == expected && case.expected != limited;
         let say = |case: &Case| format!("{}: {:?} {:?} {:?}", case.id, case.verdict, case.code, case.reason);
         wrong.extend(cases(&records).filter(|case| !right(case)).map(say));

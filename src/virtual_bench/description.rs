@@ -309,7 +309,7 @@ impl Description {
     }
 
     /// Extensions of all phones.
-    fn extensions(&self) -> impl Iterator<Item = String> {
+    pub fn extensions(&self) -> impl Iterator<Item = String> {
         (1..=self.lab.phones).flat_map(|number| {
             let name = phone_name(number);
             let own = self.lab.phone.iter().find(|phone| phone.name == name);

@@ -34,6 +34,9 @@ pub(super) fn plan(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> O
             .and_then(|server| findings.word(server, "role that a server has for every line", &roles))
             .map(<[Role]>::to_vec)
     };
+    if let Some(shared) = raw.shared.as_ref().filter(|_| mode::is_of_link(raw)) {
+        findings.at(shared.span(), "a link that is down takes every server away, for everybody", "remove `shared`");
+    }
     let limit = findings
         .required(
             raw.limit.as_ref(),
@@ -60,6 +63,7 @@ pub(super) fn plan(raw: &Spanned<raw::Outage>, findings: &mut Findings<'_>) -> O
         mode: mode?,
         toward,
         servers: servers?,
+        shared: raw.shared.as_ref().is_some_and(|it| *it.get_ref()),
         scope: scope?,
         only: match only {
             Some(only) => Some(only?),

@@ -364,6 +364,7 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::ExpectCall { of: CallMark::HungUp } => "every call is over".to_owned(),
         StepKind::ExpectIdle => "nobody is in a call".to_owned(),
         StepKind::Outage(plan) => match plan.servers.as_slice() {
+            [server] if plan.shared => format!("take one server away, the {server} of the first line"),
             [server] => format!("take the {server} away"),
             _ => "take both servers away".to_owned(),
         },

@@ -30,6 +30,9 @@ pub struct OutagePlan {
     pub toward: Option<Toward>,
     /// Which servers.
     pub servers: Vec<Role>,
+    /// One and the same for all phones, whatever it is to them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
     /// How much of it.
     pub scope: OutageScope,
     /// Of that, only these SIP messages; none: everything. By another name in journals, where steps have an `only` of theirs.
@@ -71,6 +74,22 @@ pub enum ModePlan {
 }
 
 impl OutagePlan {
+    /// Of these servers, and everything else as it is where a file does not say.
+    pub fn of(servers: Vec<Role>, mode: OutageMode, limit: Duration) -> Self {
+        Self {
+            mode: ModePlan::Plain(mode),
+            toward: None,
+            servers,
+            shared: false,
+            scope: OutageScope::Host,
+            only: None,
+            party: None,
+            at: Moment::Now,
+            failure: Failure::Cut,
+            limit,
+        }
+    }
+
     /// The outage of one server, for these phones; `server_in` is the server that their lines have in a role.
     pub fn spec(
         &self,

@@ -53,7 +53,7 @@ fn is_same(answered: &Contact<'_>, asked: &SipContact) -> bool {
 }
 
 /// The user part of `user@host`.
-pub(super) fn address_user(address: &str) -> Option<&str> {
+pub(in crate::engine) fn address_user(address: &str) -> Option<&str> {
     address.rsplit_once('@').map(|(user, _)| user)
 }
 

@@ -1,18 +1,21 @@
 //! Waits until every line has made a move, on the wire and by its console, or until it is clear that it will not.
 
 mod further;
+mod stay;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use self::further::{Further, Outcome};
+use self::{
+    further::{Further, Outcome},
+    stay::Stay,
+};
 
 use crate::{
-    config::{Party, StepKind},
     engine::{
         Outbox, blind,
         bound::{self, Window},
         case::{CaseRun, Finding, Leg, Moved},
-        judge, pairs,
+        judge,
         registration::Fix,
         run::GRACE,
         subjects::Subjects,
@@ -37,6 +40,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 pub struct Expect {
     of: Move,
     waits: BTreeMap<CaseId, Wait>,
+    /// Lines whose home was not taken away.
+    stays: BTreeMap<CaseId, Stay>,
 }
 
 /// What is awaited of one case.
@@ -70,11 +75,32 @@ impl Expect {
     pub fn begin(of: Move, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) -> Self {
         let observing = subjects.observing().unwrap_or(fix);
         let mut waits = BTreeMap::new();
-        for id in spared(of, subjects) {
+        for id in stay::spared(of, subjects) {
             subjects.finish_case_step(&id, "the outage was for other phones", &[]);
         }
-        let mut impossible = Vec::new();
+        let at_home: Vec<CaseId> = subjects
+            .cases()
+            .iter()
+            .filter(|case| stay::needs_outage(of) && subjects.keeps_home(case).is_some())
+            .map(|case| case.id.clone())
+            .collect();
+        for id in &at_home {
+            if subjects.case(id).is_some_and(CaseRun::is_blind) {
+                subjects.finish_case_step(
+                    id,
+                    "its home was not taken away, and nobody can read what it says there",
+                    &[],
+                );
+            }
+        }
+        let (mut impossible, mut stays) = (Vec::new(), BTreeMap::new());
         for case in subjects.running().filter(|case| !case.step_done) {
+            if at_home.contains(&case.id)
+                && let Some(stay) = Stay::begin(case, fix, out)
+            {
+                stays.insert(case.id.clone(), stay);
+                continue;
+            }
             if of == Move::LogOff {
                 case.logs_off = true;
                 case.note_log_off(fix);
@@ -93,11 +119,16 @@ impl Expect {
                 subjects.decide_case(&id, finding);
             }
         }
-        Self { of, waits }
+        Self { of, waits, stays }
     }
 
     /// Takes each case as far as the records let it.
     pub fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+        for (id, stay) in &self.stays {
+            if subjects.case(id).is_some_and(|case| case.running() && !case.step_done) {
+                stay.advance(id, now, subjects);
+            }
+        }
         let ids: Vec<CaseId> = self.waits.keys().cloned().collect();
         for id in ids {
             if !subjects.case(&id).is_some_and(|case| case.running() && !case.step_done) {
@@ -115,15 +146,19 @@ impl Expect {
 
     /// The first time at which a case must be looked at again.
     pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
+        let open = |id: &CaseId| subjects.case(id).is_some_and(|case| case.running() && !case.step_done);
+        let stays = self.stays.iter().filter(|(id, _)| open(id));
+        let stays = stays.map(|(_, stay)| (stay.given_up(), "twice the time to a renewal"));
         self.waits
             .iter()
-            .filter(|(id, _)| subjects.case(id).is_some_and(|case| case.running() && !case.step_done))
+            .filter(|(id, _)| open(id))
             .filter_map(|(_, wait)| match wait.console {
                 Console::Waiting if !wait.asked_for_life => Some((wait.due(), "the deadline of a move")),
                 Console::Waiting => Some((wait.given_up(), "twice the deadline of a move")),
                 Console::Asked { again, until, .. } => Some((again.min(until), "the console's statement")),
                 Console::Settled => wait.further.deadline().map(|at| (at, "the word of further witnesses")),
             })
+            .chain(stays)
             .min()
     }
 }
@@ -447,21 +482,6 @@ pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
             Some(bound::log_off(timers, granted.unwrap_or(timers.expires.value)))
         }
     }
-}
-
-/// The cases that have no cause to move, because the scenario takes servers away from the other side of each pair only.
-fn spared(of: Move, subjects: &Subjects) -> Vec<CaseId> {
-    if matches!(of, Move::Baseline | Move::Renewal | Move::LogOn | Move::LogOff | Move::Admission) {
-        return Vec::new();
-    }
-    let outages = subjects.plan().scenario.steps.iter().filter_map(|step| match &step.kind {
-        StepKind::Outage(plan) => Some(plan.party),
-        _ => None,
-    });
-    let parties: Vec<Option<Party>> = outages.collect();
-    let meant = |phone| parties.iter().any(|party| party.is_none_or(|party| pairs::is_of(subjects, phone, party)));
-    let looked_at = subjects.cases().iter().map(|case| &case.id).filter(|id| subjects.in_focus(&id.phone));
-    looked_at.filter(|id| !meant(&id.phone)).cloned().collect()
 }
 
 /// What to say of a move whose cause never came, or which begins where the line is not.

@@ -9,7 +9,7 @@ use super::outage::PATIENCE;
 use crate::{
     config::{Role, Turns},
     engine::{Outbox, case::Finding, hook, subjects::Subjects},
-    event::{Action, Observed, OutageId, PhoneName, ServerName, Stamp},
+    event::{Action, Observed, OutageId, PhoneName, Stamp},
 };
 
 /// The step that gives servers back.
@@ -137,9 +137,10 @@ pub fn lift_all(subjects: &Subjects, out: &mut Outbox) -> BTreeSet<OutageId> {
 /// The outages in force of servers in this role; without one, all of them.
 fn open(role: Option<Role>, subjects: &Subjects) -> BTreeSet<OutageId> {
     let Some(role) = role else { return subjects.outages_open().collect() };
-    let cases = subjects.cases().iter().filter(|case| case.running() && subjects.in_focus(&case.id.phone));
-    let servers: BTreeSet<&ServerName> = cases.filter_map(|case| case.server_in(role)).collect();
-    let meant = |outage: &OutageId| subjects.outages.get(outage).is_some_and(|run| servers.contains(&run.spec.server));
+    let meant = |outage: &OutageId| {
+        let run = subjects.outages.get(outage);
+        run.is_some_and(|run| run.role == role && run.spec.phones.iter().any(|phone| subjects.in_focus(phone)))
+    };
     subjects.outages_open().filter(meant).collect()
 }
 

@@ -1,13 +1,10 @@
 //! Takes a server away, and proves by canaries that the outage bites.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use super::moment;
 use crate::{
-    config::{Moment, OutagePlan},
+    config::{Aim, Moment, OutagePlan},
     engine::{
         Outbox, blind,
         case::{CaseRun, Finding},
@@ -40,8 +37,9 @@ struct Part {
     plan: OutagePlan,
     phones: Vec<PhoneName>,
     /// The servers that go, and for which phones.
-    targets: BTreeMap<ServerName, Vec<PhoneName>>,
-    outages: BTreeMap<ServerName, OutageId>,
+    aims: Vec<Aim>,
+    /// The outages of these, in the same order, once they are ordered.
+    outages: Vec<OutageId>,
     stage: Stage,
     until: Stamp,
 }
@@ -94,7 +92,7 @@ impl Cutting {
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         if let Observed::OutageDeclined { outage, reason } = observed {
             let optional = self.optional;
-            let part = self.parts.iter_mut().find(|part| part.outages.values().any(|own| own == outage));
+            let part = self.parts.iter_mut().find(|part| part.outages.contains(outage));
             return part.into_iter().for_each(|part| part.decline(*outage, reason, optional, fix, subjects, out));
         }
         self.parts.iter_mut().for_each(|part| part.observe(observed, fix, subjects, out));
@@ -113,14 +111,8 @@ impl Cutting {
 
 impl Part {
     fn now(plan: &OutagePlan, phones: Vec<PhoneName>, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) -> Self {
-        let mut part = Self {
-            plan: plan.clone(),
-            phones,
-            targets: BTreeMap::new(),
-            outages: BTreeMap::new(),
-            stage: Stage::Done,
-            until: now,
-        };
+        let mut part =
+            Self { plan: plan.clone(), phones, aims: Vec::new(), outages: Vec::new(), stage: Stage::Done, until: now };
         part.control(subjects, now, out);
         part
     }
@@ -130,8 +122,8 @@ impl Part {
         Self {
             plan: plan.clone(),
             phones: vec![phone],
-            targets: BTreeMap::new(),
-            outages: BTreeMap::new(),
+            aims: Vec::new(),
+            outages: Vec::new(),
             stage,
             until: fix.when.at,
         }
@@ -139,15 +131,10 @@ impl Part {
 
     /// Sends the control canaries.
     fn control(&mut self, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) {
-        for case in subjects.running().filter(|case| self.phones.contains(&case.id.phone)) {
-            for server in self.plan.servers.iter().filter_map(|role| case.server_in(*role)) {
-                let phones = self.targets.entry(server.clone()).or_default();
-                if !phones.contains(&case.id.phone) {
-                    phones.push(case.id.phone.clone());
-                }
-            }
-        }
-        self.stage = Stage::Control { open: send_canaries(None, &self.targets, out) };
+        let running = subjects.phones_running();
+        let phones = self.phones.iter().filter(|phone| running.contains(phone));
+        self.aims = self.plan.aims(phones.filter_map(|phone| subjects.plan().phone(phone)));
+        self.stage = Stage::Control { open: send_canaries(None, &self.aims, out) };
         self.until = now + PATIENCE;
     }
 
@@ -175,7 +162,7 @@ impl Part {
                     self.stage = Stage::Proof { open: BTreeSet::new() };
                     return;
                 }
-                self.stage = Stage::Proof { open: send_canaries(Some(&self.outages), &self.targets, out) };
+                self.stage = Stage::Proof { open: send_canaries(Some(&self.outages), &self.aims, out) };
                 self.until = fix.when.at + PATIENCE;
             }
             (Stage::Proof { open }, Observed::Canary { outage: Some(_), phone, server, toward, passed }) => {
@@ -211,7 +198,7 @@ impl Part {
         if let Some(run) = subjects.outages.get_mut(&declined) {
             run.ended = true;
         }
-        for outage in self.outages.values().filter(|outage| **outage != declined) {
+        for outage in self.outages.iter().filter(|outage| **outage != declined) {
             out.order(Action::EndOutage { outage: *outage });
         }
         let needs = format!("needs a server on the link: {reason}");
@@ -294,7 +281,7 @@ impl Part {
         let subject = |case: &&CaseRun| {
             let driven = case.last_cut().is_some() && case.moved(Move::Failback).is_none();
             let meant = self.phones.contains(&case.id.phone);
-            let concerned = case.running() && meant && self.targets.contains_key(&case.primary);
+            let concerned = case.running() && meant && self.aims.iter().any(|aim| aim.server == case.primary);
             let nobody = case.moved(Move::LogOff).is_some();
             concerned && !driven && !nobody
         };
@@ -311,38 +298,34 @@ impl Part {
             .collect();
         found.into_iter().for_each(|(id, finding)| subjects.decide_case(&id, finding));
         let running = subjects.phones_running();
-        self.targets.values_mut().for_each(|phones| phones.retain(|phone| running.contains(phone)));
-        self.targets.retain(|_, phones| !phones.is_empty());
-        for (server, phones) in &self.targets {
+        self.aims.iter_mut().for_each(|aim| aim.phones.retain(|phone| running.contains(phone)));
+        self.aims.retain(|aim| !aim.phones.is_empty());
+        for Aim { server, role, phones } in &self.aims {
             // A redirection leads to the server that their lines have in that role.
             let server_in = |role| {
                 let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.id.phone));
                 concerned.find_map(|case| case.server_in(role).cloned())
             };
             let spec = self.plan.spec(server.clone(), phones.clone(), server_in);
-            let outage = subjects.next_outage(spec.clone());
+            let outage = subjects.next_outage(spec.clone(), *role);
             out.order(Action::BeginOutage { outage, spec: Box::new(spec) });
-            self.outages.insert(server.clone(), outage);
+            self.outages.push(outage);
         }
         if self.outages.is_empty() {
             self.decide(subjects, || Finding::rig("nothing-to-cut", "no line has a server in the role that goes away"));
             self.stage = Stage::Done;
         } else {
-            self.stage = Stage::Commit { open: self.outages.values().copied().collect() };
-            self.until = now + PATIENCE + hook::patience(subjects, self.outages.values().copied());
+            self.stage = Stage::Commit { open: self.outages.iter().copied().collect() };
+            self.until = now + PATIENCE + hook::patience(subjects, self.outages.iter().copied());
         }
     }
 }
 
 /// Sends canaries through every path; with the outages that they shall prove, or as a control.
-fn send_canaries(
-    outages: Option<&BTreeMap<ServerName, OutageId>>,
-    targets: &BTreeMap<ServerName, Vec<PhoneName>>,
-    out: &mut Outbox,
-) -> BTreeSet<Path> {
+fn send_canaries(outages: Option<&[OutageId]>, aims: &[Aim], out: &mut Outbox) -> BTreeSet<Path> {
     let mut open = BTreeSet::new();
-    for (server, phones) in targets {
-        let outage = outages.and_then(|outages| outages.get(server)).copied();
+    for (number, Aim { server, phones, .. }) in aims.iter().enumerate() {
+        let outage = outages.and_then(|outages| outages.get(number)).copied();
         out.order(Action::SendCanaries { outage, server: server.clone(), phones: phones.clone() });
         for phone in phones {
             for toward in [Toward::Server, Toward::Phone] {

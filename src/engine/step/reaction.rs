@@ -33,7 +33,16 @@ impl Reaction {
     /// To the last outage of each line's primary.
     pub fn begin(subjects: &mut Subjects) -> Self {
         let (mut waits, mut without) = (BTreeMap::new(), Vec::new());
-        for case in subjects.running() {
+        let at_home: Vec<CaseId> = subjects
+            .cases()
+            .iter()
+            .filter(|case| subjects.keeps_home(case).is_some())
+            .map(|case| case.id.clone())
+            .collect();
+        for id in &at_home {
+            subjects.finish_case_step(id, "its home was not taken away", &[]);
+        }
+        for case in subjects.running().filter(|case| !at_home.contains(&case.id)) {
             let leg = case.leg(Move::Failover).filter(|leg| case.cut_of(*leg).is_some());
             let Some((leg, cut)) = leg.and_then(|leg| Some((leg, case.cuts.get_mut(leg.cut?)?))) else {
                 without.push(case.id.clone());

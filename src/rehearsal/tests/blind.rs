@@ -158,6 +158,7 @@ fn in_every_scenario_healthy_blind_phones_pass_or_nobody_can_tell_and_both_for_a
     }
     let can = [
         "connections-reset",
+        "crossed-homes",
         "drop-against-refusal",
         "failover",
         "flapping",

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    config::{Failure, ModePlan, Moment, OutagePlan, Role, Step, StepKind},
-    event::{Move, OutageMode, OutageScope},
+    config::{OutagePlan, Role, Step, StepKind},
+    event::{Move, OutageMode},
 };
 
 /// Waits for a move of every line.
@@ -14,15 +14,5 @@ pub fn expect(of: Move) -> Step {
 
 /// Servers go away whole, at once and for everybody, for twenty minutes at most.
 pub fn plan(servers: Vec<Role>, mode: OutageMode) -> OutagePlan {
-    OutagePlan {
-        mode: ModePlan::Plain(mode),
-        toward: None,
-        servers,
-        scope: OutageScope::Host,
-        only: None,
-        party: None,
-        at: Moment::Now,
-        failure: Failure::Cut,
-        limit: Duration::from_secs(1200),
-    }
+    OutagePlan::of(servers, mode, Duration::from_secs(1200))
 }
