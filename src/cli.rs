@@ -30,6 +30,7 @@ mod phone;
 mod places;
 mod run;
 mod runs;
+mod set_back;
 mod shell;
 mod state;
 mod stopped;

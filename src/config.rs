@@ -27,6 +27,7 @@ pub mod keying;
 pub mod load;
 pub mod model;
 pub mod overrides;
+pub mod pbx;
 pub mod port;
 pub mod provisioning;
 mod raw;
@@ -42,6 +43,7 @@ pub use model::{
     Assignable, Dialect, FailbackHabit, KeyGroup, KeyUrl, LoginDialogue, Model, Pressing, RegistrationHabit,
     RenewalLead, Sign, Source, Timer, Timers, XmlNames,
 };
+pub use pbx::{Need, PbxSetting};
 pub use port::{AddressError, PortAddress, Remote, UsbIdentity, UsbPath};
 pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{self, Phone, Plan, Scenario},
-    event::{Action, Observed, OutageMode, PhoneName, RigPart, ServerName, When},
+    event::{Action, Observed, OutageMode, PbxName, PhoneName, RigPart, ServerName, When},
 };
 
 pub mod clock;
@@ -25,15 +25,20 @@ pub mod keypad;
 pub mod listen;
 pub mod network;
 mod outbox;
+pub mod pbx;
 pub mod privileges;
 pub mod push;
+pub mod secrets;
 pub mod serial;
 pub mod signals;
 pub mod witness;
 
 use clock::RunClock;
 use discretion::{Discretion, Pin, PinError};
-use hook::{HookError, Hooks, notes::Notes};
+use hook::{
+    HookError, Hooks,
+    notes::{Changed, Left, Notes},
+};
 use keypad::{
     Keypad, Order,
     evdev::EventKeys,
@@ -43,6 +48,7 @@ use keypad::{
     url::{Account, UrlKeys},
 };
 use network::{NetworkDriver, NetworkError};
+use pbx::{PbxError, Settings};
 use push::{Addressee, Pusher};
 use serial::{Console, ConsoleError, ConsoleSetup, PortError, Spoken, share::Share};
 use witness::{WitnessError, Witnesses};
@@ -51,7 +57,9 @@ use witness::{WitnessError, Witnesses};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Surroundings<'a> {
     /// Where it is noted which servers are stopped by commands; none: none is.
-    pub notes: Option<&'a Notes>,
+    pub notes: Option<&'a Notes<Left>>,
+    /// Where it is noted which settings of the PBX are changed; none: nobody would know of them.
+    pub changes: Option<&'a Notes<Changed>>,
     /// Where sockets go by which others may look on at the consoles; none: nobody may.
     pub state: Option<&'a Path>,
 }
@@ -103,6 +111,9 @@ pub enum DriverError {
     /// A server can not be stopped.
     #[error(transparent)]
     Hook(#[from] HookError),
+    /// A setting of the PBX can not be changed.
+    #[error(transparent)]
+    Pbx(#[from] PbxError),
     /// A further witness can not be heard.
     #[error(transparent)]
     Witness(#[from] WitnessError),
@@ -140,6 +151,7 @@ pub struct Drivers {
     /// None: the bench has no interfaces.
     network: Option<NetworkDriver>,
     hooks: Hooks,
+    settings: Settings,
     witnesses: Witnesses,
     reports: mpsc::Sender<Report>,
     clock: RunClock,
@@ -167,6 +179,7 @@ impl Drivers {
             pushers: BTreeMap::new(),
             network: None,
             hooks: Hooks::default(),
+            settings: Settings::default(),
             witnesses: Witnesses::default(),
             reports,
             clock: clock.clone(),
@@ -212,6 +225,20 @@ impl Drivers {
             Action::BeginOutage { outage, spec } => self.network(|network| network.begin_outage(outage, &spec)),
             Action::EndOutage { outage } if self.hooks.end(outage) => Ok(()),
             Action::EndOutage { outage } => self.network(|network| network.end_outage(outage)),
+            Action::SetPbx { setting, sequence, state } => {
+                if self.settings.set(&setting, sequence, state) {
+                    Ok(())
+                } else {
+                    Err(no_setting(&setting))
+                }
+            }
+            Action::RestorePbx { setting, sequence } => {
+                if self.settings.restore(&setting, sequence) {
+                    Ok(())
+                } else {
+                    Err(no_setting(&setting))
+                }
+            }
             Action::SendCanaries { outage, server, phones } => {
                 self.network(|network| network.send_canaries(outage, &server, &phones))
             }
@@ -236,6 +263,7 @@ impl Drivers {
             let _ = self.reports.try_send(report);
         }
         self.hooks.close().await;
+        self.settings.close().await;
         drop(self.keypads);
         for board in self.boards {
             board.close().await;
@@ -252,7 +280,7 @@ impl Drivers {
     }
 
     async fn open_all(&mut self, plan: &Plan, run_dir: &Path, around: Surroundings<'_>) -> Result<(), DriverError> {
-        let Surroundings { notes, state } = around;
+        let Surroundings { notes, changes, state } = around;
         let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
         let discretions: BTreeMap<PhoneName, Discretion> =
             phones.iter().map(|phone| (phone.name.clone(), Discretion::default())).collect();
@@ -300,6 +328,7 @@ impl Drivers {
         }
         let witnesses = Witnesses::prepare(plan, &self.clock, run_dir, &discretions)?;
         self.hooks = Hooks::start(plan, notes, &self.clock, &self.reports)?;
+        self.settings = Settings::start(plan, changes, &self.clock, &self.reports)?;
         if plan.bench.network.is_some() {
             self.network = Some(NetworkDriver::start(plan, &self.clock, run_dir, self.reports.clone()).await?);
         }
@@ -436,6 +465,11 @@ fn missing(part: RigPart, phone: PhoneName) -> Observed {
 
 fn no_hook(server: &ServerName) -> Observed {
     let reason = format!("nothing stops server {server}; add `hook` to it in the bench file");
+    Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason }
+}
+
+fn no_setting(setting: &PbxName) -> Observed {
+    let reason = format!("nothing changes pbx.{setting}; add [pbx.{setting}] to the bench file");
     Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason }
 }
 

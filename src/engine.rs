@@ -18,6 +18,7 @@
 //! | [`detect`] | what is wrong in every scenario |
 //! | [`step`] | what each kind of step waits for |
 //! | [`pairs`] | who calls whom |
+//! | [`pbx`] | which settings of the PBX are changed, and whether they can be set back |
 //! | [`subjects`] | all that a step can touch |
 //! | [`observe`] | what each observation changes in what is known |
 //! | [`course`] | who waits for whom: all phones together, or each pair or phone at its own pace |
@@ -45,6 +46,7 @@ pub mod load;
 pub mod measure;
 pub mod observe;
 pub mod pairs;
+pub mod pbx;
 pub mod phone;
 pub mod refusal;
 pub mod registration;

@@ -13,6 +13,7 @@
 //! | [`stroke`] | what is done to keys at a time |
 //! | [`outage`] | what an outage is, does and ends by |
 //! | [`hook`] | commands that stop and start servers |
+//! | [`pbx`] | settings of the PBX that commands set and read |
 //! | [`place`] | where frames of a server come from, or of a phone behind a router |
 //! | [`push`] | what phones are told |
 //! | [`rig`] | parts of it that can fail, and evidence that can be lost |
@@ -34,6 +35,7 @@ pub mod hook;
 pub mod moves;
 pub mod observed;
 pub mod outage;
+pub mod pbx;
 pub mod place;
 pub mod push;
 pub mod rig;
@@ -53,12 +55,13 @@ pub use outage::{
     Bystander, Bystanders, Course, Impairment, LinkSide, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec,
     OutageTally, Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
 };
+pub use pbx::{PbxAct, PbxFault, PbxFlaw};
 pub use place::LinkPlace;
 pub use push::PushCommand;
 pub use rig::{LinkLoss, Loss, PortKind, RigPart};
 pub use setting::{Offload, SettingChange};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
-pub use stamp::{KeyName, PhoneName, ServerName, Stamp, When};
+pub use stamp::{KeyName, PbxName, PhoneName, ServerName, Stamp, When};
 pub use stroke::{Hold, Stroke};
 pub use tls::{TlsFact, TlsStep};
 pub use witness::{Standing, Testimony, Witness};
@@ -164,6 +167,22 @@ pub enum Action {
     AskWitnesses {
         /// The phone.
         phone: PhoneName,
+    },
+    /// Have a setting of the PBX set and read back. What comes of it is an [`Observed::PbxSettled`].
+    SetPbx {
+        /// The setting.
+        setting: PbxName,
+        /// Comes back with it.
+        sequence: u32,
+        /// The state that it is to have.
+        state: String,
+    },
+    /// Have it set to what it was before it was changed for the first time, and read back.
+    RestorePbx {
+        /// The setting.
+        setting: PbxName,
+        /// Comes back in [`Observed::PbxSettled`].
+        sequence: u32,
     },
     /// The run is over: close the drivers.
     Finish,

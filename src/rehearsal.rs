@@ -13,8 +13,8 @@ use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
     engine::Engine,
     event::{
-        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageMode, PhoneName, Record, RigPart, ServerName,
-        Stamp, Toward, When,
+        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageMode, PbxName, PhoneName, Record, RigPart,
+        ServerName, Stamp, Toward, When,
     },
     session,
     verdict::Case,
@@ -31,6 +31,7 @@ mod device;
 pub mod healthy;
 mod hook;
 mod link;
+mod pbx;
 mod push;
 mod witness;
 
@@ -39,6 +40,7 @@ pub use link::Weather;
 use device::Device;
 use hook::Hooked;
 use link::{Crossing, Link, Outage, Treatment};
+use pbx::PbxOrder;
 use push::Pushes;
 use witness::Looks;
 
@@ -72,6 +74,8 @@ pub struct Rehearsal {
     link: Link,
     outages: BTreeMap<OutageId, Outage>,
     hooked: BTreeMap<OutageId, Hooked>,
+    /// What settings of the PBX were before they were changed.
+    changed: BTreeMap<PbxName, String>,
     pushes: Pushes,
     looks: Looks,
     finished: bool,
@@ -90,6 +94,8 @@ enum Happening {
     Stopped(OutageId),
     /// A command has started it again.
     Started(OutageId, OutageEnd),
+    /// Commands have changed a setting of the PBX.
+    Pbx(PbxOrder),
     /// A message is at the bridge.
     Cross(Crossing),
     /// What an outage has made late goes on.
@@ -183,6 +189,7 @@ impl Rehearsal {
             link: Link::new(weather),
             outages: BTreeMap::new(),
             hooked: BTreeMap::new(),
+            changed: BTreeMap::new(),
             pushes: Pushes::default(),
             looks: Looks::default(),
             finished: false,
@@ -267,6 +274,7 @@ impl Rehearsal {
             Happening::End(outage, why) => self.end_outage(outage, why),
             Happening::Stopped(outage) => self.stopped(outage),
             Happening::Started(outage, why) => self.started(outage, why),
+            Happening::Pbx(order) => self.change_pbx(order),
             Happening::Cross(crossing) => self.cross(crossing),
             Happening::GoOn(outage) => self.go_on_late(outage),
             Happening::ToPhone(phone, input) => self.give_phone(&phone, input),
@@ -352,6 +360,10 @@ impl Rehearsal {
                     }
                 }
             }
+            Action::SetPbx { setting, sequence, state } => {
+                self.order_pbx(PbxOrder { setting, sequence, state: Some(state) });
+            }
+            Action::RestorePbx { setting, sequence } => self.order_pbx(PbxOrder { setting, sequence, state: None }),
             Action::AskWitnesses { phone } => self.ask_witnesses(phone),
             Action::Finish => self.finished = true,
         }

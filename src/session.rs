@@ -12,7 +12,12 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::Plan,
-    driver::{DriverError, Drivers, Report, Surroundings, clock::RunClock, hook::notes::Notes, signals::Signals},
+    driver::{
+        DriverError, Drivers, Report, Surroundings,
+        clock::RunClock,
+        hook::notes::{Changed, Left, Notes},
+        signals::Signals,
+    },
     engine::Engine,
     event::{Action, Derived, Observed, Record, Stamp, When},
     journal::{JournalError, JournalWriter, RunDir},
@@ -75,7 +80,8 @@ pub struct Session {
     subscribers: Vec<Box<dyn Subscriber + Send>>,
     reports: mpsc::Sender<Report>,
     inbox: mpsc::Receiver<Report>,
-    stopped: Option<Notes>,
+    stopped: Option<Notes<Left>>,
+    changed: Option<Notes<Changed>>,
 }
 
 /// The operator's wishes.
@@ -106,7 +112,17 @@ impl Session {
     /// Prepares a run; nothing is touched yet.
     pub fn new(plan: Plan, run_dir: RunDir, clock: RunClock) -> Self {
         let (reports, inbox) = mpsc::channel(QUEUE);
-        Self { plan, run_dir, clock, state: None, subscribers: Vec::new(), reports, inbox, stopped: None }
+        Self {
+            plan,
+            run_dir,
+            clock,
+            state: None,
+            subscribers: Vec::new(),
+            reports,
+            inbox,
+            stopped: None,
+            changed: None,
+        }
     }
 
     /// Lets others on this machine look on at the consoles, by sockets in this directory.
@@ -120,8 +136,13 @@ impl Session {
     }
 
     /// Has servers that are stopped noted there, for whoever comes after a run that was killed.
-    pub fn note_stopped(&mut self, notes: Notes) {
+    pub fn note_stopped(&mut self, notes: Notes<Left>) {
         self.stopped = Some(notes);
+    }
+
+    /// The same of settings of the PBX that are changed.
+    pub fn note_changed(&mut self, notes: Notes<Changed>) {
+        self.changed = Some(notes);
     }
 
     /// The operator's end of this run.
@@ -140,7 +161,8 @@ impl Session {
         let mut course = Course::new(desk, self.clock.clone(), self.inbox, signals);
         course.observe(Observed::RunStarted { plan: Box::new(self.plan.clone()) });
 
-        let around = Surroundings { notes: self.stopped.as_ref(), state: self.state.as_deref() };
+        let around =
+            Surroundings { notes: self.stopped.as_ref(), changes: self.changed.as_ref(), state: self.state.as_deref() };
         let start = Drivers::start(&self.plan, &self.clock, self.run_dir.path(), around, self.reports);
         let mut drivers = course.until(start).await?;
         course.run(&mut drivers).await;

@@ -38,6 +38,9 @@ pub fn lab_main(args: &[OsString]) -> ExitCode {
     if let ("server", [socket, act, name]) = (role.to_str().unwrap_or_default(), args) {
         return machines::main(socket, act, name);
     }
+    if role == "maintenance" {
+        return registrar::maintenance::main(args);
+    }
     // Between its start and this call the parent may have died already.
     if namespace::die_with_parent().is_err() || (role != "lab" && namespace::is_orphan()) {
         return ExitCode::FAILURE;

@@ -26,6 +26,7 @@ use crate::{
 
 pub mod cabling;
 mod options;
+mod pbx;
 mod port;
 pub mod settings;
 
@@ -38,7 +39,7 @@ const LITTLE_SPACE: u64 = 500 << 20;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
-    /// `config`, `port`, `network`, `server`, `disk`, `lock`; with `--cabling`, `cabling` alone.
+    /// `config`, `port`, `network`, `server`, `pbx`, `disk`, `lock`; with `--cabling`, `cabling` alone.
     area: &'static str,
     state: State,
     /// What was looked at, and what was found.
@@ -152,6 +153,7 @@ fn look(bench: &Bench, document: &Document, report_dir: &Path) -> Vec<Finding> {
     findings.extend(port::of_listeners(bench));
     findings.extend(of_network(bench));
     findings.extend(options::of_servers(bench));
+    findings.extend(pbx::of_settings(bench));
     findings.push(disk(report_dir));
     findings.push(locks(bench));
     findings

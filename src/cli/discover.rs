@@ -1,6 +1,6 @@
 //! `siprig check --discover`: listens on both sides of the rig and drafts a bench file from what passes.
 
-use std::{io::Write as _, net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, io::Write as _, net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 
@@ -103,7 +103,15 @@ fn of_interfaces(phone_side: &str, server_side: &str) -> Result<Bench, UserError
     }
     let network = Network::between(phone_side, server_side);
     let name = "discover".to_owned();
-    Ok(Bench { name, network: Some(network), servers: Vec::new(), phones: Vec::new(), syslog: None, action_uri: None })
+    Ok(Bench {
+        name,
+        network: Some(network),
+        servers: Vec::new(),
+        phones: Vec::new(),
+        syslog: None,
+        action_uri: None,
+        pbx: BTreeMap::new(),
+    })
 }
 
 /// Who joins interfaces has them alone.

@@ -11,7 +11,7 @@ use crate::{
         Phone, Plan, RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers, Turns,
     },
     engine::bound,
-    event::{Move, OutageScope, PhoneName, Toward},
+    event::{Move, OutageScope, PbxName, PhoneName, Toward},
     look::{harmless, span},
 };
 
@@ -49,6 +49,10 @@ fn write(out: &mut String, plan: &Plan) -> fmt::Result {
             writeln!(out, "  witness its own list by `{}`, every {every}", harmless(&how))?;
         }
     }
+    let needed = |setting: &PbxName| plan.scenarios().any(|scenario| scenario.uses_pbx(setting));
+    for (setting, known) in plan.bench.pbx.iter().filter(|(setting, _)| needed(setting)) {
+        writeln!(out, "pbx       {setting}: {}; read by `{}`", known.states(), harmless(&known.read.join(" ")))?;
+    }
     if let Some(at) = plan.bench.syslog {
         writeln!(out, "syslog    received at {at}")?;
     }
@@ -79,6 +83,12 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
         Pace::Together => {}
         Pace::Pairs => writeln!(out, "  each pair of phones at its own pace")?,
         Pace::Phones => writeln!(out, "  each phone at its own pace")?,
+    }
+    for need in scenario.all_needs() {
+        writeln!(out, "  needs {need}")?;
+    }
+    if let Some(lacks) = plan.bench.lacks_need(scenario) {
+        writeln!(out, "  skipped: {lacks}")?;
     }
     for limit in &scenario.limits {
         writeln!(out, "  {} at most {}", harmless(&limit.measurement), limit.at_most)?;
@@ -116,6 +126,7 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
                     writeln!(out, "      with server {server}, for these phones: {}", harmless(&dark.join(", ")))?;
                 }
             }
+            StepKind::Pbx { setting, state } => write_change(out, plan, setting, state)?,
             StepKind::Push { .. } | StepKind::Restart => reboots = true,
             StepKind::Keys { reboots: boots, .. } | StepKind::Press { reboots: boots, .. } => reboots = *boots,
             StepKind::Dial { .. } => reboots = false,
@@ -128,6 +139,16 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
         }
     }
     Ok(())
+}
+
+/// How a setting of the PBX is changed, or why it is not.
+fn write_change(out: &mut String, plan: &Plan, setting: &PbxName, state: &str) -> fmt::Result {
+    if let Some(lacks) = plan.bench.lacks_state(setting, state) {
+        return writeln!(out, "      skipped: {}", harmless(&lacks));
+    }
+    let words = plan.bench.pbx.get(setting).and_then(|known| known.set.get(state)).map(|words| words.join(" "));
+    let words = words.unwrap_or_default();
+    writeln!(out, "      for everybody, by `{}`; afterwards set back to what it was", harmless(&words))
 }
 
 /// Who has to do without an outage, and why.

@@ -8,7 +8,7 @@ use super::{
     error::UserError,
     exit::Exit,
     lock::{self, Holder},
-    state, stopped, switched_off,
+    set_back, state, stopped, switched_off,
 };
 use crate::{
     config::{Bench, Network, load},
@@ -65,6 +65,7 @@ fn outage(args: &OutageArgs, verb: &str, mode: OutageMode) -> Result<Exit, UserE
         say(&format!("waiting: {}", held.split_once("; ").map_or(held.as_str(), |(held, _)| held)));
     })?;
     stopped::start_again(&bench, say)?;
+    set_back::everything(&bench, say)?;
     switched_off::switch_on_again(&network, say)?;
     if args.everyone {
         match everyone::join(&mut bench, &network, args.yes, &server.name.0)? {

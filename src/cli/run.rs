@@ -17,7 +17,7 @@ use super::{
     lock::{self, Holder},
     operator,
     places::{NotingPlaces, PlacesFile},
-    state, stopped, switched_off,
+    set_back, state, stopped, switched_off,
 };
 use crate::{
     config::{Bench, Model, Phone, Plan, Scenario, document::Document, load},
@@ -95,6 +95,7 @@ fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<
     })?;
 
     stopped::start_again(&plan.bench, say)?;
+    set_back::everything(&plan.bench, say)?;
     if let Some(network) = &plan.bench.network {
         switched_off::switch_on_again(network, say)?;
     }
@@ -129,9 +130,11 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
             "is this machine out of memory or processes?",
         )
     };
-    let (network, stopped) = (plan.bench.network.clone(), stopped::notes(&plan.bench)?);
+    let network = plan.bench.network.clone();
+    let (stopped, changed) = (stopped::notes(&plan.bench)?, set_back::notes(&plan.bench)?);
     let mut session = Session::new(plan, run_dir.clone(), clock.clone());
     session.note_stopped(stopped);
+    session.note_changed(changed);
     session.share_consoles(state::directory()?);
     if let Some(network) = &network {
         session.subscribe(Noting::new(network)?);

@@ -9,6 +9,7 @@ use crate::{
             command,
             notes::{Left, Notes},
         },
+        secrets::Secrets,
     },
     event::ServerName,
     look::harmless,
@@ -18,7 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// If there is no directory for it.
-pub fn notes(bench: &Bench) -> Result<Notes, UserError> {
+pub fn notes(bench: &Bench) -> Result<Notes<Left>, UserError> {
     Ok(Notes::at(state::of_network()?.join(format!("stopped-{}.json", bench.name))))
 }
 
@@ -49,7 +50,7 @@ fn start(bench: &Bench, server: &ServerName, left: &Left, say: &impl Fn(&str)) -
     say(&format!(
         "server {server} was stopped by a siprig that did not start it again, since {since}; starting it: {command}"
     ));
-    let outcome = command::run(&hook.start, hook.limit, &RunClock::start());
+    let outcome = command::run(&hook.start, hook.limit, &Secrets::of_bench(bench), &RunClock::start());
     match outcome.error {
         None => Ok(()),
         Some(error) => {

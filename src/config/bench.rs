@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     identity::{Identity, Mac},
     model::Timers,
+    pbx::PbxSetting,
     port::PortAddress,
     witness::{ServerWitness, WatchedPage},
 };
 use crate::{
-    event::{Course, LinkSide, Manner, PhoneName, ServerName},
+    event::{Course, LinkSide, Manner, PbxName, PhoneName, ServerName},
     wire::dns::Name,
 };
 
@@ -42,6 +43,9 @@ pub struct Bench {
     /// Where phones call when their registration changes; none: nobody listens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_uri: Option<SocketAddr>,
+    /// Settings of the PBX that can be changed by commands.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pbx: BTreeMap<PbxName, PbxSetting>,
 }
 
 impl Bench {

@@ -24,6 +24,7 @@ mod lines;
 pub(super) mod model;
 mod order;
 mod outage;
+mod pbx;
 mod ports;
 pub(super) mod reach;
 pub(super) mod scenario;

@@ -48,6 +48,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/crossed-homes.toml",
     "scenarios/cut-after-renewal.toml",
     "scenarios/cut-before-renewal.toml",
+    "scenarios/distribution-switched.toml",
     "scenarios/drop-against-refusal.toml",
     "scenarios/failover.toml",
     "scenarios/flapping.toml",

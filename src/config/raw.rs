@@ -8,9 +8,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 mod lift;
+mod pbx;
 mod witness;
 
 pub(super) use lift::{InTurn, Lift};
+pub(super) use pbx::{Pbx, Words};
 pub(super) use witness::{Listener, ServerWitness, StatusPage, SyslogDialect, WatchedPage};
 
 pub(super) type Text = Option<Spanned<String>>;
@@ -28,6 +30,8 @@ pub(super) struct Bench {
     pub(super) server: Vec<Spanned<Server>>,
     #[serde(default)]
     pub(super) phone: Vec<Spanned<Phone>>,
+    #[serde(default)]
+    pub(super) pbx: BTreeMap<Spanned<String>, Spanned<Pbx>>,
     #[serde(default)]
     pub(super) timers: TimerOverrides,
 }
@@ -305,6 +309,8 @@ pub(super) struct Scenario {
     pub(super) pace: Text,
     pub(super) start: Text,
     #[serde(default)]
+    pub(super) needs: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(super) load: bool,
     #[serde(default)]
     pub(super) limit: Vec<Spanned<Limit>>,
@@ -348,8 +354,8 @@ pub(super) struct DocumentedLimit {
     pub(super) says: Text,
 }
 
-/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `display`, `call`, `outage`, `lift`, `wait`
-/// and `repeat`.
+/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `display`, `call`, `pbx`, `outage`, `lift`,
+/// `wait` and `repeat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Step {
@@ -366,6 +372,7 @@ pub(super) struct Step {
     pub(super) display: Text,
     pub(super) documented_limit: Option<Spanned<DocumentedLimit>>,
     pub(super) call: Text,
+    pub(super) pbx: Option<Spanned<BTreeMap<Spanned<String>, Spanned<String>>>>,
     pub(super) outage: Option<Spanned<Outage>>,
     pub(super) lift: Option<Spanned<Lift>>,
     pub(super) wait: Text,

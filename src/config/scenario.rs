@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     bench::Role,
     keying::{self, Confirm},
+    pbx::Need,
 };
 use crate::{
-    event::{Move, PushCommand, Stroke},
+    event::{Move, PbxName, PushCommand, Stroke},
     verdict::Blame,
 };
 
@@ -37,6 +38,9 @@ pub struct Scenario {
     /// Where its lines are when it begins: verified before, and what it is restored to.
     #[serde(default, skip_serializing_if = "StartState::is_registered")]
     pub start: StartState,
+    /// What a bench must have for it, beside what its steps say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
     /// The load that its moves put on servers is measured as well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub load: bool,
@@ -121,6 +125,7 @@ impl Scenario {
             tried_on: None,
             pace: Pace::default(),
             start: StartState::default(),
+            needs: Vec::new(),
             load: false,
             limits: Vec::new(),
             steps,
@@ -271,6 +276,13 @@ pub enum StepKind {
     },
     /// No phone of a pair is in any call.
     ExpectIdle,
+    /// A setting of the PBX is changed, for everybody. It is set back before the teardown.
+    Pbx {
+        /// Which.
+        setting: PbxName,
+        /// What it is to be.
+        state: String,
+    },
     /// Servers go away for the phones under test.
     Outage(Box<OutagePlan>),
     /// Outages in force end.

@@ -7,26 +7,21 @@
 use std::{
     collections::BTreeMap,
     sync::mpsc::{self, RecvTimeoutError},
-    thread::JoinHandle,
     time::Duration,
 };
 
-use nix::poll::{PollTimeout, poll};
-
-use super::{Report, clock::RunClock};
+use super::{Report, clock::RunClock, secrets::Secrets};
 use crate::{
-    config::{Hook, Plan, Server, StepKind},
+    config::{Hook, Plan, StepKind},
     event::{HookAct, HookOutcome, Observed, OutageEnd, OutageId, ServerName, Stamp, When},
 };
 
 pub mod command;
+pub(super) mod keeper;
 pub mod notes;
 
+use keeper::{Keeper, offer};
 use notes::{Left, Notes};
-
-/// How often a report is offered to a session that has no room for it, and how long is waited in between.
-const OFFERS: u32 = 300;
-const PAUSE_MS: u8 = 10;
 
 /// Why servers can not be stopped.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +51,7 @@ pub enum HookError {
 /// Stops and starts servers.
 #[derive(Debug, Default)]
 pub struct Hooks {
-    keepers: BTreeMap<ServerName, Keeper>,
+    keepers: BTreeMap<ServerName, Keeper<Order>>,
     hooked: BTreeMap<OutageId, ServerName>,
 }
 
@@ -67,7 +62,7 @@ impl Hooks {
     /// If a program is not there.
     pub fn start(
         plan: &Plan,
-        notes: Option<&Notes>,
+        notes: Option<&Notes<Left>>,
         clock: &RunClock,
         reports: &tokio::sync::mpsc::Sender<Report>,
     ) -> Result<Self, HookError> {
@@ -76,9 +71,19 @@ impl Hooks {
         if !plan.scenarios().any(|scenario| scenario.all_steps().any(|step| hooks(&step.kind))) {
             return Ok(all);
         }
+        let secrets = Secrets::of(plan);
         for server in &plan.bench.servers {
             if let Some(hook) = &server.hook {
-                all.keepers.insert(server.name.clone(), Keeper::start(server, hook, notes, clock, reports)?);
+                let work = Work {
+                    server: server.name.clone(),
+                    hook: hook.clone(),
+                    notes: notes.cloned(),
+                    clock: clock.clone(),
+                    reports: reports.clone(),
+                    secrets: secrets.clone(),
+                    stopped: None,
+                };
+                all.keepers.insert(server.name.clone(), work.begin()?);
             }
         }
         Ok(all)
@@ -110,7 +115,7 @@ impl Hooks {
 /// All are started side by side.
 impl Drop for Hooks {
     fn drop(&mut self) {
-        self.keepers.values_mut().for_each(|keeper| drop(keeper.orders.take()));
+        self.keepers.values_mut().for_each(Keeper::dismiss);
     }
 }
 
@@ -121,62 +126,14 @@ enum Order {
     Start { outage: OutageId },
 }
 
-/// Who stops and starts a server. When this is dropped, the server is started if it is stopped.
-#[derive(Debug)]
-struct Keeper {
-    orders: Option<mpsc::Sender<Order>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Keeper {
-    fn start(
-        server: &Server,
-        hook: &Hook,
-        notes: Option<&Notes>,
-        clock: &RunClock,
-        reports: &tokio::sync::mpsc::Sender<Report>,
-    ) -> Result<Self, HookError> {
-        for (act, words) in [(HookAct::Stop, &hook.stop), (HookAct::Start, &hook.start)] {
-            let program = words.first().cloned().unwrap_or_default();
-            if command::find(&program).is_none() {
-                return Err(HookError::NoProgram { server: server.name.clone(), act, program });
-            }
-        }
-        let (orders, inbox) = mpsc::channel();
-        let work = Work {
-            server: server.name.clone(),
-            hook: hook.clone(),
-            notes: notes.cloned(),
-            clock: clock.clone(),
-            reports: reports.clone(),
-            stopped: None,
-        };
-        let thread = std::thread::Builder::new().name(format!("hook of {}", server.name));
-        let thread = thread.spawn(move || work.serve(&inbox));
-        let thread = thread.map_err(|source| HookError::Thread { server: server.name.clone(), source })?;
-        Ok(Self { orders: Some(orders), thread: Some(thread) })
-    }
-
-    fn order(&self, order: Order) {
-        // The thread outlives this handle's sender.
-        let _ = self.orders.as_ref().map(|orders| orders.send(order));
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
-}
-
 /// What the thread of a server works with.
 struct Work {
     server: ServerName,
     hook: Hook,
-    notes: Option<Notes>,
+    notes: Option<Notes<Left>>,
     clock: RunClock,
     reports: tokio::sync::mpsc::Sender<Report>,
+    secrets: Secrets,
     stopped: Option<Stopped>,
 }
 
@@ -188,6 +145,19 @@ struct Stopped {
 }
 
 impl Work {
+    /// Looks for its programs, and waits for orders in a thread of its own.
+    fn begin(self) -> Result<Keeper<Order>, HookError> {
+        for (act, words) in [(HookAct::Stop, &self.hook.stop), (HookAct::Start, &self.hook.start)] {
+            let program = words.first().cloned().unwrap_or_default();
+            if command::find(&program).is_none() {
+                return Err(HookError::NoProgram { server: self.server, act, program });
+            }
+        }
+        let server = self.server.clone();
+        let keeper = Keeper::start(format!("hook of {server}"), move |orders| self.serve(orders));
+        keeper.map_err(|source| HookError::Thread { server, source })
+    }
+
     fn serve(mut self, orders: &mpsc::Receiver<Order>) {
         loop {
             let until = self.stopped.as_ref().and_then(|stopped| stopped.until);
@@ -251,7 +221,7 @@ impl Work {
         };
         let begun = self.clock.now();
         self.tell(When::exactly(begun), Observed::HookStarted { outage, server: self.server.clone(), act });
-        (begun, command::run(words, self.hook.limit, &self.clock))
+        (begun, command::run(words, self.hook.limit, &self.secrets, &self.clock))
     }
 
     fn tell_end(&self, outage: OutageId, act: HookAct, outcome: HookOutcome) {
@@ -259,17 +229,8 @@ impl Work {
         self.tell(When::exactly(self.clock.now()), ended);
     }
 
-    /// Reports to the session. One that has no room for it is waited for, but not for ever: it may be gone.
     fn tell(&self, when: When, observed: Observed) {
-        let mut report = Report { when, observed };
-        for _ in 0..OFFERS {
-            match self.reports.try_send(report) {
-                Err(tokio::sync::mpsc::error::TrySendError::Full(back)) => report = back,
-                Ok(()) | Err(_) => return,
-            }
-            // Interrupted is as good as waited.
-            let _ = poll(&mut [], PollTimeout::from(PAUSE_MS));
-        }
+        offer(&self.reports, Report { when, observed });
     }
 }
 

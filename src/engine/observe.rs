@@ -52,6 +52,9 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         }
         Observed::HookStarted { outage, act, .. } => hook::started(subjects, *outage, *act, fix),
         Observed::HookEnded { outage, act, outcome, .. } => hook::ended(subjects, *outage, *act, outcome, fix),
+        Observed::PbxSettled { setting, sequence, was, flaw } => {
+            subjects.pbx.settled(setting, *sequence, was.as_ref(), flaw.as_ref());
+        }
         Observed::OutageBegan { outage } => outage::cut(subjects, *outage, fix),
         Observed::OutageEnded { outage, tally, .. } => {
             unhit::count(subjects, *outage, tally, fix, out);
@@ -104,6 +107,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::StopRequested { .. }
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }
+        | Observed::PbxRan { .. }
         | Observed::Canary { .. }
         | Observed::OutageDeclined { .. }
         | Observed::ClockStepped { .. }

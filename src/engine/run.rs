@@ -7,9 +7,9 @@ use super::{
     Outbox, blind,
     case::{CaseRun, DOCUMENTED_LIMIT, Finding},
     course::{Course, Place},
-    hook, load, measure, observe,
+    hook, load, measure, observe, pbx,
     registration::Fix,
-    step::{StepRun, lift_all},
+    step::{StepRun, lift_all, pbx::Setting},
     subjects::Subjects,
     unhit, without,
 };
@@ -37,7 +37,7 @@ pub struct Run {
     /// The index of the one in progress.
     begun: usize,
     courses: Vec<Course>,
-    /// Gives back what the steps took, before the teardown.
+    /// Gives back what the steps took, and sets back what they changed, before the teardown.
     clearing: Option<StepRun>,
     /// When the teardown must be over.
     teardown_until: Stamp,
@@ -54,13 +54,13 @@ pub struct Run {
 enum Stage {
     /// The steps of the scenario.
     Trial,
-    /// Every outage ends before the teardown.
+    /// Every outage ends, and every setting of the PBX is set back, before the teardown.
     Clearing,
     /// The steps of the teardown.
     Teardown,
 }
 
-/// The run is over but for its outages.
+/// The run is over but for its outages, and settings of the PBX.
 #[derive(Debug)]
 struct Ending {
     open: BTreeSet<OutageId>,
@@ -162,7 +162,9 @@ impl Run {
             }
             if self.ending.is_none() && self.subjects.running().next().is_none() {
                 let open = lift_all(&self.subjects, out);
-                let patience = ENDING_PATIENCE + hook::return_patience(&self.subjects, &open);
+                pbx::restore_all(&mut self.subjects, out);
+                let commands = hook::return_patience(&self.subjects, &open).max(pbx::return_patience(&self.subjects));
+                let patience = ENDING_PATIENCE + commands;
                 self.ending = Some(Ending { open, until: now + patience, told: false });
             }
             if self.go_on(fix, out) {
@@ -174,7 +176,7 @@ impl Run {
         }
         if let Some(ending) = &mut self.ending
             && !ending.told
-            && (ending.open.is_empty() || now >= ending.until)
+            && (ending.open.is_empty() && !self.subjects.pbx.are_open() || now >= ending.until)
         {
             ending.told = true;
             out.conclude(fix.when, Derived::RunEnded);
@@ -184,7 +186,8 @@ impl Run {
 
     /// Begins the next scenario, if this one has ended, all its outages with it, and nobody wants the run to end.
     fn go_on(&mut self, fix: Fix, out: &mut Outbox) -> bool {
-        let ended = self.ending.as_ref().is_some_and(|ending| ending.open.is_empty() && !ending.told);
+        let back = !self.subjects.pbx.are_open() && !self.subjects.pbx.are_stuck();
+        let ended = self.ending.as_ref().is_some_and(|ending| ending.open.is_empty() && !ending.told) && back;
         if !ended || self.stop.is_some() || self.subjects.observing().is_none() || self.then.is_empty() {
             return false;
         }
@@ -206,7 +209,7 @@ impl Run {
     /// When it must be advanced although nothing is observed, and why.
     pub fn deadline(&self) -> Option<(Stamp, &'static str)> {
         if let Some(ending) = &self.ending {
-            return (!ending.told).then_some((ending.until, "word that every outage has ended"));
+            return (!ending.told).then_some((ending.until, "word that everything is given back"));
         }
         let steps = self.courses.iter().filter_map(|course| course.current.as_ref()).chain(&self.clearing);
         let step = steps.filter_map(|step| step.deadline(&self.subjects)).min();
@@ -267,7 +270,7 @@ impl Run {
     fn restore(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) -> bool {
         let over = self.stage == Stage::Trial && self.ending.is_none() && self.subjects.running().next().is_none();
         let observed = self.subjects.observing().is_some();
-        if !over || !observed || self.stop.is_some() || self.subjects.plan().scenario.teardown.is_empty() {
+        if !over || !observed || self.stop.is_some() || !self.subjects.plan().scenario.is_restored() {
             return false;
         }
         let observing = self.subjects.observing().unwrap_or(fix);
@@ -292,22 +295,26 @@ impl Run {
 
     /// Whether verdicts are not final yet, because a teardown comes after the last of them.
     fn verdicts_wait(&mut self) -> bool {
-        let teardown = !self.subjects.plan().scenario.teardown.is_empty();
+        let teardown = self.subjects.plan().scenario.is_restored();
         let trying = self.stage == Stage::Trial && self.stop.is_none();
         teardown && trying && self.subjects.running().next().is_some()
     }
 
-    /// Waits for the end of every outage; this is no step of the scenario, and not told as one.
+    /// Waits for the end of every outage, and until settings of the PBX are set back, by servers that are there again; this is
+    /// no step of the scenario, and not told as one.
     fn clear(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) -> bool {
-        if let Some(lifting) = &mut self.clearing {
-            lifting.advance(now, fix, &mut self.subjects, out);
+        if let Some(clearing) = &mut self.clearing {
+            clearing.advance(now, fix, &mut self.subjects, out);
         }
         self.subjects.steps_ended.clear();
         if self.subjects.running().any(|case| !case.step_done) {
             return false;
         }
         self.subjects.running().for_each(|case| case.step_done = false);
-        self.clearing = None;
+        self.clearing = Setting::restore(&mut self.subjects, now, out).map(StepRun::Pbx);
+        if self.clearing.is_some() {
+            return true;
+        }
         self.stage = Stage::Teardown;
         let scenario = &self.subjects.plan().scenario;
         self.courses = vec![Course::whole(scenario.steps.len())];

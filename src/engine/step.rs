@@ -20,6 +20,7 @@ mod lamp;
 mod lift;
 mod moment;
 mod outage;
+pub mod pbx;
 mod push;
 pub mod reaction;
 mod silence;
@@ -54,6 +55,8 @@ pub enum StepRun {
     Outage(outage::Cutting),
     /// Gives it back.
     Lift(lift::Lifting),
+    /// Has settings of the PBX changed, or set back.
+    Pbx(pbx::Setting),
     /// Lets time pass.
     Wait(wait::Waiting),
     /// Waits for the phones on other courses, which only the run knows.
@@ -85,6 +88,9 @@ impl StepRun {
             StepKind::Lift { server, turns } => {
                 Self::Lift(lift::Lifting::begin(*server, turns.as_ref(), subjects, now, out))
             }
+            StepKind::Pbx { setting, state } => {
+                Self::Pbx(pbx::Setting::change(setting, state, optional, subjects, now, out))
+            }
             StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
             StepKind::Meet => Self::Meet,
         }
@@ -107,6 +113,7 @@ impl StepRun {
             Self::Push(step) => step.observe(observed, fix, subjects),
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
+            Self::Pbx(step) => step.observe(observed, fix, subjects),
         }
     }
 
@@ -125,6 +132,7 @@ impl StepRun {
             Self::Display(step) => step.advance(now, fix, subjects),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects, out),
+            Self::Pbx(step) => step.advance(now, subjects),
             Self::Wait(step) => step.advance(now, subjects),
             Self::Meet => {}
         }
@@ -145,6 +153,7 @@ impl StepRun {
             Self::Display(step) => Some(step.deadline()),
             Self::Outage(step) => step.deadline(subjects),
             Self::Lift(step) => step.deadline(),
+            Self::Pbx(step) => step.deadline(),
             Self::Wait(step) => Some((step.until, "the end of a pause")),
             Self::Meet => None,
         }

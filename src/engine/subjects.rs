@@ -10,16 +10,18 @@ use super::{
     case::{CaseRun, Finding, Ordered},
     detect::Detectors,
     gaps::Gaps,
-    hook, judge,
+    judge,
+    pbx::Changes,
     phone::{Belief, PhoneWatch},
     registration::{Fix, LineTrack},
 };
 use crate::{
-    config::{DocumentedLimit, Plan, Scenario, StartState, Step, StepKind, keying},
+    config::{DocumentedLimit, Plan, Scenario, StepKind, keying},
     event::{Action, LineId, OutageId, PhoneName, PortKind, PushCommand, ServerName, Stamp, Stroke, When},
-    verdict::{CaseId, Verdict},
+    verdict::CaseId,
 };
 
+mod fitness;
 mod outages;
 mod presses;
 mod words;
@@ -41,6 +43,8 @@ pub struct Subjects {
     last_sequence: u32,
     /// The phones that are looked at; none: all.
     focus: Option<BTreeSet<PhoneName>>,
+    /// Settings of the PBX that are changed.
+    pub(super) pbx: Changes,
     /// What the phones need that do without the last outage and what follows from it.
     pub(super) without: BTreeMap<PhoneName, String>,
 }
@@ -100,6 +104,7 @@ impl Subjects {
             steps_ended: Vec::new(),
             last_sequence: 0,
             focus: None,
+            pbx: Changes::default(),
             without: BTreeMap::new(),
         }
     }
@@ -330,48 +335,6 @@ impl Subjects {
             }
             _ => {
                 Err(Finding::skipped("no-push", "the phone takes no pushes; if it does, add `push` to it in the bench"))
-            }
-        }
-    }
-
-    /// Skips the cases of phones that lack a part for any step that is not optional, before anything is done to them:
-    /// in the middle of a scenario they would be left as they are then.
-    pub fn skip_unfit(&mut self) {
-        let steps: Vec<Step> = self.plan.scenario.all_steps().filter(|step| !step.optional).cloned().collect();
-        let silent = steps.iter().any(|step| step.kind == StepKind::Silence);
-        for case in self.running().filter(|case| case.registers == silent) {
-            case.decide(if silent {
-                Finding::skipped("registrar-on", "the scenario is about lines whose registrar is off")
-            } else {
-                Finding::skipped("registrar-off", "the line's registrar is off: it registers nowhere")
-            });
-        }
-        for phone in self.phones_running() {
-            let lacks = steps.iter().find_map(|step| match &step.kind {
-                kind @ (StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. }) => {
-                    self.keys_for(&phone, kind).err().or_else(|| self.confirmation_for(&phone, step.confirm).err())
-                }
-                StepKind::Display { .. } => self.display_for(&phone).err(),
-                StepKind::Outage(plan) if plan.is_hook() => hook::lacking(self, &phone, plan),
-                kind @ (StepKind::Push { .. } | StepKind::Restart) => self.order_for(&phone, kind).err(),
-                _ => None,
-            });
-            if let Some(lacks) = lacks {
-                self.decide(&phone, || lacks.clone());
-            }
-        }
-    }
-
-    /// Leaves the cases of lines that are known not to be in the start state that the scenario begins in.
-    pub fn skip_unready(&mut self, fix: Fix) {
-        if self.plan.scenario.start != StartState::LoggedOff {
-            return;
-        }
-        for case in self.running() {
-            if let Some(home) = case.track.home().cloned() {
-                let reason = format!("the scenario begins with nobody logged on, and server {home} holds a binding");
-                let finding = Finding::unclear("start-state", reason).shown_by([fix.seq]);
-                case.decide(Finding { verdict: Verdict::NotRun, ..finding });
             }
         }
     }

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Door, Fate, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageTally, PhoneName,
-    PortKind, RawRef, RigPart, ServerName, SettingChange, SipFact, Testimony, TlsFact, Toward, Witness,
+    Door, Fate, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageTally, PbxAct,
+    PbxFlaw, PbxName, PhoneName, PortKind, RawRef, RigPart, ServerName, SettingChange, SipFact, Testimony, TlsFact,
+    Toward, Witness,
 };
 use crate::config::{Mac, Plan};
 
@@ -111,6 +112,29 @@ pub enum Observed {
         act: HookAct,
         /// What came of it.
         outcome: HookOutcome,
+    },
+    /// A command that reads or sets a setting of the PBX has ended, or was killed.
+    PbxRan {
+        /// The setting.
+        setting: PbxName,
+        /// What the command was to do about it.
+        act: PbxAct,
+        /// What came of it.
+        outcome: HookOutcome,
+    },
+    /// A setting of the PBX reads as ordered, or that was tried in vain.
+    PbxSettled {
+        /// The setting.
+        setting: PbxName,
+        /// The number of the order; none: it was set back without one, at the end of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sequence: Option<u32>,
+        /// What it was before it was changed; none: it is so, or is so again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
+        /// Why it is not known to be as ordered; none: it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flaw: Option<PbxFlaw>,
     },
     /// An outage was ordered and does not begin, because of what its server's frames show.
     OutageDeclined {

@@ -93,6 +93,10 @@ name_type! {
     ServerName
 }
 name_type! {
+    /// The name of a setting of the PBX in the bench file, as `distribution`.
+    PbxName
+}
+name_type! {
     /// The name of a key in the phone model's table, as `options`.
     KeyName
 }

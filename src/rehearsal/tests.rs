@@ -21,6 +21,7 @@ mod links;
 mod modes;
 mod operators;
 mod outages;
+mod pbx;
 mod presses;
 mod steps;
 mod turns;

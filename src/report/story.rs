@@ -371,6 +371,10 @@ impl RunStory {
                 let wrote = if outcome.output.is_empty() { "" } else { ": " };
                 format!("the command that is to {act} server {server} {error}{wrote}{}", outcome.output)
             }
+            Observed::PbxSettled { flaw, .. } => {
+                let Some(flaw) = flaw else { return };
+                flaw.reason.clone()
+            }
             Observed::EvidenceLost { how, count } => lost(*how, *count),
             Observed::Leak { phone, toward, .. } => {
                 let to = if *toward == Toward::Server { "server" } else { "phone" };

@@ -87,6 +87,17 @@ impl Narrator {
                 let error = outcome.error.as_ref()?;
                 (format!("the command that is to {act} {server} {error}"), true)
             }
+            Observed::PbxRan { setting, act, outcome } => {
+                let error = outcome.error.as_ref()?;
+                (format!("the command that is to {} {error}", act.of(setting)), true)
+            }
+            Observed::PbxSettled { flaw: Some(flaw), .. } => (flaw.reason.clone(), true),
+            Observed::PbxSettled { setting, was: Some(was), flaw: None, .. } => {
+                (format!("pbx.{setting} is changed, and was {was}"), false)
+            }
+            Observed::PbxSettled { setting, was: None, flaw: None, .. } => {
+                (format!("pbx.{setting} is as it was"), false)
+            }
             Observed::Leak { phone, .. } => (format!("{phone}: a frame leaked through the outage"), true),
             Observed::OrphansRemoved { names } => {
                 (format!("removed what an earlier siprig had left: {}", names.join(", ")), false)

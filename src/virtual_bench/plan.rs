@@ -19,7 +19,11 @@ use super::{
     phone::{
         Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, Transport, shell::PhoneProcess, web::ADMIN,
     },
-    registrar::{LIST, Member, RegistrarSpec, User},
+    registrar::{
+        LIST, Member, RegistrarSpec, User,
+        maintenance::{self, DISTRIBUTION, STATES},
+    },
+    supervisor,
 };
 use crate::{
     config::{Mac, RenewalLead, Role},
@@ -224,6 +228,8 @@ impl LabPlan {
             "server".to_owned(),
             self.servers.iter().map(|server| self.server_entry(server)).collect::<Vec<_>>().into(),
         );
+        let distribution = (DISTRIBUTION, self.distribution_entry());
+        bench.insert("pbx".to_owned(), table([distribution]));
         if self.witnesses.contains(&LabWitness::Syslog) {
             bench.insert("syslog".to_owned(), table([]));
         }
@@ -349,6 +355,22 @@ impl LabPlan {
             ("hook", table([("stop", command("stop").into()), ("start", command("start").into())])),
         ];
         table(entries.into_iter().chain(list))
+    }
+
+    /// How registration distribution is switched on and off, and read.
+    fn distribution_entry(&self) -> toml::Value {
+        let file = |server: &Server| supervisor::spec_file(&self.directory, &server.spec.name);
+        let sockets: Vec<String> =
+            self.servers.iter().map(|it| maintenance::socket(&file(it)).to_string_lossy().into_owned()).collect();
+        // The program is whatever runs the command: this one.
+        let command = |words: &[&str]| {
+            let words = ["/proc/self/exe", "internal", "maintenance", DISTRIBUTION].iter().chain(words);
+            words.map(|word| (*word).to_owned()).chain(sockets.clone()).collect::<Vec<_>>()
+        };
+        let set = STATES.map(|(state, _)| (state, command(&[state]).into()));
+        let pattern = STATES.map(|(state, _)| (state, format!("^{state}$").into()));
+        let read = [("command", command(&[]).into()), ("pattern", table(pattern))];
+        table([("set", table(set)), ("read", table(read))])
     }
 
     /// What keeps the bench from being one: servers that phones are set to and nobody plays.

@@ -10,7 +10,7 @@
 //! `Event: aastra-xml` beside the answered call, what a full server answers ([`WhenFull`]), and how the servers tell each
 //! other of their users.
 //!
-//! Not here: sockets ([`shell`]), media.
+//! Not here: sockets ([`shell`]), the command that its settings are changed by ([`maintenance`]), media.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -28,6 +28,7 @@ mod calls;
 mod cluster;
 mod guard;
 mod io;
+pub mod maintenance;
 mod mwi;
 mod proxy;
 mod register;
@@ -191,6 +192,16 @@ impl Registrar {
             format!("{extension} {} expires {left}\n", binding.contact)
         };
         live.map(line).collect()
+    }
+
+    /// Whether registrations are distributed.
+    pub fn distribution(&self) -> bool {
+        self.spec.distribution
+    }
+
+    /// Has registrations distributed from now on, or not.
+    pub fn distribute(&mut self, on: bool) {
+        self.spec.distribution = on;
     }
 
     /// How many subscriptions to message waiting it holds.

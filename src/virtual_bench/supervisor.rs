@@ -149,12 +149,17 @@ struct Device {
 }
 
 fn start(role: &str, name: &str, spec: &[u8], netns: &impl AsFd, directory: &Path) -> Result<Device, Failure> {
-    let spec_path = directory.join(format!("{name}.json"));
+    let spec_path = spec_file(directory, name);
     write_private(&spec_path, spec)?;
     let log = directory.join(format!("{name}.log"));
     private(&log)?;
     let child = launch(role, name, &spec_path, &log, netns)?;
     Ok(Device { name: name.to_owned(), child, spec: spec_path, log })
+}
+
+/// The file that a device is started with.
+pub(super) fn spec_file(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}.json"))
 }
 
 /// Starts a process of the lab in its namespace; its log, which is there, goes on.

@@ -12,7 +12,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// What a phone must have, beside the wire, for its case not to be skipped.
-fn needs(scenario: &Scenario) -> [bool; 5] {
+fn needs(scenario: &Scenario) -> [bool; 6] {
     let steps = || scenario.all_steps().filter(|step| !step.optional).map(|step| &step.kind);
     let keypad = |kind: &StepKind| {
         let presses = matches!(kind, StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. });
@@ -21,18 +21,21 @@ fn needs(scenario: &Scenario) -> [bool; 5] {
     let push = |kind: &StepKind| matches!(kind, StepKind::Push { .. } | StepKind::Restart);
     let console = |kind: &StepKind| matches!(kind, StepKind::Display { .. });
     let hook = |kind: &StepKind| matches!(kind, StepKind::Outage(plan) if plan.is_hook());
-    [steps().any(keypad), steps().any(push), steps().any(console), scenario.types_pin(), steps().any(hook)]
+    let pbx = !scenario.all_needs().is_empty();
+    [steps().any(keypad), steps().any(push), steps().any(console), scenario.types_pin(), steps().any(hook), pbx]
 }
 
 fn table() -> String {
-    let mut table = "| scenario | wire | keypad | XML push | console | PIN | hook of the server |\n".to_owned();
-    table += "|---|---|---|---|---|---|---|\n";
+    let mut table =
+        "| scenario | wire | keypad | XML push | console | PIN | hook of the server | setting of the PBX |\n"
+            .to_owned();
+    table += "|---|---|---|---|---|---|---|---|\n";
     for scenario in scenarios() {
-        let [keypad, push, console, pin, hook] = needs(&scenario).map(|needed| if needed { "yes" } else { "" });
-        let hook = if hook == "yes" { "yes " } else { "" };
+        let [keypad, push, console, pin, hook, pbx] = needs(&scenario).map(|needed| if needed { "yes" } else { "" });
+        let [hook, pbx] = [hook, pbx].map(|needed| if needed == "yes" { "yes " } else { "" });
         // A restart is pushed, or keys of the menu do it.
         let push = if push == "yes" { "or keypad" } else { "" };
-        let _ = writeln!(table, "| `{}` | yes | {keypad} | {push} | {console} | {pin} | {hook}|", scenario.name);
+        let _ = writeln!(table, "| `{}` | yes | {keypad} | {push} | {console} | {pin} | {hook}| {pbx}|", scenario.name);
     }
     table
 }
@@ -47,7 +50,7 @@ fn the_table_of_what_scenarios_need_is_what_they_need() {
 #[test]
 fn failover_every_outage_mode_and_the_storm_run_on_the_wire_alone() {
     let alone: Vec<String> =
-        scenarios().into_iter().filter(|it| needs(it) == [false; 5]).map(|scenario| scenario.name).collect();
+        scenarios().into_iter().filter(|it| needs(it) == [false; 6]).map(|scenario| scenario.name).collect();
     for name in [
         "failover",
         "settling",

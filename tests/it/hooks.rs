@@ -93,14 +93,19 @@ fn neither_the_controller_nor_a_command_of_the_bench_file_has_what_the_helper_wa
     assert_eq!(of("command", "CapAmb:"), 0);
 }
 
-/// Ends a run with a signal to all of it, while its server is stopped; what it said until its last process was gone.
-#[expect(clippy::disallowed_methods, reason = "looks again until a deadline")]
+/// Ends a run with a signal to all of it, while its server is stopped.
 fn end_in_outage(bench: &Bench, signal: Signal) -> String {
-    let mut command = bench.command("run server-stopped");
+    end_when(bench, "run server-stopped", "a is stopped", signal)
+}
+
+/// Ends a run with a signal to all of it, when it has said something; what it said until its last process was gone.
+#[expect(clippy::disallowed_methods, reason = "looks again until a deadline")]
+pub(crate) fn end_when(bench: &Bench, command: &str, awaited: &str, signal: Signal) -> String {
+    let mut command = bench.command(command);
     let mut run: Child = command.stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
     let mut said = BufReader::new(run.stderr.take().unwrap());
     let mut all = String::new();
-    while !all.contains("a is stopped") {
+    while !all.contains(awaited) {
         assert_ne!(said.read_line(&mut all).unwrap(), 0, "{all}");
     }
     let group = members(run.id());
@@ -135,12 +140,12 @@ fn status(process: u32) -> Option<(String, u32)> {
     Some((words.next()?.to_owned(), words.nth(1)?.parse().ok()?))
 }
 
-fn document(output: &Output) -> Value {
+pub(crate) fn document(output: &Output) -> Value {
     let error = || panic!("{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| error())
 }
 
-fn journal(bench: &Bench) -> Vec<Value> {
+pub(crate) fn journal(bench: &Bench) -> Vec<Value> {
     let run = bench.folder.path().join("reports").read_dir().unwrap().next().unwrap().unwrap();
     let text = fs::read_to_string(run.path().join("journal.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -18,6 +18,7 @@ mod lab;
 mod layering;
 mod net;
 mod operator_console;
+mod pbx;
 mod phone_console;
 mod real_software;
 mod real_traffic;

@@ -18,7 +18,7 @@ use crate::{
         error::{UserError, print_data},
         exit::Exit,
         lock::{self, Holder},
-        state, stopped, switched_off,
+        set_back, state, stopped, switched_off,
     },
     config::Network,
 };
@@ -34,6 +34,7 @@ pub fn main(args: &RestoreArgs) -> Result<Exit, UserError> {
         say(&format!("waiting: {held}"));
     })?;
     stopped::start_again(&bench, say)?;
+    set_back::everything(&bench, say)?;
     switched_off::switch_on_again(&network, say)?;
     let file = ChangesFile::of(&network)?;
     let mut changes = file.read()?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::Range, path::Path, time::Dura
 
 use toml::Spanned;
 
-use super::{Findings, LONGEST, called, hook, identity, lines, ports, witness};
+use super::{Findings, LONGEST, called, hook, identity, lines, pbx, ports, witness};
 use crate::{
     config::{
         bench::{Bench, CAPTURE_SIZE, Network, Phone, Role, Server},
@@ -59,7 +59,8 @@ pub(in crate::config) fn bench(
     let syslog = raw.syslog.as_ref().and_then(|it| witness::syslog(it, probe, heard, findings));
     let known = phones.iter().any(|phone: &Phone| phone.address.is_some());
     let action_uri = raw.action_uri.as_ref().and_then(|it| witness::action_uri(it, probe, known, findings));
-    (Bench { name, network, servers, phones, syslog, action_uri }, models)
+    let pbx = pbx::settings(&raw.pbx, folder, findings);
+    (Bench { name, network, servers, phones, syslog, action_uri, pbx }, models)
 }
 
 /// What exists once on a bench, and who has it.

@@ -160,6 +160,7 @@ pub(super) fn check(pace: Pace, steps: &[Placed<'_>], findings: &mut Findings<'_
             | StepKind::Alive
             | StepKind::Silence
             | StepKind::Meet
+            | StepKind::Pbx { .. }
             | StepKind::Wait { .. } => {}
         }
     }

@@ -1,18 +1,31 @@
 //! Whether the bench lets a scenario do to servers what it asks for: said before the run.
 
+use super::suggest;
 use crate::config::{
-    Bench, Phone, Scenario, StepKind,
+    Bench, Need, Phone, Scenario, StepKind,
     diagnostic::{Diagnostic, Diagnostics},
 };
 
-/// Checks the outages of a scenario against the servers of the phones under test.
+/// Checks the outages of a scenario against the servers of the phones under test, and what it sets of the PBX.
 ///
 /// # Errors
-/// Each link that goes down in spite of devices that no outage may touch; each server that an outage makes unresolvable and that is behind a router, or takes the names of and that has none, unless
+/// Each state that a setting of the PBX can not have; each link that goes down in spite of devices that no outage may touch; each server that an outage makes unresolvable and that is behind a router, or takes the names of and that has none, unless
 /// phones may do without the outage.
 pub(in crate::config) fn reach(scenario: &Scenario, bench: &Bench, phones: &[&Phone]) -> Result<(), Diagnostics> {
     let mut found: Vec<Diagnostic> = Vec::new();
     for (number, step) in (1..).zip(scenario.all_steps()).filter(|(_, step)| !step.optional) {
+        if let StepKind::Pbx { setting, state } = &step.kind
+            && let Some(known) = bench.pbx.get(setting)
+            && !known.set.contains_key(state)
+        {
+            let need = Need::Pbx(setting.clone());
+            let states: Vec<_> = known.set.keys().map(String::as_str).collect();
+            let message = format!(
+                "step {number} of the scenario `{}` sets {need} to `{state}`, which it can not be",
+                scenario.name
+            );
+            found.push(Diagnostic::nowhere(message, suggest(state, &states)));
+        }
         let StepKind::Outage(outage) = &step.kind else { continue };
         if outage.link().is_some() && bench.network.as_ref().is_some_and(|network| !network.protected.is_empty()) {
             let message = format!(

@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::{
     Findings,
     keying::{self, documented_limit},
-    lift, order, outage, plain,
+    lift, order, outage, pbx, plain,
 };
 use crate::{
     config::{
@@ -70,12 +70,14 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
     let pace = raw.pace.as_ref().and_then(|pace| findings.word(pace, "pace", &paces)).unwrap_or_default();
     let starts = [("registered", StartState::Registered), ("logged-off", StartState::LoggedOff)];
     let start = raw.start.as_ref().and_then(|start| findings.word(start, "start state", &starts)).unwrap_or_default();
+    let needs = pbx::needs(&raw.needs, findings);
     let limits = raw.limit.iter().filter_map(|limit| self::limit(limit, findings)).collect();
     let longest = (Duration::from_secs(1), LONGEST_OUTAGE);
     let teardown_limit = raw.teardown_limit.as_ref().and_then(|limit| findings.duration(limit, longest));
     check_start(start, &steps, findings);
     order::check(pace, &steps, findings);
     lift::check_pace(pace, &steps, findings);
+    pbx::check(pace, &steps, &teardown, findings);
     keying::check(&steps, &teardown, findings);
     Scenario {
         title: plain(&raw.title).unwrap_or_else(|| name.clone()),
@@ -84,6 +86,7 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
         tried_on: raw.tried_on.as_ref().and_then(|bench| findings.name(bench)),
         pace,
         start,
+        needs,
         load: raw.load,
         limits,
         steps: steps.into_iter().map(|(_, step)| step).collect(),
@@ -126,7 +129,9 @@ fn limit(raw: &Spanned<raw::Limit>, findings: &mut Findings<'_>) -> Option<Limit
 
 /// Nobody who is logged off can be expected at the primary, and keys reach no phone that is not known to live.
 fn check_start(start: StartState, steps: &[Placed<'_>], findings: &mut Findings<'_>) {
-    let first = steps.iter().find(|(_, step)| !matches!(step.kind, StepKind::Wait { .. } | StepKind::Meet));
+    let about_no_phone =
+        |kind: &StepKind| matches!(kind, StepKind::Wait { .. } | StepKind::Meet | StepKind::Pbx { .. });
+    let first = steps.iter().find(|(_, step)| !about_no_phone(&step.kind));
     match (start, first) {
         (StartState::LoggedOff, Some((raw, step))) if step.kind != StepKind::Alive => {
             let help =
@@ -207,6 +212,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         ("restart", step.restart.is_some()),
         ("display", step.display.is_some()),
         ("call", step.call.is_some()),
+        ("pbx", step.pbx.is_some()),
         ("outage", step.outage.is_some()),
         ("lift", step.lift.is_some()),
         ("wait", step.wait.is_some()),
@@ -222,8 +228,8 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         findings.at(
             span,
             message,
-            "give each step one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `display`, `call`, `outage`, `lift`, \
-             `wait`, `meet`, `repeat`",
+            "give each step one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `display`, `call`, `pbx`, `outage`, \
+             `lift`, `wait`, `meet`, `repeat`",
         );
         return None;
     }
@@ -318,6 +324,9 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
     if let Some(call) = &step.call {
         return findings.word(call, "thing to do about a call", &CALL_ACTS).map(|act| StepKind::Call { act });
     }
+    if let Some(pbx) = &step.pbx {
+        return pbx::kind(pbx, findings);
+    }
     if let Some(lift) = &step.lift {
         return lift::kind(lift, findings);
     }
@@ -363,6 +372,7 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::ExpectCall { of: CallMark::Alive } => "every call is still up".to_owned(),
         StepKind::ExpectCall { of: CallMark::HungUp } => "every call is over".to_owned(),
         StepKind::ExpectIdle => "nobody is in a call".to_owned(),
+        StepKind::Pbx { setting, state } => format!("set {setting} of the PBX to {state}"),
         StepKind::Outage(plan) => match plan.servers.as_slice() {
             [server] if plan.shared => format!("take one server away, the {server} of the first line"),
             [server] => format!("take the {server} away"),

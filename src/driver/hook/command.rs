@@ -20,8 +20,8 @@ use nix::{
 };
 
 use crate::{
-    driver::{clock::RunClock, privileges},
-    event::HookOutcome,
+    driver::{clock::RunClock, privileges, secrets::Secrets},
+    event::{HookOutcome, Stamp},
 };
 
 /// How often it is looked whether a command has ended, in milliseconds.
@@ -33,20 +33,48 @@ const MOST_READ: u64 = 4 << 20;
 /// Of that, the end is told, in bytes.
 const TOLD_OUTPUT: u64 = 2000;
 
-/// Runs a command: program and arguments, by no shell, with nothing to read, in a process group of its own.
-pub fn run(command: &[String], limit: Duration, clock: &RunClock) -> HookOutcome {
+/// Runs a command: program and arguments, by no shell, with nothing to read, in a process group of its own. What it writes is
+/// told without these secrets.
+pub fn run(command: &[String], limit: Duration, secrets: &Secrets, clock: &RunClock) -> HookOutcome {
     let begun = clock.now();
     let mut output = String::new();
     let ended = output_file().and_then(|mut file| {
         let mut child = spawn(command, &file, &file)?;
         let until = Until { limit, most: MOST_OUTPUT, given_up: &AtomicBool::new(false) };
         let ended = wait(&mut child, &file, &until, || clock.now().since(begun));
-        output = told(&mut file).unwrap_or_default();
+        output = told(&mut file, secrets).unwrap_or_default();
         ended
     });
-    let error = fault(ended);
-    let took_ns = u64::try_from(clock.now().since(begun).as_nanos()).unwrap_or(u64::MAX);
-    HookOutcome { took_ns, output, error }
+    HookOutcome { took_ns: took(begun, clock), output, error: fault(ended) }
+}
+
+/// Runs a command that answers: what came of it, and all that it wrote to its standard output. What is told of it, without
+/// these secrets, is that; or if it failed, what it wrote besides.
+pub fn ask(command: &[String], limit: Duration, secrets: &Secrets, clock: &RunClock) -> (HookOutcome, String) {
+    let begun = clock.now();
+    let (mut answer, mut output) = (Vec::new(), String::new());
+    let ended = output_file().and_then(|mut said| {
+        let mut complained = output_file()?;
+        let mut child = spawn(command, &said, &complained)?;
+        let until = Until { limit, most: MOST_READ, given_up: &AtomicBool::new(false) };
+        let ended = wait(&mut child, &said, &until, || clock.now().since(begun));
+        output = told(&mut said, secrets)?;
+        if !matches!(&ended, Ok(End::Ended(status)) if status.success()) {
+            let besides = told(&mut complained, secrets)?;
+            if !besides.is_empty() {
+                output = besides;
+            }
+        }
+        said.seek(SeekFrom::Start(0))?;
+        said.take(MOST_READ).read_to_end(&mut answer)?;
+        ended
+    });
+    let outcome = HookOutcome { took_ns: took(begun, clock), output, error: fault(ended) };
+    (outcome, String::from_utf8_lossy(&answer).into_owned())
+}
+
+fn took(begun: Stamp, clock: &RunClock) -> u64 {
+    u64::try_from(clock.now().since(begun).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What a command writes to its standard output. When `given_up` is set, it is killed.
@@ -62,7 +90,7 @@ pub fn read(command: &[String], limit: Duration, given_up: &AtomicBool, clock: &
         wait(&mut child, &output, &until, || clock.now().since(begun))
     });
     if let Some(fault) = fault(ended) {
-        let said = told(&mut errors).unwrap_or_default();
+        let said = told(&mut errors, &Secrets::default()).unwrap_or_default();
         return Err(if said.is_empty() { fault } else { format!("{fault} ({said})") });
     }
     let mut bytes = Vec::new();
@@ -148,15 +176,19 @@ fn interrupted(error: nix::errno::Errno) -> io::Result<i32> {
     if error == nix::errno::Errno::EINTR { Ok(0) } else { Err(error.into()) }
 }
 
-/// The end of what was written, without anything that a terminal obeys.
-fn told(file: &mut File) -> io::Result<String> {
+/// The end of what was written, without anything that a terminal obeys, and without these secrets: also none that begins ahead
+/// of the end.
+fn told(file: &mut File, secrets: &Secrets) -> io::Result<String> {
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TOLD_OUTPUT)))?;
+    let looked_at = TOLD_OUTPUT + secrets.longest() as u64;
+    file.seek(SeekFrom::Start(length.saturating_sub(looked_at)))?;
     let mut bytes = Vec::new();
-    file.take(TOLD_OUTPUT).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
+    file.take(looked_at).read_to_end(&mut bytes)?;
+    let text = secrets.hide(&String::from_utf8_lossy(&bytes));
+    let end = text.len().saturating_sub(TOLD_OUTPUT as usize);
+    let end = (end..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    Ok(text.trim().chars().map(escaped).collect())
+    Ok(text.split_at(end).1.trim().chars().map(escaped).collect())
 }
 
 #[cfg(test)]
@@ -164,7 +196,7 @@ mod tests {
     use super::*;
 
     fn shell(text: &str, limit: Duration) -> HookOutcome {
-        run(&["/bin/sh", "-c", text].map(str::to_owned), limit, &RunClock::start())
+        run(&["/bin/sh", "-c", text].map(str::to_owned), limit, &Secrets::default(), &RunClock::start())
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -181,8 +213,26 @@ mod tests {
     fn a_command_that_fails_says_how() {
         assert_eq!(shell("exit 5", LONG).error.as_deref(), Some("ended with exit code 5"));
         assert_eq!(shell("kill -9 $$", LONG).error.as_deref(), Some("was ended by signal 9"));
-        let missing = run(&["/nowhere/siprig".to_owned()], LONG, &RunClock::start());
+        let missing = run(&["/nowhere/siprig".to_owned()], LONG, &Secrets::default(), &RunClock::start());
         assert!(missing.error.unwrap().starts_with("could not be run: No such file"));
+    }
+
+    #[test]
+    fn an_answer_is_what_a_command_writes_to_its_standard_output_and_is_told_without_secrets() {
+        let secrets = Secrets::these(["47110815".to_owned()]);
+        let asked = |text: &str| {
+            let words = ["/bin/sh", "-c", text].map(str::to_owned);
+            ask(&words, LONG, &secrets, &RunClock::start())
+        };
+        let (outcome, answer) = asked("echo pin 47110815; echo warning >&2");
+        assert_eq!((outcome.output.as_str(), outcome.error), ("pin xxxxxxxx", None));
+        assert_eq!(answer, "pin 47110815\n");
+        let (outcome, _) = asked("echo half; echo no such command >&2; exit 2");
+        let told = (outcome.output.as_str(), outcome.error.as_deref());
+        assert_eq!(told, ("no such command", Some("ended with exit code 2")));
+        // Half of it lies ahead of the end that is told.
+        let (outcome, _) = asked("printf 47110815; head -c 1996 /dev/zero | tr '\\0' -");
+        assert!(outcome.output.starts_with("xxxx---") && outcome.output.len() == 2000, "{}", outcome.output);
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 use tokio::sync::mpsc::Receiver;
 
 use super::*;
-use crate::{config::Role, event::HookAct::*};
+use crate::event::HookAct::*;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -22,20 +22,17 @@ impl Bench {
             ["/bin/sh".to_owned(), "-c".to_owned(), format!("echo {act} >> {}; {more}", log.display())].to_vec()
         };
         let hook = Hook { stop: words("stop", stop), start: words("start", start), limit: Duration::from_secs(20) };
-        let server = Server {
-            name: "a".into(),
-            role: Role::Primary,
-            addresses: Vec::new(),
-            services: BTreeMap::new(),
-            names: Vec::new(),
-            gateway: None,
-            hook: Some(hook.clone()),
-            witness: None,
-        };
         let (sender, reports) = tokio::sync::mpsc::channel(100);
-        let notes = notes(place.path());
-        let keeper = Keeper::start(&server, &hook, Some(&notes), &RunClock::start(), &sender).unwrap();
-        let hooks = Hooks { keepers: BTreeMap::from([("a".into(), keeper)]), hooked: BTreeMap::new() };
+        let work = Work {
+            server: "a".into(),
+            hook,
+            notes: Some(notes(place.path())),
+            clock: RunClock::start(),
+            reports: sender,
+            secrets: Secrets::default(),
+            stopped: None,
+        };
+        let hooks = Hooks { keepers: BTreeMap::from([("a".into(), work.begin().unwrap())]), hooked: BTreeMap::new() };
         Self { place, hooks: Some(hooks), reports }
     }
 
@@ -52,7 +49,7 @@ impl Bench {
     }
 }
 
-fn notes(place: &Path) -> Notes {
+fn notes(place: &Path) -> Notes<Left> {
     Notes::at(place.join("stopped.json"))
 }
 

@@ -11,15 +11,15 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::{Registrar, RegistrarInput, RegistrarOutput, RegistrarSpec};
+use super::{Registrar, RegistrarInput, RegistrarOutput, RegistrarSpec, maintenance};
 use crate::virtual_bench::process::{self, ProcessError, Uptime};
 
 /// Runs the server until it is killed. The file holds a [`RegistrarSpec`] as JSON.
 pub fn main(spec_path: &Path) -> ExitCode {
-    process::run(spec_path, device)
+    process::run(spec_path, |spec| device(spec, spec_path))
 }
 
-async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
+async fn device(spec: RegistrarSpec, spec_path: &Path) -> Result<(), ProcessError> {
     let uptime = Uptime::start();
     let (sip, application) = (spec.sip(), SocketAddr::new(spec.address, spec.http_port));
     let listen = |at: SocketAddr| ProcessError::in_the_way_of(format!("listen on {at}"));
@@ -30,6 +30,7 @@ async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
         None => None,
     };
     let http = TcpListener::bind(application).await.map_err(listen(application))?;
+    let mut questions = maintenance::listen(spec_path)?;
     let mut registrar = Registrar::new(spec);
     // Each connection has a task; the registrar keeps the way to write to it, and dropping that closes it.
     let mut connections = HashMap::new();
@@ -73,6 +74,10 @@ async fn device(spec: RegistrarSpec) -> Result<(), ProcessError> {
                     connections.remove(conn);
                 }
                 input
+            }
+            Some(question) = questions.recv() => {
+                question.obey(&mut registrar, spec_path);
+                RegistrarInput::Timeout
             }
             () = uptime.wait(registrar.poll_deadline()) => RegistrarInput::Timeout,
         };

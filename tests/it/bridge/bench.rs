@@ -102,6 +102,7 @@ fn plan(network: Network) -> Plan {
             network: Some(network),
             syslog: None,
             action_uri: None,
+            pbx: BTreeMap::new(),
             servers: vec![server("a", Role::Primary, primary), server("b", Role::Backup, vec![hosts::BACKUP.ip])],
             phones: vec![phone],
         },
