@@ -29,6 +29,19 @@ fn a_setting_is_changed_for_a_scenario_and_set_back_before_its_teardown() {
 }
 
 #[test]
+fn the_scenario_that_switches_distribution_on_passes_with_phones_of_every_habit() {
+    let scenario = load::scenario("distribution-switched", Path::new(load::RIG)).unwrap();
+    for seed in 0..6 {
+        let (description, weather) = healthy::bench_for(&scenario, seed).unwrap();
+        let records = rehearse_scenario("distribution-switched", &description, weather, |_| {}, |_| {});
+        for case in cases(&records) {
+            assert_eq!(case.verdict, Verdict::Pass, "bench {seed}: {case:#?}");
+        }
+        assert_eq!(settled(&records), ["on, was off", "as it was"], "bench {seed}");
+    }
+}
+
+#[test]
 fn what_needs_a_setting_that_the_bench_has_not_is_skipped_and_says_so() {
     let mut named = Scenario::of("named", "", vec![expect(Move::Baseline)]);
     named.needs.push(Need::Pbx("distribution".into()));
