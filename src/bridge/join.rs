@@ -158,7 +158,10 @@ pub async fn join(links: &Links, network: &Network, examined: &Examined) -> Resu
     let bridge_index = made.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?.index;
     links.configure_bridge(bridge_index).await.map_err(failed)?;
     for link in [&examined.server, &examined.phone] {
-        if link.controller != Some(bridge_index) {
+        if link.controller == Some(bridge_index) {
+            // One without a link can not be opened, and need not be.
+            let _ = links.open_port(link.index).await;
+        } else {
             links.attach(link.index, bridge_index).await.map_err(failed)?;
         }
     }

@@ -8,8 +8,8 @@ use rtnetlink::{
     packet_route::{
         address::AddressAttribute,
         link::{
-            BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags,
-            LinkInfo, LinkLayerType, LinkMessage, State,
+            BridgePortState, BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoVeth, LinkAttribute,
+            LinkFlags, LinkInfo, LinkLayerType, LinkMessage, State,
         },
         neighbour::{NeighbourFlags, NeighbourState},
         route::RouteAttribute,
@@ -218,16 +218,26 @@ impl Links {
     /// # Errors
     /// If the kernel refuses.
     pub async fn configure_bridge(&self, index: u32) -> io::Result<()> {
+        let bridge = |settings| {
+            let message = LinkMessageBuilder::<LinkBridge>::new_with_info_kind(InfoKind::Bridge);
+            message.set_info_data(InfoData::Bridge(settings)).index(index)
+        };
+        // By itself: of one message the kernel takes the delay first, and takes none that short while there is spanning tree.
+        self.change(bridge(vec![InfoBridge::StpState(BridgeStpState::Disabled)]).build()).await?;
         let settings = vec![
-            InfoBridge::StpState(BridgeStpState::Disabled),
             InfoBridge::ForwardDelay(0),
             InfoBridge::GroupFwdMask(GROUP_FORWARD_MASK),
             InfoBridge::MulticastSnooping(false),
         ];
-        let message = LinkMessageBuilder::<LinkBridge>::new_with_info_kind(InfoKind::Bridge)
-            .set_info_data(InfoData::Bridge(settings))
-            .index(index)
-            .up();
+        self.change(bridge(settings).up().build()).await
+    }
+
+    /// Has a port forward that spanning tree holds back. It goes on to do so for a while when it was switched off.
+    ///
+    /// # Errors
+    /// If the kernel refuses, as it does for a port without a link.
+    pub async fn open_port(&self, port: u32) -> io::Result<()> {
+        let message = LinkBridgePort::new(port).append_info_data(InfoBridgePort::State(BridgePortState::Forwarding));
         self.change(message.build()).await
     }
 

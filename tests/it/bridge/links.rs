@@ -44,6 +44,23 @@ fn a_carrier_that_is_lost_is_told_costs_nothing_and_is_used_as_soon_as_it_is_bac
 }
 
 #[test]
+fn a_bridge_that_takes_part_in_spanning_tree_is_adopted_and_forwards_at_once() {
+    in_lab!("links::a_bridge_that_takes_part_in_spanning_tree_is_adopted_and_forwards_at_once", |lab| {
+        hosts::ip("link add siprig0 type bridge stp_state 1");
+        for interface in ["phones", "servers"] {
+            hosts::ip(&format!("link set {interface} master siprig0 up"));
+        }
+        hosts::ip("link set siprig0 up");
+        hosts::until(|| hosts::described("phones").contains("state listening"));
+        // It waits for frames that pass, and not for twice the forward delay.
+        let mut rig = Rig::start(&lab);
+        assert_eq!(rig.bridge, ("siprig0".to_owned(), true));
+        assert_eq!(rig.canaries(None), [true, true]);
+        rig.close();
+    });
+}
+
+#[test]
 fn an_interface_that_is_switched_off_and_on_is_told_and_used_again() {
     in_lab!("links::an_interface_that_is_switched_off_and_on_is_told_and_used_again", |lab| {
         let mut rig = Rig::start(&lab);
