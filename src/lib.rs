@@ -14,6 +14,7 @@
 //! | [`discovery`] | what a link or a capture of it tells of the lab: the draft of a bench file |
 //! | [`audit`] | what will go wrong with the settings of real phones, from their own configuration files |
 //! | [`cabling`] | which device is behind each port of a bench: observations in, findings out |
+//! | [`wiring`] | what breaks a lab on its first day: facts of the machine and frames in, findings out |
 //! | [`driver`] | the outside world: serial ports, keypads, the network, the clock, signals |
 //! | [`bridge`] | the privileged helper process that joins the two interfaces |
 //! | [`session`] | the one loop in which order is decided |
@@ -46,3 +47,4 @@ pub mod tui;
 pub mod verdict;
 pub mod virtual_bench;
 pub mod wire;
+pub mod wiring;

@@ -22,6 +22,7 @@ pub mod rfc2217;
 pub mod scrub;
 pub mod signalling;
 pub mod sip;
+pub mod spanning_tree;
 pub mod status_page;
 pub mod stream;
 pub mod syslog;

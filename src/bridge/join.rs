@@ -46,6 +46,15 @@ pub fn bridge_name(network: &Network) -> &str {
 /// # Errors
 /// If one is missing, or they can not be joined without harm.
 pub async fn examine(links: &Links, network: &Network) -> Result<Examined, Refusal> {
+    let (examined, flaws) = examine_all(links, network).await?;
+    flaws.into_iter().next().map_or(Ok(examined), Err)
+}
+
+/// The same to the end: everything that keeps them from being joined without harm.
+///
+/// # Errors
+/// If one is missing, so that there is nothing to look at.
+pub async fn examine_all(links: &Links, network: &Network) -> Result<(Examined, Vec<Refusal>), Refusal> {
     let phone = find(links, &network.phone_side, "phone-side").await?;
     let server = find(links, &network.server_side, "server-side").await?;
     let sides = [(&network.phone_side, &phone), (&network.server_side, &server)];
@@ -53,16 +62,17 @@ pub async fn examine(links: &Links, network: &Network) -> Result<Examined, Refus
     if phone.index == server.index {
         return Err(unfit(network, "both sides are the same interface", "name two interfaces under [network]"));
     }
+    let mut flaws = Vec::new();
     for (name, link) in sides {
         if !link.ethernet {
             let reason = format!("`{name}` is no Ethernet interface");
-            return Err(unfit(network, &reason, "name an Ethernet interface under [network]"));
+            flaws.push(unfit(network, &reason, "name an Ethernet interface under [network]"));
         }
         let busy = link.controller.filter(|of| Some(*of) != bridge.as_ref().map(|bridge| bridge.index));
         if busy.is_some() {
             let reason = format!("`{name}` is a port of another bridge or bond");
             let remedy = format!("name that bridge as `bridge` under [network], or run `ip link set {name} nomaster`");
-            return Err(unfit(network, &reason, &remedy));
+            flaws.push(unfit(network, &reason, &remedy));
         }
     }
     if phone.mtu != server.mtu {
@@ -71,12 +81,12 @@ pub async fn examine(links: &Links, network: &Network) -> Result<Examined, Refus
             network.phone_side, phone.mtu, network.server_side, server.mtu
         );
         let remedy = format!("run `ip link set {} mtu {}`", network.phone_side, server.mtu);
-        return Err(unfit(network, &reason, &remedy));
+        flaws.push(unfit(network, &reason, &remedy));
     }
-    refuse_management(links, network, &sides).await?;
-    refuse_session(links, network, &sides, bridge.as_ref()).await?;
-    refuse_foreign_bridge(links, network, bridge.as_ref(), [phone.index, server.index]).await?;
-    Ok(Examined { phone, server, bridge })
+    flaws.extend(refuse_management(links, network, &sides).await.err());
+    flaws.extend(refuse_session(links, network, &sides, bridge.as_ref()).await.err());
+    flaws.extend(refuse_foreign_bridge(links, network, bridge.as_ref(), [phone.index, server.index]).await.err());
+    Ok((Examined { phone, server, bridge }, flaws))
 }
 
 async fn refuse_management(links: &Links, network: &Network, sides: &[(&String, &Link); 2]) -> Result<(), Refusal> {

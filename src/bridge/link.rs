@@ -129,8 +129,16 @@ impl Links {
     /// # Errors
     /// If the kernel refuses to tell.
     pub async fn all(&self) -> io::Result<Vec<(String, Link)>> {
-        let all: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await.map_err(as_io)?;
+        let all = self.messages().await?;
         Ok(all.iter().map(|message| (name_of(message).unwrap_or_default(), Link::from(message))).collect())
+    }
+
+    /// All interfaces, in all that the kernel tells of them.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub(super) async fn messages(&self) -> io::Result<Vec<LinkMessage>> {
+        self.handle.link().get().execute().try_collect().await.map_err(as_io)
     }
 
     /// Numbers and names of a bridge's ports.
@@ -303,7 +311,8 @@ impl Links {
     }
 }
 
-fn name_of(message: &LinkMessage) -> Option<String> {
+/// The name of an interface.
+pub(super) fn name_of(message: &LinkMessage) -> Option<String> {
     message.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::IfName(name) => Some(name.clone()),
         _ => None,

@@ -10,9 +10,13 @@ use super::{
 };
 use crate::{config::Network, event::Offload};
 
+mod chains;
+mod dump;
+mod machine;
 mod namespace;
 mod tables;
 
+pub use machine::machine;
 pub use namespace::namespace;
 pub use tables::TableFound;
 

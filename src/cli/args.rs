@@ -223,6 +223,11 @@ Look at everything a run needs, without changing anything
 Reads the bench file and its models, looks at ports, interfaces, privileges, locks and disk space, and, if this machine has \
 the probe address, asks the servers for a sign of life and connects to the phones that objects are pushed to. Each finding is one line, with a remedy where one is needed.
 
+Of the wiring it looks at what breaks a lab on its first day, and names the command or the drawing that mends it \
+(docs/first-day.md): links, addresses and offloads of the two interfaces; spanning tree, snooping and VLANs of their bridge; \
+firewalls that see what passes. With --listen it also listens on both sides for a while, and sends nothing: on which side each \
+phone and server comes in, exchanged cables, a second way around siprig, spanning tree, DHCP on the phones' side.
+
 With --config it looks at the phones' own configuration files instead (Aastra/Mitel 6700i): aastra.cfg or startup.cfg, \
 <model>.cfg, <MAC>.cfg and local.cfg, the later over the earlier. It says what will go wrong before a night is spent on \
 it: a backup that is off or differs, timers that break the 10 minutes, misspelt names; and how long each line will take to \
@@ -242,6 +247,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   siprig check                                     the virtual bench: does this machine allow it?
   siprig check --bench rig/lab-3.toml              a lab, before the night
+  siprig check --bench rig/lab-3.toml --listen 1m  the same, and who comes in on which side
   siprig check --config /srv/tftp                  the phones of a provisioning server
   siprig check --config aastra.cfg 6731i.cfg 00085D237429.cfg local.cfg
                                                    those of one phone, and what was set on it
@@ -262,6 +268,10 @@ pub struct CheckArgs {
     pub cabling: CablingArgs,
     #[command(flatten)]
     pub discover: DiscoverArgs,
+    /// Also listen on both interfaces for so long, and say what is plugged in wrongly; with --cabling, wait so long for phones
+    /// that have not registered yet [there: 30s]. Ctrl-C ends it earlier
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["config", "discover"], value_parser = humantime::parse_duration)]
+    pub listen: Option<Duration>,
     /// Where runs would be written
     #[arg(long, default_value = "reports", value_name = "DIR")]
     pub report_dir: PathBuf,

@@ -29,6 +29,7 @@ mod options;
 mod pbx;
 mod port;
 pub mod settings;
+mod wiring;
 
 /// The version of the document's contract.
 const SCHEMA: &str = "siprig.check/1";
@@ -39,7 +40,7 @@ const LITTLE_SPACE: u64 = 500 << 20;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
-    /// `config`, `port`, `network`, `server`, `pbx`, `disk`, `lock`; with `--cabling`, `cabling` alone.
+    /// `config`, `port`, `network`, `wiring`, `server`, `pbx`, `disk`, `lock`; with `--cabling`, `cabling` alone.
     area: &'static str,
     state: State,
     /// What was looked at, and what was found.
@@ -113,13 +114,22 @@ pub fn failed(args: &CheckArgs, error: &UserError) -> Result<String, serde_json:
 
 fn check(args: &CheckArgs, document: &Document) -> Result<Exit, UserError> {
     let (bench, models) = load::checked_bench(document, &bench::rig())?;
+    let mut stopped_by = None;
     let findings = if args.cabling.cabling {
-        cabling::look(&args.cabling, &bench, &models)?
+        cabling::look(&args.cabling, args.listen, &bench, &models)?
     } else {
-        look(&bench, document, &args.report_dir)
+        let mut findings = look(&bench, document, &args.report_dir);
+        if let Some(time) = args.listen {
+            let heard = wiring::listen(&bench, time)?;
+            findings.extend(heard.findings);
+            stopped_by = heard.stopped_by;
+        }
+        findings
     };
     let any = |state| findings.iter().any(|finding| finding.state == state);
-    let exit = if any(State::Busy) {
+    let exit = if let Some(signal) = stopped_by {
+        Exit::of_signal(signal)
+    } else if any(State::Busy) {
         Exit::Busy
     } else if any(State::Problem) {
         Exit::Rig
@@ -152,6 +162,7 @@ fn look(bench: &Bench, document: &Document, report_dir: &Path) -> Vec<Finding> {
     findings.extend(port::of_pushes(bench));
     findings.extend(port::of_listeners(bench));
     findings.extend(of_network(bench));
+    findings.extend(bench.network.iter().flat_map(wiring::of_machine));
     findings.extend(options::of_servers(bench));
     findings.extend(pbx::of_settings(bench));
     findings.push(disk(report_dir));

@@ -56,6 +56,7 @@ mod net;
 mod paths;
 mod routed;
 mod transparent;
+mod wiring;
 
 fn register(call: u32) -> String {
     format!(

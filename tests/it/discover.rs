@@ -193,3 +193,21 @@ fn an_interface_that_is_not_there_is_named() {
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     assert!(told(&output).contains("there is no interface `nowhere0`"), "{}", told(&output));
 }
+
+#[test]
+fn what_is_plugged_in_wrongly_is_listened_for_on_the_virtual_bench_too_and_nothing_is_claimed_of_what_is_off() {
+    let desk = Desk::new();
+    let output = desk.siprig(&["check", "--listen", "300ms"]);
+    let said = told(&output);
+    if refused(&said) {
+        return;
+    }
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{found}{said}");
+    assert!(said.contains("listening for 300ms on phones0 (phones) and servers0 (servers)"), "{said}");
+    for words in
+        ["the link of phones0 (toward the phones)", "where phones p1, p2, p3 and p4 come in", "whether there is a way"]
+    {
+        assert!(found.contains(&format!("SKIPPED  wiring   {words}")), "{words}: {found}");
+    }
+}

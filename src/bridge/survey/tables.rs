@@ -1,15 +1,13 @@
-//! Siprig's outage tables in the kernel, and who owns them. The kernel tells it to those with CAP_NET_ADMIN alone.
+//! Siprig's outage tables in the kernel, and who owns them.
 
 use std::io;
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_netfilter::{
-    NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily,
+    NetfilterMessageInner, NetfilterProtoFamily,
     nftables::{NfTablesMessage, TableAttribute, TableMessage},
 };
-use rtnetlink::sys::{Socket, protocols::NETLINK_NETFILTER};
 
-use super::is_helper;
+use super::{dump, is_helper};
 use crate::bridge::table::NAME_PREFIX;
 
 /// An outage table.
@@ -31,35 +29,13 @@ impl TableFound {
 
 /// All of siprig's.
 pub(super) fn look() -> io::Result<Vec<TableFound>> {
-    let mut socket = Socket::new(NETLINK_NETFILTER)?;
-    socket.bind_auto()?;
-    let header = NetfilterHeader::new(NetfilterProtoFamily::Bridge, 0, 0);
     let question = NfTablesMessage::GetTable(TableMessage { attributes: Vec::new() });
-    let mut message = NetlinkMessage::from(NetfilterMessage::new(header, question));
-    message.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
-    let mut found = Vec::new();
-    loop {
-        let (answer, _) = socket.recv_from_full()?;
-        let mut rest = answer.as_slice();
-        while !rest.is_empty() {
-            let message = NetlinkMessage::<NetfilterMessage>::deserialize(rest).map_err(io::Error::other)?;
-            match message.payload {
-                NetlinkPayload::Done(_) => return Ok(found),
-                NetlinkPayload::Error(error) => return Err(error.to_io()),
-                NetlinkPayload::InnerMessage(NetfilterMessage {
-                    inner: NetfilterMessageInner::NfTables(NfTablesMessage::NewTable(table)),
-                    ..
-                }) => found.extend(ours(&table)),
-                _ => {}
-            }
-            let len = usize::try_from(message.header.length).unwrap_or(rest.len()).next_multiple_of(4);
-            rest = rest.get(len.max(4)..).unwrap_or_default();
-        }
-    }
+    let answers = dump::all(NetfilterProtoFamily::Bridge, question)?.into_iter();
+    let found = answers.filter_map(|message| match message.inner {
+        NetfilterMessageInner::NfTables(NfTablesMessage::NewTable(table)) => ours(&table),
+        _ => None,
+    });
+    Ok(found.collect())
 }
 
 fn ours(table: &TableMessage) -> Option<TableFound> {

@@ -31,10 +31,10 @@ pub struct CablingArgs {
     /// Also make the phones boot by their keypads, one after the other, and see which of them registers anew
     #[arg(long, requires = "cabling")]
     pub restart: bool,
-    /// Wait so long for phones that have not registered yet
-    #[arg(long, default_value = "30s", value_name = "TIME", requires = "cabling", value_parser = humantime::parse_duration)]
-    pub listen: Duration,
 }
+
+/// How long phones that have not registered yet are waited for, if nothing is said.
+const LISTENS: Duration = Duration::from_secs(30);
 
 /// Joins the interfaces as a run does, goes through the procedure, and tells what came of it.
 ///
@@ -42,6 +42,7 @@ pub struct CablingArgs {
 /// If a port, the interfaces or a lock can not be had, or somebody ended it.
 pub(super) fn look(
     args: &CablingArgs,
+    listens: Option<Duration>,
     bench: &Bench,
     models: &BTreeMap<String, Model>,
 ) -> Result<Vec<Finding>, UserError> {
@@ -68,7 +69,7 @@ pub(super) fn look(
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| state::unexpected("start the runtime", &error))?;
-    let manner = Manner { listens: args.listen, restarts: args.restart };
+    let manner = Manner { listens: listens.unwrap_or(LISTENS), restarts: args.restart };
     let found = runtime.block_on(procedure(&plan, manner, &clock))?;
     Ok(found.iter().map(told).collect())
 }

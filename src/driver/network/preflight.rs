@@ -21,22 +21,26 @@ const NEEDED: [(u32, &str); 3] = [(12, "CAP_NET_ADMIN"), (13, "CAP_NET_RAW"), (2
 
 /// Looks at everything the bridge needs, without changing anything.
 pub fn preflight(network: &Network) -> Vec<Finding> {
-    vec![
-        privileges(),
-        finding("interfaces can be joined", examine(network)),
-        finding("kernel has outage tables that end with their owner", Table::probe()),
-    ]
+    let mut findings = vec![privileges()];
+    findings.extend(found("interfaces can be joined", examine(network)));
+    findings.extend(found(
+        "kernel has outage tables that end with their owner",
+        Table::probe().err().into_iter().collect(),
+    ));
+    findings
 }
 
-fn finding(what: &str, looked: Result<(), Refusal>) -> Finding {
-    match looked {
-        Ok(()) => Finding { ok: true, what: what.to_owned(), remedy: None },
-        Err(refusal) => {
-            let text = refusal.to_string();
-            let (what, remedy) = text.split_once("; ").unwrap_or((&text, "see above"));
-            Finding { ok: false, what: what.to_owned(), remedy: Some(remedy.to_owned()) }
-        }
+/// What was found wanting, each for itself; or what is in order.
+fn found(what: &str, flaws: Vec<Refusal>) -> Vec<Finding> {
+    if flaws.is_empty() {
+        return vec![Finding { ok: true, what: what.to_owned(), remedy: None }];
     }
+    let told = flaws.into_iter().map(|refusal| {
+        let text = refusal.to_string();
+        let (what, remedy) = text.split_once("; ").unwrap_or((&text, "see above"));
+        Finding { ok: false, what: what.to_owned(), remedy: Some(remedy.to_owned()) }
+    });
+    told.collect()
 }
 
 fn privileges() -> Finding {
@@ -54,16 +58,17 @@ fn privileges() -> Finding {
 }
 
 /// Asks the kernel from a thread of its own: the caller may be inside a runtime, where another must not be waited for.
-fn examine(network: &Network) -> Result<(), Refusal> {
+fn examine(network: &Network) -> Vec<Refusal> {
     let failed = |error: std::io::Error| Refusal::from_io("ask the kernel for its interfaces", &error);
     std::thread::scope(|scope| {
         let looking = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
             runtime.block_on(async {
                 let links = Links::connect().map_err(failed)?;
-                join::examine(&links, network).await.map(|_| ())
+                join::examine_all(&links, network).await.map(|(_, flaws)| flaws)
             })
         });
-        looking.join().unwrap_or_else(|_| Err(failed(std::io::Error::other("the look itself failed"))))
+        let looked = looking.join().unwrap_or_else(|_| Err(failed(std::io::Error::other("the look itself failed"))));
+        looked.unwrap_or_else(|refusal| vec![refusal])
     })
 }

@@ -31,7 +31,7 @@ impl Desk {
     }
 
     /// Writes a bench file.
-    fn bench(&self, name: &str, phone_side: &str, server_side: &str) {
+    pub fn bench(&self, name: &str, phone_side: &str, server_side: &str) {
         let text = format!(
             "[bench]\nname = \"{name}\"\n\n[network]\nphone-side = \"{phone_side}\"\nserver-side = \"{server_side}\"\n\n\
              [[server]]\nname = \"a\"\nrole = \"primary\"\naddresses = [\"{}\"]\nservices = {{ sip = [{SIP_PORT}], xml = [80] }}\n\n\
@@ -45,7 +45,7 @@ impl Desk {
         fs::write(self.path().join(format!("{name}.toml")), text).unwrap();
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -53,7 +53,7 @@ impl Desk {
         self.siprig(&format!("net {arguments}"))
     }
 
-    fn siprig(&self, arguments: &str) -> Command {
+    pub fn siprig(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_siprig"));
         command.args(arguments.split_whitespace()).current_dir(self.path());
         command.env("SIPRIG_STATE", self.path().join("state")).env_remove("SSH_CONNECTION");
@@ -74,7 +74,7 @@ impl Desk {
         self.start_siprig(&format!("net {arguments}"))
     }
 
-    fn start_siprig(&self, arguments: &str) -> Held {
+    pub fn start_siprig(&self, arguments: &str) -> Held {
         let mut command = self.siprig(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
