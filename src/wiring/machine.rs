@@ -38,6 +38,8 @@ pub struct Port {
     pub link: LinkState,
     /// Addresses of this machine at it, but for the one that every interface has for its own link alone.
     pub addresses: Vec<IpAddr>,
+    /// This machine's default route, or the session of who works here, goes through it: nobody may be told to empty it.
+    pub is_yours: bool,
     /// Receive offloads that are on.
     pub offloads: Vec<Offload>,
     /// What the bridge does with it; none: it is no port of one.
@@ -197,10 +199,14 @@ impl Port {
                     "{name} has an address of its own, {}: as a port of a bridge it can not be spoken to there",
                     listed(&addresses)
                 ),
-                format!(
-                    "run `ip address flush dev {name} scope global`, and keep DHCP and whatever gave it from it; \
-                     siprig's own address is `probe-address` under [network]"
-                ),
+                if self.is_yours {
+                    "use another interface for the rig: your own way to this machine goes through it".to_owned()
+                } else {
+                    format!(
+                        "run `ip address flush dev {name} scope global`, and keep DHCP and whatever gave it from it; \
+                         siprig's own address is `probe-address` under [network]"
+                    )
+                },
             ));
         }
         if !self.offloads.is_empty() {

@@ -13,7 +13,7 @@ use crate::{
     bridge::{
         join::bridge_name,
         link::{Link, Links, name_of},
-        offload,
+        offload, operator,
     },
     config::Network,
     wiring::{
@@ -31,7 +31,14 @@ pub async fn machine(network: &Network) -> io::Result<Machine> {
     let all: BTreeMap<String, LinkMessage> =
         links.messages().await?.into_iter().filter_map(|message| Some((name_of(&message)?, message))).collect();
     let addresses = links.addresses().await?;
-    let port = |name: &String| all.get(name).map(|message| port(name, message, &addresses));
+    let routes = links.default_route_interfaces().await?;
+    let session = operator::session_address();
+    let port = |name: &String| {
+        let mut port = port(name, all.get(name)?, &addresses);
+        let is_route = all.get(name).is_some_and(|message| routes.contains(&message.header.index));
+        port.is_yours = is_route || session.is_some_and(|session| port.addresses.contains(&session));
+        Some(port)
+    };
     let ports = [port(&network.phone_side), port(&network.server_side)];
     let name = bridge_name(network);
     let bridge = all.get(name).filter(|message| Link::from(*message).bridge).map(|message| bridge(name, message));
@@ -60,6 +67,7 @@ fn port(name: &str, message: &LinkMessage, addresses: &[(u32, IpAddr)]) -> Port 
             (true, true) => LinkState::Up,
         },
         addresses: own.map(|(_, address)| *address).collect(),
+        is_yours: false,
         // An interface that has just gone has none.
         offloads: offload::in_force(name).unwrap_or_default(),
         forwarding,

@@ -17,6 +17,7 @@ fn port(name: &str) -> Port {
         mac: None,
         link: LinkState::Up,
         addresses: Vec::new(),
+        is_yours: false,
         offloads: Vec::new(),
         forwarding: Some(Forwarding::Forwarding),
     }
@@ -103,6 +104,19 @@ fn a_bridge_that_is_not_there_is_nothing_to_complain_of_nor_are_interfaces_that_
     assert_eq!(unknown, 2, "{}", told(&findings));
     fresh.ports = [None, None];
     assert_eq!(fresh.findings().len(), 1, "what is not there is told by who looks for it");
+}
+
+#[test]
+fn nobody_is_told_to_empty_the_interface_that_he_comes_in_by() {
+    let [_, servers] = machine().ports;
+    let has = |is_yours| Machine {
+        ports: [Some(Port { addresses: vec![[10, 99, 0, 1].into()], is_yours, ..port("enp3s0") }), servers.clone()],
+        ..machine()
+    };
+    assert!(told(&has(false).findings()).contains("ip address flush dev enp3s0"));
+    let yours = has(true).findings();
+    assert_eq!(problems(&yours).len(), 1, "{yours:?}");
+    assert!(!told(&yours).contains("flush") && told(&yours).contains("use another interface"), "{}", told(&yours));
 }
 
 #[test]

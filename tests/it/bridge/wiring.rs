@@ -195,6 +195,8 @@ fn all_that_is_wrong_with_the_two_interfaces_is_told_at_once() {
             assert!(found.tells("problem", words), "{words}: {found:?}");
         }
         assert_eq!(found.problems().len(), 4, "{found:?}");
+        let told = format!("{found:?}");
+        assert!(!told.contains("flush"), "the default route would go with the address: {told}");
         assert!(found.tells("ok", "phones puts frames together on its own (generic-receive-offload)"), "{found:?}");
         assert!(found.tells("ok", "servers (toward the servers) has a link"), "{found:?}");
     });
