@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::LazyLock,
     time::Duration,
 };
 
@@ -49,9 +50,13 @@ const SWITCHES: [u8; 2] = [0xa1, 0xa2];
 
 const HOW: Circumstances = Circumstances { lasted: Duration::from_secs(30), joined: true, links: [true; 2], lost: 0 };
 
+/// Read once: the models take a while.
 fn bench() -> Bench {
-    let document = Document::parse(PathBuf::from("lab.toml"), BENCH.to_owned(), &[]).unwrap();
-    load::checked_bench(&document, Path::new(load::RIG)).unwrap().0
+    static READ: LazyLock<Bench> = LazyLock::new(|| {
+        let document = Document::parse(PathBuf::from("lab.toml"), BENCH.to_owned(), &[]).unwrap();
+        load::checked_bench(&document, Path::new(load::RIG)).unwrap().0
+    });
+    READ.clone()
 }
 
 /// Frames that come in one after the other.
