@@ -34,6 +34,7 @@ pub mod status_page;
 pub mod stream;
 pub mod syslog;
 pub mod tls;
+pub mod wiring;
 
 pub use cost::run;
 
@@ -75,6 +76,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("stream", stream::check),
     ("syslog", syslog::check),
     ("tls", tls::check),
+    ("wiring", wiring::check),
 ];
 
 /// Whether `part` lies within `whole`: the same bytes of memory, not only equal ones.
