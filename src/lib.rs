@@ -13,6 +13,7 @@
 //! | [`analysis`] | what a capture tells of registrations, moves and calls, in one pass |
 //! | [`discovery`] | what a link or a capture of it tells of the lab: the draft of a bench file |
 //! | [`audit`] | what will go wrong with the settings of real phones, from their own configuration files |
+//! | [`learn`] | what a run shows of a phone's own timers: records in, the draft of a model file out |
 //! | [`cabling`] | which device is behind each port of a bench: observations in, findings out |
 //! | [`wiring`] | what breaks a lab on its first day: facts of the machine and frames in, findings out |
 //! | [`driver`] | the outside world: serial ports, keypads, the network, the clock, signals |
@@ -39,6 +40,7 @@ pub mod driver;
 pub mod engine;
 pub mod event;
 pub mod journal;
+pub mod learn;
 pub mod look;
 pub mod rehearsal;
 pub mod report;

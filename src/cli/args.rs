@@ -61,7 +61,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Look at the bridge between phones and servers, and take a server away by hand
     Net(NetArgs),
-    /// Look at phones, press their keys, and use their consoles
+    /// Look at phones, press their keys, use their consoles, and measure their timers
     Phone(PhoneArgs),
     /// Bring the virtual bench up alone, for other tools
     #[command(after_help = VIRTUAL_EXAMPLES, long_about = VIRTUAL_ABOUT)]
@@ -135,7 +135,7 @@ pub struct RunArgs {
 }
 
 /// Which bench.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct BenchArgs {
     /// Bench file, or the name of one in ./rig [default: virtual, or what the scenario is tried on]
     #[arg(long, value_name = "FILE")]

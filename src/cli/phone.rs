@@ -7,6 +7,7 @@ use super::error::UserError;
 pub mod args;
 mod console;
 mod keyboard;
+mod learn;
 mod press;
 mod screen;
 mod terminal;
@@ -19,6 +20,7 @@ pub fn main(command: &args::PhoneCommand) -> Result<ExitCode, UserError> {
     match command {
         args::PhoneCommand::Press(args) => press::press(args),
         args::PhoneCommand::Dial(args) => press::dial(args),
+        args::PhoneCommand::Learn(args) => learn::main(args),
         args::PhoneCommand::Console(args) => console::main(args),
     }
 }

@@ -30,11 +30,33 @@ use crate::{
     tui::{LiveDisplay, PlainDisplay},
 };
 
+/// What became of a command that runs something.
+pub(super) enum Outcome {
+    /// The same command was run inside a virtual bench, and came to this.
+    Inside(ExitCode),
+    /// It was said what would be done.
+    Said,
+    /// It was run.
+    Ran(RunDir, SessionEnd),
+}
+
 /// Runs a scenario, here or inside the virtual bench.
 ///
 /// # Errors
 /// If no run took place.
 pub fn main(args: &RunArgs) -> Result<ExitCode, UserError> {
+    match perform(args, |_| {})? {
+        Outcome::Inside(code) => Ok(code),
+        Outcome::Said => Ok(Exit::Success.into()),
+        Outcome::Ran(run_dir, end) => conclude(args, &run_dir, &end).map(ExitCode::from),
+    }
+}
+
+/// Runs a scenario, here or inside the virtual bench; `prepare` may change the plan before anything is touched.
+///
+/// # Errors
+/// If no run took place.
+pub(super) fn perform(args: &RunArgs, prepare: impl Fn(&mut Plan)) -> Result<Outcome, UserError> {
     let rig = bench::rig();
     let scenarios = scenarios(args, &rig)?;
     let opened = bench::open(&args.bench, &scenarios)?;
@@ -44,14 +66,14 @@ pub fn main(args: &RunArgs) -> Result<ExitCode, UserError> {
             check_names(&args.phones, |name| description.phone_names().any(|known| known == name))?;
             let preview = bench::preview(&description, &rig)?;
             if args.dry_run {
-                return run(args, &preview, scenarios).map(ExitCode::from);
+                return run(args, &preview, scenarios, prepare);
             }
             let (bench, models) = load::checked_bench(&preview, &rig)?;
             fit(&scenarios, &selected(&bench, &args.phones), &models)?;
             switched_off::allowed(&plan(args, bench, models, scenarios)?)?;
-            bench::run_inside(&description, &rig)
+            bench::run_inside(&description, &rig).map(Outcome::Inside)
         }
-        Opened::Real(document) => run(args, &document, scenarios).map(ExitCode::from),
+        Opened::Real(document) => run(args, &document, scenarios, prepare),
     }
 }
 
@@ -73,19 +95,25 @@ fn fit(scenarios: &[Scenario], phones: &[&Phone], models: &BTreeMap<String, Mode
     Ok(())
 }
 
-fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<Exit, UserError> {
+fn run(
+    args: &RunArgs,
+    document: &Document,
+    scenarios: Vec<Scenario>,
+    prepare: impl Fn(&mut Plan),
+) -> Result<Outcome, UserError> {
     let (bench, models) = load::checked_bench(document, &bench::rig())?;
     check_names(&args.phones, |name| bench.phones.iter().any(|phone| phone.name.0 == name))?;
     let phones = selected(&bench, &args.phones);
     fit(&scenarios, &phones, &models)?;
     scenarios.iter().try_for_each(|scenario| load::reach(scenario, &bench, &phones))?;
     let mut plan = plan(args, bench, models, scenarios)?;
+    prepare(&mut plan);
     if !args.dry_run {
         switched_off::allowed(&plan)?;
     }
     if args.dry_run {
         print_data(&dry_run::render(&plan))?;
-        return Ok(Exit::Success);
+        return Ok(Outcome::Said);
     }
     let needed = lock::needed(&plan.bench, &selected(&plan.bench, &args.phones));
     let myself = Holder::myself(&format!("siprig run {}", plan.title()));
@@ -107,7 +135,7 @@ fn run(args: &RunArgs, document: &Document, scenarios: Vec<Scenario>) -> Result<
         announce(file, &run_dir)?;
     }
     let end = conduct(plan, &run_dir, &clock).inspect_err(|_| run_dir.discard())?;
-    conclude(args, &run_dir, &end)
+    Ok(Outcome::Ran(run_dir, end))
 }
 
 /// Tells whoever began this run where it is.

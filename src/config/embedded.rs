@@ -56,6 +56,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/home-server-full.toml",
     "scenarios/host-unreachable.toml",
     "scenarios/late-401.toml",
+    "scenarios/learn.toml",
     "scenarios/link-down.toml",
     "scenarios/log-off-on-backup.toml",
     "scenarios/log-on-key-dead.toml",

@@ -65,14 +65,26 @@ pub fn model(name: &str, rig: &Path) -> Result<Model, Diagnostics> {
     model_below(name, rig, &mut Vec::new())
 }
 
+/// Reads a phone model that is not in its file yet.
+///
+/// # Errors
+/// As [`model`].
+pub fn model_text(file: &Path, text: String, rig: &Path) -> Result<Model, Diagnostics> {
+    let document = Document::parse(file.to_owned(), text, &[])?;
+    checked_model(&document, &file.to_string_lossy(), rig, &mut Vec::new())
+}
+
 fn model_below(name: &str, rig: &Path, below: &mut Vec<String>) -> Result<Model, Diagnostics> {
-    let document = open(Kind::Model, name, rig, &[])?;
-    let mut findings = Findings::new(&document);
+    checked_model(&open(Kind::Model, name, rig, &[])?, name, rig, below)
+}
+
+fn checked_model(document: &Document, name: &str, rig: &Path, below: &mut Vec<String>) -> Result<Model, Diagnostics> {
+    let mut findings = Findings::new(document);
     let raw: raw::Model = document.read(&mut findings);
     let mut base = None;
     if let Some(extends) = &raw.extends {
         below.push(name.to_owned());
-        let parent = beside(&document, extends.get_ref());
+        let parent = beside(document, extends.get_ref());
         if below.contains(&parent) || below.len() > DEEPEST {
             let chain = format!("{} → {parent}", below.join(" → "));
             findings.at(extends.span(), "the model extends itself", format!("break the circle {chain}"));

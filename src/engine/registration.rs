@@ -261,6 +261,11 @@ impl<S: Clone + Ord> LineTrack<S> {
         self.attempts.iter().filter(|attempt| attempt.purpose == Purpose::Register)
     }
 
+    /// All attempts, those that ask for no binding included, oldest first.
+    pub fn all_attempts(&self) -> impl DoubleEndedIterator<Item = &Attempt<S>> {
+        self.attempts.iter()
+    }
+
     /// The spans in which a server held a binding that the line was never told of, because its answers were taken away:
     /// the last one at each server.
     pub fn held_unheard(&self) -> impl Iterator<Item = (&S, Span)> {

@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("engine", &["config", "event", "verdict", "wire"]),
     ("analysis", &["config", "engine", "event", "look", "verdict", "wire"]),
     ("discovery", &["analysis", "config", "engine", "event", "look", "wire"]),
+    ("learn", &["config", "engine", "event", "look"]),
     ("cabling", &["config", "event", "wire"]),
     ("audit", &["config", "engine", "look"]),
     ("wiring", &["config", "event", "wire"]),

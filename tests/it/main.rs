@@ -16,6 +16,7 @@ mod hostile;
 mod keypad;
 mod lab;
 mod layering;
+mod learning;
 mod net;
 mod operator_console;
 mod pbx;

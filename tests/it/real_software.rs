@@ -13,6 +13,7 @@ use serde_json::Value;
 
 mod capture;
 mod keys;
+mod learning;
 mod mixed;
 mod recording;
 mod registrar;

@@ -1,6 +1,6 @@
 //! What can be said to `siprig phone`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
@@ -44,6 +44,27 @@ Examples:
   siprig phone console p1                          watch, while `siprig run` is on the virtual bench
   echo 'sip status' | siprig phone console p1 --bench rig/lab-3.toml";
 
+const LEARN_ABOUT: &str = "\
+Measure a phone's own timers and habits, and write a model file of them
+
+Runs the scenario `learn` with this phone: it is watched while it renews, both servers are taken away in turn, and the primary \
+turns it away once. From what passes on the wire it is read how long before expiry the phone renews, how long it waits for \
+an answer, when it tries again after nobody has answered and after it was turned away, and how it looks for its primary from \
+the backup. With --from it is read from a run that was, whatever its scenario.
+
+Each value has its source: `measured`, with how often and how exactly; else that of the model in the bench file, with the \
+reason why it was not measured. That something did not happen is no value.
+
+The phone's console and keypad are not used. It takes as long as the phone's timers: with a lifetime of ten minutes two hours, \
+half an hour of it for the retry after a rejection. Give the phone a shorter lifetime for it, if its timers do not follow that.";
+
+const LEARN_EXAMPLES: &str = "\
+Examples:
+  siprig phone learn p1                            the virtual bench, for a try
+  siprig phone learn p1 --bench rig/lab-3.toml --out rig/models/my-phone.toml
+  siprig phone learn p1 --from latest              what the last run shows, whatever it was
+  siprig phone learn p1 --bench rig/lab-3.toml --dry-run";
+
 /// Arguments of `phone`.
 #[derive(Debug, Args)]
 pub struct PhoneArgs {
@@ -58,12 +79,43 @@ pub enum PhoneCommand {
     /// Use a phone's serial console, or watch it
     #[command(long_about = CONSOLE_ABOUT, after_help = CONSOLE_EXAMPLES)]
     Console(ConsoleArgs),
+    /// Measure a phone's own timers and habits, and write a model file of them
+    #[command(long_about = LEARN_ABOUT, after_help = LEARN_EXAMPLES)]
+    Learn(LearnArgs),
     /// Press keys of a phone, and say of each whether it showed an effect
     #[command(long_about = PRESS_ABOUT, after_help = PRESS_EXAMPLES)]
     Press(PressArgs),
     /// Type a number on the key pad of a phone
     #[command(after_help = DIAL_EXAMPLES)]
     Dial(DialArgs),
+}
+
+/// Arguments of `phone learn`.
+#[derive(Debug, Args)]
+pub struct LearnArgs {
+    /// Its name in the bench file
+    #[arg(value_name = "PHONE")]
+    pub phone: String,
+    #[command(flatten)]
+    pub bench: BenchArgs,
+    /// Learn from a run that was: its directory, its name below --report-dir, or `latest`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["bench", "overrides", "dry_run", "wait"])]
+    pub from: Option<String>,
+    /// Write a model file, which extends the phone's model: the name of the file is that of the model
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long, requires = "out")]
+    pub force: bool,
+    /// Where runs are kept, and looked for by name
+    #[arg(long, default_value = "reports", value_name = "DIR")]
+    pub report_dir: PathBuf,
+    /// Print what would be done and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait so long for a bench that another holds
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub wait: Option<Duration>,
 }
 
 /// Arguments of `phone press`.

@@ -61,6 +61,11 @@ impl<S> Attempt<S> {
         self.answer.filter(|answer| !answer.ours)
     }
 
+    /// Its `Call-ID`.
+    pub fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
     /// Whether the phone, which waits this long, no longer waits for an answer.
     pub(super) fn stale(&self, now: Fix, patience: Duration) -> bool {
         now.when.at.since(self.first.when.at) > patience
