@@ -72,5 +72,6 @@ fn bench() -> Bench {
         phones: Vec::new(),
         syslog: None,
         action_uri: None,
+        pbx: BTreeMap::new(),
     }
 }
