@@ -173,11 +173,10 @@ impl ModelFile {
             .open(&self.path)
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .map_err(unwritable)?;
-        say(&format!(
-            "model: {}; a phone has it by `model = \"{}\"` in the bench file",
-            self.path.display(),
-            self.name
-        ));
+        // Those in the rig directory have names; others are found by their paths.
+        let in_rig = self.path.parent().is_some_and(|folder| folder.ends_with("rig/models"));
+        let named = if in_rig { self.name.clone() } else { self.path.to_string_lossy().into_owned() };
+        say(&format!("model: {}; a phone has it by `model = \"{named}\"` in the bench file", self.path.display()));
         Ok(())
     }
 }
