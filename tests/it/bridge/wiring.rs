@@ -264,11 +264,9 @@ fn two_cables_in_one_switch_are_a_way_around_siprig() {
             let mut tap = Tap::open("phones", nix::net::if_::if_nametoindex("phones").unwrap()).unwrap();
             tap.send(&udp_frame(own, Mac([0xff; 6]), None, from, to, b"hello")).unwrap();
         });
-        assert_eq!(
-            found.problems(),
-            ["1 frame of this machine's own came back in at second: there is a loop"],
-            "{found:?}"
-        );
+        // The phone may still be asking for an address that nobody answers.
+        let words = "1 frame of this machine's own came back in at second: there is a loop";
+        assert!(found.tells("problem", words), "{found:?}");
     });
 }
 
@@ -290,6 +288,8 @@ fn a_phone_on_the_servers_side_is_named() {
 fn dhcp_on_the_phones_side_is_named_and_so_is_a_phone_that_is_not_heard() {
     in_lab!("wiring::dhcp_on_the_phones_side_is_named_and_so_is_a_phone_that_is_not_heard", |_lab| {
         let desk = Desk::new();
+        // Whoever is there may say something at any time.
+        change(&desk, hosts::PHONE_MAC, "02:00:00:00:00:99");
         join("siprig0", TRANSPARENT);
         hosts::wait_until_open();
         let found = listen(&desk, "lab", || {
