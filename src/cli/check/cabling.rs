@@ -16,7 +16,7 @@ use crate::{
         state::{self, Scratch},
     },
     config::{Bench, Model, Plan, Scenario},
-    driver::{Drivers, Report, Surroundings, clock::RunClock, signals::Signals},
+    driver::{Drivers, Report, Surroundings, clock::RunClock, privileges, signals::Signals},
     event::{Event, Record},
     session::Subscriber,
 };
@@ -67,6 +67,7 @@ pub(super) fn look(
         keep_secrets: false,
         allow_link_down: false,
     };
+    privileges::lay_down().map_err(|error| state::unexpected("work without privileges", &error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| state::unexpected("start the runtime", &error))?;
     let manner = Manner { listens: listens.unwrap_or(LISTENS), restarts: args.restart };
