@@ -78,17 +78,14 @@ impl Provisioned {
 
     /// The server that most lines have for their home, and the one that most have for their backup, each with what says so.
     pub fn roles(&self) -> Vec<(IpAddr, Role, String)> {
-        let everybody = self.phones.keys().map(|mac| Some(*mac));
-        let nobody = self.phones.is_empty().then_some(None);
-        let settings: Vec<Effective> = everybody.chain(nobody).filter_map(|mac| self.settings_of(mac, "")).collect();
+        let homes = self.homes();
         let mut roles: Vec<(IpAddr, Role, String)> = Vec::new();
         for role in [Role::Primary, Role::Backup] {
             let mut named: BTreeMap<IpAddr, (usize, String)> = BTreeMap::new();
-            for line in settings.iter().flat_map(|it| it.lines.values()) {
-                let home = Home::of(line);
-                let there = if role == Role::Primary { home.primary } else { home.backup };
-                if let Some((address, why)) = there.filter(|(address, _)| roles.iter().all(|(it, ..)| it != address)) {
-                    named.entry(address).or_insert((0, why)).0 += 1;
+            for home in &homes {
+                let there = if role == Role::Primary { &home.primary } else { &home.backup };
+                if let Some((address, why)) = there.as_ref().filter(|(at, _)| roles.iter().all(|(it, ..)| it != at)) {
+                    named.entry(*address).or_insert((0, why.clone())).0 += 1;
                 }
             }
             let most = named.into_iter().max_by_key(|(address, (count, _))| (*count, std::cmp::Reverse(*address)));
@@ -99,10 +96,18 @@ impl Provisioned {
 
     /// Every registrar that any line has, in the order of addresses.
     pub fn servers(&self) -> BTreeSet<IpAddr> {
+        self.homes()
+            .into_iter()
+            .flat_map(|home| home.primary.into_iter().chain(home.backup))
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// Where every line belongs; where no phone has a file of its own, those of any phone.
+    fn homes(&self) -> Vec<Home> {
         let everybody = self.phones.keys().map(|mac| Some(*mac)).chain(self.phones.is_empty().then_some(None));
         let settings = everybody.filter_map(|mac| self.settings_of(mac, ""));
-        let homes = settings.flat_map(|it| it.lines.values().map(Home::of).collect::<Vec<_>>());
-        homes.flat_map(|home| home.primary.into_iter().chain(home.backup)).map(|(address, _)| address).collect()
+        settings.flat_map(|it| it.lines.values().map(Home::of).collect::<Vec<_>>()).collect()
     }
 }
 

@@ -160,10 +160,8 @@ fn rig(code: &'static str, reason: String) -> Finding {
 
 /// What the servers of a phone lack to be stopped, if anything.
 pub fn lacking(subjects: &Subjects, phone: &PhoneName, plan: &OutagePlan) -> Option<Finding> {
-    let run = subjects.plan();
-    let aims = plan.aims(run.phones.iter().filter_map(|name| run.phone(name)));
-    let mut servers = aims.iter().filter(|aim| aim.phones.contains(phone)).map(|aim| &aim.server);
-    let lacks = |name: &&ServerName| subjects.plan().bench.server(name).is_none_or(|server| server.hook.is_none());
+    let mut servers = subjects.taken_from(phone, plan);
+    let lacks = |name: &ServerName| subjects.plan().bench.server(name).is_none_or(|server| server.hook.is_none());
     let reason = format!("nothing can stop server {}; add `hook` to it in the bench file", servers.find(lacks)?);
     Some(Finding::skipped("no-hook", reason))
 }

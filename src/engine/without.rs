@@ -88,8 +88,8 @@ fn lacks(subjects: &Subjects, phone: &PhoneName, outage: &OutagePlan) -> Option<
     if !outage.party.is_none_or(|party| pairs::is_of(subjects, phone, party)) {
         return None;
     }
-    let plan = subjects.plan();
-    plan.bench.lacks_for(outage, plan.phone(phone)).next()
+    let spec = |server| outage.spec(server, vec![phone.clone()], |_| None);
+    subjects.taken_from(phone, outage).find_map(|server| subjects.plan().bench.lacks_of(&spec(server)))
 }
 
 /// The servers that would have gone, and for which phones.
@@ -100,8 +100,8 @@ fn servers(
 ) -> BTreeMap<ServerName, Vec<PhoneName>> {
     let mut servers: BTreeMap<ServerName, Vec<PhoneName>> = BTreeMap::new();
     for (phone, _) in without {
-        for server in subjects.plan().bench.led_to(outage, subjects.plan().phone(phone)) {
-            servers.entry(server.name.clone()).or_default().push(phone.clone());
+        for server in subjects.taken_from(phone, outage) {
+            servers.entry(server).or_default().push(phone.clone());
         }
     }
     servers

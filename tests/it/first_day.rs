@@ -5,7 +5,7 @@ use std::{fs, process::Output};
 
 use crate::net::Bench;
 
-/// p3 is at home at the other server; the phones renew each 6 s, so that an ear hears all of them soon.
+/// p3 is at home at the other server; by the bench's own timers phones renew each 6 s, so that an ear hears all of them soon.
 const LAB: &str = r#"
 [bench]
 name = "lab"
@@ -22,13 +22,6 @@ settings = """
 sip registrar ip: 10.77.0.3
 sip backup registrar ip: 10.77.0.2
 """
-
-[timers]
-expires = "12s"
-transaction = "4s"
-renewal-lead = "6s"
-retry-timeout = "30s"
-retry-rejected = "30s"
 "#;
 
 /// What stands on the provisioning server.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::Subjects;
 use crate::{
-    config::Role,
+    config::{OutagePlan, Role},
     engine::{case::CaseRun, cut::Cut, hook::Hooked, registration::Fix},
-    event::{Move, OutageId, OutageSpec, PhoneName, Stamp},
+    event::{Move, OutageId, OutageSpec, PhoneName, ServerName, Stamp},
 };
 
 /// An outage that was ordered.
@@ -40,6 +40,16 @@ impl Subjects {
     pub fn outages_open(&self) -> impl Iterator<Item = OutageId> {
         let concerned = |run: &OutageRun| run.spec.phones.iter().any(|phone| self.in_focus(phone));
         self.outages.iter().filter(move |(_, run)| !run.ended && concerned(run)).map(|(id, _)| *id)
+    }
+
+    /// The servers that an outage of this run takes from a phone.
+    pub fn taken_from<'a>(
+        &self,
+        phone: &'a PhoneName,
+        plan: &OutagePlan,
+    ) -> impl Iterator<Item = ServerName> + use<'a> {
+        let aims = plan.aims(self.plan.phones.iter().filter_map(|name| self.plan.phone(name)));
+        aims.into_iter().filter(move |aim| aim.phones.contains(phone)).map(|aim| aim.server)
     }
 
     /// When the last outage for its phone began, if it has left the line its home.
