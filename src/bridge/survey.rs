@@ -1,9 +1,10 @@
 //! How the interfaces of a bench are, and what of siprig's is around them. Nothing is changed.
 
-use std::{fs, io, net::IpAddr};
+use std::{fs, io, net::IpAddr, time::Duration};
 
 use super::{
     canary::helper_of,
+    clock::monotonic,
     join::bridge_name,
     link::{Link, Links},
     offload,
@@ -28,6 +29,10 @@ pub fn is_unowned(bridge: &str) -> bool {
 
 /// What a helper process is called among others (`/proc/PID/cmdline`, proc_pid_cmdline(5)).
 const HELPER: &[u8] = b"bridge-helper";
+/// The kernel takes the port of a process that has ended away in its own time: some milliseconds. What is still there after this is
+/// left, and how often it is looked.
+const GOING: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What was found.
 #[derive(Debug)]
@@ -70,13 +75,19 @@ pub struct Bridge {
     pub addresses: Vec<IpAddr>,
 }
 
-/// Looks at everything. Needs no privileges, but for the tables.
+/// Looks at everything. Needs no privileges, but for the tables. Takes half a second more where an earlier helper has left something.
 ///
 /// # Errors
 /// If the kernel does not tell of its interfaces.
 pub async fn survey(network: &Network) -> io::Result<Survey> {
     let links = Links::connect()?;
-    let all = links.all().await?;
+    let mut all = links.all().await?;
+    let until = monotonic() + GOING;
+    while all.iter().any(|(name, _)| is_dead_port(name)) && monotonic() < until {
+        #[expect(clippy::disallowed_methods, reason = "the kernel does not tell ahead what it is about to remove")]
+        tokio::time::sleep(LOOK_AGAIN).await;
+        all = links.all().await?;
+    }
     let named = |name: &str| all.iter().find(|(known, _)| known == name);
     let sides = [&network.phone_side, &network.server_side].map(|name| {
         let link = named(name).map(|(_, link)| link.clone());
@@ -106,7 +117,7 @@ pub async fn survey(network: &Network) -> io::Result<Survey> {
         }
         None => None,
     };
-    let dead = all.iter().filter(|(name, _)| helper_of(name).is_some_and(|pid| !is_helper(pid)));
+    let dead = all.iter().filter(|(name, _)| is_dead_port(name));
     let dead_ports = dead.map(|(name, link)| (name.clone(), link.index)).collect();
     Ok(Survey { sides, bridge, tables: tables::look(), dead_ports })
 }
@@ -143,6 +154,11 @@ fn is_link_local(address: IpAddr) -> bool {
 
 fn is_canary_port(name: &str) -> bool {
     helper_of(name).is_some()
+}
+
+/// Whether it is a port for canaries whose helper is gone.
+fn is_dead_port(name: &str) -> bool {
+    helper_of(name).is_some_and(|pid| !is_helper(pid))
 }
 
 /// Whether that process is a helper. One that we may not look at is taken for one.
