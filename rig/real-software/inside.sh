@@ -63,6 +63,7 @@ add_switch() { # name, interface that the rig sees
   fi
 }
 
+# In a lab servers are in a network of their own.
 add_host() { # name, switch, last byte of its addresses, address families: 4, 6 or both
   local family families=${4:-4}
   add_namespace "$1"
@@ -72,8 +73,8 @@ add_host() { # name, switch, last byte of its addresses, address families: 4, 6 
   quiet_end "$1" eth0
   for family in ${families//both/4 6}; do
     case $family in
-    4) ip -n "$1" address add "10.77.0.$3/24" dev eth0
-      ip -n "$1" route add default via 10.77.0.1 ;;
+    4) ip -n "$1" address add "${SUBNET:-10.77.0}.$3/24" dev eth0
+      ip -n "$1" route add default via "${SUBNET:-10.77.0}.1" ;;
     6) ip -n "$1" address add "fd77::$3/64" dev eth0 nodad
       ip -n "$1" route add default via fd77::1 ;;
     esac
@@ -94,10 +95,10 @@ start_registrar() { # name, last byte of its address
   local also=()
   [ -z "$BENCH_MIXED" ] || also+=(-A "ADDRESS6=[fd77::$2]")
   [ -z "$BENCH_TLS" ] || also+=(-A "KEY=\"$BENCH/key.pem\"" -A "CERTIFICATE=\"$BENCH/certificate.pem\"")
-  add_host "$1" servers "$2" ${BENCH_MIXED:+both}
+  add_host "$1" "${SWITCH:-servers}" "$2" ${BENCH_MIXED:+both}
   mkdir -p "/run/kamailio-$1"
   in_host "$1" setsid kamailio -DD -E -f "$here/kamailio.cfg" -m 32 -M 4 -Y "/run/kamailio-$1" -w "/run/kamailio-$1" \
-    -A "ADDRESS=10.77.0.$2" -A "CONTROL=\"unix:$BENCH/$1.ctl\"" -A "MODULES=\"$modules\"" "${also[@]}" \
+    -A "ADDRESS=${SUBNET:-10.77.0}.$2" -A "CONTROL=\"unix:$BENCH/$1.ctl\"" -A "MODULES=\"$modules\"" "${also[@]}" \
     </dev/null >"$BENCH/$1.log" 2>&1 &
   await "$1" "$2" 5060
 }
@@ -106,7 +107,7 @@ start_registrar() { # name, last byte of its address
 await() { # name, last byte of its address, port
   local tries
   for tries in {1..100}; do
-    in_host "$1" bash -c "exec 3<>/dev/tcp/10.77.0.$2/$3" 2>/dev/null && return
+    in_host "$1" bash -c "exec 3<>/dev/tcp/${SUBNET:-10.77.0}.$2/$3" 2>/dev/null && return
     sleep 0.1
   done
   echo "server $1 did not start: $(tail -n 3 "$BENCH/$1.log")" >&2
@@ -155,6 +156,14 @@ END
   setsid sleep infinity 9<>"$BENCH/$name.tty" &
 }
 
+# How the baresip with `serreg` is started: `${baresip[@]}`.
+find_serreg() {
+  baresip=(baresip)
+  [ "$BENCH_TREE" = / ] || baresip=(
+    "$(ls "$BENCH_TREE"/usr/lib*/ld-linux*.so.* "$BENCH_TREE"/usr/lib/*/ld-linux*.so.* 2>/dev/null | head -n 1)"
+    --library-path "$(ls -d "$BENCH_TREE"/usr/lib/*-linux-gnu*)" "$BENCH_TREE/usr/bin/baresip")
+}
+
 # A phone that moves by priority between servers. Further settings are `transport=`, `family=` (of addresses), `lifetime=`
 # and `poll=` (in seconds; empty: it never looks back), `servers=` (last bytes, in order). Over TLS it takes any
 # certificate.
@@ -163,13 +172,8 @@ start_serreg_phone() { # name, last byte of its address, extension, settings…
   [[ -z $BENCH_PHONES || ,$BENCH_PHONES, = *,$name,* ]] || return 0
   local transport=udp family=4 lifetime=30 poll=10 servers="2 3" prio=0 server
   [ $# = 0 ] || local "$@"
-  local baresip=("$BENCH_TREE/usr/bin/baresip") settings=$BENCH/$name
-  if [ "$BENCH_TREE" = / ]; then
-    baresip=(baresip)
-  else
-    baresip=("$(ls "$BENCH_TREE"/usr/lib*/ld-linux*.so.* "$BENCH_TREE"/usr/lib/*/ld-linux*.so.* 2>/dev/null | head -n 1)"
-      --library-path "$(ls -d "$BENCH_TREE"/usr/lib/*-linux-gnu*)" "${baresip[@]}")
-  fi
+  local settings=$BENCH/$name
+  find_serreg
   add_host "$name" phones "$last" "$family"
   write_settings "$settings" "${BENCH_TREE%/}" serreg.so
   echo "sip_verify_server no" >>"$settings/config"
@@ -212,9 +216,16 @@ if [ -n "$BENCH_TLS" ]; then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=bench.test \
     -keyout "$BENCH/key.pem" -out "$BENCH/certificate.pem" 2>"$BENCH/openssl.log"
 fi
-start_registrar a 2
-start_registrar b 3
-if [ -n "$BENCH_MIXED" ]; then
+if [ -n "$BENCH_LAB" ]; then
+  . "$here/lab.sh"
+  start_lab
+else
+  start_registrar a 2
+  start_registrar b 3
+fi
+if [ -n "$BENCH_LAB" ]; then
+  :
+elif [ -n "$BENCH_MIXED" ]; then
   start_serreg_phone udp 21 301 lifetime=20
   start_serreg_phone tcp 22 302 lifetime=20 transport=tcp
   start_serreg_phone udp6 23 303 lifetime=20 family=6
@@ -234,7 +245,10 @@ if [ -n "$BENCH_SRV" ]; then
   start_srv_phone p5 15 205
   start_both_phone p6 16 206
 fi
-if [ -n "$BENCH_MIXED" ]; then
+if [ -n "$BENCH_LAB" ]; then
+  # Whoever comes to it has no bench file yet.
+  :
+elif [ -n "$BENCH_MIXED" ]; then
   cat "$here/bench-mixed.toml"
 elif [ -n "$BENCH_TLS" ]; then
   cat "$here/bench-tls.toml"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds a lab of real SIP software in private namespaces, runs a command in it, and leaves nothing behind.
 #
-#   with-bench.sh [--directory DIR] [--serreg | --srv | --mixed | --tls] [--phones LIST] [--vlan ID]
+#   with-bench.sh [--directory DIR] [--serreg | --srv | --mixed | --tls | --lab] [--phones LIST] [--vlan ID]
 #                 [--wire-only] COMMAND…
 #
 # Two kamailio registrars and up to six baresip phones with consoles on PTYs, joined to the interfaces `phones0` and
@@ -16,6 +16,7 @@
 # --serreg, --srv   only the phones of that kind; with neither, those that can be had here
 # --mixed           phones with UDP and TCP, IPv4 and IPv6, one that never comes back and one that only renews
 # --tls             one phone with TLS
+# --lab             a lab as on the first day: phones without consoles, a router, DHCP, TFTP, NTP; no bench file (lab.sh)
 # --phones LIST     only these of them, separated by commas; not for those of --srv
 # --vlan ID         what passes `phones0` and `servers0` is tagged (IEEE 802.1Q); $SIPRIG_VLAN_RELAY names the program
 #                   that does it, the Cargo example `vlan-relay`
@@ -33,7 +34,7 @@ directory= kinds= phones= wire_only= vlan=
 while [ $# -gt 0 ]; do
   case $1 in
   --directory) mkdir -p "$2"; directory=$(cd "$2" && pwd); shift 2 ;;
-  --serreg | --srv | --mixed | --tls) kinds="$kinds ${1#--}"; shift ;;
+  --serreg | --srv | --mixed | --tls | --lab) kinds="$kinds ${1#--}"; shift ;;
   --phones) phones=$2; shift 2 ;;
   --vlan) vlan=$2; shift 2 ;;
   --wire-only) wire_only=yes; shift ;;
@@ -50,7 +51,7 @@ for tool in kamailio:kamailio baresip:baresip-core socat:socat ip:iproute2 ethto
 done
 
 tree=
-if [ -z "$kinds" ] || [[ $kinds =~ serreg|mixed|tls ]]; then
+if [ -z "$kinds" ] || [[ $kinds =~ serreg|mixed|tls|lab ]]; then
   if said=$("$here/fetch-baresip.sh" 2>&1); then tree=${said##*$'\n'}
   elif [ -n "$kinds" ]; then skip "no baresip with the module serreg: ${said##*$'\n'}"
   else echo "without the serreg phones p1 to p4: ${said##*$'\n'}" >&2
@@ -64,7 +65,7 @@ if [ -z "$kinds" ] || [[ $kinds = *srv* ]]; then
   fi
 fi
 [ -n "$tree$srv" ] || skip "no phone can be had here"
-mixed= tls=
+mixed= tls= lab=
 if [[ $kinds = *mixed* ]]; then
   [ -e /proc/net/if_inet6 ] || skip "this kernel has no IPv6"
   mixed=yes
@@ -74,6 +75,12 @@ if [[ $kinds = *tls* ]]; then
   compgen -G "/usr/lib*/*/kamailio/modules/tls.so" >/dev/null || skip "kamailio knows no TLS; install the package kamailio-tls-modules"
   tls=yes
 fi
+if [[ $kinds = *lab* ]]; then
+  for tool in dnsmasq:dnsmasq-base busybox:busybox chronyd:chrony; do
+    command -v "${tool%:*}" >/dev/null || skip "${tool%:*} is missing; install the package ${tool#*:}"
+  done
+  lab=yes
+fi
 [ -z "$vlan" ] || [ -x "${SIPRIG_VLAN_RELAY:-}" ] || skip "\$SIPRIG_VLAN_RELAY names no program; build it with \`cargo build --example vlan-relay\`"
 
 user=()
@@ -81,7 +88,7 @@ unshare --mount --pid --fork --mount-proc true 2>/dev/null || user=(--user --map
 unshare "${user[@]}" --net --mount --pid --fork --mount-proc true 2>/dev/null ||
   skip "neither root nor user namespaces here (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)"
 
-export BENCH_TREE=$tree BENCH_SRV=$srv BENCH_MIXED=$mixed BENCH_TLS=$tls BENCH_VLAN=$vlan BENCH_PHONES=$phones
+export BENCH_TREE=$tree BENCH_SRV=$srv BENCH_MIXED=$mixed BENCH_TLS=$tls BENCH_LAB=$lab BENCH_VLAN=$vlan BENCH_PHONES=$phones
 export BENCH_RELAY=${SIPRIG_VLAN_RELAY:-} BENCH_DIRECTORY=$directory BENCH_WIRE_ONLY=$wire_only
 # `unshare` is deaf to signals while it waits, so they go past it to the first process of the bench. Should this script
 # be killed, `unshare` goes with it, and the bench with `unshare`; or it never begins, if the script is gone already.

@@ -12,6 +12,7 @@ use std::{
 use serde_json::Value;
 
 mod capture;
+mod first_day;
 mod keys;
 mod learning;
 mod mixed;
