@@ -28,6 +28,7 @@ pub mod load;
 pub mod model;
 pub mod overrides;
 pub mod pbx;
+pub mod peer;
 pub mod port;
 pub mod provisioning;
 mod raw;
@@ -44,6 +45,7 @@ pub use model::{
     RenewalLead, Sign, Source, Timer, Timers, XmlNames,
 };
 pub use pbx::{Need, PbxSetting};
+pub use peer::Peer;
 pub use port::{AddressError, PortAddress, Remote, UsbIdentity, UsbPath};
 pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{self, Phone, Plan, Scenario},
-    event::{Action, Observed, OutageMode, PbxName, PhoneName, RigPart, ServerName, When},
+    event::{Action, Observed, OutageMode, PhoneName, RigPart, When},
 };
 
 pub mod clock;
@@ -26,11 +26,13 @@ pub mod listen;
 pub mod network;
 mod outbox;
 pub mod pbx;
+pub mod peer;
 pub mod privileges;
 pub mod push;
 pub mod secrets;
 pub mod serial;
 pub mod signals;
+mod unfit;
 pub mod witness;
 
 use clock::RunClock;
@@ -49,8 +51,10 @@ use keypad::{
 };
 use network::{NetworkDriver, NetworkError};
 use pbx::{PbxError, Settings};
+use peer::{PeerError, Peers};
 use push::{Addressee, Pusher};
 use serial::{Console, ConsoleError, ConsoleSetup, PortError, Spoken, share::Share};
+use unfit::{bridge_failed, missing, no_call, no_hook, no_setting};
 use witness::{WitnessError, Witnesses};
 
 /// What is around a run on its machine.
@@ -114,6 +118,9 @@ pub enum DriverError {
     /// A setting of the PBX can not be changed.
     #[error(transparent)]
     Pbx(#[from] PbxError),
+    /// A call partner can not take part.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
     /// A further witness can not be heard.
     #[error(transparent)]
     Witness(#[from] WitnessError),
@@ -152,6 +159,7 @@ pub struct Drivers {
     network: Option<NetworkDriver>,
     hooks: Hooks,
     settings: Settings,
+    peers: Peers,
     witnesses: Witnesses,
     reports: mpsc::Sender<Report>,
     clock: RunClock,
@@ -180,6 +188,7 @@ impl Drivers {
             network: None,
             hooks: Hooks::default(),
             settings: Settings::default(),
+            peers: Peers::default(),
             witnesses: Witnesses::default(),
             reports,
             clock: clock.clone(),
@@ -239,6 +248,14 @@ impl Drivers {
                     Err(no_setting(&setting))
                 }
             }
+            Action::CallFromPeer { sequence, call } => {
+                let peer = call.peer.clone();
+                if self.peers.call(sequence, *call) { Ok(()) } else { Err(no_call(&peer)) }
+            }
+            Action::EndPeerCall { sequence, patiently } => {
+                self.peers.end(sequence, patiently);
+                Ok(())
+            }
             Action::SendCanaries { outage, server, phones } => {
                 self.network(|network| network.send_canaries(outage, &server, &phones))
             }
@@ -262,6 +279,7 @@ impl Drivers {
             // The session reads again only after this; a full queue must not hold up the rest.
             let _ = self.reports.try_send(report);
         }
+        self.peers.close().await;
         self.hooks.close().await;
         self.settings.close().await;
         drop(self.keypads);
@@ -329,6 +347,7 @@ impl Drivers {
         let witnesses = Witnesses::prepare(plan, &self.clock, run_dir, &discretions)?;
         self.hooks = Hooks::start(plan, notes, &self.clock, &self.reports)?;
         self.settings = Settings::start(plan, changes, &self.clock, &self.reports)?;
+        self.peers = Peers::start(plan, &self.clock, &self.reports)?;
         if plan.bench.network.is_some() {
             self.network = Some(NetworkDriver::start(plan, &self.clock, run_dir, self.reports.clone()).await?);
         }
@@ -456,23 +475,4 @@ fn pin(plan: &Plan, phone: &Phone) -> Result<Option<Pin>, DriverError> {
     let line = phone.lines.first().filter(|_| plan.scenarios().any(Scenario::types_pin));
     let Some((line, path)) = line.and_then(|line| Some((line, line.pin_file.as_ref()?))) else { return Ok(None) };
     Pin::read(path).map(Some).map_err(|source| DriverError::Pin { line: line.extension.clone(), source })
-}
-
-fn missing(part: RigPart, phone: PhoneName) -> Observed {
-    let reason = "the bench names none for this phone; add it to the bench file".to_owned();
-    Observed::DriverFailed { part, phone: Some(phone), reason }
-}
-
-fn no_hook(server: &ServerName) -> Observed {
-    let reason = format!("nothing stops server {server}; add `hook` to it in the bench file");
-    Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason }
-}
-
-fn no_setting(setting: &PbxName) -> Observed {
-    let reason = format!("nothing changes pbx.{setting}; add [pbx.{setting}] to the bench file");
-    Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason }
-}
-
-fn bridge_failed(error: &NetworkError) -> Observed {
-    Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason: error.to_string() }
 }

@@ -18,6 +18,7 @@
 //! | [`detect`] | what is wrong in every scenario |
 //! | [`step`] | what each kind of step waits for |
 //! | [`pairs`] | who calls whom |
+//! | [`peer`] | calls that peers on the servers' side were ordered to make |
 //! | [`pbx`] | which settings of the PBX are changed, and whether they can be set back |
 //! | [`subjects`] | all that a step can touch |
 //! | [`observe`] | what each observation changes in what is known |
@@ -47,6 +48,7 @@ pub mod measure;
 pub mod observe;
 pub mod pairs;
 pub mod pbx;
+pub mod peer;
 pub mod phone;
 pub mod refusal;
 pub mod registration;

@@ -14,6 +14,7 @@
 //! | [`outage`] | what an outage is, does and ends by |
 //! | [`hook`] | commands that stop and start servers |
 //! | [`pbx`] | settings of the PBX that commands set and read |
+//! | [`peer`] | calls of partners on the servers' side |
 //! | [`place`] | where frames of a server come from, or of a phone behind a router |
 //! | [`push`] | what phones are told |
 //! | [`rig`] | parts of it that can fail, and evidence that can be lost |
@@ -36,6 +37,7 @@ pub mod moves;
 pub mod observed;
 pub mod outage;
 pub mod pbx;
+pub mod peer;
 pub mod place;
 pub mod push;
 pub mod rig;
@@ -56,12 +58,13 @@ pub use outage::{
     OutageTally, Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
 };
 pub use pbx::{PbxAct, PbxFault, PbxFlaw};
+pub use peer::PeerCall;
 pub use place::LinkPlace;
 pub use push::PushCommand;
 pub use rig::{LinkLoss, Loss, PortKind, RigPart};
 pub use setting::{Offload, SettingChange};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
-pub use stamp::{KeyName, PbxName, PhoneName, ServerName, Stamp, When};
+pub use stamp::{KeyName, PbxName, PeerName, PhoneName, ServerName, Stamp, When};
 pub use stroke::{Hold, Stroke};
 pub use tls::{TlsFact, TlsStep};
 pub use witness::{Standing, Testimony, Witness};
@@ -183,6 +186,20 @@ pub enum Action {
         setting: PbxName,
         /// Comes back in [`Observed::PbxSettled`].
         sequence: u32,
+    },
+    /// Have a peer call a phone. What comes of it are [`Observed::PeerCalls`] and [`Observed::PeerCalled`].
+    CallFromPeer {
+        /// Comes back with them.
+        sequence: u32,
+        /// Who calls whom.
+        call: Box<PeerCall>,
+    },
+    /// Have such a call ended.
+    EndPeerCall {
+        /// The number of the order.
+        sequence: u32,
+        /// The phone hangs up: the command is given a moment to end by itself.
+        patiently: bool,
     },
     /// The run is over: close the drivers.
     Finish,

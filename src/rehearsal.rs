@@ -13,13 +13,14 @@ use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
     engine::Engine,
     event::{
-        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageMode, PbxName, PhoneName, Record, RigPart,
-        ServerName, Stamp, Toward, When,
+        Action, Derived, Event, Observed, OutageEnd, OutageId, OutageMode, PbxName, PeerCall, PhoneName, Record,
+        RigPart, ServerName, Stamp, Toward, When,
     },
     session,
     verdict::Case,
     virtual_bench::{
         Description, DescriptionError,
+        peer::{Peer, PeerInput},
         phone::{Phone, PhoneInput, PhoneSpec},
         plan::LabPlan,
         random::Random,
@@ -32,6 +33,7 @@ pub mod healthy;
 mod hook;
 mod link;
 mod pbx;
+mod peer;
 mod push;
 mod witness;
 
@@ -71,6 +73,9 @@ pub struct Rehearsal {
     records: Vec<Record>,
     devices: BTreeMap<PhoneName, Device>,
     servers: BTreeMap<SocketAddr, Registrar>,
+    /// Call partners, on the servers' side of the bridge.
+    peers: BTreeMap<SocketAddr, Peer>,
+    peer_calls: BTreeMap<u32, PeerCall>,
     link: Link,
     outages: BTreeMap<OutageId, Outage>,
     hooked: BTreeMap<OutageId, Hooked>,
@@ -104,6 +109,8 @@ enum Happening {
     ToPhone(PhoneName, PhoneInput),
     /// Something reaches a server.
     ToServer(SocketAddr, RegistrarInput),
+    /// Something reaches a call partner.
+    ToPeer(SocketAddr, PeerInput),
     /// A phone that something was pushed to has not answered by then.
     PushOverdue(PhoneName, u32),
     /// A phone's further witnesses are looked at, now and again.
@@ -167,6 +174,8 @@ impl Rehearsal {
             let address = SocketAddr::new(on_link.spec.address, on_link.spec.port);
             servers.insert(address, Registrar::new(on_link.spec));
         }
+        let peers =
+            lab.peers.into_iter().map(|spec| (SocketAddr::new(spec.address, spec.port), Peer::new(spec))).collect();
         // All servers have the same users.
         let users = servers.values().next().map(|server| server.spec().users.clone()).unwrap_or_default();
         let mut devices = BTreeMap::new();
@@ -186,6 +195,8 @@ impl Rehearsal {
             records: Vec::new(),
             devices,
             servers,
+            peers,
+            peer_calls: BTreeMap::new(),
             link: Link::new(weather),
             outages: BTreeMap::new(),
             hooked: BTreeMap::new(),
@@ -236,7 +247,10 @@ impl Rehearsal {
         let deadline = self.engine.poll_deadline();
         let phones = self.devices.values().filter_map(Device::deadline);
         let servers = self.servers.values().filter_map(Registrar::poll_deadline).map(stamp);
-        let Some(next) = agenda.into_iter().chain(phones).chain(servers).chain(deadline.map(|(at, _)| at)).min() else {
+        let peers = self.peers.values().filter_map(Peer::poll_deadline).map(stamp);
+        let Some(next) =
+            agenda.into_iter().chain(phones).chain(servers).chain(peers).chain(deadline.map(|(at, _)| at)).min()
+        else {
             return Err(RehearsalError::Endless(self.now, "nothing"));
         };
         self.now = self.now.max(next);
@@ -248,6 +262,8 @@ impl Rehearsal {
             self.give_phone(&phone, PhoneInput::Timeout);
         } else if let Some(server) = self.due_server(next) {
             self.give_server(server, RegistrarInput::Timeout);
+        } else if let Some(peer) = self.due_peer(next) {
+            self.give_peer(peer, PeerInput::Timeout);
         } else if let Some((due, reason)) = deadline {
             self.observe(When::exactly(due), Observed::DeadlineFired { reason: reason.to_owned() });
         }
@@ -279,6 +295,7 @@ impl Rehearsal {
             Happening::GoOn(outage) => self.go_on_late(outage),
             Happening::ToPhone(phone, input) => self.give_phone(&phone, input),
             Happening::ToServer(server, input) => self.give_server(server, input),
+            Happening::ToPeer(peer, input) => self.give_peer(peer, input),
             Happening::PushOverdue(phone, conn) => self.push_overdue(&phone, conn),
             Happening::Look(phone) => self.look_at(phone),
             Happening::LookOnce(phone) => self.look(&phone),
@@ -364,6 +381,8 @@ impl Rehearsal {
                 self.order_pbx(PbxOrder { setting, sequence, state: Some(state) });
             }
             Action::RestorePbx { setting, sequence } => self.order_pbx(PbxOrder { setting, sequence, state: None }),
+            Action::CallFromPeer { sequence, call } => self.call_from_peer(sequence, *call),
+            Action::EndPeerCall { sequence, patiently } => self.end_peer_call(sequence, patiently),
             Action::AskWitnesses { phone } => self.ask_witnesses(phone),
             Action::Finish => self.finished = true,
         }

@@ -12,6 +12,7 @@ mod init;
 pub mod launcher;
 mod machines;
 pub mod namespace;
+pub mod peer;
 pub mod phone;
 pub mod plan;
 pub mod process;
@@ -38,6 +39,9 @@ pub fn lab_main(args: &[OsString]) -> ExitCode {
     if let ("server", [socket, act, name]) = (role.to_str().unwrap_or_default(), args) {
         return machines::main(socket, act, name);
     }
+    if role == "peer-call" {
+        return peer::shell::call(args);
+    }
     if role == "maintenance" {
         return registrar::maintenance::main(args);
     }
@@ -48,6 +52,7 @@ pub fn lab_main(args: &[OsString]) -> ExitCode {
     match (role.to_str(), args) {
         (Some("lab"), [directory]) => supervisor::main(Path::new(directory)),
         (Some("phone"), [spec]) => phone::main(Path::new(spec)),
+        (Some("peer"), [spec]) => peer::shell::main(Path::new(spec)),
         (Some("registrar"), [spec]) => registrar::main(Path::new(spec)),
         _ => ExitCode::from(2),
     }

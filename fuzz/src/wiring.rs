@@ -73,5 +73,6 @@ fn bench() -> Bench {
         syslog: None,
         action_uri: None,
         pbx: BTreeMap::new(),
+        peers: Vec::new(),
     }
 }

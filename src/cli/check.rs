@@ -27,6 +27,7 @@ use crate::{
 pub mod cabling;
 mod options;
 mod pbx;
+mod peer;
 mod port;
 pub mod settings;
 mod wiring;
@@ -40,7 +41,7 @@ const LITTLE_SPACE: u64 = 500 << 20;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
-    /// `config`, `port`, `network`, `wiring`, `server`, `pbx`, `disk`, `lock`; with `--cabling`, `cabling` alone.
+    /// `config`, `port`, `network`, `wiring`, `server`, `pbx`, `peer`, `disk`, `lock`; with `--cabling`, `cabling` alone.
     area: &'static str,
     state: State,
     /// What was looked at, and what was found.
@@ -165,6 +166,7 @@ fn look(bench: &Bench, document: &Document, report_dir: &Path) -> Vec<Finding> {
     findings.extend(bench.network.iter().flat_map(wiring::of_machine));
     findings.extend(options::of_servers(bench));
     findings.extend(pbx::of_settings(bench));
+    findings.extend(peer::of_peers(bench));
     findings.push(disk(report_dir));
     findings.push(locks(bench));
     findings

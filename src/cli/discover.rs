@@ -111,6 +111,7 @@ fn of_interfaces(phone_side: &str, server_side: &str) -> Result<Bench, UserError
         syslog: None,
         action_uri: None,
         pbx: BTreeMap::new(),
+        peers: Vec::new(),
     })
 }
 

@@ -84,10 +84,17 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
         Pace::Pairs => writeln!(out, "  each pair of phones at its own pace")?,
         Pace::Phones => writeln!(out, "  each phone at its own pace")?,
     }
+    match scenario.peer.and_then(|side| Some((side, plan.bench.peer_for(side)?))) {
+        Some((Party::Callers, peer)) => writeln!(out, "  each phone is called by peer {}", peer.name)?,
+        Some((Party::Callees, peer)) => {
+            writeln!(out, "  each phone calls peer {} at {}", peer.name, harmless(&peer.extension))?
+        }
+        None => {}
+    }
     for need in scenario.all_needs() {
         writeln!(out, "  needs {need}")?;
     }
-    if let Some(lacks) = plan.bench.lacks_need(scenario) {
+    if let Some((_, lacks)) = plan.bench.lacks_need(scenario) {
         writeln!(out, "  skipped: {lacks}")?;
     }
     for limit in &scenario.limits {

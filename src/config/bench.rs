@@ -14,6 +14,7 @@ use super::{
     identity::{Identity, Mac},
     model::Timers,
     pbx::PbxSetting,
+    peer::Peer,
     port::PortAddress,
     witness::{ServerWitness, WatchedPage},
 };
@@ -46,6 +47,9 @@ pub struct Bench {
     /// Settings of the PBX that can be changed by commands.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pbx: BTreeMap<PbxName, PbxSetting>,
+    /// Call partners on the servers' side, in file order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<Peer>,
 }
 
 impl Bench {

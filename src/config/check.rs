@@ -25,6 +25,7 @@ pub(super) mod model;
 mod order;
 mod outage;
 mod pbx;
+mod peer;
 mod ports;
 pub(super) mod reach;
 pub(super) mod scenario;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     bench::Bench,
-    scenario::{Scenario, StepKind},
+    scenario::{Party, Scenario, StepKind},
 };
 use crate::event::PbxName;
 
@@ -53,17 +53,29 @@ impl PbxSetting {
 pub enum Need {
     /// A setting of the PBX.
     Pbx(PbxName),
+    /// A partner on the servers' side that takes this side of calls.
+    Peer(Party),
 }
 
 impl Need {
     /// What the name of a setting begins with.
     pub const PBX: &str = "pbx.";
+
+    /// The code of the cases that are skipped where a bench has it not.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Pbx(_) => "no-pbx",
+            Self::Peer(_) => "no-peer",
+        }
+    }
 }
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pbx(setting) => write!(f, "{}{setting}", Self::PBX),
+            Self::Peer(Party::Callers) => f.write_str("a peer that calls"),
+            Self::Peer(Party::Callees) => f.write_str("a peer"),
         }
     }
 }
@@ -72,6 +84,7 @@ impl Scenario {
     /// What it says that it needs, and what its steps need that are not optional; each once.
     pub fn all_needs(&self) -> Vec<Need> {
         let mut needs = self.needs.clone();
+        needs.extend(self.peer.map(Need::Peer));
         for step in self.all_steps().filter(|step| !step.optional) {
             if let StepKind::Pbx { setting, .. } = &step.kind {
                 let need = Need::Pbx(setting.clone());
@@ -97,10 +110,16 @@ impl Scenario {
 
 impl Bench {
     /// The first that a scenario needs and the bench has not, for people: `needs pbx.distribution: …`.
-    pub fn lacks_need(&self, scenario: &Scenario) -> Option<String> {
-        scenario.all_needs().into_iter().find_map(|need| match &need {
-            Need::Pbx(setting) if self.pbx.contains_key(setting) => None,
-            Need::Pbx(_) => Some(format!("needs {need}: the bench file has no [{need}]")),
+    pub fn lacks_need(&self, scenario: &Scenario) -> Option<(Need, String)> {
+        scenario.all_needs().into_iter().find_map(|need| {
+            let lacks = match &need {
+                Need::Pbx(setting) if self.pbx.contains_key(setting) => return None,
+                Need::Peer(side) if self.peer_for(*side).is_some() => return None,
+                Need::Pbx(_) => format!("needs {need}: the bench file has no [{need}]"),
+                Need::Peer(_) if self.peers.is_empty() => format!("needs {need}: the bench file has no [[peer]]"),
+                Need::Peer(_) => format!("needs {need}: no [[peer]] of the bench file has a `call`"),
+            };
+            Some((need, lacks))
         })
     }
 

@@ -9,10 +9,12 @@ use toml::Spanned;
 
 mod lift;
 mod pbx;
+mod peer;
 mod witness;
 
 pub(super) use lift::{InTurn, Lift};
 pub(super) use pbx::{Pbx, Words};
+pub(super) use peer::Peer;
 pub(super) use witness::{Listener, ServerWitness, StatusPage, SyslogDialect, WatchedPage};
 
 pub(super) type Text = Option<Spanned<String>>;
@@ -32,6 +34,8 @@ pub(super) struct Bench {
     pub(super) phone: Vec<Spanned<Phone>>,
     #[serde(default)]
     pub(super) pbx: BTreeMap<Spanned<String>, Spanned<Pbx>>,
+    #[serde(default)]
+    pub(super) peer: Vec<Spanned<Peer>>,
     #[serde(default)]
     pub(super) timers: TimerOverrides,
 }
@@ -308,6 +312,8 @@ pub(super) struct Scenario {
     pub(super) tried_on: Text,
     pub(super) pace: Text,
     pub(super) start: Text,
+    pub(super) caller: Text,
+    pub(super) callee: Text,
     #[serde(default)]
     pub(super) needs: Vec<Spanned<String>>,
     #[serde(default)]

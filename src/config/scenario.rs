@@ -38,6 +38,9 @@ pub struct Scenario {
     /// Where its lines are when it begins: verified before, and what it is restored to.
     #[serde(default, skip_serializing_if = "StartState::is_registered")]
     pub start: StartState,
+    /// The side of each call that a peer of the bench takes; none: phones call each other in pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Party>,
     /// What a bench must have for it, beside what its steps say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Need>,
@@ -125,6 +128,7 @@ impl Scenario {
             tried_on: None,
             pace: Pace::default(),
             start: StartState::default(),
+            peer: None,
             needs: Vec::new(),
             load: false,
             limits: Vec::new(),

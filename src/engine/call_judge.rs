@@ -1,4 +1,5 @@
-//! What became of a call between two phones of the bench, and whose fault it is if it came to nothing.
+//! What became of a call between two phones of the bench, or of one with a peer on the servers' side ([`Incoming`]: of one that
+//! the peer made), and whose fault it is if it came to nothing.
 //!
 //! Both legs are seen: what the caller sent and heard, and what reached the callee and left it. So a call that is lost is
 //! lost before the caller's phone, between the two, or at the callee's.
@@ -10,6 +11,9 @@
 use std::time::Duration;
 
 mod ending;
+mod incoming;
+
+pub use incoming::Incoming;
 
 use super::{
     bound::{self, REGISTERING, Window},
@@ -35,7 +39,8 @@ const SETTLED: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct View<'a> {
     caller: &'a CaseRun,
-    callee: &'a CaseRun,
+    /// None: a peer on the servers' side, of whose leg the bridge sees nothing.
+    callee: Option<&'a CaseRun>,
     /// The leg of the caller.
     out: Option<Call<'a>>,
     /// The leg of the callee.
@@ -75,8 +80,9 @@ pub enum Outcome {
 
 impl<'a> View<'a> {
     /// The call that was dialled since `since`.
-    pub fn new(caller: &'a CaseRun, callee: &'a CaseRun, since: Stamp, step: Stamp, noticed: bool) -> Self {
-        let (out, into) = (caller.calls.last(Toward::Server, since), callee.calls.last(Toward::Phone, since));
+    pub fn new(caller: &'a CaseRun, callee: Option<&'a CaseRun>, since: Stamp, step: Stamp, noticed: bool) -> Self {
+        let out = caller.calls.last(Toward::Server, since);
+        let into = callee.and_then(|callee| callee.calls.last(Toward::Phone, since));
         Self { caller, callee, out, into, step, noticed }
     }
 
@@ -113,7 +119,7 @@ impl<'a> View<'a> {
                 None => self.unheard(out, begun, &window),
             };
         };
-        let Some(reached) = self.reached() else {
+        let Some(reached) = self.reached().or_else(|| self.callee.is_none().then_some(rang.fix)) else {
             let due = rang.fix.when.at + GRACE;
             if now < due {
                 return Outcome::Wait(due);
@@ -139,6 +145,8 @@ impl<'a> View<'a> {
         let connecting = carried.map_or(took, |carried| rang.fix.when.at.since(carried.when.at));
         let (culprit, blame) = if connecting <= REGISTERING + doubt {
             (Some(Party::Callers), Blame::Phone)
+        } else if self.callee.is_none() {
+            (None, Blame::Unknown)
         } else if self.ringing_late(reached) {
             (Some(Party::Callees), Blame::Phone)
         } else {
@@ -196,6 +204,11 @@ impl<'a> View<'a> {
             (_, None, None) => {
                 let last = name(out.invites.last().and_then(|it| it.server.as_ref()));
                 let reason = format!("the call got as far as {last}, which brought it to nobody and refused nothing");
+                if self.callee.is_none() {
+                    let reason =
+                        format!("the call got as far as {last}, and the peer did not ring: either may be at fault");
+                    return both_fail(Finding::unclear("call-not-delivered", reason)).shown_by([begun.seq]);
+                }
                 both_fail(Finding::fail(Blame::Server, "call-not-delivered", reason))
             }
         };
@@ -243,7 +256,12 @@ impl<'a> View<'a> {
         if let Some(finding) = self.forgotten(code, by, fix) {
             return both_fail(finding);
         }
-        let blame = if matches!(code, 401..=404 | 407) { Blame::Configuration } else { Blame::Server };
+        let blame = match code {
+            401..=404 | 407 => Blame::Configuration,
+            // The server says it, and it may be the peer's word.
+            _ if self.callee.is_none() => Blame::Unknown,
+            _ => Blame::Server,
+        };
         both_fail(Finding::fail(blame, "call-refused", format!("{} refused the call with {code}", name(by))))
             .shown_by([fix.seq])
     }
@@ -251,19 +269,19 @@ impl<'a> View<'a> {
     /// A server knows nobody at an extension (RFC 3261 sections 21.4.5, 21.4.11 and 21.4.18) of which it, or the one that
     /// the call would have had to reach, has confirmed the registration: it has not kept it as long as it said.
     fn forgotten(&self, code: u16, by: Option<&ServerName>, fix: Fix) -> Option<Finding> {
-        let begun = self.out.as_ref()?.begun()?.when.at;
-        let servers = std::iter::once(&self.callee.primary).chain(&self.callee.backup);
-        let bound = servers.filter_map(|server| Some((server, self.callee.track.binding(server)?)));
+        let (begun, callee) = (self.out.as_ref()?.begun()?.when.at, self.callee?);
+        let servers = std::iter::once(&callee.primary).chain(&callee.backup);
+        let bound = servers.filter_map(|server| Some((server, callee.track.binding(server)?)));
         let mut bound = bound.filter(|(server, binding)| {
             let stands = binding.created.when.at + SETTLED <= begun && binding.until > fix.when.at;
-            stands && !self.callee.is_away(server)
+            stands && !callee.is_away(server)
         });
         let (server, binding) = bound.next().filter(|_| matches!(code, 404 | 410 | 480))?;
         let shown = if binding.confirmed.when.at <= begun { binding.confirmed } else { binding.created };
         let reason = format!(
             "{} refused the call with {code}, although server {server} has confirmed the registration of {} for {} s, of              which {:.1} s were left",
             name(by),
-            self.callee.id.line,
+            callee.id.line,
             binding.granted.as_secs(),
             binding.until.since(fix.when.at).as_secs_f64()
         );
@@ -304,12 +322,9 @@ impl<'a> View<'a> {
             error: None,
             ..measure::between("calls-lost", begun, begun, None)
         };
-        Outcome::Held {
-            note,
-            evidence: evidence.into_iter().flatten().map(|fix| fix.seq).collect(),
-            caller: Vec::new(),
-            callee: vec![lost],
-        }
+        // Whoever is under test has it.
+        let (caller, callee) = if self.callee.is_some() { (Vec::new(), vec![lost]) } else { (vec![lost], Vec::new()) };
+        Outcome::Held { note, evidence: evidence.into_iter().flatten().map(|fix| fix.seq).collect(), caller, callee }
     }
 
     /// The call began at another server than the line, which has no reason for that.

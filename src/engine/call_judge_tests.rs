@@ -93,7 +93,7 @@ impl Two {
 
     /// What it comes to in a step that began at `step`, at last.
     fn outcome(&self, of: CallMark, step: u64) -> Outcome {
-        let view = || View::new(&self.caller, &self.callee, Stamp::ZERO, Stamp::from_millis(step), false);
+        let view = || View::new(&self.caller, Some(&self.callee), Stamp::ZERO, Stamp::from_millis(step), false);
         let mut now = Stamp::from_millis(step);
         loop {
             match view().outcome(of, now) {
@@ -108,7 +108,7 @@ impl Two {
 
     /// Whether it is not clear at that time.
     fn waits(&self, of: CallMark, now: u64) -> bool {
-        let view = View::new(&self.caller, &self.callee, Stamp::ZERO, Stamp::from_millis(904), false);
+        let view = View::new(&self.caller, Some(&self.callee), Stamp::ZERO, Stamp::from_millis(904), false);
         matches!(view.outcome(of, Stamp::from_millis(now)), Outcome::Wait(_))
     }
 

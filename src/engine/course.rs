@@ -38,7 +38,8 @@ impl Course {
         };
         match scenario.pace {
             Pace::Together => vec![Self::whole(0)],
-            Pace::Pairs => apart(2),
+            // Each phone is in a pair with the peer.
+            Pace::Pairs => apart(if scenario.peer.is_some() { 1 } else { 2 }),
             Pace::Phones => apart(1),
         }
     }

@@ -9,7 +9,7 @@ use super::{
     case::{CaseRun, Finding, Leg, Moved},
     cut::{Cut, Held},
     detect::{self, Detection, Detectors},
-    hook,
+    hook, peer,
     registration::{ANSWER_SLACK, Change, Fix},
     seat,
     subjects::Subjects,
@@ -55,6 +55,8 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::PbxSettled { setting, sequence, was, flaw } => {
             subjects.pbx.settled(setting, *sequence, was.as_ref(), flaw.as_ref());
         }
+        Observed::PeerCalls { .. } | Observed::PeerCalled { .. } => subjects.peer_calls.observe(observed, fix),
+        Observed::PeerGone { peer: name, outcome } => peer::gone(subjects, name, outcome, fix),
         Observed::OutageBegan { outage } => outage::cut(subjects, *outage, fix),
         Observed::OutageEnded { outage, tally, .. } => {
             unhit::count(subjects, *outage, tally, fix, out);

@@ -1,4 +1,5 @@
-//! Who calls whom: the phones of a run in pairs, and what a phone needs for its side of a call.
+//! Who calls whom: the phones of a run in pairs, or each with a peer on the servers' side; and what a phone needs for its
+//! side of a call.
 
 use super::{case::Finding, registration::Fix, subjects::Subjects};
 use crate::{
@@ -7,13 +8,16 @@ use crate::{
     verdict::CaseId,
 };
 
-/// Two phones of which the first calls the second, by the cases of their first lines.
+/// Who calls and who is called, each a phone by the case of its first line, or a peer on the servers' side; at most one is a
+/// peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// Who calls.
-    pub caller: CaseId,
-    /// Who is called.
-    pub callee: CaseId,
+    /// Who calls; none: the peer.
+    pub caller: Option<CaseId>,
+    /// Who is called; none: the peer.
+    pub callee: Option<CaseId>,
+    /// What is dialled to reach who is called.
+    number: String,
 }
 
 /// A case's part in the last call.
@@ -24,39 +28,68 @@ pub struct Part {
 }
 
 impl Pair {
-    /// The side of a party.
-    pub const fn side(&self, party: Party) -> &CaseId {
+    /// The phone's side of a party; none: that is a peer.
+    pub const fn side(&self, party: Party) -> Option<&CaseId> {
         match party {
-            Party::Callers => &self.caller,
-            Party::Callees => &self.callee,
+            Party::Callers => self.caller.as_ref(),
+            Party::Callees => self.callee.as_ref(),
         }
     }
 
-    /// Both sides.
-    pub fn both(&self) -> [&CaseId; 2] {
-        [&self.caller, &self.callee]
+    /// The sides that are phones, with what they are.
+    pub fn sides(&self) -> impl Iterator<Item = (Party, &CaseId)> {
+        [Party::Callers, Party::Callees].into_iter().filter_map(|party| Some((party, self.side(party)?)))
+    }
+
+    /// The cases of these.
+    pub fn cases(&self) -> impl Iterator<Item = &CaseId> {
+        self.sides().map(|(_, id)| id)
+    }
+
+    /// Whose keys do that: also those of a phone that is called by a peer, which has no keys to hang up by. None: nobody's.
+    pub fn presses(&self, act: CallAct) -> Option<Party> {
+        let party = act.party()?;
+        match (act, party) {
+            (CallAct::HangUp, _) if self.caller.is_none() => Some(Party::Callees),
+            (_, party) => self.side(party).map(|_| party),
+        }
     }
 }
 
 /// The pairs of a run, as far as they are looked at.
 pub fn of(subjects: &Subjects) -> Vec<Pair> {
-    let phones = subjects.plan().phones.chunks_exact(2);
-    let pair = |two: &[PhoneName]| match two {
-        [one, other] => Some(Pair { caller: first_line(subjects, one)?, callee: first_line(subjects, other)? }),
-        _ => None,
+    let plan = subjects.plan();
+    let Some(side) = plan.scenario.peer else {
+        let pair = |two: &[PhoneName]| match two {
+            [one, other] => {
+                let (caller, callee) = (first_line(subjects, one)?, first_line(subjects, other)?);
+                let number = callee.line.clone();
+                Some(Pair { caller: Some(caller), callee: Some(callee), number })
+            }
+            _ => None,
+        };
+        let pairs = plan.phones.chunks_exact(2).filter_map(pair);
+        return pairs.filter(|pair| pair.caller.iter().any(|caller| subjects.in_focus(&caller.phone))).collect();
     };
-    phones.filter_map(pair).filter(|pair| subjects.in_focus(&pair.caller.phone)).collect()
+    let Some(peer) = plan.bench.peer_for(side) else { return Vec::new() };
+    let phones = plan.phones.iter().filter(|phone| subjects.in_focus(phone));
+    let pair = |id: CaseId| match side {
+        Party::Callers => Pair { caller: None, number: id.line.clone(), callee: Some(id) },
+        Party::Callees => Pair { caller: Some(id), callee: None, number: peer.extension.clone() },
+    };
+    phones.filter_map(|phone| first_line(subjects, phone)).map(pair).collect()
 }
 
 /// The phone that is left over, if their number is odd.
 pub fn odd_one(subjects: &Subjects) -> Option<PhoneName> {
-    let odd = subjects.plan().phones.chunks_exact(2).remainder().first();
+    let plan = subjects.plan();
+    let odd = plan.phones.chunks_exact(2).remainder().first().filter(|_| plan.scenario.peer.is_none());
     odd.filter(|phone| subjects.in_focus(phone)).cloned()
 }
 
 /// Whether a phone is on that side of its pair.
 pub fn is_of(subjects: &Subjects, phone: &PhoneName, party: Party) -> bool {
-    of(subjects).iter().any(|pair| pair.side(party).phone == *phone)
+    of(subjects).iter().any(|pair| pair.side(party).is_some_and(|side| side.phone == *phone))
 }
 
 /// The case of a phone's first line, on which it calls and is called.
@@ -69,7 +102,7 @@ fn first_line(subjects: &Subjects, phone: &PhoneName) -> Option<CaseId> {
 /// # Errors
 /// The finding that leaves both sides as skipped.
 pub fn keys(subjects: &Subjects, pair: &Pair, party: Party, act: CallAct) -> Result<Vec<Stroke>, Finding> {
-    let phone = &pair.side(party).phone;
+    let Some(CaseId { phone, .. }) = pair.side(party) else { return Ok(Vec::new()) };
     if !subjects.watch(phone).is_some_and(|watch| watch.keypad) {
         return Err(Finding::skipped("no-keypad", format!("phone {phone} has no keypad to make or answer calls with")));
     }
@@ -81,7 +114,7 @@ pub fn keys(subjects: &Subjects, pair: &Pair, party: Party, act: CallAct) -> Res
         [before, after] => [menu(before)?, menu(after)?],
         menus => [menus.iter().map(|name| menu(name)).collect::<Result<Vec<_>, _>>()?.concat(), Vec::new()],
     };
-    let digits = if act == CallAct::Dial { digits(subjects, phone, &pair.callee.line)? } else { Vec::new() };
+    let digits = if act == CallAct::Dial { digits(subjects, phone, &pair.number)? } else { Vec::new() };
     Ok([before, digits, after].concat())
 }
 
@@ -93,7 +126,7 @@ pub fn keys(subjects: &Subjects, pair: &Pair, party: Party, act: CallAct) -> Res
 pub fn fit(subjects: &Subjects, pair: &Pair) -> Result<(), Finding> {
     let steps = subjects.plan().scenario.steps.iter();
     let mut acts = steps.filter_map(|step| if let StepKind::Call { act } = step.kind { Some(act) } else { None });
-    acts.try_for_each(|act| act.party().map_or(Ok(()), |party| keys(subjects, pair, party, act).map(drop)))
+    acts.try_for_each(|act| pair.presses(act).map_or(Ok(()), |party| keys(subjects, pair, party, act).map(drop)))
 }
 
 fn digits(subjects: &Subjects, phone: &PhoneName, number: &str) -> Result<Vec<Stroke>, Finding> {

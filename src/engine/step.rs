@@ -5,7 +5,7 @@
 
 use super::{Outbox, blind, registration::Fix, subjects::Subjects};
 use crate::{
-    config::{Step, StepKind},
+    config::{CallAct, Party, Step, StepKind},
     event::{Observed, Stamp},
 };
 
@@ -21,6 +21,7 @@ mod lift;
 mod moment;
 mod outage;
 pub mod pbx;
+mod peer_call;
 mod push;
 pub mod reaction;
 mod silence;
@@ -57,6 +58,8 @@ pub enum StepRun {
     Lift(lift::Lifting),
     /// Has settings of the PBX changed, or set back.
     Pbx(pbx::Setting),
+    /// Has a peer call phones.
+    PeerCalling(peer_call::PeerCalling),
     /// Lets time pass.
     Wait(wait::Waiting),
     /// Waits for the phones on other courses, which only the run knows.
@@ -81,6 +84,9 @@ impl StepRun {
             StepKind::Silence => Self::Silence(silence::Silence::begin(subjects, fix)),
             StepKind::Reaction => Self::Reaction(reaction::Reaction::begin(subjects)),
             StepKind::MessageLamp => Self::Lamp(lamp::LampWait::begin(subjects, fix)),
+            StepKind::Call { act: CallAct::Dial } if subjects.plan().scenario.peer == Some(Party::Callers) => {
+                Self::PeerCalling(peer_call::PeerCalling::begin(optional, subjects, now, fix, out))
+            }
             StepKind::Call { act } => Self::Keys(call::begin(*act, optional, subjects, now, fix, out)),
             StepKind::ExpectCall { of } => Self::CallWait(call_wait::CallWait::begin(*of, subjects, now)),
             StepKind::ExpectIdle => Self::Idle(idle::IdleWait::begin(subjects, now)),
@@ -114,6 +120,7 @@ impl StepRun {
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
             Self::Pbx(step) => step.observe(observed, fix, subjects),
+            Self::PeerCalling(step) => step.observe(observed, fix, subjects),
         }
     }
 
@@ -133,6 +140,7 @@ impl StepRun {
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects, out),
             Self::Pbx(step) => step.advance(now, subjects),
+            Self::PeerCalling(step) => step.advance(now, subjects),
             Self::Wait(step) => step.advance(now, subjects),
             Self::Meet => {}
         }
@@ -154,6 +162,7 @@ impl StepRun {
             Self::Outage(step) => step.deadline(subjects),
             Self::Lift(step) => step.deadline(),
             Self::Pbx(step) => step.deadline(),
+            Self::PeerCalling(step) => step.deadline(),
             Self::Wait(step) => Some((step.until, "the end of a pause")),
             Self::Meet => None,
         }

@@ -12,6 +12,7 @@ use super::{
     gaps::Gaps,
     judge,
     pbx::Changes,
+    peer::PeerCalls,
     phone::{Belief, PhoneWatch},
     registration::{Fix, LineTrack},
 };
@@ -45,6 +46,8 @@ pub struct Subjects {
     focus: Option<BTreeSet<PhoneName>>,
     /// Settings of the PBX that are changed.
     pub(super) pbx: Changes,
+    /// Calls that peers make.
+    pub(super) peer_calls: PeerCalls,
     /// What the phones need that do without the last outage and what follows from it.
     pub(super) without: BTreeMap<PhoneName, String>,
 }
@@ -105,6 +108,7 @@ impl Subjects {
             last_sequence: 0,
             focus: None,
             pbx: Changes::default(),
+            peer_calls: PeerCalls::default(),
             without: BTreeMap::new(),
         }
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Door, Fate, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageTally, PbxAct,
-    PbxFlaw, PbxName, PhoneName, PortKind, RawRef, RigPart, ServerName, SettingChange, SipFact, Testimony, TlsFact,
-    Toward, Witness,
+    PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, RigPart, ServerName, SettingChange, SipFact,
+    Testimony, TlsFact, Toward, Witness,
 };
 use crate::config::{Mac, Plan};
 
@@ -135,6 +135,31 @@ pub enum Observed {
         /// Why it is not known to be as ordered; none: it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         flaw: Option<PbxFlaw>,
+    },
+    /// The command by which a peer calls a phone is about to be run.
+    PeerCalls {
+        /// The number of the order.
+        sequence: u32,
+        /// Who calls whom.
+        call: Box<PeerCall>,
+    },
+    /// It has ended, or was ended.
+    PeerCalled {
+        /// The number of the order.
+        sequence: u32,
+        /// Who called.
+        peer: PeerName,
+        /// The phone that was to ring.
+        phone: PhoneName,
+        /// What came of it. An error: the call was not answered, as far as the command knows.
+        outcome: HookOutcome,
+    },
+    /// The process by which a peer answers calls has ended, and nobody had asked for that.
+    PeerGone {
+        /// Whose it was.
+        peer: PeerName,
+        /// What it wrote, and how it ended.
+        outcome: HookOutcome,
     },
     /// An outage was ordered and does not begin, because of what its server's frames show.
     OutageDeclined {

@@ -97,6 +97,10 @@ name_type! {
     PbxName
 }
 name_type! {
+    /// The name of a call partner on the servers' side in the bench file, as `desk`.
+    PeerName
+}
+name_type! {
     /// The name of a key in the phone model's table, as `options`.
     KeyName
 }

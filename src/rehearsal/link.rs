@@ -20,6 +20,7 @@ use super::{FRAME_ERROR_NS, Happening, Rehearsal};
 use crate::{
     event::{Knock, Manner, OutageId, OutageMode, OutageSpec, PhoneName, ServerName, Stamp, Toward},
     virtual_bench::{
+        peer::PeerInput,
         phone::{PhoneInput, PhoneOutput},
         random::Random,
         registrar::{RegistrarInput, RegistrarOutput},
@@ -210,7 +211,7 @@ impl Link {
         self.some_of(self.weather.lateness)
     }
 
-    fn leg(&mut self) -> Duration {
+    pub(super) fn leg(&mut self) -> Duration {
         self.some_of(self.weather.delay)
     }
 
@@ -291,6 +292,11 @@ impl Rehearsal {
                 RegistrarOutput::SendDatagram { to, bytes } if self.servers.contains_key(&to) => {
                     let there = self.now + self.link.leg();
                     self.schedule(there, Happening::ToServer(to, RegistrarInput::Datagram { from: at, bytes }));
+                    continue;
+                }
+                RegistrarOutput::SendDatagram { to, bytes } if self.peers.contains_key(&to) => {
+                    let there = self.now + self.link.leg();
+                    self.schedule(there, Happening::ToPeer(to, PeerInput::Datagram { from: at, bytes }));
                     continue;
                 }
                 RegistrarOutput::SendDatagram { to, bytes } => {

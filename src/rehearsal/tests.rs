@@ -22,6 +22,7 @@ mod modes;
 mod operators;
 mod outages;
 mod pbx;
+mod peers;
 mod presses;
 mod steps;
 mod turns;

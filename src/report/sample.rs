@@ -411,6 +411,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
             syslog: None,
             action_uri: None,
             pbx: BTreeMap::new(),
+            peers: Vec::new(),
             servers: vec![server(0), server(1)],
             phones: fates.iter().enumerate().map(phone).collect(),
         },

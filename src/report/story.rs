@@ -371,6 +371,10 @@ impl RunStory {
                 let wrote = if outcome.output.is_empty() { "" } else { ": " };
                 format!("the command that is to {act} server {server} {error}{wrote}{}", outcome.output)
             }
+            Observed::PeerGone { peer, outcome } => {
+                let how = outcome.error.as_deref().unwrap_or("has ended");
+                format!("the process by which peer {peer} answers calls {how}")
+            }
             Observed::PbxSettled { flaw, .. } => {
                 let Some(flaw) = flaw else { return };
                 flaw.reason.clone()

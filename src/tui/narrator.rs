@@ -91,6 +91,14 @@ impl Narrator {
                 let error = outcome.error.as_ref()?;
                 (format!("the command that is to {} {error}", act.of(setting)), true)
             }
+            Observed::PeerCalls { call, .. } => {
+                (format!("{} calls {} through {}", call.peer, call.extension, call.server), false)
+            }
+            Observed::PeerCalled { peer, phone, outcome, .. } => {
+                let error = outcome.error.as_ref()?;
+                (format!("the command by which {peer} called {phone} {error}"), false)
+            }
+            Observed::PeerGone { peer, .. } => (format!("what answers calls for {peer} has ended"), true),
             Observed::PbxSettled { flaw: Some(flaw), .. } => (flaw.reason.clone(), true),
             Observed::PbxSettled { setting, was: Some(was), flaw: None, .. } => {
                 (format!("pbx.{setting} is changed, and was {was}"), false)

@@ -13,6 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    peer::PeerDefect,
     phone::{Habits, PhoneDefect, Transport},
     plan::LabPlan,
     registrar::{DigestAlgorithm, RegistrarDefect, WhenFull},
@@ -98,6 +99,12 @@ pub struct Lab {
     pub model_settings: String,
     /// The phones take what the rig pushes to them, and the bench file says so.
     pub push: bool,
+    /// How many call partners there are on the servers' side, `q1` and up, and the bench file names: 0 to 8. `q1` is 8001.
+    pub peers: u8,
+    /// What is wrong with all of them.
+    pub peer_defects: Vec<PeerDefect>,
+    /// The command by which they call, in place of the lab's own.
+    pub peer_call: Vec<String>,
     /// The bench file names the phones' consoles.
     pub consoles: bool,
     /// Further witnesses that the bench file names.
@@ -118,6 +125,9 @@ impl Default for Lab {
             phones: 4,
             transports: vec![Transport::Udp, Transport::Udp, Transport::Tcp, Transport::Tcp],
             lines: 1,
+            peers: 0,
+            peer_defects: Vec::new(),
+            peer_call: Vec::new(),
             model: "aastra-6731i".to_owned(),
             servers: 2,
             domain: "bench.test".to_owned(),
@@ -327,6 +337,7 @@ impl Description {
         within("virtual.phones", phones, 100)?;
         within("virtual.lines", lines, 9)?;
         within("virtual.servers", servers, 8)?;
+        require(self.lab.peers <= 8, || "`virtual.peers` can be 8 at most".to_owned())?;
         require(!transports.is_empty(), || {
             "`virtual.transports` is empty; name at least one, as `[\"udp\"]`".to_owned()
         })?;

@@ -16,6 +16,7 @@ use super::{
         Keypads, Lab, LabTimers, LabWitness, PhoneOverride, ServerOverride, Swapped, extension, phone_name, server_name,
     },
     machines,
+    peer::{self, PeerDefect, PeerSpec},
     phone::{
         Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, Transport, shell::PhoneProcess, web::ADMIN,
     },
@@ -60,6 +61,9 @@ pub struct LabPlan {
     pub phones: Vec<PhoneProcess>,
     /// The servers.
     pub servers: Vec<Server>,
+    /// Call partners on their side.
+    pub peers: Vec<PeerSpec>,
+    peer_call: Vec<String>,
     bench: String,
     timers: LabTimers,
     model: String,
@@ -163,6 +167,7 @@ impl LabPlan {
             .collect();
         let member = |(number, address): &(u8, SocketAddr)| Member { name: server_name(*number), address: *address };
         let cluster: Vec<_> = servers.iter().map(member).collect();
+        let peers: Vec<PeerSpec> = (1..=lab.peers).map(|number| peer(number, &lab.peer_defects)).collect();
         let servers = servers.into_iter().map(|(number, address)| {
             let name = server_name(number);
             let own: Option<&ServerOverride> = lab.server.iter().find(|server| server.name == name);
@@ -190,6 +195,7 @@ impl LabPlan {
                     nonce_lifetime: own.and_then(|own| own.nonce_lifetime).unwrap_or(Duration::from_secs(300)),
                     min_expires: own.and_then(|own| own.min_expires).unwrap_or(Duration::from_secs(1)),
                     max_expires: own.and_then(|own| own.max_expires).unwrap_or(Duration::from_secs(3600)),
+                    fixed: peers.iter().map(|it| (it.extension.clone(), sip(it.address))).collect(),
                     defects: own.map(|own| own.defects.clone()).unwrap_or_default(),
                     seed: 1000 + u64::from(number),
                 },
@@ -207,6 +213,8 @@ impl LabPlan {
             web_passwords: phones.iter().map(web_password).collect(),
             phones,
             servers: servers.collect(),
+            peers,
+            peer_call: lab.peer_call.clone(),
             bench: description.bench.name.clone(),
             timers: description.timers,
             model: lab.model.clone(),
@@ -230,6 +238,9 @@ impl LabPlan {
         );
         let distribution = (DISTRIBUTION, self.distribution_entry());
         bench.insert("pbx".to_owned(), table([distribution]));
+        if !self.peers.is_empty() {
+            bench.insert("peer".to_owned(), self.peers.iter().map(|it| self.peer_entry(it)).collect::<Vec<_>>().into());
+        }
         if self.witnesses.contains(&LabWitness::Syslog) {
             bench.insert("syslog".to_owned(), table([]));
         }
@@ -357,6 +368,21 @@ impl LabPlan {
         table(entries.into_iter().chain(list))
     }
 
+    /// How a call partner is told to call. It answers by itself.
+    fn peer_entry(&self, peer: &PeerSpec) -> toml::Value {
+        let socket = peer::shell::socket(&supervisor::spec_file(&self.directory, &peer.name));
+        let socket = socket.to_string_lossy().into_owned();
+        // The program is whatever runs the command: this one.
+        let call = ["/proc/self/exe", "internal", "peer-call", &socket, "{extension}", "{server}", "{hold}"];
+        let call = if self.peer_call.is_empty() { call.map(str::to_owned).to_vec() } else { self.peer_call.clone() };
+        table([
+            ("name", peer.name.as_str().into()),
+            ("extension", peer.extension.as_str().into()),
+            ("address", peer.address.to_string().into()),
+            ("call", call.into()),
+        ])
+    }
+
     /// How registration distribution is switched on and off, and read.
     fn distribution_entry(&self) -> toml::Value {
         let file = |server: &Server| supervisor::spec_file(&self.directory, &server.spec.name);
@@ -442,6 +468,17 @@ fn product(model: &str) -> String {
 fn pin(digits: &str) -> String {
     let number = digits.get(..15).and_then(|digits| u64::from_str_radix(digits, 16).ok());
     format!("{:012}", number.unwrap_or_default() % 1_000_000_000_000)
+}
+
+fn peer(number: u8, defects: &[PeerDefect]) -> PeerSpec {
+    PeerSpec {
+        name: format!("q{number}"),
+        extension: format!("{}", 8000 + u16::from(number)),
+        address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 240 + number)),
+        port: SIP_PORT,
+        defects: defects.to_vec(),
+        seed: 2000 + u64::from(number),
+    }
 }
 
 const fn server_address(number: u8) -> IpAddr {

@@ -34,7 +34,7 @@ use super::{
     plan::LabPlan,
     topology::{End, Topology},
 };
-use crate::event::KeyName;
+use crate::{config::Mac, event::KeyName};
 
 /// What a supervisor is started with: JSON in a file of the bench's private directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,7 +98,11 @@ async fn supervise(directory: &Path) -> Result<(), Failure> {
     for (process, netns) in plan.phones.iter().zip(topology.phones()) {
         phones.push(start("phone", &process.phone.name, &serde_json::to_vec(process)?, netns, directory)?);
     }
-    for Device { name, child, .. } in servers.iter_mut().chain(&mut phones) {
+    let mut peers = Vec::new();
+    for (peer, netns) in plan.peers.iter().zip(topology.servers().iter().skip(plan.servers.len())) {
+        peers.push(start("peer", &peer.name, &serde_json::to_vec(peer)?, netns, directory)?);
+    }
+    for Device { name, child, .. } in servers.iter_mut().chain(&mut phones).chain(&mut peers) {
         tokio::time::timeout(START, ready(child)).await.map_err(|_| format!("{name} does not start"))??;
     }
     let listener = UnixListener::bind(machines::socket(directory))?;
@@ -114,8 +118,8 @@ async fn supervise(directory: &Path) -> Result<(), Failure> {
     line.push(b'\n');
     io::stdout().write_all(&line)?;
 
-    for phone in phones {
-        tokio::spawn(watch(phone.name, phone.child));
+    for device in phones.into_iter().chain(peers) {
+        tokio::spawn(watch(device.name, device.child));
     }
     let mut machines = BTreeMap::new();
     for (Device { name, child, spec, log }, netns) in servers.into_iter().zip(topology.servers()) {
@@ -135,9 +139,13 @@ fn phone_ends(plan: &LabPlan) -> Vec<End> {
 
 fn server_ends(plan: &LabPlan) -> Vec<End> {
     let servers = plan.servers.iter();
-    servers
-        .map(|server| End { name: server.spec.name.clone(), mac: server.mac, address: server.spec.address })
-        .collect()
+    let servers =
+        servers.map(|server| End { name: server.spec.name.clone(), mac: server.mac, address: server.spec.address });
+    let peers = (1..).zip(&plan.peers).map(|(number, peer)| {
+        let mac = Mac([0x02, 0x00, 0x0a, 0x4d, 0x00, 0xf0 + number]);
+        End { name: peer.name.clone(), mac, address: peer.address }
+    });
+    servers.chain(peers).collect()
 }
 
 /// A phone or server that was started.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use siprig::config::{Scenario, StepKind, load};
+use siprig::config::{Need, Scenario, StepKind, load};
 
 const DOCUMENT: &str = "docs/scenarios.md";
 
@@ -21,7 +21,7 @@ fn needs(scenario: &Scenario) -> [bool; 6] {
     let push = |kind: &StepKind| matches!(kind, StepKind::Push { .. } | StepKind::Restart);
     let console = |kind: &StepKind| matches!(kind, StepKind::Display { .. });
     let hook = |kind: &StepKind| matches!(kind, StepKind::Outage(plan) if plan.is_hook());
-    let pbx = !scenario.all_needs().is_empty();
+    let pbx = scenario.all_needs().iter().any(|need| matches!(need, Need::Pbx(_)));
     [steps().any(keypad), steps().any(push), steps().any(console), scenario.types_pin(), steps().any(hook), pbx]
 }
 

@@ -20,6 +20,7 @@ mod learning;
 mod net;
 mod operator_console;
 mod pbx;
+mod peers;
 mod phone_console;
 mod real_software;
 mod real_traffic;

@@ -68,10 +68,7 @@ fn line(
     let message = format!("a line of {owner} has no extension");
     let extension = findings.required(raw.extension.as_ref(), span.clone(), &message, "add `extension = \"1001\"`")?;
     let number = extension.get_ref();
-    if number.is_empty() || number.contains(|c: char| c.is_whitespace() || "@<>\"/;:?".contains(c)) {
-        let help = "write the user part of its address of record alone, as `1001`";
-        findings.at(extension.span(), format!("`{number}` can not be an extension"), help);
-    }
+    self::extension(extension, findings);
     let primary = server_of(&raw.primary, Role::Primary, servers, findings);
     let backup = backup_of(&raw.backup, servers, findings);
     if primary.is_none() && raw.primary.is_none() {
@@ -108,6 +105,15 @@ fn line(
     })
 }
 
+/// Says what is wrong with an extension, if anything is.
+pub(super) fn extension(text: &Spanned<String>, findings: &mut Findings<'_>) {
+    let number = text.get_ref();
+    if number.is_empty() || number.contains(|c: char| c.is_whitespace() || "@<>\"/;:?".contains(c)) {
+        let help = "write the user part of its address of record alone, as `1001`";
+        findings.at(text.span(), format!("`{number}` can not be an extension"), help);
+    }
+}
+
 /// The backup that a line names, or else the one for all; it may say that it has none.
 fn backup_of(named: &Option<Spanned<String>>, servers: &[Server], findings: &mut Findings<'_>) -> Option<ServerName> {
     match named {
@@ -117,7 +123,7 @@ fn backup_of(named: &Option<Spanned<String>>, servers: &[Server], findings: &mut
 }
 
 /// The server that a line names, or else the one that has the role for all.
-fn server_of(
+pub(super) fn server_of(
     named: &Option<Spanned<String>>,
     role: Role,
     servers: &[Server],

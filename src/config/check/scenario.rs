@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::{
     Findings,
     keying::{self, documented_limit},
-    lift, order, outage, pbx, plain,
+    lift, order, outage, pbx, peer, plain,
 };
 use crate::{
     config::{
@@ -70,6 +70,7 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
     let pace = raw.pace.as_ref().and_then(|pace| findings.word(pace, "pace", &paces)).unwrap_or_default();
     let starts = [("registered", StartState::Registered), ("logged-off", StartState::LoggedOff)];
     let start = raw.start.as_ref().and_then(|start| findings.word(start, "start state", &starts)).unwrap_or_default();
+    let peer = peer::side(raw, findings);
     let needs = pbx::needs(&raw.needs, findings);
     let limits = raw.limit.iter().filter_map(|limit| self::limit(limit, findings)).collect();
     let longest = (Duration::from_secs(1), LONGEST_OUTAGE);
@@ -86,6 +87,7 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
         tried_on: raw.tried_on.as_ref().and_then(|bench| findings.name(bench)),
         pace,
         start,
+        peer,
         needs,
         load: raw.load,
         limits,

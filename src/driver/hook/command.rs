@@ -6,7 +6,7 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, Ordering},
     time::Duration,
 };
 
@@ -26,6 +26,8 @@ use crate::{
 
 /// How often it is looked whether a command has ended, in milliseconds.
 const LOOK_MS: u8 = 5;
+/// The same of one that goes on for long.
+const PATIENT_LOOK_MS: u8 = 20;
 /// Who writes more than this is killed, in bytes: it is kept in memory.
 const MOST_OUTPUT: u64 = 16 << 20;
 /// The same of one whose output is read.
@@ -71,6 +73,94 @@ pub fn ask(command: &[String], limit: Duration, secrets: &Secrets, clock: &RunCl
     });
     let outcome = HookOutcome { took_ns: took(begun, clock), output, error: fault(ended) };
     (outcome, String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// When a command that goes on until it is told otherwise is to end.
+#[derive(Debug, Default)]
+pub struct Ending(AtomicU8);
+
+impl Ending {
+    /// It may end by itself, and is told to when it does not.
+    pub fn soon(&self) {
+        self.0.fetch_max(SOON, Ordering::SeqCst);
+    }
+
+    /// Whether anybody wants that.
+    pub fn is_wished(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+
+    /// It is told at once.
+    pub fn now(&self) {
+        self.0.fetch_max(NOW, Ordering::SeqCst);
+    }
+}
+
+const SOON: u8 = 1;
+const NOW: u8 = 2;
+
+/// How long a command may take to end by itself where it is to end, and again when it was told to by SIGTERM, before it is
+/// killed.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// Runs a command that goes on for as long as it likes, or until `ending`; no longer than `limit`. Its process group ends with
+/// it.
+pub fn attend(
+    command: &[String],
+    limit: Duration,
+    ending: &Ending,
+    secrets: &Secrets,
+    clock: &RunClock,
+) -> HookOutcome {
+    let begun = clock.now();
+    let mut output = String::new();
+    let ended = output_file().and_then(|mut file| {
+        let mut child = spawn(command, &file, &file)?;
+        let ended = attended(&mut child, &file, limit, ending, || clock.now().since(begun));
+        // What it leaves behind ends with it; a group that is gone already needs no killing.
+        let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+        output = told(&mut file, secrets).unwrap_or_default();
+        ended
+    });
+    HookOutcome { took_ns: took(begun, clock), output, error: fault(ended) }
+}
+
+fn attended(
+    child: &mut Child,
+    output: &File,
+    limit: Duration,
+    ending: &Ending,
+    elapsed: impl Fn() -> Duration,
+) -> io::Result<End> {
+    let group = Pid::from_raw(child.id().cast_signed());
+    let (mut since, mut told): (Option<Duration>, Option<Duration>) = (None, None);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(End::Ended(status));
+        }
+        let now = elapsed();
+        let flooding = output.metadata()?.len() > MOST_OUTPUT;
+        let wish = ending.0.load(Ordering::SeqCst);
+        if wish > 0 || now >= limit || flooding {
+            since.get_or_insert(now);
+        }
+        let due = since.is_some_and(|since| wish == NOW || flooding || now >= since + MOMENT);
+        if due && told.is_none() {
+            let _ = killpg(group, Signal::SIGTERM);
+            told = Some(now);
+        }
+        if told.is_some_and(|told| now >= told + MOMENT) {
+            let _ = killpg(group, Signal::SIGKILL);
+            child.wait()?;
+            let why = if flooding {
+                format!("wrote more than {} MiB", MOST_OUTPUT >> 20)
+            } else {
+                "did not end when it was told to by SIGTERM".to_owned()
+            };
+            return Ok(End::Killed(why));
+        }
+        poll(&mut [], PollTimeout::from(PATIENT_LOOK_MS)).or_else(interrupted)?;
+    }
 }
 
 fn took(begun: Stamp, clock: &RunClock) -> u64 {

@@ -18,7 +18,10 @@ impl View<'_> {
             return outcome;
         }
         let picked_up = self.into.as_ref().and_then(Call::picked_up);
-        let confirmed = self.into.as_ref().and_then(Call::acknowledged);
+        let confirmed = match self.callee {
+            Some(_) => self.into.as_ref().and_then(Call::acknowledged),
+            None => out.acknowledged(),
+        };
         let lossless = self.is_lossless(out);
         // Until it has heard that the caller knows, the phone that was called says again that it was picked up; a copy that
         // does not come shows that it has heard (RFC 3261 section 13.3.1.4).
@@ -56,6 +59,10 @@ impl View<'_> {
                     both_fail(between("answer-lost", reason, lossless || leg.must_have_been_told()))
                         .shown_by([answer.fix.seq])
                 }
+                None if self.callee.is_none() => {
+                    let reason = "the peer was called, and did not answer, or nobody told the caller";
+                    both_fail(Finding::unclear("peer-silent", reason).shown_by([begun.seq]))
+                }
                 None => {
                     let reason = "the key to pick up arrived, and the phone did not answer the call";
                     callee_fails(Finding::fail(Blame::Phone, "never-answered", reason).shown_by([begun.seq]))
@@ -90,6 +97,10 @@ impl View<'_> {
         }
         let (_, end) = ends.next()?;
         let reason = format!("{} ended the call with {}", name(end.by.server.as_ref()), end.by.method);
+        if self.callee.is_none() {
+            let reason = format!("{reason}: it, or the peer behind it");
+            return Some(both_fail(Finding::unclear("call-dropped", reason)).shown_by([end.fix.seq]));
+        }
         Some(both_fail(Finding::fail(Blame::Server, "call-dropped", reason)).shown_by([end.fix.seq]))
     }
 
@@ -105,6 +116,14 @@ impl View<'_> {
         };
         if end.by.toward == Toward::Phone {
             return self.dropped(out).unwrap_or(Outcome::Wait(due));
+        }
+        if let (Some(confirmed), None) = (end.confirmed, self.callee) {
+            return Outcome::Held {
+                note: format!("{} confirmed by the other end", end.by.method),
+                evidence: vec![end.fix.seq, confirmed.fix.seq],
+                caller: vec![self.span("hang-up", out, end.fix, confirmed.fix, Some(AT_ONCE))],
+                callee: Vec::new(),
+            };
         }
         let taken = there.filter(|there| there.by.answer.is_some_and(|answer| answer.code < 300));
         if let (Some(confirmed), Some(there)) = (end.confirmed, taken) {
@@ -132,6 +151,10 @@ impl View<'_> {
         let lossless = self.is_lossless(out);
         if !end.passed {
             return both_fail(Finding::unclear("bye-lost", format!("an outage took the {method} of the caller")));
+        }
+        if self.callee.is_none() {
+            let reason = format!("nothing answered the {method} of the caller");
+            return both_fail(between("bye-unanswered", reason, false));
         }
         let Some(there) = there else {
             let reason = format!("the {method} of the caller did not reach the other end");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::keys::Keys;
 use crate::{
-    config::{CallAct, Party},
+    config::CallAct,
     engine::{
         Outbox,
         case::Finding,
@@ -31,29 +31,46 @@ pub fn begin(act: CallAct, optional: bool, subjects: &mut Subjects, now: Stamp, 
     let pairs = pairs::of(subjects);
     finish_others(&pairs, subjects);
     let mut presses = BTreeMap::new();
-    let Some(party) = act.party() else { return clear(&pairs, subjects, now, fix, out) };
+    if matches!(act, CallAct::HangUp | CallAct::Clear) {
+        for pair in &pairs {
+            let patiently = is_in_call(pair, subjects);
+            pair.cases().for_each(|id| subjects.peer_calls.end(&id.phone, patiently, out));
+        }
+    }
+    if act == CallAct::Clear {
+        return clear(&pairs, subjects, now, fix, out);
+    }
     for pair in pairs {
         if forsaken(&pair, subjects) || (act == CallAct::Dial && in_another_call(&pair, subjects)) {
+            continue;
+        }
+        let Some(party) = pair.presses(act) else {
+            pair.cases().for_each(|id| subjects.finish_case_step(id, "the peer's turn, which answers by itself", &[]));
+            continue;
+        };
+        if pair.caller.is_none() && act == CallAct::HangUp && !is_in_call(&pair, subjects) {
+            pair.cases().for_each(|id| subjects.finish_case_step(id, "the peer's turn: the phone is in no call", &[]));
             continue;
         }
         let keys = pairs::fit(subjects, &pair).and_then(|()| pairs::keys(subjects, &pair, party, act));
         match keys {
             Ok(keys) => {
-                for id in pair.both() {
+                for id in pair.cases() {
                     match subjects.case_and_detectors(id) {
                         Some((case, _)) if act == CallAct::Dial => case.part = Some(Part { since }),
                         _ => {}
                     }
                 }
-                let (active, passive) = match party {
-                    Party::Callers => (&pair.caller, &pair.callee),
-                    Party::Callees => (&pair.callee, &pair.caller),
-                };
-                subjects.finish_case_step(passive, "the other phone's turn", &[]);
-                presses.insert(active.phone.clone(), keys);
+                for (side, id) in pair.sides() {
+                    if side == party {
+                        presses.insert(id.phone.clone(), keys.clone());
+                    } else {
+                        subjects.finish_case_step(id, "the other phone's turn", &[]);
+                    }
+                }
             }
             Err(lack) => {
-                for id in pair.both() {
+                for id in pair.cases() {
                     if optional {
                         subjects.finish_case_step(id, &format!("passed over: {}", lack.reason), &[]);
                     } else {
@@ -69,8 +86,7 @@ pub fn begin(act: CallAct, optional: bool, subjects: &mut Subjects, now: Stamp, 
 /// Everybody hangs up who can: what is left then, the wire shows.
 fn clear(pairs: &[Pair], subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) -> Keys {
     let mut presses = BTreeMap::new();
-    for (pair, party) in pairs.iter().flat_map(|pair| [(pair, Party::Callers), (pair, Party::Callees)]) {
-        let id = pair.side(party);
+    for (pair, (party, id)) in pairs.iter().flat_map(|pair| pair.sides().map(move |side| (pair, side))) {
         if !subjects.case(id).is_some_and(|case| case.running()) {
             continue;
         }
@@ -83,19 +99,24 @@ fn clear(pairs: &[Pair], subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mu
 }
 
 /// Whether one of a pair is in a call already, before the first one of this scenario: then neither can be judged.
-fn in_another_call(pair: &Pair, subjects: &mut Subjects) -> bool {
+pub(super) fn in_another_call(pair: &Pair, subjects: &mut Subjects) -> bool {
     let case = |id| subjects.case(id).filter(|case| case.part.is_none());
-    let busy = pair.both().into_iter().find_map(|id| Some((id.clone(), case(id)?.calls.open()?)));
+    let busy = pair.cases().find_map(|id| Some((id.clone(), case(id)?.calls.open()?)));
     let Some((busy, call)) = busy else { return false };
     let reason = format!("phone {} was in a call already before the scenario made one", busy.phone);
     let found = Finding { verdict: Verdict::NotRun, ..Finding::unclear("start-state", reason).shown_by([call.seq]) };
-    pair.both().into_iter().for_each(|id| subjects.decide_case(id, found.clone()));
+    pair.cases().for_each(|id| subjects.decide_case(id, found.clone()));
     true
+}
+
+/// Whether a phone of a pair is in a call, as far as the wire shows.
+fn is_in_call(pair: &Pair, subjects: &Subjects) -> bool {
+    pair.cases().any(|id| subjects.case(id).is_some_and(|case| case.calls.open().is_some()))
 }
 
 /// Calls are made on the first line of each phone; the others have nothing to do.
 pub(super) fn finish_others(pairs: &[Pair], subjects: &mut Subjects) {
-    let first: Vec<&CaseId> = pairs.iter().flat_map(Pair::both).collect();
+    let first: Vec<&CaseId> = pairs.iter().flat_map(Pair::cases).collect();
     let others: Vec<CaseId> = subjects
         .running()
         .map(|case| case.id.clone())
@@ -108,18 +129,13 @@ pub(super) fn finish_others(pairs: &[Pair], subjects: &mut Subjects) {
 
 /// Whether a pair has nobody left to be judged; who has lost the partner can not be judged either.
 pub(super) fn forsaken(pair: &Pair, subjects: &mut Subjects) -> bool {
-    let running = |id: &CaseId, subjects: &Subjects| subjects.case(id).is_some_and(|case| case.running());
-    let [caller, callee] = pair.both().map(|id| running(id, subjects));
-    let left = match (caller, callee) {
-        (true, true) => return false,
-        (true, false) => Some((&pair.caller, &pair.callee)),
-        (false, true) => Some((&pair.callee, &pair.caller)),
-        (false, false) => None,
-    };
-    if let Some((left, gone)) = left {
-        subjects.decide_case(left, partner_failed(gone));
+    let runs = |id: &&CaseId| subjects.case(id).is_some_and(|case| case.running());
+    let (left, gone): (Vec<&CaseId>, Vec<&CaseId>) = pair.cases().partition(runs);
+    if let (Some(left), Some(gone)) = (left.first(), gone.first()) {
+        let found = partner_failed(gone);
+        subjects.decide_case(left, found);
     }
-    true
+    !gone.is_empty()
 }
 
 /// What to say of a line whose partner in the call has failed.

@@ -2,12 +2,12 @@
 
 use super::call::{finish_others, forsaken, partner_failed};
 use crate::{
-    config::CallMark,
+    config::{CallMark, Party},
     engine::{
-        call_judge::{Outcome, View},
+        call_judge::{Incoming, Outcome, View},
         case::Finding,
         judge,
-        pairs::{self, Pair},
+        pairs::{self, Pair, Part},
         registration::Fix,
         subjects::Subjects,
     },
@@ -45,7 +45,7 @@ impl CallWait {
 
     /// The first time at which a pair must be looked at again.
     pub fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
-        let running = |pair: &Pair| pair.both().iter().all(|id| subjects.case(id).is_some_and(|case| case.running()));
+        let running = |pair: &Pair| pair.cases().all(|id| subjects.case(id).is_some_and(|case| case.running()));
         let due = self.pairs.iter().filter(|(pair, _)| running(pair)).filter_map(|(_, again)| *again);
         due.min().map(|at| (at, "what becomes of a call"))
     }
@@ -56,44 +56,58 @@ fn look(of: CallMark, begun: Stamp, pair: &Pair, now: Stamp, subjects: &mut Subj
     if forsaken(pair, subjects) {
         return None;
     }
-    let (caller, callee) = (subjects.case(&pair.caller)?, subjects.case(&pair.callee)?);
-    let Some(part) = caller.part else {
-        pair.both().into_iter().for_each(|id| subjects.finish_case_step(id, "passed over: nobody called", &[]));
+    // Both sides have the same part.
+    let part = pair.cases().find_map(|id| subjects.case(id)?.part);
+    let Some(part) = part else {
+        pair.cases().for_each(|id| subjects.finish_case_step(id, "passed over: nobody called", &[]));
         return None;
     };
-    let noticed = subjects.watch(&pair.caller.phone).is_some_and(|watch| {
-        let cut = caller.last_cut().filter(|cut| cut.lifted.is_none());
-        let knocked = watch.knocks.get(&caller.primary).map(|knock| knock.asked.when.at);
-        cut.is_some_and(|cut| knocked.is_some_and(|at| at >= cut.began.when.at))
-    });
-    match View::new(caller, callee, part.since.when.at, begun, noticed).outcome(of, now) {
+    match outcome(of, begun, pair, part, now, subjects)? {
         Outcome::Wait(until) => return Some(until),
         Outcome::Held { note, evidence, caller, callee } => {
-            for (id, measured) in [(&pair.caller, caller), (&pair.callee, callee)] {
+            for (party, id) in pair.sides() {
+                let measured = if party == Party::Callers { &caller } else { &callee };
                 if let Some((case, _)) = subjects.case_and_detectors(id) {
-                    case.noted.extend(measured);
+                    case.noted.extend(measured.iter().cloned());
                 }
                 subjects.finish_case_step(id, &note, &evidence);
             }
         }
         Outcome::Failed { culprit, finding, measured } => {
-            if let Some((case, _)) = subjects.case_and_detectors(&pair.caller) {
+            if let Some((case, _)) = pair.caller.as_ref().and_then(|caller| subjects.case_and_detectors(caller)) {
                 case.noted.extend(measured);
             }
-            match culprit.map(|party| pair.side(party)) {
+            match culprit.and_then(|party| pair.side(party)) {
                 Some(id) => blame(id, pair, part.since, finding, subjects),
                 // What lies between the two concerns both.
-                None => pair.both().into_iter().for_each(|id| subjects.decide_case(id, finding.clone())),
+                None => pair.cases().for_each(|id| subjects.decide_case(id, finding.clone())),
             }
         }
     }
     None
 }
 
+/// How the call of a pair stands.
+fn outcome(of: CallMark, begun: Stamp, pair: &Pair, part: Part, now: Stamp, subjects: &Subjects) -> Option<Outcome> {
+    let callee = pair.callee.as_ref().and_then(|id| subjects.case(id));
+    let Some(caller) = &pair.caller else {
+        let (id, callee) = (pair.callee.as_ref()?, callee?);
+        let call = subjects.peer_calls.of(&id.phone)?;
+        return Some(Incoming::new(callee, call, part.since, begun).outcome(of, now));
+    };
+    let caller = subjects.case(caller)?;
+    let noticed = subjects.watch(&caller.id.phone).is_some_and(|watch| {
+        let cut = caller.last_cut().filter(|cut| cut.lifted.is_none());
+        let knocked = watch.knocks.get(&caller.primary).map(|knock| knock.asked.when.at);
+        cut.is_some_and(|cut| knocked.is_some_and(|at| at >= cut.began.when.at))
+    });
+    Some(View::new(caller, callee, part.since.when.at, begun, noticed).outcome(of, now))
+}
+
 /// One side is at fault, if it lives; the other can not be judged.
 fn blame(id: &CaseId, pair: &Pair, since: Fix, finding: Finding, subjects: &mut Subjects) {
     let dead = subjects.watch(&id.phone).and_then(|watch| judge::dead(watch, since));
-    for side in pair.both() {
+    for side in pair.cases() {
         let found = if side == id {
             dead.clone().filter(|_| finding.blame == Some(Blame::Phone)).unwrap_or_else(|| finding.clone())
         } else {

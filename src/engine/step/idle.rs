@@ -36,7 +36,7 @@ impl IdleWait {
             let due = now + subjects.transaction(&id.phone) + REGISTERING + GRACE;
             Wait { due, again: due }
         };
-        Self { waits: pairs.iter().flat_map(|pair| pair.both()).map(|id| (id.clone(), wait(id))).collect() }
+        Self { waits: pairs.iter().flat_map(|pair| pair.cases()).map(|id| (id.clone(), wait(id))).collect() }
     }
 
     /// Takes each phone as far as the records let it.

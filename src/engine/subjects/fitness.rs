@@ -11,8 +11,8 @@ impl Subjects {
     /// Skips the cases of phones that lack a part for any step that is not optional, before anything is done to them:
     /// in the middle of a scenario they would be left as they are then.
     pub fn skip_unfit(&mut self) {
-        if let Some(lacks) = self.plan.bench.lacks_need(&self.plan.scenario) {
-            return self.decide_all(|| Finding::skipped("no-pbx", lacks.clone()));
+        if let Some((need, lacks)) = self.plan.bench.lacks_need(&self.plan.scenario) {
+            return self.decide_all(|| Finding::skipped(need.code(), lacks.clone()));
         }
         let steps: Vec<Step> = self.plan.scenario.all_steps().filter(|step| !step.optional).cloned().collect();
         let silent = steps.iter().any(|step| step.kind == StepKind::Silence);

@@ -68,7 +68,8 @@ impl Registrar {
         if asked.method != "INVITE" {
             return Err(Answer::bare(405).with("Allow", super::ALLOW));
         }
-        if !self.spec.challenge_calls || self.cluster.peer_at(asked.from.ip()).is_some() {
+        let fixed = self.spec.fixed.values().any(|place| place.ip() == asked.from.ip());
+        if !self.spec.challenge_calls || fixed || self.cluster.peer_at(asked.from.ip()).is_some() {
             return Ok(());
         }
         let caller = asked.user_in("From").unwrap_or_default();
@@ -85,6 +86,9 @@ impl Registrar {
     /// Where a call to an extension goes: where that registered last, here or at another server. What another server
     /// sent goes to nobody but those who are registered here, so that no call goes round in circles.
     fn destination(&self, now: Duration, asked: &Asked<'_>, extension: &str) -> Result<(String, Way), Answer> {
+        if let Some(place) = self.spec.fixed.get(extension) {
+            return Ok((format!("sip:{extension}@{place}"), Way::Datagram(*place)));
+        }
         let Some(user) = self.spec.users.get(extension) else { return Err(Answer::bare(404)) };
         let bindings = self.bindings.get(extension).into_iter().flatten();
         let reachable = bindings.filter_map(|binding| Some((self.open(binding.way())?, binding)));

@@ -58,6 +58,9 @@ pub struct RegistrarSpec {
     /// The longest lifetime granted; also what is granted to those who ask for none.
     #[serde(default = "max_expires", with = "crate::config::duration")]
     pub max_expires: Duration,
+    /// Extensions that are registered nowhere, and where they are.
+    #[serde(default)]
+    pub fixed: BTreeMap<String, SocketAddr>,
     /// What is wrong with it.
     #[serde(default)]
     pub defects: Vec<RegistrarDefect>,

@@ -103,6 +103,7 @@ fn plan(network: Network) -> Plan {
             syslog: None,
             action_uri: None,
             pbx: BTreeMap::new(),
+            peers: Vec::new(),
             servers: vec![server("a", Role::Primary, primary), server("b", Role::Backup, vec![hosts::BACKUP.ip])],
             phones: vec![phone],
         },

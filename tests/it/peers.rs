@@ -1,0 +1,60 @@
+//! Calls with a partner on the servers' side: the lab's own, and SIPp where it is installed.
+
+use std::{fs, process::Command};
+
+use serde_json::Value;
+
+use crate::virtual_run::refused;
+
+/// A run on the virtual bench with a partner; none: no virtual bench here.
+fn run(arguments: &[&str]) -> Option<(Value, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_siprig"));
+    command.args(["run", "--json", "--set", "expires=8s"]).args(arguments);
+    let output = command.current_dir(&folder).env("SIPRIG_STATE", folder.path().join("state")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if refused(&output) {
+        return None;
+    }
+    let document = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let run = folder.path().join("reports").read_dir().unwrap().next().unwrap().unwrap().path();
+    Some((document, fs::read_to_string(run.join("journal.jsonl")).unwrap()))
+}
+
+fn all_pass(document: &Value) {
+    let cases = document["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 2);
+    assert!(cases.iter().all(|case| case["verdict"] == "pass"), "{document:#}");
+}
+
+#[test]
+fn phones_are_called_from_the_servers_side_and_call_there() {
+    for scenario in ["incoming-in-the-gap", "incoming-through-failover", "outgoing-on-backup"] {
+        let Some((document, journal)) = run(&[scenario]) else { return };
+        all_pass(&document);
+        let begun = journal.lines().filter(|line| line.contains(r#""what":"peer-calls""#)).count();
+        let expected = [("incoming-in-the-gap", 4), ("incoming-through-failover", 2), ("outgoing-on-backup", 0)];
+        assert!(expected.contains(&(scenario, begun)), "{scenario}: {begun} calls of the peer");
+    }
+}
+
+#[test]
+fn sipp_calls_phones_and_is_hung_up_by_them() {
+    if Command::new("sipp").arg("-v").output().is_err() {
+        println!("SKIPPED: SIPp is not installed");
+        return;
+    }
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/rig/real-software/sipp-calls.xml");
+    let words = ["sipp", "{server}", "-sf", scenario, "-s", "{extension}", "-i", "10.77.0.250", "-m", "1", "-nostdin"];
+    let command = format!("virtual.peer-call={words:?}");
+    // What it does is seen at the phones; it is where the controller is, which has an address on the bridge.
+    let Some((document, journal)) =
+        run(&["incoming-through-failover", "--set", "virtual.push=true", "--set", &command])
+    else {
+        return;
+    };
+    all_pass(&document);
+    let ended: Vec<&str> = journal.lines().filter(|line| line.contains(r#""what":"peer-called""#)).collect();
+    assert_eq!(ended.len(), 2, "{ended:#?}");
+    assert!(ended.iter().all(|line| !line.contains(r#""error""#)), "SIPp ends well when it is hung up: {ended:#?}");
+}
