@@ -7,7 +7,6 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -26,6 +25,7 @@ sed -i -e 's/^model = "unknown"/model = "baresip-serreg"/' -e 's/^addresses = .*
 "$1" check --bench rig-3.toml --listen 20s >check.txt 2>&1
 "$1" run --bench rig-3.toml --report-dir reports --json >run.json
 cp neighbour.ping neighbour.after && cp pc.ping pc.after
+echo $SECONDS >took
 "#;
 
 /// Numbers of the answers that are missing from the first one on. The last one may be on its way.
@@ -43,15 +43,15 @@ fn unanswered(pings: &Path) -> Vec<u64> {
 fn from_an_empty_folder_to_a_report_in_less_than_ten_minutes() {
     let folder = tempfile::tempdir().unwrap();
     let lab = folder.path().join("lab");
-    let begun = Instant::now();
     let mut command: Command = with_bench(&["--lab", "--vlan", "77"], &lab);
     let output = command.args(["bash", "-c", STEPS, "bash", SIPRIG]).current_dir(ROOT).stdin(Stdio::null()).output();
-    let (output, took) = (output.unwrap(), begun.elapsed());
+    let output = output.unwrap();
     let text = |name: &str| fs::read_to_string(lab.join(name)).unwrap_or_default();
     let said = String::from_utf8_lossy(&output.stderr).into_owned() + &text("check.txt") + &text("run.json");
     assert_eq!(output.status.code(), Some(0), "{said}");
-    println!("from an empty folder to a report: {took:?}");
-    assert!(took < Duration::from_secs(600), "{took:?}");
+    let seconds: u32 = text("took").trim().parse().unwrap();
+    println!("from an empty folder to a report: {seconds} s");
+    assert!(seconds < 600, "{seconds} s");
 
     let draft = text("draft.toml");
     for fact in ["vlan = 77", "services = { dhcp = [67], ntp = [123], provisioning = [69], sip = [5060] }", "gateway`"]
