@@ -10,6 +10,7 @@
 //! | [`derived`] | what the engine concludes |
 //! | [`stamp`] | times, and names of phones, servers and keys |
 //! | [`door`] | what a phone knocks at before SIP, and what is done about it |
+//! | [`fetch`] | what phones load |
 //! | [`stroke`] | what is done to keys at a time |
 //! | [`outage`] | what an outage is, does and ends by |
 //! | [`hook`] | commands that stop and start servers |
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod derived;
 pub mod door;
+pub mod fetch;
 pub mod hook;
 pub mod moves;
 pub mod observed;
@@ -50,6 +52,7 @@ pub mod witness;
 
 pub use derived::Derived;
 pub use door::{Door, Knock};
+pub use fetch::Fetch;
 pub use hook::{HookAct, HookOutcome};
 pub use moves::{BindingChange, BindingEvent, Move};
 pub use observed::Observed;

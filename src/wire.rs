@@ -27,4 +27,5 @@ pub mod status_page;
 pub mod stream;
 pub mod syslog;
 pub mod testimony;
+pub mod tftp;
 pub mod tls;

@@ -33,6 +33,7 @@ pub mod stand_in;
 pub mod status_page;
 pub mod stream;
 pub mod syslog;
+pub mod tftp;
 pub mod tls;
 pub mod wiring;
 
@@ -75,6 +76,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("status_page", status_page::check),
     ("stream", stream::check),
     ("syslog", syslog::check),
+    ("tftp", tftp::check),
     ("tls", tls::check),
     ("wiring", wiring::check),
 ];

@@ -1,5 +1,5 @@
 //! Which frames of a phone the controller wants to see: SIP with anybody, on any port, and what tells why SIP fails. Nothing
-//! of what people say, and nothing that a phone loads.
+//! of what people say; and of what a phone loads which file it asks a TFTP server for, and nothing of the file.
 
 use std::{
     collections::BTreeSet,
@@ -13,6 +13,7 @@ use crate::{
         frame::{self, Body, Content, Frame, Packet, TcpSegment},
         recent::Recent,
         signalling::{Ends, Pair, SIP_PORTS, Undelivered, begins_sip_stream, begins_tls_stream, is_sip_datagram},
+        tftp,
     },
 };
 
@@ -69,6 +70,9 @@ impl Interest {
             Toward::Phone => packet.source,
         };
         match &packet.body {
+            Body::Udp { destination_port: tftp::PORT, payload, .. } if toward == Toward::Server => {
+                tftp::asked_file(payload).is_some() || is_sip_datagram(payload, false)
+            }
             Body::Udp { payload, .. } => is_sip_datagram(payload, false),
             Body::Tcp(segment) => self.wants_segment(packet, segment, server),
             Body::Icmp { kind, payload, .. } => {
@@ -161,6 +165,25 @@ mod tests {
                 "and an error about it"
             );
         }
+    }
+
+    #[test]
+    fn of_what_a_phone_loads_the_request_is_wanted_and_nothing_of_the_file() {
+        let mut interest = interest();
+        let asked = &b"\0\x01aastra.cfg\0octet\0"[..];
+        for (port, payload, wanted) in [
+            (69, asked, true),
+            (69, &b"\0\x02aastra.cfg\0octet\0"[..], false),
+            (69, b"\0\x04\0\x01", false),
+            (49_152, asked, false),
+            (49_152, b"\0\x04\0\x01", false),
+        ] {
+            let frame = Envelope::new(PHONE, SERVER, None).udp(at(11, 40_000), at(9, port), payload);
+            assert_eq!(wants(&mut interest, &frame), wanted, "{port} {payload:?}");
+        }
+        let block = [b"\0\x03\0\x01", &b"sip password: 4711\n".repeat(20)[..]].concat();
+        let frame = Envelope::new(SERVER, PHONE, None).udp(at(9, 69), at(11, 40_000), &block);
+        assert!(!interest.wants(&Frame::parse(&frame).unwrap(), Toward::Phone));
     }
 
     #[test]

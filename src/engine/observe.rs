@@ -110,6 +110,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }
         | Observed::PbxRan { .. }
+        | Observed::Fetched(_)
         | Observed::Canary { .. }
         | Observed::OutageDeclined { .. }
         | Observed::ClockStepped { .. }

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Door, Fate, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageTally, PbxAct,
-    PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, RigPart, ServerName, SettingChange, SipFact,
-    Testimony, TlsFact, Toward, Witness,
+    Door, Fate, Fetch, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageTally,
+    PbxAct, PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, RigPart, ServerName, SettingChange,
+    SipFact, Testimony, TlsFact, Toward, Witness,
 };
 use crate::config::{Mac, Plan};
 
@@ -291,6 +291,8 @@ pub enum Observed {
         /// Where the frame lies in the capture.
         raw: RawRef,
     },
+    /// A phone asked for a file.
+    Fetched(Box<Fetch>),
     /// A step in the life of a TLS connection between a phone and a SIP port of a server.
     Encrypted(Box<TlsFact>),
     /// A further witness says where a line is registered: told when that is new, and when it was asked. The error of its time is

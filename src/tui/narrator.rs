@@ -6,8 +6,8 @@ use super::{board::server_label, wording};
 use crate::{
     config::Plan,
     event::{
-        Action, Derived, Event, LineId, Observed, OutageEnd, OutageId, OutageSpec, Record, Stamp, Standing, Testimony,
-        Witness,
+        Action, Derived, Event, Fate, Fetch, LineId, Observed, OutageEnd, OutageId, OutageSpec, Record, Stamp,
+        Standing, Testimony, Witness,
     },
     look::{harmless, span},
     verdict::Verdict,
@@ -105,6 +105,11 @@ impl Narrator {
             }
             Observed::PbxSettled { setting, was: None, flaw: None, .. } => {
                 (format!("pbx.{setting} is as it was"), false)
+            }
+            Observed::Fetched(fetch) if fetch.fate == Fate::Passed => {
+                let Fetch { phone, address, server, file, .. } = &**fetch;
+                let whom = server.as_ref().map_or_else(|| address.to_string(), |server| format!("server {server}"));
+                (format!("{phone} asks {whom} for {file}"), false)
             }
             Observed::Leak { phone, .. } => (format!("{phone}: a frame leaked through the outage"), true),
             Observed::OrphansRemoved { names } => {

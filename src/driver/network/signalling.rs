@@ -8,15 +8,15 @@ use std::{
 use crate::{
     config::{Bench, Mac, Server},
     event::{
-        Door, Fate, Knock, Observed, PhoneName, RawRef, ServerName, SipFact, SipMessage, TlsFact, TlsStep, Toward,
-        Transport,
+        Door, Fate, Fetch, Knock, Observed, PhoneName, RawRef, ServerName, SipFact, SipMessage, TlsFact, TlsStep,
+        Toward, Transport,
     },
     wire::{
-        frame::Frame,
+        frame::{Body, Content, Frame},
         recent::Recent,
         redact,
         signalling::{self, Ends, Heard, Link, Step, What, is_refusal},
-        sip,
+        sip, tftp,
         tls::Steps,
     },
 };
@@ -44,6 +44,8 @@ pub(super) enum Found {
     Sip(i64, Box<SipFact>),
     /// An [`Observed::Knock`], and when.
     Knock(i64, Box<Observed>),
+    /// What a phone asks for, and when.
+    Fetched(i64, Box<Fetch>),
     /// A step of a TLS connection, and when.
     Tls(i64, Box<TlsFact>),
     /// Bytes of a connection that we should have seen and did not.
@@ -105,9 +107,9 @@ impl Signalling {
         let Sighting { toward, unix_ns, fate, raw } = sighting;
         let Self { heard, names, encrypted } = self;
         let tag = Tag { toward: *toward, file: names.file(&raw.file), offset: raw.offset, len: raw.len };
-        let mut found = Vec::new();
-        let sighting = signalling::Sighting { unix_ns: *unix_ns, fate: *fate, tag };
-        heard.take(&frame, &sighting, &mut |heard| {
+        let mut found = Vec::from_iter(names.fetched(&frame, sighting));
+        let seen = signalling::Sighting { unix_ns: *unix_ns, fate: *fate, tag };
+        heard.take(&frame, &seen, &mut |heard| {
             found.extend(names.found(&heard));
             found.extend(names.encrypted(&heard, encrypted));
         });
@@ -177,6 +179,23 @@ impl Names {
             raw: self.raw(sighting.tag),
         };
         Some(Found::Knock(sighting.unix_ns, Box::new(observed)))
+    }
+
+    /// What a phone asks a TFTP server for.
+    fn fetched(&self, frame: &Frame<'_>, sighting: &Sighting) -> Option<Found> {
+        let Sighting { toward: Toward::Server, unix_ns, fate, raw } = sighting else { return None };
+        let Content::Ip(packet) = &frame.content else { return None };
+        let Body::Udp { destination_port: tftp::PORT, payload, .. } = &packet.body else { return None };
+        let phone = frame.source.and_then(|mac| self.phones.get(&mac)).or_else(|| self.routed.get(&packet.source))?;
+        let fetch = Fetch {
+            phone: phone.clone(),
+            address: packet.destination,
+            server: self.servers.get(&packet.destination).cloned(),
+            file: tftp::asked_file(payload)?.to_owned(),
+            fate: *fate,
+            raw: raw.clone(),
+        };
+        Some(Found::Fetched(*unix_ns, Box::new(fetch)))
     }
 
     /// The phone that a frame comes from or goes to, and its end of what is spoken there.

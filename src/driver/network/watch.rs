@@ -183,6 +183,7 @@ impl Watch {
             match found {
                 Found::Sip(unix_ns, fact) => outbox.push(self.when(unix_ns, 0), Observed::Sip(fact)),
                 Found::Tls(unix_ns, fact) => outbox.push(self.when(unix_ns, 0), Observed::Encrypted(fact)),
+                Found::Fetched(unix_ns, fetch) => outbox.push(self.when(unix_ns, 0), Observed::Fetched(fetch)),
                 Found::Knock(unix_ns, observed) => outbox.push(self.when(unix_ns, 0), *observed),
                 Found::Gap(unix_ns) => {
                     outbox.push(self.when(unix_ns, 0), Observed::EvidenceLost { how: Loss::KernelDrop, count: 1 });

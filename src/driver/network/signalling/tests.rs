@@ -11,6 +11,43 @@ const PHONE: [u8; 6] = [0, 8, 0x5d, 0x77, 0, 1];
 const SERVER: [u8; 6] = [2, 0, 0, 0, 0, 3];
 
 #[test]
+fn a_phone_that_asks_a_tftp_server_for_a_file_is_told_of_with_the_server() {
+    let asked = |phone: [u8; 6], host: u8, port: u16, payload: &[u8]| {
+        udp_frame(
+            Mac(phone),
+            Mac(SERVER),
+            None,
+            ([10, 77, 0, 11], 40_000).into(),
+            ([10, 77, 0, host], port).into(),
+            payload,
+        )
+    };
+    let request = &b"\0\x01aastra.cfg\0octet\0"[..];
+    let told = |frame: Vec<u8>, toward: Toward| {
+        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: 3, len: 4 };
+        let mut signalling = Signalling::new(&bench(), false);
+        let found = signalling.read(&frame, &Sighting { toward, unix_ns: 5, fate: Fate::Passed, raw });
+        let files = found.into_iter().filter_map(|found| match found {
+            Found::Fetched(5, fetch) if fetch.fate == Fate::Passed && fetch.raw.offset == 3 => {
+                let Fetch { phone, address, server, file, .. } = *fetch;
+                Some((phone.0, address.to_string(), server.map(|it| it.0), file))
+            }
+            _ => None,
+        });
+        files.collect::<Vec<_>>()
+    };
+    let fetched = |address: &str, server: Option<&str>| {
+        vec![("p1".to_owned(), address.to_owned(), server.map(str::to_owned), "aastra.cfg".to_owned())]
+    };
+    assert_eq!(told(asked(PHONE, 3, 69, request), Toward::Server), fetched("10.77.0.3", Some("b")));
+    assert_eq!(told(asked(PHONE, 99, 69, request), Toward::Server), fetched("10.77.0.99", None));
+    assert_eq!(told(asked(SERVER, 3, 69, request), Toward::Server), []);
+    assert_eq!(told(asked(PHONE, 3, 70, request), Toward::Server), []);
+    assert_eq!(told(asked(PHONE, 3, 69, b"\0\x04\0\x01"), Toward::Server), []);
+    assert_eq!(told(asked(PHONE, 3, 69, request), Toward::Phone), []);
+}
+
+#[test]
 fn a_phone_that_asks_for_a_server_or_calls_it_knocks() {
     let arp = |operation: u8, from: [u8; 6], to: [u8; 6], sender: u8, target: u8| {
         let head = [&to[..], &from, &[8, 6, 0, 1, 8, 0, 6, 4, 0, operation]].concat();
@@ -132,6 +169,7 @@ fn what_the_bridge_says_in_a_connection_neither_stalls_it_nor_delivers_what_was_
                 }
                 Found::Gap(_) => panic!("a gap"),
                 Found::Tls(_, fact) => panic!("{fact:?}"),
+                Found::Fetched(_, fetch) => panic!("{fetch:?}"),
             }
         }
     };
