@@ -29,6 +29,7 @@ pub mod model;
 pub mod overrides;
 pub mod pbx;
 pub mod peer;
+pub mod phone_files;
 pub mod port;
 pub mod provisioning;
 mod raw;
@@ -46,6 +47,7 @@ pub use model::{
 };
 pub use pbx::{Need, PbxSetting};
 pub use peer::Peer;
+pub use phone_files::PhoneFiles;
 pub use port::{AddressError, PortAddress, Remote, UsbIdentity, UsbPath};
 pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,

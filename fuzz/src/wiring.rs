@@ -74,5 +74,6 @@ fn bench() -> Bench {
         action_uri: None,
         pbx: BTreeMap::new(),
         peers: Vec::new(),
+        provisioning: None,
     }
 }

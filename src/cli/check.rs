@@ -28,6 +28,7 @@ pub mod cabling;
 mod options;
 mod pbx;
 mod peer;
+mod phone_files;
 mod port;
 pub mod settings;
 mod wiring;
@@ -41,7 +42,8 @@ const LITTLE_SPACE: u64 = 500 << 20;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
-    /// `config`, `port`, `network`, `wiring`, `server`, `pbx`, `peer`, `disk`, `lock`; with `--cabling`, `cabling` alone.
+    /// `config`, `port`, `network`, `wiring`, `server`, `pbx`, `peer`, `provisioning`, `disk`, `lock`; with `--cabling`,
+    /// `cabling` alone.
     area: &'static str,
     state: State,
     /// What was looked at, and what was found.
@@ -167,6 +169,7 @@ fn look(bench: &Bench, document: &Document, report_dir: &Path) -> Vec<Finding> {
     findings.extend(options::of_servers(bench));
     findings.extend(pbx::of_settings(bench));
     findings.extend(peer::of_peers(bench));
+    findings.extend(phone_files::of_files(bench));
     findings.push(disk(report_dir));
     findings.push(locks(bench));
     findings

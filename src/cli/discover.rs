@@ -112,6 +112,7 @@ fn of_interfaces(phone_side: &str, server_side: &str) -> Result<Bench, UserError
         action_uri: None,
         pbx: BTreeMap::new(),
         peers: Vec::new(),
+        provisioning: None,
     })
 }
 

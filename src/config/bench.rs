@@ -15,6 +15,7 @@ use super::{
     model::Timers,
     pbx::PbxSetting,
     peer::Peer,
+    phone_files::PhoneFiles,
     port::PortAddress,
     witness::{ServerWitness, WatchedPage},
 };
@@ -50,6 +51,9 @@ pub struct Bench {
     /// Call partners on the servers' side, in file order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<Peer>,
+    /// Where the phones' own files are; none: nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioning: Option<PhoneFiles>,
 }
 
 impl Bench {

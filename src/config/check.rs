@@ -26,6 +26,7 @@ mod order;
 mod outage;
 mod pbx;
 mod peer;
+mod phone_files;
 mod ports;
 pub(super) mod reach;
 pub(super) mod scenario;

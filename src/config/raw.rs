@@ -34,6 +34,7 @@ pub(super) struct Bench {
     pub(super) phone: Vec<Spanned<Phone>>,
     #[serde(default)]
     pub(super) pbx: BTreeMap<Spanned<String>, Spanned<Pbx>>,
+    pub(super) provisioning: Option<Spanned<Provisioning>>,
     #[serde(default)]
     pub(super) peer: Vec<Spanned<Peer>>,
     #[serde(default)]
@@ -74,6 +75,14 @@ pub(super) struct Server {
     pub(super) gateway: Text,
     pub(super) hook: Option<Spanned<Hook>>,
     pub(super) witness: Option<Spanned<ServerWitness>>,
+}
+
+/// Where the phones' own files are.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Provisioning {
+    pub(super) base: Text,
+    pub(super) folder: Text,
 }
 
 /// Commands of a server.

@@ -412,6 +412,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
             action_uri: None,
             pbx: BTreeMap::new(),
             peers: Vec::new(),
+            provisioning: None,
             servers: vec![server(0), server(1)],
             phones: fates.iter().enumerate().map(phone).collect(),
         },

@@ -104,6 +104,7 @@ fn plan(network: Network) -> Plan {
             action_uri: None,
             pbx: BTreeMap::new(),
             peers: Vec::new(),
+            provisioning: None,
             servers: vec![server("a", Role::Primary, primary), server("b", Role::Backup, vec![hosts::BACKUP.ip])],
             phones: vec![phone],
         },

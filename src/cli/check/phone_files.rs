@@ -1,0 +1,138 @@
+//! The phones' own files: whether what is served is what is meant. Nothing is written.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use super::{Finding, settings};
+use crate::{
+    config::{Bench, PhoneFiles, provisioning::Naming},
+    look::harmless,
+};
+
+/// The area of the findings.
+const AREA: &str = "provisioning";
+
+/// By name, what a file holds.
+type Held = BTreeMap<OsString, Vec<u8>>;
+
+/// What is found, if the bench says where the files are.
+pub(super) fn of_files(bench: &Bench) -> Vec<Finding> {
+    bench.provisioning.as_ref().map(|files| of_folders(files, bench)).unwrap_or_default()
+}
+
+fn of_folders(files: &PhoneFiles, bench: &Bench) -> Vec<Finding> {
+    let PhoneFiles { base, folder } = files;
+    let (meant, served) = match (held(base), held(folder)) {
+        (Ok(meant), Ok(served)) => (meant, served),
+        (meant, served) => return [meant.err(), served.err()].into_iter().flatten().collect(),
+    };
+    let mut findings: Vec<Finding> =
+        meant.iter().filter_map(|(name, bytes)| differs(name, bytes, &served, files)).collect();
+    findings.extend(beside(bench, &meant, &served, files));
+    if findings.is_empty() {
+        let what = format!("{} serves the {} files of {}", shown(folder), meant.len(), shown(base));
+        findings.push(Finding::ok(AREA, what));
+    }
+    findings
+}
+
+/// The configuration files of a folder.
+fn held(folder: &Path) -> Result<Held, Finding> {
+    let read = settings::folder(folder).map_err(|error| {
+        let reason: Vec<&str> = error.problems.iter().map(|problem| problem.message.as_str()).collect();
+        Finding::problem(AREA, harmless(&reason.join("; ")), "mend [provisioning] of the bench file, or remove it")
+    })?;
+    Ok(read.into_iter().filter_map(|(path, bytes): (PathBuf, _)| Some((path.file_name()?.to_owned(), bytes))).collect())
+}
+
+/// A file that phones do not get as it is meant.
+fn differs(name: &OsString, bytes: &[u8], served: &Held, files: &PhoneFiles) -> Option<Finding> {
+    let PhoneFiles { base, folder } = files;
+    let what = match served.get(name) {
+        Some(there) if there == bytes => return None,
+        Some(_) => format!("{} is not what it is in {}", shown(&folder.join(name)), shown(base)),
+        None => format!("{} is not there, and is in {}", shown(&folder.join(name)), shown(base)),
+    };
+    let remedy = format!("copy it from {}, or take over there what is meant, and restart the phones", shown(base));
+    Some(Finding::problem(AREA, what, remedy))
+}
+
+/// Files that are served beside those that are meant, and that a phone of the bench reads.
+fn beside(bench: &Bench, meant: &Held, served: &Held, files: &PhoneFiles) -> Vec<Finding> {
+    let ours = |name: &OsString| match Naming::of(Path::new(name)) {
+        Naming::Phone(mac, true) => bench.phones.iter().any(|phone| phone.mac() == Some(mac)),
+        Naming::Phone(_, false) | Naming::Local | Naming::Foreign => false,
+        Naming::Global | Naming::Model(_) | Naming::Encrypted => true,
+    };
+    let told = served.keys().filter(|name| !meant.contains_key(*name) && ours(name)).map(|name| {
+        let what = format!("{} is served, and not in {}", shown(&files.folder.join(name)), shown(&files.base));
+        Finding::problem(AREA, what, "remove it, or copy it to the other folder, and restart the phones")
+    });
+    told.collect()
+}
+
+fn shown(path: &Path) -> String {
+    harmless(&path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{super::State, *};
+    use crate::config::load;
+
+    const BENCH: &str = "fixtures/config/valid/bench-provisioning.toml";
+
+    /// What is found, where the folders hold this.
+    fn found(meant: &[(&str, &str)], served: &[(&str, &str)]) -> Vec<(State, String)> {
+        let place = tempfile::tempdir().unwrap();
+        let folder = |name: &str, files: &[(&str, &str)]| {
+            let folder = place.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            files.iter().for_each(|(name, text)| fs::write(folder.join(name), text).unwrap());
+            folder
+        };
+        let files = PhoneFiles { base: folder("meant", meant), folder: folder("served", served) };
+        let (bench, _) = load::bench(BENCH, Path::new(load::RIG), &[]).unwrap_or_else(|found| panic!("{found}"));
+        let findings = of_files(&Bench { provisioning: Some(files), ..bench });
+        let root = format!("{}/", place.path().display());
+        findings.into_iter().map(|it| (it.state, it.what.replace(&root, ""))).collect()
+    }
+
+    #[test]
+    fn what_is_served_as_it_is_meant_is_said_to_be_so() {
+        let files = [("aastra.cfg", "a: 1\n"), ("00085D237429.cfg", "b: 1\n")];
+        let said = [(State::Ok, "served serves the 2 files of meant".to_owned())];
+        assert_eq!(found(&files, &files), said);
+        let more = [files[0], files[1], ("00085D000001.cfg", "of no phone of the bench"), ("notes.txt", "")];
+        assert_eq!(found(&files, &more), said);
+    }
+
+    #[test]
+    fn each_file_that_phones_get_otherwise_is_named() {
+        let meant = [("aastra.cfg", "a: 1\n"), ("00085D237429.cfg", "b: 1\n")];
+        let served = [("aastra.cfg", "a: 2\n"), ("6731i.cfg", "c: 1\n")];
+        let problem = |what: &str| (State::Problem, what.to_owned());
+        let expected = [
+            problem("served/00085D237429.cfg is not there, and is in meant"),
+            problem("served/aastra.cfg is not what it is in meant"),
+            problem("served/6731i.cfg is served, and not in meant"),
+        ];
+        assert_eq!(found(&meant, &served), expected);
+        let own = [meant[0], meant[1]];
+        assert_eq!(found(&meant[..1], &own), [problem("served/00085D237429.cfg is served, and not in meant")]);
+    }
+
+    #[test]
+    fn a_folder_without_files_or_that_is_not_there_is_a_problem() {
+        let told = found(&[("aastra.cfg", "")], &[]);
+        assert_eq!(told, [(State::Problem, "there is no configuration file in served".to_owned())]);
+        let (bench, _) = load::bench(BENCH, Path::new(load::RIG), &[]).unwrap_or_else(|found| panic!("{found}"));
+        assert_eq!(of_files(&bench).len(), 2, "neither folder is there");
+        assert!(of_files(&Bench { provisioning: None, ..bench }).is_empty());
+    }
+}
