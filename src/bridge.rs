@@ -26,6 +26,7 @@ pub mod join;
 pub mod link;
 mod link_events;
 pub mod listen;
+mod media;
 pub mod offload;
 pub mod operator;
 mod outage;

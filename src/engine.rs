@@ -19,6 +19,7 @@
 //! | [`step`] | what each kind of step waits for |
 //! | [`pairs`] | who calls whom |
 //! | [`peer`] | calls that peers on the servers' side were ordered to make |
+//! | [`speech`] | what of the speech of calls crossed the bridge, and what that proves |
 //! | [`pbx`] | which settings of the PBX are changed, and whether they can be set back |
 //! | [`subjects`] | all that a step can touch |
 //! | [`observe`] | what each observation changes in what is known |
@@ -54,6 +55,7 @@ pub mod refusal;
 pub mod registration;
 pub mod run;
 pub mod seat;
+pub mod speech;
 pub mod step;
 pub mod subjects;
 mod unhit;

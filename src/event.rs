@@ -15,6 +15,7 @@
 //! | [`outage`] | what an outage is, does and ends by |
 //! | [`hook`] | commands that stop and start servers |
 //! | [`pbx`] | settings of the PBX that commands set and read |
+//! | [`media`] | speech, as it is described and as it is counted |
 //! | [`peer`] | calls of partners on the servers' side |
 //! | [`place`] | where frames of a server come from, or of a phone behind a router |
 //! | [`push`] | what phones are told |
@@ -35,6 +36,7 @@ pub mod derived;
 pub mod door;
 pub mod fetch;
 pub mod hook;
+pub mod media;
 pub mod moves;
 pub mod observed;
 pub mod outage;
@@ -54,6 +56,7 @@ pub use derived::Derived;
 pub use door::{Door, Knock};
 pub use fetch::Fetch;
 pub use hook::{HookAct, HookOutcome};
+pub use media::{AudioLine, Speech};
 pub use moves::{BindingChange, BindingEvent, Move};
 pub use observed::Observed;
 pub use outage::{

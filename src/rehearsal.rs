@@ -35,6 +35,7 @@ mod link;
 mod pbx;
 mod peer;
 mod push;
+mod speech;
 mod witness;
 
 pub use link::Weather;
@@ -76,6 +77,7 @@ pub struct Rehearsal {
     /// Call partners, on the servers' side of the bridge.
     peers: BTreeMap<SocketAddr, Peer>,
     peer_calls: BTreeMap<u32, PeerCall>,
+    spoken: speech::Spoken,
     link: Link,
     outages: BTreeMap<OutageId, Outage>,
     hooked: BTreeMap<OutageId, Hooked>,
@@ -109,6 +111,8 @@ enum Happening {
     ToPhone(PhoneName, PhoneInput),
     /// Something reaches a server.
     ToServer(SocketAddr, RegistrarInput),
+    /// A second of speech is over.
+    Spoken,
     /// Something reaches a call partner.
     ToPeer(SocketAddr, PeerInput),
     /// A phone that something was pushed to has not answered by then.
@@ -197,6 +201,7 @@ impl Rehearsal {
             servers,
             peers,
             peer_calls: BTreeMap::new(),
+            spoken: speech::Spoken::default(),
             link: Link::new(weather),
             outages: BTreeMap::new(),
             hooked: BTreeMap::new(),
@@ -234,6 +239,9 @@ impl Rehearsal {
         let ready = Observed::BridgeReady { bridge: "siprig0".to_owned(), adopted: false, changed: Vec::new() };
         self.schedule(BRIDGE_UP, Happening::Report(When::exactly(BRIDGE_UP), ready));
         self.begin_looks(BRIDGE_UP);
+        if !self.peers.is_empty() {
+            self.schedule(BRIDGE_UP, Happening::Spoken);
+        }
         let phones: Vec<PhoneName> = self.devices.keys().cloned().collect();
         for phone in phones {
             let link_up = BRIDGE_UP + self.link.pause();
@@ -295,6 +303,7 @@ impl Rehearsal {
             Happening::GoOn(outage) => self.go_on_late(outage),
             Happening::ToPhone(phone, input) => self.give_phone(&phone, input),
             Happening::ToServer(server, input) => self.give_server(server, input),
+            Happening::Spoken => self.tell_speech(),
             Happening::ToPeer(peer, input) => self.give_peer(peer, input),
             Happening::PushOverdue(phone, conn) => self.push_overdue(&phone, conn),
             Happening::Look(phone) => self.look_at(phone),

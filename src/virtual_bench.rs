@@ -19,6 +19,7 @@ pub mod process;
 pub mod pty;
 pub mod random;
 pub mod registrar;
+pub mod speech;
 mod supervisor;
 pub mod topology;
 pub mod veil;

@@ -20,6 +20,7 @@ pub mod redact;
 pub mod resolution;
 pub mod rfc2217;
 pub mod scrub;
+pub mod sdp;
 pub mod signalling;
 pub mod sip;
 pub mod spanning_tree;

@@ -40,6 +40,7 @@ use super::{
     guardian::{Guardian, LinkSwitch},
     homes::Homes,
     interest::Interest,
+    media::Media,
     outage::Outages,
     outbox::Outbox,
     parts::Parts,
@@ -125,6 +126,7 @@ struct Helper {
     /// Addresses of phones that were seen to be behind a protected router.
     spared: Vec<IpAddr>,
     interest: Interest,
+    media: Media,
     last_life: BTreeMap<PhoneIndex, i64>,
     canaries: Vec<Canary>,
     connections: Connections,
@@ -174,6 +176,7 @@ impl Helper {
             learned: Vec::new(),
             spared: Vec::new(),
             interest: Interest::new(&setup.servers),
+            media: Media::default(),
             last_life: BTreeMap::new(),
             canaries: Vec::new(),
             connections: Connections::default(),
@@ -222,6 +225,7 @@ impl Helper {
             if monotonic().saturating_sub(looked) >= IDLE {
                 looked = monotonic();
                 self.report_losses();
+                self.media.due(wall_ns()).into_iter().for_each(|counted| self.outbox.send(&Notice::Media(counted)));
                 self.seek_ports();
                 self.busy.turn();
                 self.mind_busy();

@@ -3,7 +3,10 @@
 //! Phones and servers are numbers here (their place in [`Setup`]): the helper needs no names. Times are nanoseconds of
 //! `CLOCK_REALTIME`, as the kernel stamps frames.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -257,6 +260,8 @@ pub enum Notice {
         /// When.
         unix_ns: i64,
     },
+    /// Speech of a phone crossed the bridge.
+    Media(Counted),
     /// A phone sent something.
     SignOfLife {
         /// Which.
@@ -297,6 +302,29 @@ pub enum Notice {
     },
     /// An order could not be carried out, or a side is gone; the helper goes on.
     Trouble(String),
+}
+
+/// One direction of a stream of RTP, since it was first seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Whose.
+    pub phone: PhoneIndex,
+    /// The phone's end.
+    pub own: SocketAddr,
+    /// The other.
+    pub other: SocketAddr,
+    /// Which way it goes.
+    pub toward: Toward,
+    /// Packets that passed.
+    pub packets: u64,
+    /// Packets that an outage took.
+    pub dropped: u64,
+    /// When the first passed.
+    pub first_ns: i64,
+    /// When the last passed.
+    pub last_ns: i64,
+    /// The longest time between two that passed, the second since this was told last.
+    pub gap_ns: u64,
 }
 
 /// A frame for the record.

@@ -10,6 +10,7 @@ use super::{
     connections::{Connections, Made},
     homes::{Homes, Moved},
     interest::Interest,
+    media::Media,
     outage::Outages,
     outbox::Outbox,
     paths::Paths,
@@ -66,6 +67,8 @@ pub struct Sight<'a> {
     /// Addresses that have changed hands.
     pub learned: &'a mut Vec<Handed>,
     pub interest: &'a mut Interest,
+    /// What they say.
+    pub media: &'a mut Media,
     pub last_life: &'a mut BTreeMap<PhoneIndex, i64>,
     pub canaries: &'a mut Vec<Canary>,
     pub connections: &'a mut Connections,
@@ -186,6 +189,9 @@ impl Sight<'_> {
             if self.outages.count_drop(outage, phone, toward, bystander, at_ns) {
                 self.outbox.send(&Notice::FirstBite { outage, phone, toward, unix_ns: at_ns });
             }
+        }
+        if !wanted {
+            self.media.see(phone, &frame, toward, at_ns, !matches!(decision, Decision::Drop(_)));
         }
         // Of what name servers are asked nothing is shipped but what is taken.
         let taken = matches!(decision, Decision::Drop(outage) if self.outages.is_of_names(outage));

@@ -56,6 +56,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
             subjects.pbx.settled(setting, *sequence, was.as_ref(), flaw.as_ref());
         }
         Observed::PeerCalls { .. } | Observed::PeerCalled { .. } => subjects.peer_calls.observe(observed, fix),
+        Observed::Spoke(speech) => subjects.speech.spoke(speech, fix),
         Observed::PeerGone { peer: name, outcome } => peer::gone(subjects, name, outcome, fix),
         Observed::OutageBegan { outage } => outage::cut(subjects, *outage, fix),
         Observed::OutageEnded { outage, tally, .. } => {
@@ -148,6 +149,7 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         hook::heard(subjects, server, &fact.phone, fix);
     }
     seat::note(subjects, fact, fix, out);
+    subjects.speech.described(fact);
     let mut detected = Vec::new();
     let phone = fact.phone.clone();
     let ids: Vec<CaseId> =

@@ -64,6 +64,7 @@ impl Tape {
             event: None,
             subscription_state: None,
             content_type: None,
+            audio: None,
             nonce: None,
             stale_nonce: false,
             oddities: Vec::new(),

@@ -15,6 +15,7 @@ use super::{
     peer::PeerCalls,
     phone::{Belief, PhoneWatch},
     registration::{Fix, LineTrack},
+    speech::Speeches,
 };
 use crate::{
     config::{DocumentedLimit, Plan, Scenario, StepKind, keying},
@@ -48,6 +49,8 @@ pub struct Subjects {
     pub(super) pbx: Changes,
     /// Calls that peers make.
     pub(super) peer_calls: PeerCalls,
+    /// What is said in calls.
+    pub(super) speech: Speeches,
     /// What the phones need that do without the last outage and what follows from it.
     pub(super) without: BTreeMap<PhoneName, String>,
 }
@@ -109,6 +112,7 @@ impl Subjects {
             focus: None,
             pbx: Changes::default(),
             peer_calls: PeerCalls::default(),
+            speech: Speeches::default(),
             without: BTreeMap::new(),
         }
     }

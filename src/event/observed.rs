@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Door, Fate, Fetch, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageTally,
     PbxAct, PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, RigPart, ServerName, SettingChange,
-    SipFact, Testimony, TlsFact, Toward, Witness,
+    SipFact, Speech, Testimony, TlsFact, Toward, Witness,
 };
 use crate::config::{Mac, Plan};
 
@@ -161,6 +161,8 @@ pub enum Observed {
         /// What it wrote, and how it ended.
         outcome: HookOutcome,
     },
+    /// Speech of a phone crossed the bridge. The time is that of the last packet.
+    Spoke(Box<Speech>),
     /// An outage was ordered and does not begin, because of what its server's frames show.
     OutageDeclined {
         /// Which.

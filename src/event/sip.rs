@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{OutageId, PhoneName, RawRef, ServerName, Toward};
+use super::{AudioLine, OutageId, PhoneName, RawRef, ServerName, Toward};
 
 /// Transport of a SIP message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -119,6 +119,9 @@ pub struct SipSummary {
     /// Media type of `Content-Type`, without parameters, as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
+    /// The audio stream that it describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<AudioLine>,
     /// The nonce that it asks to be used (401, 407), or that its credentials use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,

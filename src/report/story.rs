@@ -371,14 +371,8 @@ impl RunStory {
                 let wrote = if outcome.output.is_empty() { "" } else { ": " };
                 format!("the command that is to {act} server {server} {error}{wrote}{}", outcome.output)
             }
-            Observed::PeerGone { peer, outcome } => {
-                let how = outcome.error.as_deref().unwrap_or("has ended");
-                format!("the process by which peer {peer} answers calls {how}")
-            }
-            Observed::PbxSettled { flaw, .. } => {
-                let Some(flaw) = flaw else { return };
-                flaw.reason.clone()
-            }
+            Observed::PeerGone { peer, .. } => format!("the process by which peer {peer} answers calls has ended"),
+            Observed::PbxSettled { flaw: Some(flaw), .. } => flaw.reason.clone(),
             Observed::EvidenceLost { how, count } => lost(*how, *count),
             Observed::Leak { phone, toward, .. } => {
                 let to = if *toward == Toward::Server { "server" } else { "phone" };

@@ -23,6 +23,9 @@ const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
 const TIMEOUT: Duration = Duration::from_secs(32);
 
+/// Where it hears, and from where it speaks.
+pub const PORT: u16 = 4000;
+
 /// More calls than anybody needs; what comes beyond is refused.
 const MOST_CALLS: usize = 256;
 
@@ -46,6 +49,20 @@ pub struct PeerSpec {
     pub seed: u64,
 }
 
+impl PeerSpec {
+    /// The partner of that number, from 1: `q1` is 8001.
+    pub fn nth(number: u8, defects: &[PeerDefect]) -> Self {
+        Self {
+            name: format!("q{number}"),
+            extension: (8000 + u16::from(number)).to_string(),
+            address: IpAddr::from([10, 77, 0, 240 + number]),
+            port: 5060,
+            defects: defects.to_vec(),
+            seed: 2000 + u64::from(number),
+        }
+    }
+}
+
 /// A defect that a test of the rig wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -54,6 +71,8 @@ pub enum PeerDefect {
     CallsNobody,
     /// It rings, and does not answer.
     NeverAnswers,
+    /// It says nothing in its calls.
+    SaysNothing,
 }
 
 /// What happens to it.
@@ -112,6 +131,8 @@ pub struct Peer {
     random: Random,
     now: Duration,
     calls: Vec<Call>,
+    /// `Call-ID`s of calls that are over, the last ones.
+    ended: VecDeque<String>,
     outputs: VecDeque<PeerOutput>,
 }
 
@@ -119,7 +140,7 @@ impl Peer {
     /// One that is in no call.
     pub fn new(spec: PeerSpec) -> Self {
         let random = Random::new(spec.seed);
-        Self { spec, random, now: Duration::ZERO, calls: Vec::new(), outputs: VecDeque::new() }
+        Self { spec, random, now: Duration::ZERO, calls: Vec::new(), ended: VecDeque::new(), outputs: VecDeque::new() }
     }
 
     /// Who it is.
@@ -151,6 +172,12 @@ impl Peer {
     /// What it does next.
     pub fn poll_output(&mut self) -> Option<PeerOutput> {
         self.outputs.pop_front()
+    }
+
+    /// To whom it speaks.
+    pub fn speaks_to(&self) -> Vec<SocketAddr> {
+        let up = self.calls.iter().filter(|call| call.stage == Stage::Up && !self.has(PeerDefect::SaysNothing));
+        up.filter_map(|call| call.listener).collect()
     }
 
     /// When it wants to be told the time.
@@ -208,7 +235,7 @@ impl Peer {
     fn description(&self) -> String {
         let (ip, kind) = (self.spec.address, if self.spec.address.is_ipv4() { "IP4" } else { "IP6" });
         format!(
-            "v=0\r\no=- 1 1 IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 0\r\na=sendrecv\r\n"
+            "v=0\r\no=- 1 1 IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\nm=audio {PORT} RTP/AVP 8 0\r\na=sendrecv\r\n"
         )
     }
 
@@ -232,6 +259,8 @@ impl Peer {
             crate::event::SipStart::Request { method, .. } => match (method.as_str(), index) {
                 ("INVITE", None) if self.calls.len() < MOST_CALLS => self.ring(from, message, id),
                 ("ACK", None) => {}
+                // What answered it may have been lost.
+                ("BYE", None) if self.ended.contains(&id) => self.respond(from, message, 200, None, false),
                 ("OPTIONS", None) => self.respond(from, message, 200, None, false),
                 (_, None) => self.respond(from, message, 481, None, false),
                 (method, Some(index)) => {
@@ -352,6 +381,10 @@ impl Peer {
         }
         call.sending = None;
         call.stage = Stage::Over;
+        self.ended.push_back(call.id.clone());
+        if self.ended.len() > MOST_CALLS {
+            self.ended.pop_front();
+        }
     }
 
     fn run_timers(&mut self) {

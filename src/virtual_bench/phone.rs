@@ -209,6 +209,12 @@ impl Phone {
         Some(output)
     }
 
+    /// From which port it speaks, and to whom.
+    pub fn speaks(&self) -> (u16, Vec<SocketAddr>) {
+        let alive = matches!(self.power, Power::Running);
+        (session::PORT, self.lines.iter().filter(|_| alive).filter_map(Line::listener).collect())
+    }
+
     /// When it wants [`PhoneInput::Timeout`], on the scale of `now`.
     pub fn poll_deadline(&self) -> Option<Duration> {
         let power = match self.power {

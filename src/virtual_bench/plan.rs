@@ -16,7 +16,7 @@ use super::{
         Keypads, Lab, LabTimers, LabWitness, PhoneOverride, ServerOverride, Swapped, extension, phone_name, server_name,
     },
     machines,
-    peer::{self, PeerDefect, PeerSpec},
+    peer::{self, PeerSpec},
     phone::{
         Account, LineSpec, Pair, PhoneSpec, PhoneTimers, Provisioning, Transport, shell::PhoneProcess, web::ADMIN,
     },
@@ -167,7 +167,7 @@ impl LabPlan {
             .collect();
         let member = |(number, address): &(u8, SocketAddr)| Member { name: server_name(*number), address: *address };
         let cluster: Vec<_> = servers.iter().map(member).collect();
-        let peers: Vec<PeerSpec> = (1..=lab.peers).map(|number| peer(number, &lab.peer_defects)).collect();
+        let peers: Vec<PeerSpec> = (1..=lab.peers).map(|number| PeerSpec::nth(number, &lab.peer_defects)).collect();
         let servers = servers.into_iter().map(|(number, address)| {
             let name = server_name(number);
             let own: Option<&ServerOverride> = lab.server.iter().find(|server| server.name == name);
@@ -468,17 +468,6 @@ fn product(model: &str) -> String {
 fn pin(digits: &str) -> String {
     let number = digits.get(..15).and_then(|digits| u64::from_str_radix(digits, 16).ok());
     format!("{:012}", number.unwrap_or_default() % 1_000_000_000_000)
-}
-
-fn peer(number: u8, defects: &[PeerDefect]) -> PeerSpec {
-    PeerSpec {
-        name: format!("q{number}"),
-        extension: format!("{}", 8000 + u16::from(number)),
-        address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 240 + number)),
-        port: SIP_PORT,
-        defects: defects.to_vec(),
-        seed: 2000 + u64::from(number),
-    }
 }
 
 const fn server_address(number: u8) -> IpAddr {

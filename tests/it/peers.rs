@@ -39,6 +39,38 @@ fn phones_are_called_from_the_servers_side_and_call_there() {
 }
 
 #[test]
+fn speech_is_counted_both_ways_and_a_phone_that_falls_silent_when_it_moves_is_blamed() {
+    let defect = "virtual.phone.p1.defects=[\"falls-silent-on-move\"]";
+    // Silence counts from 5 s on: the phones come home when their next renewal is due.
+    let arguments = ["incoming-through-failover", "--set", defect, "--set", "expires=24s"];
+    let Some((document, journal)) = run(&arguments) else { return };
+    let case = |phone: &str| document["cases"].as_array().unwrap().iter().find(|it| it["phone"] == phone).unwrap();
+    let found = |case: &Value| ["verdict", "blame", "code"].map(|key| case[key].as_str().unwrap_or("none").to_owned());
+    assert_eq!(found(case("p1")), ["fail", "phone", "one-way-media"], "{document:#}");
+    assert_eq!(found(case("p2")), ["pass", "none", "none"], "{document:#}");
+    let gap = |name: &str| {
+        let measured = case("p2")["measurements"].as_array().unwrap().iter();
+        measured.rev().find(|it| it["name"] == name).unwrap()["value"].as_f64().unwrap()
+    };
+    // A busy machine is late, and not for so long.
+    assert!(gap("media-gap-sent") < 5_000.0 && gap("media-gap-heard") < 5_000.0, "{document:#}");
+    let spoken = |phone: &str, toward: &str| {
+        let records = journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let of = |it: &Value| {
+            let it = &it["observed"];
+            it["what"] == "spoke" && it["phone"] == phone && it["toward"] == toward
+        };
+        records.filter(of).filter_map(|it| it["observed"]["packets"].as_u64()).max().unwrap_or_default()
+    };
+    for phone in ["p1", "p2"] {
+        for toward in ["server", "phone"] {
+            assert!(spoken(phone, toward) > 50, "{phone} {toward}: {}", spoken(phone, toward));
+        }
+    }
+    assert!(spoken("p1", "server") < spoken("p1", "phone"), "it said less than it heard");
+}
+
+#[test]
 fn sipp_calls_phones_and_is_hung_up_by_them() {
     if Command::new("sipp").arg("-v").output().is_err() {
         println!("SKIPPED: SIPp is not installed");

@@ -89,6 +89,7 @@ impl Helper {
                 }
                 self.leave_link();
                 self.drain();
+                self.media.take().into_iter().for_each(|counted| self.outbox.send(&Notice::Media(counted)));
                 self.report_losses();
                 self.closing = true;
             }

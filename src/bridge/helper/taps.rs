@@ -122,6 +122,7 @@ impl Helper {
             addresses: &mut self.addresses,
             learned: &mut self.learned,
             interest: &mut self.interest,
+            media: &mut self.media,
             last_life: &mut self.last_life,
             canaries: &mut self.canaries,
             connections: &mut self.connections,

@@ -8,10 +8,12 @@ use super::{
     signalling::{Found, Sighting, Signalling},
 };
 use crate::{
-    bridge::protocol::{FrameKind, Lateness, Notice, PhoneIndex, SeenFrame, ServerIndex},
+    bridge::protocol::{Counted, FrameKind, Lateness, Notice, PhoneIndex, SeenFrame, ServerIndex},
     config::{Bench, CAPTURE_SIZE},
     driver::{clock::RunClock, outbox::Outbox},
-    event::{Fate, Loss, Observed, OutageId, OutageTally, PhoneName, RawRef, RigPart, ServerName, Toward, When},
+    event::{
+        Fate, Loss, Observed, OutageId, OutageTally, PhoneName, RawRef, RigPart, ServerName, Speech, Toward, When,
+    },
     journal::run_dir::capture_file,
     wire::{
         self,
@@ -132,6 +134,15 @@ impl Watch {
             }
             Notice::Server { server, address, place, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::ServerSeen { server: self.server(server)?, address, place })
+            }
+            // One of which nothing has passed has no times.
+            Notice::Media(Counted { packets: 0, .. }) => return None,
+            Notice::Media(counted) => {
+                let last = self.when(counted.last_ns, 0);
+                let Counted { own, other, toward, packets, dropped, gap_ns, .. } = counted;
+                let (phone, first) = (self.phone(counted.phone)?, self.when(counted.first_ns, 0).at);
+                let speech = Speech { phone, own, other, toward, packets, dropped, first, last: last.at, gap_ns };
+                (last, Observed::Spoke(Box::new(speech)))
             }
             Notice::SignOfLife { phone, unix_ns } => {
                 (self.when(unix_ns, 0), Observed::SignOfLife { phone: self.phone(phone)? })

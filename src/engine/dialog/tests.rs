@@ -109,6 +109,7 @@ impl Line {
             event: subscribes.then(|| "message-summary".to_owned()),
             subscription_state: self.state.map(str::to_owned),
             content_type: None,
+            audio: None,
             nonce: None,
             stale_nonce: false,
             oddities: Vec::new(),

@@ -9,9 +9,10 @@ use crate::{
         judge,
         pairs::{self, Pair, Part},
         registration::Fix,
+        speech::{self, Proof},
         subjects::Subjects,
     },
-    event::Stamp,
+    event::{Stamp, Toward},
     verdict::{Blame, CaseId},
 };
 
@@ -62,7 +63,8 @@ fn look(of: CallMark, begun: Stamp, pair: &Pair, now: Stamp, subjects: &mut Subj
         pair.cases().for_each(|id| subjects.finish_case_step(id, "passed over: nobody called", &[]));
         return None;
     };
-    match outcome(of, begun, pair, part, now, subjects)? {
+    let outcome = outcome(of, begun, pair, part, now, subjects)?;
+    match with_speech(outcome, of, begun, pair, part, now, subjects) {
         Outcome::Wait(until) => return Some(until),
         Outcome::Held { note, evidence, caller, callee } => {
             for (party, id) in pair.sides() {
@@ -102,6 +104,36 @@ fn outcome(of: CallMark, begun: Stamp, pair: &Pair, part: Part, now: Stamp, subj
         cut.is_some_and(|cut| knocked.is_some_and(|at| at >= cut.began.when.at))
     });
     Some(View::new(caller, callee, part.since.when.at, begun, noticed).outcome(of, now))
+}
+
+/// The same with what the speech of a call proves that has outlived something, if its other end is a peer.
+fn with_speech(
+    outcome: Outcome,
+    of: CallMark,
+    begun: Stamp,
+    pair: &Pair,
+    part: Part,
+    now: Stamp,
+    subjects: &Subjects,
+) -> Outcome {
+    let (Outcome::Held { note, evidence, .. }, CallMark::Alive) = (&outcome, of) else { return outcome };
+    let (Some((party, id)), None) = (pair.sides().next(), pair.sides().nth(1)) else { return outcome };
+    let toward = if party == Party::Callers { Toward::Server } else { Toward::Phone };
+    let call = subjects.case(id).and_then(|case| case.calls.last(toward, part.since.when.at));
+    let Some(call) = call else { return outcome };
+    match speech::proof(subjects, &id.phone, &call, begun, now) {
+        Proof::Wait(until) => Outcome::Wait(until),
+        Proof::Wrong(finding) => {
+            let culprit = Some(party).filter(|_| finding.blame == Some(Blame::Phone));
+            Outcome::Failed { culprit, finding, measured: Vec::new() }
+        }
+        Proof::Told(told, measured, shown) => {
+            let (caller, callee) =
+                if party == Party::Callers { (measured, Vec::new()) } else { (Vec::new(), measured) };
+            let evidence = evidence.iter().copied().chain(shown).collect();
+            Outcome::Held { note: format!("{note}; {told}"), evidence, caller, callee }
+        }
+    }
 }
 
 /// One side is at fault, if it lives; the other can not be judged.

@@ -140,3 +140,49 @@ fn a_phone_that_dies_in_a_call_with_a_peer_is_never_blamed_for_it() {
         }
     }
 }
+
+fn measured(records: &[Record], phone: &str, name: &str) -> Option<f64> {
+    let case = cases(records).find(|case| case.id.phone.0 == phone).unwrap();
+    case.measurements.iter().find(|it| it.name == name).and_then(|it| it.value)
+}
+
+#[test]
+fn speech_that_goes_both_ways_before_and_after_the_move_is_measured() {
+    for name in ["incoming-through-failover", "outgoing-on-backup"] {
+        let records = run(name, &bench(), None);
+        for phone in ["p1", "p2"] {
+            assert_eq!(found(&records, phone), PASS, "{name}");
+            for gap in ["media-gap-sent", "media-gap-heard"] {
+                let value = measured(&records, phone, gap);
+                assert!(value.is_some_and(|value| value <= 1_100.0), "{name}, {phone}: {gap} {value:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_phone_that_falls_silent_when_it_moves_or_says_nothing_at_all_is_blamed_and_its_neighbour_is_not() {
+    let one_way = (Verdict::Fail, Some(Blame::Phone), Some("one-way-media"));
+    for (name, defect) in [
+        ("incoming-through-failover", PhoneDefect::FallsSilentOnMove),
+        ("incoming-through-failover", PhoneDefect::SaysNothing),
+        ("outgoing-on-backup", PhoneDefect::SaysNothing),
+    ] {
+        let mut description = bench();
+        manual_timers(&mut description);
+        let records = run(name, &description, Some(("p1", defect)));
+        assert_eq!(found(&records, "p1"), one_way, "{name}, {defect:?}");
+        assert_eq!(found(&records, "p2"), PASS, "{name}, {defect:?}");
+    }
+}
+
+#[test]
+fn a_peer_that_says_nothing_is_held_against_no_phone_and_silence_on_both_sides_proves_nothing() {
+    let mut description = bench();
+    description.lab.peer_defects = vec![PeerDefect::SaysNothing];
+    manual_timers(&mut description);
+    let silent = run("incoming-through-failover", &description, Some(("p1", PhoneDefect::SaysNothing)));
+    assert_eq!(found(&silent, "p1"), PASS);
+    assert_eq!(measured(&silent, "p1", "media-gap-sent"), None);
+    assert_eq!(found(&silent, "p2"), PASS, "a partner may do no more than signal");
+}

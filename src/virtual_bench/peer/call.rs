@@ -5,7 +5,10 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 use super::{PeerOutput, T1, T2, TIMEOUT};
 use crate::{
     virtual_bench::random::Random,
-    wire::sip::{Message, address},
+    wire::{
+        sdp,
+        sip::{Message, address},
+    },
 };
 
 /// What it is at.
@@ -52,6 +55,8 @@ pub(super) struct Call {
     /// We hang up then.
     pub(super) until: Option<Duration>,
     pub(super) sending: Option<Sending>,
+    /// Where the other end hears us.
+    pub(super) listener: Option<SocketAddr>,
 }
 
 /// What is sent again until it is answered.
@@ -84,6 +89,7 @@ impl Call {
             proceeding: false,
             until: None,
             sending: None,
+            listener: None,
         }
     }
 
@@ -106,12 +112,14 @@ impl Call {
             proceeding: true,
             until: None,
             sending: None,
+            listener: listener_of(invite),
         })
     }
 
     /// The other end has picked up (RFC 3261 section 12.1.2).
     pub(super) fn confirmed(&mut self, answer: &Message) {
         self.was_up = true;
+        self.listener = listener_of(answer);
         if let Some(to) = answer.header("To") {
             to.clone_into(&mut self.remote);
         }
@@ -148,4 +156,9 @@ impl Call {
         let again = self.sending.as_ref().map(|sending| sending.next);
         again.into_iter().chain(self.until).min()
     }
+}
+
+/// Where whoever wrote a message wants to hear us.
+fn listener_of(message: &Message) -> Option<SocketAddr> {
+    sdp::audio(message.body()).filter(|audio| audio.receives)?.place()
 }

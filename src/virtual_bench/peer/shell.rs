@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     ffi::OsString,
     io::{self, BufRead, Write},
+    net::SocketAddr,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -19,7 +20,10 @@ use tokio::{
 };
 
 use super::{Peer, PeerInput, PeerOutput, PeerSpec};
-use crate::virtual_bench::process::{self, ProcessError, Uptime};
+use crate::virtual_bench::{
+    process::{self, ProcessError, Uptime},
+    speech::Mouth,
+};
 
 /// More than anybody has to say.
 const LONGEST: u64 = 200;
@@ -54,6 +58,8 @@ async fn device(spec: PeerSpec, spec_path: &Path) -> Result<(), ProcessError> {
     let mut peer = Peer::new(spec);
     let here = peer.here();
     let udp = UdpSocket::bind(here).await.map_err(ProcessError::in_the_way_of(format!("listen on {here}")))?;
+    let spoken = SocketAddr::new(here.ip(), super::PORT);
+    let mouth = Mouth::open(spoken).await.map_err(ProcessError::in_the_way_of(format!("speak from {spoken}")))?;
     let path = socket(spec_path);
     let listener =
         UnixListener::bind(&path).map_err(ProcessError::in_the_way_of(format!("listen at {}", path.display())))?;
@@ -79,6 +85,7 @@ async fn device(spec: PeerSpec, spec_path: &Path) -> Result<(), ProcessError> {
                 }
             }
         }
+        mouth.speak_to(peer.speaks_to());
         let input = tokio::select! {
             received = udp.recv_from(&mut datagram) => match received {
                 Ok((length, from)) => {

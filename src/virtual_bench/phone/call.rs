@@ -1,4 +1,4 @@
-//! A call of one account: set up, answered, held, ended. There is no media, only a session description that offers it.
+//! A call of one account: set up, answered, held, ended. What is said in it, its process says (`speech`).
 //!
 //! The INVITE goes to the primary proxy first and to the backup when the transaction timer ran out. What follows inside
 //! the dialog goes to the dialog's route, wherever the account is registered by then.
@@ -16,7 +16,7 @@ use super::{
     session,
     settings::Account,
 };
-use crate::wire::sip::Message;
+use crate::wire::{sdp, sip::Message};
 
 /// What a call is doing.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ enum Stage {
         dialog: Dialog,
         /// We put the other end on hold.
         held: bool,
+        /// Where the other end hears us.
+        listener: Option<SocketAddr>,
     },
     /// We hung up, and the other end has not confirmed.
     Ending,
@@ -72,6 +74,8 @@ pub struct Call {
     other: String,
     stage: Stage,
     over: bool,
+    /// A defect has taken the voice away.
+    mute: bool,
 }
 
 impl Call {
@@ -91,6 +95,7 @@ impl Call {
             other: target.to_owned(),
             stage: Stage::Calling { ringing: false, proceeding: false, cancelled: false },
             over: false,
+            mute: false,
         };
         call.invite(turn, account, endpoint, context);
         Some(call)
@@ -109,6 +114,7 @@ impl Call {
             other: caller.map_or_else(|| "unknown".to_owned(), |(user, _)| user),
             stage: Stage::Ringing { invite: Box::new(invite), way },
             over: false,
+            mute: false,
         };
         call.tell("ringing", context);
         call
@@ -154,6 +160,19 @@ impl Call {
         }
     }
 
+    /// Where somebody hears what is said here.
+    pub fn listener(&self) -> Option<SocketAddr> {
+        match &self.stage {
+            Stage::Up { held: false, listener, .. } => listener.filter(|_| !self.mute),
+            _ => None,
+        }
+    }
+
+    /// Nothing is said here any more.
+    pub fn mute(&mut self) {
+        self.mute = true;
+    }
+
     /// Picks up.
     pub fn pick_up(&mut self, account: &Account, context: &mut Context<'_>) {
         let Stage::Ringing { invite, way } = &self.stage else { return };
@@ -161,7 +180,8 @@ impl Call {
         context.answer(invite, *way, (200, &self.tag), content);
         match Dialog::of_request(invite, &self.tag, way.address()) {
             Some(dialog) => {
-                self.stage = Stage::Up { dialog, held: false };
+                let listener = listener_of(invite);
+                self.stage = Stage::Up { dialog, held: false, listener };
                 self.tell("connected", context);
             }
             None => self.end("ended", context),
@@ -194,7 +214,7 @@ impl Call {
 
     /// Puts the other end on hold, or takes it back, by a re-INVITE.
     pub fn hold(&mut self, account: &Account, endpoint: &mut Endpoint, context: &mut Context<'_>) {
-        let Stage::Up { dialog, held } = &mut self.stage else { return };
+        let Stage::Up { dialog, held, .. } = &mut self.stage else { return };
         *held = !*held;
         let mut draft = dialog.draft("INVITE", &account.caller(context.mac), context);
         draft.body = Some(session::offer(*held, context));
@@ -247,7 +267,7 @@ impl Call {
                 match &mut self.stage {
                     Stage::Up { dialog: known, .. } => *known = dialog,
                     Stage::Calling { .. } => {
-                        self.stage = Stage::Up { dialog, held: false };
+                        self.stage = Stage::Up { dialog, held: false, listener: listener_of(message) };
                         if cancelled {
                             // The answer and our CANCEL met on the way.
                             return self.hang_up(account, endpoint, context);
@@ -318,8 +338,9 @@ impl Call {
                 self.over = true;
                 Some(200)
             }
-            ("INVITE", Stage::Up { dialog, held }) if dialog.owns(request) => {
+            ("INVITE", Stage::Up { dialog, held, listener }) if dialog.owns(request) => {
                 dialog.refresh(request);
+                *listener = listener_of(request);
                 let content =
                     Content { headers: vec![contact(account, context)], body: Some(session::offer(*held, context)) };
                 context.answer(request, way, (200, &self.tag), content);
@@ -389,6 +410,11 @@ impl Call {
     fn tell(&self, what: &str, context: &mut Context<'_>) {
         context.events.push(LineEvent::Call { other: self.other().to_owned(), what: what.to_owned() });
     }
+}
+
+/// Where whoever wrote a message wants to hear us.
+fn listener_of(message: &Message) -> Option<SocketAddr> {
+    sdp::audio(message.body()).filter(|audio| audio.receives)?.place()
 }
 
 fn contact(account: &Account, context: &Context<'_>) -> (&'static str, String) {

@@ -61,6 +61,10 @@ pub enum PhoneDefect {
     ForgetsSubscription,
     /// It ends its calls when its registration moves.
     DropsCallsOnMove,
+    /// It says nothing in its calls.
+    SaysNothing,
+    /// It says nothing more in its calls when its registration moves.
+    FallsSilentOnMove,
     /// It asks again a second after a rejection, whatever `Retry-After` and its retry timer say.
     IgnoresRetryAfter,
     /// Every now and then it sends the backup a REGISTER with `Expires: 0`, which is no registration.

@@ -292,6 +292,11 @@ impl Line {
         self.settle(context);
     }
 
+    /// Where somebody hears what is said here.
+    pub fn listener(&self) -> Option<SocketAddr> {
+        self.call.as_ref().and_then(Call::listener)
+    }
+
     /// Draws conclusions: the lamp's subscription follows the registration, calls that are over are forgotten,
     /// connections that nobody needs are closed.
     fn settle(&mut self, context: &mut Context<'_>) {
@@ -304,6 +309,10 @@ impl Line {
         let drops = moved && context.has(PhoneDefect::DropsCallsOnMove);
         if let Some(call) = self.call.as_mut().filter(|call| drops && call.state().is_some()) {
             call.hang_up(&self.account, &mut self.endpoint, context);
+        }
+        let mute = context.has(PhoneDefect::SaysNothing) || moved && context.has(PhoneDefect::FallsSilentOnMove);
+        if let Some(call) = self.call.as_mut().filter(|_| mute) {
+            call.mute();
         }
         if let Some(call) = self.call.take_if(|call| call.is_over()) {
             self.endpoint.forget(call.call_id());

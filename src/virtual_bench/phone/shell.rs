@@ -23,6 +23,7 @@ use crate::virtual_bench::{
     board::{Board, BoardInput, BoardOutput},
     process::{self, ProcessError, Uptime},
     pty::Pty,
+    speech::Mouth,
 };
 
 /// How often it looks whether its interface has a link.
@@ -60,6 +61,7 @@ async fn device(spec: PhoneProcess) -> Result<(), ProcessError> {
         board: Board::new(1),
         phone: Phone::new(spec.phone),
         udp: None,
+        mouth: None,
         sip: None,
         http: None,
         http_port: spec.http_port,
@@ -79,6 +81,8 @@ struct Device {
     keypad: Pty,
     /// None before link-up.
     udp: Option<UdpSocket>,
+    /// None before link-up, or without its port.
+    mouth: Option<Mouth>,
     /// Where others connect for SIP, and for its web interface; none before link-up.
     sip: Option<TcpListener>,
     http: Option<TcpListener>,
@@ -102,6 +106,9 @@ impl Device {
         loop {
             if !self.perform().await {
                 return Ok(());
+            }
+            if let Some(mouth) = &self.mouth {
+                mouth.speak_to(self.phone.speaks().1);
             }
             let due = self.phone.poll_deadline().into_iter().chain(self.board.poll_deadline()).chain(look_at).min();
             tokio::select! {
@@ -145,6 +152,8 @@ impl Device {
             return false;
         }
         let spec = self.phone.spec();
+        let (port, _) = self.phone.speaks();
+        self.mouth = Mouth::open(SocketAddr::new(spec.address, port)).await.ok();
         let Ok(udp) = UdpSocket::bind((spec.address, spec.port)).await else { return false };
         let Ok(sip) = TcpListener::bind((spec.address, spec.port)).await else { return false };
         // Without the right to its port there is no web interface, as on a phone where it is switched off.

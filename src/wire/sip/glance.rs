@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use super::{oddity::Oddities, start::Start};
-use crate::event::{SipContact, SipSummary};
+use crate::{
+    event::{AudioLine, SipContact, SipSummary},
+    wire::sdp,
+};
 
 mod address;
 mod gather;
@@ -80,6 +83,12 @@ pub struct Contact<'a> {
 }
 
 impl Glance<'_> {
+    /// The audio stream that its body describes.
+    fn audio(&self) -> Option<AudioLine> {
+        let described = self.content_type.is_some_and(|kind| kind.eq_ignore_ascii_case(sdp::CONTENT_TYPE));
+        described.then(|| sdp::audio(self.body)).flatten()
+    }
+
     /// The same for the journal.
     pub fn summary(&self) -> SipSummary {
         let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
@@ -102,6 +111,7 @@ impl Glance<'_> {
             event: self.event.map(str::to_owned),
             subscription_state: self.subscription_state.map(str::to_owned),
             content_type: self.content_type.map(str::to_owned),
+            audio: self.audio(),
             nonce: owned(&self.nonce),
             stale_nonce: self.stale_nonce,
             oddities: self.oddities.iter().map(str::to_owned).collect(),

@@ -38,6 +38,7 @@ fn a_plain_register_fills_the_summary() {
             event: None,
             subscription_state: None,
             content_type: None,
+            audio: None,
             nonce: None,
             stale_nonce: false,
             oddities: vec![],
