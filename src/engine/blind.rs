@@ -73,7 +73,7 @@ pub fn leave(kind: &StepKind, subjects: &mut Subjects) {
     if !must_read {
         return;
     }
-    let blind_now = |case: &&CaseRun| subjects.watch(&case.id.phone).is_some_and(|phone| is_blind(case, phone));
+    let blind_now = |case: &&CaseRun| subjects.watch(&case.at).is_some_and(|phone| is_blind(case, phone));
     let left: Vec<CaseId> = subjects.cases().iter().filter(blind_now).map(|case| case.id.clone()).collect();
     for case in subjects.running().filter(|case| left.contains(&case.id)) {
         case.decide(unreadable());

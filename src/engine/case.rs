@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{DocumentedLimit, FailbackHabit, Line, Model, Proxies, Role, Timers},
-    event::{Move, OutageMode, ServerName, Stamp},
+    event::{Move, OutageMode, PhoneName, ServerName, Stamp},
     verdict::{Blame, CaseId, Measurement, Verdict},
 };
 
@@ -89,6 +89,10 @@ pub struct CaseRun {
     pub limit_shown: Option<(Finding, DocumentedLimit)>,
     /// Where its user is, if not at his phone.
     pub seat: Option<Seat>,
+    /// The phone where the line is looked at: its own, or the one that its user was followed to.
+    pub at: PhoneName,
+    /// Its user has come back to his phone, and the other one was registered still.
+    pub shared: bool,
     /// It has finished the step in progress.
     pub step_done: bool,
     /// Another scenario went before it.
@@ -132,6 +136,7 @@ impl CaseRun {
     /// A case that has not begun.
     pub fn new(id: CaseId, line: &Line, timers: Timers, model: Option<&Model>, track: LineTrack) -> Self {
         Self {
+            at: id.phone.clone(),
             id,
             registers: line.registers,
             primary: line.primary.clone(),
@@ -164,6 +169,7 @@ impl CaseRun {
             without: Vec::new(),
             limit_shown: None,
             seat: None,
+            shared: false,
             step_done: false,
             follows: false,
         }
@@ -245,6 +251,11 @@ impl CaseRun {
             }
             _ => false,
         }
+    }
+
+    /// Whether it is about this phone: its own, or the one where its user sits.
+    pub fn is_of(&self, phone: &PhoneName) -> bool {
+        self.id.phone == *phone || self.at == *phone
     }
 
     /// Whether nothing was decided yet.

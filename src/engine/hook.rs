@@ -147,7 +147,7 @@ fn void(subjects: &mut Subjects, server: &ServerName, phones: &[PhoneName], afte
         );
         rig("still-answers", reason).shown_by([fix.seq])
     };
-    for case in subjects.cases_mut().iter_mut().filter(|case| phones.contains(&case.id.phone)) {
+    for case in subjects.cases_mut().iter_mut().filter(|case| phones.contains(&case.at)) {
         case.decide(finding());
         case.void.get_or_insert_with(finding);
     }

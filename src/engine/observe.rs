@@ -67,7 +67,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
             unhit::hit(subjects, *outage, phone, fix);
             let server = subjects.outages.get(outage).map(|run| run.spec.server.clone());
             if let Some(server) = server.filter(|_| *toward == Toward::Server) {
-                for case in subjects.running().filter(|case| case.id.phone == *phone) {
+                for case in subjects.running().filter(|case| case.at == *phone) {
                     if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == server) {
                         cut.first_bite.get_or_insert(fix);
                     }
@@ -148,19 +148,22 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
     } else if let Some(server) = fact.server.as_ref().filter(|_| fact.fate == Fate::Passed) {
         hook::heard(subjects, server, &fact.phone, fix);
     }
-    seat::note(subjects, fact, fix, out);
+    let followed = seat::note(subjects, fact, fix, out);
     subjects.speech.described(fact);
     let mut detected = Vec::new();
     let phone = fact.phone.clone();
     let ids: Vec<CaseId> =
-        subjects.cases().iter().filter(|case| case.id.phone == phone).map(|case| case.id.clone()).collect();
+        subjects.cases().iter().filter(|case| case.at == phone).map(|case| case.id.clone()).collect();
     for id in ids {
         let Some((case, detectors)) = subjects.case_and_detectors(&id) else { continue };
         case.calls.observe(fact, fix);
         case.lamp.observe(fact, fix);
         let before = case.track.home().cloned();
-        let attempts = case.track.transactions();
         let patience = case.timers.transaction.value + ANSWER_SLACK;
+        if let Some((asked, at)) = followed.as_ref().filter(|_| case.id.line == seat::asked_for(fact)) {
+            case.track.observe(asked, *at, patience);
+        }
+        let attempts = case.track.transactions();
         // As it stands before: an answer may have been reported ahead of the request at hand.
         let wait = fact.server.as_ref().and_then(|server| Some((server, case.track.asked_to_wait(server)?)));
         let changes = case.track.observe(fact, fix, patience);
@@ -221,7 +224,7 @@ fn encrypted(subjects: &mut Subjects, fact: &TlsFact, fix: Fix, out: &mut Outbox
 /// Tells whom the lines of a phone are connected with of which nothing can be read.
 fn tell_connected(subjects: &mut Subjects, phone: &PhoneName, fix: Fix, out: &mut Outbox) {
     let Some(watch) = subjects.watch(phone) else { return };
-    let of_phone = subjects.cases().iter().filter(|case| case.id.phone == *phone);
+    let of_phone = subjects.cases().iter().filter(|case| case.at == *phone);
     let now: Vec<_> = of_phone.map(|case| (case.id.clone(), blind::connected_with(case, watch))).collect();
     for (id, servers) in now {
         let Some((case, _)) = subjects.case_and_detectors(&id).filter(|(case, _)| case.connected != servers) else {
@@ -250,7 +253,7 @@ fn confirmed(
 /// The phone of these cases shows a sign of life: the first one counts, whichever is reported first.
 fn awake(subjects: &mut Subjects, phone: &PhoneName, fix: Fix) {
     let Some(observing) = subjects.observing() else { return };
-    for case in subjects.running().filter(|case| case.id.phone == *phone) {
+    for case in subjects.running().filter(|case| case.at == *phone) {
         if fix.when.at >= observing.when.at && case.awake.is_none_or(|known| fix.when.at < known.when.at) {
             case.awake = Some(fix);
         }
@@ -376,7 +379,7 @@ fn note_stranding(case: &mut CaseRun, shown_by: Fix) {
 
 /// A phone asks the backup while both servers are away; which line does is clear only if it has no other.
 fn note_stranding_of_only_line(subjects: &mut Subjects, phone: &PhoneName, server: &ServerName, fix: Fix) {
-    let mut cases = subjects.running().filter(|case| case.id.phone == *phone);
+    let mut cases = subjects.running().filter(|case| case.at == *phone);
     if let (Some(case), None) = (cases.next(), cases.next())
         && case.backup.as_ref() == Some(server)
     {
@@ -421,8 +424,9 @@ fn home_changed(case: &mut CaseRun, before: Option<&ServerName>, fix: Fix, out: 
 
 fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bool, fix: Fix, out: &mut Outbox) {
     let fatal = subjects.watch_mut(phone).is_some_and(|watch| watch.console_line(text, echo, fix));
-    let ids: Vec<CaseId> = subjects.cases().iter().map(|case| case.id.clone()).collect();
-    for id in ids.into_iter().filter(|id| id.phone == *phone) {
+    let of_phone = subjects.cases().iter().filter(|case| case.at == *phone);
+    let ids: Vec<CaseId> = of_phone.map(|case| case.id.clone()).collect();
+    for id in ids {
         let nowhere = subjects.belief(&id).is_some_and(|belief| belief.fix == fix && belief.server.is_none());
         if let Some((case, _)) = subjects.case_and_detectors(&id).filter(|_| nowhere) {
             // Over UDP the wire would show that the backup was asked.
@@ -440,7 +444,7 @@ fn console_line(subjects: &mut Subjects, phone: &PhoneName, text: &str, echo: bo
     let ids: Vec<CaseId> = subjects
         .cases()
         .iter()
-        .filter(|case| case.id.phone == *phone && case.moved(Move::Baseline).is_some())
+        .filter(|case| case.at == *phone && case.moved(Move::Baseline).is_some())
         .map(|case| case.id.clone())
         .collect();
     for id in ids {

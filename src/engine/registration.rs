@@ -18,7 +18,7 @@ mod binding;
 mod intake;
 mod terms;
 
-pub(super) use self::terms::address_user;
+pub(super) use self::terms::{address_user, is_held};
 use self::{attempt::Attempts, binding::Bindings, intake::Orphan, terms::lifetime};
 pub use self::{
     attempt::{Answer, Attempt, Purpose},

@@ -352,8 +352,7 @@ impl Run {
             measured.extend(load::of(case, self.subjects.cases()));
         }
         measured.extend(load::spread(case, self.subjects.cases(), &self.subjects.plan().bench.servers));
-        measured
-            .extend(self.subjects.watch(&case.id.phone).into_iter().flat_map(|phone| blind::connected(case, phone)));
+        measured.extend(self.subjects.watch(&case.at).into_iter().flat_map(|phone| blind::connected(case, phone)));
         measured
     }
 

@@ -15,6 +15,7 @@ use super::{
     peer::PeerCalls,
     phone::{Belief, PhoneWatch},
     registration::{Fix, LineTrack},
+    seat::{self, Seat, Visitors},
     speech::Speeches,
 };
 use crate::{
@@ -53,6 +54,8 @@ pub struct Subjects {
     pub(super) speech: Speeches,
     /// What the phones need that do without the last outage and what follows from it.
     pub(super) without: BTreeMap<PhoneName, String>,
+    /// What extensions ask for from phones that they are not looked at.
+    pub(super) visitors: Visitors,
 }
 
 /// A case has finished the step in progress.
@@ -114,6 +117,7 @@ impl Subjects {
             peer_calls: PeerCalls::default(),
             speech: Speeches::default(),
             without: BTreeMap::new(),
+            visitors: Visitors::default(),
         }
     }
 
@@ -143,6 +147,10 @@ impl Subjects {
             let id = CaseId { scenario: plan.scenario.name.clone(), ..old.id };
             let mut case = CaseRun::new(id, line, phone.timers.clone(), plan.model_of(phone), old.track);
             (case.calls, case.lamp) = (old.calls, old.lamp);
+            if let Some(Seat::MovedTo(..)) = old.seat.as_ref().filter(|_| old.at != case.id.phone) {
+                seat::sit(&mut case, plan, old.at);
+                case.seat = old.seat;
+            }
             case.follow_on(fix);
             cases.push(case);
         }
@@ -183,11 +191,20 @@ impl Subjects {
     pub fn phones_running(&self) -> Vec<PhoneName> {
         let mut phones: Vec<PhoneName> = Vec::new();
         for case in self.cases.iter().filter(|case| case.running() && self.in_focus(&case.id.phone)) {
-            if !phones.contains(&case.id.phone) {
-                phones.push(case.id.phone.clone());
+            for phone in [&case.id.phone, &case.at] {
+                if self.in_focus(phone) && !phones.contains(phone) {
+                    phones.push(phone.clone());
+                }
             }
         }
+        // In the order of the plan, whoever sits where.
+        phones.sort_by_key(|phone| self.plan.phones.iter().position(|it| it == phone));
         phones
+    }
+
+    /// The phone where a case's line is looked at.
+    pub fn seat_of<'a>(&'a self, id: &'a CaseId) -> &'a PhoneName {
+        self.case(id).map_or(&id.phone, |case| &case.at)
     }
 
     /// A case by its name.
@@ -217,7 +234,7 @@ impl Subjects {
 
     /// Decides every running case of a phone.
     pub fn decide(&mut self, phone: &PhoneName, finding: impl Fn() -> Finding) {
-        self.running().filter(|case| case.id.phone == *phone).for_each(|case| case.decide(finding()));
+        self.running().filter(|case| case.is_of(phone)).for_each(|case| case.decide(finding()));
     }
 
     /// Decides every running case.
@@ -279,7 +296,7 @@ impl Subjects {
 
     /// A record that the cases of a phone rest on.
     pub fn add_evidence(&mut self, phone: &PhoneName, seq: Option<u64>) {
-        self.running().filter(|case| case.id.phone == *phone).for_each(|case| case.evidence.extend(seq));
+        self.running().filter(|case| case.is_of(phone)).for_each(|case| case.evidence.extend(seq));
     }
 
     /// A record that one case rests on.
@@ -419,7 +436,7 @@ impl Subjects {
 
     /// What the phone's console last said of the line.
     pub fn belief(&self, id: &CaseId) -> Option<Belief> {
-        self.watches.get(&id.phone)?.beliefs.get(&id.line).cloned()
+        self.watches.get(self.seat_of(id))?.beliefs.get(&id.line).cloned()
     }
 
     /// The server of the bench that has this address.

@@ -19,7 +19,7 @@ pub fn hit(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName, fix: Fi
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
     run.looked_at.insert(phone.clone());
     let (server, began) = (run.spec.server.clone(), run.began);
-    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+    for case in subjects.cases_mut().iter_mut().filter(|case| case.at == *phone) {
         if let Some(cut) = case.cuts.iter_mut().find(|cut| cut.server == server && Some(cut.began) == began) {
             cut.hit.get_or_insert(fix);
         }
@@ -65,7 +65,7 @@ pub fn count(
         if said {
             say(subjects, outage, phone, fix, out);
         }
-        for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+        for case in subjects.cases_mut().iter_mut().filter(|case| case.at == *phone) {
             let mut cuts = case.cuts.iter().filter(|cut| cut.server == server && Some(cut.began) == began);
             if cuts.any(|cut| !cut.proven) {
                 case.unhit.get_or_insert_with(|| Finding::unclear("nothing-hit", words.clone()).shown_by([fix.seq]));
@@ -143,7 +143,7 @@ fn concerned<'a>(
     phone: &'a PhoneName,
 ) -> impl Iterator<Item = &'a CaseRun> {
     let asks = move |case: &&CaseRun| case.primary == *server || case.home() == Some(server);
-    subjects.cases().iter().filter(move |case| case.id.phone == *phone && !case.cuts.is_empty()).filter(asks)
+    subjects.cases().iter().filter(move |case| case.at == *phone && !case.cuts.is_empty()).filter(asks)
 }
 
 fn words(run: &OutageRun, now: Stamp) -> Option<String> {

@@ -37,14 +37,14 @@ pub fn from_now(
 fn tell(plan: &OutagePlan, without: Vec<(PhoneName, String)>, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) {
     for (server, phones) in servers(&without, subjects, plan) {
         let server_in = |role| {
-            let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.id.phone));
+            let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.at));
             concerned.find_map(|case| case.server_in(role).cloned())
         };
         let needs = without.iter().find(|(phone, _)| phones.contains(phone)).map(|(_, needs)| needs.clone());
         let spec = Box::new(plan.spec(server, phones.clone(), server_in));
         let what = spec.what();
         out.conclude(fix.when, Derived::OutageSkipped { spec, needs: needs.clone().unwrap_or_default() });
-        for case in subjects.running().filter(|case| phones.contains(&case.id.phone)) {
+        for case in subjects.running().filter(|case| phones.contains(&case.at)) {
             let told = format!("the outage \"{what}\", skipped: {}", needs.as_deref().unwrap_or_default());
             if !case.without.contains(&told) {
                 case.without.push(told);

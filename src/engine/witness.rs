@@ -150,7 +150,8 @@ pub type Expected = (Witness, Duration);
 /// unasked is waited for if it has spoken of the line before. Those that are not
 /// heard are not waited for, unless nothing but their word can tell where the line is.
 pub fn expected(subjects: &Subjects, id: &CaseId, server: &ServerName, unread: bool) -> Vec<Expected> {
-    let Some((phone, watch)) = subjects.plan().phone(&id.phone).zip(subjects.watch(&id.phone)) else {
+    let Some((phone, watch)) = subjects.plan().phone(subjects.seat_of(id)).zip(subjects.watch(subjects.seat_of(id)))
+    else {
         return Vec::new();
     };
     let page = phone.status_page.as_ref().map(|page| (Witness::StatusPage, page.every));
@@ -174,7 +175,7 @@ pub fn weigh(
     expected: &[Expected],
 ) -> Heard {
     let mut heard = Heard::default();
-    let Some(watch) = subjects.watch(&case.id.phone) else { return heard };
+    let Some(watch) = subjects.watch(&case.at) else { return heard };
     let mut agreed = BTreeSet::new();
     for (witness, word) in watch.words.of(&case.id.line) {
         let (at, error) = (word.fix.when.at, Duration::from_nanos(word.fix.when.error_ns));
@@ -282,7 +283,7 @@ pub fn contradicted_unread(
     let evidence = [moved.request.seq, moved.done.seq, word.fix.seq];
     let own = witness.server().is_none();
     let said = named(subjects, case, &word.standing).filter(|_| own);
-    let claimed = said.zip(subjects.watch(&case.id.phone));
+    let claimed = said.zip(subjects.watch(&case.at));
     let claimed = claimed.and_then(|(said, phone)| blind::claimed(phone, of, &witness.to_string(), &said, word.fix));
     claimed.map(|finding| finding.shown_by(evidence)).unwrap_or_else(|| {
         let reason = format!(

@@ -24,6 +24,7 @@ mod outages;
 mod pbx;
 mod peers;
 mod presses;
+mod seats;
 mod steps;
 mod turns;
 mod without;

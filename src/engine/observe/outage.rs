@@ -18,7 +18,7 @@ pub(super) fn leak(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName,
         Finding::rig("leak", format!("the outage leaks: frames of outage {} went through", outage.0))
             .shown_by([fix.seq])
     };
-    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+    for case in subjects.cases_mut().iter_mut().filter(|case| case.at == *phone) {
         case.decide(finding());
         case.void.get_or_insert_with(finding);
     }
@@ -26,7 +26,7 @@ pub(super) fn leak(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName,
 
 /// A phone asks a server for a connection that an outage takes away, or the answer to it.
 pub(super) fn knocked(subjects: &mut Subjects, phone: &PhoneName, server: &ServerName, at: Stamp) {
-    for case in subjects.cases_mut().iter_mut().filter(|case| case.id.phone == *phone) {
+    for case in subjects.cases_mut().iter_mut().filter(|case| case.at == *phone) {
         let in_force = |cut: &&mut Cut| at >= cut.began.when.at && cut.lifted.is_none_or(|lift| at <= lift.when.at);
         if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == *server).filter(in_force) {
             cut.knocked = cut.knocked.max(Some(at));
@@ -40,7 +40,7 @@ pub(super) fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let fix = hook::began(run, fix);
     run.began = Some(fix);
     let spec = run.spec.clone();
-    for case in subjects.running().filter(|case| spec.phones.contains(&case.id.phone)) {
+    for case in subjects.running().filter(|case| spec.phones.contains(&case.at)) {
         if case.primary != spec.server && case.backup.as_ref() != Some(&spec.server) {
             continue;
         }
@@ -58,7 +58,7 @@ pub(super) fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let (server, phones) = (run.spec.server.clone(), run.spec.phones.clone());
     let at = fix.when.at;
     // Also for those that are decided: their teardown must know what is there.
-    for case in subjects.cases_mut().iter_mut().filter(|case| phones.contains(&case.id.phone)) {
+    for case in subjects.cases_mut().iter_mut().filter(|case| phones.contains(&case.at)) {
         let held_elsewhere = if server == case.primary {
             case.origin_of_return(at).map(|binding| Held { binding: binding.clone(), left: binding.until.since(at) })
         } else {

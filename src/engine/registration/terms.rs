@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Attempt, Purpose};
 use crate::{
-    event::SipContact,
+    event::{SipContact, SipSummary},
     wire::sip::{Contact, Glance},
 };
 
@@ -43,6 +43,11 @@ pub(super) fn granted<S>(attempt: &Attempt<S>, message: &Glance<'_>) -> Vec<(Str
 /// Whether a 2xx names a contact among those that the server still holds.
 pub(super) fn listed(contact: &str, message: &Glance<'_>) -> bool {
     message.contacts.iter().any(|it| same_contact(it.uri, contact) && lifetime(it, message) != Some(0))
+}
+
+/// The same of an answer as a record has it.
+pub(in crate::engine) fn is_held(contact: &str, message: &SipSummary) -> bool {
+    listed(contact, &Glance::from(message))
 }
 
 /// Whether a contact of an answer is the one that was asked for: by its URI, or by the device that it leads to, which a

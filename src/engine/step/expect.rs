@@ -196,7 +196,7 @@ impl Wait {
 
     /// The move, if it was made: as the wire shows it, or by an exchange that nobody can read.
     fn look(&mut self, id: &CaseId, subjects: &Subjects) -> Option<Moved> {
-        let (case, watch) = (subjects.case(id)?, subjects.watch(&id.phone)?);
+        let (case, watch) = (subjects.case(id)?, subjects.watch(subjects.seat_of(id))?);
         let read = case.moves.get(&self.leg).copied().filter(|_| !case.unread.contains_key(&self.leg));
         self.unread = read.is_none();
         read.or_else(|| blind::exchange(case, watch, self.leg, self.cause))
@@ -215,12 +215,15 @@ impl Wait {
         if now >= self.due() && !self.asked_for_life {
             self.asked_for_life = true;
             let since = self.cause.when.at;
-            if subjects.watch(&id.phone).is_some_and(|watch| !watch.alive_since(since) || !watch.encrypted.is_empty()) {
+            if subjects
+                .watch(subjects.seat_of(id))
+                .is_some_and(|watch| !watch.alive_since(since) || !watch.encrypted.is_empty())
+            {
                 subjects.ask_status(&id.phone, out);
             }
         }
         if now >= self.given_up()
-            && let Some(watch) = subjects.watch(&id.phone)
+            && let Some(watch) = subjects.watch(subjects.seat_of(id))
             && let Some(case) = subjects.case(id)
         {
             let belief = subjects.belief(id).filter(|belief| belief.fix.when.at >= self.cause.when.at);
@@ -246,7 +249,7 @@ impl Wait {
     ) {
         if self.console == Console::Waiting {
             // What a phone shows that was turned away, no manual tells.
-            self.console = if of != Move::Rejection && subjects.states_registration(&id.phone) {
+            self.console = if of != Move::Rejection && subjects.states_registration(subjects.seat_of(id)) {
                 // What a console wrote on its own in the course of the move counts; where it can be asked, it is asked.
                 let asked = subjects.ask_status(&id.phone, out);
                 let since = if asked { fix.when.at } else { moved.request.when.at };
@@ -266,7 +269,7 @@ impl Wait {
             };
         }
         if let Console::Asked { since, again, until } = self.console {
-            if let Some(finding) = subjects.console_lost(&id.phone) {
+            if let Some(finding) = subjects.console_lost(subjects.seat_of(id)) {
                 subjects.decide_case(id, finding);
                 return;
             }
@@ -288,7 +291,7 @@ impl Wait {
                 Some(belief) if now >= until && self.unread => {
                     let said = subjects.server_named_by(&belief);
                     let finding = subjects
-                        .watch(&id.phone)
+                        .watch(subjects.seat_of(id))
                         .map(|phone| blind::unconfirmed(phone, of, &moved, &belief, said.as_ref()));
                     finding.into_iter().for_each(|finding| subjects.decide_case(id, finding));
                     return;
@@ -317,7 +320,7 @@ impl Wait {
                 _ => return,
             }
         }
-        let said = subjects.belief(id).filter(|_| self.unread && subjects.states_registration(&id.phone));
+        let said = subjects.belief(id).filter(|_| self.unread && subjects.states_registration(subjects.seat_of(id)));
         let console = said.map(|belief| Vouched { by: Voucher::Console, fix: belief.fix });
         // Where a console has told, others need not.
         let until = (self.unread && console.is_none()).then(|| self.cause.when.at + self.window.length);
@@ -347,8 +350,8 @@ impl Wait {
     /// Whether the phone's console has still to say what was set on the phone itself, and will.
     fn awaits_settings(&self, id: &CaseId, since: Stamp, subjects: &Subjects) -> bool {
         let settles = subjects.case(id).is_some_and(|case| self.settles_start_state(case));
-        let told = subjects.watch(&id.phone).and_then(|watch| watch.local_settings.as_ref());
-        settles && subjects.tells_settings(&id.phone) && told.is_none_or(|(_, fix)| fix.when.at < since)
+        let told = subjects.watch(subjects.seat_of(id)).and_then(|watch| watch.local_settings.as_ref());
+        settles && subjects.tells_settings(subjects.seat_of(id)) && told.is_none_or(|(_, fix)| fix.when.at < since)
     }
 
     /// Asks a console once more, and less and less often.
@@ -363,14 +366,15 @@ impl Wait {
     fn conclude(&self, id: &CaseId, moved: Moved, subjects: &mut Subjects) {
         let Some(case) = subjects.case(id) else { return };
         if let Some(finding) = judge::made(case, self.leg, self.cause, &moved, &self.window) {
-            let watch = subjects.watch(&id.phone).filter(|_| self.unread);
+            let watch = subjects.watch(subjects.seat_of(id)).filter(|_| self.unread);
             let unsure = watch.and_then(|phone| blind::unsure_of_delay(case, phone, self.leg, self.cause, &finding));
             subjects.decide_case(id, unsure.unwrap_or(finding));
             return;
         }
         let restoring = case.outcome.is_some();
         if self.settles_start_state(case)
-            && let Some(left) = subjects.watch(&id.phone).and_then(|watch| judge::left_settings(watch, self.cause))
+            && let Some(left) =
+                subjects.watch(subjects.seat_of(id)).and_then(|watch| judge::left_settings(watch, self.cause))
         {
             let verdict = if restoring { left.verdict } else { Verdict::NotRun };
             subjects.decide_case(id, Finding { verdict, ..left });
@@ -486,7 +490,7 @@ pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
 
 /// What to say of a move whose cause never came, or which begins where the line is not.
 fn without_cause(id: &CaseId, of: Move, subjects: &Subjects) -> Option<Finding> {
-    let (case, phone) = (subjects.case(id)?, subjects.watch(&id.phone)?);
+    let (case, phone) = (subjects.case(id)?, subjects.watch(subjects.seat_of(id))?);
     let lifted = case.last_cut().is_some_and(|cut| cut.lifted.is_some());
     Some(match of {
         Move::Failback if lifted => judge::lost_backup(case, phone),

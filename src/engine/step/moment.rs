@@ -75,7 +75,7 @@ impl Waiting {
     }
 
     fn cases<'a>(&'a self, subjects: &'a Subjects) -> impl Iterator<Item = &'a CaseRun> {
-        subjects.cases().iter().filter(|case| case.running() && case.id.phone == self.phone)
+        subjects.cases().iter().filter(|case| case.running() && case.at == self.phone)
     }
 
     /// When the moment of a line comes, by its binding.

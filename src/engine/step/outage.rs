@@ -280,7 +280,7 @@ impl Part {
         // away, and of which nobody asked yet whether it came home, is; so is one where nobody is logged on.
         let subject = |case: &&CaseRun| {
             let driven = case.last_cut().is_some() && case.moved(Move::Failback).is_none();
-            let meant = self.phones.contains(&case.id.phone);
+            let meant = self.phones.contains(&case.at);
             let concerned = case.running() && meant && self.aims.iter().any(|aim| aim.server == case.primary);
             let nobody = case.moved(Move::LogOff).is_some();
             concerned && !driven && !nobody
@@ -290,7 +290,7 @@ impl Part {
             .iter()
             .filter(subject)
             .filter_map(|case| {
-                let phone = subjects.watch(&case.id.phone)?;
+                let phone = subjects.watch(&case.at)?;
                 let away = case.home() != Some(&case.primary);
                 let found = away.then(|| judge::not_at_primary(case, phone, fix));
                 Some((case.id.clone(), found.or_else(|| blind::strayed(case, phone))?))
@@ -303,7 +303,7 @@ impl Part {
         for Aim { server, role, phones } in &self.aims {
             // A redirection leads to the server that their lines have in that role.
             let server_in = |role| {
-                let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.id.phone));
+                let mut concerned = subjects.cases().iter().filter(|case| phones.contains(&case.at));
                 concerned.find_map(|case| case.server_in(role).cloned())
             };
             let spec = self.plan.spec(server.clone(), phones.clone(), server_in);

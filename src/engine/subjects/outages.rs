@@ -54,7 +54,7 @@ impl Subjects {
 
     /// When the last outage for its phone began, if it has left the line its home.
     pub fn keeps_home(&self, case: &CaseRun) -> Option<Stamp> {
-        let of_phone = self.outages.values().filter(|run| run.spec.phones.contains(&case.id.phone));
+        let of_phone = self.outages.values().filter(|run| run.spec.phones.contains(&case.at));
         let last = of_phone.filter_map(|run| run.began).map(|began| began.when.at).max()?;
         // What was over when it began, and has brought the line home, is history. Outages that one step orders begin a moment
         // apart.

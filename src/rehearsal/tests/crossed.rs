@@ -118,34 +118,3 @@ fn a_line_whose_home_falls_silent_while_others_are_tried_is_the_server_s_and_a_p
     let dead = of(Some(PhoneDefect::DiesAfter(14 * S)), false);
     assert_eq!(dead, (Verdict::RigError, Some(Blame::Unknown), code("no-sign-of-life")));
 }
-
-/// By free seating: p1's user sits at p2, and p2's own user is logged off.
-#[test]
-fn an_extension_that_registers_from_another_phone_is_held_against_neither() {
-    let mut description = Description::default();
-    description.lab.phones = 3;
-    let mut user = None;
-    let moved = |phone: &mut PhoneSpec| match phone.name.as_str() {
-        "p1" => {
-            user = phone.lines.first().cloned();
-            "sip line1 user name:\n".clone_into(&mut phone.provisioning.phone);
-        }
-        "p2" => phone.lines = user.take().into_iter().collect(),
-        _ => {}
-    };
-    let away = StepKind::Outage(Box::new(plan(vec![Role::Primary], OutageMode::DROP)));
-    let lift = StepKind::Lift { server: None, turns: None };
-    let steps = vec![
-        Step::of("wait", StepKind::Wait { span: 20 * S }),
-        expect(Move::Baseline),
-        Step::of("away", away),
-        expect(Move::Failover),
-        Step::of("lift", lift),
-        expect(Move::Failback),
-    ];
-    let records = rehearsed(Scenario::of("seats", "seats", steps), &description, moved);
-    let unknown = |code| (Verdict::RigError, Some(Blame::Unknown), Some(code));
-    assert_eq!(found(&records, "p1"), unknown("extension-moved"), "{:#?}", cases(&records).collect::<Vec<_>>());
-    assert_eq!(found(&records, "p2"), unknown("seat-taken"));
-    assert_eq!(found(&records, "p3"), (Verdict::Pass, None, None));
-}

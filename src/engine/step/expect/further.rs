@@ -80,7 +80,7 @@ impl Further {
         }
         if now < *until {
             if now >= *again {
-                out.order(Action::AskWitnesses { phone: id.phone.clone() });
+                out.order(Action::AskWitnesses { phone: subjects.seat_of(id).clone() });
                 *again = now + ASK_AGAIN.max(until.since(now) / 8);
             }
             return Outcome::Wait;
@@ -106,7 +106,7 @@ impl Further {
     ) -> Self {
         let of = witness::expected(subjects, id, server, unread.is_some());
         let Some(error) = of.iter().map(|(_, error)| *error).max() else { return Self::Settled };
-        out.order(Action::AskWitnesses { phone: id.phone.clone() });
+        out.order(Action::AskWitnesses { phone: subjects.seat_of(id).clone() });
         // The answer may have been lost behind the bridge: then the phone asks again, and does not know yet.
         let transport = subjects.case(id).and_then(|case| case.track.transport());
         let repeat = if transport == Some(Transport::Udp) { LAST_REPEAT } else { Duration::ZERO };

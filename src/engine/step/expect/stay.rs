@@ -65,7 +65,7 @@ impl Stay {
 
     /// Ends for the case when its line has been confirmed at home, or is somewhere else, or its time is over.
     pub(super) fn advance(&self, id: &CaseId, now: Stamp, subjects: &mut Subjects) {
-        let Some((case, watch)) = subjects.case(id).zip(subjects.watch(&id.phone)) else { return };
+        let Some((case, watch)) = subjects.case(id).zip(subjects.watch(subjects.seat_of(id))) else { return };
         let leg = Leg { cut: None, of: Move::Renewal };
         if let Some(home) = case.track.home().filter(|home| **home != case.primary) {
             // It may have had a reason of which the rig knows nothing: then its home did not answer.
