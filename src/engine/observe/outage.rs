@@ -1,6 +1,6 @@
 //! What is known of a line changes with an outage: when it begins, leaks, turns a phone away, and ends.
 
-use super::note_moves;
+use super::moves::note_moves;
 use crate::{
     engine::{
         case::Finding,

@@ -41,7 +41,11 @@ pub fn begin(act: CallAct, optional: bool, subjects: &mut Subjects, now: Stamp, 
         return clear(&pairs, subjects, now, fix, out);
     }
     for pair in pairs {
-        if forsaken(&pair, subjects) || (act == CallAct::Dial && in_another_call(&pair, subjects)) {
+        let dials = act == CallAct::Dial;
+        if (dials && moved_away(&pair, subjects))
+            || forsaken(&pair, subjects)
+            || (dials && in_another_call(&pair, subjects))
+        {
             continue;
         }
         let Some(party) = pair.presses(act) else {
@@ -96,6 +100,16 @@ fn clear(pairs: &[Pair], subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mu
         }
     }
     Keys::press(presses, false, subjects, now, fix, out)
+}
+
+/// Whether the user of one of a pair has logged on at another phone: his line is followed there, and calls are not.
+fn moved_away(pair: &Pair, subjects: &mut Subjects) -> bool {
+    let at = |id: &CaseId| subjects.case(id).map(|case| case.at.clone()).filter(|at| *at != id.phone);
+    let Some((id, at)) = pair.cases().find_map(|id| Some((id.clone(), at(id)?))) else { return false };
+    let reason = format!("the user of phone {} is at {at} now, where no keys are pressed for its calls", id.phone);
+    let found = Finding::unclear("extension-moved", reason);
+    pair.cases().for_each(|id| subjects.decide_case(id, found.clone()));
+    true
 }
 
 /// Whether one of a pair is in a call already, before the first one of this scenario: then neither can be judged.

@@ -1,7 +1,7 @@
 //! Users who log on at another phone by free seating, while a run goes on.
 
 use super::*;
-use crate::config::{Only, OutagePlan, Party, Role, Step, StepKind};
+use crate::config::{CallAct, Only, OutagePlan, Party, Role, Step, StepKind};
 
 const S: Duration = Duration::from_secs(1);
 
@@ -104,6 +104,14 @@ fn a_user_who_moves_in_an_outage_that_does_not_take_his_new_phone_is_no_trial_of
     let records = run(steps, |_| {});
     assert_eq!(found(&records, "p1"), (Verdict::RigError, Some(Blame::Unknown), Some("extension-moved")));
     assert!(case(&records, "p1").reason.as_deref().unwrap().contains("away from p1 and not from p2"));
+}
+
+#[test]
+fn calls_are_not_looked_for_at_the_phone_where_a_user_sits_now_and_nobody_is_blamed_for_that() {
+    let call = Step::of("call", StepKind::Call { act: CallAct::Dial });
+    let records = run([to_p2(), vec![call]].concat(), |_| {});
+    assert_eq!(found(&records, "p1"), (Verdict::RigError, Some(Blame::Unknown), Some("extension-moved")));
+    assert!(case(&records, "p1").reason.as_deref().unwrap().contains("the user of phone p1 is at p2 now"));
 }
 
 #[test]
