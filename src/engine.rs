@@ -41,6 +41,7 @@ pub mod cut;
 pub mod detect;
 pub mod dialog;
 pub mod finding;
+pub mod firmware;
 mod gaps;
 pub mod hook;
 mod judge;

@@ -8,6 +8,7 @@ use super::{
     cut::Cut,
     detect::HomeChanges,
     dialog::{Calls, Lamp},
+    firmware::{self, Naming, Renamed},
     pairs::Part,
     registration::{Attempt, Binding, Fix, LineTrack},
     seat::{self, Seat},
@@ -91,6 +92,10 @@ pub struct CaseRun {
     pub seat: Option<Seat>,
     /// The phone where the line is looked at: its own, or the one that its user was followed to.
     pub at: PhoneName,
+    /// What the phone calls itself.
+    pub naming: Naming,
+    /// That it calls itself something else since this case began.
+    pub renamed: Option<Renamed>,
     /// Its user has come back to his phone, and the other one was registered still.
     pub shared: bool,
     /// It has finished the step in progress.
@@ -169,6 +174,8 @@ impl CaseRun {
             without: Vec::new(),
             limit_shown: None,
             seat: None,
+            naming: Naming::default(),
+            renamed: None,
             shared: false,
             step_done: false,
             follows: false,
@@ -459,7 +466,7 @@ impl CaseRun {
     /// Decides the case, unless it is decided.
     pub fn decide(&mut self, finding: Finding) {
         if self.decided.is_none() {
-            self.decided = Some(seat::weigh(self, finding));
+            self.decided = Some(seat::weigh(self, firmware::weigh(self, finding)));
         }
     }
 }

@@ -7,10 +7,9 @@ mod outage;
 
 use super::{
     Outbox, blind,
-    case::{CaseRun, Finding, Leg, Moved},
-    cut::{Cut, Held},
+    case::{CaseRun, Finding},
     detect::{self, Detection, Detectors},
-    hook, peer,
+    firmware, hook, peer,
     registration::{ANSWER_SLACK, Change, Fix},
     seat,
     subjects::Subjects,
@@ -160,6 +159,7 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         let Some((case, detectors)) = subjects.case_and_detectors(&id) else { continue };
         case.calls.observe(fact, fix);
         case.lamp.observe(fact, fix);
+        firmware::note(case, fact, fix, out);
         let before = case.track.home().cloned();
         let patience = case.timers.transaction.value + ANSWER_SLACK;
         if let Some((asked, at)) = followed.as_ref().filter(|_| case.id.line == seat::asked_for(fact)) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     Outbox,
     case::{CaseRun, Finding},
+    firmware::Naming,
     registration::{Fix, address_user, is_held},
     subjects::Subjects,
 };
@@ -140,6 +141,7 @@ pub fn sit(case: &mut CaseRun, plan: &Plan, at: PhoneName) {
     case.habit = model.map_or(FailbackHabit::Renewal, |model| model.failback);
     case.keeps_both = model.is_some_and(|model| model.keeps_both);
     case.at = at;
+    case.naming = Naming::default();
 }
 
 /// What is found against a phone whose user has left it without being followed, or where somebody else sits, is no fault of it, and

@@ -146,7 +146,7 @@ impl Subjects {
             let Some((phone, line)) = declared else { continue };
             let id = CaseId { scenario: plan.scenario.name.clone(), ..old.id };
             let mut case = CaseRun::new(id, line, phone.timers.clone(), plan.model_of(phone), old.track);
-            (case.calls, case.lamp) = (old.calls, old.lamp);
+            (case.calls, case.lamp, case.naming) = (old.calls, old.lamp, old.naming.carried());
             if let Some(Seat::MovedTo(..)) = old.seat.as_ref().filter(|_| old.at != case.id.phone) {
                 seat::sit(&mut case, plan, old.at);
                 case.seat = old.seat;

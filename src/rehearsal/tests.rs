@@ -15,6 +15,7 @@ mod blind;
 mod calls;
 mod courses;
 mod crossed;
+mod firmware;
 mod hooks;
 mod lamps;
 mod links;
