@@ -42,8 +42,7 @@ fn a_console_and_connections_that_agree_make_a_pass_that_says_so() {
         let reason = case(&records, "p2").reason.as_deref().unwrap();
         assert!(reason.contains("rests on its console and on connections"), "{scenario}: {reason}");
         assert!(!records.iter().any(|it| is_sip_of(it, "p2")), "{scenario}: it was read after all");
-        let again = session::replay(records.iter().cloned()).records;
-        assert_eq!(again.len(), records.len() - observed(&records), "{scenario}");
+        judged_again_alike(&records);
     }
 }
 

@@ -114,20 +114,12 @@ fn a_keypad_that_reaches_no_phone_blames_no_phone_for_the_call() {
 #[test]
 fn calls_are_judged_alike_in_bad_weather_and_after_a_replay() {
     for (seed, scenario) in (0..9).zip(SCENARIOS.iter().cycle()) {
-        let rough = Weather {
-            seed,
-            delay: Duration::from_millis(20),
-            loss_per_10000: 100,
-            lateness: Duration::from_millis(20),
-            switch_on: Duration::from_millis(300),
-        };
+        let rough = rough(seed);
         let records = rehearse_scenario(scenario, &Description::default(), rough, |_| {}, |_| {});
         for case in cases(&records) {
             assert_eq!(case.verdict, Verdict::Pass, "{scenario}, seed {seed}: {case:#?}");
         }
-        let concluded: Vec<&Record> = records.iter().filter(|it| !matches!(it.event, Event::Observed(_))).collect();
-        let replayed = session::replay(records.iter().cloned()).records;
-        assert_eq!(replayed.iter().collect::<Vec<_>>(), concluded);
+        judged_again_alike(&records);
     }
 }
 

@@ -102,20 +102,12 @@ fn a_phone_without_keys_is_called_by_nobody_and_a_bench_without_a_peer_has_its_c
 #[test]
 fn calls_with_a_peer_are_judged_alike_in_bad_weather_and_after_a_replay() {
     for (seed, name) in (0..12).zip(SCENARIOS.iter().cycle()) {
-        let rough = Weather {
-            seed,
-            delay: Duration::from_millis(20),
-            loss_per_10000: 100,
-            lateness: Duration::from_millis(20),
-            switch_on: Duration::from_millis(300),
-        };
+        let rough = rough(seed);
         let records = rehearse_scenario(name, &bench(), rough, |_| {}, |_| {});
         for case in cases(&records) {
             assert_eq!(case.verdict, Verdict::Pass, "{name}, seed {seed}: {case:#?}");
         }
-        let concluded: Vec<&Record> = records.iter().filter(|it| !matches!(it.event, Event::Observed(_))).collect();
-        let replayed = session::replay(records.iter().cloned()).records;
-        assert_eq!(replayed.iter().collect::<Vec<_>>(), concluded);
+        judged_again_alike(&records);
     }
 }
 

@@ -54,9 +54,7 @@ fn a_status_page_that_agrees_is_among_the_evidence_of_each_move_and_is_told() {
         _ => false,
     };
     assert!(records.iter().filter(|record| told(record)).count() >= 6);
-    let again = session::replay(records.iter().cloned()).records;
-    let concluded: Vec<&Record> = records.iter().filter(|it| !matches!(it.event, Event::Observed(_))).collect();
-    assert_eq!(again.iter().collect::<Vec<_>>(), concluded);
+    judged_again_alike(&records);
 }
 
 #[test]
