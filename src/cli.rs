@@ -36,6 +36,7 @@ mod state;
 mod stopped;
 mod switched_off;
 mod transcript;
+mod written_back;
 
 use args::{Cli, Command};
 use error::{UserError, print_data};

@@ -47,7 +47,7 @@ pub use model::{
 };
 pub use pbx::{Need, PbxSetting};
 pub use peer::Peer;
-pub use phone_files::PhoneFiles;
+pub use phone_files::{PhoneFiles, PutCommand, Served};
 pub use port::{AddressError, PortAddress, Remote, UsbIdentity, UsbPath};
 pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,
@@ -75,6 +75,9 @@ pub struct Plan {
     pub then: Vec<Scenario>,
     /// The phones under test, a subset of the bench's, in its order.
     pub phones: Vec<PhoneName>,
+    /// Phones that may go by settings which a run before this one put on top of the base set, and which a boot takes away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsettled: Vec<PhoneName>,
     /// `--set` overrides in force, as given.
     pub overrides: Vec<String>,
     /// Exact bytes were kept: no secret is masked (`--keep-secrets`).

@@ -27,6 +27,7 @@ pub mod network;
 mod outbox;
 pub mod pbx;
 pub mod peer;
+pub mod phone_files;
 pub mod privileges;
 pub mod push;
 pub mod secrets;
@@ -39,7 +40,7 @@ use clock::RunClock;
 use discretion::{Discretion, Pin, PinError};
 use hook::{
     HookError, Hooks,
-    notes::{Changed, Left, Notes},
+    notes::{Changed, Left, Notes, Rewritten},
 };
 use keypad::{
     Keypad, Order,
@@ -52,9 +53,10 @@ use keypad::{
 use network::{NetworkDriver, NetworkError};
 use pbx::{PbxError, Settings};
 use peer::{PeerError, Peers};
+use phone_files::{PhoneFilesError, Writer};
 use push::{Addressee, Pusher};
 use serial::{Console, ConsoleError, ConsoleSetup, PortError, Spoken, share::Share};
-use unfit::{bridge_failed, missing, no_call, no_hook, no_setting};
+use unfit::{bridge_failed, missing, no_call, no_file, no_hook, no_setting};
 use witness::{WitnessError, Witnesses};
 
 /// What is around a run on its machine.
@@ -64,6 +66,8 @@ pub struct Surroundings<'a> {
     pub notes: Option<&'a Notes<Left>>,
     /// Where it is noted which settings of the PBX are changed; none: nobody would know of them.
     pub changes: Option<&'a Notes<Changed>>,
+    /// Where it is noted which phones' files are other than they were; none: nobody would know of them.
+    pub rewritten: Option<&'a Notes<Rewritten>>,
     /// Where sockets go by which others may look on at the consoles; none: nobody may.
     pub state: Option<&'a Path>,
 }
@@ -118,6 +122,9 @@ pub enum DriverError {
     /// A setting of the PBX can not be changed.
     #[error(transparent)]
     Pbx(#[from] PbxError),
+    /// Phones' files can not be written.
+    #[error(transparent)]
+    PhoneFiles(#[from] PhoneFilesError),
     /// A call partner can not take part.
     #[error(transparent)]
     Peer(#[from] PeerError),
@@ -159,6 +166,7 @@ pub struct Drivers {
     network: Option<NetworkDriver>,
     hooks: Hooks,
     settings: Settings,
+    writer: Writer,
     peers: Peers,
     witnesses: Witnesses,
     reports: mpsc::Sender<Report>,
@@ -188,6 +196,7 @@ impl Drivers {
             network: None,
             hooks: Hooks::default(),
             settings: Settings::default(),
+            writer: Writer::default(),
             peers: Peers::default(),
             witnesses: Witnesses::default(),
             reports,
@@ -205,66 +214,77 @@ impl Drivers {
     /// # Errors
     /// [`Observed::DriverFailed`] if the order can not even be passed on.
     pub fn perform(&mut self, action: Action) -> Result<(), Box<Observed>> {
-        let done = match action {
-            Action::Type { phone, text } => match self.consoles.get(&phone) {
-                Some(console) => {
-                    console.type_line(text);
+        let done =
+            match action {
+                Action::Type { phone, text } => match self.consoles.get(&phone) {
+                    Some(console) => {
+                        console.type_line(text);
+                        Ok(())
+                    }
+                    None => Err(missing(RigPart::Console, phone)),
+                },
+                Action::PlayKeys { phone, sequence, keys: strokes } => match self.keypads.get(&phone) {
+                    Some(keypad) => {
+                        keypad.play(Order { phone, sequence, strokes });
+                        Ok(())
+                    }
+                    None => Err(missing(RigPart::Keypad, phone)),
+                },
+                Action::Push { phone, sequence, command } => match self.pushers.get(&phone) {
+                    Some(pusher) => {
+                        pusher.command(sequence, command);
+                        Ok(())
+                    }
+                    None => Err(missing(RigPart::Keypad, phone)),
+                },
+                Action::BeginOutage { outage, spec } if spec.mode == OutageMode::Hook => {
+                    let begun = self.hooks.begin(outage, &spec.server, spec.limit);
+                    if begun { Ok(()) } else { Err(no_hook(&spec.server)) }
+                }
+                Action::BeginOutage { outage, spec } => self.network(|network| network.begin_outage(outage, &spec)),
+                Action::EndOutage { outage } if self.hooks.end(outage) => Ok(()),
+                Action::EndOutage { outage } => self.network(|network| network.end_outage(outage)),
+                Action::SetPbx { setting, sequence, state } => {
+                    if self.settings.set(&setting, sequence, state) {
+                        Ok(())
+                    } else {
+                        Err(no_setting(&setting))
+                    }
+                }
+                Action::RestorePbx { setting, sequence } => {
+                    if self.settings.restore(&setting, sequence) {
+                        Ok(())
+                    } else {
+                        Err(no_setting(&setting))
+                    }
+                }
+                Action::WritePhoneFile { phone, sequence, settings } => {
+                    if self.writer.write(&phone, sequence, settings) { Ok(()) } else { Err(no_file(phone)) }
+                }
+                Action::SettlePhoneFile { phone } => {
+                    if self.writer.settle(&phone) {
+                        Ok(())
+                    } else {
+                        Err(no_file(phone))
+                    }
+                }
+                Action::CallFromPeer { sequence, call } => {
+                    let peer = call.peer.clone();
+                    if self.peers.call(sequence, *call) { Ok(()) } else { Err(no_call(&peer)) }
+                }
+                Action::EndPeerCall { sequence, patiently } => {
+                    self.peers.end(sequence, patiently);
                     Ok(())
                 }
-                None => Err(missing(RigPart::Console, phone)),
-            },
-            Action::PlayKeys { phone, sequence, keys: strokes } => match self.keypads.get(&phone) {
-                Some(keypad) => {
-                    keypad.play(Order { phone, sequence, strokes });
+                Action::SendCanaries { outage, server, phones } => {
+                    self.network(|network| network.send_canaries(outage, &server, &phones))
+                }
+                Action::AskWitnesses { phone } => {
+                    self.witnesses.ask(&phone);
                     Ok(())
                 }
-                None => Err(missing(RigPart::Keypad, phone)),
-            },
-            Action::Push { phone, sequence, command } => match self.pushers.get(&phone) {
-                Some(pusher) => {
-                    pusher.command(sequence, command);
-                    Ok(())
-                }
-                None => Err(missing(RigPart::Keypad, phone)),
-            },
-            Action::BeginOutage { outage, spec } if spec.mode == OutageMode::Hook => {
-                let begun = self.hooks.begin(outage, &spec.server, spec.limit);
-                if begun { Ok(()) } else { Err(no_hook(&spec.server)) }
-            }
-            Action::BeginOutage { outage, spec } => self.network(|network| network.begin_outage(outage, &spec)),
-            Action::EndOutage { outage } if self.hooks.end(outage) => Ok(()),
-            Action::EndOutage { outage } => self.network(|network| network.end_outage(outage)),
-            Action::SetPbx { setting, sequence, state } => {
-                if self.settings.set(&setting, sequence, state) {
-                    Ok(())
-                } else {
-                    Err(no_setting(&setting))
-                }
-            }
-            Action::RestorePbx { setting, sequence } => {
-                if self.settings.restore(&setting, sequence) {
-                    Ok(())
-                } else {
-                    Err(no_setting(&setting))
-                }
-            }
-            Action::CallFromPeer { sequence, call } => {
-                let peer = call.peer.clone();
-                if self.peers.call(sequence, *call) { Ok(()) } else { Err(no_call(&peer)) }
-            }
-            Action::EndPeerCall { sequence, patiently } => {
-                self.peers.end(sequence, patiently);
-                Ok(())
-            }
-            Action::SendCanaries { outage, server, phones } => {
-                self.network(|network| network.send_canaries(outage, &server, &phones))
-            }
-            Action::AskWitnesses { phone } => {
-                self.witnesses.ask(&phone);
-                Ok(())
-            }
-            Action::Finish => Ok(()),
-        };
+                Action::Finish => Ok(()),
+            };
         done.map_err(Box::new)
     }
 
@@ -282,6 +302,7 @@ impl Drivers {
         self.peers.close().await;
         self.hooks.close().await;
         self.settings.close().await;
+        self.writer.close().await;
         drop(self.keypads);
         for board in self.boards {
             board.close().await;
@@ -298,7 +319,7 @@ impl Drivers {
     }
 
     async fn open_all(&mut self, plan: &Plan, run_dir: &Path, around: Surroundings<'_>) -> Result<(), DriverError> {
-        let Surroundings { notes, changes, state } = around;
+        let Surroundings { notes, changes, rewritten, state } = around;
         let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
         let discretions: BTreeMap<PhoneName, Discretion> =
             phones.iter().map(|phone| (phone.name.clone(), Discretion::default())).collect();
@@ -347,6 +368,7 @@ impl Drivers {
         let witnesses = Witnesses::prepare(plan, &self.clock, run_dir, &discretions)?;
         self.hooks = Hooks::start(plan, notes, &self.clock, &self.reports)?;
         self.settings = Settings::start(plan, changes, &self.clock, &self.reports)?;
+        self.writer = Writer::start(plan, rewritten, &self.clock, &self.reports)?;
         self.peers = Peers::start(plan, &self.clock, &self.reports)?;
         if plan.bench.network.is_some() {
             self.network = Some(NetworkDriver::start(plan, &self.clock, run_dir, self.reports.clone()).await?);

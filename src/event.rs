@@ -16,6 +16,7 @@
 //! | [`hook`] | commands that stop and start servers |
 //! | [`pbx`] | settings of the PBX that commands set and read |
 //! | [`media`] | speech, as it is described and as it is counted |
+//! | [`phone_files`] | why a phone's own file could not be written |
 //! | [`peer`] | calls of partners on the servers' side |
 //! | [`place`] | where frames of a server come from, or of a phone behind a router |
 //! | [`push`] | what phones are told |
@@ -28,7 +29,7 @@
 //!
 //! Not here: how bytes become events (`wire`), where they come from (`driver`), what they mean (`engine`).
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,7 @@ pub mod observed;
 pub mod outage;
 pub mod pbx;
 pub mod peer;
+pub mod phone_files;
 pub mod place;
 pub mod push;
 pub mod rig;
@@ -65,6 +67,7 @@ pub use outage::{
 };
 pub use pbx::{PbxAct, PbxFault, PbxFlaw};
 pub use peer::PeerCall;
+pub use phone_files::{FileFault, FileFlaw};
 pub use place::LinkPlace;
 pub use push::PushCommand;
 pub use rig::{LinkLoss, Loss, PortKind, RigPart};
@@ -192,6 +195,21 @@ pub enum Action {
         setting: PbxName,
         /// Comes back in [`Observed::PbxSettled`].
         sequence: u32,
+    },
+    /// Have a phone's own file written as the base set has it, with settings on top. What comes of it is an
+    /// [`Observed::PhoneFileWritten`].
+    WritePhoneFile {
+        /// The phone.
+        phone: PhoneName,
+        /// Comes back with it.
+        sequence: u32,
+        /// By name; none: as the base set has it.
+        settings: BTreeMap<String, String>,
+    },
+    /// A phone has its base set again: there is nothing left to be undone, should the rig die.
+    SettlePhoneFile {
+        /// The phone.
+        phone: PhoneName,
     },
     /// Have a peer call a phone. What comes of it are [`Observed::PeerCalls`] and [`Observed::PeerCalled`].
     CallFromPeer {

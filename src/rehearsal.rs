@@ -7,7 +7,12 @@
 //! Not here: frames, ports, processes. The bridge is modelled as a place on the way of each message, where an outage is
 //! in force or not.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use crate::{
     config::{Plan, Scenario, diagnostic::Diagnostics, document::Document, load},
@@ -32,6 +37,7 @@ mod device;
 pub mod healthy;
 mod hook;
 mod link;
+pub mod loading;
 mod pbx;
 mod peer;
 mod push;
@@ -43,6 +49,7 @@ pub use link::Weather;
 use device::Device;
 use hook::Hooked;
 use link::{Crossing, Link, Outage, Treatment};
+use loading::{FileOrder, Files};
 use pbx::PbxOrder;
 use push::Pushes;
 use witness::Looks;
@@ -83,6 +90,7 @@ pub struct Rehearsal {
     hooked: BTreeMap<OutageId, Hooked>,
     /// What settings of the PBX were before they were changed.
     changed: BTreeMap<PbxName, String>,
+    files: Files,
     pushes: Pushes,
     looks: Looks,
     finished: bool,
@@ -103,6 +111,10 @@ enum Happening {
     Started(OutageId, OutageEnd),
     /// Commands have changed a setting of the PBX.
     Pbx(PbxOrder),
+    /// A phone's file is written.
+    Write(FileOrder),
+    /// A datagram about files reaches the host that serves them.
+    Serve(PhoneName, IpAddr, Vec<u8>),
     /// A message is at the bridge.
     Cross(Crossing),
     /// What an outage has made late goes on.
@@ -168,10 +180,12 @@ impl Rehearsal {
             models,
             scenario,
             then: Vec::new(),
+            unsettled: Vec::new(),
             overrides: Vec::new(),
             keep_secrets: false,
             allow_link_down: true,
         };
+        let files = Files::of(&lab);
         let mut servers = BTreeMap::new();
         for mut on_link in lab.servers {
             server(&mut on_link.spec);
@@ -206,6 +220,7 @@ impl Rehearsal {
             outages: BTreeMap::new(),
             hooked: BTreeMap::new(),
             changed: BTreeMap::new(),
+            files,
             pushes: Pushes::default(),
             looks: Looks::default(),
             finished: false,
@@ -299,6 +314,8 @@ impl Rehearsal {
             Happening::Stopped(outage) => self.stopped(outage),
             Happening::Started(outage, why) => self.started(outage, why),
             Happening::Pbx(order) => self.change_pbx(order),
+            Happening::Write(order) => self.write_file(order),
+            Happening::Serve(phone, host, bytes) => self.serve(&phone, host, &bytes),
             Happening::Cross(crossing) => self.cross(crossing),
             Happening::GoOn(outage) => self.go_on_late(outage),
             Happening::ToPhone(phone, input) => self.give_phone(&phone, input),
@@ -390,6 +407,11 @@ impl Rehearsal {
                 self.order_pbx(PbxOrder { setting, sequence, state: Some(state) });
             }
             Action::RestorePbx { setting, sequence } => self.order_pbx(PbxOrder { setting, sequence, state: None }),
+            Action::WritePhoneFile { phone, sequence, settings } => {
+                self.order_file(FileOrder { phone, sequence, settings });
+            }
+            // Nothing is noted here.
+            Action::SettlePhoneFile { .. } => {}
             Action::CallFromPeer { sequence, call } => self.call_from_peer(sequence, *call),
             Action::EndPeerCall { sequence, patiently } => self.end_peer_call(sequence, patiently),
             Action::AskWitnesses { phone } => self.ask_witnesses(phone),

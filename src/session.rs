@@ -15,7 +15,7 @@ use crate::{
     driver::{
         DriverError, Drivers, Report, Surroundings,
         clock::RunClock,
-        hook::notes::{Changed, Left, Notes},
+        hook::notes::{Changed, Left, Notes, Rewritten},
         signals::Signals,
     },
     engine::Engine,
@@ -82,6 +82,7 @@ pub struct Session {
     inbox: mpsc::Receiver<Report>,
     stopped: Option<Notes<Left>>,
     changed: Option<Notes<Changed>>,
+    rewritten: Option<Notes<Rewritten>>,
 }
 
 /// The operator's wishes.
@@ -122,6 +123,7 @@ impl Session {
             inbox,
             stopped: None,
             changed: None,
+            rewritten: None,
         }
     }
 
@@ -145,6 +147,11 @@ impl Session {
         self.changed = Some(notes);
     }
 
+    /// The same of phones' files that are written.
+    pub fn note_rewritten(&mut self, notes: Notes<Rewritten>) {
+        self.rewritten = Some(notes);
+    }
+
     /// The operator's end of this run.
     pub fn operator(&self) -> Operator {
         Operator { reports: self.reports.clone(), clock: self.clock.clone() }
@@ -161,8 +168,12 @@ impl Session {
         let mut course = Course::new(desk, self.clock.clone(), self.inbox, signals);
         course.observe(Observed::RunStarted { plan: Box::new(self.plan.clone()) });
 
-        let around =
-            Surroundings { notes: self.stopped.as_ref(), changes: self.changed.as_ref(), state: self.state.as_deref() };
+        let around = Surroundings {
+            notes: self.stopped.as_ref(),
+            changes: self.changed.as_ref(),
+            rewritten: self.rewritten.as_ref(),
+            state: self.state.as_deref(),
+        };
         let start = Drivers::start(&self.plan, &self.clock, self.run_dir.path(), around, self.reports);
         let mut drivers = course.until(start).await?;
         course.run(&mut drivers).await;

@@ -21,6 +21,7 @@ pub mod random;
 pub mod registrar;
 pub mod speech;
 mod supervisor;
+pub mod tftp;
 pub mod topology;
 pub mod veil;
 

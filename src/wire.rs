@@ -7,6 +7,7 @@ pub mod capture;
 pub mod console;
 pub mod digest;
 pub mod dns;
+pub mod download;
 pub mod fragments;
 pub mod frame;
 pub mod html;

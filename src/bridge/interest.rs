@@ -10,6 +10,7 @@ use super::{protocol::ServerKey, rules::ports_of};
 use crate::{
     event::{Toward, Transport},
     wire::{
+        download,
         frame::{self, Body, Content, Frame, Packet, TcpSegment},
         recent::Recent,
         signalling::{Ends, Pair, SIP_PORTS, Undelivered, begins_sip_stream, begins_tls_stream, is_sip_datagram},
@@ -74,7 +75,10 @@ impl Interest {
                 tftp::asked_file(payload).is_some() || is_sip_datagram(payload, false)
             }
             Body::Udp { payload, .. } => is_sip_datagram(payload, false),
-            Body::Tcp(segment) => self.wants_segment(packet, segment, server),
+            Body::Tcp(segment) => {
+                let loads = toward == Toward::Server && download::asked_file(segment.payload).is_some();
+                self.wants_segment(packet, segment, server) || loads
+            }
             Body::Icmp { kind, payload, .. } => {
                 Undelivered::read(packet.source, *kind, payload).is_some_and(|about| self.wants_error(&about))
             }

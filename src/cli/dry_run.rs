@@ -1,6 +1,7 @@
 //! What a run would do, for people: bench, phones, steps, and the times computed from the timers.
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Write as _},
     time::Duration,
 };
@@ -9,7 +10,9 @@ use crate::{
     config::{
         Asked, FailbackHabit, Failure, Identity, Keypad, Line, ModePlan, Model, Moment, Only, OutagePlan, Pace, Party,
         Phone, Plan, RegistrationHabit, RenewalLead, Scenario, Source, StartState, StepKind, Timers, Turns,
+        provisioning::retimed,
     },
+    driver::phone_files,
     engine::bound,
     event::{Move, OutageScope, PbxName, PhoneName, Toward},
     look::{harmless, span},
@@ -101,6 +104,7 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
         writeln!(out, "  {} at most {}", harmless(&limit.measurement), limit.at_most)?;
     }
     let (mut turned_away, mut reboots, mut dying) = (false, false, Duration::ZERO);
+    let mut configured = plan.clone();
     for (number, step) in (1..).zip(scenario.all_steps()) {
         let optional = if step.optional { " (where the phone can)" } else { "" };
         let teardown = if number > scenario.steps.len() { "afterwards, " } else { "" };
@@ -134,18 +138,50 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
                 }
             }
             StepKind::Pbx { setting, state } => write_change(out, plan, setting, state)?,
+            StepKind::Configure { settings } => {
+                configured = retimed_plan(plan, settings);
+                write_files(out, plan, settings)?;
+            }
             StepKind::Push { .. } | StepKind::Restart => reboots = true,
             StepKind::Keys { reboots: boots, .. } | StepKind::Press { reboots: boots, .. } => reboots = *boots,
             StepKind::Dial { .. } => reboots = false,
             StepKind::Lift { turns: Some(turns), .. } => write_turns(out, plan, turns)?,
             StepKind::Expect { of } => {
                 turned_away |= *of == Move::Rejection;
-                write_windows(out, plan, *of, (turned_away, reboots, dying))?;
+                write_windows(out, &configured, *of, (turned_away, reboots, dying))?;
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// What phones are set to, and whose files can not be written.
+fn write_files(out: &mut String, plan: &Plan, settings: &BTreeMap<String, String>) -> fmt::Result {
+    for (name, value) in settings {
+        writeln!(out, "      {}: {}", harmless(name), harmless(value))?;
+    }
+    let phones = || plan.phones.iter().filter_map(|name| plan.phone(name));
+    let lacks: Vec<String> = phones().filter_map(|phone| plan.bench.lacks_files(phone)).collect();
+    match (&plan.bench.provisioning, lacks.first()) {
+        (_, Some(lacks)) => writeln!(out, "      skipped: {}", harmless(lacks)),
+        (Some(files), None) => {
+            let names: Vec<String> = phones().filter_map(Phone::settings_file).collect();
+            let (names, place) = (names.join(", "), harmless(&phone_files::shown(files)));
+            let how = if files.folder().is_some() { "in" } else { "by" };
+            writeln!(out, "      {names} {how} {place}; afterwards written back")
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+/// The plan with the timers that phones have by then, each by those of its first line.
+fn retimed_plan(plan: &Plan, settings: &BTreeMap<String, String>) -> Plan {
+    let mut plan = plan.clone();
+    for phone in &mut plan.bench.phones {
+        phone.timers = retimed(&phone.timers, settings, 1);
+    }
+    plan
 }
 
 /// How a setting of the PBX is changed, or why it is not.

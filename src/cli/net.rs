@@ -8,7 +8,7 @@ use super::{
     error::UserError,
     exit::Exit,
     lock::{self, Holder},
-    set_back, state, stopped, switched_off,
+    set_back, state, stopped, switched_off, written_back,
 };
 use crate::{
     config::{Bench, Network, load},
@@ -66,6 +66,7 @@ fn outage(args: &OutageArgs, verb: &str, mode: OutageMode) -> Result<Exit, UserE
     })?;
     stopped::start_again(&bench, say)?;
     set_back::everything(&bench, say)?;
+    written_back::without_boots(&bench, say)?;
     switched_off::switch_on_again(&network, say)?;
     if args.everyone {
         match everyone::join(&mut bench, &network, args.yes, &server.name.0)? {

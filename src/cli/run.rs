@@ -17,7 +17,7 @@ use super::{
     lock::{self, Holder},
     operator,
     places::{NotingPlaces, PlacesFile},
-    set_back, state, stopped, switched_off,
+    set_back, state, stopped, switched_off, written_back,
 };
 use crate::{
     config::{Bench, Model, Phone, Plan, Scenario, document::Document, load},
@@ -124,6 +124,9 @@ fn run(
 
     stopped::start_again(&plan.bench, say)?;
     set_back::everything(&plan.bench, say)?;
+    let mut unsettled = written_back::everything(&plan.bench, say)?;
+    unsettled.retain(|phone| plan.phones.contains(phone));
+    plan.unsettled = unsettled;
     if let Some(network) = &plan.bench.network {
         switched_off::switch_on_again(network, say)?;
     }
@@ -160,9 +163,11 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
     };
     let network = plan.bench.network.clone();
     let (stopped, changed) = (stopped::notes(&plan.bench)?, set_back::notes(&plan.bench)?);
+    let rewritten = written_back::notes(&plan.bench)?;
     let mut session = Session::new(plan, run_dir.clone(), clock.clone());
     session.note_stopped(stopped);
     session.note_changed(changed);
+    session.note_rewritten(rewritten);
     session.share_consoles(state::directory()?);
     if let Some(network) = &network {
         session.subscribe(Noting::new(network)?);
@@ -230,6 +235,7 @@ fn plan(
         models,
         scenario,
         then: scenarios.collect(),
+        unsettled: Vec::new(),
         overrides: bench::in_force(&args.bench).map(ToString::to_string).collect(),
         keep_secrets: args.keep_secrets,
         allow_link_down: args.allow_link_down,

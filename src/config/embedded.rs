@@ -44,6 +44,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/call-on-backup.toml",
     "scenarios/call-through-failover.toml",
     "scenarios/call.toml",
+    "scenarios/configured-timers.toml",
     "scenarios/connections-reset.toml",
     "scenarios/crossed-homes.toml",
     "scenarios/cut-after-renewal.toml",
@@ -90,6 +91,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "virtual-lamps.toml",
     "virtual-lapsing.toml",
     "virtual-peer.toml",
+    "virtual-provisioned.toml",
     "virtual-registrar-off.toml",
     "virtual.toml",
 ];

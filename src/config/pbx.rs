@@ -55,6 +55,8 @@ pub enum Need {
     Pbx(PbxName),
     /// A partner on the servers' side that takes this side of calls.
     Peer(Party),
+    /// A base set of the phones' files, and a way to put them in place.
+    Provisioning,
 }
 
 impl Need {
@@ -66,6 +68,7 @@ impl Need {
         match self {
             Self::Pbx(_) => "no-pbx",
             Self::Peer(_) => "no-peer",
+            Self::Provisioning => "no-provisioning",
         }
     }
 }
@@ -76,6 +79,7 @@ impl fmt::Display for Need {
             Self::Pbx(setting) => write!(f, "{}{setting}", Self::PBX),
             Self::Peer(Party::Callers) => f.write_str("a peer that calls"),
             Self::Peer(Party::Callees) => f.write_str("a peer"),
+            Self::Provisioning => f.write_str("provisioning"),
         }
     }
 }
@@ -86,11 +90,13 @@ impl Scenario {
         let mut needs = self.needs.clone();
         needs.extend(self.peer.map(Need::Peer));
         for step in self.all_steps().filter(|step| !step.optional) {
-            if let StepKind::Pbx { setting, .. } = &step.kind {
-                let need = Need::Pbx(setting.clone());
-                if !needs.contains(&need) {
-                    needs.push(need);
-                }
+            let need = match &step.kind {
+                StepKind::Pbx { setting, .. } => Need::Pbx(setting.clone()),
+                StepKind::Configure { .. } => Need::Provisioning,
+                _ => continue,
+            };
+            if !needs.contains(&need) {
+                needs.push(need);
             }
         }
         needs
@@ -104,7 +110,7 @@ impl Scenario {
 
     /// Whether something is to be restored when its steps are over, beside the network.
     pub fn is_restored(&self) -> bool {
-        !self.teardown.is_empty() || self.steps.iter().any(|step| matches!(step.kind, StepKind::Pbx { .. }))
+        !self.teardown.is_empty() || self.steps.iter().any(|step| step.kind.changes_settings())
     }
 }
 
@@ -115,6 +121,8 @@ impl Bench {
             let lacks = match &need {
                 Need::Pbx(setting) if self.pbx.contains_key(setting) => return None,
                 Need::Peer(side) if self.peer_for(*side).is_some() => return None,
+                Need::Provisioning if self.provisioning.is_some() => return None,
+                Need::Provisioning => format!("needs {need}: the bench file has no [provisioning]"),
                 Need::Pbx(_) => format!("needs {need}: the bench file has no [{need}]"),
                 Need::Peer(_) if self.peers.is_empty() => format!("needs {need}: the bench file has no [[peer]]"),
                 Need::Peer(_) => format!("needs {need}: no [[peer]] of the bench file has a `call`"),

@@ -25,6 +25,8 @@ mod known;
 mod layers;
 mod naming;
 mod parameter;
+mod retimed;
+mod rewrite;
 mod syntax;
 mod value;
 
@@ -32,6 +34,8 @@ pub use effective::{Effective, Key, LineSettings, Remark, RemarkKind, Server, Ta
 pub use layers::{Layer, Layers, Merged, Refused, Setting};
 pub use naming::{Naming, is_settings_file, spelt};
 pub use parameter::{Identified, Kind, Parameter, Unit, Unknown, identify, recognise};
+pub use retimed::retimed;
+pub use rewrite::{NotWritten, line_of, with_settings};
 pub use syntax::{Assignment, Flaw, FlawKind, MAX_BYTES, MAX_FLAWS, MAX_LINE, MAX_LINES, Origin, SettingsFile};
 pub use value::{Host, Value};
 

@@ -83,6 +83,8 @@ pub(super) struct Server {
 pub(super) struct Provisioning {
     pub(super) base: Text,
     pub(super) folder: Text,
+    pub(super) put: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) limit: Text,
 }
 
 /// Commands of a server.
@@ -369,8 +371,8 @@ pub(super) struct DocumentedLimit {
     pub(super) says: Text,
 }
 
-/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `display`, `call`, `pbx`, `outage`, `lift`,
-/// `wait` and `repeat`.
+/// A step: exactly one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `configure`, `display`, `call`, `pbx`,
+/// `outage`, `lift`, `wait` and `repeat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Step {
@@ -384,6 +386,7 @@ pub(super) struct Step {
     pub(super) dial: Text,
     pub(super) push: Text,
     pub(super) restart: Option<Spanned<bool>>,
+    pub(super) configure: Option<Spanned<BTreeMap<Spanned<String>, Spanned<SettingValue>>>>,
     pub(super) display: Text,
     pub(super) documented_limit: Option<Spanned<DocumentedLimit>>,
     pub(super) call: Text,
@@ -433,6 +436,14 @@ pub(super) struct Outage {
     pub(super) side: Text,
     pub(super) failure: Text,
     pub(super) limit: Text,
+}
+
+/// A value as people write it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a text or a whole number")]
+pub(super) enum SettingValue {
+    Number(i64),
+    Text(String),
 }
 
 /// SIP messages.

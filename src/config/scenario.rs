@@ -1,6 +1,6 @@
 //! A scenario: an ordered list of steps. A TOML file in `rig/scenarios/`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -263,6 +263,14 @@ pub enum StepKind {
     },
     /// Each phone is made to boot: by its XML interface, or else by the keys of [`RESTART`](StepKind::RESTART).
     Restart,
+    /// Settings are put on top of what the base set of the bench has for each phone, in the phone's own file. They are taken
+    /// away again before the teardown. What makes them count is a boot.
+    Configure {
+        /// By name; none: the file is as in the base set.
+        settings: BTreeMap<String, String>,
+    },
+    /// Each phone asks for its own file in the course of a boot.
+    Fetch,
     /// Each phone's display comes to show a text, by its console.
     Display {
         /// A part of what it shows.
@@ -318,6 +326,11 @@ impl StepKind {
             Self::Dial { number } => keying::keys_of(number).ok(),
             _ => None,
         }
+    }
+
+    /// Whether it changes what is changed back before the teardown, beside the network.
+    pub fn changes_settings(&self) -> bool {
+        matches!(self, Self::Pbx { .. } | Self::Configure { .. })
     }
 
     /// Whether it types a PIN.

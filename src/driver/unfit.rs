@@ -18,6 +18,11 @@ pub(super) fn no_setting(setting: &PbxName) -> Observed {
     Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason }
 }
 
+pub(super) fn no_file(phone: PhoneName) -> Observed {
+    let reason = format!("nothing says where the file of {phone} is; add [provisioning] to the bench file");
+    Observed::DriverFailed { part: RigPart::Bridge, phone: Some(phone), reason }
+}
+
 pub(super) fn no_call(peer: &PeerName) -> Observed {
     let reason = format!("peer {peer} can not be run; look at its `call` in the bench file");
     Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason }

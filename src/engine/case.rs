@@ -37,6 +37,8 @@ pub struct CaseRun {
     pub proxies: Option<Proxies>,
     /// The phone's timers.
     pub timers: Timers,
+    /// What is on top of its base set since it has fetched that.
+    pub configured: BTreeMap<String, String>,
     /// What makes the phone return.
     pub habit: FailbackHabit,
     /// The phone keeps both registrations by design.
@@ -148,6 +150,7 @@ impl CaseRun {
             backup: line.backup.clone(),
             proxies: line.proxies.clone(),
             timers,
+            configured: BTreeMap::new(),
             habit: model.map_or(FailbackHabit::Renewal, |model| model.failback),
             keeps_both: model.is_some_and(|model| model.keeps_both),
             track,
@@ -193,6 +196,13 @@ impl CaseRun {
             self.evidence.insert(binding.confirmed.seq);
             self.moves.insert(baseline, Moved { request: binding.confirmed, done: binding.confirmed });
         }
+    }
+
+    /// It begins at `fix`, whatever its phone did before.
+    pub fn begin_anew(&mut self, fix: Fix) {
+        let follows = self.follows;
+        self.follow_on(fix);
+        self.follows = follows;
     }
 
     /// What the case came to, once that is certain. A documented limit that showed is never a pass; what a teardown could

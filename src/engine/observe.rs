@@ -56,6 +56,14 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::PbxSettled { setting, sequence, was, flaw } => {
             subjects.pbx.settled(setting, *sequence, was.as_ref(), flaw.as_ref());
         }
+        Observed::PhoneFileWritten { phone, sequence, settings, flaw, .. } => {
+            subjects.files.written(phone, *sequence, settings, flaw.as_ref());
+        }
+        Observed::Fetched(fetch) => {
+            if let Some(watch) = subjects.watch_mut(&fetch.phone) {
+                watch.fetches.observe(fetch, fix);
+            }
+        }
         Observed::PeerCalls { .. } | Observed::PeerCalled { .. } => subjects.peer_calls.observe(observed, fix),
         Observed::Spoke(speech) => subjects.speech.spoke(speech, fix),
         Observed::PeerGone { peer: name, outcome } => peer::gone(subjects, name, outcome, fix),
@@ -112,7 +120,6 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }
         | Observed::PbxRan { .. }
-        | Observed::Fetched(_)
         | Observed::Canary { .. }
         | Observed::OutageDeclined { .. }
         | Observed::ClockStepped { .. }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{blind::Connections, judge, registration::Fix, witness::Words};
+use super::{blind::Connections, fetches::Fetches, judge, registration::Fix, witness::Words};
 use crate::{
     config::{Model, Phone, Sign},
     event::{
@@ -65,6 +65,8 @@ pub struct PhoneWatch {
     pub asked: BTreeMap<ServerName, Fix>,
     /// Its TLS connections to servers.
     pub encrypted: Connections,
+    /// What it has asked for of its files.
+    pub fetches: Fetches,
     /// The accounts that the display showed as registered then, with the server's address.
     pub shown_accounts: Vec<(String, String)>,
     /// What its console last told of the display.
@@ -133,6 +135,7 @@ impl PhoneWatch {
             knocks: BTreeMap::new(),
             asked: BTreeMap::new(),
             encrypted: Connections::default(),
+            fetches: Fetches::default(),
             displayed: None,
             dialled: None,
             boot_ordered: false,

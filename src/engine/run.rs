@@ -6,16 +6,17 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     Outbox, blind,
     case::{CaseRun, DOCUMENTED_LIMIT, Finding},
+    clearing::Clearing,
     course::{Course, Place},
-    hook, load, measure, observe, pbx,
+    hook, load, measure, observe, pbx, phone_files,
     registration::Fix,
-    step::{StepRun, lift_all, pbx::Setting},
+    step::{StepRun, lift_all},
     subjects::Subjects,
     unhit, without,
 };
 use crate::{
-    config::{Plan, Scenario, Step, StepKind},
-    event::{Action, Derived, Observed, OutageEnd, OutageId, Stamp},
+    config::{Plan, Scenario},
+    event::{Action, Derived, Observed, OutageEnd, OutageId, Stamp, When},
     verdict::{Case, CaseId, Measurement, Verdict},
 };
 
@@ -38,13 +39,15 @@ pub struct Run {
     begun: usize,
     courses: Vec<Course>,
     /// Gives back what the steps took, and sets back what they changed, before the teardown.
-    clearing: Option<StepRun>,
+    clearing: Option<Clearing>,
     /// When the teardown must be over.
     teardown_until: Stamp,
     reported: BTreeSet<CaseId>,
     /// Cases whose failure in a step was told.
     told: BTreeSet<CaseId>,
     stage: Stage,
+    /// What a run before this one has left was seen to.
+    settled: bool,
     ending: Option<Ending>,
     stop: Option<String>,
 }
@@ -52,9 +55,11 @@ pub struct Run {
 /// How far the run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Phones boot that may go by what a run before this one has set.
+    Settling,
     /// The steps of the scenario.
     Trial,
-    /// Every outage ends, and every setting of the PBX is set back, before the teardown.
+    /// Every outage ends, and everything that was set otherwise is set back, before the teardown.
     Clearing,
     /// The steps of the teardown.
     Teardown,
@@ -81,6 +86,7 @@ impl Run {
             reported: BTreeSet::new(),
             told: BTreeSet::new(),
             stage: Stage::Trial,
+            settled: false,
             ending: None,
             stop: None,
         }
@@ -97,8 +103,11 @@ impl Run {
             _ => {}
         }
         observe::observe(observed, fix, &mut self.subjects, out);
-        for step in self.courses.iter_mut().filter_map(|course| course.current.as_mut()).chain(&mut self.clearing) {
+        for step in self.courses.iter_mut().filter_map(|course| course.current.as_mut()) {
             step.observe(observed, fix, &mut self.subjects, out);
+        }
+        if let Some(clearing) = &mut self.clearing {
+            clearing.observe(observed, fix, &mut self.subjects, out);
         }
     }
 
@@ -163,8 +172,13 @@ impl Run {
             if self.ending.is_none() && self.subjects.running().next().is_none() {
                 let open = lift_all(&self.subjects, out);
                 pbx::restore_all(&mut self.subjects, out);
-                let commands = hook::return_patience(&self.subjects, &open).max(pbx::return_patience(&self.subjects));
-                let patience = ENDING_PATIENCE + commands;
+                phone_files::restore_all(&mut self.subjects, out);
+                let commands = [
+                    hook::return_patience(&self.subjects, &open),
+                    pbx::return_patience(&self.subjects),
+                    phone_files::return_patience(&self.subjects),
+                ];
+                let patience = ENDING_PATIENCE + commands.into_iter().max().unwrap_or_default();
                 self.ending = Some(Ending { open, until: now + patience, told: false });
             }
             if self.go_on(fix, out) {
@@ -176,7 +190,8 @@ impl Run {
         }
         if let Some(ending) = &mut self.ending
             && !ending.told
-            && (ending.open.is_empty() && !self.subjects.pbx.are_open() || now >= ending.until)
+            && (ending.open.is_empty() && !self.subjects.pbx.are_open() && !self.subjects.files.are_open()
+                || now >= ending.until)
         {
             ending.told = true;
             out.conclude(fix.when, Derived::RunEnded);
@@ -186,7 +201,8 @@ impl Run {
 
     /// Begins the next scenario, if this one has ended, all its outages with it, and nobody wants the run to end.
     fn go_on(&mut self, fix: Fix, out: &mut Outbox) -> bool {
-        let back = !self.subjects.pbx.are_open() && !self.subjects.pbx.are_stuck();
+        let Subjects { pbx, files, .. } = &self.subjects;
+        let back = !pbx.are_open() && !pbx.are_stuck() && !files.are_open() && !files.are_stuck();
         let ended = self.ending.as_ref().is_some_and(|ending| ending.open.is_empty() && !ending.told) && back;
         if !ended || self.stop.is_some() || self.subjects.observing().is_none() || self.then.is_empty() {
             return false;
@@ -211,8 +227,9 @@ impl Run {
         if let Some(ending) = &self.ending {
             return (!ending.told).then_some((ending.until, "word that everything is given back"));
         }
-        let steps = self.courses.iter().filter_map(|course| course.current.as_ref()).chain(&self.clearing);
-        let step = steps.filter_map(|step| step.deadline(&self.subjects)).min();
+        let steps = self.courses.iter().filter_map(|course| course.current.as_ref());
+        let clearing = self.clearing.as_ref().and_then(|clearing| clearing.deadline(&self.subjects));
+        let step = steps.filter_map(|step| step.deadline(&self.subjects)).chain(clearing).min();
         let bridge = self.subjects.observing().is_none().then_some((Stamp::ZERO + BRIDGE_PATIENCE, "the bridge"));
         let teardown = (self.stage == Stage::Teardown).then_some((self.teardown_until, "the end of the teardown"));
         let cases = self.subjects.cases().iter();
@@ -235,9 +252,17 @@ impl Run {
             self.subjects.skip_unfit();
             without::skip(&mut self.subjects);
             self.subjects.skip_unready(fix);
+            if self.begun == 0
+                && self.subjects.files.phones().next().is_some()
+                && self.clearing.is_none()
+                && !self.settled
+            {
+                (self.stage, self.settled) = (Stage::Settling, true);
+                self.clearing = Some(Clearing::of_earlier_run(&mut self.subjects));
+            }
         }
         match self.stage {
-            Stage::Clearing => return self.clear(now, fix, out),
+            Stage::Settling | Stage::Clearing => return self.clear(now, fix, out),
             Stage::Teardown if now >= self.teardown_until => {
                 let reason = "the teardown was not over in the time that the scenario gives it";
                 self.subjects.decide_all(|| Finding::unclear("teardown-overdue", reason));
@@ -288,8 +313,7 @@ impl Run {
         self.stage = Stage::Clearing;
         self.told.clear();
         self.courses.clear();
-        let lift = Step::of("", StepKind::Lift { server: None, turns: None });
-        self.clearing = Some(StepRun::begin(&lift, &mut self.subjects, now, fix, out));
+        self.clearing = Some(Clearing::of_trial(&mut self.subjects, now, fix, out));
         true
     }
 
@@ -300,19 +324,17 @@ impl Run {
         teardown && trying && self.subjects.running().next().is_some()
     }
 
-    /// Waits for the end of every outage, and until settings of the PBX are set back, by servers that are there again; this is
-    /// no step of the scenario, and not told as one.
+    /// Goes on with the way back; false if there is nothing to do now.
     fn clear(&mut self, now: Stamp, fix: Fix, out: &mut Outbox) -> bool {
-        if let Some(clearing) = &mut self.clearing {
-            clearing.advance(now, fix, &mut self.subjects, out);
-        }
-        self.subjects.steps_ended.clear();
-        if self.subjects.running().any(|case| !case.step_done) {
+        if !self.clearing.as_mut().is_none_or(|clearing| clearing.advance(now, fix, &mut self.subjects, out)) {
             return false;
         }
-        self.subjects.running().for_each(|case| case.step_done = false);
-        self.clearing = Setting::restore(&mut self.subjects, now, out).map(StepRun::Pbx);
-        if self.clearing.is_some() {
+        self.clearing = None;
+        if self.stage == Stage::Settling {
+            let observing = self.subjects.observing().unwrap_or(fix);
+            let settled = Fix { seq: fix.seq, when: When { at: now, ..observing.when } };
+            self.subjects.cases_mut().iter_mut().for_each(|case| case.begin_anew(settled));
+            self.stage = Stage::Trial;
             return true;
         }
         self.stage = Stage::Teardown;

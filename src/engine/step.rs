@@ -12,8 +12,10 @@ use crate::{
 mod alive;
 mod call;
 mod call_wait;
+mod configure;
 mod display;
 mod expect;
+pub mod fetch;
 mod idle;
 mod keys;
 mod lamp;
@@ -22,7 +24,7 @@ mod moment;
 mod outage;
 pub mod pbx;
 mod peer_call;
-mod push;
+pub mod push;
 pub mod reaction;
 mod silence;
 mod wait;
@@ -58,6 +60,10 @@ pub enum StepRun {
     Lift(lift::Lifting),
     /// Has settings of the PBX changed, or set back.
     Pbx(pbx::Setting),
+    /// Has phones' files written.
+    Configure(configure::Configure),
+    /// Waits until phones fetch them.
+    Fetch(fetch::FetchWait),
     /// Has a peer call phones.
     PeerCalling(peer_call::PeerCalling),
     /// Lets time pass.
@@ -97,6 +103,10 @@ impl StepRun {
             StepKind::Pbx { setting, state } => {
                 Self::Pbx(pbx::Setting::change(setting, state, optional, subjects, now, out))
             }
+            StepKind::Configure { settings } => {
+                Self::Configure(configure::Configure::begin(settings, optional, subjects, now, out))
+            }
+            StepKind::Fetch => Self::Fetch(fetch::FetchWait::begin(subjects, now)),
             StepKind::Wait { span } => Self::Wait(wait::Waiting { until: now + *span }),
             StepKind::Meet => Self::Meet,
         }
@@ -113,6 +123,7 @@ impl StepRun {
             | Self::CallWait(_)
             | Self::Idle(_)
             | Self::Display(_)
+            | Self::Fetch(_)
             | Self::Wait(_)
             | Self::Meet => {}
             Self::Keys(step) => step.observe(observed, fix),
@@ -120,6 +131,7 @@ impl StepRun {
             Self::Outage(step) => step.observe(observed, fix, subjects, out),
             Self::Lift(step) => step.observe(observed),
             Self::Pbx(step) => step.observe(observed, fix, subjects),
+            Self::Configure(step) => step.observe(observed, fix, subjects),
             Self::PeerCalling(step) => step.observe(observed, fix, subjects),
         }
     }
@@ -140,6 +152,8 @@ impl StepRun {
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects, out),
             Self::Pbx(step) => step.advance(now, subjects),
+            Self::Configure(step) => step.advance(now, subjects),
+            Self::Fetch(step) => step.advance(now, subjects, out),
             Self::PeerCalling(step) => step.advance(now, subjects),
             Self::Wait(step) => step.advance(now, subjects),
             Self::Meet => {}
@@ -162,6 +176,8 @@ impl StepRun {
             Self::Outage(step) => step.deadline(subjects),
             Self::Lift(step) => step.deadline(),
             Self::Pbx(step) => step.deadline(),
+            Self::Configure(step) => step.deadline(),
+            Self::Fetch(step) => step.deadline(),
             Self::PeerCalling(step) => step.deadline(),
             Self::Wait(step) => Some((step.until, "the end of a pause")),
             Self::Meet => None,

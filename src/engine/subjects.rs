@@ -14,6 +14,7 @@ use super::{
     pbx::Changes,
     peer::PeerCalls,
     phone::{Belief, PhoneWatch},
+    phone_files::Rewritten,
     registration::{Fix, LineTrack},
     seat::{self, Seat, Visitors},
     speech::Speeches,
@@ -48,6 +49,8 @@ pub struct Subjects {
     focus: Option<BTreeSet<PhoneName>>,
     /// Settings of the PBX that are changed.
     pub(super) pbx: Changes,
+    /// The phones that are set otherwise than their base set.
+    pub(super) files: Rewritten,
     /// Calls that peers make.
     pub(super) peer_calls: PeerCalls,
     /// What is said in calls.
@@ -114,6 +117,7 @@ impl Subjects {
             last_sequence: 0,
             focus: None,
             pbx: Changes::default(),
+            files: Rewritten::unsettled(&plan.unsettled),
             peer_calls: PeerCalls::default(),
             speech: Speeches::default(),
             without: BTreeMap::new(),

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fate, PhoneName, RawRef, ServerName};
 
-/// A phone asked a server for a file, as it does for its settings when it boots: a TFTP read request (RFC 1350). Whether it got
-/// the file this does not tell.
+/// A phone asked a server for a file, as it does for its settings when it boots: a TFTP read request (RFC 1350), or a request for a
+/// settings file by HTTP (RFC 9112). Whether it got the file this does not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetch {
     /// Which phone.

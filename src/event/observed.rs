@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Door, Fate, Fetch, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId, OutageTally,
-    PbxAct, PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, RigPart, ServerName, SettingChange,
-    SipFact, Speech, Testimony, TlsFact, Toward, Witness,
+    Door, Fate, Fetch, FileFlaw, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId,
+    OutageTally, PbxAct, PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, RigPart, ServerName,
+    SettingChange, SipFact, Speech, Testimony, TlsFact, Toward, Witness,
 };
 use crate::config::{Mac, Plan};
 
@@ -135,6 +135,23 @@ pub enum Observed {
         /// Why it is not known to be as ordered; none: it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         flaw: Option<PbxFlaw>,
+    },
+    /// A phone's own file was written where it is served from, or that was tried in vain. That the phone has what it says is for
+    /// the phone to show.
+    PhoneFileWritten {
+        /// The phone.
+        phone: PhoneName,
+        /// The number of the order; none: it was written back without one, at the end of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sequence: Option<u32>,
+        /// Its name, as the phone asks for it.
+        file: String,
+        /// What is on top of the base set now; none: it is as in the base set.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        settings: BTreeMap<String, String>,
+        /// Why it is not as ordered; none: it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flaw: Option<FileFlaw>,
     },
     /// The command by which a peer calls a phone is about to be run.
     PeerCalls {

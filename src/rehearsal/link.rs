@@ -16,7 +16,7 @@ pub(super) use outage::{Outage, Treatment};
 
 use speech::{REFUSED, Spoken};
 
-use super::{FRAME_ERROR_NS, Happening, Rehearsal};
+use super::{FRAME_ERROR_NS, Happening, Rehearsal, loading::CLIENT};
 use crate::{
     event::{Knock, Manner, OutageId, OutageMode, OutageSpec, PhoneName, ServerName, Stamp, Toward},
     virtual_bench::{
@@ -211,6 +211,13 @@ impl Link {
         self.some_of(self.weather.lateness)
     }
 
+    /// Where so many bytes lie in the capture.
+    pub(super) fn captured(&mut self, length: usize) -> u64 {
+        let offset = self.captured;
+        self.captured += length as u64;
+        offset
+    }
+
     pub(super) fn leg(&mut self) -> Duration {
         self.some_of(self.weather.delay)
     }
@@ -245,6 +252,9 @@ impl Rehearsal {
         let own = SocketAddr::new(device.phone.spec().address, device.phone.spec().port);
         let (server, load) = match output {
             PhoneOutput::SendDatagram { to, bytes } => (to, Load::Datagram { phone_addr: own, bytes }),
+            PhoneOutput::SendTftp { to, bytes } => {
+                (to, Load::Datagram { phone_addr: SocketAddr::new(own.ip(), CLIENT), bytes })
+            }
             PhoneOutput::TcpConnect { conn, to } => {
                 self.link.opened += 1;
                 let number = self.link.opened;
@@ -320,6 +330,13 @@ impl Rehearsal {
         }
     }
 
+    /// A part of a file is on its way to a phone.
+    pub(super) fn send_file(&mut self, phone: &PhoneName, from: SocketAddr, bytes: Vec<u8>) {
+        let Some(device) = self.devices.get(phone) else { return };
+        let load = Load::Datagram { phone_addr: SocketAddr::new(device.phone.spec().address, CLIENT), bytes };
+        self.send(Crossing { phone: phone.clone(), server: from, toward: Toward::Phone, load });
+    }
+
     /// The connections of a process that has ended are over, and their other ends hear of it.
     pub(super) fn close_connections(&mut self, addresses: &[IpAddr]) {
         let of_server = |connection: &Connection| addresses.contains(&connection.server.ip());
@@ -364,6 +381,9 @@ impl Rehearsal {
         let happening = match (toward, what) {
             (Toward::Server, Delivery::Datagram(from, bytes)) => {
                 Happening::ToServer(server, RegistrarInput::Datagram { from, bytes })
+            }
+            (Toward::Phone, Delivery::Datagram(to, bytes)) if to.port() == CLIENT => {
+                Happening::ToPhone(phone.clone(), PhoneInput::Tftp { from: server, bytes })
             }
             (Toward::Phone, Delivery::Datagram(_, bytes)) => {
                 Happening::ToPhone(phone.clone(), PhoneInput::Datagram { from: server, bytes })

@@ -13,6 +13,7 @@ use crate::{
 
 mod blind;
 mod calls;
+mod configure;
 mod courses;
 mod crossed;
 mod firmware;

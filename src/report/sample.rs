@@ -438,6 +438,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
             )
         },
         phones: (0..fates.len()).map(name).collect(),
+        unsettled: Vec::new(),
         overrides: vec![],
         keep_secrets: false,
         allow_link_down: false,

@@ -373,6 +373,7 @@ impl RunStory {
             }
             Observed::PeerGone { peer, .. } => format!("the process by which peer {peer} answers calls has ended"),
             Observed::PbxSettled { flaw: Some(flaw), .. } => flaw.reason.clone(),
+            Observed::PhoneFileWritten { flaw: Some(flaw), .. } => flaw.reason.clone(),
             Observed::EvidenceLost { how, count } => lost(*how, *count),
             Observed::Leak { phone, toward, .. } => {
                 let to = if *toward == Toward::Server { "server" } else { "phone" };

@@ -106,6 +106,11 @@ impl Narrator {
             Observed::PbxSettled { setting, was: None, flaw: None, .. } => {
                 (format!("pbx.{setting} is as it was"), false)
             }
+            Observed::PhoneFileWritten { flaw: Some(flaw), .. } => (flaw.reason.clone(), true),
+            Observed::PhoneFileWritten { phone, file, settings, .. } if settings.is_empty() => {
+                (format!("{file} of {phone} is as it was"), false)
+            }
+            Observed::PhoneFileWritten { phone, file, .. } => (format!("{file} of {phone} was written"), false),
             Observed::Fetched(fetch) if fetch.fate == Fate::Passed => {
                 let Fetch { phone, address, server, file, .. } = &**fetch;
                 let whom = server.as_ref().map_or_else(|| address.to_string(), |server| format!("server {server}"));

@@ -105,6 +105,8 @@ pub struct Lab {
     pub peer_defects: Vec<PeerDefect>,
     /// The command by which they call, in place of the lab's own.
     pub peer_call: Vec<String>,
+    /// The phones load their files at each boot, by TFTP from the host of the first server, and the bench file says where they are.
+    pub provisioning: bool,
     /// The bench file names the phones' consoles.
     pub consoles: bool,
     /// Further witnesses that the bench file names.
@@ -140,6 +142,7 @@ impl Default for Lab {
             settings: String::new(),
             model_settings: String::new(),
             push: true,
+            provisioning: false,
             consoles: true,
             witnesses: Vec::new(),
             keypads: Keypads::Kp1,

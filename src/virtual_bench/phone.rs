@@ -38,6 +38,7 @@ mod keypad;
 mod lamps;
 mod line;
 mod link;
+mod loader;
 mod menu;
 mod mwi;
 mod power;
@@ -56,7 +57,7 @@ pub mod web;
 pub use defect::PhoneDefect;
 pub use failover::Pair;
 pub use io::{FIRST_ACCEPTED, PhoneInput, PhoneOutput, Service};
-pub use settings::Account;
+pub use settings::{Account, files};
 pub use spec::{Habits, LineSpec, PhoneSpec, PhoneTimers, Provisioning, Transport};
 
 use self::{
@@ -67,6 +68,7 @@ use self::{
     keypad::Keypad,
     lamps::Lamps,
     line::{Line, LineEvent},
+    loader::Loader,
     power::{Power, Reboot},
     settings::Settings,
     terminal::{Colour, Terminal},
@@ -106,6 +108,7 @@ pub struct Phone {
     accepted: BTreeMap<u32, (SocketAddr, Framer)>,
     visitors: Visitors,
     browser: Browser,
+    loader: Loader,
     terminal: Terminal,
     console_open: bool,
     console_silent: bool,
@@ -146,6 +149,7 @@ impl Phone {
             accepted: BTreeMap::new(),
             visitors: Visitors::default(),
             browser: Browser::default(),
+            loader: Loader::default(),
             terminal,
             console_open: true,
             console_silent: false,
@@ -222,8 +226,14 @@ impl Phone {
             Power::Rebooting(until, _) => Some(until),
             Power::NoLink | Power::Running => None,
         };
-        let others =
-            [power, self.answers.next_due(), self.browser.next_due(), self.hook.next_due(), self.keypad.next_due()];
+        let others = [
+            power,
+            self.answers.next_due(),
+            self.browser.next_due(),
+            self.loader.next_due(),
+            self.hook.next_due(),
+            self.keypad.next_due(),
+        ];
         let doom = self.doom.iter().map(|(at, _)| *at);
         self.lines.iter().filter_map(Line::deadline).chain(doom).chain(others.into_iter().flatten()).min()
     }
@@ -232,6 +242,10 @@ impl Phone {
         match input {
             PhoneInput::LinkUp => self.link_up(now),
             PhoneInput::Datagram { from, bytes } if self.is_up() => self.message(now, &bytes, Way::Datagram(from)),
+            PhoneInput::Tftp { from, bytes } => {
+                let loaded = self.loader.hear(now, from, &bytes, &mut self.outputs);
+                loaded.into_iter().for_each(|loaded| self.loaded(now, loaded));
+            }
             PhoneInput::Unreachable { to } if self.spec.habits.moves_on_icmp => {
                 for index in 0..self.lines.len() {
                     self.with_line(index, now, |line, context| line.unreachable(to, context));
@@ -301,6 +315,9 @@ impl Phone {
             for index in 0..self.lines.len() {
                 self.with_line(index, now, |line, context| line.unconfirmed(&call_id, context));
             }
+        }
+        if let Some(loaded) = self.loader.run(now, &mut self.outputs) {
+            self.loaded(now, loaded);
         }
         if let Some(fetched) = self.browser.run(now, &mut self.outputs) {
             self.fetched(now, fetched);

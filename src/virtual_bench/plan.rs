@@ -10,6 +10,9 @@ use std::{
     time::Duration,
 };
 
+mod phone_files;
+mod secrets;
+
 use super::{
     Description,
     description::{
@@ -153,6 +156,8 @@ impl LabPlan {
                     defects: own.map(|own| own.defects.clone()).unwrap_or_default(),
                     seed: u64::from(number),
                     boot: Duration::from_millis(50),
+                    local: String::new(),
+                    tftp: lab.provisioning.then(|| server_address(1)),
                     name: name.clone(),
                 };
                 phone.provisioning.phone.insert_str(0, &log_on_key(&phone));
@@ -198,6 +203,7 @@ impl LabPlan {
                     fixed: peers.iter().map(|it| (it.extension.clone(), sip(it.address))).collect(),
                     defects: own.map(|own| own.defects.clone()).unwrap_or_default(),
                     seed: 1000 + u64::from(number),
+                    tftp: None,
                 },
             }
         });
@@ -207,7 +213,7 @@ impl LabPlan {
             !lab.consoles || own.is_some_and(|own| own.console_unplugged)
         };
         let web_password = |it: &PhoneProcess| (it.phone.name.clone(), it.phone.admin_password());
-        Self {
+        let mut plan = Self {
             unplugged: phones.iter().map(|it| it.phone.name.clone()).filter(unplugged).collect(),
             witnesses: lab.witnesses.clone(),
             web_passwords: phones.iter().map(web_password).collect(),
@@ -222,7 +228,12 @@ impl LabPlan {
             keypads: lab.keypads,
             swapped: lab.swapped.clone(),
             directory: directory.to_owned(),
+        };
+        let served = plan.served_folder();
+        if let Some(first) = plan.servers.first_mut().filter(|_| lab.provisioning) {
+            first.spec.tftp = Some(served);
         }
+        plan
     }
 
     /// The bench file, as for hardware.
@@ -238,6 +249,9 @@ impl LabPlan {
         );
         let distribution = (DISTRIBUTION, self.distribution_entry());
         bench.insert("pbx".to_owned(), table([distribution]));
+        if self.phones.iter().any(|process| process.phone.tftp.is_some()) {
+            bench.insert("provisioning".to_owned(), self.provisioning_entry());
+        }
         if !self.peers.is_empty() {
             bench.insert("peer".to_owned(), self.peers.iter().map(|it| self.peer_entry(it)).collect::<Vec<_>>().into());
         }
@@ -252,30 +266,6 @@ impl LabPlan {
             self.phones.iter().map(|phone| self.phone_entry(phone)).collect::<Vec<_>>().into(),
         );
         bench
-    }
-
-    /// Files that hold one password each, or the PIN of one extension, and what is in them.
-    pub fn secret_files(&self) -> impl Iterator<Item = (PathBuf, &str)> {
-        let lines = self.phones.iter().flat_map(|process| &process.phone.lines);
-        let passwords = lines.map(|line| (self.password_file(line), line.password.as_str()));
-        // All servers have the same users.
-        let users = self.servers.iter().take(1).flat_map(|server| &server.spec.users);
-        let pins = users.filter_map(|(extension, user)| Some((self.pin_file(extension), user.pin.as_deref()?)));
-        let pages = self.web_passwords.iter().filter(|_| self.witnesses.contains(&LabWitness::StatusPage));
-        let pages = pages.map(|(phone, password)| (self.web_password_file(phone), password.as_str()));
-        passwords.chain(pins).chain(pages)
-    }
-
-    fn web_password_file(&self, phone: &str) -> PathBuf {
-        self.directory.join(format!("{phone}.web-password"))
-    }
-
-    fn password_file(&self, line: &LineSpec) -> PathBuf {
-        self.directory.join(format!("{}.password", line.extension))
-    }
-
-    fn pin_file(&self, extension: &str) -> PathBuf {
-        self.directory.join(format!("{extension}.pin"))
     }
 
     fn phone_entry(&self, process: &PhoneProcess) -> toml::Value {

@@ -109,6 +109,12 @@ async fn supervise(directory: &Path) -> Result<(), Failure> {
     for (path, secret) in plan.secret_files() {
         write_private(&path, secret.as_bytes())?;
     }
+    for (path, text) in plan.phone_files() {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        write_private(&path, text.as_bytes())?;
+    }
     let bench = directory.join("bench.toml");
     write_private(&bench, toml::to_string(&plan.bench_file())?.as_bytes())?;
     let millis = |from: Instant, to: Instant| u64::try_from((to - from).as_millis()).unwrap_or(u64::MAX);

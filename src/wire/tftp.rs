@@ -1,4 +1,4 @@
-//! What a phone asks a TFTP server for (RFC 1350): the short look of the privileged process at what phones load.
+//! TFTP (RFC 1350): the short look of the privileged process at what phones load, and the packets of a transfer.
 
 /// Port of TFTP servers (RFC 1350 section 4).
 pub const PORT: u16 = 69;
@@ -16,6 +16,53 @@ pub fn asked_file(datagram: &[u8]) -> Option<&str> {
     (known && !name.is_empty() && !name.contains(char::is_control)).then_some(name)
 }
 
+/// Bytes in each packet of data but the last, which has fewer (RFC 1350 section 2).
+pub const BLOCK: usize = 512;
+
+/// No such file (RFC 1350, appendix).
+pub const NOT_FOUND: u16 = 1;
+
+/// A packet of a transfer in which a file is read (RFC 1350 section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packet<'a> {
+    /// A read request for this file.
+    Read(&'a str),
+    /// A block, counted from 1.
+    Data(u16, &'a [u8]),
+    /// So many blocks have come.
+    Acknowledged(u16),
+    /// The transfer is over, with this error code.
+    Failed(u16),
+}
+
+impl<'a> Packet<'a> {
+    /// Reads a packet; none: it is none, or belongs to the writing of a file.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let number = |at: usize| Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+        match number(0)? {
+            1 => asked_file(bytes).map(Self::Read),
+            3 => {
+                let (block, data) = (number(2)?, &bytes[4..]);
+                (data.len() <= BLOCK).then_some(Self::Data(block, data))
+            }
+            4 => Some(Self::Acknowledged(number(2)?)),
+            5 => Some(Self::Failed(number(2)?)),
+            _ => None,
+        }
+    }
+
+    /// The same as bytes; a request is for octets.
+    pub fn to_bytes(self) -> Vec<u8> {
+        let headed = |code: u16, number: u16| [code.to_be_bytes(), number.to_be_bytes()].concat();
+        match self {
+            Self::Read(file) => [&[0, 1], file.as_bytes(), b"\0octet\0"].concat(),
+            Self::Data(block, data) => [&headed(3, block), data].concat(),
+            Self::Acknowledged(block) => headed(4, block),
+            Self::Failed(code) => [&headed(5, code)[..], b"\0"].concat(),
+        }
+    }
+}
+
 /// A text up to its zero, and what follows that.
 fn text(bytes: &[u8], longest: usize) -> Option<(&str, &[u8])> {
     let end = bytes.iter().take(longest + 1).position(|byte| *byte == 0)?;
@@ -25,6 +72,24 @@ fn text(bytes: &[u8], longest: usize) -> Option<(&str, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packets_are_read_as_they_are_written() {
+        for packet in [
+            Packet::Read("aastra.cfg"),
+            Packet::Data(1, b"sip proxy ip: 10.77.0.2\n"),
+            Packet::Data(u16::MAX, b""),
+            Packet::Acknowledged(0),
+            Packet::Failed(NOT_FOUND),
+        ] {
+            assert_eq!(Packet::parse(&packet.to_bytes()), Some(packet));
+        }
+        assert!(
+            Packet::parse(&[0, 2]).is_none() && Packet::parse(&[0, 3, 0]).is_none() && Packet::parse(b"").is_none()
+        );
+        let long = [&[0, 3, 0, 1][..], &[b'a'; BLOCK + 1]].concat();
+        assert_eq!(Packet::parse(&long), None, "nobody has agreed on longer blocks (RFC 2348)");
+    }
 
     #[test]
     fn a_read_request_names_a_file_and_anything_else_none() {

@@ -6,6 +6,7 @@ mod analyze;
 mod bridge;
 mod cli;
 mod config;
+mod configure;
 mod consoles;
 mod discover;
 mod docs;

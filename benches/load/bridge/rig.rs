@@ -76,6 +76,7 @@ impl Rig {
             models,
             scenario: Scenario::of("load", "load", Vec::new()),
             phones: vec![PhoneName::from("p1")],
+            unsettled: Vec::new(),
             overrides: Vec::new(),
             keep_secrets: false,
             allow_link_down: true,

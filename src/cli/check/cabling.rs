@@ -63,6 +63,7 @@ pub(super) fn look(
         scenario: Scenario::of("cabling", "cabling", Vec::new()),
         then: Vec::new(),
         phones: bench.phones.iter().map(|phone| phone.name.clone()).collect(),
+        unsettled: Vec::new(),
         overrides: Vec::new(),
         keep_secrets: false,
         allow_link_down: false,

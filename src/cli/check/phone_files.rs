@@ -8,7 +8,12 @@ use std::{
 
 use super::{Finding, settings};
 use crate::{
-    config::{Bench, PhoneFiles, provisioning::Naming},
+    config::{Bench, PhoneFiles, Served, provisioning::Naming},
+    driver::{
+        clock::RunClock,
+        phone_files::{self, Place},
+        secrets::Secrets,
+    },
     look::harmless,
 };
 
@@ -20,11 +25,43 @@ type Held = BTreeMap<OsString, Vec<u8>>;
 
 /// What is found, if the bench says where the files are.
 pub(super) fn of_files(bench: &Bench) -> Vec<Finding> {
-    bench.provisioning.as_ref().map(|files| of_folders(files, bench)).unwrap_or_default()
+    let Some(files) = &bench.provisioning else { return Vec::new() };
+    match &files.served {
+        Served::Folder(folder) => of_folders(Folders { base: &files.base, folder }, bench),
+        Served::Put(_) => of_command(files, bench),
+    }
 }
 
-fn of_folders(files: &PhoneFiles, bench: &Bench) -> Vec<Finding> {
-    let PhoneFiles { base, folder } = files;
+/// Of files that a command puts in place this machine sees what they are meant to be alone.
+fn of_command(files: &PhoneFiles, bench: &Bench) -> Vec<Finding> {
+    let meant = match held(&files.base) {
+        Ok(meant) => meant,
+        Err(finding) => return vec![finding],
+    };
+    let place = Place::new(files.clone(), Secrets::of_bench(bench), RunClock::start());
+    vec![match place.ready() {
+        Ok(()) => {
+            let shown = harmless(&phone_files::shown(files));
+            Finding::ok(
+                AREA,
+                format!("{shown} puts the {} files of {} in place", meant.len(), self::shown(&files.base)),
+            )
+        }
+        Err(error) => {
+            Finding::problem(AREA, harmless(&error.to_string()), "mend [provisioning] of the bench file, or remove it")
+        }
+    }]
+}
+
+/// The two folders.
+#[derive(Clone, Copy)]
+struct Folders<'a> {
+    base: &'a Path,
+    folder: &'a Path,
+}
+
+fn of_folders(files: Folders<'_>, bench: &Bench) -> Vec<Finding> {
+    let Folders { base, folder } = files;
     let (meant, served) = match (held(base), held(folder)) {
         (Ok(meant), Ok(served)) => (meant, served),
         (meant, served) => return [meant.err(), served.err()].into_iter().flatten().collect(),
@@ -49,8 +86,8 @@ fn held(folder: &Path) -> Result<Held, Finding> {
 }
 
 /// A file that phones do not get as it is meant.
-fn differs(name: &OsString, bytes: &[u8], served: &Held, files: &PhoneFiles) -> Option<Finding> {
-    let PhoneFiles { base, folder } = files;
+fn differs(name: &OsString, bytes: &[u8], served: &Held, files: Folders<'_>) -> Option<Finding> {
+    let Folders { base, folder } = files;
     let what = match served.get(name) {
         Some(there) if there == bytes => return None,
         Some(_) => format!("{} is not what it is in {}", shown(&folder.join(name)), shown(base)),
@@ -61,14 +98,14 @@ fn differs(name: &OsString, bytes: &[u8], served: &Held, files: &PhoneFiles) -> 
 }
 
 /// Files that are served beside those that are meant, and that a phone of the bench reads.
-fn beside(bench: &Bench, meant: &Held, served: &Held, files: &PhoneFiles) -> Vec<Finding> {
+fn beside(bench: &Bench, meant: &Held, served: &Held, files: Folders<'_>) -> Vec<Finding> {
     let ours = |name: &OsString| match Naming::of(Path::new(name)) {
         Naming::Phone(mac, true) => bench.phones.iter().any(|phone| phone.mac() == Some(mac)),
         Naming::Phone(_, false) | Naming::Local | Naming::Foreign => false,
         Naming::Global | Naming::Model(_) | Naming::Encrypted => true,
     };
     let told = served.keys().filter(|name| !meant.contains_key(*name) && ours(name)).map(|name| {
-        let what = format!("{} is served, and not in {}", shown(&files.folder.join(name)), shown(&files.base));
+        let what = format!("{} is served, and not in {}", shown(&files.folder.join(name)), shown(files.base));
         Finding::problem(AREA, what, "remove it, or copy it to the other folder, and restart the phones")
     });
     told.collect()
@@ -96,7 +133,8 @@ mod tests {
             files.iter().for_each(|(name, text)| fs::write(folder.join(name), text).unwrap());
             folder
         };
-        let files = PhoneFiles { base: folder("meant", meant), folder: folder("served", served) };
+        let served = Served::Folder(folder("served", served));
+        let files = PhoneFiles { base: folder("meant", meant), served };
         let (bench, _) = load::bench(BENCH, Path::new(load::RIG), &[]).unwrap_or_else(|found| panic!("{found}"));
         let findings = of_files(&Bench { provisioning: Some(files), ..bench });
         let root = format!("{}/", place.path().display());

@@ -18,7 +18,7 @@ use crate::{
         error::{UserError, print_data},
         exit::Exit,
         lock::{self, Holder},
-        set_back, state, stopped, switched_off,
+        set_back, state, stopped, switched_off, written_back,
     },
     config::Network,
 };
@@ -35,6 +35,7 @@ pub fn main(args: &RestoreArgs) -> Result<Exit, UserError> {
     })?;
     stopped::start_again(&bench, say)?;
     set_back::everything(&bench, say)?;
+    written_back::without_boots(&bench, say)?;
     switched_off::switch_on_again(&network, say)?;
     let file = ChangesFile::of(&network)?;
     let mut changes = file.read()?;

@@ -97,6 +97,7 @@ fn by_hand(name: &str, args: &BenchArgs, strokes: Vec<Stroke>) -> Result<ExitCod
         scenario,
         then: Vec::new(),
         phones: vec![name],
+        unsettled: Vec::new(),
         overrides: Vec::new(),
         keep_secrets: false,
         allow_link_down: false,

@@ -161,6 +161,8 @@ pub(super) fn check(pace: Pace, steps: &[Placed<'_>], findings: &mut Findings<'_
             | StepKind::Silence
             | StepKind::Meet
             | StepKind::Pbx { .. }
+            | StepKind::Configure { .. }
+            | StepKind::Fetch
             | StepKind::Wait { .. } => {}
         }
     }

@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::{
     Findings,
     keying::{self, documented_limit},
-    lift, order, outage, pbx, peer, plain,
+    lift, order, outage, pbx, peer, phone_files, plain,
 };
 use crate::{
     config::{
@@ -79,6 +79,7 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
     order::check(pace, &steps, findings);
     lift::check_pace(pace, &steps, findings);
     pbx::check(pace, &steps, &teardown, findings);
+    phone_files::check(pace, &steps, &teardown, findings);
     keying::check(&steps, &teardown, findings);
     Scenario {
         title: plain(&raw.title).unwrap_or_else(|| name.clone()),
@@ -163,7 +164,14 @@ fn unroll<'a>(raw: &'a [Spanned<raw::Step>], steps: &mut Vec<Placed<'a>>, findin
                 let documented_limit = documented_limit(raw, &kind, findings);
                 let only = raw.get_ref().only.as_ref().and_then(|only| chosen(only, findings));
                 let confirm = keying::confirm(raw.get_ref(), &kind, findings);
-                steps.push((raw, Step { title, kind, optional, only, confirm, documented_limit }));
+                let then = follow(&kind);
+                steps.push((raw, Step { title, kind, optional, only: only.clone(), confirm, documented_limit }));
+                // A phone that lacks the first of them has left its case or passes over all.
+                steps.extend(
+                    then.into_iter().map(|kind| {
+                        (raw, Step { optional, only: only.clone(), ..Step::of(&default_title(&kind), kind) })
+                    }),
+                );
             }
             Work::Repeated(times) => {
                 // What is wrong with a repeated step is said once.
@@ -182,6 +190,17 @@ fn unroll<'a>(raw: &'a [Spanned<raw::Step>], steps: &mut Vec<Placed<'a>>, findin
             findings.at(raw.span(), format!("the scenario has more than {MOST_STEPS} steps"), "repeat less often");
             return;
         }
+    }
+}
+
+/// The steps without which one would show nothing: settings count from a boot on, in which they are fetched, and after which
+/// the phone registers.
+fn follow(kind: &StepKind) -> Vec<StepKind> {
+    match kind {
+        StepKind::Configure { .. } => {
+            vec![StepKind::Restart, StepKind::Fetch, StepKind::Expect { of: Move::LogOn }]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -212,6 +231,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         ("dial", step.dial.is_some()),
         ("push", step.push.is_some()),
         ("restart", step.restart.is_some()),
+        ("configure", step.configure.is_some()),
         ("display", step.display.is_some()),
         ("call", step.call.is_some()),
         ("pbx", step.pbx.is_some()),
@@ -230,8 +250,8 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         findings.at(
             span,
             message,
-            "give each step one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `display`, `call`, `pbx`, `outage`, \
-             `lift`, `wait`, `meet`, `repeat`",
+            "give each step one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `configure`, `display`, `call`, `pbx`, \
+             `outage`, `lift`, `wait`, `meet`, `repeat`",
         );
         return None;
     }
@@ -320,6 +340,9 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
         }
         return restart.get_ref().then_some(StepKind::Restart);
     }
+    if let Some(settings) = &step.configure {
+        return phone_files::kind(settings.get_ref(), findings);
+    }
     if let Some(text) = &step.display {
         return keying::display(text, findings);
     }
@@ -359,6 +382,12 @@ fn default_title(kind: &StepKind) -> String {
         StepKind::Dial { number } => format!("dial {number}"),
         StepKind::Push { command } => format!("push `{command}` to each phone"),
         StepKind::Restart => "restart each phone".to_owned(),
+        StepKind::Configure { settings } if settings.is_empty() => "set each phone back to its base".to_owned(),
+        StepKind::Configure { settings } => {
+            let settings: Vec<String> = settings.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            format!("set each phone to {}", settings.join(", "))
+        }
+        StepKind::Fetch => "each phone fetches its file".to_owned(),
         StepKind::Display { text } => format!("the display shows {text}"),
         StepKind::Alive => "every phone gives a sign of life".to_owned(),
         StepKind::Silence => "no line registers".to_owned(),

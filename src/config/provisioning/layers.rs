@@ -128,6 +128,11 @@ impl Layers {
         Ok(())
     }
 
+    /// Takes over all that was set on the phone from what it was told before.
+    pub fn keep_local(&mut self, before: Self) {
+        self.local = before.local;
+    }
+
     /// Removes all that was set on the phone (`Command: ClearLocal`).
     pub fn clear_local(&mut self) {
         self.local.clear();

@@ -224,7 +224,7 @@ pub(super) fn normal(name: &str) -> String {
 }
 
 /// Lines without their endings, whichever of the three they use.
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = (!text.is_empty()).then_some(text);
     std::iter::from_fn(move || {
         let text = rest?;

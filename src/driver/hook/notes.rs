@@ -1,5 +1,5 @@
 //! What is noted ahead of something that must be undone, until it is undone: servers that a command is about to stop, settings of
-//! the PBX that are about to be changed. Whoever comes after a siprig that was killed knows by it what to start and to set back.
+//! the PBX that are about to be changed, files of phones that are about to be written. Whoever comes after a siprig that was killed knows by it what to start and to set back.
 
 use std::{
     collections::BTreeMap,
@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
-    config::{Hook, PbxSetting},
-    event::{PbxName, ServerName},
+    config::{Hook, PbxSetting, PhoneFiles},
+    event::{PbxName, PhoneName, ServerName},
 };
 
 /// Something that must be undone.
@@ -58,6 +58,29 @@ pub struct Changed {
     pub was: String,
     /// Its commands as they were then.
     pub setting: PbxSetting,
+}
+
+/// A phone's own file that may be other than the base set has it, or that the phone may still go by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rewritten {
+    /// When it was to be written, in seconds since the Unix epoch.
+    pub since_unix_s: i64,
+    /// Its name, as the phone asks for it.
+    pub file: String,
+    /// What was to be on top of the base set.
+    pub settings: BTreeMap<String, String>,
+    /// Where it is, as that was then.
+    pub files: PhoneFiles,
+    /// It was written back, and the phone was not seen to fetch it since.
+    pub back: bool,
+}
+
+impl Noted for Rewritten {
+    type Name = PhoneName;
+    const SCHEMA: &'static str = "siprig.phone-files/1";
+    const ALL: &'static str = "phones";
+    const FILE: &'static str = "where rewritten files of phones are noted";
 }
 
 impl Noted for Changed {

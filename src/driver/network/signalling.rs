@@ -12,6 +12,7 @@ use crate::{
         Toward, Transport,
     },
     wire::{
+        download,
         frame::{Body, Content, Frame},
         recent::Recent,
         redact,
@@ -181,17 +182,21 @@ impl Names {
         Some(Found::Knock(sighting.unix_ns, Box::new(observed)))
     }
 
-    /// What a phone asks a TFTP server for.
+    /// What a phone asks a server for of its files.
     fn fetched(&self, frame: &Frame<'_>, sighting: &Sighting) -> Option<Found> {
         let Sighting { toward: Toward::Server, unix_ns, fate, raw } = sighting else { return None };
         let Content::Ip(packet) = &frame.content else { return None };
-        let Body::Udp { destination_port: tftp::PORT, payload, .. } = &packet.body else { return None };
+        let file = match &packet.body {
+            Body::Udp { destination_port: tftp::PORT, payload, .. } => tftp::asked_file(payload)?,
+            Body::Tcp(segment) => download::asked_file(segment.payload)?,
+            _ => return None,
+        };
         let phone = frame.source.and_then(|mac| self.phones.get(&mac)).or_else(|| self.routed.get(&packet.source))?;
         let fetch = Fetch {
             phone: phone.clone(),
             address: packet.destination,
             server: self.servers.get(&packet.destination).cloned(),
-            file: tftp::asked_file(payload)?.to_owned(),
+            file: file.to_owned(),
             fate: *fate,
             raw: raw.clone(),
         };

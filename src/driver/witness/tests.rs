@@ -97,6 +97,7 @@ fn plan(bench: Bench, models: BTreeMap<String, Model>) -> Plan {
         models,
         scenario: load::scenario("baseline", Path::new(load::RIG)).unwrap(),
         then: Vec::new(),
+        unsettled: Vec::new(),
         overrides: Vec::new(),
         keep_secrets: false,
         allow_link_down: false,

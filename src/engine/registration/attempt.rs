@@ -66,6 +66,11 @@ impl<S> Attempt<S> {
         &self.call_id
     }
 
+    /// The lifetime that it asks for, in seconds; none: it leaves that to the server.
+    pub fn asked_lifetime(&self) -> Option<u32> {
+        self.contacts.iter().find_map(|contact| contact.expires).or(self.expires)
+    }
+
     /// Whether the phone, which waits this long, no longer waits for an answer.
     pub(super) fn stale(&self, now: Fix, patience: Duration) -> bool {
         now.when.at.since(self.first.when.at) > patience

@@ -2,9 +2,11 @@
 
 mod further;
 mod stay;
+mod window;
 
 use std::{collections::BTreeMap, time::Duration};
 
+pub(super) use self::window::window;
 use self::{
     further::{Further, Outcome},
     stay::Stay,
@@ -13,9 +15,9 @@ use self::{
 use crate::{
     engine::{
         Outbox, blind,
-        bound::{self, Window},
+        bound::Window,
         case::{CaseRun, Finding, Leg, Moved},
-        judge,
+        effect, judge,
         registration::Fix,
         run::GRACE,
         subjects::Subjects,
@@ -371,6 +373,13 @@ impl Wait {
             subjects.decide_case(id, unsure.unwrap_or(finding));
             return;
         }
+        if !self.unread
+            && let Some(watch) = subjects.watch(subjects.seat_of(id))
+            && let Some(finding) = effect::contradicted(case, watch, self.leg, &moved)
+        {
+            subjects.decide_case(id, finding);
+            return;
+        }
         let restoring = case.outcome.is_some();
         if self.settles_start_state(case)
             && let Some(left) =
@@ -395,6 +404,9 @@ impl Wait {
         } else if !self.agreeing.is_empty() {
             note = format!("{note}; so says {}", all(&self.agreeing));
         }
+        if let Some(shown) = effect::shown(case).filter(|_| self.leg.of == Move::LogOn) {
+            note = format!("{note}; {shown}");
+        }
         let evidence = [self.cause.seq, moved.request.seq, moved.done.seq];
         subjects.finish_case_step(id, &note, &evidence);
     }
@@ -403,89 +415,6 @@ impl Wait {
 /// Who has spoken, for people.
 fn all(vouched: &[Vouched]) -> String {
     vouched.iter().map(|vouched| vouched.by.to_string()).collect::<Vec<_>>().join(", ")
-}
-
-/// The window of a move as it stands at its cause.
-pub(super) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
-    let timers = &case.timers;
-    match leg.of {
-        Move::Baseline => Some(bound::baseline(timers)),
-        Move::Renewal => Some(bound::renewal(timers, case.track.last_granted(&case.primary)?)),
-        Move::Failover => {
-            let cut = case.cut_of(leg)?;
-            let dying = cut.away_after.unwrap_or_default();
-            let window = match &cut.held {
-                // It may have renewed at the last moment.
-                Some(held) if !dying.is_zero() => bound::failover(timers, held.binding.granted, held.binding.granted),
-                Some(held) => bound::failover(timers, held.binding.granted, held.left),
-                None if case.is_blind() => bound::unread_failover(timers),
-                None => return None,
-            };
-            let window = if cut.challenges { bound::challenged(timers, window) } else { window };
-            Some(bound::of_dying(dying, window))
-        }
-        Move::Failback if case.keeps_both => Some(bound::revival(&case.timers)),
-        Move::Rejection => {
-            let held = case.cut_of(leg)?.held.as_ref()?;
-            Some(bound::rejection(timers, held.binding.granted, held.left))
-        }
-        Move::Hold => Some(bound::hold(timers, case.track.last_granted(case.backup.as_ref()?)?)),
-        Move::Failback => {
-            let cut = case.cut_of(leg)?;
-            let lifted = cut.lifted?.when.at;
-            let asked = case.track.asked_to_wait(&case.primary).map(|wait| wait.until).filter(|until| *until > lifted);
-            let wait = asked.map(|until| until.since(lifted));
-            let asking = cut.was_asked(timers.transaction.value);
-            let answers = case.track.attempts_at(&case.primary).filter_map(|attempt| attempt.answer);
-            let turned_away = answers.filter(|answer| answer.ours).map(|answer| answer.fix.when.at).max();
-            let turned_away = turned_away.filter(|at| *at >= cut.began.when.at);
-            // One that could bear the outage may have come home before the lift.
-            let at_home = cut.held_at_home.as_ref().filter(|_| cut.may_be_borne());
-            if let Some(held) = at_home.filter(|held| turned_away.is_none_or(|at| at <= held.binding.confirmed.when.at))
-            {
-                return Some(bound::stay(timers, held.binding.granted, held.left, asking));
-            }
-            match &cut.held_elsewhere {
-                // Who was turned away after that no longer goes by it.
-                Some(held) if turned_away.is_none_or(|at| at <= held.binding.confirmed.when.at) => {
-                    let window = bound::failback(timers, case.habit, held.binding.granted, held.left, asking);
-                    Some(match wait {
-                        Some(wait) => bound::asked_away(timers, window, held.binding.granted, wait),
-                        None => window,
-                    })
-                }
-                _ if turned_away.is_some() => Some(bound::after_rejection(timers, wait)),
-                _ if case.is_blind() => Some(bound::unread_failback(timers, case.habit)),
-                _ => {
-                    // It held nothing at its backup because it had lost it, or because it had not left: it never did, it has
-                    // no backup, or what it asked in the outage it gave up only afterwards.
-                    let left = case.moves.get(&Leg { of: Move::Failover, ..leg });
-                    if left.is_some_and(|left| left.done.when.at < lifted) && !cut.may_be_borne() {
-                        return None;
-                    }
-                    let held = cut.held.as_ref()?;
-                    let away = lifted.since(cut.began.when.at);
-                    Some(bound::stay(timers, held.binding.granted, held.left.saturating_sub(away), asking))
-                }
-            }
-        }
-        Move::Stranded => {
-            let cut = case.cuts.iter().find(|cut| cut.server == case.primary && cut.lifted.is_none())?;
-            let held = cut.held.as_ref()?;
-            let dying = cut.away_after.unwrap_or_default();
-            let left = if dying.is_zero() { held.left } else { held.binding.granted };
-            Some(bound::of_dying(dying, bound::stranded(timers, held.binding.granted, left)))
-        }
-        Move::Recovery => Some(bound::recovery(timers, case.is_away(&case.primary))),
-        Move::Admission => Some(bound::log_on(timers, case.is_away(&case.primary))),
-        Move::LogOn if case.order_of(leg)?.reboots => Some(bound::boot(timers, case.is_away(&case.primary))),
-        Move::LogOn => Some(bound::log_on(timers, case.is_away(&case.primary))),
-        Move::LogOff => {
-            let servers = std::iter::once(&case.primary).chain(&case.backup);
-            let granted = servers.filter_map(|server| case.track.last_granted(server)).max();
-            Some(bound::log_off(timers, granted.unwrap_or(timers.expires.value)))
-        }
-    }
 }
 
 /// What to say of a move whose cause never came, or which begins where the line is not.

@@ -24,6 +24,8 @@ pub struct Push {
     told: BTreeMap<PhoneName, Stage>,
     /// Of the phones that are told by their keys.
     keys: Keys,
+    /// What does not arrive is not held against anybody: a phone that is to boot may be booting.
+    patient: bool,
 }
 
 /// What one phone is waited for.
@@ -55,7 +57,12 @@ impl Push {
                 Err(lacks) => subjects.lack(&phone, optional, &lacks),
             }
         }
-        Self { told, keys: Keys::press(keys, true, subjects, now, fix, out) }
+        Self { told, keys: Keys::press(keys, true, subjects, now, fix, out), patient: false }
+    }
+
+    /// Restarts all phones that can be restarted now. What comes of it is for the boot to show.
+    pub fn restart_patiently(subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) -> Self {
+        Self { patient: true, ..Self::begin(&StepKind::Restart, false, subjects, now, fix, out) }
     }
 
     /// Hears what a phone answered, or that it did not.
@@ -90,8 +97,12 @@ impl Push {
                 }),
                 Stage::Answer { .. } | Stage::Broken { .. } => None,
             };
-            if let Some(finding) = &finding {
-                subjects.decide(phone, || finding.clone());
+            match &finding {
+                Some(finding) if self.patient && matches!(stage, Stage::Broken { .. }) => {
+                    subjects.finish_step(phone, &finding.reason, &finding.evidence);
+                }
+                Some(finding) => subjects.decide(phone, || finding.clone()),
+                None => {}
             }
             finding.is_none()
         });

@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    Blocked, Crossing, Delivery, Happening, Load, Rehearsal,
+    Blocked, CLIENT, Crossing, Delivery, Happening, Load, Rehearsal,
     outage::{Frame, Judged},
     speech::RESET,
 };
@@ -164,6 +164,14 @@ impl Rehearsal {
         match load {
             Load::Datagram { phone_addr, bytes } => {
                 if self.link.loses() {
+                    return;
+                }
+                if toward == Toward::Server && phone_addr.port() == CLIENT {
+                    // Where nobody serves files, nobody answers.
+                    if self.servers.keys().any(|it| it.ip() == server.ip()) {
+                        let at = self.now + self.link.leg();
+                        self.schedule(at, Happening::Serve(phone, server.ip(), bytes));
+                    }
                     return;
                 }
                 if toward == Toward::Server && !self.listens(server) {

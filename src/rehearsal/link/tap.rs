@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Crossing, FRAME_ERROR_NS, Rehearsal};
+use super::{CLIENT, Crossing, FRAME_ERROR_NS, Rehearsal};
 use crate::{
     event::{Door, Fate, Knock, Observed, PhoneName, RawRef, SipFact, TlsFact, TlsStep, Toward, Transport, When},
     journal::run_dir::capture_file,
@@ -137,10 +137,13 @@ impl Rehearsal {
         if self.is_hidden(toward) {
             return;
         }
+        if phone_addr.port() == CLIENT {
+            return self.see_loading(phone, server_addr, toward, fate, bytes);
+        }
         let mut bytes = bytes.to_vec();
         redact::sip_in_place(&mut bytes);
-        let raw = RawRef { file: capture_file(1), offset: self.link.captured, len: bytes.len() as u64 };
-        self.link.captured += raw.len;
+        let offset = self.link.captured(bytes.len());
+        let raw = RawRef { file: capture_file(1), offset, len: bytes.len() as u64 };
         let fact = SipFact {
             phone: phone.clone(),
             server: self.plan.bench.server_at(server_addr.ip()).map(|server| server.name.clone()),

@@ -57,6 +57,10 @@ pub enum PhoneDefect {
     ReusesNonce,
     /// After it went back to the primary it goes on to renew at the backup as well.
     KeepsRenewingAtBackup,
+    /// It loads its files at a boot and goes by what it had before.
+    IgnoresFiles,
+    /// It loads no files.
+    LoadsNothing,
     /// After a move it does not subscribe for the message lamp again.
     ForgetsSubscription,
     /// It ends its calls when its registration moves.

@@ -26,6 +26,13 @@ pub enum PhoneInput {
         /// All of it.
         bytes: Vec<u8>,
     },
+    /// A datagram arrived on the port from which it loads a file.
+    Tftp {
+        /// Who sent it.
+        from: SocketAddr,
+        /// All of it.
+        bytes: Vec<u8>,
+    },
     /// An ICMP error came back for a datagram to this server.
     Unreachable {
         /// Whom the datagram was for.
@@ -113,6 +120,13 @@ pub enum PhoneOutput {
     /// It sends a message to its log server, in a datagram.
     SendLog {
         /// To whom.
+        to: SocketAddr,
+        /// All of it.
+        bytes: Vec<u8>,
+    },
+    /// It asks a TFTP server for a file, or acknowledges a part of it: each file from a port of its own.
+    SendTftp {
+        /// To whom; where that is the port of TFTP servers, a new file begins.
         to: SocketAddr,
         /// All of it.
         bytes: Vec<u8>,

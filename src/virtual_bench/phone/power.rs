@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Colour, Display, Hook, Lamps, Phone, PhoneDefect, PhoneOutput, Settings, line::Line, settings::Account};
+use super::{
+    Colour, Display, Hook, Lamps, Phone, PhoneDefect, PhoneOutput, Settings,
+    line::Line,
+    loader::Loaded,
+    settings::{self, Account},
+};
 
 /// How long a phone is off before it boots.
 const OFF: Duration = Duration::from_secs(2);
@@ -119,6 +124,33 @@ impl Phone {
         self.layers.restart();
         self.settings = Settings::of(&self.spec, &self.layers);
         self.terminal.log(now, "eth0", Colour::Plain, format_args!("link is up, address {}", self.spec.address));
+        match self.spec.tftp.filter(|_| !self.has(PhoneDefect::LoadsNothing)) {
+            Some(server) => {
+                let files = settings::files(&self.spec);
+                self.loader.begin(now, server, files, &mut self.outputs);
+            }
+            None => self.start_lines(now),
+        }
+    }
+
+    /// It has loaded its files, or not.
+    pub(super) fn loaded(&mut self, now: Duration, loaded: Loaded) {
+        match loaded {
+            Loaded::Nothing => self.terminal.log(now, "provis", Colour::Red, "no answer from the configuration server"),
+            Loaded::Files(_) if self.has(PhoneDefect::IgnoresFiles) => {}
+            Loaded::Files(files) => {
+                self.spec.provisioning = settings::provisioning(&self.spec, &files);
+                let local = std::mem::take(&mut self.layers);
+                self.layers = settings::layers(&self.spec);
+                self.layers.keep_local(local);
+                self.layers.restart();
+                self.settings = Settings::of(&self.spec, &self.layers);
+            }
+        }
+        self.start_lines(now);
+    }
+
+    fn start_lines(&mut self, now: Duration) {
         let start = now + self.spec.boot;
         for account in self.settings.accounts.clone() {
             let timers = account.timers;
@@ -132,6 +164,7 @@ impl Phone {
             self.with_line(index, until, Line::abort);
         }
         let accepted = std::mem::take(&mut self.accepted).into_keys().chain(self.visitors.clear());
+        self.loader.stop();
         let all = accepted.chain(self.browser.stop());
         self.outputs.extend(all.map(|conn| PhoneOutput::TcpClose { conn, abort: true }));
         self.go_down();

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Habits, LineSpec, PhoneDefect, PhoneSpec, PhoneTimers, Transport, failover::Pair};
+use super::{Habits, LineSpec, PhoneDefect, PhoneSpec, PhoneTimers, Provisioning, Transport, failover::Pair};
 use crate::config::{
     Mac, RenewalLead,
     provisioning::{self, Effective, Host, Layer, Layers, LineSettings, Merged, Server, SettingsFile},
@@ -158,16 +158,30 @@ impl Settings {
     }
 }
 
+/// The files that a phone asks for, in their order.
+pub fn files(spec: &PhoneSpec) -> [String; 3] {
+    let kind = spec.product.split_whitespace().last().unwrap_or_default();
+    ["aastra.cfg".to_owned(), format!("{kind}.cfg"), format!("{}.cfg", provisioning::spelt(spec.mac))]
+}
+
+/// Those files as a server has them.
+pub fn provisioning(spec: &PhoneSpec, loaded: &BTreeMap<String, Vec<u8>>) -> Provisioning {
+    let [global, model, phone] = files(spec)
+        .map(|name| loaded.get(&name).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default());
+    Provisioning { global, model, phone }
+}
+
 /// The layers that a phone boots from: the fields of its spec, and above them its files.
 pub fn layers(spec: &PhoneSpec) -> Layers {
     let files = &spec.provisioning;
-    let mac = spec.mac.to_string().replace(':', "").to_uppercase();
+    let [global, model, phone] = self::files(spec);
     let mut layers = Layers::new();
     for (layer, name, text) in [
         (Layer::Global, "spec".to_owned(), &fields(spec)),
-        (Layer::Global, "aastra.cfg".to_owned(), &files.global),
-        (Layer::Model, "model.cfg".to_owned(), &files.model),
-        (Layer::Phone, format!("{mac}.cfg"), &files.phone),
+        (Layer::Global, global, &files.global),
+        (Layer::Model, model, &files.model),
+        (Layer::Phone, phone, &files.phone),
+        (Layer::Local, "local.cfg".to_owned(), &spec.local),
     ] {
         layers.push(layer, SettingsFile::parse(name.into(), text.as_bytes()));
     }

@@ -19,11 +19,14 @@ use tokio::{
 };
 
 use super::{FIRST_ACCEPTED, Phone, PhoneInput, PhoneOutput, PhoneSpec, Service, icmp, link::Link};
-use crate::virtual_bench::{
-    board::{Board, BoardInput, BoardOutput},
-    process::{self, ProcessError, Uptime},
-    pty::Pty,
-    speech::Mouth,
+use crate::{
+    virtual_bench::{
+        board::{Board, BoardInput, BoardOutput},
+        process::{self, ProcessError, Uptime},
+        pty::Pty,
+        speech::Mouth,
+    },
+    wire::tftp,
 };
 
 /// How often it looks whether its interface has a link.
@@ -61,6 +64,7 @@ async fn device(spec: PhoneProcess) -> Result<(), ProcessError> {
         board: Board::new(1),
         phone: Phone::new(spec.phone),
         udp: None,
+        tftp: None,
         mouth: None,
         sip: None,
         http: None,
@@ -81,6 +85,8 @@ struct Device {
     keypad: Pty,
     /// None before link-up.
     udp: Option<UdpSocket>,
+    /// The port from which it loads a file; none: it has loaded none yet.
+    tftp: Option<UdpSocket>,
     /// None before link-up, or without its port.
     mouth: Option<Mouth>,
     /// Where others connect for SIP, and for its web interface; none before link-up.
@@ -119,6 +125,9 @@ impl Device {
                     }
                     Err(_) => self.collect_icmp(),
                 },
+                Ok((bytes, from)) = loaded(self.tftp.as_ref()) => {
+                    self.phone.handle(self.uptime.now(), PhoneInput::Tftp { from, bytes });
+                }
                 (stream, from) = accepted(self.sip.as_ref()) => self.accept(stream, from, Service::Sip),
                 (stream, from) = accepted(self.http.as_ref()) => self.accept(stream, from, Service::Http),
                 Some(input) = incoming.recv() => {
@@ -208,6 +217,15 @@ impl Device {
                         let _ = udp.send_to(&bytes, to).await;
                     }
                 }
+                PhoneOutput::SendTftp { to, bytes } => {
+                    if to.port() == tftp::PORT {
+                        self.tftp = UdpSocket::bind((self.phone.spec().address, 0)).await.ok();
+                    }
+                    // What can not be sent is lost, and asked for again.
+                    if let Some(socket) = &self.tftp {
+                        let _ = socket.send_to(&bytes, to).await;
+                    }
+                }
                 PhoneOutput::Call { to, bytes } => {
                     drop(tokio::spawn(super::link::call(self.phone.spec().address, to, bytes)))
                 }
@@ -242,6 +260,14 @@ async fn receive(udp: Option<&UdpSocket>, datagram: &mut [u8]) -> io::Result<(us
         Some(udp) => udp.recv_from(datagram).await,
         None => std::future::pending().await,
     }
+}
+
+async fn loaded(socket: Option<&UdpSocket>) -> io::Result<(Vec<u8>, SocketAddr)> {
+    let Some(socket) = socket else { return std::future::pending().await };
+    let mut datagram = vec![0; 1500];
+    let (length, from) = socket.recv_from(&mut datagram).await?;
+    datagram.truncate(length);
+    Ok((datagram, from))
 }
 
 async fn accepted(listener: Option<&TcpListener>) -> (TcpStream, SocketAddr) {

@@ -39,6 +39,12 @@ pub struct PhoneSpec {
     /// Its configuration files. What they set counts more than the fields here.
     #[serde(default)]
     pub provisioning: Provisioning,
+    /// What was set on the phone itself, as its `local.cfg` would hold it.
+    #[serde(default)]
+    pub local: String,
+    /// The TFTP server from which it loads these at each boot; none: it has them.
+    #[serde(default)]
+    pub tftp: Option<IpAddr>,
     /// What it speaks SIP over.
     #[serde(default)]
     pub transport: Transport,

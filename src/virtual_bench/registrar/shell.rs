@@ -12,7 +12,10 @@ use tokio::{
 };
 
 use super::{Registrar, RegistrarInput, RegistrarOutput, RegistrarSpec, maintenance};
-use crate::virtual_bench::process::{self, ProcessError, Uptime};
+use crate::virtual_bench::{
+    process::{self, ProcessError, Uptime},
+    tftp,
+};
 
 /// Runs the server until it is killed. The file holds a [`RegistrarSpec`] as JSON.
 pub fn main(spec_path: &Path) -> ExitCode {
@@ -30,6 +33,9 @@ async fn device(spec: RegistrarSpec, spec_path: &Path) -> Result<(), ProcessErro
         None => None,
     };
     let http = TcpListener::bind(application).await.map_err(listen(application))?;
+    if let Some(folder) = spec.tftp.clone() {
+        tokio::spawn(tftp::serve(spec.address, folder));
+    }
     let mut questions = maintenance::listen(spec_path)?;
     let mut registrar = Registrar::new(spec);
     // Each connection has a task; the registrar keeps the way to write to it, and dropping that closes it.

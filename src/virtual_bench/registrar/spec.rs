@@ -64,6 +64,9 @@ pub struct RegistrarSpec {
     /// What is wrong with it.
     #[serde(default)]
     pub defects: Vec<RegistrarDefect>,
+    /// The folder that a TFTP server on its host serves; none: there is none.
+    #[serde(default)]
+    pub tftp: Option<std::path::PathBuf>,
     /// Seed of everything random about it: tags, nonces.
     #[serde(default)]
     pub seed: u64,

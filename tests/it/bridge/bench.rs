@@ -111,6 +111,7 @@ fn plan(network: Network) -> Plan {
         models: BTreeMap::from([("any".to_owned(), model)]),
         scenario: Scenario::of("test", "test", Vec::new()),
         phones: vec![PhoneName::from("p1")],
+        unsettled: Vec::new(),
         overrides: Vec::new(),
         keep_secrets: false,
         allow_link_down: false,

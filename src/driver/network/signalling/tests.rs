@@ -11,6 +11,35 @@ const PHONE: [u8; 6] = [0, 8, 0x5d, 0x77, 0, 1];
 const SERVER: [u8; 6] = [2, 0, 0, 0, 0, 3];
 
 #[test]
+fn a_phone_that_asks_a_web_server_for_its_settings_is_told_of_and_its_credentials_are_not() {
+    let told = |payload: &[u8], toward: Toward| {
+        let segment = TcpSegment {
+            source_port: 40_000,
+            destination_port: 80,
+            sequence: 1,
+            ack: Some(1),
+            syn: false,
+            fin: false,
+            rst: false,
+            payload,
+        };
+        let (from, to) = ([10, 77, 0, 11].into(), [10, 77, 0, 3].into());
+        let frame = Envelope::new(Mac(PHONE), Mac(SERVER), None).tcp(from, to, &segment, None);
+        let raw = RawRef { file: "capture.pcapng".to_owned(), offset: 3, len: 4 };
+        let mut signalling = Signalling::new(&bench(), false);
+        let found = signalling.read(&frame, &Sighting { toward, unix_ns: 5, fate: Fate::Passed, raw });
+        found.into_iter().find_map(|found| match found {
+            Found::Fetched(5, fetch) => Some((fetch.phone.0, fetch.file)),
+            _ => None,
+        })
+    };
+    let request = b"GET /00085D770001.cfg HTTP/1.1\r\nHost: b\r\n\r\n";
+    assert_eq!(told(request, Toward::Server), Some(("p1".to_owned(), "/00085D770001.cfg".to_owned())));
+    assert_eq!(told(request, Toward::Phone), None);
+    assert_eq!(told(b"GET /a.cfg HTTP/1.1\r\nAuthorization: Basic YTpi\r\n\r\n", Toward::Server), None);
+}
+
+#[test]
 fn a_phone_that_asks_a_tftp_server_for_a_file_is_told_of_with_the_server() {
     let asked = |phone: [u8; 6], host: u8, port: u16, payload: &[u8]| {
         udp_frame(

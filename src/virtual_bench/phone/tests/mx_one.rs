@@ -306,6 +306,7 @@ impl Link {
             }
             PhoneOutput::TcpClose { .. }
             | PhoneOutput::SendLog { .. }
+            | PhoneOutput::SendTftp { .. }
             | PhoneOutput::Call { .. }
             | PhoneOutput::ConsoleClosed
             | PhoneOutput::Died => {}

@@ -103,7 +103,10 @@ impl Wire {
                     self.logs.push((to, String::from_utf8(bytes).unwrap()))
                 }
                 PhoneOutput::Console(bytes) => self.console.push_str(&String::from_utf8_lossy(&bytes)),
-                PhoneOutput::TcpClose { .. } | PhoneOutput::ConsoleClosed | PhoneOutput::Died => {}
+                PhoneOutput::SendTftp { .. }
+                | PhoneOutput::TcpClose { .. }
+                | PhoneOutput::ConsoleClosed
+                | PhoneOutput::Died => {}
             }
         }
     }

@@ -60,6 +60,8 @@ pub fn line(extension: &str) -> LineSpec {
 /// A phone with one account, 60 s of lifetime and 15 s of lead.
 pub fn phone() -> PhoneSpec {
     PhoneSpec {
+        local: String::new(),
+        tftp: None,
         name: "p1".to_owned(),
         product: "Aastra 6731i".to_owned(),
         mac: "00:08:5d:23:74:29".parse().unwrap(),
@@ -214,7 +216,7 @@ impl World {
             }
             PhoneOutput::Console(bytes) => self.console.push_str(&String::from_utf8_lossy(&bytes)),
             PhoneOutput::ConsoleClosed => self.console.push_str("<closed>"),
-            PhoneOutput::SendLog { .. } | PhoneOutput::Call { .. } => {}
+            PhoneOutput::SendLog { .. } | PhoneOutput::SendTftp { .. } | PhoneOutput::Call { .. } => {}
             PhoneOutput::Died => self.died = true,
         }
     }

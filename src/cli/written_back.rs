@@ -1,0 +1,84 @@
+//! Phones' files that a siprig before this one has written and did not write back, because it was killed; and phones that may go by
+//! what stood in them, until they boot.
+
+use std::{collections::BTreeMap, io};
+
+use super::{error::UserError, exit::Exit, state};
+use crate::{
+    config::Bench,
+    driver::{
+        clock::RunClock,
+        hook::notes::{Notes, Rewritten},
+        phone_files::{self, Place},
+        secrets::Secrets,
+    },
+    event::PhoneName,
+};
+
+/// Where it is noted which phones' files of a bench may be other than they were. Whoever uses it holds the lock on the bench.
+///
+/// # Errors
+/// If there is no directory for it.
+pub fn notes(bench: &Bench) -> Result<Notes<Rewritten>, UserError> {
+    Ok(Notes::at(state::of_network()?.join(format!("phone-files-{}.json", bench.name))))
+}
+
+/// Writes everything back that is noted as written, ahead of anything else, and tells so by `say`. The phones that may go by
+/// it still: a boot, in which they load their files, ends that.
+///
+/// # Errors
+/// If something can not be written back: nothing on this bench would show anything.
+pub fn everything(bench: &Bench, say: impl Fn(&str)) -> Result<Vec<PhoneName>, UserError> {
+    let notes = notes(bench)?;
+    let unusable = |error: io::Error| {
+        let help = "remove it if every phone has the settings that it should have, or set SIPRIG_STATE to a directory of your own";
+        UserError::new(Exit::Rig, format!("cannot use {error}"), help)
+    };
+    let left = notes.read().map_err(unusable)?;
+    for (phone, rewritten) in left.iter().filter(|(_, rewritten)| !rewritten.back) {
+        write_back(bench, phone, rewritten, &say)?;
+        notes.add(phone, Rewritten { back: true, ..rewritten.clone() }).map_err(unusable)?;
+    }
+    Ok(left.into_keys().collect())
+}
+
+/// The same where nobody boots the phones, and says so.
+///
+/// # Errors
+/// As [`everything`].
+pub fn without_boots(bench: &Bench, say: impl Fn(&str)) -> Result<(), UserError> {
+    let phones = everything(bench, &say)?;
+    until_they_boot(&phones).into_iter().for_each(|text| say(&text));
+    Ok(())
+}
+
+fn until_they_boot(phones: &[PhoneName]) -> Option<String> {
+    let names: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} may go by settings of a run that did not come to its end, until the next boot: the next `siprig run` sees to that",
+            names.join(", ")
+        )
+    })
+}
+
+fn write_back(bench: &Bench, phone: &PhoneName, rewritten: &Rewritten, say: &impl Fn(&str)) -> Result<(), UserError> {
+    let Rewritten { since_unix_s, file, settings, files, .. } = rewritten;
+    // What the bench file says today counts; where it says nothing any more there is only what was noted.
+    let files = bench.provisioning.as_ref().unwrap_or(files).clone();
+    let since = jiff::Timestamp::from_second(*since_unix_s).unwrap_or_default();
+    let since = since.strftime("%Y-%m-%d %H:%M:%S UTC");
+    say(&format!(
+        "{file} of {phone} was written by a siprig that did not write it back, since {since}; writing it back"
+    ));
+    let (shown, base) = (phone_files::shown(&files), files.base.display().to_string());
+    let place = Place::new(files, Secrets::of_bench(bench), RunClock::start());
+    place.put(file, settings, &BTreeMap::new()).map_err(|flaw| {
+        let message = format!("{file} of {phone} is left changed: {}", flaw.reason);
+        let help = format!(
+            "make it in {shown} what it is in {base} by hand, or mend [provisioning] of the bench file, and try again: \
+             `siprig net restore`"
+        );
+        UserError::new(Exit::Rig, message, help)
+    })
+}
