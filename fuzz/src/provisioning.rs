@@ -1,12 +1,14 @@
 //! The phones' own configuration files, as a provisioning server holds them.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use siprig::{
     audit::{self, document::Document},
     config::{
         Assignable,
-        provisioning::{Effective, Layer, Layers, MAX_FLAWS, MAX_LINES, SettingsFile, identify, recognise},
+        provisioning::{
+            Effective, Layer, Layers, MAX_FLAWS, MAX_LINES, SettingsFile, identify, recognise, with_settings,
+        },
     },
     look::{self, Look},
 };
@@ -24,6 +26,7 @@ pub fn check(bytes: &[u8]) {
     {
         let file = SettingsFile::parse(name.clone(), bytes);
         read(&file, bytes);
+        rewritten(&file, bytes);
         layers.push(layer, file);
     }
     let effective = Effective::of(&layers.merge());
@@ -47,6 +50,20 @@ fn files(bytes: &[u8]) -> Vec<(PathBuf, Vec<u8>)> {
         }
     }
     files
+}
+
+/// With settings on top it holds these once, and of what it had all the rest.
+fn rewritten(file: &SettingsFile, bytes: &[u8]) {
+    let settings = [("sip transaction timer", "8000"), ("prgkey1 label", "# of lines")];
+    let settings: BTreeMap<String, String> = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let Ok(written) = with_settings(bytes, &settings) else { return };
+    let again = SettingsFile::parse(file.file.to_path_buf(), &written);
+    let held = |file: &SettingsFile, set: bool| {
+        let all = file.assignments.iter().filter(|it| settings.contains_key(&it.name) == set);
+        all.map(|it| (it.name.clone(), it.value.expose().to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(held(&again, true), settings.into_iter().collect::<Vec<_>>());
+    assert_eq!(held(&again, false), held(file, false));
 }
 
 fn read(file: &SettingsFile, bytes: &[u8]) {

@@ -10,6 +10,9 @@ pub enum NotWritten {
     /// The file is no text that could be added to.
     #[error("it is no text with a setting in each line")]
     NotText,
+    /// Phones would not read the end of it.
+    #[error("it has no room for more lines")]
+    Full,
     /// No line of a file could hold it.
     #[error("no line of a file can hold `{0}`")]
     NoLine(String),
@@ -40,7 +43,7 @@ pub fn line_of(name: &str, value: &str) -> Result<(String, String), NotWritten> 
 /// them are gone: of two lines for one parameter no guide says which counts.
 ///
 /// # Errors
-/// If the file is no text, or something can not be written as a line.
+/// If the file is no text, or has no room for more; or something can not be written as a line.
 pub fn with_settings(file: &[u8], settings: &BTreeMap<String, String>) -> Result<Vec<u8>, NotWritten> {
     let set = settings.iter().map(|(name, value)| line_of(name, value)).collect::<Result<Vec<_>, _>>()?;
     let read = SettingsFile::parse(PathBuf::new(), file);
@@ -63,12 +66,14 @@ pub fn with_settings(file: &[u8], settings: &BTreeMap<String, String>) -> Result
         written.extend_from_slice(line.as_bytes());
         written.push(b'\n');
     }
-    Ok(written)
+    let again = SettingsFile::parse(PathBuf::new(), &written);
+    let holds = set.iter().all(|(name, _)| again.assignments.iter().any(|it| it.name == *name));
+    if holds { Ok(written) } else { Err(NotWritten::Full) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::MAX_LINES, *};
 
     fn on_top(file: &[u8], settings: &[(&str, &str)]) -> Result<String, NotWritten> {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -97,5 +102,6 @@ mod tests {
             assert_eq!(on_top(b"", &[(name, value)]), Err(NotWritten::NoLine(name.to_owned())), "{name} {value}");
         }
         assert_eq!(on_top(b"\xff\xfea\0", &[("a", "1")]), Err(NotWritten::NotText));
+        assert_eq!(on_top(&b"#\n".repeat(MAX_LINES - 1), &[("a", "1")]), Err(NotWritten::Full));
     }
 }
