@@ -226,6 +226,9 @@ pub struct PhoneOverride {
     /// How many lines it has.
     #[serde(default)]
     pub lines: Option<u8>,
+    /// The PIN of its first line's user; without it one is made up.
+    #[serde(default)]
+    pub pin: Option<String>,
     /// Nobody holds its console: the bench file does not name it.
     #[serde(default)]
     pub console_unplugged: bool,
@@ -395,6 +398,7 @@ impl Description {
         settings::check("virtual.model-settings", &self.lab.model_settings)?;
         for phone in &self.lab.phone {
             settings::check(&format!("settings of virtual phone {}", phone.name), &phone.settings)?;
+            settings::check_pin(phone)?;
         }
         self.timers.checked()?;
         let plan = LabPlan::new(&self, Path::new(""), &BTreeMap::new(), String::new);

@@ -119,7 +119,8 @@ impl LabPlan {
                 };
                 let lines = (1..=lines).map(|line| {
                     let extension = extension(line, number);
-                    let (password, pin) = (password(), pin(&password()));
+                    let (password, made_up) = (password(), pin(&password()));
+                    let pin = own.and_then(|own| own.pin.clone()).filter(|_| line == 1).unwrap_or(made_up);
                     let turn = usize::from(number - 1) % lab.homes.len().max(1);
                     let user = User {
                         password: password.clone(),

@@ -12,6 +12,7 @@ mod discover;
 mod docs;
 mod examples;
 mod first_day;
+mod free_seating;
 mod hooks;
 mod hostile;
 mod keypad;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{DescriptionError, require};
+use super::{DescriptionError, PhoneOverride, require};
 use crate::config::provisioning::{SettingsFile, Unknown, identify};
 
 /// What `[timers]` and `transports` decide. The bench file tells it to the controller, so nothing else may change it.
@@ -39,4 +39,12 @@ pub fn check(key: &str, text: &str) -> Result<(), DescriptionError> {
         })?;
     }
     Ok(())
+}
+
+/// A PIN is typed on the key pad.
+pub fn check_pin(phone: &PhoneOverride) -> Result<(), DescriptionError> {
+    let typed = |pin: &String| !pin.is_empty() && pin.bytes().all(|digit| digit.is_ascii_digit());
+    require(phone.pin.as_ref().is_none_or(typed), || {
+        format!("PIN of virtual phone `{}` can hold digits alone; write it as `pin = \"4711\"`", phone.name)
+    })
 }

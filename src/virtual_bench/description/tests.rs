@@ -33,6 +33,7 @@ fn counts_names_and_timers_that_make_no_sense_are_refused() {
         ("virtual.homes = [\"a\", \"c\"]", "`virtual.homes` names `c`, which this bench doesn't have; it has a, b"),
         ("virtual.homes = []", "name a server"),
         ("virtual.digest-algorithms = []", "name `md5` or `sha-256`"),
+        ("[[virtual.phone]]\nname = \"p1\"\npin = \"47-11\"", "PIN of virtual phone `p1` can hold digits alone"),
         ("virtual.messages.2001 = 1", "extension `2001`, which no phone"),
         ("[[virtual.server]]\nname = \"a\"\ncapacity = 0", "capacity of virtual server `a` is 0"),
         ("virtual.settings = \"sip proxi ip: 10.77.0.2\"", "`sip proxi ip` is not known; perhaps `sip proxy ip`"),
