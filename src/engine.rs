@@ -3,6 +3,7 @@
 //! | part | what it knows |
 //! |---|---|
 //! | [`registration`] | which server holds a binding for a line, from the SIP that passes |
+//! | [`registrars`] | which registrars a line asks for at one address |
 //! | [`dialog`] | calls and subscriptions, from the SIP that passes |
 //! | [`blind`] | lines whose signalling is encrypted: what is known of them, and what may be said |
 //! | [`phone`] | what console, keypad and frames say of a phone |
@@ -57,6 +58,7 @@ pub mod peer;
 pub mod phone;
 pub mod phone_files;
 pub mod refusal;
+pub mod registrars;
 pub mod registration;
 pub mod run;
 pub mod seat;

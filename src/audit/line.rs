@@ -116,6 +116,20 @@ fn servers(line: &LineSettings, told: &mut Told) {
         ),
         _ => {}
     }
+    let [hop, backup_hop] = line.next_hops();
+    if !backup_registrar.host.value.is_off() && hop.host != registrar.host && place(hop) == place(backup_hop) {
+        let both = !line.backup_outbound_proxy.host.value.is_off();
+        told.tell(
+            if both { Severity::Error } else { Severity::Warning },
+            "one-proxy",
+            format!(
+                "what is for registrar {} and for backup {} goes to the outbound proxy {}: both go away together",
+                registrar.host.value, backup_registrar.host.value, hop.host.value
+            ),
+            "set `sip backup outbound proxy` to another one, or expect that the proxy alone has a backup (docs/first-day.md)",
+            hop.host.origin.as_ref(),
+        );
+    }
     if !backup_registrar.host.value.is_off() && place(backup_registrar) == place(registrar) {
         told.tell(
             Severity::Error,

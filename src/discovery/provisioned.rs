@@ -104,7 +104,7 @@ impl Provisioned {
     }
 
     /// Where every line belongs; where no phone has a file of its own, those of any phone.
-    fn homes(&self) -> Vec<Home> {
+    pub(super) fn homes(&self) -> Vec<Home> {
         let everybody = self.phones.keys().map(|mac| Some(*mac)).chain(self.phones.is_empty().then_some(None));
         let settings = everybody.filter_map(|mac| self.settings_of(mac, ""));
         settings.flat_map(|it| it.lines.values().map(Home::of).collect::<Vec<_>>()).collect()
@@ -112,17 +112,17 @@ impl Provisioned {
 }
 
 impl Home {
-    /// Of a line.
+    /// Of a line: whom it sends to, which are its registrars unless proxies are set.
     pub fn of(line: &LineSettings) -> Self {
         let address = |server: &Server| match &server.host.value {
             Host::Address(address) => Some((*address, said(server.host.origin.as_ref()))),
             Host::Off | Host::Name(_) => None,
         };
-        Self {
-            primary: address(&line.registrar),
-            backup: address(&line.backup_registrar),
-            alone: line.backup_registrar.host.value.is_off(),
-        }
+        let [first, second] = line.next_hops();
+        let place = |server: &Server| (server.host.value.clone(), server.port.value);
+        // One proxy for both is left with them, and has no backup.
+        let alone = line.backup_registrar.host.value.is_off() || place(first) == place(second);
+        Self { primary: address(first), backup: address(second).filter(|_| !alone), alone }
     }
 }
 

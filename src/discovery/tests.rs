@@ -10,6 +10,7 @@ use crate::{
 use lab::{Lab, SECOND, Voice, address, behind, end, loaded, models};
 
 mod lab;
+mod proxies;
 
 const A: u8 = 2;
 const B: u8 = 3;

@@ -10,6 +10,7 @@ use super::{
     dialog::{Calls, Lamp},
     firmware::{self, Naming, Renamed},
     pairs::Part,
+    registrars::{self, Registrars},
     registration::{Attempt, Binding, Fix, LineTrack},
     seat::{self, Seat},
     witness::Vouched,
@@ -98,6 +99,8 @@ pub struct CaseRun {
     pub naming: Naming,
     /// That it calls itself something else since this case began.
     pub renamed: Option<Renamed>,
+    /// Which registrars it asks for, and where.
+    pub registrars: Registrars,
     /// Its user has come back to his phone, and the other one was registered still.
     pub shared: bool,
     /// It has finished the step in progress.
@@ -179,6 +182,7 @@ impl CaseRun {
             seat: None,
             naming: Naming::default(),
             renamed: None,
+            registrars: Registrars::default(),
             shared: false,
             step_done: false,
             follows: false,
@@ -476,7 +480,7 @@ impl CaseRun {
     /// Decides the case, unless it is decided.
     pub fn decide(&mut self, finding: Finding) {
         if self.decided.is_none() {
-            self.decided = Some(seat::weigh(self, firmware::weigh(self, finding)));
+            self.decided = Some(seat::weigh(self, firmware::weigh(self, registrars::weigh(self, finding))));
         }
     }
 }

@@ -225,12 +225,18 @@ pub fn phantom_key(key: &KeyName, fix: Fix) -> Detection {
     }
 }
 
-/// A server that the bench does not name accepted the line.
-pub fn stranger(address: &str, fix: Fix) -> Detection {
+/// A server that the bench does not name accepted the line; `meant` is the one that it asked for there.
+pub fn stranger(address: &str, meant: Option<&ServerName>, fix: Fix) -> Detection {
+    let proxy = |server| {
+        format!(
+            ": a proxy before server {server}, for which the phone asks there; what phones send to is what the bench has to name"
+        )
+    };
+    let proxy = meant.map(proxy).unwrap_or_default();
     Detection {
         code: "stranger",
         blame: Blame::Configuration,
-        note: format!("the line registered at {address}, which the bench does not name"),
+        note: format!("the line registered at {address}, which the bench does not name{proxy}"),
         evidence: vec![fix.seq],
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Outbox, blind,
     case::{CaseRun, Finding},
     detect::{self, Detection, Detectors},
-    firmware, hook, peer,
+    firmware, hook, peer, registrars,
     registration::{ANSWER_SLACK, Change, Fix},
     seat,
     subjects::Subjects,
@@ -163,7 +163,8 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
     let ids: Vec<CaseId> =
         subjects.cases().iter().filter(|case| case.at == phone).map(|case| case.id.clone()).collect();
     for id in ids {
-        let Some((case, detectors)) = subjects.case_and_detectors(&id) else { continue };
+        let Some((case, detectors, bench)) = subjects.case_detectors_and_bench(&id) else { continue };
+        registrars::note(case, bench, fact, fix, out);
         case.calls.observe(fact, fix);
         case.lamp.observe(fact, fix);
         firmware::note(case, fact, fix, out);
@@ -183,7 +184,9 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
         }
         for (change, fix) in changes {
             match &change {
-                Change::Stranger { address } => detected.push((id.clone(), detect::stranger(address, fix))),
+                Change::Stranger { address } => {
+                    detected.push((id.clone(), detect::stranger(address, case.registrars.meant_at(address), fix)))
+                }
                 Change::Created { server, .. } | Change::Refreshed { server, .. } => {
                     detected
                         .extend(confirmed(case, detectors, before.as_ref(), server, fix).map(|it| (id.clone(), it)));

@@ -8,6 +8,7 @@ use super::{
     Outbox,
     case::{CaseRun, Finding},
     firmware::Naming,
+    registrars::Registrars,
     registration::{Fix, address_user, is_held},
     subjects::Subjects,
 };
@@ -142,6 +143,7 @@ pub fn sit(case: &mut CaseRun, plan: &Plan, at: PhoneName) {
     case.keeps_both = model.is_some_and(|model| model.keeps_both);
     case.at = at;
     case.naming = Naming::default();
+    case.registrars = Registrars::default();
 }
 
 /// What is found against a phone whose user has left it without being followed, or where somebody else sits, is no fault of it, and

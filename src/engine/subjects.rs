@@ -20,7 +20,7 @@ use super::{
     speech::Speeches,
 };
 use crate::{
-    config::{DocumentedLimit, Plan, Scenario, StepKind, keying},
+    config::{Bench, DocumentedLimit, Plan, Scenario, StepKind, keying},
     event::{Action, LineId, OutageId, PhoneName, PortKind, PushCommand, ServerName, Stamp, Stroke, When},
     verdict::CaseId,
 };
@@ -220,6 +220,12 @@ impl Subjects {
     pub fn case_and_detectors(&mut self, id: &CaseId) -> Option<(&mut CaseRun, &mut Detectors)> {
         let case = self.cases.iter_mut().find(|case| case.id == *id)?;
         Some((case, self.detectors.get_mut(id)?))
+    }
+
+    /// The same with the bench that it is on.
+    pub fn case_detectors_and_bench(&mut self, id: &CaseId) -> Option<(&mut CaseRun, &mut Detectors, &Bench)> {
+        let case = self.cases.iter_mut().find(|case| case.id == *id)?;
+        Some((case, self.detectors.get_mut(id)?, &self.plan.bench))
     }
 
     fn case_mut(&mut self, id: &CaseId) -> Option<&mut CaseRun> {

@@ -26,6 +26,7 @@ mod outages;
 mod pbx;
 mod peers;
 mod presses;
+mod proxies;
 mod seats;
 mod steps;
 mod turns;

@@ -93,6 +93,19 @@ pub struct LineSettings {
     pub own: Option<Origin>,
 }
 
+impl LineSettings {
+    /// Whom it sends to what is for its registrar and for its backup: outbound proxies, where they are set (RFC 3261 section 8.1.2;
+    /// that one without a backup is for both, no guide says).
+    pub fn next_hops(&self) -> [&Server; 2] {
+        let set = |server: &Server| !server.host.value.is_off();
+        match (set(&self.outbound_proxy), set(&self.backup_outbound_proxy)) {
+            (false, _) => [&self.registrar, &self.backup_registrar],
+            (true, false) => [&self.outbound_proxy; 2],
+            (true, true) => [&self.outbound_proxy, &self.backup_outbound_proxy],
+        }
+    }
+}
+
 /// What SIP is carried by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {

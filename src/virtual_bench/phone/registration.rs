@@ -267,7 +267,7 @@ impl Registration {
             Which::Primary => &self.seats[0],
             Which::Backup => &self.seats[1],
         };
-        let domain = self.account.domain(to);
+        let domain = self.account.domain_at(which, to);
         let record = format!("<sip:{}@{domain}>", self.account.user);
         let contact = context.contact(&self.account.user);
         Draft {

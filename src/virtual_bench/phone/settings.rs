@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Habits, LineSpec, PhoneDefect, PhoneSpec, PhoneTimers, Provisioning, Transport, failover::Pair};
+use super::{
+    Habits, LineSpec, PhoneDefect, PhoneSpec, PhoneTimers, Provisioning, Transport,
+    failover::{Pair, Which},
+};
 use crate::config::{
     Mac, RenewalLead,
     provisioning::{self, Effective, Host, Layer, Layers, LineSettings, Merged, Server, SettingsFile},
@@ -35,6 +38,8 @@ pub struct Account {
     pub password: String,
     /// Domain of its address of record; none: the address of the server that is asked.
     pub domain: Option<String>,
+    /// The same at the backup, where that is another name: an outbound proxy may stand before both.
+    pub backup_domain: Option<String>,
     /// `sip registrar ip` and `sip backup registrar ip` with their ports.
     pub registrars: Pair,
     /// `sip proxy ip` and `sip backup proxy ip` with their ports.
@@ -75,6 +80,12 @@ impl Account {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         })
+    }
+
+    /// The domain that it registers in at one of its registrars.
+    pub fn domain_at(&self, which: Which, server: SocketAddr) -> String {
+        let own = self.backup_domain.clone().filter(|_| which == Which::Backup);
+        own.unwrap_or_else(|| self.domain(server))
     }
 
     /// Whom its calls come from: its user, or while nobody is logged on the MAC address without colons (invented).
@@ -245,7 +256,7 @@ fn account(spec: &PhoneSpec, merged: &Merged, effective: &Effective, number: u8,
     let proxies = through(pair(&line.proxy, &line.backup_proxy));
     let registers = !line.registrar.host.value.is_off();
     let registrars = pair(&line.registrar, &line.backup_registrar);
-    let named = match &line.registrar.host.value {
+    let named = |server: &Server| match &server.host.value {
         Host::Name(name) => Some(name.clone()),
         Host::Off | Host::Address(_) => None,
     };
@@ -254,7 +265,8 @@ fn account(spec: &PhoneSpec, merged: &Merged, effective: &Effective, number: u8,
     Account {
         auth_user: line.auth_name.as_ref().map_or_else(|| user.clone(), |name| name.value.clone()),
         password: line.password.as_ref().map(|password| password.value.expose().to_owned()).unwrap_or_default(),
-        domain: named.or_else(|| own.map(|own| own.domain.clone())),
+        domain: named(&line.registrar).or_else(|| own.map(|own| own.domain.clone())),
+        backup_domain: named(&line.backup_registrar),
         registrars: if registers { through(registrars) } else { Pair::default() },
         proxies: match proxies.backup {
             Some(backup) if splits => Pair { primary: Some(backup), backup: None },
