@@ -88,6 +88,19 @@ pub fn challenged(timers: &Timers, window: Window) -> Window {
     Window { length: window.length + transaction, derivation, ..window }
 }
 
+/// A window for leaving a server, with so many of its addresses to be given up beside the first.
+pub fn further(timers: &Timers, addresses: u32, window: Window) -> Window {
+    if addresses == 0 {
+        return window;
+    }
+    let transaction = timers.transaction.value;
+    let more = if addresses == 1 { "another address".to_owned() } else { format!("{addresses} more addresses") };
+    let each = if addresses == 1 { "" } else { " for each" };
+    let derivation =
+        format!("{} + {} transaction{each} at {more} of the lost server", window.derivation, secs(transaction));
+    Window { length: window.length + transaction * addresses, derivation, ..window }
+}
+
 /// A window that begins when the server is gone for good, `dying` after its outage began.
 pub fn of_dying(dying: Duration, window: Window) -> Window {
     if dying.is_zero() {

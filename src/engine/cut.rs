@@ -1,6 +1,6 @@
 //! An outage as a case sees it: what it took from the line, and what may be asked of the phone because of it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use super::registration::{Binding, Fix};
 use crate::event::{Manner, OutageMode, OutageSpec, ServerName, Stamp, Toward};
@@ -38,6 +38,8 @@ pub struct Cut {
     pub hit: Option<Fix>,
     /// The last time that the phone asked for a connection in vain.
     pub knocked: Option<Stamp>,
+    /// The addresses of the server that it was asked at in the outage.
+    pub asked: BTreeSet<IpAddr>,
 }
 
 impl Cut {
@@ -61,6 +63,7 @@ impl Cut {
             watched: false,
             hit: None,
             knocked: None,
+            asked: BTreeSet::new(),
         }
     }
 
@@ -81,6 +84,12 @@ impl Cut {
         };
         let more = lasted.as_nanos().checked_div(every.as_nanos()).unwrap_or_default();
         u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// At how many addresses beyond the first the server was asked in vain: who knows several of a server, of both families or by name,
+    /// tries one after the other, and gives each up by itself (RFC 3263 section 4.3).
+    pub fn further_addresses(&self) -> u32 {
+        u32::try_from(self.asked.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
     /// Whether a phone that waits so long for an answer may still have been asking for a connection when the server came

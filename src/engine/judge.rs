@@ -8,7 +8,7 @@ use std::{net::IpAddr, time::Duration};
 
 use super::{
     blind,
-    bound::{self, PROMISE, REGISTERING, Window},
+    bound::{PROMISE, REGISTERING, Window},
     case::{CaseRun, Finding, Leg, Moved},
     coverage::{Span, uncovered},
     cut::Cut,
@@ -18,7 +18,7 @@ use super::{
     unhit,
 };
 use crate::{
-    config::{Role, Source},
+    config::{FailbackHabit, Role, Source},
     event::{Door, Move, ServerName, Stamp, Transport},
     verdict::{Blame, Verdict},
 };
@@ -166,7 +166,9 @@ pub fn lapsed(case: &CaseRun, since: Fix, moved: &Moved) -> Option<Finding> {
     let granted = case.track.last_granted(backup).unwrap_or_default();
     let (transaction, lead) = (case.timers.transaction.value, case.timers.renewal_lead.value.of(granted));
     let said = format!("for {:.1} s no server held the line: its binding at {backup} ran out", gone.as_secs_f64());
-    let finding = if bound::renewal_outlasts_binding(&case.timers, case.habit, granted) {
+    let transaction = transaction * (1 + case.last_cut().map_or(0, Cut::further_addresses));
+    let outlasts = case.habit == FailbackHabit::Renewal && transaction > lead;
+    let finding = if outlasts {
         let (transaction, lead) = (transaction.as_secs_f64(), lead.as_secs_f64());
         let reason = format!(
             "{said}, because a renewal that begins {lead:.1} s before asks the lost primary for {transaction:.1} s first; \

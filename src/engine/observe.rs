@@ -43,9 +43,9 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
             }
             awake(subjects, phone, fix);
         }
-        Observed::Knock { phone, server, door, knock, fate, .. } => {
+        Observed::Knock { phone, server, address, door, knock, fate, .. } => {
             if (*door, *knock) == (Door::Tcp, Knock::Asked) {
-                outage::knocked(subjects, phone, server, fix.when.at);
+                outage::knocked(subjects, phone, server, *address, fix.when.at);
             }
             if let Some(watch) = subjects.watch_mut(phone).filter(|_| *fate == Fate::Passed) {
                 watch.knocked(server, *door, *knock, fix);
@@ -165,6 +165,7 @@ fn sip(subjects: &mut Subjects, fact: &SipFact, fix: Fix, out: &mut Outbox) {
     for id in ids {
         let Some((case, detectors, bench)) = subjects.case_detectors_and_bench(&id) else { continue };
         registrars::note(case, bench, fact, fix, out);
+        outage::asked(case, fact, fix.when.at);
         case.calls.observe(fact, fix);
         case.lamp.observe(fact, fix);
         firmware::note(case, fact, fix, out);

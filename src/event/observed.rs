@@ -301,6 +301,9 @@ pub enum Observed {
         phone: PhoneName,
         /// The server by the address on the wire.
         server: ServerName,
+        /// At which of its addresses.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<IpAddr>,
         /// What it knocked at.
         door: Door,
         /// Who did what.

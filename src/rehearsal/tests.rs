@@ -11,6 +11,7 @@ use crate::{
     },
 };
 
+mod addresses;
 mod blind;
 mod calls;
 mod configure;

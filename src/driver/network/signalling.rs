@@ -174,6 +174,7 @@ impl Names {
         let observed = Observed::Knock {
             phone: self.phone(link, toward, own)?.clone(),
             server: self.servers.get(&server)?.clone(),
+            address: Some(server),
             door,
             knock,
             fate: sighting.fate,

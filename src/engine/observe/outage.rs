@@ -1,15 +1,17 @@
 //! What is known of a line changes with an outage: when it begins, leaks, turns a phone away, and ends.
 
+use std::net::IpAddr;
+
 use super::moves::note_moves;
 use crate::{
     engine::{
-        case::Finding,
+        case::{CaseRun, Finding},
         cut::{Cut, Held},
         hook,
-        registration::Fix,
+        registration::{Fix, address_user},
         subjects::Subjects,
     },
-    event::{OutageId, PhoneName, ServerName, Stamp},
+    event::{OutageId, PhoneName, ServerName, SipFact, SipMessage, Stamp, Toward},
 };
 
 /// Nothing that a phone does in an outage that leaks shows anything, and what was found of it before is void.
@@ -25,13 +27,35 @@ pub(super) fn leak(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName,
 }
 
 /// A phone asks a server for a connection that an outage takes away, or the answer to it.
-pub(super) fn knocked(subjects: &mut Subjects, phone: &PhoneName, server: &ServerName, at: Stamp) {
+pub(super) fn knocked(
+    subjects: &mut Subjects,
+    phone: &PhoneName,
+    server: &ServerName,
+    address: Option<IpAddr>,
+    at: Stamp,
+) {
     for case in subjects.cases_mut().iter_mut().filter(|case| case.at == *phone) {
-        let in_force = |cut: &&mut Cut| at >= cut.began.when.at && cut.lifted.is_none_or(|lift| at <= lift.when.at);
-        if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == *server).filter(in_force) {
+        if let Some(cut) = in_force(case, server, at) {
             cut.knocked = cut.knocked.max(Some(at));
+            cut.asked.extend(address);
         }
     }
+}
+
+/// A line asks a server that an outage takes away, or the answer to it.
+pub(super) fn asked(case: &mut CaseRun, fact: &SipFact, at: Stamp) {
+    let registers = matches!(&fact.message, SipMessage::Read(message) if message.method == "REGISTER"
+        && address_user(&message.to) == Some(case.id.line.as_str()));
+    let server = fact.server.as_ref().filter(|_| registers && fact.toward == Toward::Server);
+    if let Some(cut) = server.and_then(|server| in_force(case, server, at)) {
+        cut.asked.insert(fact.server_addr.ip());
+    }
+}
+
+/// The outage of a server that a case was in then.
+fn in_force<'a>(case: &'a mut CaseRun, server: &ServerName, at: Stamp) -> Option<&'a mut Cut> {
+    let in_force = |cut: &&mut Cut| at >= cut.began.when.at && cut.lifted.is_none_or(|lift| at <= lift.when.at);
+    case.cuts.iter_mut().rev().find(|cut| cut.server == *server).filter(in_force)
 }
 
 /// An outage took force.

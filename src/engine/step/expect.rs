@@ -12,6 +12,8 @@ use self::{
     stay::Stay,
 };
 
+pub(super) use self::window::window;
+
 use crate::{
     engine::{
         Outbox, blind,

@@ -115,10 +115,11 @@ impl Rehearsal {
         if self.is_application(server) || self.is_hidden(toward) {
             return;
         }
+        let address = Some(server.ip());
         let Some(server) = self.plan.bench.server_at(server.ip()).map(|server| server.name.clone()) else { return };
         let raw = RawRef { file: capture_file(1), offset: self.link.captured, len: KNOCK_LENGTH };
         self.link.captured += raw.len;
-        let observed = Observed::Knock { phone: phone.clone(), server, door, knock, fate, raw };
+        let observed = Observed::Knock { phone: phone.clone(), server, address, door, knock, fate, raw };
         self.report(When { at: self.now, error_ns: FRAME_ERROR_NS }, observed);
     }
 

@@ -1,15 +1,22 @@
-//! How long each move may take, by what is known of it at its cause.
+//! How long a move may take, by what is known of its line.
 
 use crate::{
     engine::{
         bound::{self, Window},
         case::{CaseRun, Leg},
+        cut::Cut,
     },
     event::Move,
 };
 
-/// The window of a move as it stands at its cause.
+/// The window as it stands at the cause, with the time for what the phone tries of a lost primary meanwhile.
 pub(in crate::engine::step) fn window(case: &CaseRun, leg: Leg) -> Option<Window> {
+    let lost = case.cuts.iter().rev().find(|cut| cut.server == case.primary && cut.lifted.is_none());
+    Some(bound::further(&case.timers, lost.map_or(0, Cut::further_addresses), plain_window(case, leg)?))
+}
+
+/// The same of servers that have one address.
+fn plain_window(case: &CaseRun, leg: Leg) -> Option<Window> {
     let timers = &case.timers;
     match leg.of {
         Move::Baseline => Some(bound::baseline(timers)),
