@@ -7,6 +7,7 @@
 //! | [`dialog`] | calls and subscriptions, from the SIP that passes |
 //! | [`blind`] | lines whose signalling is encrypted: what is known of them, and what may be said |
 //! | [`phone`] | what console, keypad and frames say of a phone |
+//! | [`files`] | what phones ask for when they boot |
 //! | [`witness`] | what further witnesses say of a line, and what their word is worth |
 //! | [`case`] | a line on its way through the scenario |
 //! | [`bound`] | how long a move may take |
@@ -44,6 +45,7 @@ pub mod detect;
 pub mod dialog;
 pub mod effect;
 pub mod fetches;
+pub mod files;
 pub mod finding;
 pub mod firmware;
 mod gaps;

@@ -9,7 +9,7 @@ use crate::event::{Fate, Fetch};
 const MOST: usize = 32;
 
 /// By name without its folder, the last request that arrived and the last that an outage took.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Fetches {
     arrived: BTreeMap<String, Fix>,
     taken: BTreeMap<String, Fix>,

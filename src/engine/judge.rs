@@ -12,6 +12,7 @@ use super::{
     case::{CaseRun, Finding, Leg, Moved},
     coverage::{Span, uncovered},
     cut::Cut,
+    files,
     phone::{Knocking, PhoneWatch},
     refusal::refused,
     registration::{Attempt, Fix},
@@ -72,6 +73,10 @@ fn repeated(case: &CaseRun, server: &ServerName, moved: &Moved) -> Duration {
 
 /// What to say of a move that was not made although its time, and as much again, is over.
 pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Finding {
+    files::weigh(case, phone, cause, not_made(case, phone, leg, cause))
+}
+
+fn not_made(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Finding {
     let of = leg.of;
     if let Some(finding) = dead(phone, cause).or_else(|| unhit::in_force(case)) {
         return finding;

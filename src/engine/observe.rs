@@ -9,7 +9,7 @@ use super::{
     Outbox, blind,
     case::{CaseRun, Finding},
     detect::{self, Detection, Detectors},
-    firmware, hook, peer, registrars,
+    files, firmware, hook, peer, registrars,
     registration::{ANSWER_SLACK, Change, Fix},
     seat,
     subjects::Subjects,
@@ -59,11 +59,6 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::PhoneFileWritten { phone, sequence, settings, flaw, .. } => {
             subjects.files.written(phone, *sequence, settings, flaw.as_ref());
         }
-        Observed::Fetched(fetch) => {
-            if let Some(watch) = subjects.watch_mut(&fetch.phone) {
-                watch.fetches.observe(fetch, fix);
-            }
-        }
         Observed::PeerCalls { .. } | Observed::PeerCalled { .. } => subjects.peer_calls.observe(observed, fix),
         Observed::Spoke(speech) => subjects.speech.spoke(speech, fix),
         Observed::PeerGone { peer: name, outcome } => peer::gone(subjects, name, outcome, fix),
@@ -90,6 +85,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::DriverFailed { part, phone, reason } => {
             driver_failed(subjects, *part, phone.as_ref(), reason, fix);
         }
+        Observed::Fetched(fetch) => files::note(subjects, fetch, fix, out),
         Observed::Testified(testimony) => {
             if let Some(watch) = subjects.watch_mut(&testimony.line.phone) {
                 watch.words.take(testimony, fix);

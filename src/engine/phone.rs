@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{blind::Connections, fetches::Fetches, judge, registration::Fix, witness::Words};
+use super::{blind::Connections, files::Files, judge, registration::Fix, witness::Words};
 use crate::{
     config::{Model, Phone, Sign},
     event::{
@@ -65,8 +65,6 @@ pub struct PhoneWatch {
     pub asked: BTreeMap<ServerName, Fix>,
     /// Its TLS connections to servers.
     pub encrypted: Connections,
-    /// What it has asked for of its files.
-    pub fetches: Fetches,
     /// The accounts that the display showed as registered then, with the server's address.
     pub shown_accounts: Vec<(String, String)>,
     /// What its console last told of the display.
@@ -75,6 +73,8 @@ pub struct PhoneWatch {
     pub dialled: Option<(String, Fix)>,
     /// It was ordered to boot and has not done so yet.
     pub boot_ordered: bool,
+    /// The files that it asked for.
+    pub files: Files,
     /// When its console said that it gives a server up.
     pub gave_up: BTreeMap<String, Fix>,
 }
@@ -135,10 +135,10 @@ impl PhoneWatch {
             knocks: BTreeMap::new(),
             asked: BTreeMap::new(),
             encrypted: Connections::default(),
-            fetches: Fetches::default(),
             displayed: None,
             dialled: None,
             boot_ordered: false,
+            files: Files::default(),
             gave_up: BTreeMap::new(),
         }
     }

@@ -17,6 +17,7 @@ mod calls;
 mod configure;
 mod courses;
 mod crossed;
+mod files;
 mod firmware;
 mod hooks;
 mod lamps;

@@ -6,7 +6,6 @@ mod window;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub(super) use self::window::window;
 use self::{
     further::{Further, Outcome},
     stay::Stay,
@@ -19,7 +18,7 @@ use crate::{
         Outbox, blind,
         bound::Window,
         case::{CaseRun, Finding, Leg, Moved},
-        effect, judge,
+        effect, files, judge,
         registration::Fix,
         run::GRACE,
         subjects::Subjects,
@@ -371,6 +370,13 @@ impl Wait {
         let Some(case) = subjects.case(id) else { return };
         if let Some(finding) = judge::made(case, self.leg, self.cause, &moved, &self.window) {
             let watch = subjects.watch(subjects.seat_of(id)).filter(|_| self.unread);
+            let boots = case.order_of(self.leg).is_some_and(|ordered| self.leg.of == Move::LogOn && ordered.reboots);
+            let phone = subjects.watch(subjects.seat_of(id)).filter(|_| boots);
+            let took = moved.done.when.at.since(self.cause.when.at);
+            let finding = match phone {
+                Some(phone) => files::weigh_late(phone, self.cause, took, self.window.length, finding),
+                None => finding,
+            };
             let unsure = watch.and_then(|phone| blind::unsure_of_delay(case, phone, self.leg, self.cause, &finding));
             subjects.decide_case(id, unsure.unwrap_or(finding));
             return;

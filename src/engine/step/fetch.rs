@@ -56,7 +56,7 @@ impl FetchWait {
                 return false;
             }
             let file = subjects.plan().phone(phone).and_then(Phone::settings_file).unwrap_or_default();
-            let asked = subjects.watch(phone).and_then(|watch| watch.fetches.arrived(&file));
+            let asked = subjects.watch(phone).and_then(|watch| watch.files.by_name.arrived(&file));
             if let Some(own) = asked.filter(|own| own.when.at >= wait.since) {
                 let after = own.when.at.since(wait.since).as_secs_f64();
                 phone_files::fetched(phone, subjects, out);
@@ -88,7 +88,7 @@ fn registered_since(phone: &PhoneName, since: Stamp, subjects: &Subjects) -> Opt
 
 /// Why a phone may not go by what its file says.
 fn unfetched(phone: &PhoneName, file: &str, since: Stamp, registered: Option<Fix>, subjects: &Subjects) -> Finding {
-    let fetches = subjects.watch(phone).map(|watch| &watch.fetches);
+    let fetches = subjects.watch(phone).map(|watch| &watch.files.by_name);
     let taken = fetches.and_then(|fetches| fetches.last_taken()).filter(|(_, fix)| fix.when.at >= since);
     let other = fetches.and_then(|fetches| fetches.last_arrived()).filter(|(_, fix)| fix.when.at >= since);
     let what = match registered {
@@ -98,7 +98,9 @@ fn unfetched(phone: &PhoneName, file: &str, since: Stamp, registered: Option<Fix
     let evidence = registered.map(|fix| fix.seq);
     if let Some((name, taken)) = taken {
         let reason = format!("{phone} asked for {name}, and an outage took the request; {what}");
-        return Finding::fail(Blame::Configuration, "fetch-taken", reason).shown_by(evidence).shown_by([taken.seq]);
+        return Finding::fail(Blame::Configuration, "files-unreachable", reason)
+            .shown_by(evidence)
+            .shown_by([taken.seq]);
     }
     if let Some((name, fix)) = other {
         let reason = format!(

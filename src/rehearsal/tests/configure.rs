@@ -208,7 +208,7 @@ fn the_host_of_the_files_may_be_in_the_outage_that_phones_boot_in() {
     scenario.steps.insert(1, step);
     scenario.steps.truncate(6);
     let records = rehearsal(scenario, |_| {}).run().unwrap();
-    assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Configuration), Some("fetch-taken")));
+    assert_eq!(found(&records, "p1"), (Verdict::Fail, Some(Blame::Configuration), Some("files-unreachable")));
     assert_eq!(settled(&records), 4, "restored when it was over");
 }
 
