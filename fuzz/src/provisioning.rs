@@ -62,7 +62,7 @@ fn rewritten(file: &SettingsFile, bytes: &[u8]) {
         let all = file.assignments.iter().filter(|it| settings.contains_key(&it.name) == set);
         all.map(|it| (it.name.clone(), it.value.expose().to_owned())).collect::<Vec<_>>()
     };
-    assert_eq!(held(&again, true), settings.into_iter().collect::<Vec<_>>());
+    assert_eq!(held(&again, true), settings.clone().into_iter().collect::<Vec<_>>());
     assert_eq!(held(&again, false), held(file, false));
 }
 
