@@ -102,6 +102,6 @@ mod tests {
             assert_eq!(on_top(b"", &[(name, value)]), Err(NotWritten::NoLine(name.to_owned())), "{name} {value}");
         }
         assert_eq!(on_top(b"\xff\xfea\0", &[("a", "1")]), Err(NotWritten::NotText));
-        assert_eq!(on_top(&b"#\n".repeat(MAX_LINES - 1), &[("a", "1")]), Err(NotWritten::Full));
+        assert_eq!(on_top(&b"#\n".repeat(MAX_LINES), &[("a", "1")]), Err(NotWritten::Full));
     }
 }
