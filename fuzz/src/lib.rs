@@ -26,6 +26,7 @@ pub mod rfc2217;
 pub mod rig_files;
 pub mod scrub;
 pub mod scrub_message;
+pub mod sdp;
 pub mod signalling;
 pub mod sip;
 pub mod sip_values;
@@ -69,6 +70,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("scenario", rig_files::scenario),
     ("scrub", scrub::check),
     ("scrub_message", scrub_message::check),
+    ("sdp", sdp::check),
     ("signalling", signalling::check),
     ("sip", sip::check),
     ("sip_values", sip_values::check),
