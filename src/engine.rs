@@ -13,6 +13,7 @@
 //! | [`bound`] | how long a move may take |
 //! | [`coverage`] | for how long nobody could be reached |
 //! | [`measure`] | the values that a case is measured by |
+//! | `leases` | whose address a phone has |
 //! | [`load`] | how hard moves hit a server |
 //! | [`judge`] | whose fault it is |
 //! | [`refusal`] | why a server did not take a line |
@@ -51,6 +52,7 @@ pub mod firmware;
 mod gaps;
 pub mod hook;
 mod judge;
+mod leases;
 pub mod load;
 pub mod measure;
 pub mod observe;

@@ -9,7 +9,7 @@ use super::{
     Outbox, blind,
     case::{CaseRun, Finding},
     detect::{self, Detection, Detectors},
-    files, firmware, hook, peer, registrars,
+    files, firmware, hook, leases, peer, registrars,
     registration::{ANSWER_SLACK, Change, Fix},
     seat,
     subjects::Subjects,
@@ -85,7 +85,9 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         Observed::DriverFailed { part, phone, reason } => {
             driver_failed(subjects, *part, phone.as_ref(), reason, fix);
         }
+        Observed::AddressSeen { phone, address } => leases::note(subjects, phone, *address, fix, out),
         Observed::Fetched(fetch) => files::note(subjects, fetch, fix, out),
+        Observed::Testified(testimony) if leases::mistakes(subjects, testimony) => {}
         Observed::Testified(testimony) => {
             if let Some(watch) = subjects.watch_mut(&testimony.line.phone) {
                 watch.words.take(testimony, fix);
@@ -106,7 +108,6 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
             subjects.decide(phone, || Finding::rig("address-late", reason.clone()).shown_by([fix.seq]));
         }
         Observed::LastBite { .. }
-        | Observed::AddressSeen { .. }
         | Observed::RouterSeen { .. }
         | Observed::ServerSeen { .. }
         | Observed::OrphansRemoved { .. }

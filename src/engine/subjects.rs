@@ -11,6 +11,7 @@ use super::{
     detect::Detectors,
     gaps::Gaps,
     judge,
+    leases::{self, Usurped},
     pbx::Changes,
     peer::PeerCalls,
     phone::{Belief, PhoneWatch},
@@ -20,7 +21,7 @@ use super::{
     speech::Speeches,
 };
 use crate::{
-    config::{Bench, DocumentedLimit, Plan, Scenario, StepKind, keying},
+    config::{Bench, DocumentedLimit, Keypad, Phone, Plan, Scenario, StepKind, keying},
     event::{Action, LineId, OutageId, PhoneName, PortKind, PushCommand, ServerName, Stamp, Stroke, When},
     verdict::CaseId,
 };
@@ -59,6 +60,8 @@ pub struct Subjects {
     pub(super) without: BTreeMap<PhoneName, String>,
     /// What extensions ask for from phones that they are not looked at.
     pub(super) visitors: Visitors,
+    /// Phones whose addresses others have.
+    pub(super) usurped: Usurped,
 }
 
 /// A case has finished the step in progress.
@@ -122,6 +125,7 @@ impl Subjects {
             speech: Speeches::default(),
             without: BTreeMap::new(),
             visitors: Visitors::default(),
+            usurped: Usurped::default(),
         }
     }
 
@@ -335,6 +339,12 @@ impl Subjects {
         if !self.watch(name).is_some_and(|watch| watch.keypad) {
             return Err(no_keypad());
         }
+        let by_address = |phone: &Phone| matches!(phone.keypad, Some(Keypad::Xml | Keypad::Url { .. }));
+        if let Some(finding) =
+            self.plan.phone(name).filter(|it| by_address(it)).and_then(|_| leases::in_the_way(self, name))
+        {
+            return Err(finding);
+        }
         let Some(keys) = kind.pressed() else {
             let StepKind::Keys { menu, .. } = kind else { return Err(no_keypad()) };
             return self.menu(name, menu).filter(|keys| !keys.is_empty()).ok_or_else(no_keypad);
@@ -358,6 +368,9 @@ impl Subjects {
     /// How a step that tells phones something tells it to this one, or what the phone lacks for it.
     pub fn order_for(&mut self, name: &PhoneName, kind: &StepKind) -> Result<Telling, Finding> {
         let pushed_to = self.plan.phone(name).is_some_and(|phone| phone.push.is_some());
+        if let Some(finding) = leases::in_the_way(self, name).filter(|_| pushed_to) {
+            return Err(finding);
+        }
         match kind {
             StepKind::Push { command } if pushed_to => Ok(Telling::Push(*command)),
             StepKind::Restart if pushed_to => Ok(Telling::Push(PushCommand::Reset)),

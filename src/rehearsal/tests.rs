@@ -21,6 +21,7 @@ mod files;
 mod firmware;
 mod hooks;
 mod lamps;
+mod leases;
 mod links;
 mod modes;
 mod operators;
