@@ -9,16 +9,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::{
-    config::{self, Phone, Plan, Scenario},
-    event::{Action, Observed, OutageMode, PhoneName, RigPart, When},
+    config::{self, Phone, Plan, Scenario, keying},
+    event::{Action, Observed, OutageMode, PhoneName, RigPart, Stroke, When},
 };
 
 pub mod clock;
 pub mod discretion;
+mod error;
 mod fetch;
 pub mod hook;
 pub mod keypad;
@@ -34,12 +34,14 @@ pub mod secrets;
 pub mod serial;
 pub mod signals;
 mod unfit;
+pub mod whispers;
 pub mod witness;
 
 use clock::RunClock;
-use discretion::{Discretion, Pin, PinError};
+use discretion::{Discretion, Pin};
+pub use error::DriverError;
 use hook::{
-    HookError, Hooks,
+    Hooks,
     notes::{Changed, Left, Notes, Rewritten},
 };
 use keypad::{
@@ -51,13 +53,14 @@ use keypad::{
     url::{Account, UrlKeys},
 };
 use network::{NetworkDriver, NetworkError};
-use pbx::{PbxError, Settings};
-use peer::{PeerError, Peers};
-use phone_files::{PhoneFilesError, Writer};
+use pbx::Settings;
+use peer::Peers;
+use phone_files::Writer;
 use push::{Addressee, Pusher};
-use serial::{Console, ConsoleError, ConsoleSetup, PortError, Spoken, share::Share};
-use unfit::{bridge_failed, missing, no_call, no_file, no_hook, no_setting};
-use witness::{WitnessError, Witnesses};
+use serial::{Console, ConsoleError, ConsoleSetup, Spoken, share::Share};
+use unfit::{bridge_failed, forgotten, missing, no_call, no_file, no_hook, no_setting};
+use whispers::Whispers;
+use witness::Witnesses;
 
 /// What is around a run on its machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -70,6 +73,8 @@ pub struct Surroundings<'a> {
     pub rewritten: Option<&'a Notes<Rewritten>>,
     /// Where sockets go by which others may look on at the consoles; none: nobody may.
     pub state: Option<&'a Path>,
+    /// What operators press and type in confidence; none: they do not.
+    pub whispers: Option<&'a Whispers>,
 }
 
 /// What a driver tells the session.
@@ -79,73 +84,6 @@ pub struct Report {
     pub when: When,
     /// What happened.
     pub observed: Observed,
-}
-
-/// Why a run can not begin. Nothing was touched, or all of it was given back.
-#[derive(Debug, Error)]
-pub enum DriverError {
-    /// A console can not be read.
-    #[error(transparent)]
-    Console(#[from] ConsoleError),
-    /// A keypad board can not be had.
-    #[error("keypad of {phone}: {source}")]
-    Keypad {
-        /// A phone that it serves.
-        phone: PhoneName,
-        /// What is wrong.
-        source: PortError,
-    },
-    /// The PIN of a line can not be had.
-    #[error("line {line}: {source}")]
-    Pin {
-        /// Its extension.
-        line: String,
-        /// What is wrong.
-        source: PinError,
-    },
-    /// The password of a web interface can not be had.
-    #[error("{of}: cannot read the password in {}: {source}; correct `password-file`", path.display())]
-    Password {
-        /// Whose: `keypad of p1`.
-        of: String,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The interfaces can not be had.
-    #[error(transparent)]
-    Network(#[from] NetworkError),
-    /// A server can not be stopped.
-    #[error(transparent)]
-    Hook(#[from] HookError),
-    /// A setting of the PBX can not be changed.
-    #[error(transparent)]
-    Pbx(#[from] PbxError),
-    /// Phones' files can not be written.
-    #[error(transparent)]
-    PhoneFiles(#[from] PhoneFilesError),
-    /// A call partner can not take part.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-    /// A further witness can not be heard.
-    #[error(transparent)]
-    Witness(#[from] WitnessError),
-    /// The process can not listen for signals, so it could not be stopped without harm.
-    #[error("cannot listen for signals: {0}")]
-    Signals(std::io::Error),
-}
-
-impl DriverError {
-    /// Whether somebody else holds what is needed (exit code 75); otherwise it is a fault of the rig (exit code 3).
-    pub fn is_busy(&self) -> bool {
-        matches!(
-            self,
-            Self::Console(ConsoleError::Port { source: PortError::Busy { .. }, .. })
-                | Self::Keypad { source: PortError::Busy { .. }, .. }
-        ) || matches!(self, Self::Network(error) if error.is_busy())
-            || matches!(self, Self::Witness(WitnessError::Bind { source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse)
-    }
 }
 
 /// All devices of a run.
@@ -169,6 +107,7 @@ pub struct Drivers {
     writer: Writer,
     peers: Peers,
     witnesses: Witnesses,
+    whispers: Whispers,
     reports: mpsc::Sender<Report>,
     clock: RunClock,
 }
@@ -199,6 +138,7 @@ impl Drivers {
             writer: Writer::default(),
             peers: Peers::default(),
             witnesses: Witnesses::default(),
+            whispers: around.whispers.cloned().unwrap_or_default(),
             reports,
             clock: clock.clone(),
         };
@@ -216,20 +156,8 @@ impl Drivers {
     pub fn perform(&mut self, action: Action) -> Result<(), Box<Observed>> {
         let done =
             match action {
-                Action::Type { phone, text } => match self.consoles.get(&phone) {
-                    Some(console) => {
-                        console.type_line(text);
-                        Ok(())
-                    }
-                    None => Err(missing(RigPart::Console, phone)),
-                },
-                Action::PlayKeys { phone, sequence, keys: strokes } => match self.keypads.get(&phone) {
-                    Some(keypad) => {
-                        keypad.play(Order { phone, sequence, strokes });
-                        Ok(())
-                    }
-                    None => Err(missing(RigPart::Keypad, phone)),
-                },
+                Action::Type { phone, text } => self.type_line(phone, text),
+                Action::PlayKeys { phone, sequence, keys } => self.play(phone, sequence, keys),
                 Action::Push { phone, sequence, command } => match self.pushers.get(&phone) {
                     Some(pusher) => {
                         pusher.command(sequence, command);
@@ -319,7 +247,7 @@ impl Drivers {
     }
 
     async fn open_all(&mut self, plan: &Plan, run_dir: &Path, around: Surroundings<'_>) -> Result<(), DriverError> {
-        let Surroundings { notes, changes, rewritten, state } = around;
+        let Surroundings { notes, changes, rewritten, state, .. } = around;
         let phones: Vec<&Phone> = plan.phones.iter().filter_map(|name| plan.phone(name)).collect();
         let discretions: BTreeMap<PhoneName, Discretion> =
             phones.iter().map(|phone| (phone.name.clone(), Discretion::default())).collect();
@@ -413,6 +341,27 @@ impl Drivers {
         };
         self.keypads.insert(phone.name.clone(), Box::new(single.keys()));
         self.singles.push(single);
+        Ok(())
+    }
+
+    fn play(&self, phone: PhoneName, sequence: u32, mut strokes: Vec<Stroke>) -> Result<(), Observed> {
+        let Some(keypad) = self.keypads.get(&phone) else { return Err(missing(RigPart::Keypad, phone)) };
+        let mut digit = None;
+        if let [stroke] = strokes.as_mut_slice()
+            && let Some(number) = keying::whispered_digit(stroke)
+        {
+            // It is as secret as the digits of a PIN, and pressed like one.
+            let Some(told) = self.whispers.take(number) else { return Err(forgotten(phone, sequence)) };
+            digit = Some(Pin::of_digit(told));
+            *stroke = Stroke::key(keying::PIN);
+        }
+        keypad.play(Order { phone, sequence, strokes, digit });
+        Ok(())
+    }
+
+    fn type_line(&self, phone: PhoneName, text: String) -> Result<(), Observed> {
+        let Some(console) = self.consoles.get(&phone) else { return Err(missing(RigPart::Console, phone)) };
+        console.type_line(text);
         Ok(())
     }
 

@@ -26,6 +26,7 @@
 //! | [`pbx`] | which settings of the PBX are changed, and whether they can be set back |
 //! | [`subjects`] | all that a step can touch |
 //! | [`observe`] | what each observation changes in what is known |
+//! | [`hand`] | what operators do to phones, and what their cases are worth then |
 //! | [`course`] | who waits for whom: all phones together, or each pair or phone at its own pace |
 //! | [`run`] | the whole: cases, courses, the teardown, the end |
 
@@ -50,6 +51,7 @@ pub mod files;
 pub mod finding;
 pub mod firmware;
 mod gaps;
+pub mod hand;
 pub mod hook;
 mod judge;
 mod leases;
@@ -117,6 +119,7 @@ impl Engine {
             self.run = Some(Run::begin(plan));
         } else if let Some(run) = &mut self.run {
             run.observe(observed, fix, &mut self.out);
+            run.lend_hand(observed, seen, fix, &mut self.out);
         }
         if let Some(run) = &mut self.run {
             run.advance(seen, fix, &mut self.out);

@@ -13,6 +13,7 @@
 //! | [`fetch`] | what phones load |
 //! | [`stroke`] | what is done to keys at a time |
 //! | [`outage`] | what an outage is, does and ends by |
+//! | [`hand`] | what operators do to phones, and what becomes of it |
 //! | [`hook`] | commands that stop and start servers |
 //! | [`pbx`] | settings of the PBX that commands set and read |
 //! | [`media`] | speech, as it is described and as it is counted |
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub mod derived;
 pub mod door;
 pub mod fetch;
+pub mod hand;
 pub mod hook;
 pub mod media;
 pub mod moves;
@@ -57,6 +59,7 @@ pub mod witness;
 pub use derived::Derived;
 pub use door::{Door, Knock};
 pub use fetch::Fetch;
+pub use hand::{Answer, Hand};
 pub use hook::{HookAct, HookOutcome};
 pub use media::{AudioLine, Speech};
 pub use moves::{BindingChange, BindingEvent, Move};

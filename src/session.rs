@@ -11,15 +11,16 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::{
-    config::Plan,
+    config::{Plan, keying},
     driver::{
         DriverError, Drivers, Report, Surroundings,
         clock::RunClock,
         hook::notes::{Changed, Left, Notes, Rewritten},
         signals::Signals,
+        whispers::Whispers,
     },
     engine::Engine,
-    event::{Action, Derived, Observed, Record, Stamp, When},
+    event::{Action, Derived, Hand, KeyName, Observed, PhoneName, Record, Stamp, Stroke, When},
     journal::{JournalError, JournalWriter, RunDir},
 };
 
@@ -83,6 +84,7 @@ pub struct Session {
     stopped: Option<Notes<Left>>,
     changed: Option<Notes<Changed>>,
     rewritten: Option<Notes<Rewritten>>,
+    whispers: Whispers,
 }
 
 /// The operator's wishes.
@@ -90,6 +92,7 @@ pub struct Session {
 pub struct Operator {
     reports: mpsc::Sender<Report>,
     clock: RunClock,
+    whispers: Whispers,
 }
 
 impl Operator {
@@ -101,6 +104,27 @@ impl Operator {
     /// Asks that every phone be given its network back at once.
     pub fn restore(&self, by: &str) {
         self.ask(Observed::RestoreRequested { by: by.to_owned() });
+    }
+
+    /// The time of the run.
+    pub fn now(&self) -> Stamp {
+        self.clock.now()
+    }
+
+    /// Asks that keys of a phone be pressed. A digit that is pressed in confidence is on no record; one that is held, or pressed with
+    /// others, can not be, and false is returned.
+    pub fn press(&self, by: &str, phone: &PhoneName, stroke: Stroke, in_confidence: bool) -> bool {
+        let digits = stroke.keys().iter().any(keying::is_digit);
+        if in_confidence && digits && stroke.is_special() {
+            return false;
+        }
+        let digit = stroke.plain().filter(|key| in_confidence && keying::is_digit(key)).cloned();
+        let hand = match digit {
+            Some(KeyName(digit)) => Stroke::key(&*keying::whispered(self.whispers.tell(digit))),
+            None => stroke,
+        };
+        self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Press(hand) });
+        true
     }
 
     fn ask(&self, observed: Observed) {
@@ -124,6 +148,7 @@ impl Session {
             stopped: None,
             changed: None,
             rewritten: None,
+            whispers: Whispers::default(),
         }
     }
 
@@ -154,7 +179,7 @@ impl Session {
 
     /// The operator's end of this run.
     pub fn operator(&self) -> Operator {
-        Operator { reports: self.reports.clone(), clock: self.clock.clone() }
+        Operator { reports: self.reports.clone(), clock: self.clock.clone(), whispers: self.whispers.clone() }
     }
 
     /// Runs the plan to its end. Needs a tokio runtime with time and I/O. Takes SIGINT, SIGTERM and SIGHUP over.
@@ -173,6 +198,7 @@ impl Session {
             changes: self.changed.as_ref(),
             rewritten: self.rewritten.as_ref(),
             state: self.state.as_deref(),
+            whispers: Some(&self.whispers),
         };
         let start = Drivers::start(&self.plan, &self.clock, self.run_dir.path(), around, self.reports);
         let mut drivers = course.until(start).await?;

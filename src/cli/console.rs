@@ -40,7 +40,7 @@ Begins a run and shows it: where each line is registered, its SIP as a ladder, k
 measured values. With --attach it shows a run that goes on already, as many at a time as like to; with --replay one that was, \
 with play, pause and seek. All of it is the same screens, made from the records of the run.
 
-The footer and `?` say what keys do. What disturbs a run is asked first, and Return never confirms. `U` gives every phone its \
+The footer and `?` say what keys do. `i` on a phone's screen gives them to the phone, whose own keys are pressed then. What disturbs a run is asked first, and Return never confirms. `U` gives every phone its \
 network back at once, and asks nobody. A run that this console began ends with it, however it ends.";
 
 pub(super) const EXAMPLES: &str = "\
@@ -187,8 +187,8 @@ impl Desk {
     /// Does what was wished; what is left is to leave.
     fn grant(&mut self, wish: Wish) -> Option<Wish> {
         match (wish, &mut self.feed) {
-            (Wish::Leave, _) => return Some(wish),
-            (wish, Feed::Attached(attached)) => attached.wish(wish),
+            (Wish::Leave, _) => return Some(Wish::Leave),
+            (wish, Feed::Attached(attached)) => attached.wish(wish, &mut self.console),
             (wish, Feed::Player(player)) => player.wish(wish, &mut self.console),
         }
         None

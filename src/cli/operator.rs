@@ -1,5 +1,7 @@
 //! Operators of a run that goes on: a socket in its directory, at which other processes of the same user say what they wish, a line
 //! each. What they wish becomes a record like any other.
+//!
+//! Of those who want to lay hands on phones, one at a time has the keyboard: whoever took it first, until he gives it back or is gone.
 
 use std::{
     fs::{self, File, Permissions},
@@ -9,13 +11,19 @@ use std::{
         unix::{fs::PermissionsExt, net::UnixListener},
     },
     path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
     thread,
 };
 
 use nix::{sys::socket::sockopt::PeerCredentials, unistd::geteuid};
 use serde::{Deserialize, Serialize};
 
-use crate::{journal::RunDir, look::harmless, session::Operator};
+use crate::{
+    event::{PhoneName, Stamp, Stroke},
+    journal::RunDir,
+    look::harmless,
+    session::Operator,
+};
 
 /// The longest line that is heard.
 const LONGEST: u64 = 1024;
@@ -30,14 +38,61 @@ pub struct Said {
 }
 
 /// What an operator may wish of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wished {
     /// That it ends in good order; said again, at once.
     Stop,
     /// That every phone has its network back, at once.
     Restore,
+    /// The keyboard: from now on nobody else may lay hands on phones.
+    Take,
+    /// That others may have it.
+    Give,
+    /// That keys of a phone are pressed.
+    Press {
+        /// The phone.
+        phone: PhoneName,
+        /// The keys.
+        stroke: Stroke,
+        /// If it is a digit, no record tells which.
+        #[serde(default)]
+        secret: bool,
+    },
 }
+
+impl Wished {
+    /// Whether only he may who has the keyboard.
+    const fn needs_keyboard(&self) -> bool {
+        match self {
+            Self::Stop | Self::Restore | Self::Give => false,
+            Self::Take | Self::Press { .. } => true,
+        }
+    }
+}
+
+/// What an operator is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Answered {
+    /// It was heard, and becomes a record.
+    pub heard: bool,
+    /// Who has the keyboard, and since when: it was not heard therefore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<Holder>,
+}
+
+/// Who has the keyboard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// His name.
+    pub by: String,
+    /// When he took it, as a time of the run.
+    pub since: Stamp,
+}
+
+/// The keyboard, and the number of the connection that has it.
+type Keyboard = Arc<Mutex<Option<(u64, Holder)>>>;
 
 /// The socket, which goes when this is dropped.
 #[derive(Debug)]
@@ -57,38 +112,87 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
     let listener = UnixListener::bind(PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name))?;
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
     thread::Builder::new().name("operators".to_owned()).spawn(move || {
-        for stream in listener.incoming().flatten() {
+        let keyboard = Keyboard::default();
+        for (number, stream) in (0..).zip(listener.incoming().flatten()) {
             let peer = nix::sys::socket::getsockopt(&stream, PeerCredentials);
             if !peer.is_ok_and(|peer| peer.uid() == geteuid().as_raw() || peer.uid() == 0) {
                 continue;
             }
-            let operator = operator.clone();
+            let seat = Seat { number, keyboard: Arc::clone(&keyboard), operator: operator.clone() };
             // One who can not be heard for want of threads will try again.
-            let _ = thread::Builder::new().name("operator".to_owned()).spawn(move || hear(stream, &operator));
+            let _ = thread::Builder::new().name("operator".to_owned()).spawn(move || seat.hear(stream));
         }
     })?;
     Ok(Ear { path })
 }
 
-fn hear(stream: impl io::Read + Write, operator: &Operator) {
-    let mut input = BufReader::new(stream);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = io::Read::take(&mut input, LONGEST).read_until(b'\n', &mut line);
-        if !matches!(read, Ok(1..)) {
-            return;
+/// One who is listened to. What he holds is free when this is dropped.
+struct Seat {
+    number: u64,
+    keyboard: Keyboard,
+    operator: Operator,
+}
+
+impl Seat {
+    fn hear(&self, stream: impl io::Read + Write) {
+        let mut input = BufReader::new(stream);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = io::Read::take(&mut input, LONGEST).read_until(b'\n', &mut line);
+            if !matches!(read, Ok(1..)) {
+                return;
+            }
+            // Whoever speaks otherwise is no operator.
+            let Ok(said) = serde_json::from_slice::<Said>(&line) else { return };
+            let Ok(mut answer) = serde_json::to_vec(&self.grant(said)) else { return };
+            answer.push(b'\n');
+            if input.get_mut().write_all(&answer).is_err() {
+                return;
+            }
         }
-        // Whoever speaks otherwise is no operator.
-        let Ok(said) = serde_json::from_slice::<Said>(&line) else { return };
-        let by = harmless(&said.by);
-        match said.wish {
-            Wished::Stop => operator.stop(&by),
-            Wished::Restore => operator.restore(&by),
+    }
+
+    fn grant(&self, Said { by, wish }: Said) -> Answered {
+        let by = harmless(&by);
+        if wish.needs_keyboard()
+            && let Err(held_by) = self.take(&by)
+        {
+            return Answered { heard: false, held_by: Some(held_by) };
         }
-        if input.get_mut().write_all(b"{\"heard\":true}\n").is_err() {
-            return;
+        let mut heard = true;
+        match wish {
+            Wished::Stop => self.operator.stop(&by),
+            Wished::Restore => self.operator.restore(&by),
+            Wished::Take => {}
+            Wished::Give => self.give(),
+            Wished::Press { phone, stroke, secret } => heard = self.operator.press(&by, &phone, stroke, secret),
         }
+        Answered { heard, held_by: None }
+    }
+
+    /// Takes the keyboard, if nobody else has it.
+    fn take(&self, by: &str) -> Result<(), Holder> {
+        let mut keyboard = self.keyboard.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*keyboard {
+            Some((number, holder)) if *number != self.number => Err(holder.clone()),
+            Some(_) => Ok(()),
+            None => {
+                *keyboard = Some((self.number, Holder { by: by.to_owned(), since: self.operator.now() }));
+                Ok(())
+            }
+        }
+    }
+
+    fn give(&self) {
+        let mut keyboard = self.keyboard.lock().unwrap_or_else(PoisonError::into_inner);
+        keyboard.take_if(|(number, _)| *number == self.number);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.give();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a scenario has typed: keys by name, digits of the key pad, and placeholders for what differs from line to line.
 //!
 //! `{extension}` is written out by the engine. `{pin}` stays what it is in every record: only the keypad's driver knows
-//! the digits.
+//! the digits. The same holds of what an operator presses and types in confidence, each time by a number of its own.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,26 @@ pub const PIN: &str = "{pin}";
 
 /// Stands for the extension of the line.
 pub const EXTENSION: &str = "{extension}";
+
+/// What stands for a digit, or a line, that an operator gave in confidence; `number` tells them apart.
+pub fn whispered(number: u32) -> String {
+    format!("{{secret-{number}}}")
+}
+
+/// The number of such a text; none: it says what it is.
+pub fn whisper_of(text: &str) -> Option<u32> {
+    text.strip_prefix("{secret-")?.strip_suffix('}')?.parse().ok()
+}
+
+/// The number of a stroke that stands for an operator's digit.
+pub fn whispered_digit(stroke: &Stroke) -> Option<u32> {
+    whisper_of(&stroke.plain()?.0)
+}
+
+/// Whether this is a digit of the key pad, which may be one of a PIN.
+pub fn is_digit(key: &KeyName) -> bool {
+    matches!(key.0.as_bytes(), [b'0'..=b'9'])
+}
 
 /// The key of the key pad for a character that can be dialled.
 fn key_of(character: char) -> Option<KeyName> {
@@ -112,6 +132,11 @@ pub fn is_placeholder(key: &KeyName) -> bool {
 /// Whether this is the placeholder of the PIN.
 pub fn is_pin(stroke: &Stroke) -> bool {
     stands_for(stroke, PIN)
+}
+
+/// Whether no record may tell which keys are pressed.
+pub fn is_secret(stroke: &Stroke) -> bool {
+    is_pin(stroke) || whispered_digit(stroke).is_some()
 }
 
 /// A key for messages, in which no digit of a PIN may stand: its own name if it was ordered by that.

@@ -60,6 +60,11 @@ impl Pin {
         Ok(Self(digits.to_owned()))
     }
 
+    /// One digit that an operator gave in confidence.
+    pub(super) const fn of_digit(digit: String) -> Self {
+        Self(digit)
+    }
+
     /// Its digits.
     pub fn digits(&self) -> &str {
         &self.0

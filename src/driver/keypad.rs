@@ -15,6 +15,7 @@
 
 use tokio::sync::mpsc;
 
+use super::discretion::Pin;
 use crate::event::{PhoneName, Stroke};
 
 pub mod evdev;
@@ -33,6 +34,8 @@ pub struct Order {
     pub sequence: u32,
     /// What is pressed, one after the other. `{pin}` among them stays what it is outside of the driver.
     pub strokes: Vec<Stroke>,
+    /// What `{pin}` stands for in this order, if not for the PIN of the phone's line: a digit that an operator presses.
+    pub digit: Option<Pin>,
 }
 
 /// Presses the keys of phones.

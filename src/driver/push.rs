@@ -142,20 +142,20 @@ impl Courier {
                 () = self.outbox.deliver() => continue,
             };
             match order {
-                Some(Order::Keys(order)) => self.press(order.sequence, &order.strokes).await,
+                Some(Order::Keys(order)) => self.press(&order).await,
                 Some(Order::Command { sequence, command }) => self.give(sequence, command).await,
                 None => return,
             }
         }
     }
 
-    async fn press(&mut self, sequence: u32, keys: &[Stroke]) {
-        let ordered = self.clock.now();
-        if keys.iter().any(keying::is_pin) {
+    async fn press(&mut self, order: &keypad::Order) {
+        let (ordered, sequence) = (self.clock.now(), order.sequence);
+        if order.strokes.iter().any(keying::is_pin) {
             self.addressee.discretion.begin();
         }
         let mut error = None;
-        match self.names(keys) {
+        match self.names(order) {
             Ok(steps) => {
                 for step in steps {
                     error = match step {
@@ -188,8 +188,9 @@ impl Courier {
     }
 
     /// Strokes to pushes, with the model's gap between keys.
-    fn names(&self, ordered: &[Stroke]) -> Result<Vec<Step>, String> {
-        let strokes = keying::with_pin(ordered, self.addressee.pin.as_ref().map(Pin::digits));
+    fn names(&self, order: &keypad::Order) -> Result<Vec<Step>, String> {
+        let ordered = &order.strokes;
+        let strokes = keying::with_pin(ordered, order.digit.as_ref().or(self.addressee.pin.as_ref()).map(Pin::digits));
         let strokes = strokes.ok_or("no PIN is known of this phone's line")?;
         let mut steps = Vec::new();
         for stroke in &strokes {

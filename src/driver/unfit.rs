@@ -8,6 +8,12 @@ pub(super) fn missing(part: RigPart, phone: PhoneName) -> Observed {
     Observed::DriverFailed { part, phone: Some(phone), reason }
 }
 
+/// A digit that an operator gave in confidence to a process that is no more.
+pub(super) fn forgotten(phone: PhoneName, sequence: u32) -> Observed {
+    let error = Some("nobody knows any more which digit it was".to_owned());
+    Observed::KeysPlayed { phone, sequence, ack_after_ns: 0, error }
+}
+
 pub(super) fn no_hook(server: &ServerName) -> Observed {
     let reason = format!("nothing stops server {server}; add `hook` to it in the bench file");
     Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason }

@@ -9,6 +9,7 @@ use super::{
     detect::HomeChanges,
     dialog::{Calls, Lamp},
     firmware::{self, Naming, Renamed},
+    hand::Disturbance,
     pairs::Part,
     registrars::{self, Registrars},
     registration::{Attempt, Binding, Fix, LineTrack},
@@ -79,6 +80,8 @@ pub struct CaseRun {
     pub decided: Option<Finding>,
     /// What makes every verdict on the phone void, a pass like a failure: an outage leaked.
     pub void: Option<Finding>,
+    /// An operator had a hand in it.
+    pub disturbed: Option<Disturbance>,
     /// An outage hit nothing, so that a pass would show nothing.
     pub unhit: Option<Finding>,
     /// The same of a press of which nothing shows that it arrived, until something shows what follows from it.
@@ -173,6 +176,7 @@ impl CaseRun {
             evidence: BTreeSet::new(),
             decided: None,
             void: None,
+            disturbed: None,
             unhit: None,
             unproven: None,
             outcome: None,
@@ -214,12 +218,15 @@ impl CaseRun {
     pub fn conclusion(&self) -> Option<Finding> {
         let weighed = self.weighed()?;
         let shown = matches!(weighed.verdict, Verdict::Pass | Verdict::Fail);
-        Some(self.void.clone().filter(|_| shown).unwrap_or(weighed))
+        let concluded = self.void.clone().filter(|_| shown).unwrap_or(weighed);
+        Some(self.disturbed.as_ref().map_or(concluded.clone(), |disturbed| disturbed.weigh(concluded)))
     }
 
     fn weighed(&self) -> Option<Finding> {
         let decided = self.decided.clone()?;
-        let restored = self.outcome.is_none() || decided.verdict == Verdict::Pass;
+        // Of a start state that an operator changed while it was restored nobody can say whose doing it is.
+        let spoilt = self.disturbed.as_ref().is_some_and(|disturbed| disturbed.in_teardown);
+        let restored = self.outcome.is_none() || decided.verdict == Verdict::Pass || spoilt;
         let trial = self.outcome.as_ref().unwrap_or(&decided);
         let mut conclusion = match &self.limit_shown {
             Some((shown, limit)) if trial.verdict == Verdict::Pass => {

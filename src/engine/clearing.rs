@@ -70,6 +70,11 @@ impl Clearing {
         Self { current: None, concerned: None, then: VecDeque::new(), rewritten, registered }
     }
 
+    /// What is done just now.
+    pub const fn current(&self) -> Option<&StepRun> {
+        self.current.as_ref()
+    }
+
     /// Hears an observation.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         if let Some(current) = &mut self.current {

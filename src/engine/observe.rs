@@ -114,6 +114,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::RunStarted { .. }
         | Observed::RestoreRequested { .. }
         | Observed::StopRequested { .. }
+        | Observed::HandAsked { .. }
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }
         | Observed::PbxRan { .. }

@@ -8,6 +8,7 @@ use super::{
     case::{CaseRun, DOCUMENTED_LIMIT, Finding},
     clearing::Clearing,
     course::{Course, Place},
+    hand::Hands,
     hook, load, measure, observe, pbx, phone_files,
     registration::Fix,
     step::{StepRun, lift_all},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{Plan, Scenario},
-    event::{Action, Derived, Observed, OutageEnd, OutageId, Stamp, When},
+    event::{Action, Derived, Observed, OutageEnd, OutageId, PhoneName, Stamp, When},
     verdict::{Case, CaseId, Measurement, Verdict},
 };
 
@@ -50,6 +51,7 @@ pub struct Run {
     settled: bool,
     ending: Option<Ending>,
     stop: Option<String>,
+    hands: Hands,
 }
 
 /// How far the run has come.
@@ -89,6 +91,7 @@ impl Run {
             settled: false,
             ending: None,
             stop: None,
+            hands: Hands::default(),
         }
     }
 
@@ -109,6 +112,22 @@ impl Run {
         if let Some(clearing) = &mut self.clearing {
             clearing.observe(observed, fix, &mut self.subjects, out);
         }
+        self.hands.observe(observed, fix, &self.subjects);
+    }
+
+    /// Does what an operator wants done to a phone, if this is no time at which nothing can be done to it.
+    pub fn lend_hand(&mut self, observed: &Observed, now: Stamp, fix: Fix, out: &mut Outbox) {
+        let Observed::HandAsked { by, phone, hand } = observed else { return };
+        let refused = if self.subjects.observing().is_none() {
+            Some("the run has not begun yet")
+        } else if self.stop.is_some() || self.ending.is_some() {
+            Some("the run is ending")
+        } else if pressing(&self.courses, self.clearing.as_ref().and_then(Clearing::current), phone) {
+            Some("the scenario presses keys of this phone just now; do it again when it has")
+        } else {
+            None
+        };
+        self.hands.asked((by, phone, hand), refused, &mut self.subjects, now, fix, out);
     }
 
     /// Gives every phone its network back. What was being tried of those that did not have it is disturbed, and nobody's fault.
@@ -188,6 +207,8 @@ impl Run {
                 break;
             }
         }
+        let (courses, clearing) = (&self.courses, self.clearing.as_ref().and_then(Clearing::current));
+        self.hands.advance(|phone| pressing(courses, clearing, phone), &mut self.subjects, now, fix, out);
         if let Some(ending) = &mut self.ending
             && !ending.told
             && (ending.open.is_empty() && !self.subjects.pbx.are_open() && !self.subjects.files.are_open()
@@ -235,8 +256,9 @@ impl Run {
         let cases = self.subjects.cases().iter();
         let expiry =
             cases.filter_map(|case| case.track.next_expiry()).min().map(|at| (at + GRACE, "expiry of a binding"));
+        let hands = self.hands.deadline();
         let unhit = unhit::due(&self.subjects).map(|at| (at + GRACE, "frames that an outage is to take"));
-        [step, bridge, teardown, expiry, unhit].into_iter().flatten().min()
+        [step, bridge, teardown, expiry, unhit, hands].into_iter().flatten().min()
     }
 
     /// Begins, advances or ends a step; false if there is nothing to do now.
@@ -422,6 +444,12 @@ impl Run {
             tell(case, finding, measurements, fix, out);
         }
     }
+}
+
+/// Whether a step presses keys of a phone at present.
+fn pressing(courses: &[Course], clearing: Option<&StepRun>, phone: &PhoneName) -> bool {
+    let steps = courses.iter().filter_map(|course| course.current.as_ref()).chain(clearing);
+    steps.into_iter().any(|step| step.presses(phone))
 }
 
 /// Writes a case's measurements and its verdict.

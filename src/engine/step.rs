@@ -6,7 +6,7 @@
 use super::{Outbox, blind, registration::Fix, subjects::Subjects};
 use crate::{
     config::{CallAct, Party, Step, StepKind},
-    event::{Observed, Stamp},
+    event::{Observed, PhoneName, Stamp},
 };
 
 mod alive;
@@ -157,6 +157,15 @@ impl StepRun {
             Self::PeerCalling(step) => step.advance(now, subjects),
             Self::Wait(step) => step.advance(now, subjects),
             Self::Meet => {}
+        }
+    }
+
+    /// Whether it is in the middle of pressing keys of a phone.
+    pub fn presses(&self, phone: &PhoneName) -> bool {
+        match self {
+            Self::Keys(step) => step.presses(phone),
+            Self::Push(step) => step.presses(phone),
+            _ => false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BindingChange, LineId, Move, OutageSpec, PhoneName, ServerName, Stroke};
+use super::{Answer, BindingChange, Hand, LineId, Move, OutageSpec, PhoneName, ServerName, Stroke};
 use crate::verdict::{Case, CaseId, Measurement};
 
 /// What the engine concludes. Front ends and reports live on these.
@@ -75,6 +75,17 @@ pub enum Derived {
         key: Stroke,
         /// The console line that shows it; none: unconfirmed.
         by: Option<u64>,
+    },
+    /// What became of what an operator asked to be done to a phone.
+    HandAnswered {
+        /// Who asked.
+        by: String,
+        /// The phone.
+        phone: PhoneName,
+        /// What was asked.
+        hand: Hand,
+        /// What became of it.
+        answer: Answer,
     },
     /// The latest time at which a move is still in order.
     DeadlineComputed {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Door, Fate, Fetch, FileFlaw, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId,
+    Door, Fate, Fetch, FileFlaw, Hand, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId,
     OutageTally, PbxAct, PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, RigPart, ServerName,
     SettingChange, SipFact, Speech, Testimony, TlsFact, Toward, Witness,
 };
@@ -384,6 +384,15 @@ pub enum Observed {
     RestoreRequested {
         /// Who.
         by: String,
+    },
+    /// An operator asked that something be done to a phone.
+    HandAsked {
+        /// Who.
+        by: String,
+        /// To which.
+        phone: PhoneName,
+        /// What.
+        hand: Hand,
     },
     /// Somebody asked for the end of the run.
     StopRequested {

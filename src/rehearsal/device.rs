@@ -111,7 +111,7 @@ impl Rehearsal {
             self.schedule(down, Happening::ToPhone(phone.clone(), PhoneInput::KeyDown { row, col }));
             self.schedule(up, Happening::ToPhone(phone.clone(), PhoneInput::KeyUp { row, col }));
         }
-        if let Some(device) = self.devices.get_mut(&phone).filter(|_| keys.iter().any(keying::is_pin)) {
+        if let Some(device) = self.devices.get_mut(&phone).filter(|_| keys.iter().any(keying::is_secret)) {
             device.hidden = at + LINGERING;
         }
         let ack_after_ns = at.since(self.now).as_nanos() as u64;

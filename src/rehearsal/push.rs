@@ -60,7 +60,7 @@ impl Rehearsal {
         let names = model.map(|model| model.xml_keys.clone()).unwrap_or_default();
         let pin = self.devices.get(&phone).and_then(|device| device.pin.clone());
         let pressed = keying::with_pin(&keys, pin.as_deref()).unwrap_or_default();
-        if let Some(device) = self.devices.get_mut(&phone).filter(|_| keys.iter().any(keying::is_pin)) {
+        if let Some(device) = self.devices.get_mut(&phone).filter(|_| keys.iter().any(keying::is_secret)) {
             device.hidden = self.now + PATIENCE + LINGERING;
         }
         let uris =

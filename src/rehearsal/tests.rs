@@ -19,6 +19,7 @@ mod courses;
 mod crossed;
 mod files;
 mod firmware;
+mod hands;
 mod hooks;
 mod lamps;
 mod leases;

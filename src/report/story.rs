@@ -465,7 +465,10 @@ impl RunStory {
             }
             Derived::RunEnded => self.ended = true,
             Derived::Connected { line, servers } => self.connected(record, line, servers),
-            Derived::ScenarioStarted { .. } | Derived::StepStarted { .. } | Derived::Home { .. } => {}
+            Derived::ScenarioStarted { .. }
+            | Derived::StepStarted { .. }
+            | Derived::HandAnswered { .. }
+            | Derived::Home { .. } => {}
         }
     }
 

@@ -101,6 +101,11 @@ pub struct OutageState {
 }
 
 impl Board {
+    /// What is run, once that is known.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.plan.as_deref()
+    }
+
     /// How many phones are under test.
     pub fn phones(&self) -> usize {
         self.plan.as_ref().map_or(0, |plan| plan.phones.len())

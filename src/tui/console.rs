@@ -8,14 +8,17 @@ use std::collections::VecDeque;
 
 use super::{board::Board, narrator::Told};
 use crate::{
-    event::{LineId, PhoneName, Record, Stamp},
+    event::{LineId, PhoneName, Record, Stamp, Stroke},
     report::RunStory,
 };
 
 pub mod action;
 mod filter;
+mod hands;
 pub mod key;
+mod keyboard;
 pub mod ladder;
+mod mode;
 mod operate;
 pub mod screen;
 mod talk;
@@ -24,6 +27,7 @@ mod tests;
 
 use action::{Phase, Screen};
 use filter::Filter;
+use mode::{Mode, Pressing};
 use talk::Talk;
 
 /// Events that are kept for the log; the oldest go first.
@@ -102,6 +106,10 @@ struct View {
     event: Option<usize>,
     help: Option<String>,
     question: Option<Question>,
+    mode: Mode,
+    pressing: Pressing,
+    /// What the operator is told, until the next key.
+    note: Option<String>,
 }
 
 /// What is asked before it is done.
@@ -111,10 +119,12 @@ enum Question {
     Stop,
     /// Whether to leave, which ends the run.
     Leave,
+    /// Whether to press keys of a phone whose case is judged.
+    Keys,
 }
 
 /// What the console asks of whoever runs it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Wish {
     /// Leave; a run that is the console's own is ended first.
     Leave,
@@ -122,6 +132,19 @@ pub enum Wish {
     Stop,
     /// Give every phone its network back, at once.
     Restore,
+    /// The keyboard: to be the one who may press keys of phones.
+    Take,
+    /// That others may have it.
+    Give,
+    /// Press keys of a phone.
+    Press {
+        /// The phone.
+        phone: PhoneName,
+        /// The keys.
+        stroke: Stroke,
+        /// If it is a digit, no record is to tell which.
+        secret: bool,
+    },
     /// Let the recording run, or hold it.
     Play,
     /// Show one record more.
@@ -158,6 +181,12 @@ impl Console {
     #[must_use]
     pub fn afresh(&self) -> Self {
         Self { view: self.view.clone(), source: self.source.clone(), ..Self::default() }
+    }
+
+    /// Tells the operator something, until he presses the next key. What he wished has come to nothing: he is back in NORMAL.
+    pub fn tell(&mut self, note: String) {
+        self.view.note = Some(note);
+        self.view.mode = Mode::Normal;
     }
 
     /// The time of the last record.

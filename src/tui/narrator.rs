@@ -212,6 +212,7 @@ impl Narrator {
                 (format!("{}/{}: {} {value}{limit}", case.phone, case.line, measurement.name), late)
             }
             Derived::Detected { line, code, note, .. } => (format!("{line}: {code}: {note}"), true),
+            Derived::HandAnswered { by, phone, hand, answer } => wording::hand(by, phone, hand, answer),
             Derived::CaseDecided(case) => {
                 let mut text = format!("{} {}/{}", case.verdict, case.id.phone, case.id.line);
                 for part in [&case.code, &case.reason].into_iter().flatten() {

@@ -1,6 +1,9 @@
-//! How outages are told to people.
+//! How outages, and what operators do, are told to people.
 
-use crate::event::{Manner, OutageMode, OutageScope, OutageSpec, PhoneName, Toward, Unreachable};
+use crate::{
+    config::keying,
+    event::{Answer, Hand, Manner, OutageMode, OutageScope, OutageSpec, PhoneName, Stroke, Toward, Unreachable},
+};
 
 /// Most phones that are named one by one.
 const NAMED: usize = 3;
@@ -67,6 +70,29 @@ pub fn whom(phones: &[PhoneName], all: usize) -> String {
     let more = phones.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!(" for {}{more}", names.join(", "))
+}
+
+/// What an operator did to a phone: `anna pressed options on p1`; and whether it was refused.
+pub(super) fn hand(by: &str, phone: &PhoneName, hand: &Hand, answer: &Answer) -> (String, bool) {
+    let what = match hand {
+        Hand::Press(stroke) => format!("{} on {phone}", stroke_of(stroke)),
+        Hand::Type(text) => format!("on the console of {phone}: {}", typed(text)),
+    };
+    let verb = if matches!(hand, Hand::Press(_)) { "pressed" } else { "typed" };
+    match answer {
+        Answer::Obeyed { .. } => (format!("{by} {verb} {what}"), false),
+        Answer::Refused { reason } => (format!("{by} has not {verb} {what}: {reason}"), true),
+    }
+}
+
+/// A stroke for people: a digit that was given in confidence is one.
+pub(super) fn stroke_of(stroke: &Stroke) -> String {
+    if keying::whispered_digit(stroke).is_some() { "a digit".to_owned() } else { stroke.to_string() }
+}
+
+/// The same of a line that was typed.
+pub(super) fn typed(text: &str) -> String {
+    if keying::whisper_of(text).is_some() { "(a secret)".to_owned() } else { text.to_owned() }
 }
 
 #[cfg(test)]

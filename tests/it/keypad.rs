@@ -250,7 +250,7 @@ impl Rig {
 
     fn order(&self, sequence: u32, strokes: &[&str]) {
         let strokes = strokes.iter().map(|stroke| stroke.parse().unwrap()).collect();
-        self.driver.as_ref().unwrap().keys().play(Order { phone: "p1".into(), sequence, strokes });
+        self.driver.as_ref().unwrap().keys().play(Order { phone: "p1".into(), sequence, strokes, digit: None });
     }
 
     async fn play(&mut self, sequence: u32, strokes: &[&str]) -> Option<String> {

@@ -21,6 +21,7 @@ mod layering;
 mod learning;
 mod net;
 mod operator_console;
+mod operator_hands;
 mod pbx;
 mod peers;
 mod phone_console;

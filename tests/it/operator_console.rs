@@ -27,12 +27,12 @@ const RIGHT: &[u8] = b"\x1b[C";
 const QUICK: [&str; 4] = ["--phones", "p1,p3", "--set", "expires=8s"];
 
 /// A folder with runs in it, and who looks at them.
-struct Desk {
+pub struct Desk {
     folder: tempfile::TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
@@ -46,7 +46,7 @@ impl Desk {
         desk
     }
 
-    fn open(&self, arguments: &[&str]) -> Window {
+    pub fn open(&self, arguments: &[&str]) -> Window {
         // setsid(1) gives the program the PTY for a controlling terminal, as a shell in a window has it.
         let mut command = Command::new("setsid");
         command.args(["--ctty", SIPRIG, "console"]).args(arguments).current_dir(self.folder.path());
@@ -60,12 +60,12 @@ impl Desk {
     }
 
     /// The journal of the only run.
-    fn journal(&self) -> Option<String> {
+    pub fn journal(&self) -> Option<String> {
         let run = self.reports().read_dir().ok()?.next()?.ok()?.path();
         fs::read_to_string(run.join("journal.jsonl")).ok()
     }
 
-    fn is_told(&self, what: &str) {
+    pub fn is_told(&self, what: &str) {
         let begun = now();
         while !self.journal().is_some_and(|journal| journal.contains(what)) {
             assert!(begun.elapsed() < PATIENCE, "never told: {what}");
@@ -75,7 +75,7 @@ impl Desk {
 }
 
 /// Whether this user may make namespaces, which a virtual bench is made of.
-fn has_virtual_bench() -> bool {
+pub fn has_virtual_bench() -> bool {
     let mut unshare = Command::new("unshare");
     let tried = unshare.args(["--user", "--map-root-user", "--net", "true"]).stderr(Stdio::null()).status();
     let can = tried.is_ok_and(|status| status.success());

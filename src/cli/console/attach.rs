@@ -10,7 +10,7 @@ use crate::{
         args::WhichRun,
         error::UserError,
         exit::Exit,
-        operator::{Said, Wished},
+        operator::{Answered, Said, Wished},
         runs,
     },
     driver::clock::RunClock,
@@ -30,6 +30,8 @@ pub(super) struct Attached {
     /// The run is this console's own.
     own: Option<Own>,
     by: String,
+    /// What the run answered, as far as it is no whole line.
+    answered: Vec<u8>,
 }
 
 impl Attached {
@@ -42,7 +44,14 @@ impl Attached {
         for run_dir in candidates.iter().rev() {
             if let Some(ear) = ear(run_dir).await {
                 let journal = Some(Follower::open(&run_dir.journal())?);
-                return Ok(Self { journal, ear: Some(ear), state: Going::On, own: None, by: name() });
+                return Ok(Self {
+                    journal,
+                    ear: Some(ear),
+                    state: Going::On,
+                    own: None,
+                    by: name(),
+                    answered: Vec::new(),
+                });
             }
         }
         let message = match which.run.as_str() {
@@ -54,7 +63,7 @@ impl Attached {
 
     /// A run that was just begun by this console.
     pub(super) fn of(own: Own) -> Self {
-        Self { journal: None, ear: None, state: Going::On, own: Some(own), by: name() }
+        Self { journal: None, ear: None, state: Going::On, own: Some(own), by: name(), answered: Vec::new() }
     }
 
     pub(super) fn source(&self) -> Source {
@@ -92,6 +101,7 @@ impl Attached {
             }
         }
         let over = self.is_over();
+        changed |= self.hear(console);
         // What it told before it was gone is shown first.
         if self.state == Going::On && !changed {
             if console.has_ended() {
@@ -110,10 +120,27 @@ impl Attached {
         self.journal.is_none() && self.own.as_mut().is_some_and(Own::has_ended)
     }
 
+    /// Hears what the run answers. True if it was something to be told.
+    fn hear(&mut self, console: &mut Console) -> bool {
+        let mut told = false;
+        while let Some(end) = self.answered.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.answered.drain(..=end).collect();
+            // What a run of another version says otherwise is no answer.
+            let Ok(Answered { heard: false, held_by }) = serde_json::from_slice(&line) else { continue };
+            let by = held_by.map(|holder| format!("{} has had the keyboard since {}", holder.by, holder.since));
+            console.tell(by.unwrap_or_else(|| "the run does not do that".to_owned()));
+            told = true;
+        }
+        told
+    }
+
     /// Whether whoever had the run is gone.
     fn is_over(&mut self) -> bool {
-        let mut nothing = [0; 64];
-        let heard = self.ear.as_ref().map(|ear| ear.try_read(&mut nothing));
+        let mut answer = [0; 512];
+        let heard = self.ear.as_ref().map(|ear| ear.try_read(&mut answer));
+        if let Some(Ok(count)) = heard {
+            self.answered.extend_from_slice(answer.get(..count).unwrap_or_default());
+        }
         let deaf = match heard {
             None => false,
             Some(Ok(0)) => true,
@@ -123,16 +150,20 @@ impl Attached {
         deaf || self.own.as_mut().is_some_and(Own::has_ended)
     }
 
-    pub(super) fn wish(&mut self, wish: Wish) {
+    pub(super) fn wish(&mut self, wish: Wish, console: &mut Console) {
         let wished = match wish {
             Wish::Stop => Wished::Stop,
             Wish::Restore => Wished::Restore,
+            Wish::Take => Wished::Take,
+            Wish::Give => Wished::Give,
+            Wish::Press { phone, stroke, secret } => Wished::Press { phone, stroke, secret },
             _ => return,
         };
         let said = serde_json::to_string(&Said { by: self.by.clone(), wish: wished }).unwrap_or_default() + "\n";
-        // A line is less than any buffer of a socket; a run that does not hear is told by what is shown.
-        if let Some(ear) = &self.ear {
-            let _ = ear.try_write(said.as_bytes());
+        // A line is less than any buffer of a socket.
+        let heard = self.ear.as_ref().and_then(|ear| ear.try_write(said.as_bytes()).ok());
+        if heard != Some(said.len()) {
+            console.tell("the run does not hear this console".to_owned());
         }
     }
 

@@ -116,7 +116,7 @@ impl Player {
                 self.wished = Some(Wished::Seek(to.min(self.end)));
             }
             Wish::Speed(factor) => self.speed = (self.speed * factor).clamp(SPEEDS.0, SPEEDS.1),
-            Wish::Leave | Wish::Stop | Wish::Restore => {}
+            Wish::Leave | Wish::Stop | Wish::Restore | Wish::Take | Wish::Give | Wish::Press { .. } => {}
         }
         console.source = self.source();
     }

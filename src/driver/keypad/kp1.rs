@@ -313,7 +313,13 @@ impl Talk {
         } else if self.jobs.contains_key(&unit) {
             Err("the keypad still plays what was ordered before".to_owned())
         } else {
-            score::sequences(&order.strokes, &seat.keys, seat.pressing, seat.pin.as_ref(), &identity)
+            score::sequences(
+                &order.strokes,
+                &seat.keys,
+                seat.pressing,
+                order.digit.as_ref().or(seat.pin.as_ref()),
+                &identity,
+            )
         };
         match sequences {
             Ok(sequences) => {

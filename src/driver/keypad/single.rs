@@ -123,7 +123,10 @@ impl<P: Presser> Player<P> {
         if order.strokes.iter().any(keying::is_pin) {
             self.manner.discretion.begin();
         }
-        let error = match keying::with_pin(&order.strokes, self.manner.pin.as_ref().map(Pin::digits)) {
+        let error = match keying::with_pin(
+            &order.strokes,
+            order.digit.as_ref().or(self.manner.pin.as_ref()).map(Pin::digits),
+        ) {
             None => Some("no PIN is known of this phone's line".to_owned()),
             Some(strokes) if strokes.is_empty() => Some("there is no key to press".to_owned()),
             Some(strokes) => {

@@ -222,7 +222,7 @@ impl Rig {
 }
 
 fn order(sequence: u32, strokes: Vec<Stroke>) -> keypad::Order {
-    keypad::Order { phone: "p1".into(), sequence, strokes }
+    keypad::Order { phone: "p1".into(), sequence, strokes, digit: None }
 }
 
 fn addressee(to: SocketAddr) -> Addressee {

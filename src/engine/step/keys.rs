@@ -163,6 +163,11 @@ impl Keys {
         }
     }
 
+    /// Whether keys of a phone are being pressed: whatever else is pressed meanwhile would come among them.
+    pub fn presses(&self, phone: &PhoneName) -> bool {
+        self.players.get(phone).is_some_and(|player| !matches!(player.stage, Stage::Done | Stage::Call { .. }))
+    }
+
     /// The first patience that runs out.
     pub fn deadline(&self) -> Option<(Stamp, &'static str)> {
         self.players

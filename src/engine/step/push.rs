@@ -108,6 +108,11 @@ impl Push {
         });
     }
 
+    /// Whether keys of a phone are being pressed.
+    pub fn presses(&self, phone: &PhoneName) -> bool {
+        self.keys.presses(phone)
+    }
+
     /// The first patience that runs out.
     pub fn deadline(&self) -> Option<(Stamp, &'static str)> {
         let told = self.told.values().map(|stage| match stage {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::key::Key;
+use super::{key::Key, mode::Mode};
 
 /// A screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -97,6 +97,20 @@ pub enum Act {
     Faster,
     /// Half as fast.
     Slower,
+    /// Press keys of the phone.
+    Keys,
+    /// Press the key that the terminal's key stands for.
+    PressKey,
+    /// Hold the next key for long.
+    Hold,
+    /// Other keys get the letters.
+    MoreKeys,
+    /// Those before.
+    FewerKeys,
+    /// Let it be recorded which digits are pressed, or not.
+    Record,
+    /// Leave a mode.
+    Leave,
 }
 
 /// Where an action can be taken.
@@ -110,12 +124,18 @@ pub enum Scope {
     Live,
     /// In a recording.
     Replay,
+    /// In that mode.
+    In(Mode),
+    /// Whatever the mode is.
+    Any,
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Always => f.write_str("everywhere"),
+            Self::Any => f.write_str("everywhere, in every mode"),
+            Self::In(mode) => write!(f, "in {}", mode.name()),
             Self::Live => f.write_str("while the run goes on"),
             Self::Replay => f.write_str("in a recording"),
             Self::On(screens) => {
@@ -156,12 +176,15 @@ pub struct Entry {
 
 use Screen::{Log, Network, Phone, Phones, Scenario, Sip};
 
+const DIALLED: &[Key] = &[Key::Between('0', '9'), Key::Char('*'), Key::Char('#')];
+const ARROWS: &[Key] = &[Key::Up, Key::Down, Key::Left, Key::Right];
 const OF_PHONES: Scope = Scope::On(&[Phone, Sip, Scenario]);
 const WITH_ROWS: Scope = Scope::On(&[Phones, Sip, Log]);
 
 /// The table.
 pub const ACTIONS: &[Entry] = &[
     entry(Act::Restore, &[Key::Char('U')], "restore", "the network back, at once", Scope::Live, Some(1)),
+    entry(Act::Keys, &[Key::Char('i')], "keys", "press the phone's keys", Scope::On(&[Phone]), Some(2)),
     entry(Act::Stop, &[Key::Char('x')], "stop", "end the run (asks)", Scope::Live, Some(3)),
     entry(Act::Play, &[Key::Char(' ')], "play", "run or hold the recording", Scope::Replay, Some(1)),
     entry(Act::SeekOn, &[Key::Right], "10 s on", "ten seconds on", Scope::Replay, Some(3)),
@@ -191,8 +214,23 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::NextScreen, &[Key::Tab], "screen", "the next screen", Scope::Always, Some(7)),
     entry(Act::PreviousScreen, &[Key::BackTab], "screen before", "the screen before", Scope::Always, None),
     entry(Act::Back, &[Key::Char('q'), Key::Esc], "back", "back; on Phones: leave", Scope::Always, Some(4)),
-    entry(Act::Quit, &[Key::Ctrl('c')], "quit", "leave; ends a run of yours", Scope::Always, None),
-    entry(Act::Help, &[Key::Char('?')], "more", "this help; type to search", Scope::Always, Some(0)),
+    entry(Act::Quit, &[Key::Ctrl('c')], "quit", "leave; ends a run of yours", Scope::Any, None),
+    entry(Act::Help, &[Key::Char('?')], "more", "this help; type to search", Scope::Any, Some(0)),
+    entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Keys), Some(0)),
+    entry(Act::PressKey, DIALLED, "digits", "press the dial pad", Scope::In(Mode::Keys), Some(2)),
+    entry(Act::PressKey, ARROWS, "arrows", "move through menus", Scope::In(Mode::Keys), None),
+    entry(
+        Act::PressKey,
+        &[Key::Between('a', 'z')],
+        "others",
+        "press the key beside it",
+        Scope::In(Mode::Keys),
+        Some(2),
+    ),
+    entry(Act::Hold, &[Key::Char(' ')], "hold next", "hold the next key for long", Scope::In(Mode::Keys), Some(3)),
+    entry(Act::Record, &[Key::Tab], "digits secret or not", "let records have digits", Scope::In(Mode::Keys), Some(3)),
+    entry(Act::MoreKeys, &[Key::PageDown], "more keys", "letters for more keys", Scope::In(Mode::Keys), None),
+    entry(Act::FewerKeys, &[Key::PageUp], "keys before", "letters for keys before", Scope::In(Mode::Keys), None),
 ];
 
 const fn entry(
@@ -208,20 +246,24 @@ const fn entry(
 
 impl Entry {
     /// Whether it can be taken on that screen, as the run stands.
-    pub fn fits(&self, screen: Screen, phase: Phase) -> bool {
+    pub fn fits(&self, screen: Screen, phase: Phase, mode: Mode) -> bool {
+        let normal = mode == Mode::Normal;
         match self.scope {
-            Scope::Always => true,
-            Scope::On(screens) => screens.contains(&screen),
-            Scope::Live => phase == Phase::On,
-            Scope::Replay => phase == Phase::Replay,
+            Scope::Any => true,
+            Scope::In(its) => its == mode,
+            Scope::Always => normal,
+            Scope::On(screens) => normal && screens.contains(&screen),
+            // The way back is open in every mode.
+            Scope::Live => phase == Phase::On && (normal || self.act == Act::Restore),
+            Scope::Replay => normal && phase == Phase::Replay,
         }
     }
 }
 
 /// What a key does there.
-pub fn act(key: Key, screen: Screen, phase: Phase) -> Option<Act> {
-    let mut fitting = ACTIONS.iter().filter(|entry| entry.fits(screen, phase));
-    fitting.find(|entry| entry.keys.contains(&key)).map(|entry| entry.act)
+pub fn act(key: Key, screen: Screen, phase: Phase, mode: Mode) -> Option<Act> {
+    let mut fitting = ACTIONS.iter().filter(|entry| entry.fits(screen, phase, mode));
+    fitting.find(|entry| entry.keys.iter().any(|its| its.means(key))).map(|entry| entry.act)
 }
 
 #[cfg(test)]
@@ -244,9 +286,14 @@ mod tests {
     #[test]
     fn no_key_means_two_things_in_one_place_and_every_action_has_a_key_and_a_help_text() {
         for screen in Screen::ALL {
-            for phase in [Phase::On, Phase::Over, Phase::Replay] {
+            for (phase, mode) in [
+                (Phase::On, Mode::Normal),
+                (Phase::Over, Mode::Normal),
+                (Phase::Replay, Mode::Normal),
+                (Phase::On, Mode::Keys),
+            ] {
                 let mut known = BTreeMap::new();
-                for entry in ACTIONS.iter().filter(|entry| entry.fits(screen, phase)) {
+                for entry in ACTIONS.iter().filter(|entry| entry.fits(screen, phase, mode)) {
                     assert!(!entry.keys.is_empty() && !entry.help.is_empty() && !entry.hint.is_empty(), "{entry:?}");
                     for key in entry.keys {
                         let other = known.insert(key.to_string(), entry.act);

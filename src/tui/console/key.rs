@@ -35,6 +35,18 @@ pub enum Key {
     Home,
     /// To the end.
     End,
+    /// In the table: any character from one to another.
+    Between(char, char),
+}
+
+impl Key {
+    /// Whether what was pressed is meant by this entry of the table.
+    pub fn means(self, pressed: Self) -> bool {
+        match (self, pressed) {
+            (Self::Between(from, to), Self::Char(char)) => (from..=to).contains(&char),
+            _ => self == pressed,
+        }
+    }
 }
 
 impl fmt::Display for Key {
@@ -42,6 +54,7 @@ impl fmt::Display for Key {
         match self {
             Self::Char(' ') => f.pad("Space"),
             Self::Char(char) => f.pad(&char.to_string()),
+            Self::Between(from, to) => f.pad(&format!("{from}-{to}")),
             Self::Ctrl(char) => f.pad(&format!("Ctrl-{char}")),
             Self::BackTab => f.pad("Shift-Tab"),
             Self::PageUp => f.pad("PgUp"),

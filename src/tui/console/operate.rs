@@ -17,6 +17,7 @@ impl Console {
         if key == Key::Ctrl('c') {
             return Some(Wish::Leave);
         }
+        self.view.note = None;
         if let Some(question) = self.view.question {
             return self.answer(question, key);
         }
@@ -28,8 +29,8 @@ impl Console {
             self.type_filter(key);
             return None;
         }
-        let act = action::act(key, self.view.screen, self.phase())?;
-        self.act(act)
+        let act = action::act(key, self.view.screen, self.phase(), self.view.mode)?;
+        self.act(act, key)
     }
 
     /// Only `y` does what was asked; Return, which may still be held down, does nothing.
@@ -40,6 +41,7 @@ impl Console {
                 Some(match question {
                     Question::Stop => Wish::Stop,
                     Question::Leave => Wish::Leave,
+                    Question::Keys => self.take_keys(),
                 })
             }
             Key::Char('n') | Key::Esc => {
@@ -73,7 +75,7 @@ impl Console {
         }
     }
 
-    fn act(&mut self, act: Act) -> Option<Wish> {
+    fn act(&mut self, act: Act, key: Key) -> Option<Wish> {
         match act {
             Act::Show(screen) => self.show(screen),
             Act::NextScreen => self.turn(1),
@@ -103,6 +105,9 @@ impl Console {
             Act::Rewind => return Some(Wish::Rewind),
             Act::Faster => return Some(Wish::Speed(2.0)),
             Act::Slower => return Some(Wish::Speed(0.5)),
+            Act::Keys => return self.begin_keys(),
+            Act::Leave => return self.leave_mode(),
+            Act::PressKey | Act::Hold | Act::Record | Act::MoreKeys | Act::FewerKeys => return self.hand(act, key),
         }
         None
     }

@@ -10,6 +10,7 @@ use super::{
     Console, Going, Question, Source,
     action::{ACTIONS, Screen},
     ladder::Rung,
+    mode::Mode,
 };
 use crate::{
     event::Stamp,
@@ -18,6 +19,7 @@ use crate::{
 };
 
 mod help;
+mod keys;
 mod log;
 mod network;
 mod phone;
@@ -46,6 +48,7 @@ pub fn draw(console: &Console, now: Stamp, look: Look, area: Rect, buffer: &mut 
     let mut inner = Pen { buffer: &mut *pen.buffer, area: body, look };
     match console.view.screen {
         Screen::Phones => phones::draw(&mut inner, console, now),
+        Screen::Phone if console.view.mode == Mode::Keys => keys::draw(&mut inner, console, now),
         Screen::Phone => phone::draw(&mut inner, console, now),
         Screen::Sip => sip::draw(&mut inner, console, now),
         Screen::Network => network::draw(&mut inner, console, now),
@@ -109,7 +112,7 @@ fn footer(pen: &mut Pen<'_>, console: &Console) {
         (Some(_), ..) => "ASK",
         (None, true, _) => "HELP",
         (None, false, true) => "FILTER",
-        (None, false, false) => "NORMAL",
+        (None, false, false) => console.view.mode.name(),
     };
     pen.text(1, row, mode, Style::new().add_modifier(Modifier::BOLD));
     let from = width(mode) as u16 + 3;
@@ -117,14 +120,17 @@ fn footer(pen: &mut Pen<'_>, console: &Console) {
         "ASK" => "y yes   n, Esc no   (Return does nothing)".to_owned(),
         "HELP" => "type to search   Esc close".to_owned(),
         "FILTER" => "a name, a code, reg:none, !reg:primary   Return keep   Esc show all".to_owned(),
-        _ => hints(console, pen.area.width.saturating_sub(from).into()),
+        _ => match &console.view.note {
+            Some(note) => format!("! {note}"),
+            None => hints(console, pen.area.width.saturating_sub(from).into()),
+        },
     };
     pen.text(from, row, &text, Style::new());
 }
 
 /// Hints for as many actions as have room, whole words only; the help is always among them.
 fn hints(console: &Console, room: usize) -> String {
-    let fitting = ACTIONS.iter().filter(|entry| entry.fits(console.view.screen, console.phase()));
+    let fitting = ACTIONS.iter().filter(|entry| entry.fits(console.view.screen, console.phase(), console.view.mode));
     let mut ranked: Vec<(u8, String)> = Vec::new();
     for entry in fitting {
         if let (Some(rank), Some(key)) = (entry.rank, entry.keys.first()) {
@@ -144,6 +150,10 @@ fn ask(pen: &mut Pen<'_>, console: &Console, question: Question) {
     let what = match question {
         Question::Stop => "End the run? Every phone gets its network back; cases without a verdict are not-run.",
         Question::Leave => "Leave? The run is this console's own, and is ended: every phone gets its network back.",
+        Question::Keys => {
+            "Press keys of this phone? Its case is judged: with the first key it comes to not-run, disturbed by you. The \
+             run goes on."
+        }
     };
     let undecided = console.board.lines.len() - console.board.decided();
     let lines = [what.to_owned(), format!("{undecided} of {} lines have no verdict yet.", console.board.lines.len())];

@@ -3,7 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::ladder::Ladder;
-use crate::event::{Action, Derived, Event, Fate, Observed, OutageId, PhoneName, PortKind, Record, ServerName, Stamp};
+use crate::{
+    event::{
+        Action, Answer, Derived, Event, Fate, Hand, Observed, OutageId, PhoneName, PortKind, Record, ServerName, Stamp,
+    },
+    tui::wording,
+};
 
 /// Lines of a console, and strokes of keys, that are kept of a phone.
 const MEMORY: usize = 400;
@@ -55,9 +60,11 @@ pub enum Speaker {
 pub struct Pressed {
     /// When they were ordered.
     pub at: Stamp,
-    /// Which order.
-    sequence: u32,
-    /// What was pressed; secrets are stars already.
+    /// Which order; none: it was refused.
+    sequence: Option<u32>,
+    /// The operator who wanted it; none: the scenario did.
+    pub by: Option<String>,
+    /// What was pressed; secrets are placeholders already.
     pub strokes: String,
     /// How long until the board had done it, in nanoseconds, or what went wrong; none: not yet.
     pub answer: Option<Result<u64, String>>,
@@ -96,15 +103,28 @@ impl Talk {
             Event::Observed(observed) => self.observed(record.seq, at, observed),
             Event::Action(Action::Type { phone, text }) => self.said(phone, at, text.clone(), Speaker::Rig),
             Event::Action(Action::PlayKeys { phone, sequence, keys }) => {
-                let strokes = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-                let pressed = Pressed { at, sequence: *sequence, strokes, answer: None, shown: (0, 0) };
-                push(&mut self.of(phone).keys, pressed);
+                let keys_of = &mut self.of(phone).keys;
+                // What an operator wanted was told of when it was answered.
+                if !keys_of.iter().rev().any(|known| known.sequence == Some(*sequence)) {
+                    let strokes = keys.iter().map(wording::stroke_of).collect::<Vec<_>>().join(" ");
+                    let sequence = Some(*sequence);
+                    push(keys_of, Pressed { at, sequence, by: None, strokes, answer: None, shown: (0, 0) });
+                }
+            }
+            Event::Derived(Derived::HandAnswered { by, phone, hand: Hand::Press(stroke), answer }) => {
+                let (sequence, answer) = match answer {
+                    Answer::Obeyed { sequence } => (*sequence, None),
+                    Answer::Refused { reason } => (None, Some(Err(format!("refused: {reason}")))),
+                };
+                let (by, strokes) = (Some(by.clone()), wording::stroke_of(stroke));
+                push(&mut self.of(phone).keys, Pressed { at, sequence, by, strokes, answer, shown: (0, 0) });
             }
             Event::Derived(Derived::KeyConfirmed { phone, key, by }) => {
                 let name = key.to_string();
                 let keys = self.of(phone).keys.iter_mut().rev();
-                if let Some(pressed) = keys.into_iter().find(|pressed| pressed.strokes.split(' ').any(|it| it == name))
-                {
+                let is_meant =
+                    |pressed: &&mut Pressed| pressed.shown == (0, 0) && pressed.strokes.split(' ').any(|it| it == name);
+                if let Some(pressed) = keys.into_iter().find(is_meant) {
                     match by {
                         Some(_) => pressed.shown.0 += 1,
                         None => pressed.shown.1 += 1,
@@ -145,8 +165,9 @@ impl Talk {
             Observed::KeysPlayed { phone, sequence, ack_after_ns, error } => {
                 let answer = error.clone().map_or(Ok(*ack_after_ns), Err);
                 let keys = self.of(phone).keys.iter_mut().rev();
-                if let Some(pressed) = keys.into_iter().find(|pressed| pressed.sequence == *sequence) {
-                    pressed.answer = Some(answer);
+                if let Some(pressed) = keys.into_iter().find(|pressed| pressed.sequence == Some(*sequence)) {
+                    let lost = |error| if pressed.by.is_some() { format!("lost: {error}") } else { error };
+                    pressed.answer = Some(answer.map_err(lost));
                 }
             }
             _ => {}

@@ -13,6 +13,8 @@ use crate::{
     verdict::Measurement,
 };
 
+mod hands;
+
 const GLYPHS: Look = Look { colour: false, unicode: true };
 const LIVE: Source = Source::Live { own: true, state: Going::On, behind: 0 };
 
@@ -225,7 +227,7 @@ fn every_action_of_the_table_does_something_or_asks() {
                 let mut console = recorded(12_000, source.clone());
                 // In the middle of everything, so that each way leads somewhere.
                 press(&mut console, &format!("j{screen}kkkk"));
-                let fits = entry.fits(console.view.screen, console.phase());
+                let fits = entry.fits(console.view.screen, console.phase(), console.view.mode);
                 for key in entry.keys.iter().filter(|_| fits) {
                     let mut pressed = console.clone();
                     let wish = pressed.press(*key);

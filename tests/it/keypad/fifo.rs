@@ -28,7 +28,7 @@ async fn a_fifo_that_nobody_reads_and_one_that_is_not_there_are_told_apart() {
             Manner { phone: "p1".into(), pressing: Pressing::default(), pin: None, discretion: Discretion::default() };
         let codes = BTreeMap::from([("1".into(), 2)]);
         let keys = Single::start(manner, EventKeys::new(path, codes, &clock), &clock, reports);
-        keys.keys().play(Order { phone: "p1".into(), sequence: 1, strokes: vec!["1".parse().unwrap()] });
+        keys.keys().play(Order { phone: "p1".into(), sequence: 1, strokes: vec!["1".parse().unwrap()], digit: None });
         let Observed::KeysPlayed { error, .. } = inbox.recv().await.unwrap().observed else { panic!() };
         assert!(error.as_ref().is_some_and(|error| error.contains(expected)), "{error:?}");
         keys.close().await;
@@ -48,7 +48,7 @@ async fn a_key_that_is_held_when_the_run_ends_is_let_go() {
         Manner { phone: "p1".into(), pressing: Pressing::default(), pin: None, discretion: Discretion::default() };
     let codes = BTreeMap::from([("1".into(), 2), ("2".into(), 3)]);
     let keys = Single::start(manner, EventKeys::new(fifo, codes, &clock), &clock, reports);
-    keys.keys().play(Order { phone: "p1".into(), sequence: 1, strokes: vec!["1+2:30s".parse().unwrap()] });
+    keys.keys().play(Order { phone: "p1".into(), sequence: 1, strokes: vec!["1+2:30s".parse().unwrap()], digit: None });
     let events = |reader: &mut std::fs::File| {
         let mut bytes = [0; 3 * 24];
         std::io::Read::read_exact(reader, &mut bytes).unwrap();

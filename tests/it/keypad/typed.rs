@@ -50,7 +50,7 @@ async fn keys_are_typed_as_the_model_says_and_the_log_does_not_tell_a_pin() {
     ];
     for (sequence, (strokes, expected)) in (1..).zip(orders) {
         let strokes = strokes.iter().map(|stroke| stroke.parse().unwrap()).collect();
-        keys.keys().play(Order { phone: "p1".into(), sequence, strokes });
+        keys.keys().play(Order { phone: "p1".into(), sequence, strokes, digit: None });
         let error = loop {
             if let Observed::KeysPlayed { error, .. } = inbox.recv().await.unwrap().observed {
                 break error;

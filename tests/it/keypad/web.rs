@@ -130,7 +130,7 @@ impl Phone {
 
     fn press(&self, strokes: &[&str]) {
         let strokes = strokes.iter().map(|stroke| stroke.parse().unwrap()).collect();
-        self.keys.keys().play(Order { phone: "p1".into(), sequence: 1, strokes });
+        self.keys.keys().play(Order { phone: "p1".into(), sequence: 1, strokes, digit: None });
     }
 
     /// The next request, answered so.

@@ -48,12 +48,12 @@ async fn baresip_dials_what_is_pressed_by_events_and_hangs_up() {
     // It opens the FIFO a moment after it has begun.
     phone.wait_for("baresip is ready").await;
     let strokes = ["1", "0", "2", "star", "ok"].map(|key| key.parse().unwrap()).to_vec();
-    keys.keys().play(Order { phone: "p1".into(), sequence: 1, strokes });
+    keys.keys().play(Order { phone: "p1".into(), sequence: 1, strokes, digit: None });
     let Observed::KeysPlayed { error, .. } = inbox.recv().await.unwrap().observed else { panic!() };
     assert_eq!(error, None);
     phone.wait_for("connecting to 'sip:102*@127.0.0.1:9").await;
     let strokes = vec!["cancel:200ms".parse().unwrap()];
-    keys.keys().play(Order { phone: "p1".into(), sequence: 2, strokes });
+    keys.keys().play(Order { phone: "p1".into(), sequence: 2, strokes, digit: None });
     phone.wait_for("terminate call").await;
     keys.close().await;
 }

@@ -5,6 +5,7 @@ use ratatui::style::{Modifier, Style};
 use super::super::{
     Console,
     action::{ACTIONS, Entry},
+    mode::Mode,
 };
 use crate::{look::width, tui::pen::Pen};
 
@@ -13,11 +14,12 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, search: &str) {
         pen.text(0, y, &" ".repeat(pen.area.width.into()), Style::new());
     }
     let bold = Style::new().add_modifier(Modifier::BOLD);
-    pen.text(1, 0, &format!("Keys on {}   search: {search}_", console.view.screen.name()), bold);
+    pen.text(1, 0, &format!("{}   search: {search}_", place(console)), bold);
     let wanted = search.to_lowercase();
     let fits = |entry: &&Entry| {
         let text = format!("{} {}", entry.hint, entry.help).to_lowercase();
-        entry.fits(console.view.screen, console.phase()) && wanted.split_whitespace().all(|word| text.contains(word))
+        entry.fits(console.view.screen, console.phase(), console.view.mode)
+            && wanted.split_whitespace().all(|word| text.contains(word))
     };
     let legend = if pen.look.unicode {
         [
@@ -47,6 +49,14 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, search: &str) {
     }
     for (y, words) in (pen.area.height - 2..).zip(legend) {
         pen.text(1, y, words, pen.dim());
+    }
+}
+
+/// Where the keys that are shown do what is said.
+fn place(console: &Console) -> String {
+    match console.view.mode {
+        Mode::Normal => format!("Keys on {}", console.view.screen.name()),
+        mode => format!("Keys in {}", mode.name()),
     }
 }
 

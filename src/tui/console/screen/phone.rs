@@ -1,5 +1,7 @@
 //! One phone: its registrations, keys, console and latest SIP.
 
+use std::time::Duration;
+
 use ratatui::style::{Modifier, Style};
 
 use super::{
@@ -20,10 +22,12 @@ use crate::{
     },
 };
 
+/// What is not acknowledged for so long was lost.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Columns of the left half.
-const LEFT: u16 = 40;
+pub(super) const LEFT: u16 = 40;
 /// Rows of SIP at the bottom, with their heading.
-const SIP: u16 = 7;
+pub(super) const SIP: u16 = 7;
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let Some(phone) = console.phone().cloned() else {
@@ -38,7 +42,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         y = registration(pen, y, bottom, line, now);
     }
     if y + 1 < bottom {
-        keys(pen, y, bottom, talk.into_iter().flat_map(|it| &it.keys));
+        keys(pen, y, bottom, talk.into_iter().flat_map(|it| &it.keys), now);
     }
     said(pen, bottom, talk.into_iter().flat_map(|it| &it.console));
     let columns = pen.area.width;
@@ -50,7 +54,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     }
 }
 
-fn registration(pen: &mut Pen<'_>, y: u16, bottom: u16, line: &LineState, now: Stamp) -> u16 {
+pub(super) fn registration(pen: &mut Pen<'_>, y: u16, bottom: u16, line: &LineState, now: Stamp) -> u16 {
     let (symbol, word, style) = place_of(pen, line);
     let mut rows = vec![(format!("{}  {symbol} {word}", line.id.extension), style)];
     rows.push((format!("   since {}", clock(now, line.since)), Style::new()));
@@ -72,7 +76,7 @@ fn registration(pen: &mut Pen<'_>, y: u16, bottom: u16, line: &LineState, now: S
     y + count as u16
 }
 
-fn keys<'p>(pen: &mut Pen<'_>, y: u16, bottom: u16, pressed: impl Iterator<Item = &'p Pressed>) {
+pub(super) fn keys<'p>(pen: &mut Pen<'_>, y: u16, bottom: u16, pressed: impl Iterator<Item = &'p Pressed>, now: Stamp) {
     heading(pen, (0, y), LEFT - 1, "Keys");
     let all: Vec<&Pressed> = pressed.collect();
     let rows = usize::from(bottom - y - 1);
@@ -80,8 +84,11 @@ fn keys<'p>(pen: &mut Pen<'_>, y: u16, bottom: u16, pressed: impl Iterator<Item 
         pen.within(1, y + 1, LEFT - 3, "none were pressed", pen.dim());
     }
     for (at, pressed) in (y + 1..).zip(all.iter().skip(all.len().saturating_sub(rows))) {
+        let by = pressed.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
         let answer = match &pressed.answer {
+            None if now.since(pressed.at) > PATIENCE => "! lost: no ack".to_owned(),
             None => "no ack yet".to_owned(),
+            Some(Ok(ns)) if pressed.by.is_some() => format!("arrived {}", span(*ns as f64 / 1e6)),
             Some(Ok(ns)) => format!("ack {}", span(*ns as f64 / 1e6)),
             Some(Err(error)) => format!("! {error}"),
         };
@@ -90,7 +97,7 @@ fn keys<'p>(pen: &mut Pen<'_>, y: u16, bottom: u16, pressed: impl Iterator<Item 
             (_, 0) => ", seen",
             (_, _) => ", not seen !",
         };
-        let text = format!("{:>9} {} {answer}{shown}", pressed.at.to_string(), pressed.strokes);
+        let text = format!("{:>9} {} {answer}{shown}{by}", pressed.at.to_string(), pressed.strokes);
         pen.within(0, at, LEFT - 1, &text, Style::new());
     }
 }
@@ -104,12 +111,17 @@ fn said<'p>(pen: &mut Pen<'_>, bottom: u16, said: impl Iterator<Item = &'p Said>
     }
     let rows = usize::from(bottom - 1);
     for (y, said) in (1..).zip(all.iter().skip(all.len().saturating_sub(rows))) {
-        let (mark, style) = match said.by {
-            Speaker::Phone => (" ", Style::new()),
-            Speaker::Echo => ("=", pen.dim()),
-            Speaker::Rig => (">", Style::new().add_modifier(Modifier::BOLD)),
-            Speaker::Port => ("!", Style::new()),
-        };
-        pen.within(LEFT, y, columns, &format!("{:>8} {mark} {}", said.at.to_string(), said.text), style);
+        line(pen, (LEFT, y), columns, said);
     }
+}
+
+/// A line of a console, with the mark of who said it.
+pub(super) fn line(pen: &mut Pen<'_>, (x, y): (u16, u16), columns: u16, said: &Said) {
+    let (mark, style) = match said.by {
+        Speaker::Phone => (" ", Style::new()),
+        Speaker::Echo => ("=", pen.dim()),
+        Speaker::Rig => (">", Style::new().add_modifier(Modifier::BOLD)),
+        Speaker::Port => ("!", Style::new()),
+    };
+    pen.within(x, y, columns, &format!("{:>8} {mark} {}", said.at.to_string(), said.text), style);
 }

@@ -1,0 +1,227 @@
+//! What operators do to phones by hand in the middle of a run: pressed by the keypad and typed on the console that the scenario uses.
+//!
+//! Nothing is done in the middle of a key sequence of the scenario, and it is not kept for later either: it would arrive on another
+//! display than the one that the operator looks at. The case that a phone is in goes on, and comes to no verdict on the phone: whether
+//! it does what it should, or not, may be the operator's doing.
+
+use std::time::Duration;
+
+use super::{Outbox, case::Finding, pairs, registration::Fix, subjects::Subjects};
+use crate::{
+    config::{StepKind, keying},
+    event::{Action, Answer, Derived, Hand, Observed, PhoneName, Stamp, Stroke},
+    verdict::{Blame, Verdict},
+};
+
+/// Presses that may wait for their acknowledgement; each takes a board some 160 ms, and the scenario's own come behind them.
+const MOST: usize = 8;
+
+/// How long what a board or a phone does not acknowledge counts as under way.
+const ACK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a phone may take to show that a key arrived.
+const EFFECT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Presses of operators that are under way.
+#[derive(Debug, Default)]
+pub struct Hands {
+    presses: Vec<Press>,
+}
+
+#[derive(Debug)]
+struct Press {
+    phone: PhoneName,
+    sequence: u32,
+    key: Stroke,
+    /// The record that asked for it.
+    asked: u64,
+    /// The board has done it.
+    acknowledged: bool,
+    until: Stamp,
+}
+
+/// That an operator had a hand in a case.
+#[derive(Debug, Clone)]
+pub struct Disturbance {
+    by: String,
+    what: String,
+    since: Fix,
+    /// Its steps were over: what they came to stands.
+    pub in_teardown: bool,
+}
+
+impl Hands {
+    /// Does what an operator asks for, if that can be done now. `refused` says why nothing can be, whatever it is.
+    pub fn asked(
+        &mut self,
+        (by, phone, hand): (&str, &PhoneName, &Hand),
+        refused: Option<&str>,
+        subjects: &mut Subjects,
+        now: Stamp,
+        fix: Fix,
+        out: &mut Outbox,
+    ) {
+        let answer = match refused.map_or_else(|| self.objection(phone, hand, subjects), |it| Some(it.to_owned())) {
+            Some(reason) => Answer::Refused { reason },
+            None => {
+                disturb(by, phone, hand, subjects, fix);
+                Answer::Obeyed { sequence: self.carry_out(phone, hand, subjects, now, fix, out) }
+            }
+        };
+        let (by, phone, hand) = (by.to_owned(), phone.clone(), hand.clone());
+        out.conclude(fix.when, Derived::HandAnswered { by, phone, hand, answer });
+    }
+
+    /// Why it can not be done.
+    fn objection(&self, phone: &PhoneName, hand: &Hand, subjects: &Subjects) -> Option<String> {
+        let Some(watch) = subjects.watch(phone) else { return Some("no phone of this run has that name".to_owned()) };
+        match hand {
+            Hand::Type(_) if subjects.plan().phone(phone).is_none_or(|phone| phone.console.is_none()) => {
+                Some("the bench names no console for this phone".to_owned())
+            }
+            Hand::Type(_) => None,
+            Hand::Press(_) if !watch.keypad => Some("the bench names no keypad for this phone".to_owned()),
+            Hand::Press(stroke) => {
+                let waiting = self.presses.iter().filter(|press| press.phone == *phone && !press.acknowledged).count();
+                if waiting >= MOST {
+                    return Some(format!("{waiting} keys wait for their acknowledgement already"));
+                }
+                let phone = subjects.plan().phone(phone)?;
+                let (keypad, model) = phone.keypad.as_ref().zip(subjects.plan().model_of(phone))?;
+                let is_digit = keying::whispered_digit(stroke).is_some();
+                let unknown = stroke.keys().iter().find(|key| !is_digit && !model.can_press(keypad, key));
+                if let Some(key) = unknown {
+                    return Some(format!("this keypad has no key `{key}` for the model"));
+                }
+                (!model.can_hold(keypad, stroke))
+                    .then(|| "this keypad can not hold keys, nor press several at once".to_owned())
+            }
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        phone: &PhoneName,
+        hand: &Hand,
+        subjects: &mut Subjects,
+        now: Stamp,
+        fix: Fix,
+        out: &mut Outbox,
+    ) -> Option<u32> {
+        let stroke = match hand {
+            Hand::Type(text) => {
+                out.order(Action::Type { phone: phone.clone(), text: text.clone() });
+                return None;
+            }
+            Hand::Press(stroke) => stroke.clone(),
+        };
+        let sequence = subjects.next_sequence();
+        let until = now + ACK_PATIENCE + subjects.lasts(phone, &stroke);
+        if let Some(watch) = subjects.watch_mut(phone) {
+            watch.keys_ordered.extend(stroke.keys().iter().cloned());
+        }
+        out.order(Action::PlayKeys { phone: phone.clone(), sequence, keys: vec![stroke.clone()] });
+        let (phone, key) = (phone.clone(), stroke);
+        self.presses.push(Press { phone, sequence, key, asked: fix.seq, acknowledged: false, until });
+        Some(sequence)
+    }
+
+    /// Hears what became of a press.
+    pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &Subjects) {
+        let Observed::KeysPlayed { sequence, error, .. } = observed else { return };
+        let Some(at) = self.presses.iter().position(|press| press.sequence == *sequence) else { return };
+        let Some(press) = self.presses.get_mut(at) else { return };
+        // Of a digit given in confidence the console's driver hides which key arrived.
+        let told = keying::whispered_digit(&press.key).is_none() && !subjects.signs(&press.phone).is_empty();
+        if error.is_some() || !told {
+            self.presses.remove(at);
+        } else {
+            (press.acknowledged, press.until) = (true, fix.when.at + EFFECT_PATIENCE);
+        }
+    }
+
+    /// Tells which presses have shown an effect, and gives up those that have not in time. A phone that the scenario presses keys of
+    /// is let alone.
+    pub fn advance(
+        &mut self,
+        pressing: impl Fn(&PhoneName) -> bool,
+        subjects: &mut Subjects,
+        now: Stamp,
+        fix: Fix,
+        out: &mut Outbox,
+    ) {
+        self.presses.retain(|press| {
+            if pressing(&press.phone) {
+                return false;
+            }
+            let signs = subjects.signs(&press.phone);
+            let watch = subjects.watch_mut(&press.phone).filter(|_| press.acknowledged);
+            let shown = watch.and_then(|watch| {
+                let shown = watch.effect(&press.key, &signs, press.asked).filter(|fix| fix.seq > press.asked)?;
+                // The next press of this key has to show by itself.
+                watch.keys_shown.retain(|(key, _)| !press.key.keys().contains(key));
+                Some(shown)
+            });
+            let over = now >= press.until;
+            if shown.is_some() || (over && press.acknowledged) {
+                let (phone, key) = (press.phone.clone(), press.key.clone());
+                let when = shown.map_or(fix.when, |shown| shown.when);
+                out.conclude(when, Derived::KeyConfirmed { phone, key, by: shown.map(|shown| shown.seq) });
+            }
+            shown.is_none() && !over
+        });
+    }
+
+    /// When one of them is given up.
+    pub fn deadline(&self) -> Option<(Stamp, &'static str)> {
+        self.presses.iter().map(|press| (press.until, "the effect of an operator's key")).min()
+    }
+}
+
+/// Every case that the phone is in, and in which nothing was found yet, proves nothing from now on.
+fn disturb(by: &str, phone: &PhoneName, hand: &Hand, subjects: &mut Subjects, fix: Fix) {
+    let plan = subjects.plan();
+    let calls = plan.scenario.all_steps().any(|step| matches!(step.kind, StepKind::Call { .. }));
+    let pairs = if calls { pairs::of(subjects) } else { Vec::new() };
+    // What one of two does in a call is half of what the other is judged by.
+    let with = pairs.iter().filter(|pair| pair.cases().any(|id| id.phone == *phone));
+    let concerned: Vec<PhoneName> = with.flat_map(|pair| pair.cases().map(|id| id.phone.clone())).collect();
+    let what = format!("{} {phone}", said(hand));
+    for case in subjects.cases_mut() {
+        if case.decided.is_none() && (case.is_of(phone) || concerned.contains(&case.id.phone)) {
+            let in_teardown = case.outcome.is_some();
+            let (by, what) = (by.to_owned(), what.clone());
+            case.disturbed.get_or_insert(Disturbance { by, what, since: fix, in_teardown });
+        }
+    }
+}
+
+/// For people: `pressed options on`.
+fn said(hand: &Hand) -> String {
+    match hand {
+        Hand::Press(stroke) if keying::whispered_digit(stroke).is_some() => "pressed a digit on".to_owned(),
+        Hand::Press(stroke) => format!("pressed `{stroke}` on"),
+        Hand::Type(_) => "typed on the console of".to_owned(),
+    }
+}
+
+impl Disturbance {
+    /// What a finding is worth: of the phone nothing is said; that the rig has failed stands.
+    pub fn weigh(&self, finding: Finding) -> Finding {
+        let about_phone = match finding.verdict {
+            Verdict::Pass | Verdict::Flaky | Verdict::Fail => true,
+            Verdict::RigError => finding.blame != Some(Blame::Rig),
+            Verdict::Skipped | Verdict::NotRun => false,
+        };
+        if self.in_teardown || !about_phone {
+            return finding;
+        }
+        let Self { by, what, since, .. } = self;
+        let mut reason = format!("{by} {what} in the middle of this case, so that it shows nothing of the phone");
+        if !finding.reason.is_empty() {
+            reason.push_str(&format!("; then: {}", finding.reason));
+        }
+        let disturbed = Finding { verdict: Verdict::NotRun, ..Finding::unclear("disturbed", reason) };
+        disturbed.shown_by(finding.evidence.iter().copied().chain([since.seq]))
+    }
+}

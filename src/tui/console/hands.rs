@@ -1,0 +1,90 @@
+//! What keys do in the modes in which they are for a phone, and how one comes there.
+
+use super::{
+    Console, Question, Wish,
+    action::{Act, Phase},
+    key::Key,
+    keyboard::Keyboard,
+    mode::{Mode, Pressing},
+};
+use crate::event::{Hold, Stroke};
+
+impl Console {
+    /// The keys of the selected phone.
+    ///
+    /// # Errors
+    /// Why there are none to press.
+    pub(super) fn keyboard(&self) -> Result<Keyboard, &'static str> {
+        let phone = self.phone().ok_or("nothing is known of the run yet")?;
+        Keyboard::of(self.board.plan().ok_or("nothing is known of the run yet")?, phone)
+    }
+
+    /// Begins to press keys of the selected phone, if that can be done; where it costs something, that is asked.
+    pub(super) fn begin_keys(&mut self) -> Option<Wish> {
+        let refused = match self.phase() {
+            Phase::On => self.keyboard().err(),
+            Phase::Over => Some("the run is over"),
+            Phase::Replay => Some("this is a recording"),
+        };
+        if let Some(reason) = refused {
+            self.view.note = Some(format!("no keys can be pressed: {reason}"));
+            return None;
+        }
+        if self.is_judged() {
+            self.view.question = Some(Question::Keys);
+            return None;
+        }
+        Some(self.take_keys())
+    }
+
+    /// Keys are the phone's from now on, unless somebody else has the keyboard.
+    pub(super) fn take_keys(&mut self) -> Wish {
+        (self.view.mode, self.view.pressing) = (Mode::Keys, Pressing::default());
+        Wish::Take
+    }
+
+    /// Whether a case of the selected phone is open.
+    fn is_judged(&self) -> bool {
+        let phone = self.phone();
+        self.board.lines.iter().any(|line| Some(&line.id.phone) == phone && line.verdict.is_none())
+    }
+
+    /// Back to NORMAL.
+    pub(super) fn leave_mode(&mut self) -> Option<Wish> {
+        (self.view.mode, self.view.pressing) = (Mode::Normal, Pressing::default());
+        Some(Wish::Give)
+    }
+
+    /// What is done by a key in KEYS.
+    pub(super) fn hand(&mut self, act: Act, key: Key) -> Option<Wish> {
+        let keys = self.keyboard().ok()?;
+        let pressing = &mut self.view.pressing;
+        match act {
+            Act::Hold if !keys.holds() => self.view.note = Some("this keypad can not hold keys".to_owned()),
+            Act::Hold => pressing.hold = !pressing.hold,
+            Act::Record => pressing.recorded = !pressing.recorded,
+            Act::MoreKeys => pressing.page(true, keys.others.len()),
+            Act::FewerKeys => pressing.page(false, keys.others.len()),
+            Act::PressKey => return self.press_key(&keys, key),
+            _ => {}
+        }
+        None
+    }
+
+    fn press_key(&mut self, keys: &Keyboard, key: Key) -> Option<Wish> {
+        let phone = self.phone()?.clone();
+        let pressing = &mut self.view.pressing;
+        let Some(name) = keys.key(key, pressing.first).cloned() else {
+            self.view.note = Some(format!("`{key}` is no key of {phone}"));
+            return None;
+        };
+        let digit = matches!(key, Key::Char('0'..='9'));
+        if digit && pressing.hold && !pressing.recorded {
+            self.view.note = Some("a secret digit can not be held; Tab lets records have digits".to_owned());
+            return None;
+        }
+        let hold = if std::mem::take(&mut pressing.hold) { Hold::Long } else { Hold::Usual };
+        let secret = digit && !pressing.recorded;
+        Some(Wish::Press { phone, stroke: Stroke::Press { keys: vec![name], hold }, secret })
+    }
+}

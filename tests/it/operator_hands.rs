@@ -1,0 +1,58 @@
+//! `siprig console` on the virtual bench, by somebody who lays hands on a phone.
+
+use super::operator_console::{Desk, has_virtual_bench};
+
+const ESC: &[u8] = b"\x1b";
+
+/// One phone, which has a minute until it moves.
+const CALM: [&str; 4] = ["--phones", "p1", "--set", "expires=60s"];
+
+/// The letter that stands beside a key of the phone.
+fn letter(screen: &str, key: &str) -> u8 {
+    let line = screen.lines().find(|line| line.contains(key)).unwrap();
+    line[..line.find(key).unwrap() - 1].bytes().last().unwrap()
+}
+
+#[test]
+fn an_operator_presses_keys_that_the_phone_answers_and_another_one_is_told_who_has_the_keyboard() {
+    if !has_virtual_bench() {
+        return;
+    }
+    let desk = Desk::new();
+    let mut own = desk.open(&CALM);
+    own.shows("a IS AWAY");
+    own.types(b"2i\r");
+    own.shows("Press keys of this phone?");
+    own.types(b"y");
+    let keyboard = own.shows("KEYS: digits secret");
+    own.types(&[letter(&keyboard, "options")]);
+    own.shows("display: Options | 1. Call Forward");
+    own.shows("options arrived ");
+    // The third entry of that menu; which digit led there, nobody is told.
+    own.types(b"3");
+    own.shows("display: Phone Status | x.");
+    own.shows("a digit arrived ");
+    let mut other = desk.open(&["--attach"]);
+    other.shows("a IS AWAY");
+    other.types(b"2iy");
+    other.shows("has had the keyboard since");
+    assert!(other.shows(" NORMAL ").contains("options arrived"), "others see what is pressed");
+    own.types(ESC);
+    own.shows(" NORMAL ");
+    other.types(b"iy");
+    other.shows("KEYS: digits secret");
+    other.types(&[letter(&keyboard, "goodbye")]);
+    own.shows("goodbye arrived ");
+    other.types(ESC);
+    other.shows(" NORMAL ");
+    other.types(b"1q");
+    assert_eq!(other.ends(), Some(0));
+    own.types(b"xy");
+    own.shows("  ended");
+    own.types(b"1q");
+    assert_eq!(own.ends(), Some(5), "a case is outstanding");
+    let journal = desk.journal().unwrap();
+    let hands: Vec<&str> = journal.lines().filter(|line| line.contains(r#""what":"hand-asked""#)).collect();
+    assert_eq!(hands.len(), 3, "{hands:#?}");
+    assert!(hands[1].contains(r#""press":"{secret-1}""#), "{}", hands[1]);
+}
