@@ -22,10 +22,12 @@ use crate::{
 mod attach;
 mod own;
 mod player;
+mod scrollback;
 mod terminal;
 
 use attach::Attached;
 use player::Player;
+use scrollback::Scrollback;
 use terminal::Terminal;
 
 /// How often a run is looked at for something new.
@@ -40,7 +42,8 @@ Begins a run and shows it: where each line is registered, its SIP as a ladder, k
 measured values. With --attach it shows a run that goes on already, as many at a time as like to; with --replay one that was, \
 with play, pause and seek. All of it is the same screens, made from the records of the run.
 
-The footer and `?` say what keys do. `i` on a phone's screen gives them to the phone, whose own keys are pressed then. What disturbs a run is asked first, and Return never confirms. `U` gives every phone its \
+The footer and `?` say what keys do. `i` on a phone's screen gives them to the phone, whose own keys are pressed then; `c` \
+shows its console, with times and to be searched. What disturbs a run is asked first, and Return never confirms. `U` gives every phone its \
 network back at once, and asks nobody. A run that this console began ends with it, however it ends.";
 
 pub(super) const EXAMPLES: &str = "\
@@ -112,7 +115,7 @@ async fn use_it(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
         Feed::Player(player) => player.source(),
         Feed::Attached(attached) => attached.source(),
     });
-    let mut desk = Desk { console, feed, look, clock: RunClock::start(), drawn: None };
+    let mut desk = Desk { console, feed, look, clock: RunClock::start(), drawn: None, scrollback: None };
     let left = desk.attend(terminal, signals).await;
     match desk.feed {
         // The network first: whatever became of the terminal, a run of ours is ended in good order.
@@ -129,6 +132,8 @@ struct Desk {
     clock: RunClock,
     /// The second that was drawn last.
     drawn: Option<u64>,
+    /// The console of the phone that is looked at; none: nobody does, or there is nothing to read.
+    scrollback: Option<Scrollback>,
 }
 
 impl Desk {
@@ -166,12 +171,45 @@ impl Desk {
                         Feed::Player(player) => player.play(passed, &mut self.console)?,
                         Feed::Attached(attached) => attached.look(&mut self.console).await?,
                     };
+                    dirty |= self.overhear();
                     if let Feed::Attached(attached) = &mut self.feed
                         && attached.is_stillborn()
                     {
                         return Ok(Exit::Success);
                     }
                 }
+            }
+        }
+    }
+
+    /// Hears the console that is looked at. True if something looks different now.
+    fn overhear(&mut self) -> bool {
+        let Some(phone) = self.console.listens_to().cloned() else {
+            self.scrollback = None;
+            self.console.listen_no_more();
+            return false;
+        };
+        let (now, whole) = (self.now(), matches!(&self.feed, Feed::Player(_)));
+        // The recording is there a moment after the run is, and there is none of a phone without a console.
+        let known = self.console.heard_of(&phone).is_some_and(|serial| !serial.scroll(false).rows.is_empty());
+        let begins = !known && self.scrollback.is_none() || self.console.heard_of(&phone).is_none();
+        if begins {
+            let directory = match &self.feed {
+                Feed::Player(player) => player.directory(),
+                Feed::Attached(attached) => attached.directory(),
+            };
+            self.scrollback = directory.and_then(|run_dir| Scrollback::open(run_dir, &phone, whole).ok());
+            self.console.listen(phone.clone());
+        }
+        let (Some(scrollback), Some(serial)) = (&mut self.scrollback, self.console.heard_of(&phone)) else {
+            return false;
+        };
+        match scrollback.read(now, serial) {
+            Ok(anything) => anything || begins,
+            Err(error) => {
+                serial.port(now, &error.to_string());
+                self.scrollback = None;
+                true
             }
         }
     }

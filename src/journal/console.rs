@@ -18,6 +18,8 @@ use thiserror::Error;
 use super::run_dir::{console_index, console_log};
 use crate::event::{PhoneName, Stamp};
 
+pub mod follow;
+
 /// An entry of the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {

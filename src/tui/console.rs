@@ -21,6 +21,7 @@ pub mod ladder;
 mod mode;
 mod operate;
 pub mod screen;
+mod serial;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,10 @@ mod tests;
 use action::{Phase, Screen};
 use filter::Filter;
 use mode::{Mode, Pressing};
+pub use serial::Serial;
+use serial::SerialView;
 use talk::Talk;
+pub use talk::{Said, Speaker};
 
 /// Events that are kept for the log; the oldest go first.
 const LOG: usize = 5000;
@@ -43,6 +47,8 @@ pub struct Console {
     log: VecDeque<Told>,
     /// How many were told before those in the log.
     log_before: usize,
+    /// The console that is looked at.
+    serial: Option<Serial>,
     view: View,
     /// Where the records come from.
     pub source: Source,
@@ -108,6 +114,7 @@ struct View {
     question: Option<Question>,
     mode: Mode,
     pressing: Pressing,
+    serial: SerialView,
     /// What the operator is told, until the next key.
     note: Option<String>,
 }
@@ -175,6 +182,29 @@ impl Console {
         }
         self.story.apply(record);
         self.talk.apply(record);
+    }
+
+    /// The phone whose console is looked at; none: nobody does.
+    pub fn listens_to(&self) -> Option<&PhoneName> {
+        self.phone().filter(|_| self.view.screen == Screen::Serial)
+    }
+
+    /// The scrollback of that phone, if it is known.
+    pub fn heard_of(&mut self, phone: &PhoneName) -> Option<&mut Serial> {
+        self.serial.as_mut().filter(|serial| serial.phone == *phone)
+    }
+
+    /// Begins to listen to a phone from the beginning of what is heard of it.
+    pub fn listen(&mut self, phone: PhoneName) {
+        if self.serial.as_ref().is_none_or(|serial| serial.phone != phone) {
+            self.view.serial.row = None;
+        }
+        self.serial = Some(Serial::of(phone));
+    }
+
+    /// Nobody looks at a console.
+    pub fn listen_no_more(&mut self) {
+        self.serial = None;
     }
 
     /// The same view of another recording, or of this one from its beginning.

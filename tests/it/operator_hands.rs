@@ -56,3 +56,35 @@ fn an_operator_presses_keys_that_the_phone_answers_and_another_one_is_told_who_h
     assert_eq!(hands.len(), 3, "{hands:#?}");
     assert!(hands[1].contains(r#""press":"{secret-1}""#), "{}", hands[1]);
 }
+
+#[test]
+fn the_console_of_a_phone_can_be_looked_through_while_the_run_goes_on_and_afterwards() {
+    if !has_virtual_bench() {
+        return;
+    }
+    let desk = Desk::new();
+    let mut own = desk.open(&CALM);
+    own.shows("a IS AWAY");
+    own.types(b"2c");
+    own.shows("Console of p1: ");
+    own.shows("display: Registration Status | 1001 Registered");
+    own.types(b"/No Service\r");
+    assert!(own.shows("/No Service ").contains("*  ["), "it is marked");
+    own.types(b"h");
+    own.shows(" rows   /No Service ");
+    own.types(b"hG");
+    own.shows("   following");
+    own.types(b"xy");
+    own.shows("  ended");
+    own.types(b"1q");
+    own.ends();
+    let mut replay = desk.open(&["--replay", "latest"]);
+    replay.shows("? more");
+    replay.types(b" 2c");
+    replay.types(b"\x1b[C");
+    replay.shows("display: Registration Status | 1001 Registered");
+    replay.types(b"0");
+    replay.shows("nothing is known of this phone");
+    replay.types(b"1q");
+    assert_eq!(replay.ends(), Some(0));
+}

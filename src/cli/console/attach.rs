@@ -1,6 +1,11 @@
 //! A run that goes on: its journal as it grows, and its ear for operators.
 
-use std::{fs::File, os::fd::AsRawFd, path::PathBuf, process::ExitCode};
+use std::{
+    fs::File,
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use tokio::net::UnixStream;
 
@@ -24,6 +29,7 @@ const MOST: usize = 20_000;
 
 /// A run that goes on, or did.
 pub(super) struct Attached {
+    run_dir: Option<RunDir>,
     journal: Option<Follower>,
     ear: Option<UnixStream>,
     state: Going,
@@ -44,7 +50,9 @@ impl Attached {
         for run_dir in candidates.iter().rev() {
             if let Some(ear) = ear(run_dir).await {
                 let journal = Some(Follower::open(&run_dir.journal())?);
+                let run_dir = Some(run_dir.clone());
                 return Ok(Self {
+                    run_dir,
                     journal,
                     ear: Some(ear),
                     state: Going::On,
@@ -63,7 +71,15 @@ impl Attached {
 
     /// A run that was just begun by this console.
     pub(super) fn of(own: Own) -> Self {
-        Self { journal: None, ear: None, state: Going::On, own: Some(own), by: name(), answered: Vec::new() }
+        Self {
+            run_dir: None,
+            journal: None,
+            ear: None,
+            state: Going::On,
+            own: Some(own),
+            by: name(),
+            answered: Vec::new(),
+        }
     }
 
     pub(super) fn source(&self) -> Source {
@@ -80,6 +96,11 @@ impl Attached {
         Stamp(u64::try_from(since).unwrap_or(0)).max(console.last())
     }
 
+    /// Where the run is, once it is known.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.run_dir.as_ref().map(RunDir::path)
+    }
+
     /// Takes what is new. True if something looks different now.
     ///
     /// # Errors
@@ -91,6 +112,7 @@ impl Attached {
             // It is there a moment before its journal is.
             self.journal = Follower::open(&run_dir.journal()).ok();
             self.ear = ear(&run_dir).await;
+            self.run_dir = Some(run_dir);
         }
         let mut changed = false;
         if let Some(journal) = &mut self.journal {

@@ -1,6 +1,9 @@
 //! A recording, played back: the records of a journal at the times at which they were taken.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     cli::{error::UserError, exit::Exit},
@@ -57,6 +60,11 @@ impl Player {
 
     pub(super) const fn now(&self) -> Stamp {
         self.now
+    }
+
+    /// Where the recording is.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.journal.parent()
     }
 
     pub(super) const fn plays(&self) -> bool {

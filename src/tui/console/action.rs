@@ -21,10 +21,12 @@ pub enum Screen {
     Scenario,
     /// Everything that was told.
     Log,
+    /// The console of one phone, reached from there.
+    Serial,
 }
 
 impl Screen {
-    /// All, in the order of their numbers.
+    /// All that have a number, in the order of these.
     pub const ALL: [Self; 6] = [Self::Phones, Self::Phone, Self::Sip, Self::Network, Self::Scenario, Self::Log];
 
     /// What it is called.
@@ -36,6 +38,7 @@ impl Screen {
             Self::Network => "Network",
             Self::Scenario => "Scenario",
             Self::Log => "Log",
+            Self::Serial => "Console",
         }
     }
 }
@@ -97,6 +100,18 @@ pub enum Act {
     Faster,
     /// Half as fast.
     Slower,
+    /// Show the phone's console.
+    Console,
+    /// In hexadecimal, or as lines.
+    Hex,
+    /// With times, or without.
+    Times,
+    /// Type what is looked for.
+    Find,
+    /// Where it stands further back.
+    FindBack,
+    /// Where it stands further on.
+    FindOn,
     /// Press keys of the phone.
     Keys,
     /// Press the key that the terminal's key stands for.
@@ -174,17 +189,23 @@ pub struct Entry {
     pub rank: Option<u8>,
 }
 
-use Screen::{Log, Network, Phone, Phones, Scenario, Sip};
+use Screen::{Log, Network, Phone, Phones, Scenario, Serial, Sip};
 
 const DIALLED: &[Key] = &[Key::Between('0', '9'), Key::Char('*'), Key::Char('#')];
 const ARROWS: &[Key] = &[Key::Up, Key::Down, Key::Left, Key::Right];
-const OF_PHONES: Scope = Scope::On(&[Phone, Sip, Scenario]);
-const WITH_ROWS: Scope = Scope::On(&[Phones, Sip, Log]);
+const OF_PHONES: Scope = Scope::On(&[Phone, Sip, Scenario, Serial]);
+const WITH_ROWS: Scope = Scope::On(&[Phones, Sip, Log, Serial]);
 
 /// The table.
 pub const ACTIONS: &[Entry] = &[
     entry(Act::Restore, &[Key::Char('U')], "restore", "the network back, at once", Scope::Live, Some(1)),
     entry(Act::Keys, &[Key::Char('i')], "keys", "press the phone's keys", Scope::On(&[Phone]), Some(2)),
+    entry(Act::Console, &[Key::Char('c')], "console", "its console, all of it", Scope::On(&[Phone]), Some(2)),
+    entry(Act::Find, &[Key::Char('/')], "find", "find in what was said", Scope::On(&[Serial]), Some(2)),
+    entry(Act::FindBack, &[Key::Char('n')], "find back", "found further back", Scope::On(&[Serial]), Some(5)),
+    entry(Act::FindOn, &[Key::Char('N')], "find on", "found further on", Scope::On(&[Serial]), None),
+    entry(Act::Hex, &[Key::Char('h')], "hex", "hexadecimal, or lines", Scope::On(&[Serial]), Some(3)),
+    entry(Act::Times, &[Key::Char('t')], "times", "with times, or without", Scope::On(&[Serial]), Some(3)),
     entry(Act::Stop, &[Key::Char('x')], "stop", "end the run (asks)", Scope::Live, Some(3)),
     entry(Act::Play, &[Key::Char(' ')], "play", "run or hold the recording", Scope::Replay, Some(1)),
     entry(Act::SeekOn, &[Key::Right], "10 s on", "ten seconds on", Scope::Replay, Some(3)),
@@ -198,7 +219,14 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Sort, &[Key::Char('s')], "sort", "trouble first, or not", Scope::On(&[Phones]), Some(5)),
     entry(Act::NextPhone, &[Key::Char(']')], "next phone", "the next phone", OF_PHONES, Some(4)),
     entry(Act::PreviousPhone, &[Key::Char('[')], "phone before", "the phone before", OF_PHONES, None),
-    entry(Act::Freeze, &[Key::Char('f')], "freeze", "hold the rows, or follow", Scope::On(&[Sip, Log]), Some(4)),
+    entry(
+        Act::Freeze,
+        &[Key::Char('f')],
+        "freeze",
+        "hold the rows, or follow",
+        Scope::On(&[Sip, Log, Serial]),
+        Some(4),
+    ),
     entry(Act::Down, &[Key::Char('j'), Key::Down], "down", "the next row", WITH_ROWS, None),
     entry(Act::Up, &[Key::Char('k'), Key::Up], "up", "the row before", WITH_ROWS, None),
     entry(Act::PageDown, &[Key::PageDown], "page on", "a page on", WITH_ROWS, None),
@@ -285,7 +313,7 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place_and_every_action_has_a_key_and_a_help_text() {
-        for screen in Screen::ALL {
+        for screen in Screen::ALL.into_iter().chain([Serial]) {
             for (phase, mode) in [
                 (Phase::On, Mode::Normal),
                 (Phase::Over, Mode::Normal),

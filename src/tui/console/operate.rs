@@ -63,15 +63,36 @@ impl Console {
     }
 
     fn type_filter(&mut self, key: Key) {
+        let finding = self.view.screen == Screen::Serial;
+        let text = if finding { &mut self.view.serial.wanted } else { &mut self.view.filter.text };
         match key {
-            Key::Char(char) => self.view.filter.text.push(char),
-            Key::Backspace => drop(self.view.filter.text.pop()),
-            Key::Enter => self.view.filtering = false,
+            Key::Char(char) => text.push(char),
+            Key::Backspace => drop(text.pop()),
+            Key::Enter => {
+                self.view.filtering = false;
+                if finding {
+                    self.find(true);
+                }
+            }
             Key::Esc => {
-                self.view.filter.text.clear();
+                text.clear();
                 self.view.filtering = false;
             }
             _ => {}
+        }
+    }
+
+    /// Goes to where that stands which is looked for.
+    fn find(&mut self, back: bool) {
+        let view = &self.view.serial;
+        let Some(scroll) = self.serial.as_ref().map(|serial| serial.scroll(view.hex)) else { return };
+        let from = view.row.unwrap_or_else(|| scroll.last().map_or(0, |last| last + 1));
+        match scroll.find(from, &view.wanted, back) {
+            Some(row) => self.view.serial.row = Some(row),
+            None => {
+                self.view.note =
+                    Some(format!("`{}` stands nowhere {}", view.wanted, if back { "before" } else { "after" }))
+            }
         }
     }
 
@@ -105,6 +126,12 @@ impl Console {
             Act::Rewind => return Some(Wish::Rewind),
             Act::Faster => return Some(Wish::Speed(2.0)),
             Act::Slower => return Some(Wish::Speed(0.5)),
+            Act::Console => self.show(Screen::Serial),
+            Act::Hex => (self.view.serial.hex, self.view.serial.row) = (!self.view.serial.hex, None),
+            Act::Times => self.view.serial.bare = !self.view.serial.bare,
+            Act::Find => self.view.filtering = true,
+            Act::FindBack => self.find(true),
+            Act::FindOn => self.find(false),
             Act::Keys => return self.begin_keys(),
             Act::Leave => return self.leave_mode(),
             Act::PressKey | Act::Hold | Act::Record | Act::MoreKeys | Act::FewerKeys => return self.hand(act, key),
@@ -121,7 +148,8 @@ impl Console {
     }
 
     fn turn(&mut self, by: usize) {
-        let at = Screen::ALL.iter().position(|screen| *screen == self.view.screen).unwrap_or(0);
+        let from = if self.view.screen == Screen::Serial { Screen::Phone } else { self.view.screen };
+        let at = Screen::ALL.iter().position(|screen| *screen == from).unwrap_or(0);
         if let Some(screen) = Screen::ALL.get((at + by) % Screen::ALL.len()) {
             self.show(*screen);
         }
@@ -169,6 +197,12 @@ impl Console {
                 let at = self.view.event.unwrap_or(last);
                 self.view.event = Some(to(at, last).max(self.log_before));
             }
+            Screen::Serial => {
+                let scroll = self.serial.as_ref().map(|serial| serial.scroll(self.view.serial.hex));
+                let Some((scroll, last)) = scroll.and_then(|scroll| Some((scroll, scroll.last()?))) else { return };
+                let at = self.view.serial.row.unwrap_or(last);
+                self.view.serial.row = Some(to(at, last).max(scroll.before));
+            }
             Screen::Phone | Screen::Network | Screen::Scenario => {}
         }
     }
@@ -178,6 +212,7 @@ impl Console {
         match self.view.screen {
             Screen::Sip => self.view.rung = None,
             Screen::Log => self.view.event = None,
+            Screen::Serial => self.view.serial.row = None,
             _ => self.go(|_, last| last),
         }
     }
@@ -185,6 +220,7 @@ impl Console {
     fn freeze(&mut self) {
         let frozen = match self.view.screen {
             Screen::Sip => self.view.rung.is_some(),
+            Screen::Serial => self.view.serial.row.is_some(),
             _ => self.view.event.is_some(),
         };
         if frozen {

@@ -25,6 +25,7 @@ mod network;
 mod phone;
 mod phones;
 mod scenario;
+mod serial;
 mod sip;
 
 /// The smallest terminal on which all columns that decide have room.
@@ -54,6 +55,7 @@ pub fn draw(console: &Console, now: Stamp, look: Look, area: Rect, buffer: &mut 
         Screen::Network => network::draw(&mut inner, console, now),
         Screen::Scenario => scenario::draw(&mut inner, console, now),
         Screen::Log => log::draw(&mut inner, console),
+        Screen::Serial => serial::draw(&mut inner, console),
     }
     if let Some(search) = &console.view.help {
         help::draw(&mut inner, console, search);
@@ -77,7 +79,8 @@ fn banner(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
 fn tabs(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let mut x = 0;
     for (number, screen) in (1..).zip(Screen::ALL) {
-        let chosen = screen == console.view.screen;
+        let of_phone = console.view.screen == Screen::Serial && screen == Screen::Phone;
+        let chosen = screen == console.view.screen || of_phone;
         let text =
             if chosen { format!("[{number} {}]", screen.name()) } else { format!(" {number} {} ", screen.name()) };
         let style = if chosen { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
@@ -111,6 +114,7 @@ fn footer(pen: &mut Pen<'_>, console: &Console) {
     let mode = match (&console.view.question, console.view.help.is_some(), console.view.filtering) {
         (Some(_), ..) => "ASK",
         (None, true, _) => "HELP",
+        (None, false, true) if console.view.screen == Screen::Serial => "FIND",
         (None, false, true) => "FILTER",
         (None, false, false) => console.view.mode.name(),
     };
@@ -119,6 +123,7 @@ fn footer(pen: &mut Pen<'_>, console: &Console) {
     let text = match mode {
         "ASK" => "y yes   n, Esc no   (Return does nothing)".to_owned(),
         "HELP" => "type to search   Esc close".to_owned(),
+        "FIND" => "what is looked for   Return go there   Esc forget it".to_owned(),
         "FILTER" => "a name, a code, reg:none, !reg:primary   Return keep   Esc show all".to_owned(),
         _ => match &console.view.note {
             Some(note) => format!("! {note}"),

@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod hands;
+mod serial;
 
 const GLYPHS: Look = Look { colour: false, unicode: true };
 const LIVE: Source = Source::Live { own: true, state: Going::On, behind: 0 };

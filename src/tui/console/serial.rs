@@ -1,0 +1,148 @@
+//! What the console of one phone says, as its recording tells it: scrollback with times, to be searched, and the same in hexadecimal.
+//!
+//! Lines, and no emulated screen: consoles of phones are a log and a shell, of which each line has a time. Bounded: the oldest go
+//! first.
+
+use std::collections::VecDeque;
+
+use super::talk::{Said, Speaker};
+use crate::{
+    event::{PhoneName, Stamp},
+    look::harmless,
+};
+
+/// Lines, and rows of hexadecimal, that are kept.
+const MEMORY: usize = 5000;
+/// Bytes of a row of hexadecimal.
+const ROW: usize = 16;
+
+/// How it is looked at.
+#[derive(Debug, Clone, Default)]
+pub struct SerialView {
+    /// The number of the last row that is shown; none: the last that there is.
+    pub row: Option<usize>,
+    /// In hexadecimal.
+    pub hex: bool,
+    /// Without times.
+    pub bare: bool,
+    /// What is looked for.
+    pub wanted: String,
+}
+
+/// The scrollback of one phone's console.
+#[derive(Debug, Clone)]
+pub struct Serial {
+    /// Whose.
+    pub phone: PhoneName,
+    /// The line that has not ended.
+    pub tail: Option<Said>,
+    lines: Scroll,
+    hex: Scroll,
+}
+
+/// Rows that are kept, and how many were before them.
+#[derive(Debug, Clone, Default)]
+pub struct Scroll {
+    /// The rows, their text harmless.
+    pub rows: VecDeque<Said>,
+    /// Those that are gone.
+    pub before: usize,
+}
+
+impl Scroll {
+    fn push(&mut self, row: Said) {
+        if self.rows.len() == MEMORY {
+            self.rows.pop_front();
+            self.before += 1;
+        }
+        self.rows.push_back(row);
+    }
+
+    /// The number of the last row; none: there is none.
+    pub fn last(&self) -> Option<usize> {
+        (self.before + self.rows.len()).checked_sub(1)
+    }
+
+    /// Rows with their numbers.
+    pub fn numbered(&self) -> impl DoubleEndedIterator<Item = (usize, &Said)> + ExactSizeIterator {
+        self.rows.iter().enumerate().map(|(at, row)| (self.before + at, row))
+    }
+
+    /// Whether a row has what is looked for.
+    pub fn finds(row: &Said, wanted: &str) -> bool {
+        !wanted.is_empty() && row.text.to_lowercase().contains(&wanted.to_lowercase())
+    }
+
+    /// The next row from there that has what is looked for, further back or further on.
+    pub fn find(&self, from: usize, wanted: &str, back: bool) -> Option<usize> {
+        let mut found = self.numbered().filter(|(_, row)| Self::finds(row, wanted)).map(|(number, _)| number);
+        if back { found.rfind(|number| *number < from) } else { found.find(|number| *number > from) }
+    }
+}
+
+impl Serial {
+    /// Nothing was heard yet.
+    pub fn of(phone: PhoneName) -> Self {
+        Self { phone, tail: None, lines: Scroll::default(), hex: Scroll::default() }
+    }
+
+    /// Its rows, in hexadecimal or as lines.
+    pub const fn scroll(&self, hex: bool) -> &Scroll {
+        if hex { &self.hex } else { &self.lines }
+    }
+
+    /// Takes a line that came or was typed.
+    pub fn line(&mut self, said: Said) {
+        self.lines.push(Said { text: harmless(&said.text), ..said });
+    }
+
+    /// Takes what became of the port.
+    pub fn port(&mut self, at: Stamp, text: &str) {
+        for scroll in [&mut self.lines, &mut self.hex] {
+            scroll.push(Said { at, text: harmless(text), by: Speaker::Port });
+        }
+    }
+
+    /// Takes bytes for the rows of hexadecimal: 16 a row, and what of them can be read.
+    pub fn bytes(&mut self, at: Stamp, by: Speaker, bytes: &[u8]) {
+        for row in bytes.chunks(ROW) {
+            let mut text: String = row.iter().map(|byte| format!("{byte:02x} ")).collect();
+            text.push_str(&"   ".repeat(ROW - row.len()));
+            text.extend(row.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' }));
+            self.hex.push(Said { at, text, by });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_has_every_byte_of_both_directions() {
+        let mut serial = Serial::of("p1".into());
+        serial.bytes(Stamp::ZERO, Speaker::Phone, b"\x1b[2Jabcdefghijklmnop");
+        serial.bytes(Stamp::ZERO, Speaker::Rig, b"x\r");
+        let rows: Vec<&str> = serial.hex.rows.iter().map(|row| row.text.as_str()).collect();
+        assert_eq!(rows[0], "1b 5b 32 4a 61 62 63 64 65 66 67 68 69 6a 6b 6c .[2Jabcdefghijkl");
+        assert!(rows[1].starts_with("6d 6e 6f 70    ") && rows[1].ends_with(" mnop"), "{rows:?}");
+        assert!(rows[2].starts_with("78 0d ") && rows[2].ends_with("x."), "{rows:?}");
+    }
+
+    #[test]
+    fn memory_is_bounded_the_newest_stay_and_numbers_go_on() {
+        let mut serial = Serial::of("p1".into());
+        serial.bytes(Stamp::ZERO, Speaker::Phone, &vec![b'x'; 1 << 20]);
+        for number in 0..MEMORY + 10 {
+            serial.line(Said { at: Stamp::ZERO, text: format!("line {number}"), by: Speaker::Phone });
+        }
+        let scroll = serial.scroll(false);
+        assert_eq!((scroll.rows.len(), serial.scroll(true).rows.len()), (MEMORY, MEMORY));
+        assert_eq!(scroll.rows.back().unwrap().text, format!("line {}", MEMORY + 9));
+        let last = scroll.last().unwrap();
+        let found = scroll.find(last + 1, "LINE 50", true).unwrap();
+        assert!(found <= last, "numbers go on");
+        assert!(scroll.find(found, "line 50", true).unwrap() < found && scroll.find(last, "", true).is_none());
+        assert_eq!(scroll.find(found, "line 5009", false), None, "nothing comes after the last");
+    }
+}
