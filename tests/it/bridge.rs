@@ -55,6 +55,7 @@ mod names;
 mod net;
 mod paths;
 mod routed;
+mod speech;
 mod transparent;
 mod wiring;
 
