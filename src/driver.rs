@@ -58,7 +58,7 @@ use peer::Peers;
 use phone_files::Writer;
 use push::{Addressee, Pusher};
 use serial::{Console, ConsoleError, ConsoleSetup, Spoken, share::Share};
-use unfit::{bridge_failed, forgotten, missing, no_call, no_file, no_hook, no_setting};
+use unfit::{bridge_failed, forgotten, missing, no_call, no_file, no_hook, no_setting, untyped};
 use whispers::Whispers;
 use witness::Witnesses;
 
@@ -361,7 +361,11 @@ impl Drivers {
 
     fn type_line(&self, phone: PhoneName, text: String) -> Result<(), Observed> {
         let Some(console) = self.consoles.get(&phone) else { return Err(missing(RigPart::Console, phone)) };
-        console.type_line(text);
+        match keying::whisper_of(&text).map(|number| self.whispers.take(number)) {
+            None => console.type_line(text),
+            Some(Some(secret)) => console.type_secret_line(secret),
+            Some(None) => return Err(untyped(phone)),
+        }
         Ok(())
     }
 

@@ -127,6 +127,12 @@ impl Operator {
         true
     }
 
+    /// Asks that a line be typed on the console of a phone. Of one that is typed in confidence no record tells.
+    pub fn type_line(&self, by: &str, phone: &PhoneName, line: String, in_confidence: bool) {
+        let line = if in_confidence { keying::whispered(self.whispers.tell(line)) } else { line };
+        self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Type(line) });
+    }
+
     fn ask(&self, observed: Observed) {
         // A session whose queue is full or closed can not hear; the operator will ask again.
         let _ = self.reports.try_send(Report { when: When::exactly(self.clock.now()), observed });

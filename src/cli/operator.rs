@@ -23,6 +23,7 @@ use crate::{
     journal::RunDir,
     look::harmless,
     session::Operator,
+    wire::redact,
 };
 
 /// The longest line that is heard.
@@ -59,6 +60,16 @@ pub enum Wished {
         #[serde(default)]
         secret: bool,
     },
+    /// That a line is typed on the console of a phone.
+    Type {
+        /// The phone.
+        phone: PhoneName,
+        /// Without line ending.
+        line: String,
+        /// No record tells what it is.
+        #[serde(default)]
+        secret: bool,
+    },
 }
 
 impl Wished {
@@ -66,7 +77,7 @@ impl Wished {
     const fn needs_keyboard(&self) -> bool {
         match self {
             Self::Stop | Self::Restore | Self::Give => false,
-            Self::Take | Self::Press { .. } => true,
+            Self::Take | Self::Press { .. } | Self::Type { .. } => true,
         }
     }
 }
@@ -166,6 +177,12 @@ impl Seat {
             Wished::Restore => self.operator.restore(&by),
             Wished::Take => {}
             Wished::Give => self.give(),
+            // It would be more than a line.
+            Wished::Type { line, .. } if line.contains(char::is_control) => heard = false,
+            Wished::Type { phone, line, secret } => {
+                let secret = secret || redact::text(&line) != line;
+                self.operator.type_line(&by, &phone, line, secret);
+            }
             Wished::Press { phone, stroke, secret } => heard = self.operator.press(&by, &phone, stroke, secret),
         }
         Answered { heard, held_by: None }

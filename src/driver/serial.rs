@@ -193,6 +193,7 @@ impl Console {
             line_ending,
             identity,
             password: password.clone(),
+            whispered: Vec::new(),
             keep_secrets,
             discretion,
             digits: DigitMask::default(),
@@ -217,6 +218,11 @@ impl Console {
     pub fn type_line(&self, text: String) {
         // A task that is gone has reported why.
         let _ = self.orders.send(Order::Line(text));
+    }
+
+    /// The same of a line of which no record tells, also where the phone repeats it.
+    pub fn type_secret_line(&self, text: String) {
+        let _ = self.orders.send(Order::SecretLine(text));
     }
 
     /// Types bytes as they are. Never waits.

@@ -14,6 +14,12 @@ pub(super) fn forgotten(phone: PhoneName, sequence: u32) -> Observed {
     Observed::KeysPlayed { phone, sequence, ack_after_ns: 0, error }
 }
 
+/// The same of a line.
+pub(super) fn untyped(phone: PhoneName) -> Observed {
+    let reason = "nobody knows any more what was to be typed".to_owned();
+    Observed::DriverFailed { part: RigPart::Console, phone: Some(phone), reason }
+}
+
 pub(super) fn no_hook(server: &ServerName) -> Observed {
     let reason = format!("nothing stops server {server}; add `hook` to it in the bench file");
     Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason }

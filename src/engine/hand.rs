@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Outbox, case::Finding, pairs, registration::Fix, subjects::Subjects};
 use crate::{
     config::{StepKind, keying},
-    event::{Action, Answer, Derived, Hand, Observed, PhoneName, Stamp, Stroke},
+    event::{Action, Answer, Derived, Hand, Observed, PhoneName, PortKind, Stamp, Stroke},
     verdict::{Blame, Verdict},
 };
 
@@ -79,8 +79,14 @@ impl Hands {
             Hand::Type(_) if subjects.plan().phone(phone).is_none_or(|phone| phone.console.is_none()) => {
                 Some("the bench names no console for this phone".to_owned())
             }
+            Hand::Type(_) if watch.lost.contains_key(&PortKind::Console) => {
+                Some("the port of its console is lost".to_owned())
+            }
             Hand::Type(_) => None,
             Hand::Press(_) if !watch.keypad => Some("the bench names no keypad for this phone".to_owned()),
+            Hand::Press(_) if watch.lost.contains_key(&PortKind::Keypad) => {
+                Some("the port of its keypad is lost".to_owned())
+            }
             Hand::Press(stroke) => {
                 let waiting = self.presses.iter().filter(|press| press.phone == *phone && !press.acknowledged).count();
                 if waiting >= MOST {

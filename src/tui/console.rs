@@ -128,6 +128,8 @@ enum Question {
     Leave,
     /// Whether to press keys of a phone whose case is judged.
     Keys,
+    /// Whether to type on the console of a phone.
+    Type,
 }
 
 /// What the console asks of whoever runs it.
@@ -150,6 +152,15 @@ pub enum Wish {
         /// The keys.
         stroke: Stroke,
         /// If it is a digit, no record is to tell which.
+        secret: bool,
+    },
+    /// Type a line on the console of a phone.
+    Type {
+        /// The phone.
+        phone: PhoneName,
+        /// The line.
+        line: String,
+        /// No record is to tell what it is.
         secret: bool,
     },
     /// Let the recording run, or hold it.

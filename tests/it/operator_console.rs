@@ -59,6 +59,11 @@ impl Desk {
         self.folder.path().join("reports")
     }
 
+    /// The directory of the only run.
+    pub fn run(&self) -> PathBuf {
+        self.reports().read_dir().unwrap().next().unwrap().unwrap().path()
+    }
+
     /// The journal of the only run.
     pub fn journal(&self) -> Option<String> {
         let run = self.reports().read_dir().ok()?.next()?.ok()?.path();

@@ -88,3 +88,38 @@ fn the_console_of_a_phone_can_be_looked_through_while_the_run_goes_on_and_afterw
     replay.types(b"1q");
     assert_eq!(replay.ends(), Some(0));
 }
+
+#[test]
+fn an_operator_types_on_the_console_and_reads_the_answer_and_what_was_secret_is_nowhere() {
+    if !has_virtual_bench() {
+        return;
+    }
+    let desk = Desk::new();
+    let mut own = desk.open(&CALM);
+    own.shows("a IS AWAY");
+    own.types(b"2cS\r");
+    own.shows("Type on the console of this phone?");
+    own.types(b"y");
+    own.shows("SERIAL");
+    own.types(b"hwinfo\r");
+    own.shows("> hwinfo");
+    own.shows("= aastra> hwinfo");
+    own.types(b"\tgeheim47\r");
+    own.shows("> xxxxxxxx");
+    own.shows("aastra> xxxxxxxx");
+    own.types(b"set password=geheim48\r");
+    own.shows("aastra> set password=xxxxxxxx");
+    own.types(ESC);
+    own.shows(" NORMAL ");
+    own.types(b"xy");
+    own.shows("  ended");
+    own.types(b"1q");
+    assert_eq!(own.ends(), Some(5), "a case is outstanding");
+    let run = desk.run();
+    for file in run.read_dir().unwrap().flatten() {
+        let bytes = std::fs::read(file.path()).unwrap();
+        let leaks = bytes.windows(6).any(|bytes| bytes == b"geheim");
+        assert!(!leaks, "{}", file.path().display());
+    }
+    assert_eq!(desk.journal().unwrap().matches(r#""what":"hand-asked""#).count(), 3);
+}

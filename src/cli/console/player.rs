@@ -124,7 +124,13 @@ impl Player {
                 self.wished = Some(Wished::Seek(to.min(self.end)));
             }
             Wish::Speed(factor) => self.speed = (self.speed * factor).clamp(SPEEDS.0, SPEEDS.1),
-            Wish::Leave | Wish::Stop | Wish::Restore | Wish::Take | Wish::Give | Wish::Press { .. } => {}
+            Wish::Leave
+            | Wish::Stop
+            | Wish::Restore
+            | Wish::Take
+            | Wish::Give
+            | Wish::Press { .. }
+            | Wish::Type { .. } => {}
         }
         console.source = self.source();
     }

@@ -33,6 +33,11 @@ impl Password {
         }
     }
 
+    /// A line that an operator types in confidence.
+    pub(super) const fn whispered(line: String) -> Self {
+        Self(line)
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.0
     }

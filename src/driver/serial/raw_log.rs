@@ -51,6 +51,8 @@ pub(super) struct RawLog {
     keep_secrets: bool,
     /// What is masked besides all that looks like a secret.
     password: Option<Password>,
+    /// The same of lines that were typed in confidence, for as long as they may come back.
+    whispered: Vec<Password>,
 }
 
 impl RawLog {
@@ -72,7 +74,13 @@ impl RawLog {
             moment: LOGS.fetch_add(1, Ordering::Relaxed).wrapping_mul(APART_NS) % GATHER_NS,
             keep_secrets,
             password,
+            whispered: Vec::new(),
         })
+    }
+
+    /// Masks these too, from now on and no others.
+    pub(super) fn whispered(&mut self, lines: Vec<Password>) {
+        self.whispered = lines;
     }
 
     /// Bytes came from the phone.
@@ -98,7 +106,7 @@ impl RawLog {
         match (self.keep_secrets, hidden) {
             (true, _) => {}
             (false, true) => masked.fill(b'x'),
-            (false, false) => mask(&mut masked, self.password.as_ref()),
+            (false, false) => mask(&mut masked, self.password.iter().chain(&self.whispered)),
         }
         self.note(at, What::Out, bytes.len(), |entry| match String::from_utf8(masked) {
             Ok(text) => entry.text = Some(text),
@@ -156,7 +164,7 @@ impl RawLog {
     }
 
     fn release(&mut self, count: usize) {
-        mask(&mut self.held[..count], self.password.as_ref());
+        mask(&mut self.held[..count], self.password.iter().chain(&self.whispered));
         self.ready.extend(self.held.drain(..count));
     }
 
@@ -170,13 +178,11 @@ impl RawLog {
 }
 
 /// Masks secrets, a line at a time; what is no text may stand anywhere. The length stays.
-fn mask(bytes: &mut [u8], password: Option<&Password>) {
+fn mask<'p>(bytes: &mut [u8], passwords: impl Iterator<Item = &'p Password>) {
     for line in bytes.split_inclusive_mut(|byte| *byte == b'\n') {
         redact::text_in_place(line);
     }
-    if let Some(password) = password {
-        password.hide(bytes);
-    }
+    passwords.for_each(|password| password.hide(bytes));
 }
 
 #[cfg(test)]

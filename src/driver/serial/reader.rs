@@ -30,6 +30,9 @@ use crate::{
 /// After something was typed, every line is reported for this long: it may be the answer.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
+/// A phone may repeat what was typed in confidence for this long.
+const REPEATING: Duration = Duration::from_secs(10);
+
 /// How many lines an error repeats.
 const LAST_LINES: usize = 3;
 
@@ -42,6 +45,8 @@ pub(super) enum Order {
     Bytes(Vec<u8>),
     /// The same, and no record tells what they are.
     Secret(Vec<u8>),
+    /// A line of which no record tells, and its line ending.
+    SecretLine(String),
 }
 
 /// Why a port is not read any more.
@@ -62,6 +67,8 @@ pub(super) struct Reader {
     pub(super) identity: Option<Identity>,
     /// What is masked besides all that looks like a secret.
     pub(super) password: Option<Password>,
+    /// Lines that were typed in confidence, and until when they are masked.
+    pub(super) whispered: Vec<(Password, Stamp)>,
     pub(super) keep_secrets: bool,
     pub(super) discretion: Discretion,
     pub(super) digits: DigitMask,
@@ -165,6 +172,10 @@ impl Reader {
     fn received(&mut self, bytes: &mut [u8]) {
         let now = self.clock.now();
         self.heard = now;
+        if self.whispered.iter().any(|(_, until)| *until <= now) {
+            self.whispered.retain(|(_, until)| *until > now);
+            self.mask_whispered();
+        }
         self.digits.pass(bytes, self.discretion.holds(now) && !self.keep_secrets);
         let bytes = &*bytes;
         self.log(|log| log.received(bytes, now));
@@ -255,7 +266,7 @@ impl Reader {
         }
         let mut bytes = text.into_bytes();
         redact::text_in_place(&mut bytes);
-        if let Some(password) = &self.password {
+        for password in self.password.iter().chain(self.whispered.iter().map(|(line, _)| line)) {
             password.hide(&mut bytes);
         }
         String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
@@ -266,8 +277,28 @@ impl Reader {
             Order::Line(text) => ((text + &self.line_ending).into_bytes(), false),
             Order::Bytes(bytes) => (bytes, false),
             Order::Secret(bytes) => (bytes, true),
+            Order::SecretLine(text) => {
+                self.whisper(&text);
+                ((text + &self.line_ending).into_bytes(), !self.keep_secrets)
+            }
         };
         self.typing.order(bytes, hidden, self.clock.now());
+    }
+
+    /// Masks a line that is typed in confidence, should the phone repeat it.
+    fn whisper(&mut self, line: &str) {
+        if !line.is_empty() && !self.keep_secrets {
+            let until = self.clock.now() + REPEATING;
+            self.whispered.push((Password::whispered(line.to_owned()), until));
+            self.mask_whispered();
+        }
+    }
+
+    fn mask_whispered(&mut self) {
+        let lines = self.whispered.iter().map(|(line, _)| line.clone()).collect();
+        if let Some(log) = &mut self.log {
+            log.whispered(lines);
+        }
     }
 
     fn written(&mut self, count: usize) {

@@ -16,6 +16,9 @@ use crate::{
 /// Of an index that is longer than this, so much of its end is read.
 const TAIL: u64 = 4 << 20;
 
+/// Bytes that are read at once.
+const MOST: u64 = 1 << 16;
+
 /// Reads a recording as it grows. What is not whole yet is waited for: an entry without its end, and bytes of a line that has not
 /// ended, which the writer holds back because a secret in it can be masked only as a whole.
 #[derive(Debug)]
@@ -51,20 +54,25 @@ impl Follower {
         Ok(Self { index, index_path, log, log_path, line: Vec::new(), number: 0, waiting: None })
     }
 
-    /// The next passage, if all of it is there.
+    /// The next passage, as far as it is there.
     ///
     /// # Errors
     /// [`RecordingError::Read`] and [`RecordingError::Index`].
     pub fn next_passage(&mut self) -> Result<Option<Passage>, RecordingError> {
         let Some(entry) = self.next_entry()? else { return Ok(None) };
         let bytes = match entry.what {
-            What::In => match self.read(&entry)? {
-                Some(bytes) => bytes,
-                None => {
-                    self.waiting = Some(entry);
-                    return Ok(None);
+            What::In => {
+                let bytes = self.read(&entry)?;
+                let (count, at) = (bytes.len() as u64, entry.at);
+                if count < entry.len {
+                    // The rest is waited for.
+                    let (offset, len) = (entry.offset + count, entry.len - count);
+                    self.waiting = Some(Entry { offset, len, ..entry });
+                    let some = Passage { at, what: What::In, bytes, away_ns: None };
+                    return Ok(Some(some).filter(|some| !some.bytes.is_empty()));
                 }
-            },
+                bytes
+            }
             What::Out => match (&entry.text, &entry.hex) {
                 (Some(text), _) => text.clone().into_bytes(),
                 (None, hex) => hex.as_deref().and_then(from_hex).unwrap_or_default(),
@@ -92,16 +100,14 @@ impl Follower {
         })
     }
 
-    /// The bytes of an entry, if they are there.
-    fn read(&self, entry: &Entry) -> Result<Option<Vec<u8>>, RecordingError> {
+    /// The bytes of an entry that are there.
+    fn read(&self, entry: &Entry) -> Result<Vec<u8>, RecordingError> {
         let failed = |source| RecordingError::Read { path: self.log_path.clone(), source };
         let there = self.log.metadata().map_err(failed)?.len();
-        if entry.offset.saturating_add(entry.len) > there {
-            return Ok(None);
-        }
-        let mut bytes = vec![0; usize::try_from(entry.len).unwrap_or(0)];
+        let count = entry.len.min(there.saturating_sub(entry.offset)).min(MOST);
+        let mut bytes = vec![0; usize::try_from(count).unwrap_or(0)];
         self.log.read_exact_at(&mut bytes, entry.offset).map_err(failed)?;
-        Ok(Some(bytes))
+        Ok(bytes)
     }
 }
 
@@ -130,8 +136,10 @@ mod tests {
         let mut follower = Follower::open(folder.path(), &phone, true).unwrap();
         let mut next = || follower.next_passage().unwrap().map(|passage| (passage.at.0, passage.bytes));
         assert_eq!((next(), next()), (Some((1, vec![])), None));
-        index(b"set\":0,\"len\":2}\n{\"at\":3,\"what\":\"out\",\"offset\":2,\"len\":1,\"text\":\"x\"}\n");
+        index(b"set\":0,\"len\":5}\n{\"at\":3,\"what\":\"out\",\"offset\":5,\"len\":1,\"text\":\"x\"}\n");
         assert_eq!(next(), None, "its bytes are held back");
+        log(b"ok\n");
+        assert_eq!((next(), next()), (Some((2, b"ok\n".to_vec())), None), "the prompt behind that is held back");
         log(b"> \n");
         assert_eq!((next(), next(), next()), (Some((2, b"> ".to_vec())), Some((3, b"x".to_vec())), None));
     }

@@ -154,3 +154,24 @@ fn who_is_pressed_at_in_a_call_disturbs_both_ends_of_it_and_no_others() {
     assert_eq!((found(&records, "p1"), found(&records, "p2")), (DISTURBED, DISTURBED));
     assert_eq!((found(&records, "p3"), found(&records, "p4")), (PASS, PASS));
 }
+
+#[test]
+fn what_an_operator_types_is_typed_and_answered_and_a_secret_is_on_no_record() {
+    let mut rehearsal = Rehearsal::new(&Description::default(), waiting(), calm(), |_| {}, |_| {}).unwrap();
+    rehearsal.plan_mut().bench.phones[1].console = None;
+    for (after, phone, line) in [(6_000, "p1", "sip status"), (6_500, "p2", "sip status"), (7_000, "p3", "{secret-1}")]
+    {
+        let at = stamp(Duration::from_millis(after));
+        let hand = Hand::Type(line.to_owned());
+        let asked = Observed::HandAsked { by: "anna".to_owned(), phone: phone.into(), hand };
+        rehearsal.schedule(at, Happening::Report(When::exactly(at), asked));
+    }
+    let records = rehearsal.run().unwrap();
+    judged_again_alike(&records);
+    let reason = "the bench names no console for this phone".to_owned();
+    assert_eq!(answers(&records), [None, Some(reason), None]);
+    let asked = records.iter().position(|it| matches!(it.event, Event::Observed(Observed::HandAsked { .. }))).unwrap();
+    assert!(records[asked..].iter().any(|it| says(it, "1001@bench.test  Registered")), "the phone answers");
+    assert_eq!((found(&records, "p1"), found(&records, "p2"), found(&records, "p3")), (DISTURBED, PASS, DISTURBED));
+    assert!(case(&records, "p1").reason.as_ref().unwrap().starts_with("anna typed on the console of p1"));
+}

@@ -124,6 +124,16 @@ pub enum Act {
     FewerKeys,
     /// Let it be recorded which digits are pressed, or not.
     Record,
+    /// Type on the phone's console.
+    Type,
+    /// Put a character into the line.
+    TypeChar,
+    /// Take one out of it.
+    Erase,
+    /// Send the line.
+    Send,
+    /// The line is a secret, or not.
+    Secret,
     /// Leave a mode.
     Leave,
 }
@@ -143,6 +153,8 @@ pub enum Scope {
     In(Mode),
     /// Whatever the mode is.
     Any,
+    /// Wherever no line is typed.
+    Untyped,
 }
 
 impl fmt::Display for Scope {
@@ -150,6 +162,7 @@ impl fmt::Display for Scope {
         match self {
             Self::Always => f.write_str("everywhere"),
             Self::Any => f.write_str("everywhere, in every mode"),
+            Self::Untyped => f.write_str("everywhere but in SERIAL"),
             Self::In(mode) => write!(f, "in {}", mode.name()),
             Self::Live => f.write_str("while the run goes on"),
             Self::Replay => f.write_str("in a recording"),
@@ -204,6 +217,7 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Find, &[Key::Char('/')], "find", "find in what was said", Scope::On(&[Serial]), Some(2)),
     entry(Act::FindBack, &[Key::Char('n')], "find back", "found further back", Scope::On(&[Serial]), Some(5)),
     entry(Act::FindOn, &[Key::Char('N')], "find on", "found further on", Scope::On(&[Serial]), None),
+    entry(Act::Type, &[Key::Char('S')], "type", "type on it (asks)", Scope::On(&[Serial]), Some(2)),
     entry(Act::Hex, &[Key::Char('h')], "hex", "hexadecimal, or lines", Scope::On(&[Serial]), Some(3)),
     entry(Act::Times, &[Key::Char('t')], "times", "with times, or without", Scope::On(&[Serial]), Some(3)),
     entry(Act::Stop, &[Key::Char('x')], "stop", "end the run (asks)", Scope::Live, Some(3)),
@@ -243,7 +257,7 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::PreviousScreen, &[Key::BackTab], "screen before", "the screen before", Scope::Always, None),
     entry(Act::Back, &[Key::Char('q'), Key::Esc], "back", "back; on Phones: leave", Scope::Always, Some(4)),
     entry(Act::Quit, &[Key::Ctrl('c')], "quit", "leave; ends a run of yours", Scope::Any, None),
-    entry(Act::Help, &[Key::Char('?')], "more", "this help; type to search", Scope::Any, Some(0)),
+    entry(Act::Help, &[Key::Char('?')], "more", "this help; type to search", Scope::Untyped, Some(0)),
     entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Keys), Some(0)),
     entry(Act::PressKey, DIALLED, "digits", "press the dial pad", Scope::In(Mode::Keys), Some(2)),
     entry(Act::PressKey, ARROWS, "arrows", "move through menus", Scope::In(Mode::Keys), None),
@@ -259,6 +273,11 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Record, &[Key::Tab], "digits secret or not", "let records have digits", Scope::In(Mode::Keys), Some(3)),
     entry(Act::MoreKeys, &[Key::PageDown], "more keys", "letters for more keys", Scope::In(Mode::Keys), None),
     entry(Act::FewerKeys, &[Key::PageUp], "keys before", "letters for keys before", Scope::In(Mode::Keys), None),
+    entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Serial), Some(0)),
+    entry(Act::Send, &[Key::Enter], "send", "send the line", Scope::In(Mode::Serial), Some(1)),
+    entry(Act::Secret, &[Key::Tab], "secret or not", "keep it from records", Scope::In(Mode::Serial), Some(1)),
+    entry(Act::Erase, &[Key::Backspace], "erase", "the last character", Scope::In(Mode::Serial), None),
+    entry(Act::TypeChar, &[Key::Between(' ', '~')], "types", "goes into the line", Scope::In(Mode::Serial), None),
 ];
 
 const fn entry(
@@ -278,11 +297,12 @@ impl Entry {
         let normal = mode == Mode::Normal;
         match self.scope {
             Scope::Any => true,
+            Scope::Untyped => mode != Mode::Serial,
             Scope::In(its) => its == mode,
             Scope::Always => normal,
             Scope::On(screens) => normal && screens.contains(&screen),
-            // The way back is open in every mode.
-            Scope::Live => phase == Phase::On && (normal || self.act == Act::Restore),
+            // The way back is open wherever no line is typed.
+            Scope::Live => phase == Phase::On && (normal || (mode == Mode::Keys && self.act == Act::Restore)),
             Scope::Replay => normal && phase == Phase::Replay,
         }
     }
@@ -319,6 +339,7 @@ mod tests {
                 (Phase::Over, Mode::Normal),
                 (Phase::Replay, Mode::Normal),
                 (Phase::On, Mode::Keys),
+                (Phase::On, Mode::Serial),
             ] {
                 let mut known = BTreeMap::new();
                 for entry in ACTIONS.iter().filter(|entry| entry.fits(screen, phase, mode)) {

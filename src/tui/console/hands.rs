@@ -7,7 +7,13 @@ use super::{
     keyboard::Keyboard,
     mode::{Mode, Pressing},
 };
-use crate::event::{Hold, Stroke};
+use crate::{
+    config::Plan,
+    event::{Hold, Stroke},
+};
+
+/// The longest line that is typed.
+const LONGEST: usize = 400;
 
 impl Console {
     /// The keys of the selected phone.
@@ -44,13 +50,61 @@ impl Console {
     }
 
     /// Whether a case of the selected phone is open.
-    fn is_judged(&self) -> bool {
+    pub(super) fn is_judged(&self) -> bool {
         let phone = self.phone();
         self.board.lines.iter().any(|line| Some(&line.id.phone) == phone && line.verdict.is_none())
     }
 
+    /// Asks whether to type on the console that is looked at, if that can be done.
+    pub(super) fn begin_typing(&mut self) {
+        let has_console = |plan: &Plan| plan.phone(self.phone()?)?.console.as_ref().map(|_| ());
+        let refused = match self.phase() {
+            Phase::On if self.board.plan().and_then(has_console).is_none() => {
+                Some("the bench names no console for this phone")
+            }
+            Phase::On => None,
+            Phase::Over => Some("the run is over"),
+            Phase::Replay => Some("this is a recording"),
+        };
+        match refused {
+            Some(reason) => self.view.note = Some(format!("nothing can be typed: {reason}")),
+            None => self.view.question = Some(Question::Type),
+        }
+    }
+
+    /// What is typed is the phone's from now on, a line at a time, unless somebody else has the keyboard.
+    pub(super) fn take_console(&mut self) -> Wish {
+        self.view.mode = Mode::Serial;
+        self.forget_line();
+        Wish::Take
+    }
+
+    fn forget_line(&mut self) {
+        (self.view.serial.typed, self.view.serial.secret) = (String::new(), false);
+    }
+
+    /// What is done by a key in SERIAL.
+    pub(super) fn type_key(&mut self, act: Act, key: Key) -> Option<Wish> {
+        let view = &mut self.view.serial;
+        match (act, key) {
+            (Act::TypeChar, Key::Char(char)) if view.typed.len() < LONGEST => view.typed.push(char),
+            (Act::TypeChar, _) => self.view.note = Some("the line is full".to_owned()),
+            (Act::Erase, _) => drop(view.typed.pop()),
+            (Act::Secret, _) => view.secret = !view.secret,
+            _ => {
+                let (line, secret) = (std::mem::take(&mut view.typed), view.secret);
+                self.forget_line();
+                // The answer comes at the end.
+                self.view.serial.row = None;
+                return Some(Wish::Type { phone: self.phone()?.clone(), line, secret });
+            }
+        }
+        None
+    }
+
     /// Back to NORMAL.
     pub(super) fn leave_mode(&mut self) -> Option<Wish> {
+        self.forget_line();
         (self.view.mode, self.view.pressing) = (Mode::Normal, Pressing::default());
         Some(Wish::Give)
     }

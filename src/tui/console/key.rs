@@ -54,6 +54,7 @@ impl fmt::Display for Key {
         match self {
             Self::Char(' ') => f.pad("Space"),
             Self::Char(char) => f.pad(&char.to_string()),
+            Self::Between(' ', '~') => f.pad("text"),
             Self::Between(from, to) => f.pad(&format!("{from}-{to}")),
             Self::Ctrl(char) => f.pad(&format!("Ctrl-{char}")),
             Self::BackTab => f.pad("Shift-Tab"),

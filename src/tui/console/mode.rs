@@ -10,6 +10,8 @@ pub enum Mode {
     Normal,
     /// The keys of the selected phone.
     Keys,
+    /// The console of the selected phone, a line at a time.
+    Serial,
 }
 
 impl Mode {
@@ -18,6 +20,7 @@ impl Mode {
         match self {
             Self::Normal => "NORMAL",
             Self::Keys => "KEYS",
+            Self::Serial => "SERIAL",
         }
     }
 }

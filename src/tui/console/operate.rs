@@ -42,6 +42,7 @@ impl Console {
                     Question::Stop => Wish::Stop,
                     Question::Leave => Wish::Leave,
                     Question::Keys => self.take_keys(),
+                    Question::Type => self.take_console(),
                 })
             }
             Key::Char('n') | Key::Esc => {
@@ -134,6 +135,8 @@ impl Console {
             Act::FindOn => self.find(false),
             Act::Keys => return self.begin_keys(),
             Act::Leave => return self.leave_mode(),
+            Act::Type => self.begin_typing(),
+            Act::TypeChar | Act::Erase | Act::Secret | Act::Send => return self.type_key(act, key),
             Act::PressKey | Act::Hold | Act::Record | Act::MoreKeys | Act::FewerKeys => return self.hand(act, key),
         }
         None

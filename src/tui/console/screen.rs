@@ -155,6 +155,11 @@ fn ask(pen: &mut Pen<'_>, console: &Console, question: Question) {
     let what = match question {
         Question::Stop => "End the run? Every phone gets its network back; cases without a verdict are not-run.",
         Question::Leave => "Leave? The run is this console's own, and is ended: every phone gets its network back.",
+        Question::Type if console.is_judged() => {
+            "Type on the console of this phone? Its case is judged: with the first line it comes to not-run, disturbed by \
+             you. The run goes on."
+        }
+        Question::Type => "Type on the console of this phone? What is typed goes to it, a line at a time.",
         Question::Keys => {
             "Press keys of this phone? Its case is judged: with the first key it comes to not-run, disturbed by you. The \
              run goes on."

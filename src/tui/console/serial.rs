@@ -27,6 +27,10 @@ pub struct SerialView {
     pub bare: bool,
     /// What is looked for.
     pub wanted: String,
+    /// The line that is being typed.
+    pub typed: String,
+    /// It is a secret.
+    pub secret: bool,
 }
 
 /// The scrollback of one phone's console.

@@ -29,6 +29,8 @@ pub struct Phone {
     pub console: VecDeque<Said>,
     /// What was done to its keys.
     pub keys: VecDeque<Pressed>,
+    /// Why the last line that an operator wanted to type was not.
+    pub untyped: Option<String>,
 }
 
 /// A line of a console.
@@ -101,7 +103,7 @@ impl Talk {
         let at = record.when.at;
         match &record.event {
             Event::Observed(observed) => self.observed(record.seq, at, observed),
-            Event::Action(Action::Type { phone, text }) => self.said(phone, at, text.clone(), Speaker::Rig),
+            Event::Action(Action::Type { phone, text }) => self.said(phone, at, wording::typed(text), Speaker::Rig),
             Event::Action(Action::PlayKeys { phone, sequence, keys }) => {
                 let keys_of = &mut self.of(phone).keys;
                 // What an operator wanted was told of when it was answered.
@@ -118,6 +120,12 @@ impl Talk {
                 };
                 let (by, strokes) = (Some(by.clone()), wording::stroke_of(stroke));
                 push(&mut self.of(phone).keys, Pressed { at, sequence, by, strokes, answer, shown: (0, 0) });
+            }
+            Event::Derived(Derived::HandAnswered { phone, hand: Hand::Type(_), answer, .. }) => {
+                self.of(phone).untyped = match answer {
+                    Answer::Obeyed { .. } => None,
+                    Answer::Refused { reason } => Some(reason.clone()),
+                };
             }
             Event::Derived(Derived::KeyConfirmed { phone, key, by }) => {
                 let name = key.to_string();

@@ -5,6 +5,7 @@ use ratatui::style::{Modifier, Style};
 use super::{
     super::{
         Console,
+        mode::Mode,
         serial::{Scroll, Serial},
         talk::{Said, Speaker},
     },
@@ -19,14 +20,44 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
         pen.text(1, 1, "nothing is known of this phone's console yet", pen.dim());
         return;
     };
-    let bottom = pen.area.height;
+    let typing = console.view.mode == Mode::Serial;
+    let refused = console.talk.phone(&serial.phone).and_then(|talk| talk.untyped.as_ref()).filter(|_| typing);
+    let bottom = pen.area.height - u16::from(typing) - u16::from(refused.is_some());
     let scroll = serial.scroll(console.view.serial.hex);
     let end = console.view.serial.row.or_else(|| scroll.last());
     heading(pen, (0, 0), columns, &title(console, serial, scroll, end));
     if scroll.rows.is_empty() {
         pen.text(1, 1, "nothing was heard", pen.dim());
     }
-    rows(pen, console, scroll, end, serial.tail.as_ref(), bottom);
+    let tail = serial.tail.as_ref().or_else(|| prompt(console, serial));
+    rows(pen, console, scroll, end, tail, bottom);
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    if let Some(reason) = refused {
+        pen.text(0, bottom, &format!("! refused: {reason}"), bold);
+    }
+    if typing {
+        pen.text(0, pen.area.height - 1, &line(console, columns.into()), bold);
+    }
+}
+
+/// The line that is being typed: its end, where it is too long.
+fn line(console: &Console, columns: usize) -> String {
+    let view = &console.view.serial;
+    let (mark, shown) = match view.secret {
+        true => ("secret> ", "*".repeat(view.typed.chars().count())),
+        false => ("> ", view.typed.clone()),
+    };
+    let room = columns.saturating_sub(mark.len() + 1);
+    let from = shown.len().saturating_sub(room);
+    // What is typed is ASCII.
+    format!("{mark}{}_", shown.get(from..).unwrap_or_default())
+}
+
+/// The prompt that the phone's console has come to: the run tells of it before its line has ended, and is recorded.
+fn prompt<'c>(console: &'c Console, serial: &Serial) -> Option<&'c Said> {
+    let said = console.talk.phone(&serial.phone)?.console.back().filter(|said| said.by == Speaker::Phone)?;
+    let last = serial.scroll(false).rows.back()?;
+    (said.at >= last.at && said.text != last.text).then_some(said)
 }
 
 fn title(console: &Console, serial: &Serial, scroll: &Scroll, end: Option<usize>) -> String {

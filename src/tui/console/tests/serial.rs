@@ -106,6 +106,108 @@ fn times_can_be_left_out_and_a_long_line_is_shown_whole() {
 }
 
 #[test]
+fn a_prompt_is_shown_before_its_line_has_ended() {
+    let mut console = at_console(LIVE);
+    let phone = console.listens_to().cloned().unwrap();
+    console.heard_of(&phone).unwrap().tail = None;
+    assert!(!shown(&console).contains("aastra> "), "what was told long ago is none");
+    let raw = crate::event::RawRef { file: "console-p1.log".to_owned(), offset: 0, len: 8 };
+    let line = crate::event::Observed::ConsoleLine { phone, text: "aastra> ".to_owned(), raw, echo: false };
+    let at = Stamp::from_millis(6_081);
+    let when = crate::event::When::exactly(at);
+    console.apply(&crate::event::Record { seq: 99_999, seen: at, when, event: Event::Observed(line) });
+    assert!(shown(&console).contains("aastra> _"), "{}", shown(&console));
+}
+
+/// The same, and what is typed is the phone's.
+fn typing() -> Console {
+    let mut console = at_console(LIVE);
+    assert_eq!(press(&mut console, "S"), None);
+    assert_eq!(console.press(Key::Enter), None, "Return never confirms");
+    assert_eq!(press(&mut console, "y"), Some(Wish::Take));
+    console
+}
+
+fn line(wish: Option<Wish>) -> (String, bool) {
+    let Some(Wish::Type { phone, line, secret }) = wish else { panic!("{wish:?}") };
+    assert_eq!(phone.0, "p1");
+    (line, secret)
+}
+
+#[test]
+fn one_only_watches_until_it_was_asked_and_then_every_character_goes_into_the_line() {
+    let mut console = at_console(LIVE);
+    press(&mut console, "S");
+    insta::assert_snapshot!("serial_asked_80", drawn(&console, NOW, (80, 24), GLYPHS));
+    press(&mut console, "nU");
+    assert!(shown(&console).contains(" NORMAL "));
+
+    let mut console = typing();
+    assert_eq!(press(&mut console, "q? xUS"), None);
+    assert!(shown(&console).contains("> q? xUS_") && shown(&console).contains(" SERIAL "), "{}", shown(&console));
+    for _ in 0..6 {
+        console.press(Key::Backspace);
+    }
+    press(&mut console, "sip status");
+    assert_eq!(line(console.press(Key::Enter)), ("sip status".to_owned(), false));
+    assert_eq!(line(console.press(Key::Enter)), (String::new(), false), "a line that is empty is one");
+    press(&mut console, "half");
+    assert_eq!(console.press(Key::Esc), Some(Wish::Give));
+    assert!(shown(&console).contains(" NORMAL ") && !shown(&console).contains("half"));
+}
+
+#[test]
+fn a_line_in_confidence_is_not_shown_and_the_next_one_is_none() {
+    let mut console = typing();
+    console.press(Key::Tab);
+    press(&mut console, "hunter2");
+    let text = shown(&console);
+    assert!(text.contains("secret> *******_") && !text.contains("hunter2"), "{text}");
+    assert_eq!(line(console.press(Key::Enter)), ("hunter2".to_owned(), true));
+    press(&mut console, "ls");
+    assert_eq!(line(console.press(Key::Enter)), ("ls".to_owned(), false));
+}
+
+#[test]
+fn a_line_that_is_too_long_shows_its_end_and_one_that_was_refused_says_why() {
+    let mut console = typing();
+    press(&mut console, &"0123456789".repeat(41));
+    assert!(shown(&console).contains("! the line is full"), "{}", shown(&console));
+    press(&mut console, "x");
+    let last = shown(&console).lines().nth(22).unwrap().to_owned();
+    assert!(last.contains("3456789_"), "{last}");
+    let reason = "the run is ending".to_owned();
+    let refused = Derived::HandAnswered {
+        by: "anna".to_owned(),
+        phone: "p1".into(),
+        hand: crate::event::Hand::Type("{secret-1}".to_owned()),
+        answer: crate::event::Answer::Refused { reason },
+    };
+    let at = Stamp::from_millis(9_400);
+    let when = crate::event::When::exactly(at);
+    console.apply(&crate::event::Record { seq: 99_999, seen: at, when, event: Event::Derived(refused) });
+    insta::assert_snapshot!("serial_80", drawn(&console, NOW, (80, 24), GLYPHS));
+    insta::assert_snapshot!("serial_120", drawn(&console, NOW, (120, 40), GLYPHS));
+    let plain = drawn(&console, NOW, (80, 24), Look::PLAIN).to_string();
+    assert!(
+        plain.is_ascii() && plain.contains(" SERIAL ") && plain.contains("! refused: the run is ending"),
+        "{plain}"
+    );
+}
+
+#[test]
+fn nothing_is_typed_in_a_recording_or_when_the_run_is_over() {
+    let replay = Source::Replay { playing: false, speed: 1.0, end: Stamp::from_millis(58_100) };
+    let over = Source::Live { own: false, state: Going::Ended, behind: 0 };
+    for (source, reason) in [(replay, "this is a recording"), (over, "the run is over")] {
+        let mut console = at_console(source);
+        press(&mut console, "S");
+        assert!(shown(&console).contains(&format!("nothing can be typed: {reason}")), "{}", shown(&console));
+        assert_eq!(console.view.question, None);
+    }
+}
+
+#[test]
 fn no_size_breaks_it_and_another_phone_is_listened_to_afresh() {
     let mut console = at_console(LIVE);
     for (columns, rows) in [(0, 0), (1, 1), (79, 24), (80, 24), (81, 25), (300, 100)] {
