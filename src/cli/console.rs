@@ -43,8 +43,8 @@ measured values. With --attach it shows a run that goes on already, as many at a
 with play, pause and seek. All of it is the same screens, made from the records of the run.
 
 The footer and `?` say what keys do. `i` on a phone's screen gives them to the phone, whose own keys are pressed then; `c` \
-shows its console, with times and to be searched, and lets one type on it. What disturbs a run is asked first, and Return never confirms. `U` gives every phone its \
-network back at once, and asks nobody. A run that this console began ends with it, however it ends.";
+shows its console, with times and to be searched, and lets one type on it. What disturbs a run is asked first, and Return never \
+confirms. `U` gives every phone its network back at once, and asks nobody. A run that this console began ends with it, however it ends.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
