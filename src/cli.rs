@@ -30,6 +30,7 @@ mod phone;
 mod places;
 mod run;
 mod runs;
+mod serial;
 mod set_back;
 mod shell;
 mod state;
@@ -77,6 +78,7 @@ fn dispatch(command: &Command) -> ExitCode {
         Command::Check(args) => check::main(args),
         Command::Net(args) => net::main(&args.command),
         Command::Phone(args) => phone::main(&args.command),
+        Command::Serial(args) => serial::main(args),
         Command::Virtual(args) => virtual_alone(args),
         Command::Report(args) => runs::report(args),
         Command::Runs(args) => runs::main(&args.command),

@@ -11,6 +11,7 @@ use super::{
     discover::DiscoverArgs,
     net::args::NetArgs,
     phone::args::PhoneArgs,
+    serial::{self, SerialArgs},
 };
 use crate::{analysis::GivenOutage, config::overrides::Override};
 
@@ -63,6 +64,9 @@ pub enum Command {
     Net(NetArgs),
     /// Look at phones, press their keys, use their consoles, and measure their timers
     Phone(PhoneArgs),
+    /// Type a line on a serial port, and print what comes back
+    #[command(after_help = serial::EXAMPLES, long_about = serial::ABOUT)]
+    Serial(SerialArgs),
     /// Bring the virtual bench up alone, for other tools
     #[command(after_help = VIRTUAL_EXAMPLES, long_about = VIRTUAL_ABOUT)]
     Virtual(VirtualArgs),

@@ -27,6 +27,7 @@ use crate::{
 
 mod identity;
 mod port;
+pub mod question;
 mod raw_log;
 mod reader;
 mod remote;

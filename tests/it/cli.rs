@@ -66,7 +66,9 @@ fn every_command_explains_itself() {
     let runs = ["runs", "runs list", "runs show", "runs verify"];
     let net = ["net", "net show", "net block", "net shape", "net restore"];
     let keys = ["phone press", "phone dial", "phone learn"];
-    for command in ["", "run", "analyze", "check", "virtual", "report"].into_iter().chain(runs).chain(net).chain(keys) {
+    for command in
+        ["", "run", "analyze", "check", "serial", "virtual", "report"].into_iter().chain(runs).chain(net).chain(keys)
+    {
         let mut arguments: Vec<_> = command.split_whitespace().collect();
         arguments.push("--help");
         let name = format!("help {command}").trim().replace(' ', "-");

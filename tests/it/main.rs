@@ -31,6 +31,7 @@ mod registrars;
 mod sample;
 mod scrub;
 mod second_reader;
+mod serial_line;
 mod torture;
 mod virtual_phone;
 mod virtual_run;
