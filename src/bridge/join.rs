@@ -176,7 +176,11 @@ pub async fn join(links: &Links, network: &Network, examined: &Examined) -> Resu
         }
     }
     if let Some((address, prefix)) = network.probe_address {
-        links.add_address(bridge_index, address, prefix).await.map_err(failed)?;
+        let index = match &network.probe_interface {
+            Some(name) => find(links, name, "probe-interface").await?.index,
+            None => bridge_index,
+        };
+        links.add_address(index, address, prefix).await.map_err(failed)?;
     }
     links.up(examined.server.index).await.map_err(failed)?;
     Ok(Joined { bridge, bridge_index, adopted, changed })

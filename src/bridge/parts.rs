@@ -54,7 +54,13 @@ impl Parts {
         let carriers =
             Carriers::new(joined.bridge_index, (&network.phone_side, phone, up), (&network.server_side, server, on));
         let Joined { bridge, bridge_index, adopted, changed } = joined;
-        let on = Bridge { name: bridge.clone(), index: bridge_index, adopted, probe_address: network.probe_address };
+        let on = Bridge {
+            name: bridge.clone(),
+            index: bridge_index,
+            adopted,
+            probe_address: network.probe_address,
+            probe_interface: network.probe_interface.clone(),
+        };
         let ports = Ports::new(runtime, links, events, carriers, on).map_err(failed)?;
         let link_switch = LinkSwitch::open().map_err(failed)?;
         let guardian = setup.allow_link_down.then(Guardian::start).transpose();

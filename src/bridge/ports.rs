@@ -41,8 +41,10 @@ pub struct Bridge {
     pub index: u32,
     /// It was there before us, and is somebody else's.
     pub adopted: bool,
-    /// Our own address on it, with prefix length.
+    /// Our own address, with prefix length.
     pub probe_address: Option<(IpAddr, u8)>,
+    /// The interface that has it; none: the bridge.
+    pub probe_interface: Option<String>,
 }
 
 impl Ports {
@@ -124,8 +126,13 @@ impl Ports {
             };
             let index = found.ok_or(io::ErrorKind::NotFound)?.index;
             links.configure_bridge(index).await?;
-            if let Some((address, prefix)) = bridge.probe_address {
-                links.add_address(index, address, prefix).await?;
+            // What was made on a bridge that was removed was removed with it, and comes back from whoever makes it.
+            let probe = match &bridge.probe_interface {
+                Some(name) => links.find(name).await?.map(|link| link.index),
+                None => Some(index),
+            };
+            if let Some((on, (address, prefix))) = probe.zip(bridge.probe_address) {
+                links.add_address(on, address, prefix).await?;
             }
             canary::reattach(links, index).await?;
             for (interface, entering) in sides {

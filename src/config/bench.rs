@@ -84,6 +84,10 @@ pub struct Network {
     pub bridge: Option<String>,
     /// The controller's own address on the bridge, with prefix length.
     pub probe_address: Option<(IpAddr, u8)>,
+    /// The interface that has it in place of the bridge: one of a tagged VLAN that is made on the bridge.
+    // Not left out where there is none: the helper is told of it in a form that has no names.
+    #[serde(default)]
+    pub probe_interface: Option<String>,
     /// VLAN of phones and servers unless they name their own.
     pub vlan: Option<u16>,
     /// Devices that no outage may touch.
@@ -101,6 +105,7 @@ impl Network {
             server_side: server_side.to_owned(),
             bridge: None,
             probe_address: None,
+            probe_interface: None,
             vlan: None,
             protected: Vec::new(),
             capture_size: CAPTURE_SIZE,

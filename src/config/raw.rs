@@ -55,6 +55,7 @@ pub(super) struct Network {
     pub(super) server_side: Text,
     pub(super) bridge: Text,
     pub(super) probe_address: Text,
+    pub(super) probe_interface: Text,
     pub(super) vlan: Option<Spanned<i64>>,
     #[serde(default)]
     pub(super) protected: Vec<Spanned<String>>,

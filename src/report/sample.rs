@@ -404,6 +404,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
                 server_side: "servers0".into(),
                 bridge: None,
                 probe_address: None,
+                probe_interface: None,
                 vlan: None,
                 protected: vec![],
                 capture_size: CAPTURE_SIZE,

@@ -124,6 +124,17 @@ fn network(raw: &Spanned<raw::Network>, findings: &mut Findings<'_>) -> Network 
     {
         findings.at(name.span(), "the bridge is also one of its sides", "name the bridge itself, as `br-lab`");
     }
+    let probe_interface = raw.probe_interface.as_ref().and_then(|name| interface(name, findings));
+    if let Some(name) = &raw.probe_interface {
+        if raw.probe_address.is_none() {
+            findings.at(name.span(), "an interface for an address that is not said", "add `probe-address`");
+        }
+        if raw.bridge.is_none() {
+            let help =
+                "make the bridge and this interface by the system (docs/first-day.md), and add `bridge = \"br-lab\"`";
+            findings.at(name.span(), "no interface is made on a bridge that siprig makes", help);
+        }
+    }
     let mut protected = Vec::new();
     for text in &raw.protected {
         protected.extend(identity::mac(text, findings));
@@ -133,6 +144,7 @@ fn network(raw: &Spanned<raw::Network>, findings: &mut Findings<'_>) -> Network 
         server_side,
         bridge,
         probe_address: raw.probe_address.as_ref().and_then(|text| probe_address(text, findings)),
+        probe_interface,
         vlan: raw.vlan.as_ref().and_then(|vlan| findings.integer(vlan, "VLAN", (1, 4094))),
         protected,
         capture_size: raw.capture_size.as_ref().and_then(|text| capture_size(text, findings)).unwrap_or(CAPTURE_SIZE),

@@ -195,6 +195,29 @@ fn a_bridge_of_somebody_s_own_that_he_removes_is_told_with_what_to_do_and_joined
     );
 }
 
+/// A VLAN on the bridge is one, where the kernel has them; any other that leads into it does for the test.
+#[test]
+fn our_own_address_is_put_on_an_interface_that_the_bench_names_and_answers_there() {
+    in_lab!("links::our_own_address_is_put_on_an_interface_that_the_bench_names_and_answers_there", |lab| {
+        hosts::ip("link add br-lab type bridge mcast_snooping 0");
+        hosts::ip("link add voice type veth peer name voice-port");
+        for link in ["set voice-port master br-lab", "set voice-port up", "set voice up", "set br-lab up"] {
+            hosts::ip(&format!("link {link}"));
+        }
+        let mut rig = Rig::start_with(&lab, |plan| {
+            plan.bench.network.iter_mut().for_each(|network| {
+                network.bridge = Some("br-lab".to_owned());
+                network.probe_address = Some(([10, 77, 0, 250].into(), 24));
+                network.probe_interface = Some("voice".to_owned());
+            });
+        });
+        assert!(hosts::described("voice").contains("10.77.0.250/24"));
+        assert!(!hosts::described("br-lab").contains("10.77.0.250"));
+        assert_eq!(hosts::udp_echoes(hosts::PHONE, hosts::SERVER, OTHER_PORT, 3), 3, "nobody else is disturbed");
+        rig.close();
+    });
+}
+
 #[test]
 fn a_port_that_an_earlier_helper_has_left_is_removed_and_named() {
     in_lab!("links::a_port_that_an_earlier_helper_has_left_is_removed_and_named", |lab| {
