@@ -124,9 +124,13 @@ fn run(
 
     stopped::start_again(&plan.bench, say)?;
     set_back::everything(&plan.bench, say)?;
-    let mut unsettled = written_back::everything(&plan.bench, say)?;
-    unsettled.retain(|phone| plan.phones.contains(phone));
-    plan.unsettled = unsettled;
+    plan.unsettled = written_back::everything(&plan.bench, say)?;
+    if plan.bench.provisioning.is_none() {
+        // Nobody knows where they would load their files from.
+        written_back::say_until_they_boot(&std::mem::take(&mut plan.unsettled), say);
+    }
+    let tested = plan.phones.clone();
+    plan.unsettled.retain(|phone| tested.contains(phone));
     if let Some(network) = &plan.bench.network {
         switched_off::switch_on_again(network, say)?;
     }

@@ -47,9 +47,13 @@ pub fn everything(bench: &Bench, say: impl Fn(&str)) -> Result<Vec<PhoneName>, U
 /// # Errors
 /// As [`everything`].
 pub fn without_boots(bench: &Bench, say: impl Fn(&str)) -> Result<(), UserError> {
-    let phones = everything(bench, &say)?;
-    until_they_boot(&phones).into_iter().for_each(|text| say(&text));
+    say_until_they_boot(&everything(bench, &say)?, say);
     Ok(())
+}
+
+/// Says of phones that nobody boots them.
+pub fn say_until_they_boot(phones: &[PhoneName], say: impl Fn(&str)) {
+    until_they_boot(phones).into_iter().for_each(|text| say(&text));
 }
 
 fn until_they_boot(phones: &[PhoneName]) -> Option<String> {

@@ -159,6 +159,25 @@ fn where_nothing_can_restart_a_phone_its_file_is_left_alone() {
 }
 
 #[test]
+fn a_phone_that_nothing_can_restart_passes_over_what_is_optional() {
+    let mut description = provisioned();
+    description.lab.push = false;
+    let mut optional = scenario();
+    for step in &mut optional.steps[1..5] {
+        step.optional = true;
+    }
+    let mut rehearsal = Rehearsal::new(&description, optional, calm(), |_| {}, |_| {}).unwrap();
+    for model in rehearsal.plan.models.values_mut() {
+        model.menus.remove(StepKind::RESTART);
+    }
+    let records = rehearsal.run().unwrap();
+    assert_eq!(found(&records, "p1").0, Verdict::Pass, "{:#?}", cases(&records).next());
+    assert!(written(&records).is_empty());
+    let case = cases(&records).next().unwrap();
+    assert!((3_999.0..=4_010.0).contains(&value(case, "failover-detecting")), "by the base set");
+}
+
+#[test]
 fn a_bench_that_does_not_say_where_the_files_are_has_the_scenario_skipped() {
     let records = rehearse_scenario("configured-timers", &Description::default(), calm(), |_| {}, |_| {});
     for case in cases(&records) {
