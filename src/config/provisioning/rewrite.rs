@@ -39,6 +39,9 @@ pub fn line_of(name: &str, value: &str) -> Result<(String, String), NotWritten> 
     lines.into_iter().find_map(read_alike).ok_or_else(no_line)
 }
 
+/// The byte order mark of UTF-8, which some editors put at the beginning of a file.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The bytes of a file in which these parameters have these values and all others those that they had. Lines that set one of
 /// them are gone: of two lines for one parameter no guide says which counts.
 ///
@@ -54,7 +57,9 @@ pub fn with_settings(file: &[u8], settings: &BTreeMap<String, String>) -> Result
         let mut there = read.assignments.iter().filter(|it| it.origin.line == number);
         there.any(|it| set.iter().any(|(name, _)| *name == it.name))
     };
-    let text = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+    let text = file.strip_prefix(MARK);
+    let marked = text.is_some();
+    let text = text.unwrap_or(file);
     let mut written = Vec::with_capacity(file.len());
     for (number, line) in (1..).zip(lines(text)) {
         if !ousted(number) {
@@ -66,6 +71,13 @@ pub fn with_settings(file: &[u8], settings: &BTreeMap<String, String>) -> Result
         written.extend_from_slice(line.as_bytes());
         written.push(b'\n');
     }
+    // What stood behind a line that is gone may look like the mark of a file.
+    let mark = match (marked, written.starts_with(MARK)) {
+        (true, _) => MARK,
+        (false, true) => b"\n",
+        (false, false) => b"",
+    };
+    written.splice(..0, mark.iter().copied());
     let again = SettingsFile::parse(PathBuf::new(), &written);
     let holds = set.iter().all(|(name, _)| again.assignments.iter().any(|it| it.name == *name));
     if holds { Ok(written) } else { Err(NotWritten::Full) }
@@ -88,6 +100,21 @@ mod tests {
         assert_eq!(on_top(b"", &[("sip transaction timer", "8000")]).unwrap(), "sip transaction timer: 8000\n");
         let bytes = on_top(b"a: 1\nsip display name: J\xfcrg", &[("b", "2")]).unwrap();
         assert_eq!(SettingsFile::parse(PathBuf::new(), bytes.as_bytes()).assignments.len(), 3);
+    }
+
+    #[test]
+    fn the_mark_of_a_file_stays_and_nothing_becomes_one() {
+        let mark = "\u{feff}";
+        for file in [format!("{mark}a: 1\nb: 2\n"), format!("{mark}{mark}a: 1\n"), format!("a: 1\n{mark}b: 2\n")] {
+            let before = SettingsFile::parse(PathBuf::new(), file.as_bytes());
+            let written = on_top(file.as_bytes(), &[("a", "8")]).unwrap();
+            let after = SettingsFile::parse(PathBuf::new(), written.as_bytes());
+            let others = |read: &SettingsFile| {
+                let all = read.assignments.iter().filter(|it| it.name != "a");
+                all.map(|it| (it.name.clone(), it.value.expose().to_owned())).collect::<Vec<_>>()
+            };
+            assert_eq!(others(&after), others(&before), "{written:?}");
+        }
     }
 
     #[test]
