@@ -126,12 +126,15 @@ impl Ports {
             };
             let index = found.ok_or(io::ErrorKind::NotFound)?.index;
             links.configure_bridge(index).await?;
-            // What was made on a bridge that was removed was removed with it, and comes back from whoever makes it.
-            let probe = match &bridge.probe_interface {
-                Some(name) => links.find(name).await?.map(|link| link.index),
-                None => Some(index),
-            };
-            if let Some((on, (address, prefix))) = probe.zip(bridge.probe_address) {
+            if let Some((address, prefix)) = bridge.probe_address {
+                let on = match &bridge.probe_interface {
+                    // What was made on a bridge that was removed went with it; whoever makes the bridge makes it after that.
+                    Some(name) => match links.find(name).await? {
+                        Some(link) => link.index,
+                        None => return Ok(None),
+                    },
+                    None => index,
+                };
                 links.add_address(on, address, prefix).await?;
             }
             canary::reattach(links, index).await?;

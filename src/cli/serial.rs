@@ -100,7 +100,9 @@ pub fn main(args: &SerialArgs) -> Result<ExitCode, UserError> {
         Question { port: &port, line: &args.line, ending: args.ending.text(), prompt: &args.prompt, limit: args.limit };
     let answer = runtime.block_on(question.ask(&RunClock::start())).map_err(|error| {
         let busy = matches!(error, QuestionError::Port(PortError::Busy { .. }));
-        UserError::because(if busy { Exit::Busy } else { Exit::Rig }, &error)
+        let mut error = UserError::because(if busy { Exit::Busy } else { Exit::Rig }, &error);
+        error.problems.iter_mut().for_each(|problem| problem.message = harmless(&problem.message));
+        error
     })?;
     let lines: String = answer.lines().map(|line| format!("{}\n", harmless(line))).collect();
     print_data(&lines)?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 
 use super::{error::UserError, exit::Exit, state};
 use crate::{
-    config::Bench,
+    config::{Bench, PhoneFiles},
     driver::{
         clock::RunClock,
         hook::notes::{Notes, Rewritten},
@@ -35,11 +35,15 @@ pub fn everything(bench: &Bench, say: impl Fn(&str)) -> Result<Vec<PhoneName>, U
         UserError::new(Exit::Rig, format!("cannot use {error}"), help)
     };
     let left = notes.read().map_err(unusable)?;
+    let mut failed = None;
     for (phone, rewritten) in left.iter().filter(|(_, rewritten)| !rewritten.back) {
-        write_back(bench, phone, rewritten, &say)?;
-        notes.add(phone, Rewritten { back: true, ..rewritten.clone() }).map_err(unusable)?;
+        match write_back(bench, phone, rewritten, &say) {
+            Ok(()) => notes.add(phone, Rewritten { back: true, ..rewritten.clone() }).map_err(unusable)?,
+            // The others need not wait for it.
+            Err(error) => drop(failed.get_or_insert(error)),
+        }
     }
-    Ok(left.into_keys().collect())
+    failed.map_or_else(|| Ok(left.into_keys().collect()), Err)
 }
 
 /// The same where nobody boots the phones, and says so.
@@ -60,24 +64,31 @@ fn until_they_boot(phones: &[PhoneName]) -> Option<String> {
     let names: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
     (!names.is_empty()).then(|| {
         format!(
-            "{} may go by settings of a run that did not come to its end, until the next boot: the next `siprig run` sees to that",
+            "{} may go by settings of a run that did not come to its end, until the next boot: a `siprig run` on a bench with \
+             [provisioning] sees to that",
             names.join(", ")
         )
     })
 }
 
 fn write_back(bench: &Bench, phone: &PhoneName, rewritten: &Rewritten, say: &impl Fn(&str)) -> Result<(), UserError> {
-    let Rewritten { since_unix_s, file, settings, files, .. } = rewritten;
-    // What the bench file says today counts; where it says nothing any more there is only what was noted.
-    let files = bench.provisioning.as_ref().unwrap_or(files).clone();
+    let Rewritten { since_unix_s, file, settings, before, files: noted, .. } = rewritten;
     let since = jiff::Timestamp::from_second(*since_unix_s).unwrap_or_default();
     let since = since.strftime("%Y-%m-%d %H:%M:%S UTC");
     say(&format!(
         "{file} of {phone} was written by a siprig that did not write it back, since {since}; writing it back"
     ));
-    let (shown, base) = (phone_files::shown(&files), files.base.display().to_string());
-    let place = Place::new(files, Secrets::of_bench(bench), RunClock::start());
-    place.put(file, settings, &BTreeMap::new()).map_err(|flaw| {
+    let known: Vec<_> = std::iter::once(settings.clone()).chain(before.iter().cloned()).collect();
+    let put = |files: &PhoneFiles| {
+        let place = Place::new(files.clone(), Secrets::of_bench(bench), RunClock::start());
+        place.put(file, &known, &BTreeMap::new())
+    };
+    // Where it was written; and if that is no more, where the bench file says that it is served from today.
+    let gone = noted.folder().is_some_and(|folder| !folder.exists());
+    let moved = bench.provisioning.as_ref().filter(|today| gone && *today != noted);
+    let done = put(noted).or_else(|flaw| moved.map_or(Err(flaw), |today| put(today)));
+    done.map_err(|flaw| {
+        let (shown, base) = (phone_files::shown(noted), noted.base.display());
         let message = format!("{file} of {phone} is left changed: {}", flaw.reason);
         let help = format!(
             "make it in {shown} what it is in {base} by hand, or mend [provisioning] of the bench file, and try again: \

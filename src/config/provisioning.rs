@@ -37,7 +37,7 @@ pub use parameter::{Identified, Kind, Parameter, Unit, Unknown, identify, recogn
 pub use retimed::retimed;
 pub use rewrite::{NotWritten, line_of, with_settings};
 pub use syntax::{Assignment, Flaw, FlawKind, MAX_BYTES, MAX_FLAWS, MAX_LINE, MAX_LINES, Origin, SettingsFile};
-pub use value::{Host, Value};
+pub use value::{Host, Value, is_secret};
 
 #[cfg(test)]
 mod tests;

@@ -161,6 +161,7 @@ impl Step {
             title: title.to_owned(),
             kind,
             optional: false,
+            completes: false,
             only: None,
             confirm: Confirm::default(),
             documented_limit: None,
@@ -178,6 +179,9 @@ pub struct Step {
     pub kind: StepKind,
     /// A phone that lacks the part (console, keypad, menu) passes over the step; otherwise its case is skipped.
     pub optional: bool,
+    /// It completes the step before it, and whoever passed over that passes over it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub completes: bool,
     /// Only these phones take it; none: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Only>,

@@ -120,8 +120,8 @@ struct Work {
     names: BTreeMap<PhoneName, String>,
     place: Place,
     notes: Option<Notes<Rewritten>>,
-    /// What is on top of the base set, where anything is.
-    written: BTreeMap<PhoneName, Settings>,
+    /// What is on top of the base set, where anything is; behind that, what may be in its place where writing has failed.
+    written: BTreeMap<PhoneName, Vec<Settings>>,
     clock: RunClock,
     reports: tokio::sync::mpsc::Sender<Report>,
 }
@@ -145,44 +145,52 @@ impl Work {
     fn write(&mut self, phone: &PhoneName, sequence: Option<u32>, settings: Settings) {
         let Some(name) = self.names.get(phone).cloned() else { return };
         let flaw = self.try_to_write(phone, &name, &settings).err();
-        let settings = self.written.get(phone).cloned().unwrap_or_default();
+        let settings = self.written.get(phone).and_then(|all| all.first()).cloned().unwrap_or_default();
         let observed = Observed::PhoneFileWritten { phone: phone.clone(), sequence, file: name, settings, flaw };
         offer(&self.reports, Report { when: When::exactly(self.clock.now()), observed });
     }
 
     /// Notes what is to be written before it is, and that it was written back after.
     fn try_to_write(&mut self, phone: &PhoneName, name: &str, settings: &Settings) -> Result<(), FileFlaw> {
-        let there = self.written.get(phone).cloned().unwrap_or_default();
+        let before = self.written.get(phone).cloned().unwrap_or_default();
         self.place.can_hold(name, settings)?;
         if !settings.is_empty() {
-            self.note(phone, name, settings.clone(), false)?;
+            self.note(phone, name, (settings, &before), false)?;
         }
-        let written = self.place.put(name, &there, settings);
+        let written = self.place.put(name, &before, settings);
         match (&written, settings.is_empty()) {
             (Ok(()), true) => {
                 self.written.remove(phone);
                 // One that stays as it was has the next run write the base set again, which does no harm.
-                let _ = self.note(phone, name, there, true);
+                let _ = self.note(phone, name, (settings, &before), true);
             }
-            (Ok(()), false) => drop(self.written.insert(phone.clone(), settings.clone())),
-            (Err(flaw), false) if there.is_empty() && flaw.fault == FileFault::Differs => {
+            (Ok(()), false) => drop(self.written.insert(phone.clone(), vec![settings.clone()])),
+            (Err(flaw), false) if before.is_empty() && flaw.fault == FileFault::Differs => {
                 let _ = self.notes.as_ref().map(|notes| notes.remove(phone));
             }
-            // It may be half done: it is written back at the end.
+            // It may be half done: it is written back at the end, whichever of them it is then.
             (Err(flaw), false) if flaw.fault == FileFault::Failed => {
-                self.written.insert(phone.clone(), settings.clone());
+                let all = std::iter::once(settings.clone()).chain(before).collect();
+                self.written.insert(phone.clone(), all);
             }
             (Err(_), _) => {}
         }
         written
     }
 
-    fn note(&self, phone: &PhoneName, name: &str, settings: Settings, back: bool) -> Result<(), FileFlaw> {
+    fn note(
+        &self,
+        phone: &PhoneName,
+        name: &str,
+        (settings, before): (&Settings, &[Settings]),
+        back: bool,
+    ) -> Result<(), FileFlaw> {
         let Some(notes) = &self.notes else { return Ok(()) };
         let left = Rewritten {
             since_unix_s: self.clock.unix_ns(self.clock.now()) / 1_000_000_000,
             file: name.to_owned(),
-            settings,
+            settings: settings.clone(),
+            before: before.to_vec(),
             files: self.place.files().clone(),
             back,
         };

@@ -116,13 +116,16 @@ impl Course {
 
     /// The phones of this course that take a step; none: all.
     fn concerned(&self, step: &Step, trial: bool, subjects: &Subjects) -> Option<BTreeSet<PhoneName>> {
-        if step.only.is_none() && (!trial || subjects.without.is_empty()) {
+        let passes = |phone: &PhoneName| step.completes && subjects.files.has_passed_over(phone);
+        if step.only.is_none() && (!trial || subjects.without.is_empty()) && !subjects.plan().phones.iter().any(passes)
+        {
             return None;
         }
         let phones = subjects.plan().phones.iter().filter(|phone| self.has(phone));
         let meant = |phone: &&PhoneName| {
             let passes_over = trial && without::passes_over(step, phone, subjects).is_some();
             !passes_over
+                && !passes(phone)
                 && match &step.only {
                     None => true,
                     Some(Only::Party(party)) => super::pairs::is_of(subjects, phone, *party),

@@ -20,8 +20,10 @@ impl Fetches {
     pub fn observe(&mut self, fetch: &Fetch, fix: Fix) {
         let all = if fetch.fate == Fate::Passed { &mut self.arrived } else { &mut self.taken };
         let name = name(&fetch.file);
-        if all.len() < MOST || all.contains_key(name) {
-            all.insert(name.to_owned(), fix);
+        all.insert(name.to_owned(), fix);
+        while all.len() > MOST {
+            let oldest = all.iter().min_by_key(|(_, fix)| fix.when.at).map(|(name, _)| name.clone());
+            let _ = oldest.and_then(|oldest| all.remove(&oldest));
         }
     }
 
@@ -71,11 +73,12 @@ mod tests {
         assert_eq!(fetches.arrived(own).map(|it| it.seq), Some(2));
         assert_eq!(fetches.last_arrived().map(|(name, fix)| (name, fix.seq)), Some((own, 2)));
         assert_eq!(fetches.last_taken().map(|(name, fix)| (name, fix.seq)), Some((own, 3)));
+        assert!(fetches.arrived("aastra.cfg").is_some());
         for number in 10..100 {
             ask(&mut fetches, &format!("{number}.wav"), number, Fate::Passed);
         }
         ask(&mut fetches, own, 200, Fate::Passed);
-        assert_eq!(fetches.arrived(own).map(|it| it.seq), Some(200), "what is known is kept up to date");
+        assert_eq!(fetches.arrived(own).map(|it| it.seq), Some(200), "the latest are known");
         assert_eq!(fetches.arrived.len(), MOST);
     }
 }

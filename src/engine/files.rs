@@ -43,6 +43,13 @@ struct Asking {
     in_vain: bool,
 }
 
+impl Files {
+    /// The phone is told to boot: what it waited for before is over.
+    pub fn boots(&mut self) {
+        (self.last, self.slowest) = (None, None);
+    }
+}
+
 /// Hears a phone ask for a file; tells its lines once for each file that an outage keeps from it.
 pub fn note(subjects: &mut Subjects, fetch: &Fetch, fix: Fix, out: &mut Outbox) {
     // Of a server that a command has stopped the machine goes on, and may have the files.

@@ -1,6 +1,9 @@
 //! Phones that are set otherwise than the bench's base set has them: since which order, and what is left to be undone.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{Outbox, case::Finding, subjects::Subjects};
 use crate::{
@@ -19,12 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct Rewritten {
     open: BTreeMap<PhoneName, State>,
+    /// Those that passed over the last step that sets phones.
+    passed_over: BTreeSet<PhoneName>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// What is on top of the base set where it is served.
     served: Settings,
+    /// The phone was seen to load what was on top of the base set.
+    loaded: bool,
     /// It was ordered to be written back, by this number.
     restoring: Option<u32>,
     /// That was tried in vain.
@@ -34,7 +41,7 @@ struct State {
 impl Rewritten {
     /// These may go by what a run before this one has set.
     pub fn unsettled(phones: &[PhoneName]) -> Self {
-        Self { open: phones.iter().map(|phone| (phone.clone(), State::default())).collect() }
+        Self { open: phones.iter().map(|phone| (phone.clone(), State::default())).collect(), ..Self::default() }
     }
 
     /// Something came of an order.
@@ -48,11 +55,30 @@ impl Rewritten {
 
     /// A phone has fetched what is served. True: that is the base set, so that nothing is left to be undone.
     fn fetched(&mut self, phone: &PhoneName) -> bool {
+        if let Some(state) = self.open.get_mut(phone) {
+            state.loaded |= !state.served.is_empty();
+        }
         let back = self.open.get(phone).is_some_and(|state| state.served.is_empty());
         if back {
             self.open.remove(phone);
         }
         back
+    }
+
+    /// Whether a phone that registers after a boot has nothing left to be undone, although nothing shows it load its file: the base
+    /// set is served, and what was on top of it the phone was not seen to load either.
+    pub fn is_settled_by_boot(&self, phone: &PhoneName) -> bool {
+        self.open.get(phone).is_some_and(|state| state.served.is_empty() && !state.loaded)
+    }
+
+    /// A phone passes over what it can not do, and what belongs to it.
+    pub fn pass_over(&mut self, phone: &PhoneName) {
+        self.passed_over.insert(phone.clone());
+    }
+
+    /// Whether it has done so the last time.
+    pub fn has_passed_over(&self, phone: &PhoneName) -> bool {
+        self.passed_over.contains(phone)
     }
 
     /// The phones that have something left to be undone.
@@ -74,6 +100,7 @@ impl Rewritten {
 /// Orders a phone's file to be written. The number of the order.
 pub fn order(phone: &PhoneName, settings: &Settings, subjects: &mut Subjects, out: &mut Outbox) -> u32 {
     let sequence = subjects.next_sequence();
+    subjects.files.passed_over.remove(phone);
     let state = subjects.files.open.entry(phone.clone()).or_default();
     if settings.is_empty() {
         state.restoring = Some(sequence);

@@ -47,7 +47,7 @@ pub struct Run {
     /// Cases whose failure in a step was told.
     told: BTreeSet<CaseId>,
     stage: Stage,
-    /// What a run before this one has left was seen to.
+    /// What a run or a scenario before this one has left was seen to.
     settled: bool,
     ending: Option<Ending>,
     stop: Option<String>,
@@ -57,7 +57,7 @@ pub struct Run {
 /// How far the run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Phones boot that may go by what a run before this one has set.
+    /// Phones boot that may go by what a run or a scenario before this one has set.
     Settling,
     /// The steps of the scenario.
     Trial,
@@ -238,7 +238,7 @@ impl Run {
         out.conclude(fix.when, started);
         self.subjects.go_on(scenario, fix);
         self.courses = Course::of(&self.subjects.plan().scenario, &self.subjects.plan().phones);
-        (self.clearing, self.ending, self.stage) = (None, None, Stage::Trial);
+        (self.clearing, self.ending, self.stage, self.settled) = (None, None, Stage::Trial, false);
         self.told.clear();
         true
     }
@@ -274,11 +274,7 @@ impl Run {
             self.subjects.skip_unfit();
             without::skip(&mut self.subjects);
             self.subjects.skip_unready(fix);
-            if self.begun == 0
-                && self.subjects.files.phones().next().is_some()
-                && self.clearing.is_none()
-                && !self.settled
-            {
+            if self.subjects.files.phones().next().is_some() && self.clearing.is_none() && !self.settled {
                 (self.stage, self.settled) = (Stage::Settling, true);
                 self.clearing = Some(Clearing::of_earlier_run(&mut self.subjects));
             }

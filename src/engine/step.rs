@@ -78,7 +78,7 @@ impl StepRun {
         let (kind, optional) = (&step.kind, step.optional);
         blind::leave(kind, subjects);
         match kind {
-            StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, optional, subjects, fix, out)),
+            StepKind::Expect { of } => Self::Expect(expect::Expect::begin(*of, subjects, fix, out)),
             StepKind::Keys { .. } | StepKind::Press { .. } | StepKind::Dial { .. } => {
                 Self::Keys(keys::Keys::begin(kind, step.confirm, optional, subjects, now, fix, out))
             }

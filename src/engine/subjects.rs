@@ -399,6 +399,9 @@ impl Subjects {
         if let Some(watch) = self.watch_mut(phone) {
             watch.dialled = None;
             watch.boot_ordered = reboots;
+            if reboots {
+                watch.files.boots();
+            }
         }
         self.running()
             .filter(|case| case.id.phone == *phone)

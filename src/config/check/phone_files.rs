@@ -13,7 +13,7 @@ use toml::Spanned;
 use super::{Findings, hook, scenario::Placed};
 use crate::config::{
     phone_files::{PhoneFiles, PutCommand, Served},
-    provisioning::{Kind, Unknown, identify, line_of},
+    provisioning::{Kind, Unknown, identify, is_secret, line_of},
     raw,
     scenario::{Pace, StepKind},
 };
@@ -134,6 +134,7 @@ pub(super) fn kind(
 fn known(name: &str, at: Range<usize>, value: &str, value_at: Range<usize>, findings: &mut Findings<'_>) {
     let found = match identify(name) {
         Ok(found) => found,
+        Err(Unknown::Unlisted) if is_secret(name) => return secret(name, at, findings),
         Err(Unknown::Unlisted) => return,
         Err(unknown) => {
             let (message, help) = match unknown {
@@ -156,10 +157,7 @@ fn known(name: &str, at: Range<usize>, value: &str, value_at: Range<usize>, find
         return findings.at(at, message, "write a bench file for phones that are set so, and run the scenario on that");
     }
     match parameter.kind {
-        Kind::Secret | Kind::Digits => {
-            let message = format!("`{name}` is a secret, and a scenario is told to everybody");
-            findings.at(at, message, "remove it, or change it in the base set");
-        }
+        Kind::Secret | Kind::Digits => secret(name, at, findings),
         Kind::Number { min, max, unit, .. }
             if !value.parse().is_ok_and(|number: u64| (min..=max).contains(&number)) =>
         {
@@ -175,6 +173,11 @@ fn known(name: &str, at: Range<usize>, value: &str, value_at: Range<usize>, find
         }
         _ => {}
     }
+}
+
+fn secret(name: &str, at: Range<usize>, findings: &mut Findings<'_>) {
+    let message = format!("`{name}` is a secret, and a scenario is told to everybody");
+    findings.at(at, message, "remove it, or change it in the base set");
 }
 
 /// What is taken for the effect of settings is read off what a phone does next, so that all phones are set together; and they

@@ -165,13 +165,17 @@ fn unroll<'a>(raw: &'a [Spanned<raw::Step>], steps: &mut Vec<Placed<'a>>, findin
                 let only = raw.get_ref().only.as_ref().and_then(|only| chosen(only, findings));
                 let confirm = keying::confirm(raw.get_ref(), &kind, findings);
                 let then = follow(&kind);
-                steps.push((raw, Step { title, kind, optional, only: only.clone(), confirm, documented_limit }));
+                steps.push((
+                    raw,
+                    Step { title, kind, optional, completes: false, only: only.clone(), confirm, documented_limit },
+                ));
                 // A phone that lacks the first of them has left its case or passes over all.
-                steps.extend(
-                    then.into_iter().map(|kind| {
-                        (raw, Step { optional, only: only.clone(), ..Step::of(&default_title(&kind), kind) })
-                    }),
-                );
+                steps.extend(then.into_iter().map(|kind| {
+                    (
+                        raw,
+                        Step { optional, completes: true, only: only.clone(), ..Step::of(&default_title(&kind), kind) },
+                    )
+                }));
             }
             Work::Repeated(times) => {
                 // What is wrong with a repeated step is said once.

@@ -53,6 +53,13 @@ pub fn with_settings(file: &[u8], settings: &BTreeMap<String, String>) -> Result
     if read.flaws.iter().any(|flaw| matches!(flaw.kind, FlawKind::NotText | FlawKind::TooLong)) {
         return Err(NotWritten::NotText);
     }
+    // The later of two lines counts, and its marks with it.
+    let marks = |name: &str| {
+        let last = read.assignments.iter().rfind(|it| it.name == name);
+        last.map_or(String::new(), |it| {
+            [(it.lock, "!"), (it.overwrite, "^")].iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect()
+        })
+    };
     let ousted = |number: usize| {
         let mut there = read.assignments.iter().filter(|it| it.origin.line == number);
         there.any(|it| set.iter().any(|(name, _)| *name == it.name))
@@ -67,7 +74,8 @@ pub fn with_settings(file: &[u8], settings: &BTreeMap<String, String>) -> Result
             written.push(b'\n');
         }
     }
-    for (_, line) in &set {
+    for (name, line) in &set {
+        written.extend_from_slice(marks(name).as_bytes());
         written.extend_from_slice(line.as_bytes());
         written.push(b'\n');
     }
@@ -97,6 +105,8 @@ mod tests {
         let file = b"# p1\r\nSIP  Transaction Timer : 4000 # short\r\nsip line1 user name: 1001\r\n";
         let written = on_top(file, &[("sip transaction timer", "8000")]).unwrap();
         assert_eq!(written, "# p1\nsip line1 user name: 1001\nsip transaction timer: 8000\n");
+        let marked = on_top(b"^!a: 1\nb: 2\n^b: 3\n", &[("a", "8"), ("b", "9")]).unwrap();
+        assert_eq!(marked, "!^a: 8\n^b: 9\n", "what counts more than a setting on the phone goes on to");
         assert_eq!(on_top(b"", &[("sip transaction timer", "8000")]).unwrap(), "sip transaction timer: 8000\n");
         let bytes = on_top(b"a: 1\nsip display name: J\xfcrg", &[("b", "2")]).unwrap();
         assert_eq!(SettingsFile::parse(PathBuf::new(), bytes.as_bytes()).assignments.len(), 3);

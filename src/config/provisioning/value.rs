@@ -53,7 +53,7 @@ impl fmt::Debug for Value {
 
 /// Whether a parameter of that name holds a secret. Misspelt names must not betray one: a word that resembles one of
 /// these is enough.
-fn is_secret(name: &str) -> bool {
+pub fn is_secret(name: &str) -> bool {
     const WORDS: [&str; 7] = ["password", "passwd", "passcode", "pin", "secret", "psk", "passphrase"];
     let resembles = |word: &str, secret: &str| {
         secret.len() > 4 && word.len().abs_diff(secret.len()) <= 2 && strsim::osa_distance(word, secret) <= 2

@@ -70,6 +70,9 @@ pub struct Rewritten {
     pub file: String,
     /// What was to be on top of the base set.
     pub settings: BTreeMap<String, String>,
+    /// What else may be, where that did not come about.
+    #[serde(default)]
+    pub before: Vec<BTreeMap<String, String>>,
     /// Where it is, as that was then.
     pub files: PhoneFiles,
     /// It was written back, and the phone was not seen to fetch it since.

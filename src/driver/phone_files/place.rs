@@ -15,6 +15,7 @@ use crate::{
     },
     driver::{clock::RunClock, hook::command, secrets::Secrets},
     event::{FileFault, FileFlaw},
+    wire::redact,
 };
 
 /// Who may read a file that was not there before: its server, which is another user as a rule.
@@ -67,19 +68,22 @@ impl Place {
         self.made_of(name, settings).map(drop)
     }
 
-    /// Puts a file in place with `wanted` on top of the base set, where `there` is on top of it now.
+    /// Puts a file in place with `wanted` on top of the base set, where one of `before` is on top of it now, or nothing.
     ///
     /// # Errors
     /// If what is served is neither the base set nor what was put there; or it can not be read or written.
-    pub fn put(&self, name: &str, there: &Settings, wanted: &Settings) -> Result<(), FileFlaw> {
+    pub fn put(&self, name: &str, before: &[Settings], wanted: &Settings) -> Result<(), FileFlaw> {
         let bytes = self.made_of(name, wanted)?;
         match &self.files.served {
             Served::Folder(folder) => {
                 let path = folder.join(name);
                 let served = read(&path)?;
-                let known = served == self.made_of(name, there)? || served == bytes;
-                // What is as it is to be needs no writing; what is neither is somebody's.
-                if !known && served != self.made_of(name, &Settings::new())? {
+                let mut known = served == bytes || served == self.made_of(name, &Settings::new())?;
+                for there in before {
+                    known |= served == self.made_of(name, there)?;
+                }
+                // What is none of these is somebody's.
+                if !known {
                     let reason = format!(
                         "{} is not what it is in {}, and was left as it is; copy it from there, or take over there what is meant",
                         path.display(),
@@ -123,7 +127,9 @@ impl Place {
             .collect();
         let outcome = command::run(&words, put.limit, &self.secrets, &self.clock);
         outcome.error.map_or(Ok(()), |error| {
-            let wrote = if outcome.output.is_empty() { String::new() } else { format!(" (\"{}\")", outcome.output) };
+            // A command may quote what it was given, which has the phone's passwords in it.
+            let output = redact::text(&outcome.output);
+            let wrote = if output.is_empty() { String::new() } else { format!(" (\"{output}\")") };
             Err(failed(format!(
                 "the command that is to put {name} in place {error}{wrote}; look at `put` of the bench file"
             )))
@@ -149,7 +155,8 @@ fn write(path: &Path, bytes: Option<&[u8]>) -> io::Result<()> {
     let Some(bytes) = bytes else { return fs::remove_file(path) };
     let mode = fs::metadata(path).map_or(MODE, |there| there.permissions().mode());
     let beside = path.with_extension("siprig-new");
-    let moved = fs::write(&beside, bytes)
+    let moved = File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::set_permissions(&beside, Permissions::from_mode(mode)))
         .and_then(|()| fs::rename(&beside, path));
     match moved {

@@ -157,6 +157,23 @@ fn files_in_which_nothing_can_be_set_are_told_apart_from_those_that_can_not_be_h
 }
 
 #[test]
+fn whichever_of_two_is_there_after_a_failure_is_written_back() {
+    let mut lab = Lab::in_folder();
+    lab.write(settings());
+    // The second can not be written: what is beside the file is in the way.
+    let beside = lab.path("served/00085D237429.siprig-new");
+    fs::create_dir(&beside).unwrap();
+    let more = [("sip transaction timer".to_owned(), "16000".to_owned())].into();
+    let (on_top, flaw) = lab.write(more);
+    assert_eq!((on_top, flaw.map(|flaw| flaw.fault)), (1, Some(FileFault::Failed)));
+    assert_eq!(lab.served(), SET, "the first is there still");
+    let left = notes(&lab.place).read().unwrap().remove(&"p1".into()).unwrap();
+    assert_eq!((left.settings.len(), left.before), (1, vec![settings()]), "both are noted");
+    fs::remove_dir(&beside).unwrap();
+    assert_eq!((lab.end(), lab.served().as_str()), (1, BASE));
+}
+
+#[test]
 fn nothing_is_written_that_could_not_be_noted() {
     let mut lab = Lab::in_folder();
     fs::write(lab.path("notes.json"), "{}").unwrap();

@@ -11,6 +11,9 @@ use crate::{config::ConsolePort, driver::clock::RunClock};
 /// What is kept of an answer, in bytes; the rest is read and let go.
 const MOST: usize = 1 << 20;
 
+/// A device that has said nothing for this long waits for the next line.
+const QUIET: Duration = Duration::from_millis(200);
+
 /// What is told of an answer without an end, in characters.
 const TOLD: usize = 200;
 
@@ -64,10 +67,23 @@ impl Question<'_> {
         let transport = Transport::open(self.port).await?;
         write(&transport, self.ending.as_bytes()).await?;
         self.hear(&transport, clock, |text| self.is_prompt(text)).await?;
+        self.settle(&transport, clock).await?;
         write(&transport, format!("{}{}", self.line, self.ending).as_bytes()).await?;
         // A prompt without the end of a line before it is that of the line that is being typed.
         let answer = self.hear(&transport, clock, |text| text.contains('\n') && self.is_prompt(text)).await?;
         Ok(self.without_frame(&answer))
+    }
+
+    /// Waits until nothing more comes: a prompt that was there before the empty line is followed by another.
+    async fn settle(&self, transport: &Transport, clock: &RunClock) -> Result<(), QuestionError> {
+        let (until, mut piece) = (clock.now() + self.limit, [0; 4096]);
+        loop {
+            let quiet = (clock.now() + QUIET).min(until);
+            tokio::select! {
+                read = transport.read(&mut piece) => drop(read?),
+                () = clock.wait(Some(quiet)) => return Ok(()),
+            }
+        }
     }
 
     /// All that comes until it is `enough`.

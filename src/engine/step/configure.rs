@@ -33,7 +33,10 @@ impl Configure {
         let mut open = BTreeMap::new();
         for phone in subjects.phones_running() {
             match lacks(&phone, subjects) {
-                Some(lacks) => subjects.lack(&phone, optional, &lacks),
+                Some(lacks) => {
+                    subjects.files.pass_over(&phone);
+                    subjects.lack(&phone, optional, &lacks);
+                }
                 None => drop(open.insert(phone_files::order(&phone, settings, subjects, out), phone)),
             }
         }

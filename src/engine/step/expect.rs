@@ -75,7 +75,7 @@ enum Console {
 
 impl Expect {
     /// Computes each case's window and tells it.
-    pub fn begin(of: Move, optional: bool, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) -> Self {
+    pub fn begin(of: Move, subjects: &mut Subjects, fix: Fix, out: &mut Outbox) -> Self {
         let observing = subjects.observing().unwrap_or(fix);
         let mut waits = BTreeMap::new();
         for id in stay::spared(of, subjects) {
@@ -118,11 +118,6 @@ impl Expect {
             waits.insert(case.id.clone(), wait);
         }
         for id in impossible {
-            // A phone that passed over what would have caused it passes over this.
-            if optional && of == Move::LogOn && subjects.case(&id).is_some_and(|case| case.orders.is_empty()) {
-                subjects.finish_case_step(&id, "nobody told it to boot", &[]);
-                continue;
-            }
             if let Some(finding) = without_cause(&id, of, subjects) {
                 subjects.decide_case(&id, finding);
             }

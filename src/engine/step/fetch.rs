@@ -15,8 +15,6 @@ use crate::{
 #[derive(Debug)]
 pub struct FetchWait {
     waits: BTreeMap<PhoneName, Wait>,
-    /// A phone that registers after the order has loaded whatever it loads.
-    registers: bool,
 }
 
 #[derive(Debug)]
@@ -26,10 +24,11 @@ struct Wait {
 }
 
 impl FetchWait {
-    /// From the beginning of the run on: phones that were restarted by it, or that were booting then.
+    /// From when the wire is watched on: phones that were restarted since, or that were booting then.
     pub fn of_earlier_run(subjects: &mut Subjects, now: Stamp) -> Self {
-        let wait = |phone| (phone, Wait { since: Stamp::ZERO, until: now + bound::BOOTING + GRACE });
-        Self { waits: subjects.phones_running().into_iter().map(wait).collect(), registers: false }
+        let since = subjects.observing().map_or(now, |observing| observing.when.at);
+        let wait = |phone| (phone, Wait { since, until: now + bound::BOOTING + GRACE });
+        Self { waits: subjects.phones_running().into_iter().map(wait).collect() }
     }
 
     /// From the order to boot on.
@@ -46,7 +45,7 @@ impl FetchWait {
                 None => subjects.finish_step(&phone, "it was not restarted", &[]),
             }
         }
-        Self { waits, registers: true }
+        Self { waits }
     }
 
     /// Takes each phone as far as the records let it.
@@ -63,9 +62,18 @@ impl FetchWait {
                 subjects.finish_step(phone, &format!("{after:.1} s after it was told to boot"), &[own.seq]);
                 return false;
             }
-            let registered = registered_since(phone, wait.since, subjects).filter(|_| self.registers);
+            let registered = registered_since(phone, wait.since, subjects);
             if registered.is_none() && now < wait.until {
                 return true;
+            }
+            if let Some(registered) = registered.filter(|_| subjects.files.is_settled_by_boot(phone)) {
+                phone_files::fetched(phone, subjects, out);
+                subjects.finish_step(
+                    phone,
+                    "it registered after its boot; how it loads its file is not seen",
+                    &[registered.seq],
+                );
+                return false;
             }
             let finding = unfetched(phone, &file, wait.since, registered, subjects);
             subjects.decide(phone, || finding.clone());

@@ -112,9 +112,10 @@ fn a_setting_that_was_made_on_the_phone_counts_more_and_is_not_held_against_it()
 fn a_phone_that_is_not_seen_to_load_its_file_proves_nothing() {
     let records = with(PhoneDefect::LoadsNothing);
     assert_eq!(found(&records, "p1"), (Verdict::RigError, Some(Blame::Unknown), Some("fetch-unseen")));
-    // It is as it was, and nothing else can be said of that either.
+    // It has booted and registered since its file is as it was, and was never seen to load another: nothing is left to be undone.
     let case = cases(&records).find(|case| case.id.phone.0 == "p1").unwrap();
-    assert!(case.reason.as_deref().unwrap().contains("the start state was not restored"), "{case:#?}");
+    assert!(!case.reason.as_deref().unwrap().contains("the start state was not restored"), "{case:#?}");
+    assert_eq!(settled(&records), 4);
     assert_eq!(found(&records, "p2").0, Verdict::Pass);
 }
 
@@ -175,6 +176,57 @@ fn a_phone_that_nothing_can_restart_passes_over_what_is_optional() {
     assert!(written(&records).is_empty());
     let case = cases(&records).next().unwrap();
     assert!((3_999.0..=4_010.0).contains(&value(case, "failover-detecting")), "by the base set");
+}
+
+#[test]
+fn phones_of_which_nobody_knows_the_files_are_not_even_restarted_where_that_is_optional() {
+    let mut optional = scenario();
+    optional.steps[1..5].iter_mut().for_each(|step| step.optional = true);
+    let records = Rehearsal::new(&Description::default(), optional, calm(), |_| {}, |_| {}).unwrap().run().unwrap();
+    for case in cases(&records) {
+        assert_eq!(case.verdict, Verdict::Pass, "{case:#?}");
+    }
+    let boots = records.iter().filter(|it| matches!(it.event, Event::Action(Action::Push { .. })));
+    assert_eq!(boots.count(), 0);
+}
+
+#[test]
+fn the_scenario_after_it_finds_phones_that_go_by_the_base_set_whatever_became_of_it() {
+    for defect in [None, Some(PhoneDefect::LoadsNothing)] {
+        let broken = |phone: &mut PhoneSpec| phone.defects.extend(defect.filter(|_| phone.name == "p1"));
+        let mut rehearsal = rehearsal(scenario(), broken);
+        rehearsal.plan.then = vec![load::scenario("failover", Path::new(load::RIG)).unwrap()];
+        let records = rehearsal.run().unwrap();
+        for case in cases(&records).filter(|case| case.id.scenario == "failover") {
+            assert_eq!(case.verdict, Verdict::Pass, "{case:#?}");
+            assert!((3_999.0..=4_010.0).contains(&value(case, "failover-detecting")), "by the base set");
+        }
+        assert_eq!((cases(&records).count(), settled(&records)), (8, 4));
+    }
+}
+
+#[test]
+fn a_phone_that_could_not_be_restarted_after_a_scenario_is_before_the_next() {
+    let mut rehearsal = rehearsal(scenario(), |_| {});
+    rehearsal.plan.then = vec![load::scenario("baseline", Path::new(load::RIG)).unwrap()];
+    let again = Rehearsal::new(&provisioned(), scenario(), calm(), |_| {}, |_| {}).unwrap().run().unwrap();
+    // The third push to p1 is the one that restarts it afterwards; it is said not to have arrived.
+    let last = again.iter().filter_map(|record| match &record.event {
+        Event::Action(Action::Push { phone, sequence, .. }) if phone.0 == "p1" => Some((record.seen, *sequence)),
+        _ => None,
+    });
+    let (seen, sequence) = last.last().unwrap();
+    let error = Some("can not connect".to_owned());
+    let lost = Observed::Pushed { phone: "p1".into(), sequence, ack_after_ns: 0, error };
+    let at = seen + Duration::from_micros(1);
+    rehearsal.schedule(at, Happening::Report(When::exactly(at), lost));
+    let records = rehearsal.run().unwrap();
+    let case = cases(&records).find(|case| case.id.phone.0 == "p1").unwrap();
+    assert_eq!(case.code.as_deref(), Some("push-failed"), "{case:#?}");
+    for case in cases(&records).filter(|case| case.id.scenario == "baseline") {
+        assert_eq!(case.verdict, Verdict::Pass, "{case:#?}");
+    }
+    assert_eq!(settled(&records), 4, "all of them go by the base set in the end");
 }
 
 #[test]
