@@ -55,6 +55,20 @@ async fn strokes_are_played_by_the_board_and_count_once_its_contacts_are_open_ag
 }
 
 #[tokio::test]
+async fn what_is_ordered_while_something_is_played_is_played_after_it() {
+    let mut rig = Rig::new(Fault::None).await;
+    rig.next().await;
+    rig.order(1, &["1:400ms"]);
+    rig.order(2, &["2"]);
+    rig.order(3, &["1+2"]);
+    for order in 1..=3 {
+        assert_eq!(rig.played(order).await, None);
+    }
+    assert_eq!(rig.edges(4).await, ["+0.0", "-0.0", "+0.1", "-0.1"]);
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn each_stroke_is_played_once_over_a_line_with_five_faults_in_a_thousand_bytes() {
     let mut rig = Rig::new(Fault::Noise { seed: 3 }).await;
     let mut expected: Vec<String> = Vec::new();

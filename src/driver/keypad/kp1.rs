@@ -308,10 +308,11 @@ impl Talk {
             return self.played(&order, ordered, ordered, Some(reason));
         };
         let (unit, discretion) = (seat.unit, seat.discretion.clone());
+        if self.jobs.contains_key(&unit) {
+            return self.waiting.push_back(order);
+        }
         let sequences = if unit > identity.units {
             Err(no_unit(unit, &identity))
-        } else if self.jobs.contains_key(&unit) {
-            Err("the keypad still plays what was ordered before".to_owned())
         } else {
             score::sequences(
                 &order.strokes,
@@ -408,12 +409,28 @@ impl Talk {
             let answered = job.acknowledged.unwrap_or_else(|| self.clock.now());
             self.played(&job.order, answered, job.ordered, error.map(str::to_owned));
         }
+        // Where the board itself is gone, what waits does so until it is back, or given up.
+        if error.is_none() {
+            self.play_waiting(unit);
+        }
+    }
+
+    /// Takes up what was ordered while a unit played something else.
+    fn play_waiting(&mut self, unit: u8) {
+        let of_unit = |phone: &PhoneName| self.seats.iter().any(|seat| seat.unit == unit && seat.phone == *phone);
+        let next = self.waiting.iter().position(|order| of_unit(&order.phone));
+        if let Some(order) = next.and_then(|next| self.waiting.remove(next)) {
+            self.begin(order);
+        }
     }
 
     fn refused(&mut self, why: Asked, reason: &str) {
         match why {
             Asked::Hello { .. } | Asked::Arm => self.rest(reason),
-            Asked::Play(unit) | Asked::Progress(unit) | Asked::ReadBack(unit) => self.end_job(unit, Some(reason)),
+            Asked::Play(unit) | Asked::Progress(unit) | Asked::ReadBack(unit) => {
+                self.end_job(unit, Some(reason));
+                self.play_waiting(unit);
+            }
             Asked::Release | Asked::Alive => {}
         }
     }
@@ -434,7 +451,7 @@ impl Talk {
         self.greet(0);
     }
 
-    /// What is being played does not come to its end.
+    /// What is being played does not come to its end, and what waits for it is not begun.
     fn break_off(&mut self, reason: &str) {
         for unit in self.jobs.keys().copied().collect::<Vec<_>>() {
             self.end_job(unit, Some(reason));

@@ -133,6 +133,11 @@ impl RawLog {
         self.flush()
     }
 
+    /// Whether a line has begun that has not ended.
+    pub(super) fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// When [`RawLog::flush`] is due.
     pub(super) fn deadline(&self) -> Option<Stamp> {
         self.due

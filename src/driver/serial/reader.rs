@@ -172,10 +172,6 @@ impl Reader {
     fn received(&mut self, bytes: &mut [u8]) {
         let now = self.clock.now();
         self.heard = now;
-        if self.whispered.iter().any(|(_, until)| *until <= now) {
-            self.whispered.retain(|(_, until)| *until > now);
-            self.mask_whispered();
-        }
         self.digits.pass(bytes, self.discretion.holds(now) && !self.keep_secrets);
         let bytes = &*bytes;
         self.log(|log| log.received(bytes, now));
@@ -184,6 +180,12 @@ impl Reader {
         self.lines.feed(bytes, now, &mut lines);
         for line in lines {
             self.consider(line);
+        }
+        // A line that has not ended may hold what was typed: it is masked by what was known when it began.
+        let unended = self.log.as_ref().is_some_and(RawLog::holds);
+        if !unended && self.whispered.iter().any(|(_, until)| *until <= now) {
+            self.whispered.retain(|(_, until)| *until > now);
+            self.mask_whispered();
         }
     }
 
