@@ -86,7 +86,7 @@ fn write_back(bench: &Bench, phone: &PhoneName, rewritten: &Rewritten, say: &imp
     // Where it was written; and if that is no more, where the bench file says that it is served from today.
     let gone = noted.folder().is_some_and(|folder| !folder.exists());
     let moved = bench.provisioning.as_ref().filter(|today| gone && *today != noted);
-    let done = put(noted).or_else(|flaw| moved.map_or(Err(flaw), |today| put(today)));
+    let done = put(noted).or_else(|flaw| moved.map_or(Err(flaw), put));
     done.map_err(|flaw| {
         let (shown, base) = (phone_files::shown(noted), noted.base.display());
         let message = format!("{file} of {phone} is left changed: {}", flaw.reason);

@@ -211,11 +211,11 @@ fn a_phone_that_could_not_be_restarted_after_a_scenario_is_before_the_next() {
     rehearsal.plan.then = vec![load::scenario("baseline", Path::new(load::RIG)).unwrap()];
     let again = Rehearsal::new(&provisioned(), scenario(), calm(), |_| {}, |_| {}).unwrap().run().unwrap();
     // The third push to p1 is the one that restarts it afterwards; it is said not to have arrived.
-    let last = again.iter().filter_map(|record| match &record.event {
+    let mut last = again.iter().filter_map(|record| match &record.event {
         Event::Action(Action::Push { phone, sequence, .. }) if phone.0 == "p1" => Some((record.seen, *sequence)),
         _ => None,
     });
-    let (seen, sequence) = last.last().unwrap();
+    let (seen, sequence) = last.next_back().unwrap();
     let error = Some("can not connect".to_owned());
     let lost = Observed::Pushed { phone: "p1".into(), sequence, ack_after_ns: 0, error };
     let at = seen + Duration::from_micros(1);
