@@ -47,7 +47,6 @@ pub mod detect;
 pub mod dialog;
 pub mod effect;
 pub mod fetches;
-pub mod files;
 pub mod finding;
 pub mod firmware;
 mod gaps;

@@ -12,7 +12,7 @@ use super::{
     case::{CaseRun, Finding, Leg, Moved},
     coverage::{Span, uncovered},
     cut::Cut,
-    files,
+    fetches,
     phone::{Knocking, PhoneWatch},
     refusal::refused,
     registration::{Attempt, Fix},
@@ -73,7 +73,7 @@ fn repeated(case: &CaseRun, server: &ServerName, moved: &Moved) -> Duration {
 
 /// What to say of a move that was not made although its time, and as much again, is over.
 pub fn missing(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Finding {
-    files::weigh(case, phone, cause, not_made(case, phone, leg, cause))
+    fetches::weigh(case, phone, cause, not_made(case, phone, leg, cause))
 }
 
 fn not_made(case: &CaseRun, phone: &PhoneWatch, leg: Leg, cause: Fix) -> Finding {

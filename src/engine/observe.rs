@@ -9,7 +9,7 @@ use super::{
     Outbox, blind,
     case::{CaseRun, Finding},
     detect::{self, Detection, Detectors},
-    files, firmware, hook, leases, peer, registrars,
+    fetches, firmware, hook, leases, peer, registrars,
     registration::{ANSWER_SLACK, Change, Fix},
     seat,
     subjects::Subjects,
@@ -86,7 +86,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
             driver_failed(subjects, *part, phone.as_ref(), reason, fix);
         }
         Observed::AddressSeen { phone, address } => leases::note(subjects, phone, *address, fix, out),
-        Observed::Fetched(fetch) => files::note(subjects, fetch, fix, out),
+        Observed::Fetched(fetch) => fetches::note(subjects, fetch, fix, out),
         Observed::Testified(testimony) if leases::mistakes(subjects, testimony) => {}
         Observed::Testified(testimony) => {
             if let Some(watch) = subjects.watch_mut(&testimony.line.phone) {

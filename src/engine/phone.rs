@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{blind::Connections, files::Files, judge, registration::Fix, witness::Words};
+use super::{blind::Connections, fetches::Fetches, judge, registration::Fix, witness::Words};
 use crate::{
     config::{Model, Phone, Sign},
     event::{
@@ -74,7 +74,7 @@ pub struct PhoneWatch {
     /// It was ordered to boot and has not done so yet.
     pub boot_ordered: bool,
     /// The files that it asked for.
-    pub files: Files,
+    pub fetches: Fetches,
     /// When its console said that it gives a server up.
     pub gave_up: BTreeMap<String, Fix>,
 }
@@ -138,7 +138,7 @@ impl PhoneWatch {
             displayed: None,
             dialled: None,
             boot_ordered: false,
-            files: Files::default(),
+            fetches: Fetches::default(),
             gave_up: BTreeMap::new(),
         }
     }

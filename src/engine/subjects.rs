@@ -400,7 +400,7 @@ impl Subjects {
             watch.dialled = None;
             watch.boot_ordered = reboots;
             if reboots {
-                watch.files.boots();
+                watch.fetches.boots();
             }
         }
         self.running()

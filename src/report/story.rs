@@ -3,13 +3,15 @@
 //! The fold only collects what the engine concluded; it judges nothing itself. The one thing it adds is an entry for
 //! every planned case that was never decided, so that a torn journal can not look like a short and happy run.
 
+mod trouble;
+
 use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
     config::{Line, Phone, Plan, Role, Scenario},
     event::{
-        BindingEvent, Derived, Event, LineId, LinkPlace, Loss, Move, Observed, OutageEnd, OutageId, OutageSpec,
-        OutageTally, PhoneName, Record, ServerName, Stamp, Toward, When,
+        BindingEvent, Derived, Event, LineId, LinkPlace, Move, Observed, OutageEnd, OutageId, OutageSpec, OutageTally,
+        PhoneName, Record, ServerName, Stamp, Toward, When,
     },
     verdict::{Blame, Case, CaseId, Measurement, Verdict},
 };
@@ -366,32 +368,10 @@ impl RunStory {
                 self.stopped_by.get_or_insert_with(|| by.clone());
                 return;
             }
-            Observed::HookEnded { server, act, outcome, .. } => {
-                let Some(error) = &outcome.error else { return };
-                let wrote = if outcome.output.is_empty() { "" } else { ": " };
-                format!("the command that is to {act} server {server} {error}{wrote}{}", outcome.output)
-            }
-            Observed::PeerGone { peer, .. } => format!("the process by which peer {peer} answers calls has ended"),
-            Observed::PbxSettled { flaw: Some(flaw), .. } => flaw.reason.clone(),
-            Observed::PhoneFileWritten { flaw: Some(flaw), .. } => flaw.reason.clone(),
-            Observed::EvidenceLost { how, count } => lost(*how, *count),
-            Observed::Leak { phone, toward, .. } => {
-                let to = if *toward == Toward::Server { "server" } else { "phone" };
-                format!("a frame of {phone} toward the {to} leaked through the outage")
-            }
-            Observed::LinkLost { interface, how } => format!("{interface} {how}: nothing passed there"),
-            Observed::LinkBack { interface, how, gap_ns, .. } => {
-                format!("{interface} {how} and was back after {:.3} s", *gap_ns as f64 / 1e9)
-            }
-            Observed::BystanderLost { mac, .. } => {
-                format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others")
-            }
-            Observed::PortLost { phone, port, reason } => format!("the {port} of {phone} was lost: {reason}"),
-            Observed::DriverFailed { reason, .. } | Observed::WitnessLost { reason, .. } => reason.clone(),
-            Observed::ClockStepped { by_ns } => {
-                format!("the wall clock was stepped by {:+.3} s", *by_ns as f64 / 1e9)
-            }
-            _ => return,
+            other => match trouble::of(other) {
+                Some(note) => note,
+                None => return,
+            },
         };
         self.troubles.push(Trouble { at: record.when.at, note: trouble, seq: record.seq });
     }
@@ -490,13 +470,5 @@ impl RunStory {
             evidence: Vec::new(),
             unread: true,
         }));
-    }
-}
-
-fn lost(how: Loss, count: u64) -> String {
-    match how {
-        Loss::KernelDrop => format!("evidence lost: the kernel dropped {count} frames before they were read"),
-        Loss::Truncated => format!("evidence lost: {count} frames were longer than the tap's buffer"),
-        Loss::RingFull => format!("evidence lost: {count} frames found the ring to the controller full"),
     }
 }

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::{
-    hooks::{document, end_when, journal},
+    hooks::{document, end_when, journal, journal_of},
     net::Bench,
 };
 
@@ -91,7 +91,7 @@ fn what_is_written_when_a_run_is_ended_or_killed_is_written_back_and_the_phones_
     let output = bench.inside("run baseline --json");
     let document = document(&output);
     assert_eq!(output.status.code(), Some(0), "{document:#}");
-    let records = journal(&bench);
+    let records = journal_of(&bench, &document);
     let settled: BTreeSet<&str> = records
         .iter()
         .filter(|record| record["action"]["do"] == "settle-phone-file")

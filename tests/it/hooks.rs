@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
+    path::Path,
     process::{Child, Command, Output, Stdio},
     thread,
     time::Duration,
@@ -145,8 +146,18 @@ pub(crate) fn document(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| error())
 }
 
+/// The journal of the only run on a bench.
 pub(crate) fn journal(bench: &Bench) -> Vec<Value> {
     let run = bench.folder.path().join("reports").read_dir().unwrap().next().unwrap().unwrap();
-    let text = fs::read_to_string(run.path().join("journal.jsonl")).unwrap();
+    journal_in(&run.path())
+}
+
+/// The journal of the run that a document is of: there may be several.
+pub(crate) fn journal_of(bench: &Bench, document: &Value) -> Vec<Value> {
+    journal_in(&bench.folder.path().join(document["directory"].as_str().unwrap()))
+}
+
+fn journal_in(run: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("journal.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

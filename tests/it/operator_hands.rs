@@ -1,6 +1,9 @@
 //! `siprig console` on the virtual bench, by somebody who lays hands on a phone.
 
-use super::operator_console::{Desk, has_virtual_bench};
+use super::{
+    operator_console::{Desk, has_virtual_bench},
+    window::Window,
+};
 
 const ESC: &[u8] = b"\x1b";
 
@@ -13,14 +16,28 @@ fn letter(screen: &str, key: &str) -> u8 {
     line[..line.find(key).unwrap() - 1].bytes().last().unwrap()
 }
 
+/// A console of its own run, once the phone's primary is away.
+fn in_outage(desk: &Desk) -> Window {
+    let mut own = desk.open(&CALM);
+    own.shows("a IS AWAY");
+    own
+}
+
+/// Ends the run, and the console after it; its exit code.
+fn ends_run(mut own: Window) -> Option<i32> {
+    own.types(b"xy");
+    own.shows("  ended");
+    own.types(b"1q");
+    own.ends()
+}
+
 #[test]
 fn an_operator_presses_keys_that_the_phone_answers_and_another_one_is_told_who_has_the_keyboard() {
     if !has_virtual_bench() {
         return;
     }
     let desk = Desk::new();
-    let mut own = desk.open(&CALM);
-    own.shows("a IS AWAY");
+    let mut own = in_outage(&desk);
     own.types(b"2i\r");
     own.shows("Press keys of this phone?");
     own.types(b"y");
@@ -47,10 +64,7 @@ fn an_operator_presses_keys_that_the_phone_answers_and_another_one_is_told_who_h
     other.shows(" NORMAL ");
     other.types(b"1q");
     assert_eq!(other.ends(), Some(0));
-    own.types(b"xy");
-    own.shows("  ended");
-    own.types(b"1q");
-    assert_eq!(own.ends(), Some(5), "a case is outstanding");
+    assert_eq!(ends_run(own), Some(5), "a case is outstanding");
     let journal = desk.journal().unwrap();
     let hands: Vec<&str> = journal.lines().filter(|line| line.contains(r#""what":"hand-asked""#)).collect();
     assert_eq!(hands.len(), 3, "{hands:#?}");
@@ -63,8 +77,7 @@ fn the_console_of_a_phone_can_be_looked_through_while_the_run_goes_on_and_afterw
         return;
     }
     let desk = Desk::new();
-    let mut own = desk.open(&CALM);
-    own.shows("a IS AWAY");
+    let mut own = in_outage(&desk);
     own.types(b"2c");
     own.shows("Console of p1: ");
     own.shows("display: Registration Status | 1001 Registered");
@@ -74,10 +87,7 @@ fn the_console_of_a_phone_can_be_looked_through_while_the_run_goes_on_and_afterw
     own.shows(" rows   /No Service ");
     own.types(b"hG");
     own.shows("   following");
-    own.types(b"xy");
-    own.shows("  ended");
-    own.types(b"1q");
-    own.ends();
+    ends_run(own);
     let mut replay = desk.open(&["--replay", "latest"]);
     replay.shows("? more");
     replay.types(b" 2c");
@@ -95,8 +105,7 @@ fn an_operator_types_on_the_console_and_reads_the_answer_and_what_was_secret_is_
         return;
     }
     let desk = Desk::new();
-    let mut own = desk.open(&CALM);
-    own.shows("a IS AWAY");
+    let mut own = in_outage(&desk);
     own.types(b"2cS\r");
     own.shows("Type on the console of this phone?");
     own.types(b"y");
@@ -111,10 +120,7 @@ fn an_operator_types_on_the_console_and_reads_the_answer_and_what_was_secret_is_
     own.shows("aastra> set password=xxxxxxxx");
     own.types(ESC);
     own.shows(" NORMAL ");
-    own.types(b"xy");
-    own.shows("  ended");
-    own.types(b"1q");
-    assert_eq!(own.ends(), Some(5), "a case is outstanding");
+    assert_eq!(ends_run(own), Some(5), "a case is outstanding");
     let run = desk.run();
     for file in run.read_dir().unwrap().flatten() {
         let bytes = std::fs::read(file.path()).unwrap();

@@ -18,7 +18,7 @@ use crate::{
         Outbox, blind,
         bound::Window,
         case::{CaseRun, Finding, Leg, Moved},
-        effect, files, judge,
+        effect, fetches, judge,
         registration::Fix,
         run::GRACE,
         subjects::Subjects,
@@ -374,7 +374,7 @@ impl Wait {
             let phone = subjects.watch(subjects.seat_of(id)).filter(|_| boots);
             let took = moved.done.when.at.since(self.cause.when.at);
             let finding = match phone {
-                Some(phone) => files::weigh_late(phone, self.cause, took, self.window.length, finding),
+                Some(phone) => fetches::weigh_late(phone, self.cause, took, self.window.length, finding),
                 None => finding,
             };
             let unsure = watch.and_then(|phone| blind::unsure_of_delay(case, phone, self.leg, self.cause, &finding));

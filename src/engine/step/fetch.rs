@@ -55,7 +55,7 @@ impl FetchWait {
                 return false;
             }
             let file = subjects.plan().phone(phone).and_then(Phone::settings_file).unwrap_or_default();
-            let asked = subjects.watch(phone).and_then(|watch| watch.files.by_name.arrived(&file));
+            let asked = subjects.watch(phone).and_then(|watch| watch.fetches.by_name.arrived(&file));
             if let Some(own) = asked.filter(|own| own.when.at >= wait.since) {
                 let after = own.when.at.since(wait.since).as_secs_f64();
                 phone_files::fetched(phone, subjects, out);
@@ -96,7 +96,7 @@ fn registered_since(phone: &PhoneName, since: Stamp, subjects: &Subjects) -> Opt
 
 /// Why a phone may not go by what its file says.
 fn unfetched(phone: &PhoneName, file: &str, since: Stamp, registered: Option<Fix>, subjects: &Subjects) -> Finding {
-    let fetches = subjects.watch(phone).map(|watch| &watch.files.by_name);
+    let fetches = subjects.watch(phone).map(|watch| &watch.fetches.by_name);
     let taken = fetches.and_then(|fetches| fetches.last_taken()).filter(|(_, fix)| fix.when.at >= since);
     let other = fetches.and_then(|fetches| fetches.last_arrived()).filter(|(_, fix)| fix.when.at >= since);
     let what = match registered {

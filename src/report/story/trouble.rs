@@ -1,0 +1,43 @@
+//! What became of the rig in a run that its reader should know of: one sentence for each.
+
+use crate::event::{Loss, Observed, Toward};
+
+/// The sentence; none: it is no trouble, or told elsewhere.
+pub(super) fn of(observed: &Observed) -> Option<String> {
+    Some(match observed {
+        Observed::HookEnded { server, act, outcome, .. } => {
+            let error = outcome.error.as_ref()?;
+            let wrote = if outcome.output.is_empty() { "" } else { ": " };
+            format!("the command that is to {act} server {server} {error}{wrote}{}", outcome.output)
+        }
+        Observed::PeerGone { peer, .. } => format!("the process by which peer {peer} answers calls has ended"),
+        Observed::PbxSettled { flaw: Some(flaw), .. } => flaw.reason.clone(),
+        Observed::PhoneFileWritten { flaw: Some(flaw), .. } => flaw.reason.clone(),
+        Observed::EvidenceLost { how, count } => lost(*how, *count),
+        Observed::Leak { phone, toward, .. } => {
+            let to = if *toward == Toward::Server { "server" } else { "phone" };
+            format!("a frame of {phone} toward the {to} leaked through the outage")
+        }
+        Observed::LinkLost { interface, how } => format!("{interface} {how}: nothing passed there"),
+        Observed::LinkBack { interface, how, gap_ns, .. } => {
+            format!("{interface} {how} and was back after {:.3} s", *gap_ns as f64 / 1e9)
+        }
+        Observed::BystanderLost { mac, .. } => {
+            format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others")
+        }
+        Observed::PortLost { phone, port, reason } => format!("the {port} of {phone} was lost: {reason}"),
+        Observed::DriverFailed { reason, .. } | Observed::WitnessLost { reason, .. } => reason.clone(),
+        Observed::ClockStepped { by_ns } => {
+            format!("the wall clock was stepped by {:+.3} s", *by_ns as f64 / 1e9)
+        }
+        _ => return None,
+    })
+}
+
+fn lost(how: Loss, count: u64) -> String {
+    match how {
+        Loss::KernelDrop => format!("evidence lost: the kernel dropped {count} frames before they were read"),
+        Loss::Truncated => format!("evidence lost: {count} frames were longer than the tap's buffer"),
+        Loss::RingFull => format!("evidence lost: {count} frames found the ring to the controller full"),
+    }
+}
