@@ -283,7 +283,7 @@ pub struct Dialect {
     /// A line that tells of a change of the display; group `text`: what it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
-    /// A line that tells of a lamp.
+    /// A line that tells of a lamp; groups `name` and `state`, if there are any: which, and how it burns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lamp: Option<String>,
     /// A line that tells of the settings that were made on the phone itself; group `count`: `none`, or how many.

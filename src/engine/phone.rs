@@ -177,7 +177,7 @@ impl PhoneWatch {
                 self.displayed = Some((text.to_owned(), fix));
             }
             ConsoleFact::Display { text } => self.displayed = Some((text, fix)),
-            ConsoleFact::Lamp => self.lamp_told = Some(fix),
+            ConsoleFact::Lamp { .. } => self.lamp_told = Some(fix),
             ConsoleFact::Fatal { .. } => return true,
             ConsoleFact::LocalSettings { count } => {
                 self.local_settings = Some((Some(count).filter(|count| count != "none"), fix));

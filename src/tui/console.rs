@@ -13,6 +13,7 @@ use crate::{
 };
 
 pub mod action;
+mod face;
 mod filter;
 mod hands;
 pub mod key;

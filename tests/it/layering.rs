@@ -24,7 +24,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("bridge", &["config", "event", "wire", "wiring"]),
     ("driver", &["bridge", "config", "event", "journal", "wire"]),
     ("session", &["config", "driver", "engine", "event", "journal", "verdict"]),
-    ("tui", &["config", "event", "journal", "look", "report", "verdict"]),
+    ("tui", &["config", "event", "journal", "look", "report", "verdict", "wire"]),
     ("report", &["config", "event", "journal", "look", "verdict"]),
     ("virtual_bench", &["config", "event", "journal", "wire"]),
     ("rehearsal", &["config", "engine", "event", "journal", "session", "verdict", "virtual_bench", "wire"]),

@@ -240,7 +240,7 @@ impl<'a> Hand<'a> {
                 .iter()
                 .all(|key| facts.iter().any(|fact| matches!(fact, ConsoleFact::Key { name } if name == key))),
             Sign::Display => facts.iter().any(|fact| matches!(fact, ConsoleFact::Display { .. })),
-            Sign::Lamp => facts.contains(&ConsoleFact::Lamp),
+            Sign::Lamp => facts.iter().any(|fact| matches!(fact, ConsoleFact::Lamp { .. })),
         })
     }
 

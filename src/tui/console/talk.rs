@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::ladder::Ladder;
+use super::{face::Face, ladder::Ladder};
 use crate::{
     event::{
         Action, Answer, Derived, Event, Fate, Hand, Observed, OutageId, PhoneName, PortKind, Record, ServerName, Stamp,
@@ -31,6 +31,8 @@ pub struct Phone {
     pub keys: VecDeque<Pressed>,
     /// Why the last line that an operator wanted to type was not.
     pub untyped: Option<String>,
+    /// What its display shows, and how its lamps burn.
+    pub face: Face,
 }
 
 /// A line of a console.
@@ -145,6 +147,11 @@ impl Talk {
 
     fn observed(&mut self, seq: u64, at: Stamp, observed: &Observed) {
         match observed {
+            Observed::RunStarted { plan } => {
+                for phone in plan.phones.iter().filter_map(|name| plan.phone(name)) {
+                    self.of(&phone.name).face = Face::of(plan, phone);
+                }
+            }
             Observed::Sip(fact) => {
                 if let Some(server) = &fact.server {
                     let traffic = self.servers.entry(server.clone()).or_default();
@@ -161,13 +168,18 @@ impl Talk {
             }
             Observed::ConsoleLine { phone, text, echo, .. } => {
                 let by = if *echo { Speaker::Echo } else { Speaker::Phone };
+                if !echo {
+                    self.of(phone).face.hear(text, at);
+                }
                 self.said(phone, at, text.clone(), by);
             }
             Observed::PortOpened { phone, port: PortKind::Console, away_ns, .. } => {
+                self.of(phone).face.port(false, at);
                 let away = away_ns.map_or_else(String::new, |ns| format!(" again after {:.1} s", ns as f64 / 1e9));
                 self.said(phone, at, format!("the port is open{away}"), Speaker::Port);
             }
             Observed::PortLost { phone, port: PortKind::Console, reason } => {
+                self.of(phone).face.port(true, at);
                 self.said(phone, at, format!("the port is lost: {reason}"), Speaker::Port);
             }
             Observed::KeysPlayed { phone, sequence, ack_after_ns, error } => {

@@ -48,7 +48,12 @@ pub enum ConsoleFact {
         text: String,
     },
     /// A lamp was lit, or put out, or blinks.
-    Lamp,
+    Lamp {
+        /// Which, if the pattern reads that.
+        name: Option<String>,
+        /// How it burns, in the phone's own word, if the pattern reads that.
+        state: Option<String>,
+    },
     /// Settings were made on the phone itself, or none are left.
     LocalSettings {
         /// How many, as printed; `none` for none.
@@ -180,6 +185,14 @@ impl CompiledDialect {
     }
 }
 
+impl CompiledDialect {
+    /// What a line says that the display shows, whatever else it means.
+    pub fn displayed(&self, line: &str) -> Option<String> {
+        let display = self.patterns.iter().find(|pattern| matches!(pattern.kind, Kind::Display))?;
+        group(&display.regex.captures(line)?, "text")
+    }
+}
+
 fn compile(kind: Kind, text: &str) -> Result<Pattern, DialectError> {
     let (entry, groups) = kind.needs();
     let regex = Regex::new(text).map_err(|source| DialectError::Pattern { entry, source })?;
@@ -204,7 +217,7 @@ impl Pattern {
             Kind::StatusShown => ConsoleFact::StatusShown { accounts: Vec::new() },
             Kind::Display => ConsoleFact::Display { text: group("text")? },
             Kind::LocalSettings => ConsoleFact::LocalSettings { count: group("count")? },
-            Kind::Lamp => ConsoleFact::Lamp,
+            Kind::Lamp => ConsoleFact::Lamp { name: group("name"), state: group("state") },
             Kind::Booting => ConsoleFact::Booting,
             Kind::Ready => ConsoleFact::Ready,
             Kind::Prompt => ConsoleFact::Prompt,
@@ -236,7 +249,7 @@ mod tests {
             status_shown: Some("^display: registration status".to_owned()),
             shown_account: Some(r"(?P<extension>\d+) at (?P<server>[0-9.]+)".to_owned()),
             display: Some("^display: (?P<text>.*)".to_owned()),
-            lamp: None,
+            lamp: Some(r"^lamp (?P<name>\S+) is (?P<state>\S+)".to_owned()),
             local_settings: Some("^local: (?P<count>.+)$".to_owned()),
             booting: Some("^Starting ".to_owned()),
             ready: Some("^Network is up".to_owned()),
@@ -274,6 +287,10 @@ mod tests {
                     accounts: vec![(extension(), server()), ("2001".to_owned(), "10.77.0.2".to_owned())],
                 }),
             ),
+            (
+                "lamp message is blinking",
+                Some(ConsoleFact::Lamp { name: Some("message".to_owned()), state: Some("blinking".to_owned()) }),
+            ),
             ("U-Boot 2012.07", Some(ConsoleFact::Fatal { pattern: "^U-Boot ".to_owned() })),
             ("> ", Some(ConsoleFact::Prompt)),
             (">", None),
@@ -282,6 +299,13 @@ mod tests {
         ] {
             assert_eq!(meaning(line), expected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn what_the_display_shows_is_read_from_a_line_that_means_more() {
+        let dialect = CompiledDialect::new(&dialect()).unwrap();
+        assert_eq!(dialect.displayed("display: registration status 1001"), Some("registration status 1001".to_owned()));
+        assert_eq!(dialect.displayed("key options pressed"), None);
     }
 
     #[test]

@@ -7,10 +7,12 @@ use ratatui::style::{Modifier, Style};
 use super::{
     super::{
         Console,
+        face::{Face, Faceless},
         talk::{Pressed, Said, Speaker},
     },
     heading,
     sip::short,
+    wrap,
 };
 use crate::{
     event::Stamp,
@@ -26,6 +28,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Columns of the left half.
 pub(super) const LEFT: u16 = 40;
+/// Rows of what a display shows, at most.
+const DISPLAY: usize = 2;
 /// Rows of SIP at the bottom, with their heading.
 pub(super) const SIP: u16 = 7;
 
@@ -40,6 +44,9 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let bottom = pen.area.height - SIP;
     for line in console.board.lines.iter().filter(|line| line.id.phone == phone) {
         y = registration(pen, y, bottom, line, now);
+    }
+    if let Some(talk) = talk {
+        y = face(pen, y, bottom, &talk.face, now);
     }
     if y + 1 < bottom {
         keys(pen, y, bottom, talk.into_iter().flat_map(|it| &it.keys), now);
@@ -74,6 +81,53 @@ pub(super) fn registration(pen: &mut Pen<'_>, y: u16, bottom: u16, line: &LineSt
         pen.within(1, at, LEFT - 3, &text, style);
     }
     y + count as u16
+}
+
+/// What its display shows and how its lamps burn, and how old that is. What was told before the console was lost is dimmed.
+pub(super) fn face(pen: &mut Pen<'_>, y: u16, bottom: u16, face: &Face, now: Stamp) -> u16 {
+    if y + 2 > bottom {
+        return y;
+    }
+    heading(pen, (0, y), LEFT - 1, "Display and lamps");
+    let style = if face.blind_since.is_some() { pen.dim() } else { Style::new() };
+    let mut rows = Vec::new();
+    match face.faceless() {
+        Some(Faceless::Untold) => rows.push(("nothing tells of them".to_owned(), pen.dim())),
+        Some(Faceless::Unknown) => rows.push(("nothing was told of them yet".to_owned(), pen.dim())),
+        None => {
+            if let Some((text, _)) = &face.display {
+                let shown = wrap(&format!("\"{}\"", text.trim()), usize::from(LEFT - 3));
+                rows.extend(shown.into_iter().take(DISPLAY).map(|row| (row, style)));
+            }
+            if let Some(lamps) = lamps(face) {
+                rows.push((lamps, style));
+            }
+            rows.push((age(face, now), pen.dim()));
+        }
+    }
+    let count = rows.len().min(usize::from(bottom - y - 1));
+    for (at, (text, style)) in (y + 1..).zip(rows.into_iter().take(count)) {
+        pen.within(1, at, LEFT - 3, &text, style);
+    }
+    y + 1 + count as u16
+}
+
+/// `message on, line1 fast`; none: nothing was told of lamps.
+pub(super) fn lamps(face: &Face) -> Option<String> {
+    if face.lamps.is_empty() {
+        return None;
+    }
+    let lit: Vec<String> = face.lit().map(|(name, state)| format!("{name} {state}")).collect();
+    Some(if lit.is_empty() { "no lamp is lit".to_owned() } else { lit.join(", ") })
+}
+
+/// When it was told, and by what.
+fn age(face: &Face, now: Stamp) -> String {
+    let told = face.told().map_or_else(String::new, |at| clock(now, at));
+    match face.blind_since {
+        Some(lost) => format!("! {told} old; console lost {} ago", clock(now, lost)),
+        None => format!("told {told} ago by its console"),
+    }
 }
 
 pub(super) fn keys<'p>(pen: &mut Pen<'_>, y: u16, bottom: u16, pressed: impl Iterator<Item = &'p Pressed>, now: Stamp) {

@@ -2,7 +2,11 @@
 
 use ratatui::style::{Modifier, Style};
 
-use super::{super::Console, heading};
+use super::{
+    super::{Console, face::Face},
+    heading,
+    phone::lamps,
+};
 use crate::{
     event::Stamp,
     tui::{
@@ -11,6 +15,10 @@ use crate::{
     },
 };
 
+/// Where the display of a phone stands on a wide terminal, and its lamps.
+const WIDE: [(u16, &str); 2] = [(84, "DISPLAY"), (106, "LAMPS")];
+/// Columns from which there is room for them.
+const ROOMY: u16 = 116;
 /// Rows that events have at least, with their heading.
 const EVENTS: u16 = 6;
 
@@ -28,6 +36,10 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     for (x, name) in COLUMNS {
         pen.text(x, 1, name, pen.dim());
     }
+    let wide = columns >= ROOMY;
+    for (x, name) in WIDE.into_iter().filter(|_| wide) {
+        pen.text(x, 1, name, pen.dim());
+    }
     let room = usize::from(pen.area.height.saturating_sub(2 + EVENTS));
     let selected =
         lines.iter().position(|index| console.board.lines.get(*index).map(|line| &line.id) == console.selected());
@@ -36,6 +48,9 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     for (at, index) in lines.iter().enumerate().skip(first).take(room) {
         let Some(line) = console.board.lines.get(*index) else { continue };
         row(pen, y, *index, line, now);
+        if let Some(talk) = console.talk.phone(&line.id.phone).filter(|_| wide) {
+            face(pen, y, &talk.face);
+        }
         if Some(at) == selected {
             pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
         }
@@ -53,4 +68,14 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     for (y, told) in (top + 1..).zip(console.board.events.iter().skip(from)) {
         event(pen, y, told);
     }
+}
+
+/// What the phone shows, dimmed where nobody tells of changes any more.
+fn face(pen: &mut Pen<'_>, y: u16, face: &Face) {
+    let style = if face.blind_since.is_some() { pen.dim() } else { Style::new() };
+    let [(display, _), (lamps_at, _)] = WIDE;
+    let mark = if face.blind_since.is_some() { "! " } else { "" };
+    let text = face.display.as_ref().map_or_else(|| "?".to_owned(), |(text, _)| format!("{mark}{}", text.trim()));
+    pen.within(display, y, lamps_at - display - 1, &text, style);
+    pen.text(lamps_at, y, &lamps(face).unwrap_or_else(|| "?".to_owned()), style);
 }

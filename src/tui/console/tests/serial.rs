@@ -111,11 +111,11 @@ fn a_prompt_is_shown_before_its_line_has_ended() {
     let phone = console.listens_to().cloned().unwrap();
     console.heard_of(&phone).unwrap().tail = None;
     assert!(!shown(&console).contains("aastra> "), "what was told long ago is none");
-    let raw = crate::event::RawRef { file: "console-p1.log".to_owned(), offset: 0, len: 8 };
-    let line = crate::event::Observed::ConsoleLine { phone, text: "aastra> ".to_owned(), raw, echo: false };
+    let raw = RawRef { file: "console-p1.log".to_owned(), offset: 0, len: 8 };
+    let line = Observed::ConsoleLine { phone, text: "aastra> ".to_owned(), raw, echo: false };
     let at = Stamp::from_millis(6_081);
     let when = crate::event::When::exactly(at);
-    console.apply(&crate::event::Record { seq: 99_999, seen: at, when, event: Event::Observed(line) });
+    console.apply(&Record { seq: 99_999, seen: at, when, event: Event::Observed(line) });
     assert!(shown(&console).contains("aastra> _"), "{}", shown(&console));
 }
 
@@ -185,7 +185,7 @@ fn a_line_that_is_too_long_shows_its_end_and_one_that_was_refused_says_why() {
     };
     let at = Stamp::from_millis(9_400);
     let when = crate::event::When::exactly(at);
-    console.apply(&crate::event::Record { seq: 99_999, seen: at, when, event: Event::Derived(refused) });
+    console.apply(&Record { seq: 99_999, seen: at, when, event: Event::Derived(refused) });
     insta::assert_snapshot!("serial_80", drawn(&console, NOW, (80, 24), GLYPHS));
     insta::assert_snapshot!("serial_120", drawn(&console, NOW, (120, 40), GLYPHS));
     let plain = drawn(&console, NOW, (80, 24), Look::PLAIN).to_string();
