@@ -3,8 +3,11 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
-use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{
+    Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use futures_util::StreamExt;
+use ratatui::layout::Rect;
 
 use super::{
     args::{BenchArgs, WhichRun},
@@ -16,7 +19,7 @@ use crate::{
     driver::{clock::RunClock, signals::Signals},
     event::Stamp,
     look::Look,
-    tui::console::{Console, Wish, key::Key},
+    tui::console::{Console, Wish, key::Key, screen},
 };
 
 mod attach;
@@ -145,7 +148,8 @@ impl Desk {
             let second = self.now().0 / 1_000_000_000;
             if dirty || (self.console.moves() && self.drawn != Some(second)) {
                 let now = self.now();
-                if terminal.draw(&self.console, now, self.look).is_err() {
+                let mouse = terminal.listen_to_mouse(self.console.has_mouse());
+                if mouse.and_then(|()| terminal.draw(&self.console, now, self.look)).is_err() {
                     return Ok(Exit::Hangup);
                 }
                 self.drawn = Some(second);
@@ -154,7 +158,8 @@ impl Desk {
             tokio::select! {
                 event = keys.next() => match event {
                     Some(Ok(event)) => {
-                        if let Some(Wish::Leave) = key(&event).and_then(|key| self.console.press(key)).and_then(|wish| self.grant(wish)) {
+                        let Ok(area) = terminal.area() else { return Ok(Exit::Hangup) };
+                        if let Some(Wish::Leave) = self.take(&event, area).and_then(|wish| self.grant(wish)) {
                             return Ok(Exit::Success);
                         }
                         dirty = true;
@@ -219,6 +224,25 @@ impl Desk {
         match &self.feed {
             Feed::Player(player) => player.now(),
             Feed::Attached(attached) => attached.now(&self.console, &self.clock),
+        }
+    }
+
+    /// Takes what the operator does, and says what is left for others to do.
+    fn take(&mut self, event: &Event, area: Rect) -> Option<Wish> {
+        match event {
+            Event::Mouse(MouseEvent { kind: MouseEventKind::Down(MouseButton::Left), column, row, .. }) => {
+                let target = screen::target(&self.console, self.now(), area, (*column, *row))?;
+                self.console.click(target)
+            }
+            Event::Mouse(MouseEvent { kind: MouseEventKind::ScrollDown, .. }) => {
+                self.console.wheel(true);
+                None
+            }
+            Event::Mouse(MouseEvent { kind: MouseEventKind::ScrollUp, .. }) => {
+                self.console.wheel(false);
+                None
+            }
+            _ => key(event).and_then(|key| self.console.press(key)),
         }
     }
 

@@ -20,6 +20,7 @@ pub mod key;
 mod keyboard;
 pub mod ladder;
 mod mode;
+pub mod mouse;
 mod operate;
 pub mod screen;
 mod serial;
@@ -116,6 +117,8 @@ struct View {
     mode: Mode,
     pressing: Pressing,
     serial: SerialView,
+    /// The mouse is the terminal's.
+    mouse_released: bool,
     /// What the operator is told, until the next key.
     note: Option<String>,
 }

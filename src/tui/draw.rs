@@ -41,7 +41,7 @@ pub fn height(board: &Board) -> u16 {
 /// Draws the board as of `now` into `area`.
 pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buffer) {
     let area = area.intersection(buffer.area);
-    let mut pen = Pen { buffer, area, look };
+    let mut pen = Pen::new(buffer, area, look);
     if area.width < NARROWEST || area.height < HEAD + 1 {
         let step = board.step.as_ref().map_or_else(String::new, |step| format!("step {}/{}, ", step.step + 1, step.of));
         pen.text(0, 0, &format!("{step}{}; needs 80 columns", decided(board)), Style::new());

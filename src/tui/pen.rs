@@ -6,6 +6,7 @@ use ratatui::{
     style::{Color, Modifier, Style},
 };
 
+use super::console::mouse::Target;
 use crate::{
     look::{Look, harmless, width},
     verdict::Verdict,
@@ -17,9 +18,34 @@ pub(super) struct Pen<'b> {
     /// The part; columns and rows count from its corner.
     pub(super) area: Rect,
     pub(super) look: Look,
+    /// What stands where, for whoever points at it.
+    targets: Vec<(Rect, Target)>,
 }
 
-impl Pen<'_> {
+impl<'b> Pen<'b> {
+    /// One for that part of a buffer.
+    pub(super) const fn new(buffer: &'b mut Buffer, area: Rect, look: Look) -> Self {
+        Self { buffer, area, look, targets: Vec::new() }
+    }
+
+    /// Draws into a part of the part, with columns and rows that count from its corner.
+    pub(super) fn inside(&mut self, area: Rect, draw: impl FnOnce(&mut Pen<'_>)) {
+        let mut inner = Pen::new(&mut *self.buffer, area, self.look);
+        draw(&mut inner);
+        self.targets.append(&mut inner.targets);
+    }
+
+    /// Says what one points at in so many columns from there.
+    pub(super) fn target(&mut self, (x, y): (u16, u16), columns: u16, target: Target) {
+        let there = Rect { x: self.area.x + x, y: self.area.y + y, width: columns, height: 1 };
+        self.targets.push((there.intersection(self.area), target));
+    }
+
+    /// What stands where.
+    pub(super) fn into_targets(self) -> Vec<(Rect, Target)> {
+        self.targets
+    }
+
     /// Writes text from column `x` to the right edge.
     pub(super) fn text(&mut self, x: u16, y: u16, text: &str, style: Style) {
         self.within(x, y, self.area.width.saturating_sub(x), text, style);

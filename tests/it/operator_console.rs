@@ -117,7 +117,10 @@ fn from_the_footer_and_the_help_alone_one_finds_out_what_became_of_a_phone() {
         window.types(key);
         window.shows(sign);
     }
-    window.types(b" 0");
+    // A click on the name of a screen (the mouse in SGR coordinates), and one that is the terminal's.
+    window.types(b"\x1b[<0;14;3M");
+    window.shows("[2 Phone]");
+    window.types(b"1 0");
     window.shows("? unsure");
     window.types(b"/");
     window.shows("FILTER");

@@ -13,10 +13,14 @@ use std::{
 use crossterm::{
     cursor::Show,
     execute,
+    style::Print,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use ratatui::backend::CrosstermBackend;
+use ratatui::{
+    backend::CrosstermBackend,
+    layout::{Position, Rect},
+};
 
 use crate::{
     cli::{error::UserError, exit::Exit},
@@ -49,7 +53,13 @@ pub(super) fn needed() -> Result<(), UserError> {
 pub(super) struct Terminal {
     /// Its own drop complains on a terminal that is gone, and panics since it can not.
     inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<Stdout>>>,
+    /// It tells of the mouse.
+    mouse: bool,
 }
+
+/// Tell of buttons and the wheel, in decimal numbers: not of each movement, which nobody here wants to know.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 impl Terminal {
     /// Takes it.
@@ -68,7 +78,27 @@ impl Terminal {
         let taken = execute!(stdout(), EnterAlternateScreen)
             .and_then(|()| ratatui::Terminal::new(CrosstermBackend::new(stdout())));
         let inner = taken.inspect_err(|_| give_back())?;
-        Ok(Self { inner: ManuallyDrop::new(inner) })
+        Ok(Self { inner: ManuallyDrop::new(inner), mouse: false })
+    }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub(super) fn listen_to_mouse(&mut self, on: bool) -> io::Result<()> {
+        if self.mouse != on {
+            self.mouse = on;
+            execute!(stdout(), Print(if on { MOUSE_ON } else { MOUSE_OFF }))?;
+        }
+        Ok(())
+    }
+
+    /// Its size.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub(super) fn area(&self) -> io::Result<Rect> {
+        Ok(Rect::from((Position::ORIGIN, self.inner.size()?)))
     }
 
     /// Draws everything as of `now`; what is on the screen already is not written again.
@@ -89,7 +119,7 @@ impl Drop for Terminal {
 /// A terminal that hung up can not be set, and need not be.
 fn give_back() {
     if !GIVEN_BACK.swap(true, Ordering::SeqCst) {
-        let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+        let _ = execute!(stdout(), Print(MOUSE_OFF), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }

@@ -76,6 +76,8 @@ pub enum Act {
     Sort,
     /// Let what is shown stay as it is, or follow again.
     Freeze,
+    /// Leave the mouse to the terminal, or take it.
+    Mouse,
     /// Show what keys do.
     Help,
     /// Go back; leave, where there is nothing to go back to.
@@ -255,6 +257,7 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Show(Log), &[Key::Char('6')], "log", "everything that was told", Scope::Always, None),
     entry(Act::NextScreen, &[Key::Tab], "screen", "the next screen", Scope::Always, Some(7)),
     entry(Act::PreviousScreen, &[Key::BackTab], "screen before", "the screen before", Scope::Always, None),
+    entry(Act::Mouse, &[Key::Char('m')], "mouse", "mouse off: select text", Scope::Always, None),
     entry(Act::Back, &[Key::Char('q'), Key::Esc], "back", "back; on Phones: leave", Scope::Always, Some(4)),
     entry(Act::Quit, &[Key::Ctrl('c')], "quit", "leave; ends a run of yours", Scope::Any, None),
     entry(Act::Help, &[Key::Char('?')], "more", "this help; type to search", Scope::Untyped, Some(0)),

@@ -97,7 +97,7 @@ impl Console {
         }
     }
 
-    fn act(&mut self, act: Act, key: Key) -> Option<Wish> {
+    pub(super) fn act(&mut self, act: Act, key: Key) -> Option<Wish> {
         match act {
             Act::Show(screen) => self.show(screen),
             Act::NextScreen => self.turn(1),
@@ -116,6 +116,7 @@ impl Console {
             Act::Sort => self.view.by_trouble = !self.view.by_trouble,
             Act::Freeze => self.freeze(),
             Act::Help => self.view.help = Some(String::new()),
+            Act::Mouse => self.view.mouse_released = !self.view.mouse_released,
             Act::Back => return self.back(),
             Act::Quit => return Some(Wish::Leave),
             Act::Restore => return Some(Wish::Restore),
@@ -179,7 +180,7 @@ impl Console {
     }
 
     /// Selects a row by its place and the last one's.
-    fn go(&mut self, to: impl Fn(usize, usize) -> usize) {
+    pub(super) fn go(&mut self, to: impl Fn(usize, usize) -> usize) {
         match self.view.screen {
             Screen::Phones => {
                 let shown = self.shown();

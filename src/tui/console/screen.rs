@@ -9,8 +9,10 @@ use ratatui::{
 use super::{
     Console, Going, Question, Source,
     action::{ACTIONS, Screen},
+    key::Key,
     ladder::Rung,
     mode::Mode,
+    mouse::Target,
 };
 use crate::{
     event::Stamp,
@@ -30,40 +32,57 @@ mod sip;
 
 /// The smallest terminal on which all columns that decide have room.
 pub const SMALLEST: (u16, u16) = (80, 24);
+/// Columns between two hints.
+const GAP: usize = 3;
 /// Rows above a screen: title, banner, screens.
 const HEAD: u16 = 3;
 
 /// Draws all of it as of `now` into `area`.
 pub fn draw(console: &Console, now: Stamp, look: Look, area: Rect, buffer: &mut Buffer) {
     let area = area.intersection(buffer.area);
-    let mut pen = Pen { buffer, area, look };
+    let mut pen = Pen::new(buffer, area, look);
+    paint(&mut pen, console, now);
+}
+
+/// What is drawn in a cell of `area`, if one can point at it.
+pub fn target(console: &Console, now: Stamp, area: Rect, (x, y): (u16, u16)) -> Option<Target> {
+    let mut scratch = Buffer::empty(area);
+    let mut pen = Pen::new(&mut scratch, area, Look::PLAIN);
+    paint(&mut pen, console, now);
+    let targets = pen.into_targets().into_iter().rev();
+    targets.into_iter().find(|(there, _)| there.contains((x, y).into())).map(|(_, target)| target)
+}
+
+fn paint(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
+    let area = pen.area;
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         let needs = format!("needs {}x{}, is {}x{}; q leaves", SMALLEST.0, SMALLEST.1, area.width, area.height);
         pen.text(0, 0, &needs, Style::new());
         return;
     }
-    draw::title(&mut pen, &console.board, now, area.width);
-    banner(&mut pen, console, now);
-    tabs(&mut pen, console, now);
+    draw::title(pen, &console.board, now, area.width);
+    banner(pen, console, now);
+    tabs(pen, console, now);
     let body = Rect { x: area.x, y: area.y + HEAD, width: area.width, height: area.height - HEAD - 1 };
-    let mut inner = Pen { buffer: &mut *pen.buffer, area: body, look };
-    match console.view.screen {
-        Screen::Phones => phones::draw(&mut inner, console, now),
-        Screen::Phone if console.view.mode == Mode::Keys => keys::draw(&mut inner, console, now),
-        Screen::Phone => phone::draw(&mut inner, console, now),
-        Screen::Sip => sip::draw(&mut inner, console, now),
-        Screen::Network => network::draw(&mut inner, console, now),
-        Screen::Scenario => scenario::draw(&mut inner, console, now),
-        Screen::Log => log::draw(&mut inner, console),
-        Screen::Serial => serial::draw(&mut inner, console),
-    }
-    if let Some(search) = &console.view.help {
-        help::draw(&mut inner, console, search);
-    }
-    if let Some(question) = console.view.question {
-        ask(&mut inner, console, question);
-    }
-    footer(&mut pen, console);
+    pen.inside(body, |inner| {
+        match console.view.screen {
+            Screen::Phones => phones::draw(inner, console, now),
+            Screen::Phone if console.view.mode == Mode::Keys => keys::draw(inner, console, now),
+            Screen::Phone => phone::draw(inner, console, now),
+            Screen::Sip => sip::draw(inner, console, now),
+            Screen::Network => network::draw(inner, console, now),
+            Screen::Scenario => scenario::draw(inner, console, now),
+            Screen::Log => log::draw(inner, console),
+            Screen::Serial => serial::draw(inner, console),
+        }
+        if let Some(search) = &console.view.help {
+            help::draw(inner, console, search);
+        }
+        if let Some(question) = console.view.question {
+            ask(inner, console, question);
+        }
+    });
+    footer(pen, console);
 }
 
 fn banner(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
@@ -85,6 +104,7 @@ fn tabs(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
             if chosen { format!("[{number} {}]", screen.name()) } else { format!(" {number} {} ", screen.name()) };
         let style = if chosen { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
         pen.text(x, 2, &text, style);
+        pen.target((x, 2), width(&text) as u16, Target::Screen(screen));
         x += width(&text) as u16 + 1;
     }
     let right = state(console, now);
@@ -127,28 +147,34 @@ fn footer(pen: &mut Pen<'_>, console: &Console) {
         "FILTER" => "a name, a code, reg:none, !reg:primary   Return keep   Esc show all".to_owned(),
         _ => match &console.view.note {
             Some(note) => format!("! {note}"),
-            None => hints(console, pen.area.width.saturating_sub(from).into()),
+            None => return hints(pen, console, (from, row)),
         },
     };
     pen.text(from, row, &text, Style::new());
 }
 
 /// Hints for as many actions as have room, whole words only; the help is always among them.
-fn hints(console: &Console, room: usize) -> String {
+fn hints(pen: &mut Pen<'_>, console: &Console, (from, row): (u16, u16)) {
     let fitting = ACTIONS.iter().filter(|entry| entry.fits(console.view.screen, console.phase(), console.view.mode));
-    let mut ranked: Vec<(u8, String)> = Vec::new();
+    let mut ranked: Vec<(u8, Key, String)> = Vec::new();
     for entry in fitting {
         if let (Some(rank), Some(key)) = (entry.rank, entry.keys.first()) {
-            ranked.push((rank, format!("{key} {}", entry.hint)));
+            ranked.push((rank, *key, format!("{key} {}", entry.hint)));
         }
     }
-    let length = |hints: &[(u8, String)]| hints.iter().map(|(_, hint)| width(hint) + 3).sum::<usize>();
+    let room = usize::from(pen.area.width.saturating_sub(from));
+    let length = |hints: &[(u8, Key, String)]| hints.iter().map(|(_, _, hint)| width(hint) + GAP).sum::<usize>();
     while length(&ranked) > room {
-        let Some(worst) = ranked.iter().map(|(rank, _)| *rank).max() else { break };
-        let Some(at) = ranked.iter().rposition(|(rank, _)| *rank == worst) else { break };
+        let Some(worst) = ranked.iter().map(|(rank, ..)| *rank).max() else { break };
+        let Some(at) = ranked.iter().rposition(|(rank, ..)| *rank == worst) else { break };
         ranked.remove(at);
     }
-    ranked.into_iter().map(|(_, hint)| hint).collect::<Vec<_>>().join("   ")
+    let mut x = from;
+    for (_, key, hint) in ranked {
+        pen.text(x, row, &hint, Style::new());
+        pen.target((x, row), width(&hint) as u16, Target::Key(key));
+        x += (width(&hint) + GAP) as u16;
+    }
 }
 
 fn ask(pen: &mut Pen<'_>, console: &Console, question: Question) {

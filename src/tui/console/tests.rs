@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod hands;
+mod mouse;
 mod serial;
 
 const GLYPHS: Look = Look { colour: false, unicode: true };

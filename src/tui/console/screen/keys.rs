@@ -7,6 +7,7 @@ use super::{
         Console,
         key::Key,
         keyboard::{DIAL, Keyboard, PAGE},
+        mouse::Target,
     },
     heading,
     phone::{LEFT, SIP, keys, line, registration},
@@ -56,6 +57,7 @@ fn pad(pen: &mut Pen<'_>, console: &Console, keyboard: &Keyboard) {
         for (x, char) in (LEFT + 1..).step_by(3).zip(row) {
             let shown = if keyboard.dials(char).is_some() { char } else { ' ' };
             pen.text(x, y, &shown.to_string(), bold);
+            pen.target((x - 1, y), 3, Target::Key(Key::Char(char)));
         }
     }
     let pick = |glyph, ascii| pen.look.pick(glyph, ascii);
@@ -68,6 +70,7 @@ fn pad(pen: &mut Pen<'_>, console: &Console, keyboard: &Keyboard) {
     for (arrow, x, y, sign) in arrows {
         if keyboard.arrow(arrow).is_some() {
             pen.text(x, y, sign, bold);
+            pen.target((x - 1, y), 3, Target::Key(arrow));
         }
     }
     let room = (pen.area.width - LEFT - PAD) / 2;
@@ -75,6 +78,7 @@ fn pad(pen: &mut Pen<'_>, console: &Console, keyboard: &Keyboard) {
         let (x, y) = (LEFT + PAD + room * (at / ROWS) as u16, 1 + (at % ROWS) as u16);
         pen.text(x, y, &letter.to_string(), bold);
         pen.within(x + 2, y, room - 2, &key.0, Style::new());
+        pen.target((x, y), room - 1, Target::Key(Key::Char(letter)));
     }
     let (all, until) = (keyboard.others.len(), (pressing.first + PAGE).min(keyboard.others.len()));
     if all > PAGE {

@@ -1,6 +1,9 @@
 //! Everything that was told.
 
-use super::{super::Console, heading};
+use super::{
+    super::{Console, mouse::Target},
+    heading,
+};
 use crate::tui::{draw::event, narrator::Told, pen::Pen};
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
@@ -23,7 +26,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
     heading(pen, (0, 0), columns, &title);
     let rows = usize::from(pen.area.height - 1);
     let from = end.saturating_sub(rows);
-    for (y, (told, _)) in (1..).zip(shown.iter().take(end).skip(from)) {
+    for (y, (told, number)) in (1..).zip(shown.iter().take(end).skip(from)) {
         event(pen, y, told);
+        pen.target((0, y), columns, Target::Event(*number));
     }
 }

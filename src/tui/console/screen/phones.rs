@@ -3,7 +3,7 @@
 use ratatui::style::{Modifier, Style};
 
 use super::{
-    super::{Console, face::Face},
+    super::{Console, face::Face, mouse::Target},
     heading,
     phone::lamps,
 };
@@ -48,6 +48,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     for (at, index) in lines.iter().enumerate().skip(first).take(room) {
         let Some(line) = console.board.lines.get(*index) else { continue };
         row(pen, y, *index, line, now);
+        pen.target((0, y), columns, Target::Line(line.id.clone()));
         if let Some(talk) = console.talk.phone(&line.id.phone).filter(|_| wide) {
             face(pen, y, &talk.face);
         }

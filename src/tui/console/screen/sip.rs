@@ -4,7 +4,7 @@
 use ratatui::style::{Modifier, Style};
 
 use super::{
-    super::{Console, ladder::Rung},
+    super::{Console, ladder::Rung, mouse::Target},
     heading, wrap,
 };
 use crate::{
@@ -68,6 +68,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
             pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
         }
         if let Row::Message(rung) = row {
+            pen.target((0, y), columns, Target::Rung(rung.seq));
             before = Some(rung.at);
         }
     }
