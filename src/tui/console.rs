@@ -16,6 +16,7 @@ pub mod action;
 mod face;
 mod filter;
 mod hands;
+mod instant;
 pub mod key;
 mod keyboard;
 pub mod ladder;
@@ -46,7 +47,7 @@ pub struct Console {
     pub board: Board,
     story: RunStory,
     talk: Talk,
-    log: VecDeque<Told>,
+    log: VecDeque<Entry>,
     /// How many were told before those in the log.
     log_before: usize,
     /// The console that is looked at.
@@ -54,6 +55,14 @@ pub struct Console {
     view: View,
     /// Where the records come from.
     pub source: Source,
+}
+
+/// An event of the log.
+#[derive(Debug, Clone)]
+struct Entry {
+    told: Told,
+    /// The phone that it is about, if it is about one.
+    phone: Option<PhoneName>,
 }
 
 /// Where the records come from.
@@ -193,7 +202,7 @@ impl Console {
                 self.log.pop_front();
                 self.log_before += 1;
             }
-            self.log.push_back(told);
+            self.log.push_back(Entry { told, phone: instant::phone_of(record).cloned() });
         }
         self.story.apply(record);
         self.talk.apply(record);

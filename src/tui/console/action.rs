@@ -66,6 +66,8 @@ pub enum Act {
     Last,
     /// Open what is selected.
     Open,
+    /// The same instant on another screen.
+    Instant,
     /// The next phone.
     NextPhone,
     /// The one before.
@@ -230,8 +232,16 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Faster, &[Key::Char('>')], "faster", "twice as fast", Scope::Replay, Some(6)),
     entry(Act::Slower, &[Key::Char('<')], "slower", "half as fast", Scope::Replay, Some(6)),
     entry(Act::Rewind, &[Key::Char('0')], "begin", "to the beginning", Scope::Replay, None),
-    entry(Act::Open, &[Key::Enter], "open", "open what is selected", Scope::On(&[Phones, Sip]), Some(2)),
+    entry(Act::Open, &[Key::Enter], "open", "open what is selected", Scope::On(&[Phones, Sip, Log]), Some(2)),
     entry(Act::Filter, &[Key::Char('/')], "filter", "only p7, reg:none, !pass", Scope::On(&[Phones, Log]), Some(4)),
+    entry(
+        Act::Instant,
+        &[Key::Char('=')],
+        "instant",
+        "then, on SIP, Console, Log",
+        Scope::On(&[Sip, Log, Serial]),
+        Some(5),
+    ),
     entry(Act::Sort, &[Key::Char('s')], "sort", "trouble first, or not", Scope::On(&[Phones]), Some(5)),
     entry(Act::NextPhone, &[Key::Char(']')], "next phone", "the next phone", OF_PHONES, Some(4)),
     entry(Act::PreviousPhone, &[Key::Char('[')], "phone before", "the phone before", OF_PHONES, None),

@@ -95,7 +95,7 @@ impl Console {
                 let (line, secret) = (std::mem::take(&mut view.typed), view.secret);
                 self.forget_line();
                 // The answer comes at the end.
-                self.view.serial.row = None;
+                (self.view.serial.row, self.view.serial.instant) = (None, None);
                 return Some(Wish::Type { phone: self.phone()?.clone(), line, secret });
             }
         }

@@ -87,9 +87,9 @@ impl Console {
     fn find(&mut self, back: bool) {
         let view = &self.view.serial;
         let Some(scroll) = self.serial.as_ref().map(|serial| serial.scroll(view.hex)) else { return };
-        let from = view.row.unwrap_or_else(|| scroll.last().map_or(0, |last| last + 1));
+        let from = self.serial_row().unwrap_or_else(|| scroll.last().map_or(0, |last| last + 1));
         match scroll.find(from, &view.wanted, back) {
-            Some(row) => self.view.serial.row = Some(row),
+            Some(row) => (self.view.serial.row, self.view.serial.instant) = (Some(row), None),
             None => {
                 self.view.note =
                     Some(format!("`{}` stands nowhere {}", view.wanted, if back { "before" } else { "after" }))
@@ -109,7 +109,9 @@ impl Console {
             Act::First => self.go(|_, _| 0),
             Act::Last => self.follow(),
             Act::Open if self.view.screen == Screen::Sip => self.view.detail = !self.view.detail,
+            Act::Open if self.view.screen == Screen::Log => self.same_instant(),
             Act::Open => self.show(Screen::Phone),
+            Act::Instant => self.same_instant(),
             Act::NextPhone => self.pick(|at, count| (at + 1) % count),
             Act::PreviousPhone => self.pick(|at, count| (at + count - 1) % count),
             Act::Filter => self.view.filtering = true,
@@ -129,7 +131,10 @@ impl Console {
             Act::Faster => return Some(Wish::Speed(2.0)),
             Act::Slower => return Some(Wish::Speed(0.5)),
             Act::Console => self.show(Screen::Serial),
-            Act::Hex => (self.view.serial.hex, self.view.serial.row) = (!self.view.serial.hex, None),
+            Act::Hex => {
+                self.follow();
+                self.view.serial.hex = !self.view.serial.hex;
+            }
             Act::Times => self.view.serial.bare = !self.view.serial.bare,
             Act::Find => self.view.filtering = true,
             Act::FindBack => self.find(true),
@@ -143,7 +148,7 @@ impl Console {
         None
     }
 
-    fn show(&mut self, screen: Screen) {
+    pub(super) fn show(&mut self, screen: Screen) {
         if screen != self.view.screen {
             self.view.before.retain(|before| *before != screen);
             self.view.before.push(self.view.screen);
@@ -204,8 +209,9 @@ impl Console {
             Screen::Serial => {
                 let scroll = self.serial.as_ref().map(|serial| serial.scroll(self.view.serial.hex));
                 let Some((scroll, last)) = scroll.and_then(|scroll| Some((scroll, scroll.last()?))) else { return };
-                let at = self.view.serial.row.unwrap_or(last);
-                self.view.serial.row = Some(to(at, last).max(scroll.before));
+                let at = self.serial_row().unwrap_or(last);
+                let row = to(at, last).max(scroll.before);
+                (self.view.serial.row, self.view.serial.instant) = (Some(row), None);
             }
             Screen::Phone | Screen::Network | Screen::Scenario => {}
         }
@@ -216,7 +222,7 @@ impl Console {
         match self.view.screen {
             Screen::Sip => self.view.rung = None,
             Screen::Log => self.view.event = None,
-            Screen::Serial => self.view.serial.row = None,
+            Screen::Serial => (self.view.serial.row, self.view.serial.instant) = (None, None),
             _ => self.go(|_, last| last),
         }
     }
@@ -224,7 +230,7 @@ impl Console {
     fn freeze(&mut self) {
         let frozen = match self.view.screen {
             Screen::Sip => self.view.rung.is_some(),
-            Screen::Serial => self.view.serial.row.is_some(),
+            Screen::Serial => self.serial_row().is_some(),
             _ => self.view.event.is_some(),
         };
         if frozen {

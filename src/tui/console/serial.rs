@@ -21,6 +21,8 @@ const ROW: usize = 16;
 pub struct SerialView {
     /// The number of the last row that is shown; none: the last that there is.
     pub row: Option<usize>,
+    /// Or else it is the last that was said until then.
+    pub instant: Option<Stamp>,
     /// In hexadecimal.
     pub hex: bool,
     /// Without times.

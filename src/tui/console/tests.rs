@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod hands;
+mod instant;
 mod mouse;
 mod serial;
 

@@ -24,7 +24,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
     let refused = console.talk.phone(&serial.phone).and_then(|talk| talk.untyped.as_ref()).filter(|_| typing);
     let bottom = pen.area.height - u16::from(typing) - u16::from(refused.is_some());
     let scroll = serial.scroll(console.view.serial.hex);
-    let end = console.view.serial.row.or_else(|| scroll.last());
+    let end = console.serial_row().or_else(|| scroll.last());
     heading(pen, (0, 0), columns, &title(console, serial, scroll, end));
     if scroll.rows.is_empty() {
         pen.text(1, 1, "nothing was heard", pen.dim());
@@ -72,7 +72,7 @@ fn title(console: &Console, serial: &Serial, scroll: &Scroll, end: Option<usize>
         let cursor = if console.view.filtering { "_" } else { "" };
         title.push_str(&format!("   /{}{cursor} {found} found", view.wanted));
     }
-    match (view.row, scroll.last()) {
+    match (console.serial_row(), scroll.last()) {
         (Some(_), last) => {
             let new = last.unwrap_or(0).saturating_sub(end.unwrap_or(0));
             title.push_str(&format!("   held, {new} newer; G follows"));
@@ -87,7 +87,7 @@ fn rows(pen: &mut Pen<'_>, console: &Console, scroll: &Scroll, end: Option<usize
     let view = &console.view.serial;
     let (end, room) = (end.unwrap_or(0), usize::from(bottom - 1));
     let mut above: Vec<(String, Style)> = Vec::new();
-    if let Some(tail) = tail.filter(|_| view.row.is_none() && !view.hex) {
+    if let Some(tail) = tail.filter(|_| console.serial_row().is_none() && !view.hex) {
         let tail = Said { text: format!("{}_", tail.text), ..tail.clone() };
         above.extend(pieces(pen, console, &tail).into_iter().rev());
     }

@@ -1,0 +1,122 @@
+//! The same instant on another screen: from an event to the message that it is about, from a message to what the phone's console said
+//! then, and from there to what was told of it.
+
+use super::{Console, action::Screen};
+use crate::{
+    event::{Derived, Event, Observed, PhoneName, Record, Stamp},
+    tui::console::serial::Scroll,
+};
+
+impl Console {
+    /// Goes on to the next screen that has instants, to the one that is selected here.
+    pub(super) fn same_instant(&mut self) {
+        match self.view.screen {
+            Screen::Log => self.event_to_message(),
+            Screen::Sip => self.message_to_console(),
+            Screen::Serial => self.console_to_event(),
+            _ => {}
+        }
+    }
+
+    /// From the selected event to the last message of its phone until then, or else to the first after it.
+    fn event_to_message(&mut self) {
+        let last = (self.log_before + self.log.len()).checked_sub(1);
+        let number = self.view.event.or(last).and_then(|number| number.checked_sub(self.log_before));
+        let Some(entry) = number.and_then(|at| self.log.get(at)) else { return };
+        let at = entry.told.at;
+        if let Some(line) = self.board.lines.iter().find(|line| Some(&line.id.phone) == entry.phone.as_ref())
+            && self.phone() != Some(&line.id.phone)
+        {
+            self.view.line = Some(line.id.clone());
+        }
+        let until = self.rungs().take_while(|rung| rung.at <= at).last();
+        let chosen = until.or_else(|| self.rungs().next()).map(|rung| rung.seq);
+        self.show(Screen::Sip);
+        self.view.rung = chosen;
+        if chosen.is_none() {
+            self.view.note = Some("no message of this phone was seen".to_owned());
+        }
+    }
+
+    /// From the selected message to the last line of the phone's console until then.
+    fn message_to_console(&mut self) {
+        let chosen = self.rungs().find(|rung| Some(rung.seq) == self.view.rung).or_else(|| self.rungs().next_back());
+        let at = chosen.map(|rung| rung.at);
+        self.show(Screen::Serial);
+        // Its recording is yet to be read.
+        (self.view.serial.row, self.view.serial.instant) = (None, at);
+    }
+
+    /// From the selected line of a console to the last event until then.
+    fn console_to_event(&mut self) {
+        let view = &self.view.serial;
+        let scroll = self.serial.as_ref().map(|serial| serial.scroll(view.hex));
+        let number = self.serial_row().or_else(|| scroll?.last());
+        let Some(at) = number.and_then(|number| scroll?.at(number)) else { return };
+        let until = self.log.iter().take_while(|entry| entry.told.at <= at).count();
+        self.show(Screen::Log);
+        self.view.event = Some(self.log_before + until.saturating_sub(1));
+    }
+
+    /// The number of the last row of the console that is shown; none: the last that there is.
+    pub(super) fn serial_row(&self) -> Option<usize> {
+        let view = &self.view.serial;
+        let of_instant = |at| self.serial.as_ref().and_then(|serial| serial.scroll(view.hex).until(at));
+        view.row.or_else(|| view.instant.and_then(of_instant))
+    }
+}
+
+impl Scroll {
+    /// When a row was said.
+    fn at(&self, number: usize) -> Option<Stamp> {
+        self.rows.get(number.checked_sub(self.before)?).map(|row| row.at)
+    }
+
+    /// The number of the last row that was said until then; the first, if all were later.
+    fn until(&self, at: Stamp) -> Option<usize> {
+        let until = self.numbered().take_while(|(_, row)| row.at <= at).last();
+        until.or_else(|| self.numbered().next()).map(|(number, _)| number)
+    }
+}
+
+/// The phone that a record is about, if it is about one.
+pub(super) fn phone_of(record: &Record) -> Option<&PhoneName> {
+    match &record.event {
+        Event::Observed(observed) => match observed {
+            Observed::PortOpened { phone, .. }
+            | Observed::PortLost { phone, .. }
+            | Observed::ConsoleLine { phone, .. }
+            | Observed::KeysPlayed { phone, .. }
+            | Observed::Pushed { phone, .. }
+            | Observed::PhoneFileWritten { phone, .. }
+            | Observed::PeerCalled { phone, .. }
+            | Observed::FirstBite { phone, .. }
+            | Observed::LastBite { phone, .. }
+            | Observed::Leak { phone, .. }
+            | Observed::Canary { phone, .. }
+            | Observed::AddressSeen { phone, .. }
+            | Observed::FollowedLate { phone, .. }
+            | Observed::RouterSeen { phone, .. }
+            | Observed::Knock { phone, .. }
+            | Observed::HandAsked { phone, .. } => Some(phone),
+            Observed::Sip(fact) => Some(&fact.phone),
+            Observed::Fetched(fetch) => Some(&fetch.phone),
+            Observed::Encrypted(fact) => Some(&fact.phone),
+            Observed::Testified(testimony) => Some(&testimony.line.phone),
+            _ => None,
+        },
+        Event::Derived(derived) => match derived {
+            Derived::Binding(change) => Some(&change.line.phone),
+            Derived::Home { line, .. } | Derived::Connected { line, .. } | Derived::Detected { line, .. } => {
+                Some(&line.phone)
+            }
+            Derived::KeyConfirmed { phone, .. } | Derived::HandAnswered { phone, .. } => Some(phone),
+            Derived::StepEnded { case, .. }
+            | Derived::DeadlineComputed { case, .. }
+            | Derived::Measured { case, .. } => Some(&case.phone),
+            Derived::CaseDecided(case) => Some(&case.id.phone),
+            _ => None,
+        },
+        Event::Action(_) => None,
+    }
+}
