@@ -9,6 +9,7 @@ pub mod board;
 pub mod console;
 pub mod draw;
 mod feed;
+mod known;
 mod live;
 mod narrator;
 mod pen;

@@ -9,9 +9,9 @@ use crate::{
 
 /// Outages that do the same and begin within this time are one to those who look on: each is of another server, or for
 /// other phones.
-const TOGETHER_MS: f64 = 1_000.0;
+pub const TOGETHER_MS: f64 = 1_000.0;
 /// In milliseconds: what a time loses in being written down.
-const ROUNDING_MS: f64 = 0.002;
+pub const ROUNDING_MS: f64 = 0.002;
 
 /// The map of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +44,18 @@ pub enum Cell {
     Skipped,
     /// Nobody asked, or the outage was not for it.
     Unknown,
+}
+
+impl Cell {
+    /// What a measured failover tells.
+    pub fn of(failover: &Measurement) -> Self {
+        match (failover.value, failover.why_null.as_deref()) {
+            (Some(ms), _) => Self::Moved(ms),
+            (None, Some(Measurement::STAYED)) => Self::Stayed,
+            (None, Some(Measurement::STRANDED)) => Self::Stranded,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl HeatMap {
@@ -119,12 +131,7 @@ fn cell(line: &LineId, outages: &[&Outage], story: &RunStory, cases: &[Case]) ->
         let same = |at_ms: f64| (at_ms - began.at.as_millis_f64()).abs() <= ROUNDING_MS;
         measurement.name == "failover" && measurement.at_ms.is_some_and(same)
     };
-    match cases.flat_map(|case| &case.measurements).find(at) {
-        Some(Measurement { value: Some(ms), .. }) => Cell::Moved(*ms),
-        Some(Measurement { why_null: Some(why), .. }) if why == Measurement::STAYED => Cell::Stayed,
-        Some(Measurement { why_null: Some(why), .. }) if why == Measurement::STRANDED => Cell::Stranded,
-        _ => Cell::Unknown,
-    }
+    cases.flat_map(|case| &case.measurements).find(at).map_or(Cell::Unknown, Cell::of)
 }
 
 #[cfg(test)]

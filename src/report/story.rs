@@ -3,9 +3,12 @@
 //! The fold only collects what the engine concluded; it judges nothing itself. The one thing it adds is an entry for
 //! every planned case that was never decided, so that a torn journal can not look like a short and happy run.
 
-mod trouble;
+pub mod trouble;
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+};
 
 use crate::{
     config::{Line, Phone, Plan, Role, Scenario},
@@ -125,6 +128,28 @@ pub struct Outage {
     pub seq: u64,
 }
 
+impl Outage {
+    /// Takes what is observed of it.
+    pub fn take(&mut self, record: &Record, observed: &Observed) {
+        match observed {
+            Observed::OutageBegan { .. } => (self.began, self.seq) = (Some(record.when), record.seq),
+            Observed::FirstBite { phone, toward, .. } => {
+                self.bites.insert((phone.clone(), *toward), (record.when, None));
+            }
+            Observed::LastBite { phone, toward, .. } => {
+                if let Some((_, last)) = self.bites.get_mut(&(phone.clone(), *toward)) {
+                    *last = Some(record.when);
+                }
+            }
+            Observed::OutageEnded { why, tally, .. } => {
+                (self.ended, self.why) = (Some(record.when), Some(*why));
+                self.tally.clone_from(tally);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A computed window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deadline {
@@ -230,17 +255,12 @@ impl RunStory {
     /// Every case: the decided ones in the order of their decision, put into the order of the plan, and a `not-run`
     /// for each planned one without a verdict.
     pub fn cases(&self) -> Vec<Case> {
-        let mut cases = Vec::new();
-        for id in self.planned() {
-            match self.decided.iter().rfind(|case| case.id == id) {
-                Some(case) => cases.push(case.clone()),
-                None => cases.push(self.undecided(id)),
-            }
-        }
-        let unplanned = self.decided.iter().filter(|case| cases.iter().all(|known| known.id != case.id));
-        let unplanned: Vec<_> = unplanned.cloned().collect();
-        cases.extend(unplanned);
-        cases
+        let decided: HashMap<&CaseId, &Case> = self.decided.iter().map(|case| (&case.id, case)).collect();
+        let planned = self.planned();
+        let known: HashSet<&CaseId> = planned.iter().collect();
+        let unplanned = self.decided.iter().filter(|case| !known.contains(&case.id)).cloned();
+        let of = |id: &CaseId| decided.get(id).map_or_else(|| self.undecided(id.clone()), |case| (*case).clone());
+        planned.iter().map(of).chain(unplanned).collect()
     }
 
     /// When a case was decided.
@@ -307,73 +327,26 @@ impl RunStory {
     }
 
     fn observed(&mut self, record: &Record, observed: &Observed) {
-        let trouble = match observed {
-            Observed::RunStarted { plan } => {
-                self.plan = Some(plan.clone());
-                return;
-            }
-            Observed::OutageBegan { outage } => {
-                let entry = self.outages.entry(*outage).or_default();
-                entry.began = Some(record.when);
-                entry.seq = record.seq;
-                return;
-            }
-            Observed::FirstBite { outage, phone, toward } => {
-                let bites = &mut self.outages.entry(*outage).or_default().bites;
-                bites.insert((phone.clone(), *toward), (record.when, None));
-                return;
-            }
-            Observed::LastBite { outage, phone, toward } => {
-                let bites = &mut self.outages.entry(*outage).or_default().bites;
-                if let Some((_, last)) = bites.get_mut(&(phone.clone(), *toward)) {
-                    *last = Some(record.when);
-                }
-                return;
-            }
-            Observed::OutageEnded { outage, why, tally } => {
-                let entry = self.outages.entry(*outage).or_default();
-                entry.ended = Some(record.when);
-                entry.why = Some(*why);
-                entry.tally.clone_from(tally);
-                if *why == OutageEnd::Lifted {
-                    return;
-                }
-                match why {
-                    OutageEnd::Limit => "an outage ended by its time limit, not as ordered".to_owned(),
-                    OutageEnd::Lapsed => {
-                        "an outage was not renewed in time; the kernel forwarded everything".to_owned()
-                    }
-                    OutageEnd::HelperLost | OutageEnd::Lifted => {
-                        "the bridge helper was lost; the kernel forwarded everything from then on".to_owned()
-                    }
-                }
-            }
+        if let Some(note) = trouble::of(observed) {
+            self.troubles.push(Trouble { at: record.when.at, note, seq: record.seq });
+        }
+        match observed {
+            Observed::RunStarted { plan } => self.plan = Some(plan.clone()),
             Observed::ServerSeen { server, address, place } => {
                 self.places.entry(server.clone()).or_default().push((*address, place.clone()));
-                return;
             }
-            Observed::FollowedLate { outage, phone, address, late_ns } => format!(
-                "outage {} followed {phone} and its address {address} only after {:.1} ms",
-                outage.0,
-                *late_ns as f64 / 1e6
-            ),
             Observed::RouterSeen { phone, place, taken: false, .. } => {
                 self.routers.entry(phone.clone()).or_default().push(place.clone());
-                return;
-            }
-            Observed::RouterSeen { phone, address, place, taken: true } => {
-                format!("a device on the link has {address} too, which is {phone}'s: {place}")
             }
             Observed::StopRequested { by } => {
                 self.stopped_by.get_or_insert_with(|| by.clone());
-                return;
             }
-            other => match trouble::of(other) {
-                Some(note) => note,
-                None => return,
-            },
-        };
-        self.troubles.push(Trouble { at: record.when.at, note: trouble, seq: record.seq });
+            Observed::OutageBegan { outage }
+            | Observed::FirstBite { outage, .. }
+            | Observed::LastBite { outage, .. }
+            | Observed::OutageEnded { outage, .. } => self.outages.entry(*outage).or_default().take(record, observed),
+            _ => {}
+        }
     }
 
     fn derived(&mut self, record: &Record, derived: &Derived) {

@@ -2,18 +2,25 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
-use super::narrator::{Narrator, Told};
-use crate::{
-    config::{Plan, Role},
-    event::{
-        Action, BindingEvent, Derived, Event, LineId, Observed, OutageId, OutageSpec, PhoneName, Record, ServerName,
-        Stamp,
-    },
-    verdict::Verdict,
+use super::{
+    known::Known,
+    narrator::{Narrator, Told},
 };
+use crate::{
+    config::Plan,
+    event::{Action, BindingEvent, Derived, Event, LineId, Observed, OutageId, OutageSpec, PhoneName, Record, Stamp},
+};
+
+mod line;
+mod steps;
+
+pub use line::{LineState, Place};
+pub use steps::StepState;
+use steps::Steps;
 
 /// Events that are kept to be shown; the oldest go first.
 const EVENTS: usize = 200;
@@ -29,8 +36,7 @@ pub struct Board {
     pub lines: Vec<LineState>,
     /// The step that runs.
     pub step: Option<StepState>,
-    /// The steps that run, by the phones that take them; those of all phones by none.
-    courses: BTreeMap<Vec<PhoneName>, StepState>,
+    steps: Steps,
     /// Outages in force.
     pub outages: BTreeMap<OutageId, OutageState>,
     /// Frames or bytes of evidence that were lost.
@@ -39,52 +45,10 @@ pub struct Board {
     pub stopping: bool,
     /// The latest events, oldest first.
     pub events: VecDeque<Told>,
+    /// Outages that were ordered, until they begin.
     ordered: BTreeMap<OutageId, OutageSpec>,
     narrator: Narrator,
-    plan: Option<Box<Plan>>,
-}
-
-/// One line of a phone.
-#[derive(Debug, Clone)]
-pub struct LineState {
-    /// Which.
-    pub id: LineId,
-    /// Where it is registered.
-    pub place: Place,
-    /// Since when.
-    pub since: Stamp,
-    /// When each binding ends unless it is refreshed.
-    pub expiry: BTreeMap<ServerName, Stamp>,
-    /// When the last frame of its phone was seen.
-    pub alive: Option<Stamp>,
-    /// What its case came to, with the code of what is wrong.
-    pub verdict: Option<(Verdict, Option<String>)>,
-}
-
-/// Where a line is registered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// Nothing was seen of it yet.
-    Unsure,
-    /// Nowhere: no live binding is left at the server that last confirmed it.
-    Nowhere,
-    /// At a server.
-    At(ServerName, Role),
-    /// Nobody can read where: its phone speaks TLS with these servers.
-    Connected(Vec<ServerName>),
-}
-
-/// The step that runs.
-#[derive(Debug, Clone)]
-pub struct StepState {
-    /// Its index, from 0.
-    pub step: usize,
-    /// How many there are.
-    pub of: usize,
-    /// For people.
-    pub title: String,
-    /// When it began.
-    pub began: Stamp,
+    decided: usize,
 }
 
 /// An outage in force.
@@ -103,12 +67,28 @@ pub struct OutageState {
 impl Board {
     /// What is run, once that is known.
     pub fn plan(&self) -> Option<&Plan> {
-        self.plan.as_deref()
+        self.known().map(|known| &***known)
+    }
+
+    /// The same, with where each line stands in it.
+    pub(super) const fn known(&self) -> Option<&Arc<Known>> {
+        self.narrator.known()
     }
 
     /// How many phones are under test.
     pub fn phones(&self) -> usize {
-        self.plan.as_ref().map_or(0, |plan| plan.phones.len())
+        self.plan().map_or(0, |plan| plan.phones.len())
+    }
+
+    /// Where a line stands among the lines.
+    pub fn place(&self, line: &LineId) -> Option<usize> {
+        self.known()?.line(line)
+    }
+
+    /// The lines of a phone.
+    pub fn lines_of(&self, phone: &PhoneName) -> &[LineState] {
+        let lines = self.known().map_or(0..0, |known| known.lines_of(phone));
+        self.lines.get(lines).unwrap_or_default()
     }
 
     /// Takes one more record. Returns what it tells, if that is worth a line; it is then the last of the events.
@@ -135,21 +115,22 @@ impl Board {
     }
 
     /// How many cases are decided.
-    pub fn decided(&self) -> usize {
-        self.lines.iter().filter(|line| line.verdict.is_some()).count()
+    pub const fn decided(&self) -> usize {
+        self.decided
     }
 
     fn observed(&mut self, at: Stamp, observed: &Observed) {
         match observed {
             Observed::RunStarted { plan } => self.begin(plan),
             Observed::OutageBegan { outage } => {
-                let spec = self.ordered.get(outage).cloned();
+                let spec = self.ordered.remove(outage);
                 let limit = spec.as_ref().map(|spec| at + spec.limit);
-                let known = self.plan.as_ref().zip(spec.as_ref());
+                let known = self.plan().zip(spec.as_ref());
                 let dark = known.map_or_else(Vec::new, |(plan, spec)| plan.bench.dark_in(spec));
                 self.outages.insert(*outage, OutageState { spec, began: at, limit, dark });
             }
-            Observed::OutageEnded { outage, .. } => {
+            Observed::OutageEnded { outage, .. } | Observed::OutageDeclined { outage, .. } => {
+                self.ordered.remove(outage);
                 self.outages.remove(outage);
             }
             Observed::SignOfLife { phone } => self.alive(phone, at),
@@ -164,73 +145,65 @@ impl Board {
     fn begin(&mut self, plan: &Plan) {
         self.scenario.clone_from(&plan.scenario.name);
         self.bench.clone_from(&plan.bench.name);
-        let phones = plan.phones.iter().filter_map(|name| plan.phone(name));
+        let Some(known) = self.known().map(Arc::clone) else { return };
+        let phones = plan.phones.iter().filter_map(|name| known.phone(name));
         let lines = phones.flat_map(|phone| {
-            phone.lines.iter().map(|line| LineState {
-                id: LineId { phone: phone.name.clone(), extension: line.extension.clone() },
-                place: Place::Unsure,
-                since: Stamp::ZERO,
-                expiry: BTreeMap::new(),
-                alive: None,
-                verdict: None,
-            })
+            let id = |extension: &String| LineId { phone: phone.name.clone(), extension: extension.clone() };
+            phone.lines.iter().map(move |line| LineState::unseen(id(&line.extension)))
         });
         self.lines = lines.collect();
-        self.plan = Some(Box::new(plan.clone()));
+        self.decided = 0;
     }
 
     fn derived(&mut self, at: Stamp, derived: &Derived) {
         match derived {
             Derived::ScenarioStarted { scenario, .. } => {
                 self.scenario.clone_from(scenario);
-                self.courses.clear();
+                self.steps.clear();
                 self.lines.iter_mut().for_each(|line| line.verdict = None);
+                self.decided = 0;
             }
             Derived::StepStarted { step, of, title, phones } => {
-                if phones.is_empty() {
-                    self.courses.clear();
-                }
-                let state = StepState { step: *step, of: *of, title: title.clone(), began: at };
-                self.courses.insert(phones.clone(), state);
-                // Where phones go at their own pace, the last of them is told of.
-                self.step = self.courses.values().min_by_key(|state| (state.step, state.began)).cloned();
+                self.steps.begin(phones, StepState { step: *step, of: *of, title: title.clone(), began: at });
+                self.step = self.steps.last().cloned();
             }
             Derived::Binding(change) => {
                 let Some(line) = self.line(&change.line) else { return };
                 match change.change {
                     BindingEvent::Created { granted_s } | BindingEvent::Refreshed { granted_s } => {
                         let end = at + Duration::from_secs(granted_s.into());
-                        line.expiry.insert(change.server.clone(), end);
+                        match line.expiry.get_mut(&change.server) {
+                            Some(known) => *known = end,
+                            None => drop(line.expiry.insert(change.server.clone(), end)),
+                        }
                     }
                     BindingEvent::Expired | BindingEvent::Removed => {
                         line.expiry.remove(&change.server);
                         if matches!(&line.place, Place::At(server, _) if *server == change.server) {
-                            (line.place, line.since) = (Place::Nowhere, at);
+                            line.moved(Place::Nowhere, at);
                         }
                     }
                 }
             }
             Derived::Home { line: id, server } => {
-                let place = match server {
-                    Some(server) => Place::At(server.clone(), role(self.plan.as_deref(), id, server)),
-                    None => Place::Nowhere,
-                };
-                let Some(line) = self.line(id) else { return };
-                if line.place != place {
-                    (line.place, line.since) = (place, at);
+                let place = server.as_ref().map_or(Some(Place::Nowhere), |server| {
+                    Some(Place::At(server.clone(), self.known()?.role(id, server)))
+                });
+                if let Some((line, place)) = self.line(id).zip(place) {
+                    line.moved(place, at);
                 }
             }
             Derived::Connected { line: id, servers } => {
                 let place = if servers.is_empty() { Place::Unsure } else { Place::Connected(servers.clone()) };
-                let Some(line) = self.line(id).filter(|line| !matches!(line.place, Place::At(..))) else { return };
-                if line.place != place {
-                    (line.place, line.since) = (place, at);
+                if let Some(line) = self.line(id).filter(|line| !matches!(line.place, Place::At(..))) {
+                    line.moved(place, at);
                 }
             }
             Derived::CaseDecided(case) => {
                 let id = LineId { phone: case.id.phone.clone(), extension: case.id.line.clone() };
                 if let Some(line) = self.line(&id) {
-                    line.verdict = Some((case.verdict, case.code.clone()));
+                    let before = line.verdict.replace((case.verdict, case.code.clone()));
+                    self.decided += usize::from(before.is_none());
                 }
             }
             _ => {}
@@ -238,34 +211,22 @@ impl Board {
     }
 
     fn alive(&mut self, phone: &PhoneName, at: Stamp) {
-        for line in self.lines.iter_mut().filter(|line| line.id.phone == *phone) {
+        let lines = self.known().map_or(0..0, |known| known.lines_of(phone));
+        for line in self.lines.get_mut(lines).unwrap_or_default() {
             line.alive = line.alive.max(Some(at));
         }
     }
 
     fn line(&mut self, id: &LineId) -> Option<&mut LineState> {
-        self.lines.iter_mut().find(|line| line.id == *id)
+        let at = self.place(id)?;
+        self.lines.get_mut(at)
     }
-}
-
-/// What the server is to the line, by the plan.
-fn role(plan: Option<&Plan>, line: &LineId, server: &ServerName) -> Role {
-    let declared = plan.and_then(|plan| {
-        let phone = plan.phone(&line.phone)?;
-        phone.lines.iter().find(|declared| declared.extension == line.extension)
-    });
-    declared.map_or(Role::Other, |declared| declared.role_of(server))
-}
-
-/// `b (backup)`.
-pub(super) fn server_label(plan: Option<&Plan>, line: &LineId, server: &ServerName) -> String {
-    format!("{server} ({})", role(plan, line, server))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::{config::Role, event::ServerName, report::sample};
 
     fn until(ms: u64) -> Board {
         let mut board = Board::default();

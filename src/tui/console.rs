@@ -7,10 +7,7 @@
 use std::collections::VecDeque;
 
 use super::{board::Board, narrator::Told};
-use crate::{
-    event::{LineId, PhoneName, Record, Stamp, Stroke},
-    report::RunStory,
-};
+use crate::event::{LineId, PhoneName, Record, Stamp, Stroke};
 
 pub mod action;
 mod face;
@@ -25,6 +22,7 @@ pub mod mouse;
 mod operate;
 pub mod screen;
 mod serial;
+mod story;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -34,6 +32,7 @@ use filter::Filter;
 use mode::{Mode, Pressing};
 pub use serial::Serial;
 use serial::SerialView;
+use story::Story;
 use talk::Talk;
 pub use talk::{Said, Speaker};
 
@@ -45,7 +44,7 @@ const LOG: usize = 5000;
 pub struct Console {
     /// The present state of every line.
     pub board: Board,
-    story: RunStory,
+    story: Story,
     talk: Talk,
     log: VecDeque<Entry>,
     /// How many were told before those in the log.
@@ -204,7 +203,7 @@ impl Console {
             }
             self.log.push_back(Entry { told, phone: instant::phone_of(record).cloned() });
         }
-        self.story.apply(record);
+        self.story.apply(record, self.board.known());
         self.talk.apply(record);
     }
 
@@ -269,7 +268,8 @@ impl Console {
 
     /// Indices of the lines that are shown, in their order.
     fn shown(&self) -> Vec<usize> {
-        let lines = self.board.lines.iter().enumerate().filter(|(_, line)| self.view.filter.takes(line));
+        let filter = self.view.filter.ready();
+        let lines = self.board.lines.iter().enumerate().filter(|(_, line)| filter.takes(line));
         let mut shown: Vec<usize> = lines.map(|(index, _)| index).collect();
         if self.view.by_trouble {
             shown.sort_by_key(|index| self.board.lines.get(*index).map(super::draw::dullness));
@@ -277,10 +277,14 @@ impl Console {
         shown
     }
 
+    /// Where the selected line stands; the first, if none is.
+    fn place(&self) -> usize {
+        self.view.line.as_ref().and_then(|line| self.board.place(line)).unwrap_or(0)
+    }
+
     /// The selected line, if there is any.
     fn selected(&self) -> Option<&LineId> {
-        let known = |id: &&LineId| self.board.lines.iter().any(|line| line.id == **id);
-        self.view.line.as_ref().filter(known).or_else(|| self.board.lines.first().map(|line| &line.id))
+        self.board.lines.get(self.place()).map(|line| &line.id)
     }
 
     /// Its phone.

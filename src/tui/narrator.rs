@@ -1,13 +1,13 @@
 //! Tells what happens in a run, one line for each event worth one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{board::server_label, wording};
+use super::{known::Known, wording};
 use crate::{
-    config::Plan,
+    config::Role,
     event::{
-        Action, Derived, Event, Fate, Fetch, LineId, Observed, OutageEnd, OutageId, OutageSpec, Record, Stamp,
-        Standing, Testimony, Witness,
+        Action, Derived, Event, Fate, Fetch, LineId, Observed, OutageEnd, OutageId, OutageSpec, Record, ServerName,
+        Stamp, Standing, Testimony, Witness,
     },
     look::{harmless, span},
     verdict::Verdict,
@@ -16,7 +16,8 @@ use crate::{
 /// Remembers what it needs to tell the next event in full.
 #[derive(Debug, Clone, Default)]
 pub struct Narrator {
-    plan: Option<Box<Plan>>,
+    known: Option<Arc<Known>>,
+    /// Those that were ordered and are not over.
     outages: BTreeMap<OutageId, OutageSpec>,
     /// What further witnesses said last.
     said: BTreeMap<(LineId, Witness), Standing>,
@@ -36,6 +37,11 @@ pub struct Told {
 }
 
 impl Narrator {
+    /// What is run, once that is known.
+    pub const fn known(&self) -> Option<&Arc<Known>> {
+        self.known.as_ref()
+    }
+
     /// What the record tells, if anything.
     pub fn tell(&mut self, record: &Record) -> Option<Told> {
         let (text, alarming) = match &record.event {
@@ -51,13 +57,18 @@ impl Narrator {
             Event::Derived(Derived::CaseDecided(case)) => Some(case.verdict),
             _ => None,
         };
+        if let Event::Observed(Observed::OutageEnded { outage, .. } | Observed::OutageDeclined { outage, .. }) =
+            &record.event
+        {
+            self.outages.remove(outage);
+        }
         Some(Told { at: record.when.at, text: harmless(&text), verdict, alarming })
     }
 
     fn observed(&mut self, observed: &Observed) -> Option<(String, bool)> {
         let told = match observed {
             Observed::RunStarted { plan } => {
-                self.plan = Some(plan.clone());
+                self.known = Some(Arc::new(Known::of(plan)));
                 let (phones, lines) = (plan.phones.len(), if plan.phones.len() == 1 { "phone" } else { "phones" });
                 (format!("{} on bench {}: {phones} {lines}", plan.title(), plan.bench.name), false)
             }
@@ -187,14 +198,14 @@ impl Narrator {
             }
             Derived::StepEnded { case, ok: false, note, .. } => (format!("{}/{}: {note}", case.phone, case.line), true),
             Derived::Home { line, server: Some(server) } => {
-                (format!("{line} is registered at {}", server_label(self.plan.as_deref(), line, server)), false)
+                (format!("{line} is registered at {}", self.label(line, server)), false)
             }
             Derived::Home { line, server: None } => (format!("{line} is registered nowhere"), true),
             Derived::Connected { line, servers } if servers.is_empty() => {
                 (format!("{line} speaks with nobody any more"), false)
             }
             Derived::Connected { line, servers } => {
-                let label = |server| server_label(self.plan.as_deref(), line, server);
+                let label = |server| self.label(line, server);
                 let servers: Vec<String> = servers.iter().map(label).collect();
                 (format!("{line} speaks TLS with {}: nobody can read what", servers.join(" and ")), false)
             }
@@ -227,18 +238,24 @@ impl Narrator {
 
     /// For whom an outage is, where that is not for all.
     fn whom(&self, outage: OutageId) -> String {
-        let all = self.plan.as_ref().map_or(0, |plan| plan.phones.len());
+        let all = self.known.as_ref().map_or(0, |known| known.phones.len());
         self.outages.get(&outage).map_or_else(String::new, |spec| wording::whom(&spec.phones, all))
     }
 
     /// What goes dark with it, where something does: `; with it xml (80)`.
     fn dark(&self, outage: OutageId) -> String {
-        let known = self.plan.as_ref().zip(self.outages.get(&outage));
-        let dark = known.map_or_else(Vec::new, |(plan, spec)| plan.bench.dark_in(spec));
+        let known = self.known.as_ref().zip(self.outages.get(&outage));
+        let dark = known.map_or_else(Vec::new, |(known, spec)| known.bench.dark_in(spec));
         if dark.is_empty() { String::new() } else { format!("; with it {}", dark.join(", ")) }
     }
 
     fn server(&self, outage: OutageId) -> String {
         self.outages.get(&outage).map_or_else(|| "a server".to_owned(), |spec| spec.server.to_string())
+    }
+
+    /// `b (backup)`.
+    fn label(&self, line: &LineId, server: &ServerName) -> String {
+        let role = self.known.as_ref().map_or(Role::Other, |known| known.role(line, server));
+        format!("{server} ({role})")
     }
 }

@@ -1,10 +1,26 @@
 //! What became of the rig in a run that its reader should know of: one sentence for each.
 
-use crate::event::{Loss, Observed, Toward};
+use crate::event::{Loss, Observed, OutageEnd, Toward};
 
 /// The sentence; none: it is no trouble, or told elsewhere.
-pub(super) fn of(observed: &Observed) -> Option<String> {
+pub fn of(observed: &Observed) -> Option<String> {
     Some(match observed {
+        Observed::OutageEnded { why, .. } => match why {
+            OutageEnd::Lifted => return None,
+            OutageEnd::Limit => "an outage ended by its time limit, not as ordered".to_owned(),
+            OutageEnd::Lapsed => "an outage was not renewed in time; the kernel forwarded everything".to_owned(),
+            OutageEnd::HelperLost => {
+                "the bridge helper was lost; the kernel forwarded everything from then on".to_owned()
+            }
+        },
+        Observed::FollowedLate { outage, phone, address, late_ns } => format!(
+            "outage {} followed {phone} and its address {address} only after {:.1} ms",
+            outage.0,
+            *late_ns as f64 / 1e6
+        ),
+        Observed::RouterSeen { phone, address, place, taken: true } => {
+            format!("a device on the link has {address} too, which is {phone}'s: {place}")
+        }
         Observed::HookEnded { server, act, outcome, .. } => {
             let error = outcome.error.as_ref()?;
             let wrote = if outcome.output.is_empty() { "" } else { ": " };

@@ -3,7 +3,7 @@
 //! A console tells of changes. What it told last holds for as long as it is there to tell of the next one, however old that is; once
 //! it is lost, what was told is only what was.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     config::{Phone, Plan},
@@ -17,7 +17,7 @@ const LAMPS: usize = 40;
 /// What the front of one phone shows.
 #[derive(Debug, Clone, Default)]
 pub struct Face {
-    dialect: Option<CompiledDialect>,
+    dialect: Option<Arc<CompiledDialect>>,
     /// What the display shows, and when that was told.
     pub display: Option<(String, Stamp)>,
     /// How each lamp burns, in the phone's own words, and when that was told.
@@ -35,15 +35,28 @@ pub enum Faceless {
     Unknown,
 }
 
-impl Face {
-    /// That of a phone of which nothing was heard yet.
-    pub fn of(plan: &Plan, phone: &Phone) -> Self {
-        let dialect = plan.model_of(phone).and_then(|model| model.console.as_ref());
-        let telling = dialect.filter(|it| phone.console.is_some() && (it.display.is_some() || it.lamp.is_some()));
-        // The configuration was checked: its patterns compile.
-        Self { dialect: telling.and_then(|dialect| CompiledDialect::new(dialect).ok()), ..Self::default() }
+/// How the consoles of all phones speak, by the names of their models.
+pub struct Faces<'p>(BTreeMap<&'p str, Arc<CompiledDialect>>);
+
+impl<'p> Faces<'p> {
+    /// Those of a plan, as far as they tell of displays or lamps.
+    pub fn of(plan: &'p Plan) -> Self {
+        let dialects = plan.models.iter().filter_map(|(name, model)| {
+            let telling = model.console.as_ref().filter(|it| it.display.is_some() || it.lamp.is_some())?;
+            // The configuration was checked: its patterns compile.
+            Some((name.as_str(), Arc::new(CompiledDialect::new(telling).ok()?)))
+        });
+        Self(dialects.collect())
     }
 
+    /// That of a phone of which nothing was heard yet.
+    pub fn face(&self, phone: &Phone) -> Face {
+        let dialect = self.0.get(phone.model.as_str()).filter(|_| phone.console.is_some()).cloned();
+        Face { dialect, ..Face::default() }
+    }
+}
+
+impl Face {
     /// Takes a line of its console.
     pub fn hear(&mut self, text: &str, at: Stamp) {
         let Some(dialect) = &self.dialect else { return };
@@ -108,7 +121,7 @@ mod tests {
     fn face() -> Face {
         let begin = telling(sample::mixed_run().remove(0));
         let Event::Observed(Observed::RunStarted { plan }) = begin.event else { panic!() };
-        Face::of(&plan, &plan.bench.phones[0])
+        Faces::of(&plan).face(&plan.bench.phones[0])
     }
 
     #[test]

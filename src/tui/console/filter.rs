@@ -13,9 +13,31 @@ pub struct Filter {
     pub text: String,
 }
 
+/// The same, ready to be held against many.
+#[derive(Debug)]
+pub struct Ready {
+    /// In small letters; and whether what has it is left out.
+    words: Vec<(String, bool)>,
+}
+
 impl Filter {
+    /// Takes it apart.
+    pub fn ready(&self) -> Ready {
+        let words = self.text.split_whitespace().map(str::to_lowercase);
+        let words = words.map(|word| match word.strip_prefix('!') {
+            Some(rest) => (rest.to_owned(), true),
+            None => (word, false),
+        });
+        Ready { words: words.filter(|(word, _)| !word.is_empty()).collect() }
+    }
+}
+
+impl Ready {
     /// Whether a line fits.
     pub fn takes(&self, line: &LineState) -> bool {
+        if self.words.is_empty() {
+            return true;
+        }
         let place = match &line.place {
             Place::Unsure => "unsure",
             Place::Nowhere => "none",
@@ -26,28 +48,23 @@ impl Filter {
         };
         let result =
             line.verdict.as_ref().map(|(verdict, code)| format!("{verdict} {}", code.as_deref().unwrap_or("")));
+        let texts = [line.id.to_string(), place.to_owned(), result.unwrap_or_default()].map(|text| text.to_lowercase());
         self.all(|word| match word.strip_prefix("reg:") {
             Some(state) => place.starts_with(state),
-            None => {
-                let mut texts = [line.id.to_string(), place.to_owned(), result.clone().unwrap_or_default()].into_iter();
-                texts.any(|text| text.to_lowercase().contains(word))
-            }
+            None => texts.iter().any(|text| text.contains(word)),
         })
     }
 
     /// Whether an event fits.
     pub fn takes_event(&self, told: &Told) -> bool {
-        self.all(|word| word.starts_with("reg:") || told.text.to_lowercase().contains(word))
+        if self.words.is_empty() {
+            return true;
+        }
+        let text = told.text.to_lowercase();
+        self.all(|word| word.starts_with("reg:") || text.contains(word))
     }
 
     fn all(&self, fits: impl Fn(&str) -> bool) -> bool {
-        self.text.split_whitespace().all(|word| {
-            let word = word.to_lowercase();
-            match word.strip_prefix('!') {
-                Some("") => true,
-                Some(word) => !fits(word),
-                None => fits(&word),
-            }
-        })
+        self.words.iter().all(|(word, left_out)| fits(word) != *left_out)
     }
 }

@@ -51,8 +51,8 @@ impl Console {
 
     /// Whether a case of the selected phone is open.
     pub(super) fn is_judged(&self) -> bool {
-        let phone = self.phone();
-        self.board.lines.iter().any(|line| Some(&line.id.phone) == phone && line.verdict.is_none())
+        let lines = self.phone().map_or(&[][..], |phone| self.board.lines_of(phone));
+        lines.iter().any(|line| line.verdict.is_none())
     }
 
     /// Asks whether to type on the console that is looked at, if that can be done.

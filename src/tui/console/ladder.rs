@@ -1,11 +1,13 @@
 //! The SIP of one phone as a ladder: who said what to whom, and when. Bounded: the oldest go first.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    fmt::Write as _,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use crate::event::{Fate, ServerName, SipContact, SipFact, SipMessage, SipStart, SipSummary, Stamp, Toward};
 
-/// Messages that are kept of a phone.
-const MEMORY: usize = 500;
 /// So many back, a repetition is looked for.
 const FOLD: usize = 8;
 /// Most times of repetitions that are kept of a message.
@@ -40,9 +42,10 @@ pub struct Rung {
     pub fate: Fate,
     /// What it is, for people; from a phone, so not harmless yet.
     pub label: String,
-    /// More of it, a line each: what the detail shows.
-    pub detail: Vec<String>,
-    key: Option<(String, String, u32)>,
+    /// More of it, in lines: what the detail shows.
+    pub detail: String,
+    /// Of what a repetition has the same; none: it could not be read.
+    key: Option<u64>,
 }
 
 impl Ladder {
@@ -51,10 +54,10 @@ impl Ladder {
         self.rungs.iter()
     }
 
-    /// Takes one more message.
-    pub fn take(&mut self, seq: u64, at: Stamp, fact: &SipFact) {
+    /// Takes one more message, so many being kept.
+    pub fn take(&mut self, seq: u64, at: Stamp, fact: &SipFact, room: usize) {
         let (label, key) = match &fact.message {
-            SipMessage::Read(read) => (label(read), Some((read.call_id.clone(), read.branch.clone(), read.cseq))),
+            SipMessage::Read(read) => (label(read), Some(key(read))),
             SipMessage::Unreadable { .. } => ("unreadable".to_owned(), None),
         };
         let same = |rung: &&mut Rung| {
@@ -73,7 +76,7 @@ impl Ladder {
             }
             return;
         }
-        if self.rungs.len() == MEMORY {
+        while self.rungs.len() >= room.max(1) {
             self.rungs.pop_front();
             self.forgotten += 1;
         }
@@ -91,6 +94,13 @@ impl Ladder {
             key,
         });
     }
+}
+
+/// Stands for what a message has in common with its repetitions alone.
+fn key(read: &SipSummary) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&read.call_id, &read.branch, read.cseq).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn lifetime(read: &SipSummary) -> Option<u32> {
@@ -117,38 +127,55 @@ fn label(read: &SipSummary) -> String {
     }
 }
 
-fn detail(fact: &SipFact) -> Vec<String> {
-    let ends = match fact.toward {
-        Toward::Server => format!("{} to {}", fact.phone_addr, fact.server_addr),
-        Toward::Phone => format!("{} to {}", fact.server_addr, fact.phone_addr),
+fn detail(fact: &SipFact) -> String {
+    let mut text = String::with_capacity(400);
+    // Writing to a String can not fail.
+    let _ = match &fact.message {
+        SipMessage::Unreadable { reason, offset } => writeln!(text, "byte {offset}: {reason}"),
+        SipMessage::Read(read) => read_detail(&mut text, read),
     };
-    let carried = format!("{} {ends}, {} byte {}", fact.transport, fact.raw.file, fact.raw.offset);
-    match &fact.message {
-        SipMessage::Unreadable { reason, offset } => vec![format!("byte {offset}: {reason}"), carried],
-        SipMessage::Read(read) => {
-            let first = match &read.start {
-                SipStart::Request { method, uri } => format!("{method} {uri}"),
-                SipStart::Response { code, reason } => format!("{code} {reason}"),
-            };
-            let mut lines = vec![first, format!("Call-ID: {}   CSeq: {} {}", read.call_id, read.cseq, read.method)];
-            lines.push(format!("From: {}   To: {}", read.from, read.to));
-            let contacts: Vec<&str> = read.contacts.iter().map(|contact| contact.uri.as_str()).collect();
-            let seconds = |name: &str, value: Option<u32>| value.map(|value| format!("{name}: {value}"));
-            let more = [
-                (!contacts.is_empty()).then(|| format!("Contact: {}", contacts.join(", "))),
-                seconds("Expires", read.expires),
-                seconds("Min-Expires", read.min_expires),
-                seconds("Retry-After", read.retry_after),
-                read.event.as_ref().map(|event| format!("Event: {event}")),
-            ];
-            lines.push(more.into_iter().flatten().collect::<Vec<_>>().join("   "));
-            let odd = (!read.oddities.is_empty()).then(|| format!("odd: {}", read.oddities.join("; ")));
-            lines.push([read.agent.clone(), odd].into_iter().flatten().collect::<Vec<_>>().join("   "));
-            lines.push(carried);
-            lines.retain(|line| !line.is_empty());
-            lines
+    let (from, to) = match fact.toward {
+        Toward::Server => (fact.phone_addr, fact.server_addr),
+        Toward::Phone => (fact.server_addr, fact.phone_addr),
+    };
+    let _ = write!(text, "{} {from} to {to}, {} byte {}", fact.transport, fact.raw.file, fact.raw.offset);
+    text.shrink_to_fit();
+    text
+}
+
+fn read_detail(text: &mut String, read: &SipSummary) -> std::fmt::Result {
+    match &read.start {
+        SipStart::Request { method, uri } => writeln!(text, "{method} {uri}")?,
+        SipStart::Response { code, reason } => writeln!(text, "{code} {reason}")?,
+    }
+    writeln!(text, "Call-ID: {}   CSeq: {} {}", read.call_id, read.cseq, read.method)?;
+    writeln!(text, "From: {}   To: {}", read.from, read.to)?;
+    let mut gap = "";
+    let contacts: Vec<&str> = read.contacts.iter().map(|contact| contact.uri.as_str()).collect();
+    if !contacts.is_empty() {
+        write!(text, "Contact: {}", contacts.join(", "))?;
+        gap = "   ";
+    }
+    let seconds = [("Expires", read.expires), ("Min-Expires", read.min_expires), ("Retry-After", read.retry_after)];
+    for (name, value) in seconds {
+        if let Some(value) = value {
+            write!(text, "{gap}{name}: {value}")?;
+            gap = "   ";
         }
     }
+    if let Some(event) = &read.event {
+        write!(text, "{gap}Event: {event}")?;
+        gap = "   ";
+    }
+    if !gap.is_empty() {
+        text.push('\n');
+    }
+    let odd = (!read.oddities.is_empty()).then(|| format!("odd: {}", read.oddities.join("; ")));
+    let more: Vec<&str> = [read.agent.as_deref(), odd.as_deref()].into_iter().flatten().collect();
+    if !more.is_empty() {
+        writeln!(text, "{}", more.join("   "))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -174,10 +201,10 @@ mod tests {
         let fact = message();
         let mut ladder = Ladder::default();
         for ms in [0, 500, 1500] {
-            ladder.take(1, Stamp::from_millis(ms), &fact);
+            ladder.take(1, Stamp::from_millis(ms), &fact, 500);
         }
         let dropped = SipFact { fate: Fate::Dropped(crate::event::OutageId(1)), ..fact };
-        ladder.take(9, Stamp::from_millis(3500), &dropped);
+        ladder.take(9, Stamp::from_millis(3500), &dropped, 500);
         let rungs: Vec<_> = ladder.rungs().map(|rung| (rung.again, rung.last, rung.repeats.len())).collect();
         assert_eq!(rungs, [(2, Stamp::from_millis(1500), 2), (0, Stamp::from_millis(3500), 0)]);
     }
@@ -186,14 +213,14 @@ mod tests {
     fn memory_is_bounded_and_the_newest_stay() {
         let fact = message();
         let mut ladder = Ladder::default();
-        for number in 0..2 * MEMORY as u32 {
+        for number in 0..1000 {
             let mut fact = fact.clone();
             if let SipMessage::Read(read) = &mut fact.message {
                 read.cseq = number;
             }
-            ladder.take(u64::from(number), Stamp(number.into()), &fact);
+            ladder.take(u64::from(number), Stamp(number.into()), &fact, 400);
         }
-        assert_eq!((ladder.rungs().len(), ladder.forgotten), (MEMORY, MEMORY as u64));
-        assert_eq!(ladder.rungs().next_back().unwrap().at, Stamp(2 * MEMORY as u64 - 1));
+        assert_eq!((ladder.rungs().len(), ladder.forgotten), (400, 600));
+        assert_eq!(ladder.rungs().next_back().unwrap().at, Stamp(999));
     }
 }

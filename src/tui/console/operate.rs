@@ -190,8 +190,8 @@ impl Console {
             Screen::Phones => {
                 let shown = self.shown();
                 let Some(last) = shown.len().checked_sub(1) else { return };
-                let at =
-                    shown.iter().position(|index| self.board.lines.get(*index).map(|it| &it.id) == self.selected());
+                let place = self.place();
+                let at = shown.iter().position(|index| *index == place);
                 let next = shown.get(to(at.unwrap_or(0), last)).and_then(|index| self.board.lines.get(*index));
                 self.view.line = next.map(|line| line.id.clone());
             }
@@ -245,8 +245,7 @@ impl Console {
         if count == 0 {
             return;
         }
-        let at = self.board.lines.iter().position(|line| Some(&line.id) == self.selected()).unwrap_or(0);
-        self.view.line = self.board.lines.get(to(at, count)).map(|line| line.id.clone());
+        self.view.line = self.board.lines.get(to(self.place(), count)).map(|line| line.id.clone());
         self.view.rung = None;
     }
 }

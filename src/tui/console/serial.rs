@@ -13,6 +13,8 @@ use crate::{
 
 /// Lines, and rows of hexadecimal, that are kept.
 const MEMORY: usize = 5000;
+/// Bytes of their text that are kept: fewer lines, where they are long.
+const BYTES: usize = 4 << 20;
 /// Bytes of a row of hexadecimal.
 const ROW: usize = 16;
 
@@ -53,15 +55,19 @@ pub struct Scroll {
     pub rows: VecDeque<Said>,
     /// Those that are gone.
     pub before: usize,
+    /// Bytes of their text.
+    bytes: usize,
 }
 
 impl Scroll {
     fn push(&mut self, row: Said) {
-        if self.rows.len() == MEMORY {
-            self.rows.pop_front();
+        self.bytes += row.text.len();
+        self.rows.push_back(row);
+        while self.rows.len() > MEMORY || (self.bytes > BYTES && self.rows.len() > 1) {
+            let oldest = self.rows.pop_front();
+            self.bytes -= oldest.map_or(0, |row| row.text.len());
             self.before += 1;
         }
-        self.rows.push_back(row);
     }
 
     /// The number of the last row; none: there is none.
@@ -150,5 +156,12 @@ mod tests {
         assert!(found <= last, "numbers go on");
         assert!(scroll.find(found, "line 50", true).unwrap() < found && scroll.find(last, "", true).is_none());
         assert_eq!(scroll.find(found, "line 5009", false), None, "nothing comes after the last");
+        // Long lines of what must not reach a terminal take several times their room when they are made harmless.
+        for _ in 0..MEMORY {
+            serial.line(Said { at: Stamp::ZERO, text: "\u{9b}".repeat(2048), by: Speaker::Phone });
+        }
+        let scroll = serial.scroll(false);
+        let bytes: usize = scroll.rows.iter().map(|row| row.text.capacity()).sum();
+        assert!(bytes < 2 * BYTES && scroll.rows.len() > 100, "{bytes} bytes in {} rows", scroll.rows.len());
     }
 }

@@ -1,22 +1,34 @@
 //! What phones say and are told: their SIP, their consoles and their keys, folded from records. Bounded: the oldest go first.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::{face::Face, ladder::Ladder};
+use super::{
+    face::{Face, Faces},
+    ladder::Ladder,
+};
 use crate::{
+    config,
     event::{
         Action, Answer, Derived, Event, Fate, Hand, Observed, OutageId, PhoneName, PortKind, Record, ServerName, Stamp,
     },
     tui::wording,
 };
 
-/// Lines of a console, and strokes of keys, that are kept of a phone.
-const MEMORY: usize = 400;
+/// SIP messages, lines of consoles and strokes of keys that are kept of a phone: the more phones there are, the fewer.
+const MOST: usize = 400;
+/// But so many.
+const LEAST: usize = 40;
+/// Of all phones together.
+const ALL: usize = 100_000;
+/// The longest text of a line that is kept, in bytes. All of it is in the recording.
+const LONGEST: usize = 512;
 
 /// All phones.
 #[derive(Debug, Clone, Default)]
 pub struct Talk {
-    phones: BTreeMap<PhoneName, Phone>,
+    /// So much is kept of each.
+    room: usize,
+    phones: HashMap<PhoneName, Phone>,
     servers: BTreeMap<ServerName, Traffic>,
 }
 
@@ -107,12 +119,12 @@ impl Talk {
             Event::Observed(observed) => self.observed(record.seq, at, observed),
             Event::Action(Action::Type { phone, text }) => self.said(phone, at, wording::typed(text), Speaker::Rig),
             Event::Action(Action::PlayKeys { phone, sequence, keys }) => {
-                let keys_of = &mut self.of(phone).keys;
                 // What an operator wanted was told of when it was answered.
-                if !keys_of.iter().rev().any(|known| known.sequence == Some(*sequence)) {
+                let told = |known: &Phone| known.keys.iter().rev().any(|it| it.sequence == Some(*sequence));
+                if !self.phone(phone).is_some_and(told) {
                     let strokes = keys.iter().map(wording::stroke_of).collect::<Vec<_>>().join(" ");
                     let sequence = Some(*sequence);
-                    push(keys_of, Pressed { at, sequence, by: None, strokes, answer: None, shown: (0, 0) });
+                    self.pressed(phone, Pressed { at, sequence, by: None, strokes, answer: None, shown: (0, 0) });
                 }
             }
             Event::Derived(Derived::HandAnswered { by, phone, hand: Hand::Press(stroke), answer }) => {
@@ -121,17 +133,19 @@ impl Talk {
                     Answer::Refused { reason } => (None, Some(Err(format!("refused: {reason}")))),
                 };
                 let (by, strokes) = (Some(by.clone()), wording::stroke_of(stroke));
-                push(&mut self.of(phone).keys, Pressed { at, sequence, by, strokes, answer, shown: (0, 0) });
+                self.pressed(phone, Pressed { at, sequence, by, strokes, answer, shown: (0, 0) });
             }
             Event::Derived(Derived::HandAnswered { phone, hand: Hand::Type(_), answer, .. }) => {
-                self.of(phone).untyped = match answer {
-                    Answer::Obeyed { .. } => None,
-                    Answer::Refused { reason } => Some(reason.clone()),
-                };
+                if let Some(known) = self.of(phone) {
+                    known.untyped = match answer {
+                        Answer::Obeyed { .. } => None,
+                        Answer::Refused { reason } => Some(reason.clone()),
+                    };
+                }
             }
             Event::Derived(Derived::KeyConfirmed { phone, key, by }) => {
                 let name = key.to_string();
-                let keys = self.of(phone).keys.iter_mut().rev();
+                let keys = self.of(phone).into_iter().flat_map(|known| known.keys.iter_mut().rev());
                 let is_meant =
                     |pressed: &&mut Pressed| pressed.shown == (0, 0) && pressed.strokes.split(' ').any(|it| it == name);
                 if let Some(pressed) = keys.into_iter().find(is_meant) {
@@ -148,13 +162,14 @@ impl Talk {
     fn observed(&mut self, seq: u64, at: Stamp, observed: &Observed) {
         match observed {
             Observed::RunStarted { plan } => {
-                for phone in plan.phones.iter().filter_map(|name| plan.phone(name)) {
-                    self.of(&phone.name).face = Face::of(plan, phone);
-                }
+                self.room = (ALL / plan.phones.len().max(1)).clamp(LEAST, MOST);
+                let faces = Faces::of(plan);
+                let phone = |it: &config::Phone| Phone { face: faces.face(it), ..Phone::default() };
+                self.phones = plan.bench.phones.iter().map(|it| (it.name.clone(), phone(it))).collect();
+                self.servers = plan.bench.servers.iter().map(|it| (it.name.clone(), Traffic::default())).collect();
             }
             Observed::Sip(fact) => {
-                if let Some(server) = &fact.server {
-                    let traffic = self.servers.entry(server.clone()).or_default();
+                if let Some(traffic) = fact.server.as_ref().and_then(|server| self.servers.get_mut(server)) {
                     match fact.fate {
                         Fate::Passed => traffic.passed += 1,
                         Fate::Injected(_) => traffic.injected += 1,
@@ -164,27 +179,34 @@ impl Talk {
                         }
                     }
                 }
-                self.of(&fact.phone).sip.take(seq, at, fact);
+                let room = self.room;
+                if let Some(known) = self.of(&fact.phone) {
+                    known.sip.take(seq, at, fact, room);
+                }
             }
             Observed::ConsoleLine { phone, text, echo, .. } => {
                 let by = if *echo { Speaker::Echo } else { Speaker::Phone };
-                if !echo {
-                    self.of(phone).face.hear(text, at);
+                if let Some(of) = self.of(phone).filter(|_| !echo) {
+                    of.face.hear(text, at);
                 }
                 self.said(phone, at, text.clone(), by);
             }
             Observed::PortOpened { phone, port: PortKind::Console, away_ns, .. } => {
-                self.of(phone).face.port(false, at);
+                if let Some(of) = self.of(phone) {
+                    of.face.port(false, at);
+                }
                 let away = away_ns.map_or_else(String::new, |ns| format!(" again after {:.1} s", ns as f64 / 1e9));
                 self.said(phone, at, format!("the port is open{away}"), Speaker::Port);
             }
             Observed::PortLost { phone, port: PortKind::Console, reason } => {
-                self.of(phone).face.port(true, at);
+                if let Some(of) = self.of(phone) {
+                    of.face.port(true, at);
+                }
                 self.said(phone, at, format!("the port is lost: {reason}"), Speaker::Port);
             }
             Observed::KeysPlayed { phone, sequence, ack_after_ns, error } => {
                 let answer = error.clone().map_or(Ok(*ack_after_ns), Err);
-                let keys = self.of(phone).keys.iter_mut().rev();
+                let keys = self.of(phone).into_iter().flat_map(|known| known.keys.iter_mut().rev());
                 if let Some(pressed) = keys.into_iter().find(|pressed| pressed.sequence == Some(*sequence)) {
                     let lost = |error| if pressed.by.is_some() { format!("lost: {error}") } else { error };
                     pressed.answer = Some(answer.map_err(lost));
@@ -194,17 +216,32 @@ impl Talk {
         }
     }
 
-    fn said(&mut self, phone: &PhoneName, at: Stamp, text: String, by: Speaker) {
-        push(&mut self.of(phone).console, Said { at, text, by });
+    fn said(&mut self, phone: &PhoneName, at: Stamp, mut text: String, by: Speaker) {
+        if text.len() > LONGEST {
+            text.truncate(text.floor_char_boundary(LONGEST));
+            text.push('…');
+        }
+        let room = self.room;
+        if let Some(known) = self.of(phone) {
+            push(&mut known.console, Said { at, text, by }, room);
+        }
     }
 
-    fn of(&mut self, phone: &PhoneName) -> &mut Phone {
-        self.phones.entry(phone.clone()).or_default()
+    fn pressed(&mut self, phone: &PhoneName, pressed: Pressed) {
+        let room = self.room;
+        if let Some(known) = self.of(phone) {
+            push(&mut known.keys, pressed, room);
+        }
+    }
+
+    /// A phone of the bench.
+    fn of(&mut self, phone: &PhoneName) -> Option<&mut Phone> {
+        self.phones.get_mut(phone)
     }
 }
 
-fn push<T>(queue: &mut VecDeque<T>, item: T) {
-    if queue.len() == MEMORY {
+fn push<T>(queue: &mut VecDeque<T>, item: T, room: usize) {
+    while queue.len() >= room.max(1) {
         queue.pop_front();
     }
     queue.push_back(item);

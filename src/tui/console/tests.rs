@@ -20,6 +20,7 @@ use crate::{
 
 mod hands;
 mod instant;
+mod long;
 mod mouse;
 mod serial;
 
@@ -154,7 +155,7 @@ fn what_each_line_did_about_each_outage_is_a_map() {
     let moved = [(0, 1, Some(9_000.0), None), (1, 1, Some(31_000.0), None), (0, 2, Some(400.0), None)];
     let not = [(1, 2, None, Some(Measurement::STAYED)), (0, 3, None, Some(Measurement::STRANDED))];
     for (line, outage, value, why) in moved.into_iter().chain(not) {
-        let case = console.story.cases()[line].id.clone();
+        let case = sample::id(line);
         let at_ms = 100_000.0 * f64::from(outage);
         let mut record = records[0].clone();
         record.event = Event::Derived(Derived::Measured {

@@ -25,7 +25,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     heading(pen, (0, 0), LEFT - 1, &phone.0);
     let bottom = pen.area.height - SIP;
     let mut y = 1;
-    for line in console.board.lines.iter().filter(|line| line.id.phone == phone) {
+    for line in console.board.lines_of(&phone) {
         y = registration(pen, y, bottom.saturating_sub(4), line, now);
     }
     keys(pen, y, bottom, talk.into_iter().flat_map(|it| &it.keys), now);

@@ -8,8 +8,9 @@ use crate::tui::{draw::event, narrator::Told, pen::Pen};
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
     let (filter, columns) = (&console.view.filter, pen.area.width);
+    let ready = filter.ready();
     let fitting = console.log.iter().zip(console.log_before..).map(|(entry, number)| (&entry.told, number));
-    let fitting = fitting.filter(|(told, _)| filter.takes_event(told));
+    let fitting = fitting.filter(|(told, _)| ready.takes_event(told));
     let shown: Vec<(&Told, usize)> = fitting.collect();
     let last = console.view.event.unwrap_or(usize::MAX);
     let end = shown.iter().rposition(|(_, number)| *number <= last).map_or(0, |at| at + 1);

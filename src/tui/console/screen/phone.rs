@@ -42,7 +42,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     heading(pen, (0, 0), LEFT - 1, &phone.0);
     let mut y = 1;
     let bottom = pen.area.height - SIP;
-    for line in console.board.lines.iter().filter(|line| line.id.phone == phone) {
+    for line in console.board.lines_of(&phone) {
         y = registration(pen, y, bottom, line, now);
     }
     if let Some(talk) = talk {

@@ -41,8 +41,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         pen.text(x, 1, name, pen.dim());
     }
     let room = usize::from(pen.area.height.saturating_sub(2 + EVENTS));
-    let selected =
-        lines.iter().position(|index| console.board.lines.get(*index).map(|line| &line.id) == console.selected());
+    let place = console.place();
+    let selected = lines.iter().position(|index| *index == place);
     let first = selected.map_or(0, |at| (at + 1).saturating_sub(room));
     let mut y = 2;
     for (at, index) in lines.iter().enumerate().skip(first).take(room) {

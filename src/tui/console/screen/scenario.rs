@@ -6,9 +6,9 @@ use super::{super::Console, heading, wrap};
 use crate::{
     event::Stamp,
     look::span,
-    report::heat::{Cell, HeatMap},
+    report::heat::{Cell, Row},
     tui::{draw::clock, pen::Pen},
-    verdict::{Case, Measurement},
+    verdict::Measurement,
 };
 
 /// Columns of the left half.
@@ -20,15 +20,14 @@ const CELL: u16 = 9;
 const MAP: usize = 8;
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
-    let cases = console.story.cases();
-    let map = HeatMap::of(&console.story, &cases);
-    let bottom = match &map {
-        Some(map) => pen.area.height.saturating_sub(map.rows.len().min(MAP) as u16 + 2),
-        None => pen.area.height,
+    let map = console.story.map.rows();
+    let bottom = match map.len() {
+        0 => pen.area.height,
+        rows => pen.area.height.saturating_sub(rows.min(MAP) as u16 + 2),
     };
     steps(pen, console, bottom, now);
-    case(pen, console, &cases, bottom);
-    if let Some(map) = map {
+    case(pen, console, bottom);
+    if !map.is_empty() {
         heat(pen, console, &map, bottom);
     }
 }
@@ -44,9 +43,7 @@ fn steps(pen: &mut Pen<'_>, console: &Console, bottom: u16, now: Stamp) {
     // The current step stays in sight.
     let first = current.map_or(0, |at| (at + 2).saturating_sub(rows));
     for (y, (index, title)) in (1..).zip(titles.iter().enumerate().skip(first).take(rows)) {
-        let notes =
-            console.story.steps.iter().filter(|note| note.step == index && note.case.scenario == board.scenario);
-        let (ok, bad) = notes.fold((0, 0), |(ok, bad), note| if note.ok { (ok + 1, bad) } else { (ok, bad + 1) });
+        let (ok, bad) = console.story.steps.get(&index).copied().unwrap_or_default();
         let mark = match current {
             Some(at) if index == at && board.decided() < board.lines.len() => ">",
             _ if bad > 0 => pen.look.pick("✗", "x"),
@@ -64,19 +61,14 @@ fn steps(pen: &mut Pen<'_>, console: &Console, bottom: u16, now: Stamp) {
     }
 }
 
-fn case(pen: &mut Pen<'_>, console: &Console, cases: &[Case], bottom: u16) {
+fn case(pen: &mut Pen<'_>, console: &Console, bottom: u16) {
     let Some(line) = console.selected() else { return };
     let columns = pen.area.width - LEFT;
-    let of_line = |case: &&Case| {
-        case.id.phone == line.phone && case.id.line == line.extension && case.id.scenario == console.board.scenario
-    };
-    let case = cases.iter().find(of_line);
     heading(pen, (LEFT, 0), columns, &format!("{line}; ] shows the next"));
     pen.within(LEFT + 1, 1, columns, "MEASURED           VALUE        LIMIT", pen.dim());
-    let Some(case) = case else { return };
-    let decided = console.story.decided_at(&case.id).is_some();
+    let Some(case) = console.story.case(line) else { return };
     let mut y = 2;
-    let shown = case.measurements.iter().filter(|it| it.value.is_some() || it.max.is_some());
+    let shown = case.measured.iter().filter(|it| it.value.is_some() || it.max.is_some());
     for measurement in shown {
         if y >= bottom {
             return;
@@ -89,8 +81,8 @@ fn case(pen: &mut Pen<'_>, console: &Console, cases: &[Case], bottom: u16) {
         pen.within(LEFT + 1, y, columns - 2, &text, style);
         y += 1;
     }
-    for deadline in console.story.deadlines_of(&case.id) {
-        if y + 1 < bottom && !decided {
+    for deadline in case.deadlines.values() {
+        if y + 1 < bottom && case.decided.is_none() {
             let text = format!("{:?} due within {}: {}", deadline.of, span(deadline.window_ms), deadline.derivation);
             for row in wrap(&text, usize::from(columns) - 2).into_iter().take(usize::from(bottom - y)) {
                 pen.within(LEFT + 1, y, columns - 2, &row, pen.dim());
@@ -98,7 +90,7 @@ fn case(pen: &mut Pen<'_>, console: &Console, cases: &[Case], bottom: u16) {
             }
         }
     }
-    if decided && y < bottom {
+    if let Some(case) = case.decided.as_ref().filter(|_| y < bottom) {
         let mut text = format!("{} {}", pen.look.symbol(case.verdict), case.verdict);
         if let Some(blame) = case.blame {
             text.push_str(&format!(", {blame}"));
@@ -127,19 +119,18 @@ fn unit(value: f64, unit: &str) -> String {
 }
 
 /// What the lines did about each outage of their primary.
-fn heat(pen: &mut Pen<'_>, console: &Console, map: &HeatMap, top: u16) {
+fn heat(pen: &mut Pen<'_>, console: &Console, map: &[&Row], top: u16) {
     let columns = pen.area.width;
     heading(pen, (0, top), columns, "What each line did about each outage of its primary");
     let room = usize::from((columns - WHAT) / CELL);
-    let selected = console.selected().and_then(|line| map.lines.iter().position(|known| known == line));
-    let first = selected.map_or(0, |at| (at + 1).saturating_sub(room));
+    let first = (console.place() + 1).saturating_sub(room);
     let place = |at: usize| WHAT + at as u16 * CELL;
-    for (at, line) in map.lines.iter().skip(first).take(room).enumerate() {
-        pen.within(place(at), top + 1, CELL - 1, &line.to_string(), pen.dim());
+    for (at, line) in console.board.lines.iter().skip(first).take(room).enumerate() {
+        pen.within(place(at), top + 1, CELL - 1, &line.id.to_string(), pen.dim());
     }
-    let longest = map.longest_ms();
-    let from = map.rows.len().saturating_sub(MAP);
-    for (y, row) in (top + 2..).zip(map.rows.iter().skip(from)) {
+    let longest = map.iter().flat_map(|row| row.moved_ms()).fold(0.0, f64::max);
+    let from = map.len().saturating_sub(MAP);
+    for (y, row) in (top + 2..).zip(map.iter().skip(from)) {
         pen.within(1, y, WHAT - 2, &row.what, Style::new());
         for (at, cell) in row.cells.iter().skip(first).take(room).enumerate() {
             let (text, style) = match cell {

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     config::Role,
-    event::{Fate, OutageId, Stamp, Toward},
+    event::{Fate, LineId, OutageId, ServerName, Stamp, Toward},
     look::{span, width},
+    report::story::Outage,
     tui::{pen::Pen, wording},
 };
 
@@ -54,7 +55,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let chosen = selected.and_then(|at| rungs.get(at)).or(rungs.last()).copied();
     let detail = if console.view.detail { DETAIL } else { 0 };
     head(pen, console);
-    let rows = rows(console, &rungs, now);
+    let outages: Vec<(OutageId, &Outage)> = console.story.outages.of(console.phone()).collect();
+    let rows = rows(&outages, &rungs, now);
     let room = usize::from(pen.area.height.saturating_sub(2 + detail));
     let is_chosen =
         |row: &Row<'_>| matches!((row, chosen), (Row::Message(rung), Some(chosen)) if rung.seq == chosen.seq);
@@ -63,6 +65,11 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let mut before = None;
     let shown = rows.iter().take(last).skip(last.saturating_sub(room));
     for (y, row) in (2..).zip(shown) {
+        if let Row::Message(rung) = row
+            && is_in_outage(&outages, rung.at)
+        {
+            pen.text(LANES[0] - 1, y, pen.look.pick("▒", "#"), Style::new());
+        }
         draw_row(pen, console, y, row, before);
         if selected.is_some() && is_chosen(row) {
             pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
@@ -79,7 +86,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         let top = pen.area.height - detail;
         heading(pen, (0, top), columns, &format!("record {}", rung.seq));
         let room = usize::from(columns) - 2;
-        let lines = rung.detail.iter().flat_map(|line| wrap(line, room));
+        let lines = rung.detail.lines().flat_map(|line| wrap(line, room));
         for (y, text) in (top + 1..pen.area.height).zip(lines) {
             pen.text(1, y, &text, Style::new());
         }
@@ -91,8 +98,7 @@ fn head(pen: &mut Pen<'_>, console: &Console) {
     let line = console.selected();
     let named = |role: Role| {
         let servers = console.story.plan.iter().flat_map(|plan| &plan.bench.servers);
-        let mut of_role =
-            servers.filter(|server| line.is_some_and(|line| console.story.role(line, &server.name) == role));
+        let mut of_role = servers.filter(|server| line.is_some_and(|line| console.role(line, &server.name) == role));
         of_role.next().map_or_else(|| role.to_string(), |server| format!("{} {role}", server.name))
     };
     let phone = console.phone().map_or_else(String::new, ToString::to_string);
@@ -104,14 +110,9 @@ fn head(pen: &mut Pen<'_>, console: &Console) {
     }
 }
 
-fn rows<'r>(console: &Console, rungs: &[&'r Rung], now: Stamp) -> Vec<Row<'r>> {
+fn rows<'r>(outages: &[(OutageId, &Outage)], rungs: &[&'r Rung], now: Stamp) -> Vec<Row<'r>> {
     let mut rows = Vec::new();
-    let phone = console.phone();
-    let of_phone = |id: &OutageId| {
-        let spec = console.story.outages.get(id).and_then(|outage| outage.spec.as_ref());
-        spec.is_none_or(|spec| phone.is_some_and(|phone| spec.phones.contains(phone)))
-    };
-    for (id, outage) in console.story.outages.iter().filter(|(id, _)| of_phone(id)) {
+    for (id, outage) in outages {
         rows.extend(outage.began.map(|began| (began.at, Row::Began(*id, began.at))));
         rows.extend(outage.ended.map(|ended| (ended.at, Row::Ended(*id, ended.at))));
     }
@@ -147,7 +148,6 @@ fn draw_row(pen: &mut Pen<'_>, console: &Console, y: u16, row: &Row<'_>, before:
     let dim = pen.dim();
     match row {
         Row::Message(rung) => {
-            shade(pen, console, y, rung.at);
             pen.text(1, y, &format!("{:>9}", rung.at.to_string()), dim);
             let since = before
                 .map_or_else(String::new, |before| format!("+{}", span(rung.at.since(before).as_secs_f64() * 1000.0)));
@@ -179,22 +179,15 @@ fn draw_row(pen: &mut Pen<'_>, console: &Console, y: u16, row: &Row<'_>, before:
     }
 }
 
-/// A mark beside messages while an outage of the phone is in force.
-fn shade(pen: &mut Pen<'_>, console: &Console, y: u16, at: Stamp) {
-    let phone = console.phone();
-    let mut outages = console.story.outages.values();
-    let covers = outages.any(|outage| {
-        let for_phone = outage.spec.as_ref().is_none_or(|spec| phone.is_some_and(|phone| spec.phones.contains(phone)));
-        let began = outage.began.is_some_and(|began| began.at <= at);
-        for_phone && began && outage.ended.is_none_or(|ended| at < ended.at)
-    });
-    if covers {
-        pen.text(LANES[0] - 1, y, pen.look.pick("▒", "#"), Style::new());
-    }
+/// Whether an outage of the phone was in force then.
+fn is_in_outage(outages: &[(OutageId, &Outage)], at: Stamp) -> bool {
+    outages.iter().any(|(_, outage)| {
+        outage.began.is_some_and(|began| began.at <= at) && outage.ended.is_none_or(|ended| at < ended.at)
+    })
 }
 
 fn arrow(pen: &mut Pen<'_>, console: &Console, y: u16, rung: &Rung) {
-    let role = console.selected().zip(rung.server.as_ref()).map(|(line, server)| console.story.role(line, server));
+    let role = console.selected().zip(rung.server.as_ref()).map(|(line, server)| console.role(line, server));
     let right = if role == Some(Role::Primary) { LANES[1] } else { LANES[2] };
     let room = usize::from(right - LANES[0] - 1);
     let again = if rung.again > 0 { format!(" x{}", rung.again + 1) } else { String::new() };
@@ -236,6 +229,11 @@ fn note(console: &Console, rung: &Rung, role: Option<Role>) -> String {
 }
 
 impl Console {
+    /// What a server is to a line.
+    fn role(&self, line: &LineId, server: &ServerName) -> Role {
+        self.story.plan.as_ref().map_or(Role::Other, |plan| plan.role(line, server))
+    }
+
     /// How long after the request before it an answer came, in milliseconds.
     fn answered(&self, rung: &Rung) -> Option<f64> {
         if rung.toward != Toward::Phone {
