@@ -12,6 +12,7 @@ mod bystanders;
 pub mod heat;
 pub mod html;
 pub mod junit;
+mod prompts;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod story;
@@ -19,7 +20,8 @@ pub mod summary;
 pub mod table;
 pub mod times;
 
-pub use story::RunStory;
+pub use prompts::Prompt;
+pub use story::{Deadline, RunStory};
 pub use summary::Summary;
 pub use times::Times;
 

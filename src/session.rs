@@ -20,7 +20,7 @@ use crate::{
         whispers::Whispers,
     },
     engine::Engine,
-    event::{Action, Derived, Hand, KeyName, Observed, PhoneName, Record, Stamp, Stroke, When},
+    event::{Action, Derived, Hand, KeyName, Observed, PhoneName, Record, Reply, Stamp, Stroke, When},
     journal::{JournalError, JournalWriter, RunDir},
 };
 
@@ -104,6 +104,16 @@ impl Operator {
     /// Asks that every phone be given its network back at once.
     pub fn restore(&self, by: &str) {
         self.ask(Observed::RestoreRequested { by: by.to_owned() });
+    }
+
+    /// Answers what the run asks.
+    pub fn answer(&self, by: &str, prompt: u32, reply: Reply) {
+        self.ask(Observed::ReplyGiven { by: by.to_owned(), prompt, reply });
+    }
+
+    /// Says of a prompt that nobody is there who could answer it.
+    pub fn nobody_attends(&self, prompt: u32) {
+        self.ask(Observed::NobodyAttends { prompt });
     }
 
     /// The time of the run.

@@ -127,6 +127,10 @@ pub struct RunArgs {
     /// a while to come back
     #[arg(long)]
     pub allow_link_down: bool,
+    /// Wait for an operator where a step asks for one (`siprig console --attach`), as long as its limit is; otherwise those cases are
+    /// skipped at once where nobody is attached
+    #[arg(long)]
+    pub attended: bool,
     /// Wait so long for a bench that another holds
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub wait: Option<Duration>,

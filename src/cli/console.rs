@@ -145,11 +145,11 @@ impl Desk {
         let mut keys = EventStream::new();
         let (mut looked, mut dirty) = (self.clock.now(), true);
         loop {
-            let second = self.now().0 / 1_000_000_000;
+            self.console.clock = self.now();
+            let second = self.console.clock.0 / 1_000_000_000;
             if dirty || (self.console.moves() && self.drawn != Some(second)) {
-                let now = self.now();
                 let mouse = terminal.listen_to_mouse(self.console.has_mouse());
-                if mouse.and_then(|()| terminal.draw(&self.console, now, self.look)).is_err() {
+                if mouse.and_then(|()| terminal.draw(&self.console, self.console.clock, self.look)).is_err() {
                     return Ok(Exit::Hangup);
                 }
                 self.drawn = Some(second);
@@ -158,6 +158,7 @@ impl Desk {
             tokio::select! {
                 event = keys.next() => match event {
                     Some(Ok(event)) => {
+                        self.console.clock = self.now();
                         let Ok(area) = terminal.area() else { return Ok(Exit::Hangup) };
                         if let Some(Wish::Leave) = self.take(&event, area).and_then(|wish| self.grant(wish)) {
                             return Ok(Exit::Success);

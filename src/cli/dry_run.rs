@@ -145,6 +145,11 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
             StepKind::Push { .. } | StepKind::Restart => reboots = true,
             StepKind::Keys { reboots: boots, .. } | StepKind::Press { reboots: boots, .. } => reboots = *boots,
             StepKind::Dial { .. } => reboots = false,
+            StepKind::Ask { limit, .. } => {
+                let limit = humantime::format_duration(*limit);
+                let whom = "a person, at `siprig console --attach`";
+                writeln!(out, "      asks {whom}; without an answer in {limit} the case is skipped")?;
+            }
             StepKind::Lift { turns: Some(turns), .. } => write_turns(out, plan, turns)?,
             StepKind::Expect { of } => {
                 turned_away |= *of == Move::Rejection;

@@ -11,7 +11,10 @@ use std::{
         unix::{fs::PermissionsExt, net::UnixListener},
     },
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -19,10 +22,10 @@ use nix::{sys::socket::sockopt::PeerCredentials, unistd::geteuid};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{PhoneName, Stamp, Stroke},
+    event::{Derived, Event, PhoneName, Record, Reply, Stamp, Stroke},
     journal::RunDir,
     look::harmless,
-    session::Operator,
+    session::{Operator, Subscriber},
     wire::redact,
 };
 
@@ -60,6 +63,13 @@ pub enum Wished {
         #[serde(default)]
         secret: bool,
     },
+    /// To answer what the run asks.
+    Answer {
+        /// The number of the prompt.
+        prompt: u32,
+        /// The answer.
+        reply: Reply,
+    },
     /// That a line is typed on the console of a phone.
     Type {
         /// The phone.
@@ -76,7 +86,7 @@ impl Wished {
     /// Whether only he may who has the keyboard.
     const fn needs_keyboard(&self) -> bool {
         match self {
-            Self::Stop | Self::Restore | Self::Give => false,
+            Self::Stop | Self::Restore | Self::Give | Self::Answer { .. } => false,
             Self::Take | Self::Press { .. } | Self::Type { .. } => true,
         }
     }
@@ -109,6 +119,36 @@ type Keyboard = Arc<Mutex<Option<(u64, Holder)>>>;
 #[derive(Debug)]
 pub struct Ear {
     path: PathBuf,
+    /// How many are connected.
+    seats: Arc<AtomicUsize>,
+}
+
+/// Says of each prompt at once if nobody is there to answer it.
+#[derive(Debug)]
+pub struct Attendance {
+    seats: Arc<AtomicUsize>,
+    operator: Operator,
+    /// Somebody is to come, and is waited for.
+    expected: bool,
+}
+
+impl Attendance {
+    /// Of those whom `ear` hears; none: nobody can be heard.
+    pub fn new(ear: Option<&Ear>, operator: Operator, expected: bool) -> Self {
+        let seats = ear.map(|ear| Arc::clone(&ear.seats)).unwrap_or_default();
+        Self { seats, operator, expected: expected && ear.is_some() }
+    }
+}
+
+impl Subscriber for Attendance {
+    fn record(&mut self, record: &Record) {
+        if let Event::Derived(Derived::OperatorAsked { prompt, .. }) = &record.event
+            && !self.expected
+            && self.seats.load(Ordering::Relaxed) == 0
+        {
+            self.operator.nobody_attends(*prompt);
+        }
+    }
 }
 
 /// Begins to listen for operators of that run.
@@ -122,6 +162,8 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
     let name = path.file_name().unwrap_or_default();
     let listener = UnixListener::bind(PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name))?;
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    let seats = Arc::new(AtomicUsize::new(0));
+    let taken = Arc::clone(&seats);
     thread::Builder::new().name("operators".to_owned()).spawn(move || {
         let keyboard = Keyboard::default();
         for (number, stream) in (0..).zip(listener.incoming().flatten()) {
@@ -129,18 +171,21 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
             if !peer.is_ok_and(|peer| peer.uid() == geteuid().as_raw() || peer.uid() == 0) {
                 continue;
             }
-            let seat = Seat { number, keyboard: Arc::clone(&keyboard), operator: operator.clone() };
+            taken.fetch_add(1, Ordering::Relaxed);
+            let (keyboard, seats) = (Arc::clone(&keyboard), Arc::clone(&taken));
+            let seat = Seat { number, keyboard, seats, operator: operator.clone() };
             // One who can not be heard for want of threads will try again.
             let _ = thread::Builder::new().name("operator".to_owned()).spawn(move || seat.hear(stream));
         }
     })?;
-    Ok(Ear { path })
+    Ok(Ear { path, seats })
 }
 
 /// One who is listened to. What he holds is free when this is dropped.
 struct Seat {
     number: u64,
     keyboard: Keyboard,
+    seats: Arc<AtomicUsize>,
     operator: Operator,
 }
 
@@ -177,6 +222,7 @@ impl Seat {
             Wished::Restore => self.operator.restore(&by),
             Wished::Take => {}
             Wished::Give => self.give(),
+            Wished::Answer { prompt, reply } => self.operator.answer(&by, prompt, reply),
             // It would be more than a line.
             Wished::Type { line, .. } if line.contains(char::is_control) => heard = false,
             Wished::Type { phone, line, secret } => {
@@ -210,6 +256,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.give();
+        self.seats.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

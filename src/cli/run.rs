@@ -15,12 +15,12 @@ use super::{
     error::{UserError, print_data},
     exit::Exit,
     lock::{self, Holder},
-    operator,
+    operator::{self, Attendance},
     places::{NotingPlaces, PlacesFile},
     set_back, state, stopped, switched_off, written_back,
 };
 use crate::{
-    config::{Bench, Model, Phone, Plan, Scenario, document::Document, load},
+    config::{Bench, Model, Phone, Plan, Scenario, StepKind, document::Document, load},
     driver::{clock::RunClock, privileges, serial::share},
     event::{PhoneName, Record},
     journal::RunDir,
@@ -141,8 +141,19 @@ fn run(
     if let Some(file) = &args.announce {
         announce(file, &run_dir)?;
     }
-    let end = conduct(plan, &run_dir, &clock).inspect_err(|_| run_dir.discard())?;
+    let asks = plan.scenarios().flat_map(Scenario::all_steps).any(|step| matches!(step.kind, StepKind::Ask { .. }));
+    if asks && args.announce.is_none() {
+        let else_ = if args.attended { "each is waited for" } else { "where nobody is, those cases are skipped" };
+        say(&format!("this run asks for an operator, at `siprig console --attach{}`; {else_}", reports(args)));
+    }
+    let end = conduct(plan, &run_dir, &clock, args.attended).inspect_err(|_| run_dir.discard())?;
     Ok(Outcome::Ran(run_dir, end))
+}
+
+/// What else to say where runs are not where they are looked for.
+fn reports(args: &RunArgs) -> String {
+    let place = args.report_dir.display();
+    if args.report_dir == Path::new("reports") { String::new() } else { format!(" --report-dir {place}") }
 }
 
 /// Tells whoever began this run where it is.
@@ -157,7 +168,7 @@ fn announce(file: &Path, run_dir: &RunDir) -> Result<(), UserError> {
 }
 
 /// Runs the session with somebody to tell people about it.
-fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd, UserError> {
+fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock, attended: bool) -> Result<SessionEnd, UserError> {
     let unexpected = |what: &str, error: io::Error| {
         UserError::new(
             Exit::Unexpected,
@@ -178,7 +189,8 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock) -> Result<SessionEnd,
         session.subscribe(NotingPlaces(PlacesFile::of(network)?));
     }
     // That operators can not be heard is no reason not to run.
-    let _ear = operator::listen(run_dir, session.operator()).ok();
+    let ear = operator::listen(run_dir, session.operator()).ok();
+    session.subscribe(Attendance::new(ear.as_ref(), session.operator(), attended));
     session.subscribe(Progress::start(clock).map_err(|error| unexpected("show the progress", error))?);
     privileges::lay_down().map_err(|error| unexpected("work without privileges", error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

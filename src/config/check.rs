@@ -13,6 +13,7 @@ use super::{
     raw::Text,
 };
 
+mod ask;
 pub(super) mod bench;
 pub(super) mod fit;
 mod hook;

@@ -45,6 +45,9 @@ pub const PIN: &str = "{pin}";
 /// Stands for the extension of the line.
 pub const EXTENSION: &str = "{extension}";
 
+/// Stands for the name of the phone, in what a person is asked to do.
+pub const PHONE: &str = "{phone}";
+
 /// What stands for a digit, or a line, that an operator gave in confidence; `number` tells them apart.
 pub fn whispered(number: u32) -> String {
     format!("{{secret-{number}}}")

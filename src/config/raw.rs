@@ -389,6 +389,8 @@ pub(super) struct Step {
     pub(super) restart: Option<Spanned<bool>>,
     pub(super) configure: Option<Spanned<BTreeMap<Spanned<String>, Spanned<SettingValue>>>>,
     pub(super) display: Text,
+    pub(super) ask: Text,
+    pub(super) limit: Text,
     pub(super) documented_limit: Option<Spanned<DocumentedLimit>>,
     pub(super) call: Text,
     pub(super) pbx: Option<Spanned<BTreeMap<Spanned<String>, Spanned<String>>>>,

@@ -280,6 +280,14 @@ pub enum StepKind {
         /// A part of what it shows.
         text: String,
     },
+    /// A person does something, and says so.
+    Ask {
+        /// What, for people; `{phone}` and `{extension}` stand for those of the phone.
+        text: String,
+        /// How long it is waited for.
+        #[serde(with = "super::duration")]
+        limit: Duration,
+    },
     /// In each pair of phones somebody's keys do something about a call.
     Call {
         /// What.

@@ -80,6 +80,8 @@ pub struct CaseRun {
     pub decided: Option<Finding>,
     /// What makes every verdict on the phone void, a pass like a failure: an outage leaked.
     pub void: Option<Finding>,
+    /// A person was asked to do something for it: its start state is restored, whatever it comes to.
+    pub under_way: bool,
     /// An operator had a hand in it.
     pub disturbed: Option<Disturbance>,
     /// An outage hit nothing, so that a pass would show nothing.
@@ -176,6 +178,7 @@ impl CaseRun {
             evidence: BTreeSet::new(),
             decided: None,
             void: None,
+            under_way: false,
             disturbed: None,
             unhit: None,
             unproven: None,

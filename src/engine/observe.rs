@@ -115,6 +115,8 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::RestoreRequested { .. }
         | Observed::StopRequested { .. }
         | Observed::HandAsked { .. }
+        | Observed::ReplyGiven { .. }
+        | Observed::NobodyAttends { .. }
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }
         | Observed::PbxRan { .. }

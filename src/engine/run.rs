@@ -106,6 +106,7 @@ impl Run {
             _ => {}
         }
         observe::observe(observed, fix, &mut self.subjects, out);
+        self.refuse(observed, fix, out);
         for step in self.courses.iter_mut().filter_map(|course| course.current.as_mut()) {
             step.observe(observed, fix, &mut self.subjects, out);
         }
@@ -113,6 +114,17 @@ impl Run {
             clearing.observe(observed, fix, &mut self.subjects, out);
         }
         self.hands.observe(observed, fix, &self.subjects);
+    }
+
+    /// Says why an answer does not count, if nothing is asked that it could be to.
+    fn refuse(&self, observed: &Observed, fix: Fix, out: &mut Outbox) {
+        let Observed::ReplyGiven { by, prompt, .. } = observed else { return };
+        let mut steps = self.courses.iter().filter_map(|course| course.current.as_ref());
+        if !steps.any(|step| step.asks(*prompt)) {
+            let over = self.subjects.prompts.get(prompt).cloned();
+            let reason = over.unwrap_or_else(|| "the run has asked nothing of that number".to_owned());
+            out.conclude(fix.when, Derived::ReplyRefused { by: by.clone(), prompt: *prompt, reason });
+        }
     }
 
     /// Does what an operator wants done to a phone, if this is no time at which nothing can be done to it.
@@ -177,6 +189,9 @@ impl Run {
                     verdict: Verdict::NotRun,
                     ..Finding::unclear("interrupted", reason.clone()).shown_by([fix.seq])
                 });
+            }
+            for step in self.courses.iter_mut().filter_map(|course| course.current.as_mut()) {
+                step.withdraw(fix, &mut self.subjects, out);
             }
             let onward = self.ending.is_none() && self.stop.is_none() && self.step_on(now, fix, out);
             if self.verdicts_wait() {
@@ -319,7 +334,8 @@ impl Run {
         let observing = self.subjects.observing().unwrap_or(fix);
         let measured = self.measured(observing, now);
         for (case, measured) in self.subjects.cases_mut().iter_mut().zip(measured) {
-            if case.decided.as_ref().is_some_and(|finding| finding.verdict != Verdict::Skipped) {
+            let touched = |finding: &Finding| finding.verdict != Verdict::Skipped || case.under_way;
+            if case.decided.as_ref().is_some_and(touched) {
                 case.measured = Some(measured);
                 case.outcome = case.decided.take();
                 case.step_done = false;

@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod alive;
+mod ask;
 mod call;
 mod call_wait;
 mod configure;
@@ -54,6 +55,8 @@ pub enum StepRun {
     Push(push::Push),
     /// Waits for a text on the display.
     Display(display::Display),
+    /// Waits for a person.
+    Ask(ask::Ask),
     /// Takes a server away.
     Outage(outage::Cutting),
     /// Gives it back.
@@ -86,6 +89,7 @@ impl StepRun {
                 Self::Push(push::Push::begin(kind, optional, subjects, now, fix, out))
             }
             StepKind::Display { text } => Self::Display(display::Display::begin(text, optional, subjects, now)),
+            StepKind::Ask { text, limit } => Self::Ask(ask::Ask::begin(text, *limit, optional, subjects, now, out)),
             StepKind::Alive => Self::Alive(alive::Alive::begin(subjects, now, fix, out)),
             StepKind::Silence => Self::Silence(silence::Silence::begin(subjects, fix)),
             StepKind::Reaction => Self::Reaction(reaction::Reaction::begin(subjects)),
@@ -132,6 +136,7 @@ impl StepRun {
             Self::Lift(step) => step.observe(observed),
             Self::Pbx(step) => step.observe(observed, fix, subjects),
             Self::Configure(step) => step.observe(observed, fix, subjects),
+            Self::Ask(step) => step.observe(observed, fix, subjects, out),
             Self::PeerCalling(step) => step.observe(observed, fix, subjects),
         }
     }
@@ -149,6 +154,7 @@ impl StepRun {
             Self::Keys(step) => step.advance(now, fix, subjects, out),
             Self::Push(step) => step.advance(now, fix, subjects, out),
             Self::Display(step) => step.advance(now, fix, subjects),
+            Self::Ask(step) => step.advance(now, fix, subjects, out),
             Self::Outage(step) => step.advance(now, fix, subjects, out),
             Self::Lift(step) => step.advance(now, subjects, out),
             Self::Pbx(step) => step.advance(now, subjects),
@@ -157,6 +163,18 @@ impl StepRun {
             Self::PeerCalling(step) => step.advance(now, subjects),
             Self::Wait(step) => step.advance(now, subjects),
             Self::Meet => {}
+        }
+    }
+
+    /// Whether it asks this of a person at present.
+    pub fn asks(&self, prompt: u32) -> bool {
+        matches!(self, Self::Ask(step) if step.is_open(prompt))
+    }
+
+    /// Takes back what it asks, if nobody needs it any more.
+    pub fn withdraw(&mut self, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+        if let Self::Ask(step) = self {
+            step.withdraw(fix, subjects, out);
         }
     }
 
@@ -182,6 +200,7 @@ impl StepRun {
             Self::Keys(step) => step.deadline(),
             Self::Push(step) => step.deadline(),
             Self::Display(step) => Some(step.deadline()),
+            Self::Ask(step) => step.deadline(),
             Self::Outage(step) => step.deadline(subjects),
             Self::Lift(step) => step.deadline(),
             Self::Pbx(step) => step.deadline(),

@@ -52,6 +52,8 @@ pub struct Subjects {
     pub(super) pbx: Changes,
     /// The phones that are set otherwise than their base set.
     pub(super) files: Rewritten,
+    /// Prompts that are over, each with how it ended.
+    pub(super) prompts: BTreeMap<u32, String>,
     /// Calls that peers make.
     pub(super) peer_calls: PeerCalls,
     /// What is said in calls.
@@ -121,6 +123,7 @@ impl Subjects {
             focus: None,
             pbx: Changes::default(),
             files: Rewritten::unsettled(&plan.unsettled),
+            prompts: BTreeMap::new(),
             peer_calls: PeerCalls::default(),
             speech: Speeches::default(),
             without: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, BindingChange, Hand, LineId, Move, OutageSpec, PhoneName, ServerName, Stroke};
+use super::{Answer, BindingChange, Hand, LineId, Move, OutageSpec, PhoneName, PromptEnd, ServerName, Stroke};
 use crate::verdict::{Case, CaseId, Measurement};
 
 /// What the engine concludes. Front ends and reports live on these.
@@ -86,6 +86,39 @@ pub enum Derived {
         hand: Hand,
         /// What became of it.
         answer: Answer,
+    },
+    /// A person is needed. Whoever has the run open is asked.
+    OperatorAsked {
+        /// Its number, by which it is answered.
+        prompt: u32,
+        /// What is to be done, for people.
+        text: String,
+        /// The phones that wait for it.
+        phones: Vec<PhoneName>,
+        /// How long, in nanoseconds.
+        limit_ns: u64,
+        /// Which of the prompts of its step it is, from 1.
+        nth: usize,
+        /// How many these are.
+        of: usize,
+    },
+    /// A prompt is over.
+    PromptEnded {
+        /// Its number.
+        prompt: u32,
+        /// What was to be done.
+        text: String,
+        /// How it ended.
+        end: PromptEnd,
+    },
+    /// An answer does not count.
+    ReplyRefused {
+        /// Whose.
+        by: String,
+        /// To which prompt.
+        prompt: u32,
+        /// Why, for people.
+        reason: String,
     },
     /// The latest time at which a move is still in order.
     DeadlineComputed {

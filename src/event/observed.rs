@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Door, Fate, Fetch, FileFlaw, Hand, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId,
-    OutageTally, PbxAct, PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, RigPart, ServerName,
+    OutageTally, PbxAct, PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, Reply, RigPart, ServerName,
     SettingChange, SipFact, Speech, Testimony, TlsFact, Toward, Witness,
 };
 use crate::config::{Mac, Plan};
@@ -393,6 +393,20 @@ pub enum Observed {
         phone: PhoneName,
         /// What.
         hand: Hand,
+    },
+    /// An operator answered a prompt.
+    ReplyGiven {
+        /// Who.
+        by: String,
+        /// Its number.
+        prompt: u32,
+        /// What.
+        reply: Reply,
+    },
+    /// No operator is there whom a prompt could ask.
+    NobodyAttends {
+        /// Its number.
+        prompt: u32,
     },
     /// Somebody asked for the end of the run.
     StopRequested {

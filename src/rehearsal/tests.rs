@@ -30,6 +30,7 @@ mod outages;
 mod pbx;
 mod peers;
 mod presses;
+mod prompts;
 mod proxies;
 mod seats;
 mod steps;

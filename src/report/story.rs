@@ -10,6 +10,7 @@ use std::{
     net::IpAddr,
 };
 
+use super::prompts::Prompt;
 use crate::{
     config::{Line, Phone, Plan, Role, Scenario},
     event::{
@@ -48,6 +49,8 @@ pub struct RunStory {
     pub steps: Vec<StepNote>,
     /// Key presses with their effect.
     pub keys: Vec<KeyNote>,
+    /// What operators were asked to do, in order.
+    pub prompts: Vec<Prompt>,
     /// Lost evidence, failed drivers and ports, clock steps: what makes the rig's word weaker.
     pub troubles: Vec<Trouble>,
     /// Who asked for an early end.
@@ -412,6 +415,7 @@ impl RunStory {
             Derived::KeyConfirmed { phone, key, by } => {
                 self.keys.push(KeyNote { phone: phone.clone(), key: key.to_string(), by: *by, at });
             }
+            Derived::OperatorAsked { .. } | Derived::PromptEnded { .. } => self.prompted(at, derived),
             Derived::CaseDecided(case) => {
                 self.decided_at.insert(case.id.clone(), at);
                 self.decided.push((**case).clone());
@@ -421,6 +425,7 @@ impl RunStory {
             Derived::ScenarioStarted { .. }
             | Derived::StepStarted { .. }
             | Derived::HandAnswered { .. }
+            | Derived::ReplyRefused { .. }
             | Derived::Home { .. } => {}
         }
     }

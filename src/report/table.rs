@@ -38,6 +38,7 @@ pub fn render(story: &RunStory, width: usize, look: Look) -> String {
     }
     table.heat(story, &cases);
     table.bystanders(story);
+    table.asked(story);
     table.derivations(story, &cases);
     table.notes(story);
     table.total(&cases);
@@ -139,6 +140,18 @@ impl Table {
         if !told.is_empty() {
             self.line("");
             self.line("What went dark with the servers, for the phones of their outages:");
+        }
+        for line in told {
+            self.wrapped(&line, 2);
+        }
+    }
+
+    /// What operators were asked.
+    fn asked(&mut self, story: &RunStory) {
+        let told = story.asked();
+        if !told.is_empty() {
+            self.line("");
+            self.line("What was asked of an operator:");
         }
         for line in told {
             self.wrapped(&line, 2);

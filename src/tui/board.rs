@@ -39,6 +39,8 @@ pub struct Board {
     steps: Steps,
     /// Outages in force.
     pub outages: BTreeMap<OutageId, OutageState>,
+    /// When each prompt that is open ends by itself.
+    pub asked: BTreeMap<u32, Stamp>,
     /// Frames or bytes of evidence that were lost.
     pub lost: u64,
     /// Somebody asked for the end.
@@ -199,6 +201,11 @@ impl Board {
                     line.moved(place, at);
                 }
             }
+            Derived::OperatorAsked { prompt, limit_ns, .. } => {
+                self.asked.insert(*prompt, at + Duration::from_nanos(*limit_ns));
+            }
+            Derived::PromptEnded { prompt, .. } => drop(self.asked.remove(prompt)),
+            Derived::RunEnded => self.asked.clear(),
             Derived::CaseDecided(case) => {
                 let id = LineId { phone: case.id.phone.clone(), extension: case.id.line.clone() };
                 if let Some(line) = self.line(&id) {

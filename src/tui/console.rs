@@ -4,10 +4,14 @@
 //! changes nothing. What a key does stands in one table ([`action::ACTIONS`]); what the console itself can not do is a [`Wish`]
 //! for whoever runs it. Live runs and recordings are the same to all of it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use super::{board::Board, narrator::Told};
-use crate::event::{LineId, PhoneName, Record, Stamp, Stroke};
+use crate::{
+    config::Scenario,
+    event::{LineId, PhoneName, Record, Reply, Stamp, Stroke},
+    report::Prompt,
+};
 
 pub mod action;
 mod face;
@@ -39,6 +43,9 @@ pub use talk::{Said, Speaker};
 /// Events that are kept for the log; the oldest go first.
 const LOG: usize = 5000;
 
+/// How long a prompt is shown before it takes an answer, and a key that may be one is let go.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// Everything that is shown, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Console {
@@ -52,6 +59,8 @@ pub struct Console {
     /// The console that is looked at.
     serial: Option<Serial>,
     view: View,
+    /// The time of the run, as of the last look at it.
+    pub clock: Stamp,
     /// Where the records come from.
     pub source: Source,
 }
@@ -127,6 +136,8 @@ struct View {
     serial: SerialView,
     /// The mouse is the terminal's.
     mouse_released: bool,
+    /// When a key was pressed last that may be an answer.
+    answered: Option<Stamp>,
     /// What the operator is told, until the next key.
     note: Option<String>,
 }
@@ -165,6 +176,13 @@ pub enum Wish {
         stroke: Stroke,
         /// If it is a digit, no record is to tell which.
         secret: bool,
+    },
+    /// Answer what the run asks.
+    Answer {
+        /// The number of the prompt.
+        prompt: u32,
+        /// The answer.
+        reply: Reply,
     },
     /// Type a line on the console of a phone.
     Type {
@@ -292,8 +310,25 @@ impl Console {
         self.selected().map(|line| &line.phone)
     }
 
-    const fn phase(&self) -> Phase {
+    /// What an operator is asked for at present; of several things, the one that was asked first.
+    fn prompt(&self) -> Option<&Prompt> {
+        self.story.prompts.iter().find(|prompt| prompt.end.is_none()).filter(|_| !self.story.ended)
+    }
+
+    /// The scenario in progress.
+    fn scenario(&self) -> Option<&Scenario> {
+        self.story.plan.as_ref()?.scenarios().find(|scenario| scenario.name == self.board.scenario)
+    }
+
+    /// Whether it can be answered. A key that is still held down from the prompt before is no answer to this one.
+    fn is_asked(&self) -> bool {
+        let calm = |since: Stamp| self.clock >= since + MOMENT;
+        self.prompt().is_some_and(|prompt| calm(prompt.at)) && self.view.answered.is_none_or(calm)
+    }
+
+    fn phase(&self) -> Phase {
         match &self.source {
+            Source::Live { state: Going::On, .. } if self.is_asked() => Phase::Asked,
             Source::Live { state: Going::On, .. } => Phase::On,
             Source::Replay { .. } => Phase::Replay,
             Source::None | Source::Live { .. } => Phase::Over,

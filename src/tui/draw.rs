@@ -48,7 +48,7 @@ pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buff
         return;
     }
     title(&mut pen, board, now, NARROWEST);
-    banner(&mut pen, board, now, NARROWEST);
+    banner(&mut pen, board, now, NARROWEST, "siprig console --attach");
     for (x, name) in COLUMNS {
         pen.text(x, 2, name, pen.dim());
     }
@@ -132,8 +132,11 @@ fn joined(board: &Board) -> Vec<Joined> {
 }
 
 /// Outages in force and whatever else everybody must see, in the second row.
-pub(super) fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp, columns: u16) {
+pub(super) fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp, columns: u16, where_asked: &str) {
     let mut parts = Vec::new();
+    if let Some(until) = board.asked.values().min() {
+        parts.push(format!("! OPERATOR NEEDED ({where_asked}) for {}", clock(*until, now)));
+    }
     for outage in joined(board) {
         let limit = outage.limit.map_or_else(String::new, |limit| format!(", back by itself in {}", clock(limit, now)));
         let whom = wording::whom(&outage.phones, board.phones());

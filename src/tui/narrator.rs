@@ -1,6 +1,6 @@
 //! Tells what happens in a run, one line for each event worth one.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{known::Known, wording};
 use crate::{
@@ -224,6 +224,12 @@ impl Narrator {
             }
             Derived::Detected { line, code, note, .. } => (format!("{line}: {code}: {note}"), true),
             Derived::HandAnswered { by, phone, hand, answer } => wording::hand(by, phone, hand, answer),
+            Derived::OperatorAsked { text, limit_ns, .. } => {
+                let limit = humantime::format_duration(Duration::from_secs(limit_ns / 1_000_000_000));
+                (format!("OPERATOR NEEDED within {limit} (siprig console --attach): {text}"), true)
+            }
+            Derived::PromptEnded { text, end, .. } => (format!("{end}: {text}"), !end.is_good()),
+            Derived::ReplyRefused { by, reason, .. } => (format!("the answer of {by} does not count: {reason}"), true),
             Derived::CaseDecided(case) => {
                 let mut text = format!("{} {}/{}", case.verdict, case.id.phone, case.id.line);
                 for part in [&case.code, &case.reason].into_iter().flatten() {

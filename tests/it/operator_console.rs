@@ -55,6 +55,10 @@ impl Desk {
         Window::open_sized(command, 80, 24)
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn reports(&self) -> PathBuf {
         self.folder.path().join("reports")
     }

@@ -178,6 +178,7 @@ impl Attached {
             Wish::Restore => Wished::Restore,
             Wish::Take => Wished::Take,
             Wish::Give => Wished::Give,
+            Wish::Answer { prompt, reply } => Wished::Answer { prompt, reply },
             Wish::Type { phone, line, secret } => Wished::Type { phone, line, secret },
             Wish::Press { phone, stroke, secret } => Wished::Press { phone, stroke, secret },
             _ => return,

@@ -57,6 +57,8 @@ pub(super) async fn begin(args: &ConsoleArgs) -> Result<Attached, UserError> {
     for change in &args.bench.overrides {
         command.arg("--set").arg(change.to_string());
     }
+    // Whoever began it here is here.
+    command.arg("--attended");
     if args.allow_link_down {
         command.arg("--allow-link-down");
     }

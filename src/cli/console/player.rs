@@ -130,6 +130,7 @@ impl Player {
             | Wish::Take
             | Wish::Give
             | Wish::Press { .. }
+            | Wish::Answer { .. }
             | Wish::Type { .. } => {}
         }
         console.source = self.source();

@@ -72,6 +72,7 @@ fn run_args(args: &LearnArgs) -> RunArgs {
         json: false,
         dry_run: args.dry_run,
         allow_link_down: false,
+        attended: false,
         wait: args.wait,
         keep_secrets: false,
         announce: None,

@@ -157,6 +157,7 @@ pub(super) fn check(pace: Pace, steps: &[Placed<'_>], findings: &mut Findings<'_
             | StepKind::Press { .. }
             | StepKind::Dial { .. }
             | StepKind::Display { .. }
+            | StepKind::Ask { .. }
             | StepKind::Alive
             | StepKind::Silence
             | StepKind::Meet

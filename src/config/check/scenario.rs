@@ -5,7 +5,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::{
-    Findings,
+    Findings, ask,
     keying::{self, documented_limit},
     lift, order, outage, pbx, peer, phone_files, plain,
 };
@@ -81,6 +81,7 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
     pbx::check(pace, &steps, &teardown, findings);
     phone_files::check(pace, &steps, &teardown, findings);
     keying::check(&steps, &teardown, findings);
+    ask::check(&teardown, findings);
     Scenario {
         title: plain(&raw.title).unwrap_or_else(|| name.clone()),
         name,
@@ -237,6 +238,7 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         ("restart", step.restart.is_some()),
         ("configure", step.configure.is_some()),
         ("display", step.display.is_some()),
+        ("ask", step.ask.is_some()),
         ("call", step.call.is_some()),
         ("pbx", step.pbx.is_some()),
         ("outage", step.outage.is_some()),
@@ -254,10 +256,14 @@ fn work(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<Work> {
         findings.at(
             span,
             message,
-            "give each step one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `configure`, `display`, `call`, `pbx`, \
-             `outage`, `lift`, `wait`, `meet`, `repeat`",
+            "give each step one of `expect`, `keys`, `press`, `dial`, `push`, `restart`, `configure`, `display`, `ask`, `call`, \
+             `pbx`, `outage`, `lift`, `wait`, `meet`, `repeat`",
         );
         return None;
+    }
+    if let Some(limit) = step.limit.as_ref().filter(|_| step.ask.is_none()) {
+        let help = "move it to the `ask` step, or into the `outage` table";
+        findings.at(limit.span(), "`limit` in a step that asks nobody", help);
     }
     let Some(repeat) = &step.repeat else {
         if let Some(nested) = step.step.first() {
@@ -350,6 +356,9 @@ fn kind(raw: &Spanned<raw::Step>, findings: &mut Findings<'_>) -> Option<StepKin
     if let Some(text) = &step.display {
         return keying::display(text, findings);
     }
+    if let Some(text) = &step.ask {
+        return ask::kind(text, step.limit.as_ref(), findings);
+    }
     if let Some(call) = &step.call {
         return findings.word(call, "thing to do about a call", &CALL_ACTS).map(|act| StepKind::Call { act });
     }
@@ -393,6 +402,7 @@ fn default_title(kind: &StepKind) -> String {
         }
         StepKind::Fetch => "each phone fetches its file".to_owned(),
         StepKind::Display { text } => format!("the display shows {text}"),
+        StepKind::Ask { text, .. } => format!("ask: {text}"),
         StepKind::Alive => "every phone gives a sign of life".to_owned(),
         StepKind::Silence => "no line registers".to_owned(),
         StepKind::Reaction => "every line shows what it does about it".to_owned(),

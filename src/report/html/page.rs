@@ -55,6 +55,7 @@ pub struct Page<'f> {
     troubles: Vec<(String, String, u64)>,
     findings: Vec<(String, String, String, String)>,
     keys: Vec<String>,
+    asked: Vec<String>,
     phones: Vec<PhoneRow>,
     servers: Vec<ServerRow>,
     overrides: Vec<String>,
@@ -187,6 +188,7 @@ impl<'f> Page<'f> {
                 .map(|f| (format!("{} s", f.at), f.line.to_string(), f.code.clone(), f.note.clone()))
                 .collect(),
             keys: keys(story),
+            asked: story.asked(),
             phones: phones(story),
             servers: servers(story),
             overrides: plan.map(|plan| plan.overrides.clone()).unwrap_or_default(),

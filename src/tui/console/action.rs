@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::{key::Key, mode::Mode};
+use crate::event::Reply;
 
 /// A screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -86,6 +87,8 @@ pub enum Act {
     Back,
     /// Leave.
     Quit,
+    /// Answer what the run asks.
+    Reply(Reply),
     /// Give every phone its network back, at once.
     Restore,
     /// End the run.
@@ -151,6 +154,8 @@ pub enum Scope {
     On(&'static [Screen]),
     /// While a run goes on.
     Live,
+    /// Where an operator is asked for something, while he is.
+    Asked,
     /// In a recording.
     Replay,
     /// In that mode.
@@ -169,6 +174,7 @@ impl fmt::Display for Scope {
             Self::Untyped => f.write_str("everywhere but in SERIAL"),
             Self::In(mode) => write!(f, "in {}", mode.name()),
             Self::Live => f.write_str("while the run goes on"),
+            Self::Asked => f.write_str("on Scenario, while an operator is needed"),
             Self::Replay => f.write_str("in a recording"),
             Self::On(screens) => {
                 let names: Vec<&str> = screens.iter().map(|screen| screen.name()).collect();
@@ -183,10 +189,19 @@ impl fmt::Display for Scope {
 pub enum Phase {
     /// It goes on.
     On,
+    /// It does, and waits for an operator's answer.
+    Asked,
     /// It is over.
     Over,
     /// It is played back.
     Replay,
+}
+
+impl Phase {
+    /// Whether the run does.
+    pub const fn goes_on(self) -> bool {
+        matches!(self, Self::On | Self::Asked)
+    }
 }
 
 /// An entry of the table.
@@ -215,6 +230,9 @@ const WITH_ROWS: Scope = Scope::On(&[Phones, Sip, Log, Serial]);
 
 /// The table.
 pub const ACTIONS: &[Entry] = &[
+    entry(Act::Reply(Reply::Done), &[Key::Char('y')], "done", "what is asked is done", Scope::Asked, Some(0)),
+    entry(Act::Reply(Reply::Skip), &[Key::Char('s')], "skip", "skip what is asked", Scope::Asked, Some(0)),
+    entry(Act::Stop, &[Key::Char('a')], "abort", "end the run (asks)", Scope::Asked, Some(0)),
     entry(Act::Restore, &[Key::Char('U')], "restore", "the network back, at once", Scope::Live, Some(1)),
     entry(Act::Keys, &[Key::Char('i')], "keys", "press the phone's keys", Scope::On(&[Phone]), Some(2)),
     entry(Act::Console, &[Key::Char('c')], "console", "its console, all of it", Scope::On(&[Phone]), Some(2)),
@@ -315,7 +333,8 @@ impl Entry {
             Scope::Always => normal,
             Scope::On(screens) => normal && screens.contains(&screen),
             // The way back is open wherever no line is typed.
-            Scope::Live => phase == Phase::On && (normal || (mode == Mode::Keys && self.act == Act::Restore)),
+            Scope::Live => phase.goes_on() && (normal || (mode == Mode::Keys && self.act == Act::Restore)),
+            Scope::Asked => normal && phase == Phase::Asked && screen == Scenario,
             Scope::Replay => normal && phase == Phase::Replay,
         }
     }
@@ -349,6 +368,7 @@ mod tests {
         for screen in Screen::ALL.into_iter().chain([Serial]) {
             for (phase, mode) in [
                 (Phase::On, Mode::Normal),
+                (Phase::Asked, Mode::Normal),
                 (Phase::Over, Mode::Normal),
                 (Phase::Replay, Mode::Normal),
                 (Phase::On, Mode::Keys),

@@ -28,7 +28,7 @@ impl Console {
     /// Begins to press keys of the selected phone, if that can be done; where it costs something, that is asked.
     pub(super) fn begin_keys(&mut self) -> Option<Wish> {
         let refused = match self.phase() {
-            Phase::On => self.keyboard().err(),
+            Phase::On | Phase::Asked => self.keyboard().err(),
             Phase::Over => Some("the run is over"),
             Phase::Replay => Some("this is a recording"),
         };
@@ -59,10 +59,10 @@ impl Console {
     pub(super) fn begin_typing(&mut self) {
         let has_console = |plan: &Plan| plan.phone(self.phone()?)?.console.as_ref().map(|_| ());
         let refused = match self.phase() {
-            Phase::On if self.board.plan().and_then(has_console).is_none() => {
+            Phase::On | Phase::Asked if self.board.plan().and_then(has_console).is_none() => {
                 Some("the bench names no console for this phone")
             }
-            Phase::On => None,
+            Phase::On | Phase::Asked => None,
             Phase::Over => Some("the run is over"),
             Phase::Replay => Some("this is a recording"),
         };

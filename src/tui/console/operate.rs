@@ -29,8 +29,11 @@ impl Console {
             self.type_filter(key);
             return None;
         }
-        let act = action::act(key, self.view.screen, self.phase(), self.view.mode)?;
-        self.act(act, key)
+        let act = action::act(key, self.view.screen, self.phase(), self.view.mode);
+        if matches!(key, Key::Char('y' | 's')) && self.prompt().is_some() {
+            self.view.answered = Some(self.clock);
+        }
+        self.act(act?, key)
     }
 
     /// Only `y` does what was asked; Return, which may still be held down, does nothing.
@@ -73,6 +76,8 @@ impl Console {
                 self.view.filtering = false;
                 if finding {
                     self.find(true);
+                } else {
+                    self.select_shown();
                 }
             }
             Key::Esc => {
@@ -80,6 +85,14 @@ impl Console {
                 self.view.filtering = false;
             }
             _ => {}
+        }
+    }
+
+    /// What is opened next is among what is shown.
+    fn select_shown(&mut self) {
+        let shown: Vec<_> = self.shown().into_iter().filter_map(|index| self.board.lines.get(index)).collect();
+        if self.view.screen == Screen::Phones && !shown.iter().any(|line| Some(&line.id) == self.selected()) {
+            self.view.line = shown.first().map(|line| line.id.clone()).or_else(|| self.view.line.clone());
         }
     }
 
@@ -121,6 +134,7 @@ impl Console {
             Act::Mouse => self.view.mouse_released = !self.view.mouse_released,
             Act::Back => return self.back(),
             Act::Quit => return Some(Wish::Leave),
+            Act::Reply(reply) => return self.prompt().map(|prompt| Wish::Answer { prompt: prompt.number, reply }),
             Act::Restore => return Some(Wish::Restore),
             Act::Stop => self.view.question = Some(Question::Stop),
             Act::Play => return Some(Wish::Play),

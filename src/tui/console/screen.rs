@@ -26,6 +26,7 @@ mod log;
 mod network;
 mod phone;
 mod phones;
+mod prompt;
 mod scenario;
 mod serial;
 mod sip;
@@ -91,7 +92,7 @@ fn banner(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         Source::Live { state: Going::Gone, .. } => {
             pen.text(1, 1, gone, Style::new().add_modifier(Modifier::BOLD));
         }
-        _ => draw::banner(pen, &console.board, now, pen.area.width),
+        _ => draw::banner(pen, &console.board, now, pen.area.width, "5 shows it"),
     }
 }
 

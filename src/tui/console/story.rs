@@ -4,11 +4,15 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
-    event::{Action, Derived, Event, LineId, Move, Observed, Record, Stamp},
-    report::story::{Deadline, Trouble, trouble},
+    event::{Action, Derived, Event, LineId, Move, Observed, PhoneName, Record, Stamp},
+    report::{
+        Prompt,
+        story::{Deadline, Trouble, trouble},
+    },
     tui::known::Known,
     verdict::{Case, CaseId, Measurement},
 };
@@ -21,6 +25,8 @@ use outages::Outages;
 
 /// Troubles that are kept.
 const TROUBLES: usize = 32;
+/// Prompts that are kept; those that are open are never more than a few.
+const PROMPTS: usize = 16;
 /// Measurements that are kept of a case that is not decided.
 const MEASURED: usize = 64;
 
@@ -37,6 +43,8 @@ pub struct Story {
     pub map: Map,
     /// How many cases did what a step expects, and how many did not.
     pub steps: BTreeMap<usize, (u32, u32)>,
+    /// What operators were asked to do last.
+    pub prompts: VecDeque<Prompt>,
     /// The engine said that it is through.
     pub ended: bool,
     /// Time of the last record.
@@ -55,6 +63,12 @@ pub struct LineCase {
     pub deadlines: BTreeMap<Move, Deadline>,
     /// What it came to.
     pub decided: Option<Box<Case>>,
+    /// When.
+    pub decided_at: Option<Stamp>,
+    /// How long each step took that it has finished or left.
+    pub took: BTreeMap<usize, Duration>,
+    /// When the step began that it is in.
+    began: Option<Stamp>,
 }
 
 impl Story {
@@ -78,6 +92,11 @@ impl Story {
     /// The case of a line, in the scenario that runs.
     pub fn case(&self, line: &LineId) -> Option<&LineCase> {
         self.cases.get(self.plan.as_ref()?.line(line)?)
+    }
+
+    /// Those of all lines, in their order.
+    pub fn cases(&self) -> &[LineCase] {
+        &self.cases
     }
 
     fn begin(&mut self, scenario: &str) {
@@ -126,7 +145,13 @@ impl Story {
                 }
                 self.map.measured(at, measurement);
             }
+            Derived::StepStarted { phones, .. } => self.step_began(phones, record.when.at),
             Derived::StepEnded { step, case, ok, .. } if case.scenario == self.scenario => {
+                if let Some((_, known)) = self.of(case)
+                    && let Some(began) = known.began
+                {
+                    known.took.insert(*step, record.when.at.since(began));
+                }
                 let (did, did_not) = self.steps.entry(*step).or_default();
                 *(if *ok { did } else { did_not }) += 1;
             }
@@ -139,10 +164,33 @@ impl Story {
                 let Some((at, known)) = self.of(&case.id) else { return };
                 known.measured.clone_from(&case.measurements);
                 known.decided = Some(case.clone());
+                known.decided_at = Some(record.when.at);
                 case.measurements.iter().for_each(|measurement| self.map.measured(at, measurement));
+            }
+            Derived::OperatorAsked { .. } => {
+                if self.prompts.len() == PROMPTS {
+                    self.prompts.pop_front();
+                }
+                self.prompts.extend(Prompt::asked(record.when.at, derived));
+            }
+            Derived::PromptEnded { prompt, end, .. } => {
+                let prompts = self.prompts.iter_mut();
+                prompts.filter(|it| it.number == *prompt).for_each(|it| it.end = Some(end.clone()));
             }
             Derived::RunEnded => self.ended = true,
             _ => {}
+        }
+    }
+
+    /// The cases of these phones, or of all, begin a step.
+    fn step_began(&mut self, phones: &[PhoneName], at: Stamp) {
+        let Some(known) = &self.plan else { return };
+        let of_phones = phones.iter().flat_map(|phone| known.lines_of(phone));
+        let all = if phones.is_empty() { 0..self.cases.len() } else { 0..0 };
+        for line in of_phones.chain(all) {
+            if let Some(case) = self.cases.get_mut(line) {
+                case.began = Some(at);
+            }
         }
     }
 

@@ -22,6 +22,7 @@ mod hands;
 mod instant;
 mod long;
 mod mouse;
+mod prompts;
 mod serial;
 
 const GLYPHS: Look = Look { colour: false, unicode: true };
@@ -237,6 +238,7 @@ fn a_filter_shows_what_fits_with_a_count_and_takes_every_key_meanwhile() {
     console.press(Key::Enter);
     let text = drawn(&console, 21_000, (80, 24), GLYPHS).to_string();
     assert!(text.contains("p5/1005") && !text.contains(" p1/1001  "), "{text}");
+    assert_eq!(console.clone().selected().unwrap().phone.0, "p5", "what is shown alone is what Return opens");
     assert_eq!(press(&mut console, "q"), None, "the filter goes first");
     press(&mut console, "/!reg:none");
     assert!(drawn(&console, 21_000, (80, 24), GLYPHS).to_string().contains("Lines 4/5"));

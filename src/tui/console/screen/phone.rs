@@ -142,6 +142,8 @@ pub(super) fn keys<'p>(pen: &mut Pen<'_>, y: u16, bottom: u16, pressed: impl Ite
         let answer = match &pressed.answer {
             None if now.since(pressed.at) > PATIENCE => "! lost: no ack".to_owned(),
             None => "no ack yet".to_owned(),
+            // What matters most has room.
+            Some(Ok(_)) if pressed.shown.1 > 0 => "arrived".to_owned(),
             Some(Ok(ns)) if pressed.by.is_some() => format!("arrived {}", span(*ns as f64 / 1e6)),
             Some(Ok(ns)) => format!("ack {}", span(*ns as f64 / 1e6)),
             Some(Err(error)) => format!("! {error}"),
