@@ -37,6 +37,7 @@ use crate::event::{Action, Derived, Observed, Stamp, When};
 
 pub mod blind;
 pub mod bound;
+mod by_hand;
 pub mod call_judge;
 pub mod case;
 mod clearing;
@@ -119,6 +120,7 @@ impl Engine {
         } else if let Some(run) = &mut self.run {
             run.observe(observed, fix, &mut self.out);
             run.lend_hand(observed, seen, fix, &mut self.out);
+            run.lend_network(observed, fix, &mut self.out);
         }
         if let Some(run) = &mut self.run {
             run.advance(seen, fix, &mut self.out);

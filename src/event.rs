@@ -66,8 +66,8 @@ pub use media::{AudioLine, Speech};
 pub use moves::{BindingChange, BindingEvent, Move};
 pub use observed::Observed;
 pub use outage::{
-    Bystander, Bystanders, Course, Impairment, LinkSide, Manner, OutageEnd, OutageMode, OutageScope, OutageSpec,
-    OutageTally, Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
+    Blocking, ByHand, ByHandAnswer, Bystander, Bystanders, Course, Harm, Impairment, LinkSide, Manner, OutageEnd,
+    OutageMode, OutageScope, OutageSpec, OutageTally, Part, Phase, Selection, Share, Spoof, Toward, Unreachable,
 };
 pub use pbx::{PbxAct, PbxFault, PbxFlaw};
 pub use peer::PeerCall;

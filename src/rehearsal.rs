@@ -19,7 +19,7 @@ use crate::{
     engine::Engine,
     event::{
         Action, Derived, Event, Observed, OutageEnd, OutageId, OutageMode, PbxName, PeerCall, PhoneName, Record,
-        RigPart, ServerName, Stamp, Toward, When,
+        RigPart, ServerName, Stamp, When,
     },
     session,
     verdict::Case,
@@ -33,6 +33,7 @@ use crate::{
     },
 };
 
+mod canary;
 mod device;
 pub mod healthy;
 mod hook;
@@ -393,16 +394,7 @@ impl Rehearsal {
                 self.outages.insert(outage, Outage::new(*spec, course, soon));
             }
             Action::EndOutage { outage } => self.schedule(soon, Happening::End(outage, OutageEnd::Lifted)),
-            Action::SendCanaries { outage, server, phones } => {
-                for phone in phones {
-                    for toward in [Toward::Server, Toward::Phone] {
-                        let passed = outage.is_none_or(|outage| !self.drops_canary(outage, toward, soon));
-                        let (phone, server) = (phone.clone(), server.clone());
-                        let canary = Observed::Canary { outage, phone, server, toward, passed };
-                        self.report(When { at: soon, error_ns: FRAME_ERROR_NS }, canary);
-                    }
-                }
-            }
+            Action::SendCanaries { outage, server, phones } => self.send_canaries(outage, &server, phones, soon),
             Action::SetPbx { setting, sequence, state } => {
                 self.order_pbx(PbxOrder { setting, sequence, state: Some(state) });
             }
@@ -417,12 +409,6 @@ impl Rehearsal {
             Action::AskWitnesses { phone } => self.ask_witnesses(phone),
             Action::Finish => self.finished = true,
         }
-    }
-
-    /// Whether an outage is in force and drops a canary that goes this way then.
-    fn drops_canary(&self, id: OutageId, toward: Toward, at: Stamp) -> bool {
-        let outage = self.outages.get(&id).filter(|_| self.link.is_cut(id));
-        outage.is_some_and(|outage| outage.drops_canary(toward, at))
     }
 
     fn line_ending(&self, phone: &PhoneName) -> String {

@@ -20,7 +20,7 @@ use crate::{
         whispers::Whispers,
     },
     engine::Engine,
-    event::{Action, Derived, Hand, KeyName, Observed, PhoneName, Record, Reply, Stamp, Stroke, When},
+    event::{Action, ByHand, Derived, Hand, KeyName, Observed, PhoneName, Record, Reply, Stamp, Stroke, When},
     journal::{JournalError, JournalWriter, RunDir},
 };
 
@@ -141,6 +141,11 @@ impl Operator {
     pub fn type_line(&self, by: &str, phone: &PhoneName, line: String, in_confidence: bool) {
         let line = if in_confidence { keying::whispered(self.whispers.tell(line)) } else { line };
         self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Type(line) });
+    }
+
+    /// Asks for an outage, or for the end of one that an operator has made.
+    pub fn network(&self, by: &str, wish: ByHand) {
+        self.ask(Observed::OutageAsked { by: by.to_owned(), wish });
     }
 
     fn ask(&self, observed: Observed) {

@@ -22,15 +22,15 @@ use nix::{sys::socket::sockopt::PeerCredentials, unistd::geteuid};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Derived, Event, PhoneName, Record, Reply, Stamp, Stroke},
+    event::{Blocking, ByHand, Derived, Event, OutageId, PhoneName, Record, Reply, Stamp, Stroke},
     journal::RunDir,
     look::harmless,
     session::{Operator, Subscriber},
     wire::redact,
 };
 
-/// The longest line that is heard.
-const LONGEST: u64 = 1024;
+/// The longest line that is heard: one that names some hundred phones.
+const LONGEST: u64 = 8192;
 
 /// What an operator says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,14 +80,32 @@ pub enum Wished {
         #[serde(default)]
         secret: bool,
     },
+    /// That a server goes away by hand, or the path to it becomes bad.
+    Block(Blocking),
+    /// That such an outage ends; the scenario's own do by [`Restore`](Self::Restore) alone.
+    Lift {
+        /// Which.
+        outage: OutageId,
+    },
+}
+
+/// What a wish has to do with the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keyboarded {
+    /// Nothing: what gives back nobody is kept from.
+    Not,
+    /// Nobody else may have it.
+    Free,
+    /// Whoever wishes it has it from then on.
+    Taken,
 }
 
 impl Wished {
-    /// Whether only he may who has the keyboard.
-    const fn needs_keyboard(&self) -> bool {
+    const fn keyboarded(&self) -> Keyboarded {
         match self {
-            Self::Stop | Self::Restore | Self::Give | Self::Answer { .. } => false,
-            Self::Take | Self::Press { .. } | Self::Type { .. } => true,
+            Self::Stop | Self::Restore | Self::Give | Self::Answer { .. } | Self::Lift { .. } => Keyboarded::Not,
+            Self::Block(_) => Keyboarded::Free,
+            Self::Take | Self::Press { .. } | Self::Type { .. } => Keyboarded::Taken,
         }
     }
 }
@@ -211,9 +229,12 @@ impl Seat {
 
     fn grant(&self, Said { by, wish }: Said) -> Answered {
         let by = harmless(&by);
-        if wish.needs_keyboard()
-            && let Err(held_by) = self.take(&by)
-        {
+        let may = match wish.keyboarded() {
+            Keyboarded::Not => Ok(()),
+            Keyboarded::Free => self.others_do_without(),
+            Keyboarded::Taken => self.take(&by),
+        };
+        if let Err(held_by) = may {
             return Answered { heard: false, held_by: Some(held_by) };
         }
         let mut heard = true;
@@ -223,6 +244,8 @@ impl Seat {
             Wished::Take => {}
             Wished::Give => self.give(),
             Wished::Answer { prompt, reply } => self.operator.answer(&by, prompt, reply),
+            Wished::Block(blocking) => self.operator.network(&by, ByHand::Block(blocking)),
+            Wished::Lift { outage } => self.operator.network(&by, ByHand::Lift { outage }),
             // It would be more than a line.
             Wished::Type { line, .. } if line.contains(char::is_control) => heard = false,
             Wished::Type { phone, line, secret } => {
@@ -244,6 +267,15 @@ impl Seat {
                 *keyboard = Some((self.number, Holder { by: by.to_owned(), since: self.operator.now() }));
                 Ok(())
             }
+        }
+    }
+
+    /// Whether nobody else has the keyboard.
+    fn others_do_without(&self) -> Result<(), Holder> {
+        let keyboard = self.keyboard.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*keyboard {
+            Some((number, holder)) if *number != self.number => Err(holder.clone()),
+            _ => Ok(()),
         }
     }
 

@@ -198,6 +198,7 @@ mod tests {
             phones: Vec::new(),
             toward: None,
             limit: Duration::from_secs(1),
+            by: None,
         }
     }
 }

@@ -44,6 +44,7 @@ impl Two {
             phones: vec!["p1".into()],
             toward: None,
             limit: Duration::from_secs(600),
+            by: None,
         };
         let cut = Cut::new(&spec, began, None);
         two.caller.cuts.push(cut);

@@ -7,7 +7,7 @@ use super::{
     Outbox,
     phone_files::Settings,
     registration::Fix,
-    step::{StepRun, fetch::FetchWait, pbx::Setting, push::Push},
+    step::{StepRun, fetch::FetchWait, lift::Lifting, pbx::Setting, push::Push},
     subjects::Subjects,
 };
 use crate::{
@@ -50,9 +50,8 @@ pub struct Clearing {
 
 impl Clearing {
     /// Begins with the end of every outage.
-    pub fn of_trial(subjects: &mut Subjects, now: Stamp, fix: Fix, out: &mut Outbox) -> Self {
-        let lift = Step::of("", StepKind::Lift { server: None, turns: None });
-        let current = StepRun::begin(&lift, subjects, now, fix, out);
+    pub fn of_trial(subjects: &mut Subjects, now: Stamp, out: &mut Outbox) -> Self {
+        let current = StepRun::Lift(Lifting::everything(subjects, now, out));
         let then = [Task::Pbx, Task::Files, Task::Restart, Task::Fetch, Task::LogOn].into();
         Self { current: Some(current), concerned: None, then, ..Self::of(subjects) }
     }

@@ -86,6 +86,11 @@ pub struct Detection {
 }
 
 impl Detection {
+    /// Whether it is what a line without its server may do.
+    pub fn follows_network(&self) -> bool {
+        matches!(self.code, "flapping" | "double-registration" | "storm" | "retry-too-early")
+    }
+
     /// The finding it makes.
     pub fn finding(&self) -> Finding {
         let finding = match self.blame {
@@ -273,6 +278,7 @@ mod tests {
             phones: Vec::new(),
             toward: None,
             limit: secs(600),
+            by: None,
         };
         let began = Fix { seq: 1, when: When::exactly(Stamp::ZERO + secs(100)) };
         Cut::new(&spec, began, None).provocations(secs(6), Stamp::ZERO + secs(160))

@@ -46,6 +46,8 @@ pub struct Disturbance {
     by: String,
     what: String,
     since: Fix,
+    /// By an outage of a server.
+    pub of_network: bool,
     /// Its steps were over: what they came to stands.
     pub in_teardown: bool,
 }
@@ -64,7 +66,7 @@ impl Hands {
         let answer = match refused.map_or_else(|| self.objection(phone, hand, subjects), |it| Some(it.to_owned())) {
             Some(reason) => Answer::Refused { reason },
             None => {
-                disturb(by, phone, hand, subjects, fix);
+                disturb(&Disturbance::of_phone(by, phone, hand, fix), std::slice::from_ref(phone), subjects);
                 Answer::Obeyed { sequence: self.carry_out(phone, hand, subjects, now, fix, out) }
             }
         };
@@ -184,21 +186,26 @@ impl Hands {
     }
 }
 
-/// Every case that the phone is in, and in which nothing was found yet, proves nothing from now on.
-fn disturb(by: &str, phone: &PhoneName, hand: &Hand, subjects: &mut Subjects, fix: Fix) {
+/// Every case that these phones are in, and in which nothing was found yet, proves nothing from now on. Of a phone that was through with
+/// its steps, the start state is restored from wherever the network leads it.
+pub(super) fn disturb(disturbance: &Disturbance, phones: &[PhoneName], subjects: &mut Subjects) {
     let plan = subjects.plan();
+    let is_restored = plan.scenario.is_restored();
     let calls = plan.scenario.all_steps().any(|step| matches!(step.kind, StepKind::Call { .. }));
     let pairs = if calls { pairs::of(subjects) } else { Vec::new() };
     // What one of two does in a call is half of what the other is judged by.
-    let with = pairs.iter().filter(|pair| pair.cases().any(|id| id.phone == *phone));
+    let with = pairs.iter().filter(|pair| pair.cases().any(|id| phones.contains(&id.phone)));
     let concerned: Vec<PhoneName> = with.flat_map(|pair| pair.cases().map(|id| id.phone.clone())).collect();
-    let what = format!("{} {phone}", said(hand));
     for case in subjects.cases_mut() {
-        if case.decided.is_none() && (case.is_of(phone) || concerned.contains(&case.id.phone)) {
-            let in_teardown = case.outcome.is_some();
-            let (by, what) = (by.to_owned(), what.clone());
-            case.disturbed.get_or_insert(Disturbance { by, what, since: fix, in_teardown });
+        if !phones.iter().any(|phone| case.is_of(phone)) && !concerned.contains(&case.id.phone) {
+            continue;
         }
+        let in_teardown = match (&case.decided, &case.outcome) {
+            (None, outcome) => outcome.is_some(),
+            (Some(_), None) if disturbance.of_network && is_restored => true,
+            (Some(_), _) => continue,
+        };
+        case.disturbed.get_or_insert(Disturbance { in_teardown, ..disturbance.clone() });
     }
 }
 
@@ -212,6 +219,16 @@ fn said(hand: &Hand) -> String {
 }
 
 impl Disturbance {
+    fn of_phone(by: &str, phone: &PhoneName, hand: &Hand, since: Fix) -> Self {
+        let what = format!("{} {phone} in the middle of this case", said(hand));
+        Self { by: by.to_owned(), what, since, of_network: false, in_teardown: false }
+    }
+
+    /// By an outage of a server.
+    pub fn of_network(by: &str, what: String, since: Fix) -> Self {
+        Self { by: by.to_owned(), what, since, of_network: true, in_teardown: false }
+    }
+
     /// What a finding is worth: of the phone nothing is said; that the rig has failed stands.
     pub fn weigh(&self, finding: Finding) -> Finding {
         let about_phone = match finding.verdict {
@@ -223,7 +240,7 @@ impl Disturbance {
             return finding;
         }
         let Self { by, what, since, .. } = self;
-        let mut reason = format!("{by} {what} in the middle of this case, so that it shows nothing of the phone");
+        let mut reason = format!("{by} {what}, so that it shows nothing of the phone");
         if !finding.reason.is_empty() {
             reason.push_str(&format!("; then: {}", finding.reason));
         }

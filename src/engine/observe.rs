@@ -69,7 +69,8 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         }
         Observed::FirstBite { outage, phone, toward } => {
             unhit::hit(subjects, *outage, phone, fix);
-            let server = subjects.outages.get(outage).map(|run| run.spec.server.clone());
+            let run = subjects.outages.get(outage).filter(|run| !run.by_hand());
+            let server = run.map(|run| run.spec.server.clone());
             if let Some(server) = server.filter(|_| *toward == Toward::Server) {
                 for case in subjects.running().filter(|case| case.at == *phone) {
                     if let Some(cut) = case.cuts.iter_mut().rev().find(|cut| cut.server == server) {
@@ -99,6 +100,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
                 format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others");
             subjects.decide_all(|| Finding::rig("bystander-lost", reason.clone()).shown_by([fix.seq]));
         }
+        Observed::FollowedLate { outage, .. } if outage::is_by_hand(subjects, *outage) => {}
         Observed::FollowedLate { outage, phone, address, late_ns } => {
             let reason = format!(
                 "outage {} followed {address} {:.1} ms after it had changed hands, and not within 10 ms",
@@ -117,6 +119,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::HandAsked { .. }
         | Observed::ReplyGiven { .. }
         | Observed::NobodyAttends { .. }
+        | Observed::OutageAsked { .. }
         | Observed::KeysPlayed { .. }
         | Observed::Pushed { .. }
         | Observed::PbxRan { .. }
@@ -359,6 +362,11 @@ fn boots_as_ordered(subjects: &mut Subjects, phone: &PhoneName, fix: Fix) -> boo
 
 fn tell_detection(subjects: &mut Subjects, id: &CaseId, detection: &Detection, fix: Fix, out: &mut Outbox) {
     let Some(case) = subjects.case(id) else { return };
+    // What a line does about an outage that an operator has made is no habit of its own.
+    let by_hand = case.disturbed.as_ref().is_some_and(|disturbed| disturbed.of_network);
+    if by_hand && detection.follows_network() {
+        return;
+    }
     let fact = Derived::Detected {
         line: case.track.line().clone(),
         code: detection.code.to_owned(),

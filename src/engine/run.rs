@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Outbox, blind,
+    Outbox, blind, by_hand,
     case::{CaseRun, DOCUMENTED_LIMIT, Finding},
     clearing::Clearing,
     course::{Course, Place},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{Plan, Scenario},
-    event::{Action, Derived, Observed, OutageEnd, OutageId, PhoneName, Stamp, When},
+    event::{Action, Derived, Observed, OutageEnd, OutageId, PhoneName, ServerName, Stamp, When},
     verdict::{Case, CaseId, Measurement, Verdict},
 };
 
@@ -114,6 +114,34 @@ impl Run {
             clearing.observe(observed, fix, &mut self.subjects, out);
         }
         self.hands.observe(observed, fix, &self.subjects);
+        by_hand::observe(observed, &mut self.subjects);
+    }
+
+    /// Does what an operator wishes of the network, if this is no time at which nothing can be taken away.
+    pub fn lend_network(&mut self, observed: &Observed, fix: Fix, out: &mut Outbox) {
+        let Observed::OutageAsked { by, wish } = observed else { return };
+        let refused = match (self.unlent(), self.stage) {
+            (Some(reason), _) => Some(reason),
+            (None, Stage::Trial) => None,
+            (None, Stage::Settling) => Some("phones are being set back to where they begin"),
+            (None, Stage::Clearing | Stage::Teardown) => {
+                Some("the start state is being restored, for which phones need their network")
+            }
+        };
+        let steps = || self.courses.iter().filter_map(|course| course.current.as_ref());
+        let tried = |server: &ServerName, phones: &[PhoneName]| steps().any(|step| step.tries(server, phones));
+        by_hand::asked((by, wish), refused, tried, &mut self.subjects, fix, out);
+    }
+
+    /// Why nobody can lay hands on anything now.
+    fn unlent(&self) -> Option<&'static str> {
+        if self.subjects.observing().is_none() {
+            Some("the run has not begun yet")
+        } else if self.stop.is_some() || self.ending.is_some() {
+            Some("the run is ending")
+        } else {
+            None
+        }
     }
 
     /// Says why an answer does not count, if nothing is asked that it could be to.
@@ -130,15 +158,9 @@ impl Run {
     /// Does what an operator wants done to a phone, if this is no time at which nothing can be done to it.
     pub fn lend_hand(&mut self, observed: &Observed, now: Stamp, fix: Fix, out: &mut Outbox) {
         let Observed::HandAsked { by, phone, hand } = observed else { return };
-        let refused = if self.subjects.observing().is_none() {
-            Some("the run has not begun yet")
-        } else if self.stop.is_some() || self.ending.is_some() {
-            Some("the run is ending")
-        } else if pressing(&self.courses, self.clearing.as_ref().and_then(Clearing::current), phone) {
-            Some("the scenario presses keys of this phone just now; do it again when it has")
-        } else {
-            None
-        };
+        let pressing = || pressing(&self.courses, self.clearing.as_ref().and_then(Clearing::current), phone);
+        let busy = "the scenario presses keys of this phone just now; do it again when it has";
+        let refused = self.unlent().or_else(|| pressing().then_some(busy));
         self.hands.asked((by, phone, hand), refused, &mut self.subjects, now, fix, out);
     }
 
@@ -146,7 +168,7 @@ impl Run {
     fn restored(&mut self, by: &str, fix: Fix, out: &mut Outbox) {
         let reason = format!("{by} gave the network back in the middle of this case");
         for outage in lift_all(&self.subjects, out) {
-            let run = self.subjects.outages.get(&outage);
+            let run = self.subjects.outages.get(&outage).filter(|run| !run.by_hand());
             for phone in run.map(|run| run.spec.phones.clone()).unwrap_or_default() {
                 self.subjects.decide(&phone, || Finding {
                     verdict: Verdict::NotRun,
@@ -157,7 +179,8 @@ impl Run {
     }
 
     fn outage_ended(&mut self, outage: OutageId, why: OutageEnd, fix: Fix) {
-        let run = self.subjects.outages.get(&outage);
+        // What ends of an operator's outages is nothing that a case waits for.
+        let run = self.subjects.outages.get(&outage).filter(|run| !run.by_hand());
         let phones = run.map(|run| run.spec.phones.clone()).unwrap_or_default();
         let lifting = |course: &Course| matches!(&course.current, Some(StepRun::Lift(step)) if step.ordered(outage));
         let mut concerned = self.courses.iter().filter(|course| phones.iter().any(|phone| course.has(phone)));
@@ -252,6 +275,7 @@ impl Run {
         };
         out.conclude(fix.when, started);
         self.subjects.go_on(scenario, fix);
+        by_hand::carry_over(&mut self.subjects);
         self.courses = Course::of(&self.subjects.plan().scenario, &self.subjects.plan().phones);
         (self.clearing, self.ending, self.stage, self.settled) = (None, None, Stage::Trial, false);
         self.told.clear();
@@ -347,7 +371,7 @@ impl Run {
         self.stage = Stage::Clearing;
         self.told.clear();
         self.courses.clear();
-        self.clearing = Some(Clearing::of_trial(&mut self.subjects, now, fix, out));
+        self.clearing = Some(Clearing::of_trial(&mut self.subjects, now, out));
         true
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Outbox,
+    Outbox, by_hand,
     case::{CaseRun, Finding},
     firmware::Naming,
     registrars::Registrars,
@@ -110,14 +110,19 @@ fn tell(line: LineId, phone: &PhoneName, fix: Fix, out: &mut Outbox) {
 fn follow(subjects: &mut Subjects, id: &CaseId, phone: &PhoneName, fix: Fix) {
     let plan = subjects.plan().clone();
     let left = subjects.seat_of(id).clone();
-    let differs = subjects.outages.values().filter(|run| run.began.is_some() && !run.ended).find(|run| {
+    let in_force = subjects.outages.values().filter(|run| run.began.is_some() && !run.ended);
+    let differs = in_force.filter(|run| !run.by_hand()).find(|run| {
         let takes = |phone| run.spec.phones.contains(phone);
         takes(&left) != takes(phone)
     });
     let differs = differs.map(|run| (run.spec.server.clone(), run.spec.phones.contains(phone)));
+    let by_hand = by_hand::of_one_of(subjects, &[&left, phone], fix);
     let Some((case, _)) = subjects.case_and_detectors(id) else { return };
     sit(case, &plan, phone.clone());
     case.evidence.insert(fix.seq);
+    if case.running() && case.disturbed.is_none() {
+        case.disturbed = by_hand;
+    }
     if let Some((server, here)) = differs {
         let (not, only) = if here { (&left, phone) } else { (phone, &left) };
         let reason = format!(

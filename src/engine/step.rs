@@ -6,7 +6,7 @@
 use super::{Outbox, blind, registration::Fix, subjects::Subjects};
 use crate::{
     config::{CallAct, Party, Step, StepKind},
-    event::{Observed, PhoneName, Stamp},
+    event::{Observed, PhoneName, ServerName, Stamp},
 };
 
 mod alive;
@@ -20,7 +20,7 @@ pub mod fetch;
 mod idle;
 mod keys;
 mod lamp;
-mod lift;
+pub mod lift;
 mod moment;
 mod outage;
 pub mod pbx;
@@ -185,6 +185,11 @@ impl StepRun {
             Self::Push(step) => step.presses(phone),
             _ => false,
         }
+    }
+
+    /// Whether it is just about to take this server from one of these phones.
+    pub fn tries(&self, server: &ServerName, phones: &[PhoneName]) -> bool {
+        matches!(self, Self::Outage(step) if step.tries(server, phones))
     }
 
     /// When it must be advanced although nothing is observed, and why.

@@ -12,7 +12,7 @@ use super::{
     registration::Fix,
     subjects::{OutageRun, Subjects},
 };
-use crate::event::{Derived, LinkSide, OutageId, OutageTally, PhoneName, ServerName, Stamp};
+use crate::event::{Derived, LinkSide, OutageId, OutageTally, PhoneName, Stamp};
 
 /// An outage has dropped a frame from or to a phone.
 pub fn hit(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName, fix: Fix) {
@@ -85,13 +85,14 @@ pub fn in_force(case: &CaseRun) -> Option<Finding> {
 fn say(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName, fix: Fix, out: &mut Outbox) {
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
     run.looked_at.insert(phone.clone());
-    let (began, words, server) = (run.began, words(run, fix.when.at), run.spec.server.clone());
+    let (began, words) = (run.began, words(run, fix.when.at));
     let (Some(began), Some(note)) = (began, words) else { return };
     // Of a phone that is silent altogether nothing is shown by that.
     if !subjects.watch(phone).is_some_and(|watch| watch.alive_since(began.when.at)) {
         return;
     }
-    for case in concerned(subjects, &server, phone) {
+    let Some(run) = subjects.outages.get(&outage) else { return };
+    for case in concerned(subjects, run, phone) {
         let line = case.track.line().clone();
         let (code, note, evidence) = ("nothing-hit".to_owned(), note.clone(), vec![began.seq]);
         out.conclude(fix.when, Derived::Detected { line, code, note, evidence });
@@ -133,17 +134,20 @@ fn interval(subjects: &Subjects, run: &OutageRun, phone: &PhoneName) -> Option<D
         // What nobody can read was granted as it was asked for.
         bound::renewal(&case.timers, granted.unwrap_or(case.timers.expires.value)).length
     };
-    concerned(subjects, &run.spec.server, phone).map(length).max()
+    concerned(subjects, run, phone).map(length).max()
 }
 
 /// The lines of a phone that ask this server when they renew: those at home there. Who has it for a backup need not.
 fn concerned<'a>(
     subjects: &'a Subjects,
-    server: &'a ServerName,
+    run: &'a OutageRun,
     phone: &'a PhoneName,
 ) -> impl Iterator<Item = &'a CaseRun> {
+    let server = &run.spec.server;
+    // Whom the scenario's outage found gone is not judged by it.
+    let subject = |case: &CaseRun| run.by_hand() || !case.cuts.is_empty();
     let asks = move |case: &&CaseRun| case.primary == *server || case.home() == Some(server);
-    subjects.cases().iter().filter(move |case| case.at == *phone && !case.cuts.is_empty()).filter(asks)
+    subjects.cases().iter().filter(move |case| case.at == *phone && subject(case)).filter(asks)
 }
 
 fn words(run: &OutageRun, now: Stamp) -> Option<String> {

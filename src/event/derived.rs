@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, BindingChange, Hand, LineId, Move, OutageSpec, PhoneName, PromptEnd, ServerName, Stroke};
+use super::{
+    Answer, BindingChange, ByHand, ByHandAnswer, Hand, LineId, Move, OutageSpec, PhoneName, PromptEnd, ServerName,
+    Stroke,
+};
 use crate::verdict::{Case, CaseId, Measurement};
 
 /// What the engine concludes. Front ends and reports live on these.
@@ -119,6 +122,15 @@ pub enum Derived {
         prompt: u32,
         /// Why, for people.
         reason: String,
+    },
+    /// What became of what an operator wished of the network.
+    OutageAnswered {
+        /// Who asked.
+        by: String,
+        /// What was asked.
+        wish: ByHand,
+        /// What became of it.
+        answer: ByHandAnswer,
     },
     /// The latest time at which a move is still in order.
     DeadlineComputed {

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Door, Fate, Fetch, FileFlaw, Hand, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd, OutageId,
-    OutageTally, PbxAct, PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, Reply, RigPart, ServerName,
-    SettingChange, SipFact, Speech, Testimony, TlsFact, Toward, Witness,
+    ByHand, Door, Fate, Fetch, FileFlaw, Hand, HookAct, HookOutcome, Knock, LinkLoss, LinkPlace, Loss, OutageEnd,
+    OutageId, OutageTally, PbxAct, PbxFlaw, PbxName, PeerCall, PeerName, PhoneName, PortKind, RawRef, Reply, RigPart,
+    ServerName, SettingChange, SipFact, Speech, Testimony, TlsFact, Toward, Witness,
 };
 use crate::config::{Mac, Plan};
 
@@ -407,6 +407,13 @@ pub enum Observed {
     NobodyAttends {
         /// Its number.
         prompt: u32,
+    },
+    /// An operator asked for an outage, or for the end of one that an operator has made.
+    OutageAsked {
+        /// Who.
+        by: String,
+        /// What.
+        wish: ByHand,
     },
     /// Somebody asked for the end of the run.
     StopRequested {

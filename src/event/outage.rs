@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{PhoneName, ServerName, Transport};
 
+mod by_hand;
 mod bystander;
 mod course;
 mod impairment;
 mod link;
 mod selection;
 
+pub use by_hand::{Blocking, ByHand, ByHandAnswer, Harm};
 pub use bystander::{Bystander, Bystanders};
 pub use course::{Course, Fading, Flapping, Phase, Rebooting};
 pub use impairment::{Impairment, NotAShare, Share};
@@ -38,6 +40,9 @@ pub struct OutageSpec {
     /// It ends by itself after this time, whatever happens to the controller.
     #[serde(with = "crate::config::duration")]
     pub limit: Duration,
+    /// The operator who makes it by hand; none: the scenario does, or whoever ran `siprig net`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 impl OutageSpec {

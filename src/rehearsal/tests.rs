@@ -3,7 +3,7 @@ mod defects;
 use super::*;
 use crate::{
     config::StartState,
-    event::{Knock, Move},
+    event::{Knock, Move, Toward},
     verdict::{Blame, Verdict},
     virtual_bench::{
         phone::{PhoneDefect, Transport},
@@ -13,6 +13,7 @@ use crate::{
 
 mod addresses;
 mod blind;
+mod by_hand;
 mod calls;
 mod configure;
 mod courses;

@@ -12,6 +12,11 @@ impl RunStory {
 }
 
 impl Outage {
+    /// The operator who made it by hand; none: the scenario did.
+    pub fn by(&self) -> Option<&str> {
+        self.spec.as_ref()?.by.as_deref()
+    }
+
     /// What it did to all of its phones.
     pub fn total(&self) -> OutageTally {
         let mut total = OutageTally::default();

@@ -71,6 +71,10 @@ impl HeatMap {
         let mut groups: Vec<(f64, String, Vec<&Outage>)> = Vec::new();
         for outage in story.outages.values() {
             let (Some(spec), Some(began)) = (&outage.spec, outage.began) else { continue };
+            // What operators make by hand measures nobody.
+            if spec.by.is_some() {
+                continue;
+            }
             let (at, what) = (began.at.as_millis_f64(), spec.what());
             match groups.last_mut() {
                 Some((since, known, outages)) if *known == what && at - *since <= TOGETHER_MS => outages.push(outage),

@@ -341,6 +341,7 @@ fn outage(phones: &[PhoneName]) -> OutageSpec {
         only: None,
         phones: phones.to_vec(),
         limit: Duration::from_secs(1200),
+        by: None,
     }
 }
 

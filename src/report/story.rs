@@ -330,7 +330,7 @@ impl RunStory {
     }
 
     fn observed(&mut self, record: &Record, observed: &Observed) {
-        if let Some(note) = trouble::of(observed) {
+        if let Some(note) = trouble::of(observed, |outage| self.outages.get(&outage)?.spec.as_ref()) {
             self.troubles.push(Trouble { at: record.when.at, note, seq: record.seq });
         }
         match observed {
@@ -426,6 +426,7 @@ impl RunStory {
             | Derived::StepStarted { .. }
             | Derived::HandAnswered { .. }
             | Derived::ReplyRefused { .. }
+            | Derived::OutageAnswered { .. }
             | Derived::Home { .. } => {}
         }
     }

@@ -69,6 +69,9 @@ pub struct Gone {
     pub what: String,
     /// For whom.
     pub phones: Vec<PhoneName>,
+    /// The operator who made it by hand; left out: the scenario did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// When it took force, in milliseconds since the beginning of the run.
     pub began_ms: f64,
     /// When it ended; null: not by the end.
@@ -87,6 +90,7 @@ impl Gone {
             server: spec.server.to_string(),
             what: spec.what(),
             phones: spec.phones.clone(),
+            by: spec.by.clone(),
             began_ms: tenth(began),
             ended_ms: outage.ended.map(tenth),
             dark: story.dark(outage),

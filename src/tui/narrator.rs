@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{known::Known, wording};
 use crate::{
-    config::Role,
+    config::{Role, duration::show},
     event::{
-        Action, Derived, Event, Fate, Fetch, LineId, Observed, OutageEnd, OutageId, OutageSpec, Record, ServerName,
-        Stamp, Standing, Testimony, Witness,
+        Action, ByHand, ByHandAnswer, Derived, Event, Fate, Fetch, LineId, Observed, OutageEnd, OutageId, OutageSpec,
+        Record, ServerName, Stamp, Standing, Testimony, Witness,
     },
     look::{harmless, span},
     verdict::Verdict,
@@ -80,11 +80,16 @@ impl Narrator {
             Observed::OutageBegan { outage } => {
                 let begins = self.outages.get(outage).map(|spec| wording::outage(spec).1);
                 let begins = begins.unwrap_or_else(|| "is taken away".to_owned());
-                (format!("{} {begins}{}{}", self.server(*outage), self.whom(*outage), self.dark(*outage)), false)
+                let (server, whom, by) = (self.server(*outage), self.whom(*outage), self.by(*outage));
+                (format!("{server} {begins}{whom}{by}{}", self.dark(*outage)), false)
             }
             Observed::OutageEnded { outage, why, .. } => {
                 let server = self.server(*outage);
+                let by = self.outages.get(outage).and_then(|spec| spec.by.as_ref());
                 match why {
+                    OutageEnd::Limit if let Some(by) = by => {
+                        (format!("{server} is back: the outage that {by} had made came to its limit"), false)
+                    }
                     OutageEnd::Lifted => (format!("{server} is given back{}", self.whom(*outage)), false),
                     OutageEnd::Limit => (format!("{server} is back: the outage came to its time limit"), true),
                     OutageEnd::HelperLost => (format!("{server} is back: the bridge helper was lost"), true),
@@ -230,6 +235,16 @@ impl Narrator {
             }
             Derived::PromptEnded { text, end, .. } => (format!("{end}: {text}"), !end.is_good()),
             Derived::ReplyRefused { by, reason, .. } => (format!("the answer of {by} does not count: {reason}"), true),
+            Derived::OutageAnswered { by, wish, answer } => match (wish, answer) {
+                // Its beginning and its end are told when they come.
+                (_, ByHandAnswer::Obeyed { .. }) => return None,
+                (ByHand::Block(blocking), ByHandAnswer::Refused { reason }) => {
+                    (format!("{by} has not blocked {} ({}): {reason}", blocking.server, blocking.what), true)
+                }
+                (ByHand::Lift { outage }, ByHandAnswer::Refused { reason }) => {
+                    (format!("{by} has not lifted outage {}: {reason}", outage.0), true)
+                }
+            },
             Derived::CaseDecided(case) => {
                 let mut text = format!("{} {}/{}", case.verdict, case.id.phone, case.id.line);
                 for part in [&case.code, &case.reason].into_iter().flatten() {
@@ -246,6 +261,13 @@ impl Narrator {
     fn whom(&self, outage: OutageId) -> String {
         let all = self.known.as_ref().map_or(0, |known| known.phones.len());
         self.outages.get(&outage).map_or_else(String::new, |spec| wording::whom(&spec.phones, all))
+    }
+
+    /// Who has made it, where that is an operator: ` by anna, for 5m at most`.
+    fn by(&self, outage: OutageId) -> String {
+        let spec = self.outages.get(&outage);
+        let by = spec.and_then(|spec| Some(format!(" by {}, for {} at most", spec.by.as_ref()?, show(spec.limit))));
+        by.unwrap_or_default()
     }
 
     /// What goes dark with it, where something does: `; with it xml (80)`.

@@ -112,6 +112,7 @@ mod tests {
             phones: Vec::new(),
             toward: None,
             limit: Duration::from_secs(60),
+            by: None,
         };
         let told = |spec: &OutageSpec| {
             let (state, beginning) = outage(spec);

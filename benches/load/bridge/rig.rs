@@ -251,6 +251,7 @@ impl Kind {
             only: self.only.clone(),
             phones: vec![PhoneName::from("p1")],
             limit: Duration::from_secs(7200),
+            by: None,
         }
     }
 }

@@ -239,6 +239,7 @@ mod tests {
             phones: vec![PhoneName::from("p1"), PhoneName::from("p2")],
             toward: None,
             limit: Duration::from_secs(300),
+            by: None,
         }
     }
 

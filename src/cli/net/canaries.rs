@@ -97,6 +97,7 @@ mod tests {
             phones: vec![PhoneName::from("p1")],
             toward,
             limit: Duration::from_secs(5),
+            by: None,
         }
     }
 

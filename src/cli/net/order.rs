@@ -129,5 +129,6 @@ pub fn spec(args: &OutageArgs, mode: OutageMode, server: &ServerName, phones: &[
         phones: phones.to_vec(),
         toward: args.one_way.map(Into::into),
         limit: args.limit,
+        by: None,
     }
 }

@@ -104,7 +104,7 @@ impl OutagePlan {
             }
         };
         let (scope, only) = (self.scope.clone(), self.only.clone());
-        OutageSpec { mode, server, scope, only, phones, toward: self.toward, limit: self.limit }
+        OutageSpec { mode, server, scope, only, phones, toward: self.toward, limit: self.limit, by: None }
     }
 
     /// Whether the servers are stopped by their own commands.

@@ -61,6 +61,7 @@ impl Stand {
             phones: vec!["p1".into()],
             toward: None,
             limit: Duration::from_secs(600),
+            by: None,
         };
         case.cuts.push(Cut::new(&spec, began, None));
         let mut stand = Self { case, phone, seq: 0 }.connects(100, "a", 40_000).speaks(200, "a", 40_000);

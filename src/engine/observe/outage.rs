@@ -9,13 +9,16 @@ use crate::{
         cut::{Cut, Held},
         hook,
         registration::{Fix, address_user},
-        subjects::Subjects,
+        subjects::{OutageRun, Subjects},
     },
     event::{OutageId, PhoneName, ServerName, SipFact, SipMessage, Stamp, Toward},
 };
 
 /// Nothing that a phone does in an outage that leaks shows anything, and what was found of it before is void.
 pub(super) fn leak(subjects: &mut Subjects, outage: OutageId, phone: &PhoneName, fix: Fix) {
+    if is_by_hand(subjects, outage) {
+        return;
+    }
     let finding = || {
         Finding::rig("leak", format!("the outage leaks: frames of outage {} went through", outage.0))
             .shown_by([fix.seq])
@@ -63,6 +66,9 @@ pub(super) fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
     let fix = hook::began(run, fix);
     run.began = Some(fix);
+    if run.by_hand() {
+        return;
+    }
     let spec = run.spec.clone();
     for case in subjects.running().filter(|case| spec.phones.contains(&case.at)) {
         if case.primary != spec.server && case.backup.as_ref() != Some(&spec.server) {
@@ -74,10 +80,18 @@ pub(super) fn cut(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     }
 }
 
+/// Whether an operator has made it: nothing is judged by it.
+pub(super) fn is_by_hand(subjects: &Subjects, outage: OutageId) -> bool {
+    subjects.outages.get(&outage).is_some_and(OutageRun::by_hand)
+}
+
 /// It is over.
 pub(super) fn lift(subjects: &mut Subjects, outage: OutageId, fix: Fix) {
     let Some(run) = subjects.outages.get_mut(&outage) else { return };
-    run.ended = true;
+    (run.ended, run.over) = (true, Some(fix));
+    if run.by_hand() {
+        return;
+    }
     let fix = hook::lifted(run, fix);
     let (server, phones) = (run.spec.server.clone(), run.spec.phones.clone());
     let at = fix.when.at;

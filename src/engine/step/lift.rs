@@ -35,7 +35,7 @@ struct Turn {
 }
 
 impl Lifting {
-    /// Lifts the outages of servers in this role, or every outage in force: at once, or as the phones have their turns.
+    /// Lifts the scenario's outages of servers in this role, or all of them: at once, or as the phones have their turns.
     pub fn begin(
         role: Option<Role>,
         turns: Option<&Turns>,
@@ -58,6 +58,13 @@ impl Lifting {
         let mut lifting = Self { turns };
         lifting.order_due(now, out);
         lifting
+    }
+
+    /// Lifts all that is in force, also what operators have made.
+    pub fn everything(subjects: &Subjects, now: Stamp, out: &mut Outbox) -> Self {
+        let open = lift_all(subjects, out);
+        let patience = PATIENCE + hook::return_patience(subjects, &open);
+        Self { turns: vec![Turn { patience, ordered: true, ..Turn::at(now, None, open) }] }
     }
 
     /// Whether the end of an outage was ordered by this step.
@@ -129,12 +136,13 @@ impl Turn {
 
 /// Orders the end of every outage that was ordered and says which they are.
 pub fn lift_all(subjects: &Subjects, out: &mut Outbox) -> BTreeSet<OutageId> {
-    let open = open(None, subjects);
+    let mut open = open(None, subjects);
+    open.extend(subjects.by_hand_open());
     order_end(&open, out);
     open
 }
 
-/// The outages in force of servers in this role; without one, all of them.
+/// The scenario's outages in force of servers in this role; without one, all of them.
 fn open(role: Option<Role>, subjects: &Subjects) -> BTreeSet<OutageId> {
     let Some(role) = role else { return subjects.outages_open().collect() };
     let meant = |outage: &OutageId| {

@@ -6,7 +6,7 @@ use super::moment;
 use crate::{
     config::{Aim, Moment, OutagePlan},
     engine::{
-        Outbox, blind,
+        Outbox, blind, by_hand,
         case::{CaseRun, Finding},
         hook, judge, pairs,
         registration::Fix,
@@ -49,6 +49,8 @@ struct Part {
 enum Stage {
     /// The moment at which the phone's outage is to begin.
     Moment(moment::Waiting),
+    /// The end of outages that operators have made of the same servers.
+    Whole { open: BTreeSet<OutageId> },
     /// Control canaries, which must pass.
     Control { open: BTreeSet<Path> },
     /// Word that these outages are in force.
@@ -98,6 +100,13 @@ impl Cutting {
         self.parts.iter_mut().for_each(|part| part.observe(observed, fix, subjects, out));
     }
 
+    /// Whether it tries, without an outage, the paths of one of these phones to a server.
+    pub fn tries(&self, server: &ServerName, phones: &[PhoneName]) -> bool {
+        let before = |part: &&Part| matches!(part.stage, Stage::Whole { .. } | Stage::Control { .. });
+        let mut aims = self.parts.iter().filter(before).flat_map(|part| &part.aims);
+        aims.any(|aim| aim.server == *server && aim.phones.iter().any(|phone| phones.contains(phone)))
+    }
+
     /// From the control to the cut, from the cut to its proof, from there to the end.
     pub fn advance(&mut self, now: Stamp, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         self.parts.iter_mut().for_each(|part| part.advance(now, fix, subjects, out));
@@ -113,7 +122,7 @@ impl Part {
     fn now(plan: &OutagePlan, phones: Vec<PhoneName>, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) -> Self {
         let mut part =
             Self { plan: plan.clone(), phones, aims: Vec::new(), outages: Vec::new(), stage: Stage::Done, until: now };
-        part.control(subjects, now, out);
+        part.prepare(subjects, now, out);
         part
     }
 
@@ -129,17 +138,29 @@ impl Part {
         }
     }
 
-    /// Sends the control canaries.
-    fn control(&mut self, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) {
+    /// Has the paths made whole that operators have taken. Then come the control canaries.
+    fn prepare(&mut self, subjects: &mut Subjects, now: Stamp, out: &mut Outbox) {
         let running = subjects.phones_running();
         let phones = self.phones.iter().filter(|phone| running.contains(phone));
         self.aims = self.plan.aims(phones.filter_map(|phone| subjects.plan().phone(phone)));
+        let in_the_way = self.aims.iter().map(|aim| by_hand::make_way(&aim.server, &aim.phones, subjects, out));
+        let open: BTreeSet<OutageId> = in_the_way.flatten().collect();
+        if open.is_empty() {
+            return self.control(now, out);
+        }
+        self.stage = Stage::Whole { open };
+        self.until = now + PATIENCE;
+    }
+
+    /// Sends the control canaries.
+    fn control(&mut self, now: Stamp, out: &mut Outbox) {
         self.stage = Stage::Control { open: send_canaries(None, &self.aims, out) };
         self.until = now + PATIENCE;
     }
 
     fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match (&mut self.stage, observed) {
+            (Stage::Whole { open }, Observed::OutageEnded { outage, .. }) => drop(open.remove(outage)),
             (Stage::Control { open }, Observed::Canary { outage: None, phone, server, toward, passed }) => {
                 if !open.remove(&(phone.clone(), server.clone(), *toward)) {
                     return;
@@ -218,7 +239,7 @@ impl Part {
         match &self.stage {
             Stage::Moment(waiting) => match waiting.look(subjects, now) {
                 moment::Look::Wait => {}
-                moment::Look::Come => self.control(subjects, now, out),
+                moment::Look::Come => self.prepare(subjects, now, out),
                 moment::Look::Never(id, finding) => {
                     subjects.decide_case(&id, finding);
                     let running = subjects.phones_running();
@@ -227,6 +248,12 @@ impl Part {
                     }
                 }
             },
+            Stage::Whole { open } if open.is_empty() => self.control(now, out),
+            Stage::Whole { .. } if late => {
+                let reason = "the bridge did not confirm the end of an outage that an operator had made";
+                self.decide(subjects, || Finding::rig("lift-unconfirmed", reason));
+                self.stage = Stage::Done;
+            }
             Stage::Control { open } if open.is_empty() || late => {
                 lose(open, subjects, "a control canary");
                 self.cut(now, fix, subjects, out);
@@ -265,6 +292,7 @@ impl Part {
     fn deadline(&self, subjects: &Subjects) -> Option<(Stamp, &'static str)> {
         match &self.stage {
             Stage::Moment(waiting) => waiting.deadline(subjects).map(|at| (at, "the moment of an outage")),
+            Stage::Whole { .. } => Some((self.until, "the end of an outage that an operator has made")),
             Stage::Control { .. } | Stage::Proof { .. } => Some((self.until, "canaries")),
             Stage::Commit { .. } => Some((self.until, "word that the outage is in force")),
             Stage::Done => None,

@@ -24,6 +24,15 @@ pub struct OutageRun {
     pub looked_at: BTreeSet<PhoneName>,
     /// All its paths are open again.
     pub ended: bool,
+    /// Word of that.
+    pub over: Option<Fix>,
+}
+
+impl OutageRun {
+    /// Whether an operator has made it: no step is judged by it.
+    pub const fn by_hand(&self) -> bool {
+        self.spec.by.is_some()
+    }
 }
 
 impl Subjects {
@@ -31,15 +40,21 @@ impl Subjects {
     pub fn next_outage(&mut self, spec: OutageSpec, role: Role) -> OutageId {
         let outage = OutageId(self.outages.len() as u32 + 1);
         let hooked = Hooked::of(&spec.mode);
-        let run = OutageRun { spec, role, hooked, began: None, looked_at: BTreeSet::new(), ended: false };
+        let run = OutageRun { spec, role, hooked, began: None, looked_at: BTreeSet::new(), ended: false, over: None };
         self.outages.insert(outage, run);
         outage
     }
 
-    /// The outages that were ordered and have not ended, of the phones that are looked at.
+    /// The scenario's outages that were ordered and have not ended, of the phones that are looked at.
     pub fn outages_open(&self) -> impl Iterator<Item = OutageId> {
         let concerned = |run: &OutageRun| run.spec.phones.iter().any(|phone| self.in_focus(phone));
-        self.outages.iter().filter(move |(_, run)| !run.ended && concerned(run)).map(|(id, _)| *id)
+        let open = self.outages.iter().filter(move |(_, run)| !run.ended && !run.by_hand() && concerned(run));
+        open.map(|(id, _)| *id)
+    }
+
+    /// Those that operators have made, of all phones.
+    pub fn by_hand_open(&self) -> impl Iterator<Item = OutageId> {
+        self.outages.iter().filter(|(_, run)| !run.ended && run.by_hand()).map(|(id, _)| *id)
     }
 
     /// The servers that an outage of this run takes from a phone.
@@ -54,7 +69,7 @@ impl Subjects {
 
     /// When the last outage for its phone began, if it has left the line its home.
     pub fn keeps_home(&self, case: &CaseRun) -> Option<Stamp> {
-        let of_phone = self.outages.values().filter(|run| run.spec.phones.contains(&case.at));
+        let of_phone = self.outages.values().filter(|run| !run.by_hand() && run.spec.phones.contains(&case.at));
         let last = of_phone.filter_map(|run| run.began).map(|began| began.when.at).max()?;
         // What was over when it began, and has brought the line home, is history. Outages that one step orders begin a moment
         // apart.

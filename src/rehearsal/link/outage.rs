@@ -67,6 +67,11 @@ impl Outage {
         self.course.at(at.0.saturating_sub(self.began.0))
     }
 
+    /// Whether it is about this phone's path to that server.
+    pub(in crate::rehearsal) fn concerns(&self, server: &ServerName, phone: &PhoneName) -> bool {
+        self.spec.server == *server && self.spec.phones.contains(phone)
+    }
+
     /// Whether a canary that goes this way is dropped: a datagram to the first port in the scope.
     pub(in crate::rehearsal) fn drops_canary(&self, toward: Toward, at: Stamp) -> bool {
         let course = self.spec.mode.course();

@@ -277,6 +277,7 @@ fn spec(mode: OutageMode, toward: Option<Toward>) -> OutageSpec {
         phones: vec![PhoneName::from("p1")],
         toward,
         limit: secs(600),
+        by: None,
     }
 }
 

@@ -51,7 +51,8 @@ pub fn limit(measurement: &Measurement) -> String {
 
 /// `a away (drop, whole host)`.
 pub fn outage(outage: &Outage) -> String {
-    let away = |spec: &OutageSpec| format!("{} away ({})", spec.server, spec.what());
+    let by = |spec: &OutageSpec| spec.by.as_ref().map_or_else(String::new, |by| format!(", by {by} by hand"));
+    let away = |spec: &OutageSpec| format!("{} away ({}{})", spec.server, spec.what(), by(spec));
     outage.spec.as_ref().map_or_else(|| "outage".to_owned(), away)
 }
 

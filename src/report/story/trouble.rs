@@ -1,12 +1,14 @@
 //! What became of the rig in a run that its reader should know of: one sentence for each.
 
-use crate::event::{Loss, Observed, OutageEnd, Toward};
+use crate::event::{Loss, Observed, OutageEnd, OutageId, OutageSpec, Toward};
 
-/// The sentence; none: it is no trouble, or told elsewhere.
-pub fn of(observed: &Observed) -> Option<String> {
+/// The sentence; none: it is no trouble, or told elsewhere. `ordered` tells how an outage was.
+pub fn of<'s>(observed: &Observed, ordered: impl FnOnce(OutageId) -> Option<&'s OutageSpec>) -> Option<String> {
     Some(match observed {
-        Observed::OutageEnded { why, .. } => match why {
+        Observed::OutageEnded { outage, why, .. } => match why {
             OutageEnd::Lifted => return None,
+            // An operator's goes on until then, unless he lifts it.
+            OutageEnd::Limit if ordered(*outage).is_some_and(|spec| spec.by.is_some()) => return None,
             OutageEnd::Limit => "an outage ended by its time limit, not as ordered".to_owned(),
             OutageEnd::Lapsed => "an outage was not renewed in time; the kernel forwarded everything".to_owned(),
             OutageEnd::HelperLost => {

@@ -107,7 +107,7 @@ impl Story {
     }
 
     fn observed(&mut self, record: &Record, observed: &Observed) {
-        if let Some(note) = trouble::of(observed) {
+        if let Some(note) = trouble::of(observed, |outage| self.outages.spec(outage)) {
             if self.troubles.len() == TROUBLES {
                 self.troubles.pop_front();
             }

@@ -127,6 +127,7 @@ fn spec(mode: OutageMode, toward: Option<Toward>, scope: OutageScope, limit: Dur
         only: None,
         phones: vec![PhoneName::from("p1")],
         limit,
+        by: None,
     }
 }
 
