@@ -84,6 +84,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/slow-path.toml",
     "scenarios/storm.toml",
     "scenarios/swallowed-200.toml",
+    "scenarios/watch.toml",
     "virtual-crossed.toml",
     "virtual-differing.toml",
     "virtual-full-alone.toml",

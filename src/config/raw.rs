@@ -330,6 +330,7 @@ pub(super) struct Scenario {
     pub(super) needs: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) load: bool,
+    pub(super) watch: Option<Spanned<bool>>,
     #[serde(default)]
     pub(super) limit: Vec<Spanned<Limit>>,
     #[serde(default)]

@@ -47,6 +47,9 @@ pub struct Scenario {
     /// The load that its moves put on servers is measured as well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub load: bool,
+    /// Nothing is asked of the phones, and no case is judged: somebody looks on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub watch: bool,
     /// Limits of measurements beside those that follow from the phones' timers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Limit>,
@@ -131,6 +134,7 @@ impl Scenario {
             peer: None,
             needs: Vec::new(),
             load: false,
+            watch: false,
             limits: Vec::new(),
             steps,
             teardown: Vec::new(),

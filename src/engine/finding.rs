@@ -43,6 +43,12 @@ impl Finding {
         Self { verdict: Verdict::Skipped, ..Self::fail(Blame::Configuration, code, reason) }
     }
 
+    /// Nothing was asked: somebody looked on. That shows nothing of a phone, whatever it did.
+    pub fn watched() -> Self {
+        let reason = "nothing was asked of the phone: the scenario is for looking on";
+        Self { verdict: Verdict::NotRun, ..Self::unclear("watched", reason) }
+    }
+
     /// With the records that show it.
     pub fn shown_by(mut self, evidence: impl IntoIterator<Item = u64>) -> Self {
         self.evidence.extend(evidence);

@@ -95,6 +95,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
             }
         }
         Observed::WitnessLost { witness, phone, .. } => subjects.lose_witness(witness, phone.as_ref()),
+        Observed::BystanderLost { .. } if subjects.plan().scenario.watch => {}
         Observed::BystanderLost { mac, .. } => {
             let reason =
                 format!("{mac}, which is of no outage, lost a frame to or from a server that was away for others");
@@ -374,7 +375,10 @@ fn tell_detection(subjects: &mut Subjects, id: &CaseId, detection: &Detection, f
         evidence: detection.evidence.clone(),
     };
     out.conclude(fix.when, fact);
-    subjects.decide_case(id, detection.finding());
+    // Who looks on is told, and goes on looking.
+    if !subjects.plan().scenario.watch {
+        subjects.decide_case(id, detection.finding());
+    }
 }
 
 fn lose_port(subjects: &mut Subjects, phone: &PhoneName, port: PortKind, fix: Fix, reason: &str) {

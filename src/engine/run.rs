@@ -328,6 +328,7 @@ impl Run {
             Stage::Trial | Stage::Teardown => {}
         }
         let scenario = &self.subjects.plan().scenario;
+        let watch = scenario.watch;
         let end = if self.stage == Stage::Trial { scenario.steps.len() } else { scenario.all_steps().count() };
         let places: Vec<Place> = self.courses.iter().map(|course| course.place(&self.subjects)).collect();
         let mut onward = false;
@@ -339,7 +340,7 @@ impl Run {
             if course.step < end {
                 onward |= course.advance(&places, &self.told, &mut self.subjects, now, fix, out);
             } else {
-                self.subjects.decide_all(Finding::pass);
+                self.subjects.decide_all(if watch { Finding::watched } else { Finding::pass });
                 onward = true;
             }
         }

@@ -182,10 +182,8 @@ impl Gathering {
     fn order(&mut self, action: &Action, at: Stamp) {
         match action {
             // Nobody waits for what a phone does about an operator's.
-            Action::BeginOutage { spec, .. } if spec.by.is_some() => {
-                if spec.phones.contains(&self.phone) {
-                    self.interventions.push(at);
-                }
+            Action::BeginOutage { spec, .. } if spec.by.is_some() && spec.phones.contains(&self.phone) => {
+                self.interventions.push(at);
             }
             Action::BeginOutage { outage, spec } if spec.phones.contains(&self.phone) => {
                 self.orders.insert(*outage, spec.server.clone());

@@ -92,11 +92,26 @@ pub(in crate::config) fn scenario(raw: &raw::Scenario, findings: &mut Findings<'
         peer,
         needs,
         load: raw.load,
+        watch: watch(raw, &steps, &teardown, findings),
         limits,
         steps: steps.into_iter().map(|(_, step)| step).collect(),
         teardown: teardown.into_iter().map(|(_, step)| step).collect(),
         teardown_limit: teardown_limit.unwrap_or_else(scenario::teardown_limit),
     }
+}
+
+/// Whether somebody only looks on. What is asked then would come to nothing.
+fn watch(raw: &raw::Scenario, steps: &[Placed<'_>], teardown: &[Placed<'_>], findings: &mut Findings<'_>) -> bool {
+    let Some(watch) = raw.watch.as_ref().filter(|watch| *watch.get_ref()) else { return false };
+    let mut all = steps.iter().chain(teardown);
+    if !teardown.is_empty() || all.any(|(_, step)| !matches!(step.kind, StepKind::Wait { .. })) {
+        findings.at(
+            watch.span(),
+            "a scenario that only watches judges nothing, and has steps that are to be judged, or a teardown",
+            "leave it `wait` alone, or remove `watch`",
+        );
+    }
+    true
 }
 
 /// A limit that the scenario sets.

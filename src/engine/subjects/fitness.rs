@@ -11,6 +11,9 @@ impl Subjects {
     /// Skips the cases of phones that lack a part for any step that is not optional, before anything is done to them:
     /// in the middle of a scenario they would be left as they are then.
     pub fn skip_unfit(&mut self) {
+        if self.plan.scenario.watch {
+            return;
+        }
         if let Some((need, lacks)) = self.plan.bench.lacks_need(&self.plan.scenario) {
             return self.decide_all(|| Finding::skipped(need.code(), lacks.clone()));
         }
