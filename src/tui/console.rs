@@ -9,11 +9,12 @@ use std::{collections::VecDeque, time::Duration};
 use super::{board::Board, narrator::Told};
 use crate::{
     config::Scenario,
-    event::{LineId, PhoneName, Record, Reply, Stamp, Stroke},
+    event::{Blocking, LineId, OutageId, PhoneName, Record, Reply, ServerName, Stamp, Stroke},
     report::Prompt,
 };
 
 pub mod action;
+mod block;
 mod face;
 mod filter;
 mod hands;
@@ -24,6 +25,7 @@ pub mod ladder;
 mod mode;
 pub mod mouse;
 mod operate;
+mod rate;
 pub mod screen;
 mod serial;
 mod story;
@@ -32,6 +34,7 @@ mod talk;
 mod tests;
 
 use action::{Phase, Screen};
+use block::Choice;
 use filter::Filter;
 use mode::{Mode, Pressing};
 pub use serial::Serial;
@@ -118,6 +121,10 @@ struct View {
     before: Vec<Screen>,
     /// The line that is selected; none: the first.
     line: Option<LineId>,
+    /// The server that is selected; none: the first.
+    server: Option<ServerName>,
+    /// How it is to be blocked.
+    choice: Choice,
     filter: Filter,
     /// Keys go into the filter.
     filtering: bool,
@@ -153,6 +160,8 @@ enum Question {
     Keys,
     /// Whether to type on the console of a phone.
     Type,
+    /// Whether to end an outage that an operator has made.
+    Lift(OutageId),
 }
 
 /// What the console asks of whoever runs it.
@@ -193,6 +202,10 @@ pub enum Wish {
         /// No record is to tell what it is.
         secret: bool,
     },
+    /// Take a server away, or make the path to it bad.
+    Block(Blocking),
+    /// End an outage that an operator has made.
+    Lift(OutageId),
     /// Let the recording run, or hold it.
     Play,
     /// Show one record more.

@@ -106,6 +106,8 @@ struct Joined {
     server: String,
     state: String,
     phones: Vec<PhoneName>,
+    /// The operator who made them.
+    by: Option<String>,
     /// The first of them.
     began: Stamp,
     /// When the first of them ends by itself.
@@ -119,29 +121,50 @@ fn joined(board: &Board) -> Vec<Joined> {
         let server = spec.map_or_else(|| "a server".to_owned(), |spec| spec.server.to_string());
         let state = spec.map_or_else(|| "IS AWAY".to_owned(), |spec| wording::outage(spec).0);
         let phones = spec.map(|spec| spec.phones.clone()).unwrap_or_default();
-        match all.iter_mut().find(|one| one.server == server && one.state == state) {
+        let by = spec.and_then(|spec| spec.by.clone());
+        match all.iter_mut().find(|one| one.server == server && one.state == state && one.by == by) {
             Some(one) => {
                 one.phones.extend(phones);
                 one.began = one.began.min(outage.began);
                 one.limit = one.limit.min(outage.limit);
             }
-            None => all.push(Joined { server, state, phones, began: outage.began, limit: outage.limit }),
+            None => all.push(Joined { server, state, phones, by, began: outage.began, limit: outage.limit }),
         }
     }
     all
 }
 
+/// What there is to say of an outage.
+fn in_full(outage: &Joined, board: &Board, now: Stamp, look: Look) -> String {
+    let limit = outage.limit.map_or_else(String::new, |limit| format!(", back by itself in {}", clock(limit, now)));
+    let whom = wording::whom(&outage.phones, board.phones());
+    let by = outage.by.as_ref().map_or_else(String::new, |by| format!(" by {by},"));
+    let (mark, since) = (look.pick("■", "#"), clock(now, outage.began));
+    format!("{mark} {} {}{whom}{by} for {since}{limit}", outage.server, outage.state)
+}
+
+/// The same where there is little room.
+fn in_short(outage: &Joined, board: &Board, now: Stamp, look: Look) -> String {
+    let limit = outage.limit.map_or_else(String::new, |limit| format!(", back in {}", clock(limit, now)));
+    let whom = wording::whom(&outage.phones, board.phones());
+    let by = outage.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+    format!("{} {} {}{whom}{by}{limit}", look.pick("■", "#"), outage.server, outage.state)
+}
+
 /// Outages in force and whatever else everybody must see, in the second row.
 pub(super) fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp, columns: u16, where_asked: &str) {
-    let mut parts = Vec::new();
-    if let Some(until) = board.asked.values().min() {
-        parts.push(format!("! OPERATOR NEEDED ({where_asked}) for {}", clock(*until, now)));
-    }
-    for outage in joined(board) {
-        let limit = outage.limit.map_or_else(String::new, |limit| format!(", back by itself in {}", clock(limit, now)));
-        let whom = wording::whom(&outage.phones, board.phones());
-        let (mark, since) = (pen.look.pick("■", "#"), clock(now, outage.began));
-        parts.push(format!("{mark} {} {}{whom} for {since}{limit}", outage.server, outage.state));
+    let room = usize::from(columns.saturating_sub(2));
+    let asked = board.asked.values().min();
+    let asked = asked.map(|until| format!("! OPERATOR NEEDED ({where_asked}) for {}", clock(*until, now)));
+    let all = joined(board);
+    let told = |tell: fn(&Joined, &Board, Stamp, Look) -> String| {
+        let outages = all.iter().map(|outage| tell(outage, board, now, pen.look));
+        asked.iter().cloned().chain(outages).collect::<Vec<String>>()
+    };
+    let mut parts = told(in_full);
+    // When each comes back is said in any case.
+    if width(&parts.join("   ")) > room {
+        parts = told(in_short);
     }
     if board.stopping {
         parts.push("! ENDING: giving everything back".to_owned());

@@ -22,6 +22,7 @@ mod learning;
 mod net;
 mod operator_console;
 mod operator_hands;
+mod operator_network;
 mod operator_prompts;
 mod pbx;
 mod peers;

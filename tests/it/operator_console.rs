@@ -51,7 +51,7 @@ impl Desk {
         let mut command = Command::new("setsid");
         command.args(["--ctty", SIPRIG, "console"]).args(arguments).current_dir(self.folder.path());
         command.env("SIPRIG_STATE", self.folder.path().join("state")).env("LANG", "C.UTF-8").env("NO_COLOR", "1");
-        command.env("TERM", "xterm-256color").env_remove("LC_ALL");
+        command.env("TERM", "xterm-256color").env_remove("LC_ALL").env("SUDO_USER", "anna");
         Window::open_sized(command, 80, 24)
     }
 

@@ -180,6 +180,8 @@ impl Attached {
             Wish::Give => Wished::Give,
             Wish::Answer { prompt, reply } => Wished::Answer { prompt, reply },
             Wish::Type { phone, line, secret } => Wished::Type { phone, line, secret },
+            Wish::Block(blocking) => Wished::Block(blocking),
+            Wish::Lift(outage) => Wished::Lift { outage },
             Wish::Press { phone, stroke, secret } => Wished::Press { phone, stroke, secret },
             _ => return,
         };

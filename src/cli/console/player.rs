@@ -129,6 +129,8 @@ impl Player {
             | Wish::Restore
             | Wish::Take
             | Wish::Give
+            | Wish::Block(_)
+            | Wish::Lift(_)
             | Wish::Press { .. }
             | Wish::Answer { .. }
             | Wish::Type { .. } => {}

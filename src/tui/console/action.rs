@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{key::Key, mode::Mode};
+use super::{block::Harming, key::Key, mode::Mode};
 use crate::event::Reply;
 
 /// A screen.
@@ -141,6 +141,16 @@ pub enum Act {
     Send,
     /// The line is a secret, or not.
     Secret,
+    /// Block the selected server, or give it back.
+    Block,
+    /// What is to become of its frames.
+    Harm(Harming),
+    /// For the selected phone alone, or for all.
+    Whom,
+    /// Another time limit.
+    Longer,
+    /// Do as chosen.
+    Yes,
     /// Leave a mode.
     Leave,
 }
@@ -226,7 +236,9 @@ use Screen::{Log, Network, Phone, Phones, Scenario, Serial, Sip};
 const DIALLED: &[Key] = &[Key::Between('0', '9'), Key::Char('*'), Key::Char('#')];
 const ARROWS: &[Key] = &[Key::Up, Key::Down, Key::Left, Key::Right];
 const OF_PHONES: Scope = Scope::On(&[Phone, Sip, Scenario, Serial]);
-const WITH_ROWS: Scope = Scope::On(&[Phones, Sip, Log, Serial]);
+const WITH_ROWS: Scope = Scope::On(&[Phones, Sip, Network, Log, Serial]);
+
+const BLOCKING: Scope = Scope::In(Mode::Block);
 
 /// The table.
 pub const ACTIONS: &[Entry] = &[
@@ -235,6 +247,7 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Stop, &[Key::Char('a')], "abort", "end the run (asks)", Scope::Asked, Some(0)),
     entry(Act::Restore, &[Key::Char('U')], "restore", "the network back, at once", Scope::Live, Some(1)),
     entry(Act::Keys, &[Key::Char('i')], "keys", "press the phone's keys", Scope::On(&[Phone]), Some(2)),
+    entry(Act::Block, &[Key::Char('B')], "block", "block it, or lift (asks)", Scope::On(&[Network]), Some(2)),
     entry(Act::Console, &[Key::Char('c')], "console", "its console, all of it", Scope::On(&[Phone]), Some(2)),
     entry(Act::Find, &[Key::Char('/')], "find", "find in what was said", Scope::On(&[Serial]), Some(2)),
     entry(Act::FindBack, &[Key::Char('n')], "find back", "found further back", Scope::On(&[Serial]), Some(5)),
@@ -309,6 +322,13 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Secret, &[Key::Tab], "secret or not", "keep it from records", Scope::In(Mode::Serial), Some(1)),
     entry(Act::Erase, &[Key::Backspace], "erase", "the last character", Scope::In(Mode::Serial), None),
     entry(Act::TypeChar, &[Key::Between(' ', '~')], "types", "goes into the line", Scope::In(Mode::Serial), None),
+    entry(Act::Yes, &[Key::Char('y')], "block it", "block the server so", BLOCKING, Some(0)),
+    entry(Act::Leave, &[Key::Esc, Key::Char('n')], "leave", "back to NORMAL", BLOCKING, Some(0)),
+    entry(Act::Harm(Harming::Drop), &[Key::Char('d')], "drop", "all frames vanish", BLOCKING, Some(1)),
+    entry(Act::Harm(Harming::Lose), &[Key::Char('l')], "lose 20%", "one in five vanishes", BLOCKING, Some(1)),
+    entry(Act::Harm(Harming::Delay), &[Key::Char('s')], "slow", "all are 200 ms late", BLOCKING, Some(1)),
+    entry(Act::Whom, &[Key::Char('p')], "phone or all", "one phone, or all", BLOCKING, Some(2)),
+    entry(Act::Longer, &[Key::Char('t')], "time", "another time limit", BLOCKING, Some(2)),
 ];
 
 const fn entry(
@@ -333,7 +353,7 @@ impl Entry {
             Scope::Always => normal,
             Scope::On(screens) => normal && screens.contains(&screen),
             // The way back is open wherever no line is typed.
-            Scope::Live => phase.goes_on() && (normal || (mode == Mode::Keys && self.act == Act::Restore)),
+            Scope::Live => phase.goes_on() && (normal || (mode != Mode::Serial && self.act == Act::Restore)),
             Scope::Asked => normal && phase == Phase::Asked && screen == Scenario,
             Scope::Replay => normal && phase == Phase::Replay,
         }
@@ -373,6 +393,7 @@ mod tests {
                 (Phase::Replay, Mode::Normal),
                 (Phase::On, Mode::Keys),
                 (Phase::On, Mode::Serial),
+                (Phase::On, Mode::Block),
             ] {
                 let mut known = BTreeMap::new();
                 for entry in ACTIONS.iter().filter(|entry| entry.fits(screen, phase, mode)) {

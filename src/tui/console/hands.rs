@@ -52,7 +52,7 @@ impl Console {
     /// Whether a case of the selected phone is open.
     pub(super) fn is_judged(&self) -> bool {
         let lines = self.phone().map_or(&[][..], |phone| self.board.lines_of(phone));
-        lines.iter().any(|line| line.verdict.is_none())
+        lines.iter().any(|line| line.verdict.is_none()) && !self.only_watches()
     }
 
     /// Asks whether to type on the console that is looked at, if that can be done.

@@ -12,6 +12,8 @@ pub enum Mode {
     Keys,
     /// The console of the selected phone, a line at a time.
     Serial,
+    /// How the selected server is to be blocked.
+    Block,
 }
 
 impl Mode {
@@ -21,6 +23,7 @@ impl Mode {
             Self::Normal => "NORMAL",
             Self::Keys => "KEYS",
             Self::Serial => "SERIAL",
+            Self::Block => "BLOCK",
         }
     }
 }

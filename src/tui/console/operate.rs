@@ -4,6 +4,7 @@ use super::{
     Console, Going, Question, Source, Wish,
     action::{self, Act, Screen},
     key::Key,
+    mode::Mode,
 };
 
 /// Rows of a page.
@@ -46,6 +47,7 @@ impl Console {
                     Question::Leave => Wish::Leave,
                     Question::Keys => self.take_keys(),
                     Question::Type => self.take_console(),
+                    Question::Lift(outage) => Wish::Lift(outage),
                 })
             }
             Key::Char('n') | Key::Esc => {
@@ -154,6 +156,9 @@ impl Console {
             Act::FindBack => self.find(true),
             Act::FindOn => self.find(false),
             Act::Keys => return self.begin_keys(),
+            Act::Block => self.begin_block(),
+            Act::Harm(_) | Act::Whom | Act::Longer | Act::Yes => return self.choose(act),
+            Act::Leave if self.view.mode == Mode::Block => self.view.mode = Mode::Normal,
             Act::Leave => return self.leave_mode(),
             Act::Type => self.begin_typing(),
             Act::TypeChar | Act::Erase | Act::Secret | Act::Send => return self.type_key(act, key),
@@ -227,7 +232,13 @@ impl Console {
                 let row = to(at, last).max(scroll.before);
                 (self.view.serial.row, self.view.serial.instant) = (Some(row), None);
             }
-            Screen::Phone | Screen::Network | Screen::Scenario => {}
+            Screen::Network => {
+                let servers = self.servers();
+                let Some(last) = servers.len().checked_sub(1) else { return };
+                let at = servers.iter().position(|it| Some(&it.name) == self.server().map(|server| &server.name));
+                self.view.server = servers.get(to(at.unwrap_or(0), last)).map(|server| server.name.clone());
+            }
+            Screen::Phone | Screen::Scenario => {}
         }
     }
 

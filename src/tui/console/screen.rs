@@ -20,6 +20,7 @@ use crate::{
     tui::{draw, pen::Pen},
 };
 
+mod block;
 mod help;
 mod keys;
 mod log;
@@ -78,6 +79,9 @@ fn paint(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         }
         if let Some(search) = &console.view.help {
             help::draw(inner, console, search);
+        }
+        if console.view.mode == Mode::Block && console.view.help.is_none() {
+            block::draw(inner, console);
         }
         if let Some(question) = console.view.question {
             ask(inner, console, question);
@@ -179,7 +183,12 @@ fn hints(pen: &mut Pen<'_>, console: &Console, (from, row): (u16, u16)) {
 }
 
 fn ask(pen: &mut Pen<'_>, console: &Console, question: Question) {
+    let lift;
     let what = match question {
+        Question::Lift(outage) => {
+            lift = block::lift(console, outage);
+            &lift
+        }
         Question::Stop => "End the run? Every phone gets its network back; cases without a verdict are not-run.",
         Question::Leave => "Leave? The run is this console's own, and is ended: every phone gets its network back.",
         Question::Type if console.is_judged() => {
@@ -193,7 +202,10 @@ fn ask(pen: &mut Pen<'_>, console: &Console, question: Question) {
         }
     };
     let undecided = console.board.lines.len() - console.board.decided();
-    let lines = [what.to_owned(), format!("{undecided} of {} lines have no verdict yet.", console.board.lines.len())];
+    let undecided = format!("{undecided} of {} lines have no verdict yet.", console.board.lines.len());
+    // What is given back costs no verdict.
+    let costs = !matches!(question, Question::Lift(_));
+    let lines: Vec<String> = [what.to_owned()].into_iter().chain(costs.then_some(undecided)).collect();
     boxed(pen, &lines);
 }
 

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::{
     face::{Face, Faces},
     ladder::Ladder,
+    rate::Rate,
 };
 use crate::{
     config,
     event::{
-        Action, Answer, Derived, Event, Fate, Hand, Observed, OutageId, PhoneName, PortKind, Record, ServerName, Stamp,
+        Action, Answer, ByHandAnswer, Derived, Event, Fate, Hand, Observed, OutageId, PhoneName, PortKind, Record,
+        ServerName, Stamp,
     },
     tui::wording,
 };
@@ -30,6 +32,8 @@ pub struct Talk {
     room: usize,
     phones: HashMap<PhoneName, Phone>,
     servers: BTreeMap<ServerName, Traffic>,
+    /// What an operator wished of the network last, if it was refused.
+    pub refused: Option<String>,
 }
 
 /// One phone.
@@ -89,7 +93,7 @@ pub struct Pressed {
 }
 
 /// SIP messages to and from a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Traffic {
     /// That arrived.
     pub passed: u64,
@@ -99,6 +103,8 @@ pub struct Traffic {
     pub injected: u64,
     /// When the last was dropped, and by which outage.
     pub last_drop: Option<(OutageId, Stamp)>,
+    /// By the minute.
+    pub rate: Rate,
 }
 
 impl Talk {
@@ -109,7 +115,7 @@ impl Talk {
 
     /// What went to and from a server.
     pub fn server(&self, name: &ServerName) -> Traffic {
-        self.servers.get(name).copied().unwrap_or_default()
+        self.servers.get(name).cloned().unwrap_or_default()
     }
 
     /// Takes one more record.
@@ -143,6 +149,12 @@ impl Talk {
                     };
                 }
             }
+            Event::Derived(Derived::OutageAnswered { by, answer, .. }) => {
+                self.refused = match answer {
+                    ByHandAnswer::Obeyed { .. } => None,
+                    ByHandAnswer::Refused { reason } => Some(format!("refused to {by}: {reason}")),
+                };
+            }
             Event::Derived(Derived::KeyConfirmed { phone, key, by }) => {
                 let name = key.to_string();
                 let keys = self.of(phone).into_iter().flat_map(|known| known.keys.iter_mut().rev());
@@ -170,6 +182,7 @@ impl Talk {
             }
             Observed::Sip(fact) => {
                 if let Some(traffic) = fact.server.as_ref().and_then(|server| self.servers.get_mut(server)) {
+                    traffic.rate.count(at);
                     match fact.fate {
                         Fate::Passed => traffic.passed += 1,
                         Fate::Injected(_) => traffic.injected += 1,

@@ -22,6 +22,7 @@ mod hands;
 mod instant;
 mod long;
 mod mouse;
+mod network;
 mod prompts;
 mod serial;
 

@@ -1,17 +1,43 @@
-//! The network: servers, outages in force and of before, and what was lost.
+//! The network: servers with what goes to and from them, outages in force and of before, and what was lost.
+
+use std::collections::BTreeSet;
 
 use ratatui::style::{Modifier, Style};
 
-use super::{super::Console, heading};
+use super::{
+    super::{
+        Console,
+        rate::{self, MINUTES},
+        talk::Traffic,
+    },
+    heading,
+};
 use crate::{
-    event::{OutageEnd, Stamp},
+    config::Server,
+    event::{OutageEnd, OutageSpec, PhoneName, Stamp},
+    look::Look,
     report::story::Outage,
-    tui::{draw::clock, pen::Pen, wording},
+    tui::{
+        board::{OutageState, Place},
+        draw::clock,
+        pen::Pen,
+        wording,
+    },
 };
 
 /// Where each column of a server begins.
 const SERVER: [(u16, &str); 6] =
-    [(1, "SERVER"), (14, "ADDRESS"), (32, "STATE"), (54, "PASSED"), (62, "DROPPED"), (70, "LAST HIT")];
+    [(1, "SERVER"), (14, "ADDRESS"), (32, "STATE"), (56, "PASSED"), (63, "DROPPED"), (71, "LAST HIT")];
+
+/// Rows that outages, trouble and what stands between need beside the servers.
+const BELOW: usize = 6;
+
+/// Where the messages of the last minutes are drawn.
+const STRIP: u16 = 14;
+
+/// From few to many.
+const BARS: ([&str; 8], [&str; 8]) =
+    (["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"], [":", "-", "=", "+", "*", "%", "&", "@"]);
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let columns = pen.area.width;
@@ -20,44 +46,125 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         pen.text(x, 1, name, pen.dim());
     }
     let mut y = 2;
-    let servers = console.story.plan.as_ref().map_or(&[][..], |plan| &plan.bench.servers);
+    let servers = console.servers();
+    let most = servers.iter().flat_map(|server| console.talk.server(&server.name).rate.of_late(now)).max();
+    let strips = servers.len() * 2 + BELOW <= pen.area.height.into();
     for server in servers {
         let traffic = console.talk.server(&server.name);
-        let in_force = |outage: &&crate::tui::board::OutageState| {
-            outage.spec.as_ref().is_some_and(|spec| spec.server == server.name)
-        };
-        let outage = console.board.outages.values().find(in_force);
-        let state = match outage.and_then(|outage| outage.spec.as_ref()) {
-            Some(spec) => format!("{} {}", pen.look.pick("■", "#"), wording::outage(spec).0.to_lowercase()),
-            None => format!("{} open", pen.look.pick("□", "=")),
-        };
-        let hit = traffic.last_drop.map_or_else(String::new, |(_, at)| format!("{} s ago", now.since(at).as_secs()));
-        let address = server.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let cells = [
-            format!("{} {}", server.name, server.role),
-            address,
-            state,
-            traffic.passed.to_string(),
-            traffic.dropped.to_string(),
-            hit,
-        ];
-        let ends = SERVER.iter().skip(1).map(|(x, _)| *x).chain([columns]);
-        for (((x, _), end), cell) in SERVER.into_iter().zip(ends).zip(cells) {
-            pen.within(x, y, end - x - 1, &cell, Style::new());
-        }
+        row(pen, console, y, server, &traffic, now);
         y += 1;
-        if let Some(outage) = outage.filter(|outage| traffic.last_drop.is_none_or(|(_, at)| at < outage.began)) {
-            let waited = clock(now, outage.began);
-            pen.text(3, y, &format!("! in force for {waited}, and no message has met it yet"), Style::new());
+        if strips {
+            strip(pen, console, y, server, (&traffic, most.unwrap_or(0)), now);
+            y += 1;
+        }
+        if let Some((note, warns)) = unmet(console, server, &traffic, now) {
+            let style = if warns { Style::new().add_modifier(Modifier::BOLD) } else { pen.dim() };
+            pen.text(3, y, &note, style);
             y += 1;
         }
     }
-    outages(pen, console, y + 1, now);
+    if let Some(refused) = &console.talk.refused {
+        pen.within(1, y, columns - 2, &format!("! {refused}"), Style::new());
+        y += 1;
+    }
+    outages(pen, console, y, now);
+}
+
+fn row(pen: &mut Pen<'_>, console: &Console, y: u16, server: &Server, traffic: &Traffic, now: Stamp) {
+    let mut of_server = console.outages_of(server).filter_map(|(_, outage)| outage.spec.as_ref());
+    let state = match of_server.next() {
+        Some(spec) => {
+            let state = wording::outage(spec).0.to_lowercase();
+            let more = of_server.count();
+            let more = if more > 0 { format!(" +{more}") } else { String::new() };
+            format!("{} {state}{more} ({})", pen.look.pick("■", "#"), owner(spec))
+        }
+        None => format!("{} open", pen.look.pick("□", "=")),
+    };
+    let hit = traffic.last_drop.map_or_else(String::new, |(_, at)| format!("{} s ago", now.since(at).as_secs()));
+    let cells = [
+        format!("{} {}", server.name, server.role),
+        server.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        state,
+        traffic.passed.to_string(),
+        traffic.dropped.to_string(),
+        hit,
+    ];
+    let selected = console.server().is_some_and(|selected| selected.name == server.name);
+    let style = if selected { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
+    if selected {
+        pen.text(0, y, ">", style);
+    }
+    let ends = SERVER.iter().skip(1).map(|(x, _)| *x).chain([pen.area.width]);
+    for (((x, _), end), cell) in SERVER.into_iter().zip(ends).zip(cells) {
+        pen.within(x, y, end - x - 1, &cell, style);
+    }
+}
+
+/// Who answers for an outage.
+fn owner(spec: &OutageSpec) -> &str {
+    spec.by.as_deref().unwrap_or("run")
+}
+
+/// The messages of each of the last minutes, and in which of them the server was under an outage. All servers have one scale.
+fn strip(pen: &mut Pen<'_>, console: &Console, y: u16, server: &Server, (traffic, most): (&Traffic, u64), now: Stamp) {
+    let counts = traffic.rate.of_late(now);
+    let bars: String = counts.iter().map(|count| bar(*count, most, pen.look)).collect();
+    let of_server = |outage: &&Outage| outage.spec.as_ref().is_some_and(|spec| spec.server == server.name);
+    let under: Vec<(Stamp, Stamp)> = console
+        .story
+        .outages
+        .values()
+        .filter(of_server)
+        .filter_map(|outage| Some((outage.began?.at, outage.ended.map_or(now, |ended| ended.at))))
+        .collect();
+    let shaded = rate::spans(now).map(|span| {
+        let meets = |(from, to): (Stamp, Stamp)| under.iter().any(|(began, ended)| *began < to && *ended >= from);
+        if span.is_some_and(meets) { pen.look.pick("▒", "#") } else { pen.look.pick("·", ".") }
+    });
+    let (latest, highest) = (counts.last().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
+    pen.text(3, y, "SIP a min.", pen.dim());
+    pen.text(STRIP, y, &bars, Style::new());
+    pen.text(STRIP + MINUTES as u16 + 2, y, &format!("outage {}", shaded.concat()), pen.dim());
+    let text = format!("{latest} this minute, at most {highest}");
+    pen.within(STRIP + MINUTES as u16 * 2 + 11, y, pen.area.width.saturating_sub(46), &text, pen.dim());
+}
+
+fn bar(count: u64, most: u64, look: Look) -> &'static str {
+    if count == 0 || most == 0 {
+        return look.pick("·", ".");
+    }
+    let bars = if look.unicode { BARS.0 } else { BARS.1 };
+    let place = (count * bars.len() as u64).div_ceil(most).saturating_sub(1);
+    bars.get(usize::try_from(place).unwrap_or(usize::MAX)).copied().unwrap_or(bars[bars.len() - 1])
+}
+
+/// What is to be said of an outage that no message has met yet; and whether one should have, as lines that are at home there renew
+/// within that time.
+fn unmet(console: &Console, server: &Server, traffic: &Traffic, now: Stamp) -> Option<(String, bool)> {
+    let not_met = |outage: &&OutageState| traffic.last_drop.is_none_or(|(_, at)| at < outage.began);
+    let (_, outage) = console.outages_of(server).find(|(_, outage)| not_met(outage))?;
+    let spec = outage.spec.as_ref()?;
+    // Of frames that are late, or lost by chance, messages do not tell.
+    spec.away_after()?;
+    let plan = console.board.plan()?;
+    let at_home = console.board.lines.iter().filter(|line| {
+        spec.phones.contains(&line.id.phone) && matches!(&line.place, Place::At(at, _) if *at == server.name)
+    });
+    let renewal = at_home.filter_map(|line| plan.phone(&line.id.phone)).map(|phone| phone.timers.expires.value).max();
+    let waited = clock(now, outage.began);
+    Some(match renewal {
+        Some(renewal) if now.since(outage.began) >= renewal => {
+            (format!("! in force for {waited}, and no message has met it: lines should have renewed"), true)
+        }
+        Some(_) => (format!("in force for {waited}, and no message has met it yet"), false),
+        None => (format!("in force for {waited}; none of its lines is registered there"), false),
+    })
 }
 
 fn outages(pen: &mut Pen<'_>, console: &Console, top: u16, now: Stamp) {
     let columns = pen.area.width;
-    heading(pen, (0, top), columns, "Outages, the latest first; all are the run's");
+    heading(pen, (0, top), columns, "Outages, the latest first");
     let all: Vec<&Outage> = console.story.outages.values().filter(|outage| outage.began.is_some()).collect();
     if all.is_empty() {
         pen.text(1, top + 1, "none was in force yet", pen.dim());
@@ -65,32 +172,25 @@ fn outages(pen: &mut Pen<'_>, console: &Console, top: u16, now: Stamp) {
     let mut y = top + 1;
     let troubles = console.story.troubles.len().min(5) as u16;
     let bottom = pen.area.height.saturating_sub(if troubles > 0 { troubles + 1 } else { 0 });
-    let count = console.story.plan.as_ref().map_or(0, |plan| plan.phones.len());
+    let count = console.board.phones();
     for outage in all.into_iter().rev() {
         let (Some(began), Some(spec)) = (outage.began, &outage.spec) else { continue };
         if y + 1 >= bottom {
             break;
         }
-        let state = match (outage.ended, outage.why) {
-            (None, _) => {
-                let left = (began.at + spec.limit).since(now);
-                format!("in force, back by itself in {} s", left.as_secs())
-            }
-            (Some(ended), why) => {
-                let how = match why {
-                    Some(OutageEnd::Lifted) | None => "lifted",
-                    Some(OutageEnd::Limit) => "ended at its limit",
-                    Some(OutageEnd::HelperLost) => "ended: the helper was lost",
-                    Some(OutageEnd::Lapsed) => "ended: not renewed",
-                };
-                format!("{how} after {}", clock(ended.at, began.at))
-            }
-        };
         let bold = if outage.ended.is_none() { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
         let whom = wording::whom(&spec.phones, count);
-        pen.text(1, y, &format!("{:>9} {} {}{whom}: {state}", began.at.to_string(), spec.server, spec.what()), bold);
+        let text = format!(
+            "{:>9} {} {}{whom}, by {}: {}",
+            began.at.to_string(),
+            spec.server,
+            spec.what(),
+            owner(spec),
+            state(outage, spec, now)
+        );
+        pen.within(1, y, columns - 2, &text, bold);
         y += 1;
-        let bitten = outage.bites.keys().map(|(phone, _)| phone).collect::<std::collections::BTreeSet<_>>().len();
+        let bitten = outage.bites.keys().map(|(phone, _)| phone).collect::<BTreeSet<&PhoneName>>().len();
         let dropped: u64 = outage.tally.values().map(|tally| tally.dropped_to_server + tally.dropped_to_phone).sum();
         let leaked: u64 = outage.tally.values().map(|tally| tally.leaked).sum();
         let mut more = format!("it has met frames of {bitten} of {} phones", spec.phones.len());
@@ -106,5 +206,22 @@ fn outages(pen: &mut Pen<'_>, console: &Console, top: u16, now: Stamp) {
         for (y, trouble) in (bottom + 1..).zip(console.story.troubles.iter().skip(from)) {
             pen.text(1, y, &format!("{:>9} ! {}", trouble.at.to_string(), trouble.note), Style::new());
         }
+    }
+}
+
+/// How an outage stands.
+fn state(outage: &Outage, spec: &OutageSpec, now: Stamp) -> String {
+    match (outage.began, outage.ended) {
+        (Some(began), Some(ended)) => {
+            let how = match outage.why {
+                Some(OutageEnd::Lifted) | None => "lifted",
+                Some(OutageEnd::Limit) => "ended at its limit",
+                Some(OutageEnd::HelperLost) => "ended: the helper was lost",
+                Some(OutageEnd::Lapsed) => "ended: not renewed",
+            };
+            format!("{how} after {}", clock(ended.at, began.at))
+        }
+        (Some(began), None) => format!("back by itself in {}", clock(began.at + spec.limit, now)),
+        (None, _) => String::new(),
     }
 }
