@@ -117,7 +117,7 @@ fn from_the_footer_and_the_help_alone_one_finds_out_what_became_of_a_phone() {
     window.types(b"3");
     let ladder = window.shows("a IS AWAY");
     assert!(ladder.contains("REGISTER 12") && ladder.contains("b backup"), "{ladder}");
-    for (key, sign) in [(b"4", "Servers,"), (b"5", "step by step"), (b"6", "Log "), (b"1", "Lines ")] {
+    for (key, sign) in [(b"4", "Servers,"), (b"5", "Step by step"), (b"6", "Log "), (b"1", "Lines ")] {
         window.types(key);
         window.shows(sign);
     }

@@ -110,3 +110,14 @@ fn a_run_that_is_to_be_attended_waits_for_whoever_comes() {
     assert_eq!(window.ends(), Some(0));
     assert_eq!(waiting.wait_with_output().unwrap().status.code(), Some(0));
 }
+
+#[test]
+fn a_dry_run_says_whom_it_would_ask_and_for_how_long() {
+    let desk = desk();
+    let output = run(&desk, &["--dry-run"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("2. handset\n      asks a person, at `siprig console --attach`; without an answer in 50m"),
+        "{said}"
+    );
+}

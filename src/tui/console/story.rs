@@ -25,10 +25,12 @@ use outages::Outages;
 
 /// Troubles that are kept.
 const TROUBLES: usize = 32;
-/// Prompts that are kept; those that are open are never more than a few.
+/// Prompts that are kept, beside those that are open.
 const PROMPTS: usize = 16;
 /// Measurements that are kept of a case that is not decided.
 const MEASURED: usize = 64;
+/// What steps came to is kept of so many: more than a screen has rows.
+const NOTES: usize = 32;
 
 /// The present of a run, and as much of its past as there is room for on a screen.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +69,8 @@ pub struct LineCase {
     pub decided_at: Option<Stamp>,
     /// How long each step took that it has finished or left.
     pub took: BTreeMap<usize, Duration>,
+    /// What the latest of them came to.
+    pub notes: BTreeMap<usize, String>,
     /// When the step began that it is in.
     began: Option<Stamp>,
 }
@@ -146,11 +150,13 @@ impl Story {
                 self.map.measured(at, measurement);
             }
             Derived::StepStarted { phones, .. } => self.step_began(phones, record.when.at),
-            Derived::StepEnded { step, case, ok, .. } if case.scenario == self.scenario => {
-                if let Some((_, known)) = self.of(case)
-                    && let Some(began) = known.began
-                {
-                    known.took.insert(*step, record.when.at.since(began));
+            Derived::StepEnded { step, case, ok, note, .. } if case.scenario == self.scenario => {
+                if let Some((_, known)) = self.of(case) {
+                    known.took.extend(known.began.map(|began| (*step, record.when.at.since(began))));
+                    known.notes.insert(*step, note.clone());
+                    if known.notes.len() > NOTES {
+                        known.notes.pop_first();
+                    }
                 }
                 let (did, did_not) = self.steps.entry(*step).or_default();
                 *(if *ok { did } else { did_not }) += 1;
@@ -168,8 +174,10 @@ impl Story {
                 case.measurements.iter().for_each(|measurement| self.map.measured(at, measurement));
             }
             Derived::OperatorAsked { .. } => {
-                if self.prompts.len() == PROMPTS {
-                    self.prompts.pop_front();
+                // Where phones go at their own pace, any number of them may be open.
+                let over = self.prompts.iter().position(|prompt| prompt.end.is_some());
+                if let Some(over) = over.filter(|_| self.prompts.len() >= PROMPTS) {
+                    self.prompts.remove(over);
                 }
                 self.prompts.extend(Prompt::asked(record.when.at, derived));
             }

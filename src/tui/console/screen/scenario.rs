@@ -7,7 +7,10 @@ use crate::{
     config::StepKind,
     event::Stamp,
     look::{span, width},
-    report::heat::{Cell, Row},
+    report::{
+        Deadline,
+        heat::{Cell, Row},
+    },
     tui::{board::StepState, console::story::LineCase, draw::clock, pen::Pen},
     verdict::{Measurement, Verdict},
 };
@@ -93,12 +96,7 @@ fn present(console: &Console, case: Option<&LineCase>, now: Stamp) -> (String, b
         return (format!("done with step {} after {took}, and waits for the others", step.step + 1), false);
     }
     let spent = now.since(step.began).as_secs_f64() * 1000.0;
-    let scenario = console.scenario();
-    let of = scenario.and_then(|scenario| match scenario.all_steps().nth(step.step)?.kind {
-        StepKind::Expect { of } => Some(of),
-        _ => None,
-    });
-    let due = of.and_then(|of| case.deadlines.get(&of));
+    let due = awaited(console, case);
     match due.map(|due| due.window_ms) {
         Some(window) if spent > window => {
             let over = span(spent - window);
@@ -107,6 +105,13 @@ fn present(console: &Console, case: Option<&LineCase>, now: Stamp) -> (String, b
         Some(window) => (format!("now: {}   {} of {}", step.title, span(spent), span(window)), false),
         None => (format!("now: {}   {}", step.title, span(spent)), false),
     }
+}
+
+/// What the step in progress awaits of a case, and by when.
+fn awaited<'c>(console: &Console, case: &'c LineCase) -> Option<&'c Deadline> {
+    let step = console.board.step.as_ref()?;
+    let StepKind::Expect { of } = console.scenario()?.all_steps().nth(step.step)?.kind else { return None };
+    case.deadlines.get(&of)
 }
 
 fn steps(pen: &mut Pen<'_>, console: &Console, case: Option<&LineCase>, (left, bottom): (u16, u16), now: Stamp) {
@@ -171,9 +176,13 @@ fn case(pen: &mut Pen<'_>, console: &Console, case: Option<&LineCase>, (left, bo
         pen.within(left + FIGURES, y, columns - FIGURES, &text, style);
         y += 1;
     }
-    for deadline in case.deadlines.values().filter(|_| case.decided.is_none()) {
-        if y + 1 < bottom {
-            let text = format!("{:?} due within {}: {}", deadline.of, span(deadline.window_ms), deadline.derivation);
+    if case.decided.is_none() {
+        // Values are told with the verdict; until then, what its steps came to.
+        for (step, note) in &case.notes {
+            y = wrapped(pen, (left, y), bottom, &format!("{}: {note}", step + 1), Style::new());
+        }
+        if let Some(due) = awaited(console, case) {
+            let text = format!("{:?} due within {}: {}", due.of, span(due.window_ms), due.derivation);
             y = wrapped(pen, (left, y), bottom, &text, pen.dim());
         }
     }
