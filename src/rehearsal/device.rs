@@ -7,7 +7,7 @@ use crate::{
     config::keying,
     event::{Observed, PhoneName, PortKind, RawRef, Stamp, Stroke, When},
     journal::run_dir::console_log,
-    virtual_bench::phone::{Phone, PhoneInput, PhoneOutput},
+    virtual_bench::phone::{OUT, Phone, PhoneInput, PhoneOutput},
     wire::{
         console::{Line, LineAssembler},
         redact::DigitMask,
@@ -74,6 +74,12 @@ impl Rehearsal {
         for output in outputs {
             match output {
                 PhoneOutput::Console(bytes) => self.print(name, &bytes),
+                PhoneOutput::ConsoleBack => {
+                    let away_ns = Some(OUT.as_nanos() as u64);
+                    let (phone, port) = (name.clone(), PortKind::Console);
+                    let back = Observed::PortOpened { phone, port, away_ns, across_network: false };
+                    self.report(When::exactly(self.now), back);
+                }
                 PhoneOutput::ConsoleClosed => self.lose(name, PortKind::Console),
                 PhoneOutput::Died => {
                     self.lose(name, PortKind::Console);

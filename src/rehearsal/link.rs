@@ -284,6 +284,7 @@ impl Rehearsal {
             | PhoneOutput::SendLog { .. }
             | PhoneOutput::Call { .. }
             | PhoneOutput::ConsoleClosed
+            | PhoneOutput::ConsoleBack
             | PhoneOutput::Died => {
                 return;
             }

@@ -57,6 +57,7 @@ pub mod web;
 pub use defect::PhoneDefect;
 pub use failover::Pair;
 pub use io::{FIRST_ACCEPTED, PhoneInput, PhoneOutput, Service};
+pub use power::OUT;
 pub use settings::{Account, files};
 pub use spec::{Habits, LineSpec, PhoneSpec, PhoneTimers, Provisioning, Transport};
 
@@ -182,6 +183,14 @@ impl Phone {
             return;
         }
         self.meet_doom(now);
+        if self.power == Power::Hung {
+            if let PhoneInput::Console(bytes) = input
+                && !self.console_silent
+            {
+                self.typed(now, &bytes);
+            }
+            return self.flush_console();
+        }
         self.take(now, input);
         for index in 0..self.lines.len() {
             self.with_line(index, now, Line::run);
@@ -223,6 +232,7 @@ impl Phone {
     pub fn poll_deadline(&self) -> Option<Duration> {
         let power = match self.power {
             Power::Dead => return None,
+            Power::Hung => return self.doom.iter().map(|(at, _)| *at).min(),
             Power::Rebooting(until, _) => Some(until),
             Power::NoLink | Power::Running => None,
         };

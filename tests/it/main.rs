@@ -10,6 +10,7 @@ mod configure;
 mod consoles;
 mod discover;
 mod docs;
+mod drills;
 mod examples;
 mod first_day;
 mod free_seating;

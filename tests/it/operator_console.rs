@@ -49,7 +49,15 @@ impl Desk {
     pub fn open(&self, arguments: &[&str]) -> Window {
         // setsid(1) gives the program the PTY for a controlling terminal, as a shell in a window has it.
         let mut command = Command::new("setsid");
-        command.args(["--ctty", SIPRIG, "console"]).args(arguments).current_dir(self.folder.path());
+        command.args(["--ctty", SIPRIG, "console"]).args(arguments);
+        self.open_with(command)
+    }
+
+    /// A window with that command in it, which finds siprig by its name.
+    pub fn open_with(&self, mut command: Command) -> Window {
+        let programs = Path::new(SIPRIG).parent().unwrap().to_str().unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.current_dir(self.folder.path()).env("PATH", format!("{programs}:{path}"));
         command.env("SIPRIG_STATE", self.folder.path().join("state")).env("LANG", "C.UTF-8").env("NO_COLOR", "1");
         command.env("TERM", "xterm-256color").env_remove("LC_ALL").env("SUDO_USER", "anna");
         Window::open_sized(command, 80, 24)

@@ -11,7 +11,7 @@ const ESC: &[u8] = b"\x1b";
 const CALM: [&str; 4] = ["--phones", "p1", "--set", "expires=60s"];
 
 /// The letter that stands beside a key of the phone.
-fn letter(screen: &str, key: &str) -> u8 {
+pub fn letter(screen: &str, key: &str) -> u8 {
     let line = screen.lines().find(|line| line.contains(key)).unwrap();
     line[..line.find(key).unwrap() - 1].bytes().last().unwrap()
 }

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     os::fd::{AsFd, AsRawFd},
     process::{Child, Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -60,6 +60,11 @@ impl Window {
 
     /// Reads what the program draws, in a window of 80 × 24, until this stands on the screen; returns all that does.
     pub fn shows(&mut self, text: &str) -> String {
+        self.shows_within(text, PATIENCE, "")
+    }
+
+    /// The same, for so long at most; `then` says what was done before.
+    pub fn shows_within(&mut self, text: &str, patience: Duration, then: &str) -> String {
         let begun = now();
         loop {
             let mut screen = vt100::Parser::new(24, 80, 0);
@@ -68,8 +73,19 @@ impl Window {
             if shown.contains(text) {
                 return shown;
             }
-            assert!(begun.elapsed() < PATIENCE, "`{text}` is not on the screen:\n{shown}");
+            assert!(begun.elapsed() < patience, "`{text}` is not on the screen:\n{shown}\n{then}");
             self.read();
+        }
+    }
+
+    /// Waits until nothing new is drawn for a moment.
+    pub fn settles(&mut self) {
+        loop {
+            let before = self.seen.len();
+            self.read();
+            if self.seen.len() == before {
+                return;
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Colour, FIRMWARE, Phone, PhoneDefect, PhoneOutput,
+    Colour, FIRMWARE, Phone, PhoneDefect, PhoneOutput, Power,
     display::{Account, status_text},
     lamps::Lamp,
     line::{Line, LineEvent},
@@ -17,7 +17,7 @@ impl Phone {
             if let Some(command) = self.terminal.typed(*byte) {
                 self.command(now, &command);
                 // The command may have turned the phone off.
-                if self.power == super::Power::Running || self.power == super::Power::NoLink {
+                if matches!(self.power, Power::Running | Power::NoLink | Power::Hung) {
                     self.terminal.prompt();
                 }
             }
@@ -27,10 +27,18 @@ impl Phone {
     fn command(&mut self, now: Duration, command: &str) {
         match command.split_whitespace().collect::<Vec<_>>().as_slice() {
             [] => {}
-            ["help"] => self
-                .terminal
-                .print("commands: answer, dial NUMBER, display, hangup, help, hold, lamps, sip status, version"),
+            ["help"] => self.terminal.print(
+                "commands: answer, dial NUMBER, display, hangup, help, hold, lamps, net status, reboot, sip status, version",
+            ),
             ["version"] => self.terminal.print(format_args!("{} {FIRMWARE}", self.spec.product)),
+            ["net", "status"] => {
+                let link = if self.power == Power::NoLink { "down" } else { "up" };
+                self.terminal.print(format_args!("eth0: link is {link}, address {}", self.spec.address));
+            }
+            ["reboot"] => self.reboot_by_force(now),
+            [word, ..] if self.power == Power::Hung => {
+                self.terminal.print(format_args!("{word}: the application does not answer"));
+            }
             ["display"] => {
                 let text = self.display.text(&self.shown_accounts());
                 self.terminal.print(format_args!("display: {text}"));

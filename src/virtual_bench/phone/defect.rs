@@ -20,6 +20,11 @@ pub enum PhoneDefect {
     DiesAfter(#[serde(with = "crate::config::duration")] Duration),
     /// Its console closes this long after link-up; the phone itself goes on.
     ConsoleClosesAfter(#[serde(with = "crate::config::duration")] Duration),
+    /// The cable of its console is out this long after link-up, and in again 25 s later; the phone itself goes on.
+    ConsoleLooseAfter(#[serde(with = "crate::config::duration")] Duration),
+    /// Its application hangs this long after link-up, until it is booted: it sends and answers nothing, takes no keys, and shows what it
+    /// showed. The system below it goes on: its link is up, and its console takes what the system itself can do.
+    HangsAfter(#[serde(with = "crate::config::duration")] Duration),
     /// Its console says nothing more this long after link-up, and takes nothing in.
     ConsoleSilentAfter(#[serde(with = "crate::config::duration")] Duration),
     /// It panics and boots again this long after link-up, once.

@@ -140,8 +140,10 @@ pub enum PhoneOutput {
     },
     /// It writes to its serial console.
     Console(Vec<u8>),
-    /// Its serial console is gone for good.
+    /// Its serial console is gone.
     ConsoleClosed,
+    /// It is there again.
+    ConsoleBack,
     /// It died. There is no further output.
     Died,
 }

@@ -14,6 +14,9 @@ const OFF: Duration = Duration::from_secs(2);
 /// The same for a fast reboot, which skips the boot loader.
 const OFF_BRIEFLY: Duration = Duration::from_millis(500);
 
+/// How long a loose cable is out.
+pub const OUT: Duration = Duration::from_secs(25);
+
 /// What a phone is doing as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Power {
@@ -23,6 +26,8 @@ pub enum Power {
     Running,
     /// It is off, and boots at that time, through the boot loader or not.
     Rebooting(Duration, Reboot),
+    /// Its application hangs.
+    Hung,
     /// It died.
     Dead,
 }
@@ -44,7 +49,9 @@ impl Phone {
         let due = self.spec.defects.iter().filter_map(|defect| match defect {
             PhoneDefect::DiesAfter(span)
             | PhoneDefect::ConsoleClosesAfter(span)
+            | PhoneDefect::ConsoleLooseAfter(span)
             | PhoneDefect::ConsoleSilentAfter(span)
+            | PhoneDefect::HangsAfter(span)
             | PhoneDefect::RebootsAfter(span) => Some((now + *span, *defect)),
             _ => None,
         });
@@ -70,6 +77,16 @@ impl Phone {
                     self.console_open = false;
                     self.outputs.push_back(PhoneOutput::ConsoleClosed);
                 }
+                PhoneDefect::ConsoleLooseAfter(_) if self.console_open => {
+                    self.console_open = false;
+                    self.outputs.push_back(PhoneOutput::ConsoleClosed);
+                    self.doom.push((now + OUT, defect));
+                }
+                PhoneDefect::ConsoleLooseAfter(_) => {
+                    self.console_open = true;
+                    self.outputs.push_back(PhoneOutput::ConsoleBack);
+                }
+                PhoneDefect::HangsAfter(_) => self.power = Power::Hung,
                 PhoneDefect::ConsoleSilentAfter(_) => self.console_silent = true,
                 PhoneDefect::RebootsAfter(_) => self.panic(now),
                 PhoneDefect::DiesAfter(_) => {
@@ -102,6 +119,12 @@ impl Phone {
                 self.turn_off(now + OFF_BRIEFLY, kind);
             }
         }
+    }
+
+    /// Boots at once, whatever hangs.
+    pub(super) fn reboot_by_force(&mut self, now: Duration) {
+        self.terminal.log(now, "system", Colour::Plain, "restarting");
+        self.turn_off(now + OFF, Reboot::Full);
     }
 
     /// Puts an account in the place of another.

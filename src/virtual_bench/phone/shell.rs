@@ -60,6 +60,7 @@ async fn device(spec: PhoneProcess) -> Result<(), ProcessError> {
     let mut device = Device {
         uptime: Uptime::start(),
         console: Some(Pty::open(&spec.console)?),
+        console_link: spec.console.clone(),
         keypad: Pty::open(&spec.keypad)?,
         board: Board::new(1),
         phone: Phone::new(spec.phone),
@@ -82,6 +83,7 @@ struct Device {
     phone: Phone,
     board: Board,
     console: Option<Pty>,
+    console_link: PathBuf,
     keypad: Pty,
     /// None before link-up.
     udp: Option<UdpSocket>,
@@ -249,6 +251,7 @@ impl Device {
                     }
                 }
                 PhoneOutput::ConsoleClosed => self.console = None,
+                PhoneOutput::ConsoleBack => self.console = Pty::open(&self.console_link).ok(),
                 PhoneOutput::Died => return false,
             }
         }

@@ -88,6 +88,30 @@ fn a_console_that_closes_leaves_the_phone_alive() {
 }
 
 #[test]
+fn a_console_whose_cable_is_loose_is_back_after_a_while_and_the_phone_never_noticed() {
+    let mut world = World::new(with_defect(PhoneDefect::ConsoleLooseAfter(seconds(10))));
+    world.run_to(100.0);
+    let console = world.take_console();
+    assert!(console.contains("<closed><back>"), "{console}");
+    assert!(world.type_line("version").contains("3.2.0.70"));
+    assert_eq!(world.registers(A, 10.0), [45.05, 90.05]);
+}
+
+#[test]
+fn a_phone_that_hangs_answers_on_its_console_alone_and_is_well_after_a_boot() {
+    let mut world = World::new(with_defect(PhoneDefect::HangsAfter(seconds(10))));
+    world.run_to(100.0);
+    assert!(world.registers(A, 10.0).is_empty());
+    assert!(world.phone.poll_deadline().is_none(), "nothing is due that is never done");
+    assert!(world.type_line("sip status").contains("sip: the application does not answer"));
+    assert!(world.type_line("net status").contains("eth0: link is up, address"));
+    assert!(world.type_line("reboot").contains("system: restarting"));
+    world.run_to(110.0);
+    assert!(world.take_console().contains("bootloader: cold start"));
+    assert_eq!(world.registers(A, 100.0), [102.05, 102.05]);
+}
+
+#[test]
 fn a_phone_that_panics_boots_again_and_registers() {
     let mut world = World::new(with_defect(PhoneDefect::RebootsAfter(seconds(10))));
     world.run_to(9.0);

@@ -309,6 +309,7 @@ impl Link {
             | PhoneOutput::SendTftp { .. }
             | PhoneOutput::Call { .. }
             | PhoneOutput::ConsoleClosed
+            | PhoneOutput::ConsoleBack
             | PhoneOutput::Died => {}
         }
     }

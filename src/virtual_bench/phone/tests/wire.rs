@@ -106,6 +106,7 @@ impl Wire {
                 PhoneOutput::SendTftp { .. }
                 | PhoneOutput::TcpClose { .. }
                 | PhoneOutput::ConsoleClosed
+                | PhoneOutput::ConsoleBack
                 | PhoneOutput::Died => {}
             }
         }

@@ -215,6 +215,7 @@ impl World {
                 self.deliver(to, RegistrarInput::TcpClosed { conn }, inputs);
             }
             PhoneOutput::Console(bytes) => self.console.push_str(&String::from_utf8_lossy(&bytes)),
+            PhoneOutput::ConsoleBack => self.console.push_str("<back>"),
             PhoneOutput::ConsoleClosed => self.console.push_str("<closed>"),
             PhoneOutput::SendLog { .. } | PhoneOutput::SendTftp { .. } | PhoneOutput::Call { .. } => {}
             PhoneOutput::Died => self.died = true,
