@@ -46,13 +46,15 @@ measured values. With --attach it shows a run that goes on already, as many at a
 with play, pause and seek. All of it is the same screens, made from the records of the run.
 
 The footer and `?` say what keys do. `i` on a phone's screen gives them to the phone, whose own keys are pressed then; `c` \
-shows its console, with times and to be searched, and lets one type on it. What disturbs a run is asked first, and Return never \
+shows its console, with times and to be searched, and lets one type on it. `B` on the network's screen takes a server away by hand, \
+for a time. What disturbs a run is asked first, and Return never \
 confirms. `U` gives every phone its network back at once, and asks nobody. A run that this console began ends with it, however it ends.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   siprig console                                   failover on the virtual bench
   siprig console baseline --bench rig/lab-3.toml   a scenario in a lab
+  siprig console watch --bench rig/lab-3.toml      a lab, of which nothing is asked
   siprig console --attach                          the run that goes on in ./reports
   siprig console --replay latest                   the last run, played back";
 

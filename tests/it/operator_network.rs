@@ -42,9 +42,15 @@ fn an_operator_blocks_the_primary_of_a_lab_that_he_watches_and_everybody_sees_by
     own.types(b"U");
     own.shows("□ all paths open");
     own.shows("lifted after");
-    other.types(b"6");
-    other.shows("is given back");
-    other.types(ESC);
+    // Who has the keyboard is the only one who takes anything away.
+    own.types(b"2i");
+    own.shows("KEYS: digits secret");
+    other.types(b"4B");
+    other.shows(" BLOCK ");
+    other.types(b"y");
+    other.shows("anna has had the keyboard since");
+    own.types(ESC);
+    own.shows(" NORMAL ");
     other.types(b"1q");
     assert_eq!(other.ends(), Some(0));
     own.types(b"xy");
@@ -58,4 +64,6 @@ fn an_operator_blocks_the_primary_of_a_lab_that_he_watches_and_everybody_sees_by
     assert_eq!(count(r#""leaked":0"#), 2, "the bridge has kept everything back");
     let summary = std::fs::read_to_string(desk.run().join("summary.json")).unwrap();
     assert!(summary.contains(r#""by":"anna""#), "{summary}");
+    let report = std::fs::read_to_string(desk.run().join("report.html")).unwrap();
+    assert!(report.contains("a away (drop, whole host, by anna by hand)"), "the report tells whose it was");
 }

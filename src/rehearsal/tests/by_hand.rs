@@ -23,7 +23,11 @@ fn lift(outage: u32) -> ByHand {
 }
 
 fn prepared(scenario: Scenario, wishes: &[Wish], weather: Weather) -> Rehearsal {
-    let mut rehearsal = Rehearsal::new(&Description::default(), scenario, weather, |_| {}, |_| {}).unwrap();
+    of_bench(&Description::default(), scenario, wishes, weather)
+}
+
+fn of_bench(description: &Description, scenario: Scenario, wishes: &[Wish], weather: Weather) -> Rehearsal {
+    let mut rehearsal = Rehearsal::new(description, scenario, weather, |_| {}, |_| {}).unwrap();
     for (after, wish) in wishes {
         let at = stamp(Duration::from_millis(*after));
         let asked = Observed::OutageAsked { by: "anna".to_owned(), wish: wish.clone() };
@@ -307,13 +311,15 @@ fn who_only_looks_on_learns_of_no_verdict_whatever_the_phones_do_and_may_take_se
 #[test]
 fn no_outage_by_hand_makes_a_healthy_phone_fail() {
     use crate::virtual_bench::random::Random;
-    let scenarios =
-        ["failover", "both-away", "flapping", "cut-before-renewal", "call-on-backup", "primary-flaps", "storm"];
+    let mut names = load::scenario_names(Path::new(load::RIG));
+    names.retain(|name| name != "watch");
     for seed in 0..20_u64 {
         let mut dice = Random::new(seed);
         let mut below = |most: u64| dice.number() % most;
-        let scenario = named(scenarios[below(scenarios.len() as u64) as usize]);
-        let quiet = prepared(scenario.clone(), &[], rough(seed)).run().unwrap();
+        let scenario = named(&names[below(names.len() as u64) as usize]);
+        let description = tried_on(&scenario).unwrap();
+        let prepared = |wishes| of_bench(&description, scenario.clone(), wishes, rough(seed));
+        let quiet = prepared(&[]).run().unwrap();
         let length = quiet.last().unwrap().seen.0 / 1_000_000;
         let wishes: Vec<Wish> = (0..1 + below(3))
             .map(|_| {
@@ -326,12 +332,16 @@ fn no_outage_by_hand_makes_a_healthy_phone_fail() {
                 (below(length), block_for(["a", "b"][below(2) as usize], what, 1 + below(120), phones))
             })
             .collect();
-        let records = prepared(scenario.clone(), &wishes, rough(seed)).run().unwrap();
+        let records = prepared(&wishes).run().unwrap();
         judged_again_alike(&records);
         for case in cases(&records) {
             let fine = cases(&quiet).find(|quiet| quiet.id == case.id).is_some_and(|it| it.verdict == Verdict::Pass);
             let excused = case.verdict == Verdict::NotRun && case.code.as_deref() == Some("disturbed");
-            assert!(!fine || case.verdict == Verdict::Pass || excused, "{seed}, {wishes:?}: {case:#?}");
+            assert!(
+                !fine || case.verdict == Verdict::Pass || excused,
+                "{seed}, {}, {wishes:?}: {case:#?}",
+                scenario.name
+            );
         }
         // Nobody is left without a network.
         let count = |end: bool| {

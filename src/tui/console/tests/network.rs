@@ -1,11 +1,12 @@
 //! The network screen, and how a server is blocked from it and given back.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::{
     event::{
-        Action, Blocking, ByHand, ByHandAnswer, Harm, Observed, OutageId, OutageSpec, PhoneName, Record, Share, When,
+        Action, Blocking, ByHand, ByHandAnswer, Harm, Observed, OutageEnd, OutageId, OutageSpec, PhoneName, Record,
+        Share, When,
     },
     tui::console::mode::Mode,
 };
@@ -185,6 +186,26 @@ fn an_outage_that_no_message_meets_is_warned_of_once_lines_that_are_there_should
     let mut bad = at_network(LIVE);
     begin(&mut bad, 7_000, 7, spec("anna", "a", Harm::Delay(Duration::from_secs(1)), &["p1"]));
     assert!(!shown(&bad, 7_000 + renewal).contains("met it"));
+}
+
+#[test]
+fn what_an_operator_has_made_ends_at_its_limit_as_it_was_to_and_is_no_trouble_of_the_rig() {
+    let told = |by: Option<&str>| {
+        let mut console = at_network(LIVE);
+        let own = OutageSpec { by: by.map(str::to_owned), ..spec("anna", "a", Harm::Drop, &["p1", "p2"]) };
+        begin(&mut console, 7_000, 7, own);
+        let (outage, why) = (OutageId(7), OutageEnd::Limit);
+        tell(&mut console, 307_000, Event::Observed(Observed::OutageEnded { outage, why, tally: BTreeMap::new() }));
+        let lines: Vec<String> = console.log.iter().rev().take(2).map(|told| told.text.clone()).collect();
+        (lines.concat(), console.story.troubles.len(), shown(&console, 310_000))
+    };
+    let (lines, troubles, screen) = told(Some("anna"));
+    assert!(lines.contains("a is taken away by anna, for 5m at most"), "{lines}");
+    assert!(lines.contains("a is back: the outage that anna had made came to its limit"), "{lines}");
+    assert!(screen.contains("a drop, whole host, by anna: ended at its limit after 05:00"), "{screen}");
+    assert_eq!(troubles, 0);
+    // The scenario's own should have been lifted before.
+    assert_eq!(told(None).1, 1);
 }
 
 #[test]
