@@ -297,3 +297,39 @@ impl Drop for Ear {
         let _ = fs::remove_file(&self.path);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Duration};
+
+    use super::*;
+    use crate::event::{Harm, Share};
+
+    #[test]
+    fn what_the_operators_page_lets_programs_say_is_understood() {
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operator.md")).unwrap();
+        let said: Vec<&str> = page.split('`').filter(|text| text.starts_with("{\"by\"")).collect();
+        assert!(said.len() >= 6, "{said:?}");
+        for text in said {
+            serde_json::from_str::<Said>(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        }
+    }
+
+    #[test]
+    fn what_is_done_to_a_server_is_said_in_words_that_a_person_would_use() {
+        let said = |what: &str, phones: &str| {
+            let block = format!("{{\"server\":\"a\",\"what\":{what},\"limit\":\"10m\"{phones}}}");
+            let text = format!("{{\"by\":\"anna\",\"wish\":{{\"block\":{block}}}}}");
+            serde_json::from_str::<Said>(&text).map(|said| said.wish)
+        };
+        let block = |what, phones: &[&str]| {
+            let phones = phones.iter().map(|name| PhoneName::from(*name)).collect();
+            Wished::Block(Blocking { server: "a".into(), phones, what, limit: Duration::from_secs(600) })
+        };
+        assert_eq!(said("\"drop\"", "").unwrap(), block(Harm::Drop, &[]));
+        let lossy = block(Harm::Loss(Share::percent(20)), &["p1", "p3"]);
+        assert_eq!(said("{\"loss\":\"20%\"}", ",\"phones\":[\"p1\",\"p3\"]").unwrap(), lossy);
+        assert_eq!(said("{\"delay\":\"200ms\"}", "").unwrap(), block(Harm::Delay(Duration::from_millis(200)), &[]));
+        assert!(said("{\"loss\":\"120%\"}", "").is_err() && said("\"explode\"", "").is_err());
+    }
+}

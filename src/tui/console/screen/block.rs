@@ -7,7 +7,12 @@ use super::{
     },
     boxed,
 };
-use crate::{config::duration::show, event::OutageId, look::Look, tui::pen::Pen};
+use crate::{
+    config::duration::show,
+    event::OutageId,
+    look::Look,
+    tui::{pen::Pen, wording},
+};
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
     let Some(server) = console.server() else { return };
@@ -64,7 +69,8 @@ pub(super) fn lift(console: &Console, outage: OutageId) -> String {
         || "This outage is over.".to_owned(),
         |spec| {
             let by = spec.by.as_deref().unwrap_or("the run");
-            format!("Lift the outage of server {} ({}) that {by} made by hand?", spec.server, spec.mode)
+            let whom = wording::whom(&spec.phones, console.board.phones());
+            format!("Lift the outage of server {} ({}){whom} that {by} made by hand?", spec.server, spec.mode)
         },
     );
     format!("{what} All else that is in force goes on; U gives back everything.")

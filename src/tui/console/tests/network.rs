@@ -209,6 +209,31 @@ fn what_an_operator_has_made_ends_at_its_limit_as_it_was_to_and_is_no_trouble_of
 }
 
 #[test]
+fn the_messages_of_the_last_ten_minutes_stand_beside_the_outages_of_them_for_each_server() {
+    let journal = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/journals/failover.jsonl");
+    let mut records = JournalReader::open(&journal).unwrap().map(Result::unwrap);
+    let is_of_a = |event: &Event| matches!(event, Event::Observed(Observed::Sip(fact)) if fact.server.as_ref().is_some_and(|it| it.0 == "a"));
+    let message = records.find(|record| is_of_a(&record.event)).unwrap().event;
+    let mut console = recorded(1, LIVE);
+    press(&mut console, "4");
+    for minute in 0..10 {
+        for second in 0..=minute {
+            tell(&mut console, (minute * 60 + second) * 1000, message.clone());
+        }
+    }
+    begin(&mut console, 240_000, 7, spec("anna", "a", Harm::Drop, &["p1"]));
+    let (outage, why) = (OutageId(7), OutageEnd::Lifted);
+    tell(&mut console, 400_000, Event::Observed(Observed::OutageEnded { outage, why, tally: BTreeMap::new() }));
+    let text = shown(&console, 599_000);
+    assert!(text.contains("SIP a min. ▁▂▃▄▄▅▆▇██  outage ····▒▒▒···  10 this minute, at most 10"), "{text}");
+    assert!(text.contains("SIP a min. ··········  outage ··········  0 this minute, at most 0"), "{text}");
+    let plain = drawn(&console, 599_000, (80, 24), Look::PLAIN).to_string();
+    assert!(plain.contains("SIP a min. :-=++*%&@@  outage ....###...  10 this minute"), "{plain}");
+    // What was longer ago goes.
+    assert!(shown(&console, 720_000).contains("SIP a min. ▄▄▅▆▇██···  outage ·▒▒▒······  0 this minute, at most 10"));
+}
+
+#[test]
 fn the_help_of_the_choice_names_its_own_keys() {
     let mut console = at_network(LIVE);
     press(&mut console, "B?");
