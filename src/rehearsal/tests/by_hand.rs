@@ -119,6 +119,7 @@ fn what_an_operator_blocks_is_away_until_its_limit_and_the_phones_move_and_come_
     let p1 = case(&records, "p1");
     assert!(p1.evidence.contains(&asked.unwrap().seq), "{p1:?}");
     assert!(p1.reason.as_ref().unwrap().starts_with("anna made an outage of server a by hand (drop)"), "{p1:?}");
+    assert!(!p1.measurements.iter().any(|it| it.name.starts_with("fail")), "no move is measured by it: {p1:?}");
     // What lines do without their server is no habit of theirs.
     assert!(!records.iter().any(|record| matches!(record.event, Event::Derived(Derived::Detected { .. }))));
 }
@@ -225,6 +226,11 @@ fn the_scenarios_own_outage_goes_on_beside_one_of_another_server_and_its_steps_a
     for phone in ["p2", "p3", "p4"] {
         assert_eq!(found(&records, phone), PASS, "{phone}");
     }
+    // What the scenario gives back is its own.
+    let records = rehearsed(named("failover"), &[(after, block_for("b", Harm::Drop, 3_000, &["p1"]))]);
+    let ((_, given_back, _), (_, ended, why)) = (lasted(&records, 1), lasted(&records, 2));
+    assert!(why == OutageEnd::Lifted && ended > given_back + Duration::from_secs(1), "{given_back} {ended}");
+    assert_eq!((found(&records, "p1"), found(&records, "p2")), (DISTURBED, PASS));
 }
 
 #[test]
