@@ -208,10 +208,11 @@ impl Run {
         loop {
             if let Some(by) = &self.stop {
                 let reason = format!("the run was ended by {by} before this case was decided");
-                self.subjects.decide_all(|| Finding {
-                    verdict: Verdict::NotRun,
-                    ..Finding::unclear("interrupted", reason.clone()).shown_by([fix.seq])
-                });
+                let watch = self.subjects.plan().scenario.watch;
+                let unclear = || Finding::unclear("interrupted", reason.clone()).shown_by([fix.seq]);
+                let cut_short = || Finding { verdict: Verdict::NotRun, ..unclear() };
+                // Somebody looks on until he has seen enough.
+                self.subjects.decide_all(|| if watch { Finding::watched() } else { cut_short() });
             }
             for step in self.courses.iter_mut().filter_map(|course| course.current.as_mut()) {
                 step.withdraw(fix, &mut self.subjects, out);
