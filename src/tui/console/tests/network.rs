@@ -196,7 +196,7 @@ fn what_an_operator_has_made_ends_at_its_limit_as_it_was_to_and_is_no_trouble_of
         begin(&mut console, 7_000, 7, own);
         let (outage, why) = (OutageId(7), OutageEnd::Limit);
         tell(&mut console, 307_000, Event::Observed(Observed::OutageEnded { outage, why, tally: BTreeMap::new() }));
-        let lines: Vec<String> = console.log.iter().rev().take(2).map(|told| told.text.clone()).collect();
+        let lines: Vec<String> = console.log.iter().rev().take(2).map(|entry| entry.told.text.clone()).collect();
         (lines.concat(), console.story.troubles.len(), shown(&console, 310_000))
     };
     let (lines, troubles, screen) = told(Some("anna"));
