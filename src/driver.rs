@@ -157,6 +157,13 @@ impl Drivers {
         let done =
             match action {
                 Action::Type { phone, text } => self.type_line(phone, text),
+                Action::TypeControl { phone, control } => match self.consoles.get(&phone) {
+                    Some(console) => {
+                        console.type_bytes(vec![control.byte()]);
+                        Ok(())
+                    }
+                    None => Err(missing(RigPart::Console, phone)),
+                },
                 Action::PlayKeys { phone, sequence, keys } => self.play(phone, sequence, keys),
                 Action::Push { phone, sequence, command } => match self.pushers.get(&phone) {
                     Some(pusher) => {

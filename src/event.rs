@@ -60,7 +60,7 @@ pub mod witness;
 pub use derived::Derived;
 pub use door::{Door, Knock};
 pub use fetch::Fetch;
-pub use hand::{Answer, Hand};
+pub use hand::{Answer, Control, Hand};
 pub use hook::{HookAct, HookOutcome};
 pub use media::{AudioLine, Speech};
 pub use moves::{BindingChange, BindingEvent, Move};
@@ -140,6 +140,13 @@ pub enum Action {
         phone: PhoneName,
         /// Without line ending.
         text: String,
+    },
+    /// Type a control character on a console, without a line ending.
+    TypeControl {
+        /// The phone.
+        phone: PhoneName,
+        /// Which.
+        control: Control,
     },
     /// Play keys on a keypad, in order.
     PlayKeys {

@@ -370,6 +370,9 @@ impl Rehearsal {
                 let bytes = format!("{text}{ending}").into_bytes();
                 self.schedule(soon, Happening::ToPhone(phone, PhoneInput::Console(bytes)));
             }
+            Action::TypeControl { phone, control } => {
+                self.schedule(soon, Happening::ToPhone(phone, PhoneInput::Console(vec![control.byte()])));
+            }
             Action::PlayKeys { phone, sequence, keys } if self.pushes_keys(&phone) => {
                 self.push_keys(phone, sequence, keys);
             }

@@ -20,7 +20,7 @@ use crate::{
         whispers::Whispers,
     },
     engine::Engine,
-    event::{Action, ByHand, Derived, Hand, KeyName, Observed, PhoneName, Record, Reply, Stamp, Stroke, When},
+    event::{Action, ByHand, Control, Derived, Hand, KeyName, Observed, PhoneName, Record, Reply, Stamp, Stroke, When},
     journal::{JournalError, JournalWriter, RunDir},
 };
 
@@ -146,6 +146,20 @@ impl Operator {
     /// Asks for an outage, or for the end of one that an operator has made.
     pub fn network(&self, by: &str, wish: ByHand) {
         self.ask(Observed::OutageAsked { by: by.to_owned(), wish });
+    }
+
+    /// Asks that a control character be typed on the console of a phone: false if there is none for that letter.
+    pub fn type_control(&self, by: &str, phone: &PhoneName, letter: char) -> bool {
+        let control = Control::of(letter);
+        if let Some(control) = control {
+            self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Control(control) });
+        }
+        control.is_some()
+    }
+
+    /// Says who may lay hands on phones from now on; none: whoever wants to.
+    pub fn has_keyboard(&self, by: Option<&str>) {
+        self.ask(Observed::KeyboardHeld { by: by.map(str::to_owned) });
     }
 
     fn ask(&self, observed: Observed) {

@@ -1,18 +1,21 @@
 //! Operators of a run that goes on: a socket in its directory, at which other processes of the same user say what they wish, a line
 //! each. What they wish becomes a record like any other.
 //!
-//! Of those who want to lay hands on phones, one at a time has the keyboard: whoever took it first, until he gives it back or is gone.
+//! Of those who want to lay hands on phones, one at a time has the keyboard ([`keyboard`]).
 
 use std::{
     fs::{self, File, Permissions},
     io::{self, BufRead, BufReader, Write},
     os::{
         fd::AsRawFd,
-        unix::{fs::PermissionsExt, net::UnixListener},
+        unix::{
+            fs::PermissionsExt,
+            net::{UnixListener, UnixStream},
+        },
     },
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -28,6 +31,10 @@ use crate::{
     session::{Operator, Subscriber},
     wire::redact,
 };
+
+mod keyboard;
+
+use keyboard::Keyboard;
 
 /// The longest line that is heard: one that names some hundred phones.
 const LONGEST: u64 = 8192;
@@ -51,6 +58,8 @@ pub enum Wished {
     Restore,
     /// The keyboard: from now on nobody else may lay hands on phones.
     Take,
+    /// The same, whoever has it: he is told.
+    TakeOver,
     /// That others may have it.
     Give,
     /// That keys of a phone are pressed.
@@ -80,6 +89,13 @@ pub enum Wished {
         #[serde(default)]
         secret: bool,
     },
+    /// That a control character is typed on it, at once and alone: what Ctrl and a letter stand for, or Escape (`[`).
+    Control {
+        /// The phone.
+        phone: PhoneName,
+        /// The letter.
+        letter: char,
+    },
     /// That a server goes away by hand, or the path to it becomes bad.
     Block(Blocking),
     /// That such an outage ends; the scenario's own do by [`Restore`](Self::Restore) alone.
@@ -98,6 +114,8 @@ enum Keyboarded {
     Free,
     /// Whoever wishes it has it from then on.
     Taken,
+    /// The same, whoever has it.
+    TakenOver,
 }
 
 impl Wished {
@@ -105,7 +123,8 @@ impl Wished {
         match self {
             Self::Stop | Self::Restore | Self::Give | Self::Answer { .. } | Self::Lift { .. } => Keyboarded::Not,
             Self::Block(_) => Keyboarded::Free,
-            Self::Take | Self::Press { .. } | Self::Type { .. } => Keyboarded::Taken,
+            Self::Take | Self::Press { .. } | Self::Type { .. } | Self::Control { .. } => Keyboarded::Taken,
+            Self::TakeOver => Keyboarded::TakenOver,
         }
     }
 }
@@ -129,9 +148,6 @@ pub struct Holder {
     /// When he took it, as a time of the run.
     pub since: Stamp,
 }
-
-/// The keyboard, and the number of the connection that has it.
-type Keyboard = Arc<Mutex<Option<(u64, Holder)>>>;
 
 /// The socket, which goes when this is dropped.
 #[derive(Debug)]
@@ -183,14 +199,14 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
     let seats = Arc::new(AtomicUsize::new(0));
     let taken = Arc::clone(&seats);
     thread::Builder::new().name("operators".to_owned()).spawn(move || {
-        let keyboard = Keyboard::default();
+        let keyboard = Keyboard::new(operator.clone());
         for (number, stream) in (0..).zip(listener.incoming().flatten()) {
             let peer = nix::sys::socket::getsockopt(&stream, PeerCredentials);
             if !peer.is_ok_and(|peer| peer.uid() == geteuid().as_raw() || peer.uid() == 0) {
                 continue;
             }
             taken.fetch_add(1, Ordering::Relaxed);
-            let (keyboard, seats) = (Arc::clone(&keyboard), Arc::clone(&taken));
+            let (keyboard, seats) = (keyboard.clone(), Arc::clone(&taken));
             let seat = Seat { number, keyboard, seats, operator: operator.clone() };
             // One who can not be heard for want of threads will try again.
             let _ = thread::Builder::new().name("operator".to_owned()).spawn(move || seat.hear(stream));
@@ -208,8 +224,9 @@ struct Seat {
 }
 
 impl Seat {
-    fn hear(&self, stream: impl io::Read + Write) {
-        let mut input = BufReader::new(stream);
+    fn hear(&self, mut stream: UnixStream) {
+        let Ok(listened) = stream.try_clone() else { return };
+        let mut input = BufReader::new(listened);
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -219,20 +236,24 @@ impl Seat {
             }
             // Whoever speaks otherwise is no operator.
             let Ok(said) = serde_json::from_slice::<Said>(&line) else { return };
-            let Ok(mut answer) = serde_json::to_vec(&self.grant(said)) else { return };
+            let Ok(mut answer) = serde_json::to_vec(&self.grant(said, &stream)) else { return };
             answer.push(b'\n');
-            if input.get_mut().write_all(&answer).is_err() {
+            if stream.write_all(&answer).is_err() {
                 return;
             }
         }
     }
 
-    fn grant(&self, Said { by, wish }: Said) -> Answered {
+    fn grant(&self, Said { by, wish }: Said, stream: &UnixStream) -> Answered {
         let by = harmless(&by);
         let may = match wish.keyboarded() {
             Keyboarded::Not => Ok(()),
-            Keyboarded::Free => self.others_do_without(),
-            Keyboarded::Taken => self.take(&by),
+            Keyboarded::Free => self.keyboard.free_for(self.number),
+            Keyboarded::Taken => self.keyboard.take(self.number, &by, stream),
+            Keyboarded::TakenOver => {
+                self.keyboard.have(self.number, &by, stream);
+                Ok(())
+            }
         };
         if let Err(held_by) = may {
             return Answered { heard: false, held_by: Some(held_by) };
@@ -241,8 +262,8 @@ impl Seat {
         match wish {
             Wished::Stop => self.operator.stop(&by),
             Wished::Restore => self.operator.restore(&by),
-            Wished::Take => {}
-            Wished::Give => self.give(),
+            Wished::Take | Wished::TakeOver => {}
+            Wished::Give => self.keyboard.give(self.number),
             Wished::Answer { prompt, reply } => self.operator.answer(&by, prompt, reply),
             Wished::Block(blocking) => self.operator.network(&by, ByHand::Block(blocking)),
             Wished::Lift { outage } => self.operator.network(&by, ByHand::Lift { outage }),
@@ -252,42 +273,16 @@ impl Seat {
                 let secret = secret || redact::text(&line) != line;
                 self.operator.type_line(&by, &phone, line, secret);
             }
+            Wished::Control { phone, letter } => heard = self.operator.type_control(&by, &phone, letter),
             Wished::Press { phone, stroke, secret } => heard = self.operator.press(&by, &phone, stroke, secret),
         }
         Answered { heard, held_by: None }
-    }
-
-    /// Takes the keyboard, if nobody else has it.
-    fn take(&self, by: &str) -> Result<(), Holder> {
-        let mut keyboard = self.keyboard.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*keyboard {
-            Some((number, holder)) if *number != self.number => Err(holder.clone()),
-            Some(_) => Ok(()),
-            None => {
-                *keyboard = Some((self.number, Holder { by: by.to_owned(), since: self.operator.now() }));
-                Ok(())
-            }
-        }
-    }
-
-    /// Whether nobody else has the keyboard.
-    fn others_do_without(&self) -> Result<(), Holder> {
-        let keyboard = self.keyboard.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*keyboard {
-            Some((number, holder)) if *number != self.number => Err(holder.clone()),
-            _ => Ok(()),
-        }
-    }
-
-    fn give(&self) {
-        let mut keyboard = self.keyboard.lock().unwrap_or_else(PoisonError::into_inner);
-        keyboard.take_if(|(number, _)| *number == self.number);
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.give();
+        self.keyboard.give(self.number);
         self.seats.fetch_sub(1, Ordering::Relaxed);
     }
 }

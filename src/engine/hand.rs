@@ -78,13 +78,15 @@ impl Hands {
     fn objection(&self, phone: &PhoneName, hand: &Hand, subjects: &Subjects) -> Option<String> {
         let Some(watch) = subjects.watch(phone) else { return Some("no phone of this run has that name".to_owned()) };
         match hand {
-            Hand::Type(_) if subjects.plan().phone(phone).is_none_or(|phone| phone.console.is_none()) => {
+            Hand::Type(_) | Hand::Control(_)
+                if subjects.plan().phone(phone).is_none_or(|phone| phone.console.is_none()) =>
+            {
                 Some("the bench names no console for this phone".to_owned())
             }
-            Hand::Type(_) if watch.lost.contains_key(&PortKind::Console) => {
+            Hand::Type(_) | Hand::Control(_) if watch.lost.contains_key(&PortKind::Console) => {
                 Some("the port of its console is lost".to_owned())
             }
-            Hand::Type(_) => None,
+            Hand::Type(_) | Hand::Control(_) => None,
             Hand::Press(_) if !watch.keypad => Some("the bench names no keypad for this phone".to_owned()),
             Hand::Press(_) if watch.lost.contains_key(&PortKind::Keypad) => {
                 Some("the port of its keypad is lost".to_owned())
@@ -119,6 +121,10 @@ impl Hands {
         let stroke = match hand {
             Hand::Type(text) => {
                 out.order(Action::Type { phone: phone.clone(), text: text.clone() });
+                return None;
+            }
+            Hand::Control(control) => {
+                out.order(Action::TypeControl { phone: phone.clone(), control: *control });
                 return None;
             }
             Hand::Press(stroke) => stroke.clone(),
@@ -214,7 +220,7 @@ fn said(hand: &Hand) -> String {
     match hand {
         Hand::Press(stroke) if keying::whispered_digit(stroke).is_some() => "pressed a digit on".to_owned(),
         Hand::Press(stroke) => format!("pressed `{stroke}` on"),
-        Hand::Type(_) => "typed on the console of".to_owned(),
+        Hand::Type(_) | Hand::Control(_) => "typed on the console of".to_owned(),
     }
 }
 

@@ -118,6 +118,7 @@ pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut
         | Observed::RestoreRequested { .. }
         | Observed::StopRequested { .. }
         | Observed::HandAsked { .. }
+        | Observed::KeyboardHeld { .. }
         | Observed::ReplyGiven { .. }
         | Observed::NobodyAttends { .. }
         | Observed::OutageAsked { .. }

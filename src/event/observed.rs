@@ -394,6 +394,12 @@ pub enum Observed {
         /// What.
         hand: Hand,
     },
+    /// Who may lay hands on phones from now on.
+    KeyboardHeld {
+        /// Who; none: whoever wants to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// An operator answered a prompt.
     ReplyGiven {
         /// Who.

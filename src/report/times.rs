@@ -227,7 +227,9 @@ impl Clerk {
                 self.close(finished);
                 self.open(None, "everything is given back", finished);
             }
-            Event::Action(Action::PlayKeys { phone, .. } | Action::Type { phone, .. }) => {
+            Event::Action(
+                Action::PlayKeys { phone, .. } | Action::Type { phone, .. } | Action::TypeControl { phone, .. },
+            ) => {
                 self.wait_ended(phone, record.seen);
             }
             Event::Derived(_) | Event::Action(_) => {}

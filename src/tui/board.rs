@@ -41,6 +41,8 @@ pub struct Board {
     pub outages: BTreeMap<OutageId, OutageState>,
     /// When each prompt that is open ends by itself.
     pub asked: BTreeMap<u32, Stamp>,
+    /// Who alone may lay hands on phones, and since when; none: whoever wants to.
+    pub keyboard: Option<(String, Stamp)>,
     /// Frames or bytes of evidence that were lost.
     pub lost: u64,
     /// Somebody asked for the end.
@@ -139,6 +141,7 @@ impl Board {
             Observed::Sip(fact) if fact.toward == crate::event::Toward::Server => self.alive(&fact.phone, at),
             Observed::Encrypted(fact) if fact.toward == crate::event::Toward::Server => self.alive(&fact.phone, at),
             Observed::EvidenceLost { count, .. } => self.lost += count,
+            Observed::KeyboardHeld { by } => self.keyboard = by.clone().map(|by| (by, at)),
             Observed::StopRequested { .. } => self.stopping = true,
             _ => {}
         }

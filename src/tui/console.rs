@@ -160,6 +160,8 @@ enum Question {
     Keys,
     /// Whether to type on the console of a phone.
     Type,
+    /// Whether to take the keyboard from whoever has it, for one or the other.
+    TakeOver,
     /// Whether to end an outage that an operator has made.
     Lift(OutageId),
 }
@@ -175,6 +177,8 @@ pub enum Wish {
     Restore,
     /// The keyboard: to be the one who may press keys of phones.
     Take,
+    /// The same, whoever has it.
+    TakeOver,
     /// That others may have it.
     Give,
     /// Press keys of a phone.
@@ -192,6 +196,13 @@ pub enum Wish {
         prompt: u32,
         /// The answer.
         reply: Reply,
+    },
+    /// Type a control character on the console of a phone.
+    Control {
+        /// The phone.
+        phone: PhoneName,
+        /// The key that is pressed with Ctrl.
+        letter: char,
     },
     /// Type a line on the console of a phone.
     Type {

@@ -72,6 +72,8 @@ impl Narrator {
                 let (phones, lines) = (plan.phones.len(), if plan.phones.len() == 1 { "phone" } else { "phones" });
                 (format!("{} on bench {}: {phones} {lines}", plan.title(), plan.bench.name), false)
             }
+            Observed::KeyboardHeld { by: Some(by) } => (format!("{by} has the keyboard"), false),
+            Observed::KeyboardHeld { by: None } => ("nobody has the keyboard any more".to_owned(), false),
             Observed::BridgeReady { bridge, adopted, changed } => {
                 let adopted = if *adopted { " (adopted)" } else { "" };
                 let changed: String = changed.iter().map(|change| format!("; changed {change}")).collect();

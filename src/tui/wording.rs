@@ -77,6 +77,7 @@ pub(super) fn hand(by: &str, phone: &PhoneName, hand: &Hand, answer: &Answer) ->
     let what = match hand {
         Hand::Press(stroke) => format!("{} on {phone}", stroke_of(stroke)),
         Hand::Type(text) => format!("on the console of {phone}: {}", typed(text)),
+        Hand::Control(control) => format!("on the console of {phone}: {control}"),
     };
     let verb = if matches!(hand, Hand::Press(_)) { "pressed" } else { "typed" };
     match answer {

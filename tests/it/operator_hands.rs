@@ -54,10 +54,13 @@ fn an_operator_presses_keys_that_the_phone_answers_and_another_one_is_told_who_h
     other.types(b"2iy");
     other.shows("has had the keyboard since");
     assert!(other.shows(" NORMAL ").contains("options arrived"), "others see what is pressed");
-    own.types(ESC);
-    own.shows(" NORMAL ");
-    other.types(b"iy");
+    // Taken from him, who is told.
+    other.types(b"L\r");
+    other.shows("Take the keyboard from whoever has it");
+    other.types(b"y");
     other.shows("KEYS: digits secret");
+    own.shows("has had the keyboard since");
+    own.shows(" NORMAL ");
     other.types(&[letter(&keyboard, "goodbye")]);
     own.shows("goodbye arrived ");
     other.types(ESC);
@@ -116,6 +119,8 @@ fn an_operator_types_on_the_console_and_reads_the_answer_and_what_was_secret_is_
     own.types(b"\tgeheim47\r");
     own.shows("> xxxxxxxx");
     own.shows("aastra> xxxxxxxx");
+    own.types(b"\x14c");
+    own.shows("> \\u{3}");
     own.types(b"set password=geheim48\r");
     own.shows("aastra> set password=xxxxxxxx");
     own.types(ESC);
@@ -127,5 +132,7 @@ fn an_operator_types_on_the_console_and_reads_the_answer_and_what_was_secret_is_
         let leaks = bytes.windows(6).any(|bytes| bytes == b"geheim");
         assert!(!leaks, "{}", file.path().display());
     }
-    assert_eq!(desk.journal().unwrap().matches(r#""what":"hand-asked""#).count(), 3);
+    let journal = desk.journal().unwrap();
+    assert_eq!(journal.matches(r#""what":"hand-asked""#).count(), 4);
+    assert!(journal.contains(r#""control":"c""#), "a control character is on record");
 }

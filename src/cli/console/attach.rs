@@ -149,7 +149,8 @@ impl Attached {
             let line: Vec<u8> = self.answered.drain(..=end).collect();
             // What a run of another version says otherwise is no answer.
             let Ok(Answered { heard: false, held_by }) = serde_json::from_slice(&line) else { continue };
-            let by = held_by.map(|holder| format!("{} has had the keyboard since {}", holder.by, holder.since));
+            let by =
+                held_by.map(|holder| format!("{} has had the keyboard since {}; L takes it", holder.by, holder.since));
             console.tell(by.unwrap_or_else(|| "the run does not do that".to_owned()));
             told = true;
         }
@@ -177,6 +178,8 @@ impl Attached {
             Wish::Stop => Wished::Stop,
             Wish::Restore => Wished::Restore,
             Wish::Take => Wished::Take,
+            Wish::TakeOver => Wished::TakeOver,
+            Wish::Control { phone, letter } => Wished::Control { phone, letter },
             Wish::Give => Wished::Give,
             Wish::Answer { prompt, reply } => Wished::Answer { prompt, reply },
             Wish::Type { phone, line, secret } => Wished::Type { phone, line, secret },

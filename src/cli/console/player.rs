@@ -128,6 +128,8 @@ impl Player {
             | Wish::Stop
             | Wish::Restore
             | Wish::Take
+            | Wish::TakeOver
+            | Wish::Control { .. }
             | Wish::Give
             | Wish::Block(_)
             | Wish::Lift(_)

@@ -133,6 +133,8 @@ pub enum Act {
     Record,
     /// Type on the phone's console.
     Type,
+    /// Take the keyboard from another operator.
+    TakeOver,
     /// Put a character into the line.
     TypeChar,
     /// Take one out of it.
@@ -141,6 +143,8 @@ pub enum Act {
     Send,
     /// The line is a secret, or not.
     Secret,
+    /// The next key is a control character.
+    Control,
     /// Block the selected server, or give it back.
     Block,
     /// What is to become of its frames.
@@ -253,6 +257,14 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::FindBack, &[Key::Char('n')], "find back", "found further back", Scope::On(&[Serial]), Some(5)),
     entry(Act::FindOn, &[Key::Char('N')], "find on", "found further on", Scope::On(&[Serial]), None),
     entry(Act::Type, &[Key::Char('S')], "type", "type on it (asks)", Scope::On(&[Serial]), Some(2)),
+    entry(
+        Act::TakeOver,
+        &[Key::Char('L')],
+        "take over",
+        "another's keyboard (asks)",
+        Scope::On(&[Phone, Serial]),
+        None,
+    ),
     entry(Act::Hex, &[Key::Char('h')], "hex", "hexadecimal, or lines", Scope::On(&[Serial]), Some(3)),
     entry(Act::Times, &[Key::Char('t')], "times", "with times, or without", Scope::On(&[Serial]), Some(3)),
     entry(Act::Stop, &[Key::Char('x')], "stop", "end the run (asks)", Scope::Live, Some(3)),
@@ -320,6 +332,7 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Serial), Some(0)),
     entry(Act::Send, &[Key::Enter], "send", "send the line", Scope::In(Mode::Serial), Some(1)),
     entry(Act::Secret, &[Key::Tab], "secret or not", "keep it from records", Scope::In(Mode::Serial), Some(1)),
+    entry(Act::Control, &[Key::Ctrl('t')], "control", "then c: Ctrl-c, [: Esc", Scope::In(Mode::Serial), Some(2)),
     entry(Act::Erase, &[Key::Backspace], "erase", "the last character", Scope::In(Mode::Serial), None),
     entry(Act::TypeChar, &[Key::Between(' ', '~')], "types", "goes into the line", Scope::In(Mode::Serial), None),
     entry(Act::Yes, &[Key::Char('y')], "block it", "block the server so", BLOCKING, Some(0)),

@@ -2,16 +2,18 @@
 
 use super::{
     Console, Question, Wish,
-    action::{Act, Phase},
+    action::{Act, Phase, Screen},
     key::Key,
     keyboard::Keyboard,
     mode::{Mode, Pressing},
 };
 use crate::{
-    config::Plan,
-    event::{Hold, Stroke},
+    config::{ConsolePort, Plan},
+    event::{Control, Hold, Stroke},
 };
 
+/// Why nothing can be typed.
+const NO_CONSOLE: &str = "the bench names no console for this phone";
 /// The longest line that is typed.
 const LONGEST: usize = 400;
 
@@ -23,6 +25,37 @@ impl Console {
     pub(super) fn keyboard(&self) -> Result<Keyboard, &'static str> {
         let phone = self.phone().ok_or("nothing is known of the run yet")?;
         Keyboard::of(self.board.plan().ok_or("nothing is known of the run yet")?, phone)
+    }
+
+    /// Asks whether to take the keyboard from whoever has it, to press keys of the selected phone or to type on its console.
+    pub(super) fn begin_taking_over(&mut self) {
+        let refused = match (self.phase(), self.view.screen) {
+            (Phase::Over, _) => Some("the run is over"),
+            (Phase::Replay, _) => Some("this is a recording"),
+            (_, Screen::Serial) => {
+                self.board.plan().and_then(|plan| self.console_of(plan)).is_none().then_some(NO_CONSOLE)
+            }
+            _ => self.keyboard().err(),
+        };
+        match refused {
+            Some(reason) => self.view.note = Some(format!("the keyboard is of no use: {reason}")),
+            None => self.view.question = Some(Question::TakeOver),
+        }
+    }
+
+    /// Takes the keyboard from whoever has it.
+    pub(super) fn take_over(&mut self) -> Wish {
+        if self.view.screen == Screen::Serial {
+            self.take_console();
+        } else {
+            self.take_keys();
+        }
+        Wish::TakeOver
+    }
+
+    /// The console of the selected phone, if the bench names one.
+    fn console_of<'p>(&self, plan: &'p Plan) -> Option<&'p ConsolePort> {
+        plan.phone(self.phone()?)?.console.as_ref()
     }
 
     /// Begins to press keys of the selected phone, if that can be done; where it costs something, that is asked.
@@ -57,10 +90,9 @@ impl Console {
 
     /// Asks whether to type on the console that is looked at, if that can be done.
     pub(super) fn begin_typing(&mut self) {
-        let has_console = |plan: &Plan| plan.phone(self.phone()?)?.console.as_ref().map(|_| ());
         let refused = match self.phase() {
-            Phase::On | Phase::Asked if self.board.plan().and_then(has_console).is_none() => {
-                Some("the bench names no console for this phone")
+            Phase::On | Phase::Asked if self.board.plan().and_then(|plan| self.console_of(plan)).is_none() => {
+                Some(NO_CONSOLE)
             }
             Phase::On | Phase::Asked => None,
             Phase::Over => Some("the run is over"),
@@ -80,13 +112,25 @@ impl Console {
     }
 
     fn forget_line(&mut self) {
-        (self.view.serial.typed, self.view.serial.secret) = (String::new(), false);
+        let view = &mut self.view.serial;
+        (view.typed, view.secret, view.control) = (String::new(), false, false);
     }
 
     /// What is done by a key in SERIAL.
     pub(super) fn type_key(&mut self, act: Act, key: Key) -> Option<Wish> {
         let view = &mut self.view.serial;
+        if std::mem::take(&mut view.control) {
+            let Key::Char(letter) = key else { return None };
+            let control = Control::of(letter);
+            if control.is_none() {
+                self.view.note = Some(format!("Ctrl-{letter} is no control character"));
+                return None;
+            }
+            self.follow();
+            return Some(Wish::Control { phone: self.phone()?.clone(), letter });
+        }
         match (act, key) {
+            (Act::Control, _) => view.control = true,
             (Act::TypeChar, Key::Char(char)) if view.typed.len() < LONGEST => view.typed.push(char),
             (Act::TypeChar, _) => self.view.note = Some("the line is full".to_owned()),
             (Act::Erase, _) => drop(view.typed.pop()),

@@ -47,6 +47,7 @@ impl Console {
                     Question::Leave => Wish::Leave,
                     Question::Keys => self.take_keys(),
                     Question::Type => self.take_console(),
+                    Question::TakeOver => self.take_over(),
                     Question::Lift(outage) => Wish::Lift(outage),
                 })
             }
@@ -161,7 +162,8 @@ impl Console {
             Act::Leave if self.view.mode == Mode::Block => self.view.mode = Mode::Normal,
             Act::Leave => return self.leave_mode(),
             Act::Type => self.begin_typing(),
-            Act::TypeChar | Act::Erase | Act::Secret | Act::Send => return self.type_key(act, key),
+            Act::TakeOver => self.begin_taking_over(),
+            Act::TypeChar | Act::Erase | Act::Secret | Act::Control | Act::Send => return self.type_key(act, key),
             Act::PressKey | Act::Hold | Act::Record | Act::MoreKeys | Act::FewerKeys => return self.hand(act, key),
         }
         None
@@ -243,7 +245,7 @@ impl Console {
     }
 
     /// The last row, whatever comes.
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         match self.view.screen {
             Screen::Sip => self.view.rung = None,
             Screen::Log => self.view.event = None,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     event::Stamp,
-    look::{Look, width},
+    look::{Look, harmless, width},
     tui::{draw, pen::Pen},
 };
 
@@ -112,11 +112,18 @@ fn tabs(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         pen.target((x, 2), width(&text) as u16, Target::Screen(screen));
         x += width(&text) as u16 + 1;
     }
-    let right = state(console, now);
-    let at = pen.area.width.saturating_sub(width(&right) as u16 + 1);
-    if at > x {
-        pen.text(at, 2, &right, pen.dim());
-    }
+    let state = state(console, now);
+    let room = pen.area.width.saturating_sub(x + 1);
+    let keyboard = console.board.keyboard.as_ref().filter(|_| console.phase().goes_on());
+    // Who has the keyboard is said in any case, as far as there is room.
+    let forms = match keyboard {
+        Some((by, since)) => vec![format!("keyboard: {by} since {since}  {state}"), format!("keys: {by}")],
+        None => vec![state],
+    };
+    let fits = |form: &&String| width(&harmless(form)) <= room.into();
+    let Some(right) = forms.iter().find(fits).or(forms.last().filter(|_| keyboard.is_some())) else { return };
+    let at = pen.area.width.saturating_sub(width(&harmless(right)) as u16 + 1).max(x);
+    pen.within(at, 2, room, right, pen.dim());
 }
 
 /// How what is shown comes about.
@@ -194,6 +201,10 @@ fn ask(pen: &mut Pen<'_>, console: &Console, question: Question) {
         Question::Type if console.is_judged() => {
             "Type on the console of this phone? Its case is judged: with the first line it comes to not-run, disturbed by \
              you. The run goes on."
+        }
+        Question::TakeOver => {
+            "Take the keyboard from whoever has it, and have it for this phone? He is told, and what he pressed or typed last may \
+             still be under way. A case that is judged is disturbed by the first key."
         }
         Question::Type => "Type on the console of this phone? What is typed goes to it, a line at a time.",
         Question::Keys => {

@@ -35,6 +35,8 @@ pub struct SerialView {
     pub typed: String,
     /// It is a secret.
     pub secret: bool,
+    /// The next key is a control character.
+    pub control: bool,
 }
 
 /// The scrollback of one phone's console.

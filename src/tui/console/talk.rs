@@ -124,6 +124,9 @@ impl Talk {
         match &record.event {
             Event::Observed(observed) => self.observed(record.seq, at, observed),
             Event::Action(Action::Type { phone, text }) => self.said(phone, at, wording::typed(text), Speaker::Rig),
+            Event::Action(Action::TypeControl { phone, control }) => {
+                self.said(phone, at, control.to_string(), Speaker::Rig);
+            }
             Event::Action(Action::PlayKeys { phone, sequence, keys }) => {
                 // What an operator wanted was told of when it was answered.
                 let told = |known: &Phone| known.keys.iter().rev().any(|it| it.sequence == Some(*sequence));
@@ -141,7 +144,7 @@ impl Talk {
                 let (by, strokes) = (Some(by.clone()), wording::stroke_of(stroke));
                 self.pressed(phone, Pressed { at, sequence, by, strokes, answer, shown: (0, 0) });
             }
-            Event::Derived(Derived::HandAnswered { phone, hand: Hand::Type(_), answer, .. }) => {
+            Event::Derived(Derived::HandAnswered { phone, hand: Hand::Type(_) | Hand::Control(_), answer, .. }) => {
                 if let Some(known) = self.of(phone) {
                     known.untyped = match answer {
                         Answer::Obeyed { .. } => None,

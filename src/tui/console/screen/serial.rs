@@ -43,6 +43,9 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
 /// The line that is being typed: its end, where it is too long.
 fn line(console: &Console, columns: usize) -> String {
     let view = &console.view.serial;
+    if view.control {
+        return "Ctrl-_".to_owned();
+    }
     let (mark, shown) = match view.secret {
         true => ("secret> ", "*".repeat(view.typed.chars().count())),
         false => ("> ", view.typed.clone()),

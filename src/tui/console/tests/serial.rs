@@ -222,3 +222,37 @@ fn no_size_breaks_it_and_another_phone_is_listened_to_afresh() {
     console.press(Key::Esc);
     assert_eq!(console.listens_to(), None);
 }
+
+#[test]
+fn a_control_character_is_sent_at_once_and_nothing_of_it_goes_into_the_line() {
+    let mut console = at_console(LIVE);
+    press(&mut console, "Sy");
+    press(&mut console, "hw");
+    console.press(Key::Ctrl('t'));
+    assert!(shown(&console).contains("Ctrl-_"), "{}", shown(&console));
+    assert_eq!(press(&mut console, "c"), Some(Wish::Control { phone: "p1".into(), letter: 'c' }));
+    console.press(Key::Ctrl('t'));
+    assert_eq!(press(&mut console, "!"), None);
+    assert!(shown(&console).contains("Ctrl-! is no control character"));
+    press(&mut console, "info");
+    let Some(Wish::Type { line, .. }) = console.press(Key::Enter) else { panic!() };
+    assert_eq!(line, "hwinfo");
+}
+
+#[test]
+fn the_keyboard_is_taken_from_another_only_when_that_was_asked() {
+    let mut console = at_console(LIVE);
+    let mut record = sample::mixed_run().remove(0);
+    record.event = Event::Observed(Observed::KeyboardHeld { by: Some("bert\x1b[2J".to_owned()) });
+    console.apply(&record);
+    assert!(shown(&console).contains(" keys: bert\\u{1b}…"), "{}", shown(&console));
+    let wide = drawn(&console, NOW, (120, 40), GLYPHS).to_string();
+    assert!(wide.contains("keyboard: bert\\u{1b}[2J since 0.0"), "{wide}");
+    press(&mut console, "L");
+    assert_eq!(console.press(Key::Enter), None);
+    assert_eq!(press(&mut console, "y"), Some(Wish::TakeOver));
+    assert!(shown(&console).contains("SERIAL"));
+    record.event = Event::Observed(Observed::KeyboardHeld { by: None });
+    console.apply(&record);
+    assert!(!shown(&console).contains("keys: "));
+}
