@@ -20,6 +20,7 @@ pub mod clock;
 pub mod discretion;
 mod error;
 mod fetch;
+pub mod heard;
 pub mod hook;
 pub mod keypad;
 pub mod listen;
@@ -147,6 +148,11 @@ impl Drivers {
             return Err(error);
         }
         Ok(drivers)
+    }
+
+    /// When the bridge helper was heard last; none: the bench has no interfaces.
+    pub fn tap(&self) -> Option<heard::LastHeard> {
+        self.network.as_ref().map(NetworkDriver::heard)
     }
 
     /// Carries out what the engine ordered. Never waits for a device: what comes of it is reported.

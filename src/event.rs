@@ -75,7 +75,7 @@ pub use phone_files::{FileFault, FileFlaw};
 pub use place::LinkPlace;
 pub use prompt::{PromptEnd, Reply};
 pub use push::PushCommand;
-pub use rig::{LinkLoss, Loss, PortKind, RigPart};
+pub use rig::{HELPER_GONE, LinkLoss, Loss, PortKind, RigPart};
 pub use setting::{Offload, SettingChange};
 pub use sip::{Fate, SipContact, SipFact, SipMessage, SipStart, SipSummary, Transport};
 pub use stamp::{KeyName, PbxName, PeerName, PhoneName, ServerName, Stamp, When};

@@ -25,10 +25,12 @@ use crate::{
 };
 
 mod desk;
+mod pulse;
 mod replay;
 
 use desk::Desk;
 pub(crate) use desk::conclusions;
+pub use pulse::{Ages, Pulse};
 pub use replay::{Difference, Replay, ReplayError, VerifyReport, replay, verify};
 
 /// Reports that may wait for the session. Drivers that must not wait keep their own queue behind it.
@@ -85,6 +87,7 @@ pub struct Session {
     changed: Option<Notes<Changed>>,
     rewritten: Option<Notes<Rewritten>>,
     whispers: Whispers,
+    pulse: Pulse,
 }
 
 /// The operator's wishes.
@@ -93,9 +96,15 @@ pub struct Operator {
     reports: mpsc::Sender<Report>,
     clock: RunClock,
     whispers: Whispers,
+    pulse: Pulse,
 }
 
 impl Operator {
+    /// Whether the run is alive.
+    pub fn pulse(&self) -> Ages {
+        self.pulse.ages()
+    }
+
     /// Asks for the end of the run, as a signal does: the first time in good order, the second time at once. `by` is who asks.
     pub fn stop(&self, by: &str) {
         self.ask(Observed::StopRequested { by: by.to_owned() });
@@ -172,6 +181,7 @@ impl Session {
     /// Prepares a run; nothing is touched yet.
     pub fn new(plan: Plan, run_dir: RunDir, clock: RunClock) -> Self {
         let (reports, inbox) = mpsc::channel(QUEUE);
+        let pulse = Pulse::new(clock.clone());
         Self {
             plan,
             run_dir,
@@ -184,6 +194,7 @@ impl Session {
             changed: None,
             rewritten: None,
             whispers: Whispers::default(),
+            pulse,
         }
     }
 
@@ -214,7 +225,12 @@ impl Session {
 
     /// The operator's end of this run.
     pub fn operator(&self) -> Operator {
-        Operator { reports: self.reports.clone(), clock: self.clock.clone(), whispers: self.whispers.clone() }
+        Operator {
+            reports: self.reports.clone(),
+            clock: self.clock.clone(),
+            whispers: self.whispers.clone(),
+            pulse: self.pulse.clone(),
+        }
     }
 
     /// Runs the plan to its end. Needs a tokio runtime with time and I/O. Takes SIGINT, SIGTERM and SIGHUP over.
@@ -226,6 +242,7 @@ impl Session {
         let journal = JournalWriter::create(&self.run_dir)?;
         let desk = Desk::new(Engine::new(), journal, self.subscribers);
         let mut course = Course::new(desk, self.clock.clone(), self.inbox, signals);
+        course.pulse = self.pulse.clone();
         course.observe(Observed::RunStarted { plan: Box::new(self.plan.clone()) });
 
         let around = Surroundings {
@@ -237,6 +254,9 @@ impl Session {
         };
         let start = Drivers::start(&self.plan, &self.clock, self.run_dir.path(), around, self.reports);
         let mut drivers = course.until(start).await?;
+        if let Some(tap) = drivers.tap() {
+            self.pulse.listen_to(tap);
+        }
         course.run(&mut drivers).await;
         course.close(drivers.close()).await;
         Ok(course.end())
@@ -293,6 +313,7 @@ struct Course<J> {
     clock_due: Stamp,
     concluded: bool,
     journal_failed: Option<JournalError>,
+    pulse: Pulse,
 }
 
 /// Somebody wants the run to end.
@@ -308,6 +329,7 @@ impl<J: Judge> Course<J> {
     fn new(desk: Desk<J>, clock: RunClock, inbox: mpsc::Receiver<Report>, signals: Signals) -> Self {
         let clock_due = clock.now() + CLOCK_EVERY;
         Self {
+            pulse: Pulse::new(clock.clone()),
             desk,
             clock,
             inbox,
@@ -377,6 +399,7 @@ impl<J: Judge> Course<J> {
 
     /// One thing happens. Safe to cancel: nothing is taken before it is kept.
     async fn step(&mut self) {
+        self.pulse.beat();
         let deadline = self.desk.judge.poll_deadline();
         if let Some((due, reason)) = deadline
             && self.clock.now() >= due + OVERDUE

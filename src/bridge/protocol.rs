@@ -30,6 +30,9 @@ pub const PRESENCE: Duration = Duration::from_millis(100);
 /// An outage whose controller says nothing for so long is over: one that hangs must not keep phones from their server.
 pub const ABSENCE: Duration = Duration::from_millis(750);
 
+/// How often the helper is asked whether it is there: its taps are silent where nothing comes.
+pub const ASKED: Duration = Duration::from_millis(500);
+
 /// An outage that is about the link follows a phone to another address within this time, from the frame that shows it.
 pub const FOLLOWING: Duration = Duration::from_millis(10);
 
@@ -87,6 +90,8 @@ pub enum Order {
     },
     /// Lift everything and end.
     Close,
+    /// Say that you are there: [`Notice::Pong`]. Asked each [`ASKED`].
+    Ping,
 }
 
 /// What happens to frames under an outage: a [`Manner`](crate::event::Manner) without names.
@@ -302,6 +307,8 @@ pub enum Notice {
     },
     /// An order could not be carried out, or a side is gone; the helper goes on.
     Trouble(String),
+    /// The helper is there, and looks at its taps.
+    Pong,
 }
 
 /// One direction of a stream of RTP, since it was first seen.

@@ -25,6 +25,7 @@ use crate::{
 mod attach;
 mod own;
 mod player;
+mod pulse;
 mod scrollback;
 mod terminal;
 
@@ -33,10 +34,12 @@ use player::Player;
 use scrollback::Scrollback;
 use terminal::Terminal;
 
-/// How often a run is looked at for something new.
+/// How often a run in which nothing happens is looked at for something new.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often a recording that runs is drawn.
+/// How often it is where something does, a recording while it runs, and the screen at most, but for what a key changes.
 const FRAME: Duration = Duration::from_millis(33);
+/// How long a look may take where there is more than can be shown: keys are heard meanwhile.
+const SPELL: Duration = Duration::from_millis(15);
 
 pub(super) const ABOUT: &str = "\
 Watch and steer a run from one terminal
@@ -120,7 +123,7 @@ async fn use_it(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
         Feed::Player(player) => player.source(),
         Feed::Attached(attached) => attached.source(),
     });
-    let mut desk = Desk { console, feed, look, clock: RunClock::start(), drawn: None, scrollback: None };
+    let mut desk = Desk { console, feed, look, clock: RunClock::start(), second: None, scrollback: None };
     let left = desk.attend(terminal, signals).await;
     match desk.feed {
         // The network first: whatever became of the terminal, a run of ours is ended in good order.
@@ -129,14 +132,23 @@ async fn use_it(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
     }
 }
 
+/// What a look has shown.
+#[derive(Debug, Clone, Copy)]
+struct News {
+    /// Something looks different.
+    changed: bool,
+    /// There is more to be taken.
+    more: bool,
+}
+
 /// One who sits at the console.
 struct Desk {
     console: Console,
     feed: Feed,
     look: Look,
     clock: RunClock,
-    /// The second that was drawn last.
-    drawn: Option<u64>,
+    /// The second of the run that was drawn last, and whether what was drawn was old.
+    second: Option<(u64, bool)>,
     /// The console of the phone that is looked at; none: nobody does, or there is nothing to read.
     scrollback: Option<Scrollback>,
 }
@@ -145,19 +157,24 @@ impl Desk {
     /// Until somebody leaves.
     async fn attend(&mut self, mut terminal: Terminal, mut signals: Signals) -> Result<Exit, UserError> {
         let mut keys = EventStream::new();
-        let (mut looked, mut dirty) = (self.clock.now(), true);
+        // A key is answered at once, and everything else as often as anybody can see.
+        let (mut due, mut drawn, mut dirty, mut pressed) = (self.clock.now(), None, true, false);
         loop {
-            self.console.clock = self.now();
-            let second = self.console.clock.0 / 1_000_000_000;
-            if dirty || (self.console.moves() && self.drawn != Some(second)) {
+            let now = self.clock.now();
+            let is_time = drawn.is_none_or(|drawn| now >= drawn + FRAME);
+            if pressed || (is_time && (dirty || self.has_aged())) {
+                let shown = self.now();
+                self.console.clock = shown;
                 let mouse = terminal.listen_to_mouse(self.console.has_mouse());
-                if mouse.and_then(|()| terminal.draw(&self.console, self.console.clock, self.look)).is_err() {
+                if mouse.and_then(|()| terminal.draw(&self.console, shown, self.look)).is_err() {
                     return Ok(Exit::Hangup);
                 }
-                self.drawn = Some(second);
+                self.second = Some(self.age(shown));
+                (drawn, dirty, pressed) = (Some(now), false, false);
             }
-            let pace = if matches!(&self.feed, Feed::Player(player) if player.plays()) { FRAME } else { LOOK };
             tokio::select! {
+                biased;
+                name = signals.next() => return Ok(Exit::of_signal(name)),
                 event = keys.next() => match event {
                     Some(Ok(event)) => {
                         self.console.clock = self.now();
@@ -165,21 +182,21 @@ impl Desk {
                         if let Some(Wish::Leave) = self.take(&event, area).and_then(|wish| self.grant(wish)) {
                             return Ok(Exit::Success);
                         }
-                        dirty = true;
+                        pressed = true;
                     }
                     // A terminal whose keyboard ends has hung up.
                     Some(Err(_)) | None => return Ok(Exit::Hangup),
                 },
-                name = signals.next() => return Ok(Exit::of_signal(name)),
-                () = self.clock.wait(Some(looked + pace)) => {
-                    let now = self.clock.now();
-                    let passed = now.since(looked);
-                    looked = now;
-                    dirty = match &mut self.feed {
-                        Feed::Player(player) => player.play(passed, &mut self.console)?,
-                        Feed::Attached(attached) => attached.look(&mut self.console).await?,
+                () = self.clock.wait(Some(due)) => {
+                    let begun = self.clock.now();
+                    let news = self.take_news(begun + SPELL).await?;
+                    dirty |= news.changed;
+                    due = match news {
+                        News { more: true, .. } => begun,
+                        News { changed: true, .. } => begun + FRAME,
+                        _ if matches!(&self.feed, Feed::Player(player) if player.plays()) => begun + FRAME,
+                        _ => begun + LOOK,
                     };
-                    dirty |= self.overhear();
                     if let Feed::Attached(attached) = &mut self.feed
                         && attached.is_stillborn()
                     {
@@ -190,12 +207,38 @@ impl Desk {
         }
     }
 
-    /// Hears the console that is looked at. True if something looks different now.
-    fn overhear(&mut self) -> bool {
+    /// Times go on by themselves, and are told in seconds; that nothing is told any more is told at once.
+    fn has_aged(&self) -> bool {
+        self.console.moves() && self.second != Some(self.age(self.now()))
+    }
+
+    fn age(&self, now: Stamp) -> (u64, bool) {
+        (now.0 / 1_000_000_000, self.console.stale(now).is_some())
+    }
+
+    /// Takes what is new, until that time at most.
+    async fn take_news(&mut self, until: Stamp) -> Result<News, UserError> {
+        let mut news = match &mut self.feed {
+            Feed::Player(player) => player.play(&self.clock, until, &mut self.console)?,
+            Feed::Attached(attached) => attached.look(&self.clock, until, &mut self.console).await?,
+        };
+        let overheard = self.overhear();
+        news.changed |= overheard.changed;
+        news.more |= overheard.more;
+        if news.more {
+            // Signals, and what the run answers, are looked at in between.
+            tokio::task::yield_now().await;
+        }
+        Ok(news)
+    }
+
+    /// Hears the console that is looked at.
+    fn overhear(&mut self) -> News {
+        let nothing = News { changed: false, more: false };
         let Some(phone) = self.console.listens_to().cloned() else {
             self.scrollback = None;
             self.console.listen_no_more();
-            return false;
+            return nothing;
         };
         let (now, whole) = (self.now(), matches!(&self.feed, Feed::Player(_)));
         // The recording is there a moment after the run is, and there is none of a phone without a console.
@@ -210,14 +253,15 @@ impl Desk {
             self.console.listen(phone.clone());
         }
         let (Some(scrollback), Some(serial)) = (&mut self.scrollback, self.console.heard_of(&phone)) else {
-            return false;
+            return nothing;
         };
-        match scrollback.read(now, serial) {
-            Ok(anything) => anything || begins,
+        let until = self.clock.now() + SPELL;
+        match scrollback.read(now, || self.clock.now() >= until, serial) {
+            Ok(news) => News { changed: news.changed || begins, ..news },
             Err(error) => {
                 serial.port(now, &error.to_string());
                 self.scrollback = None;
-                true
+                News { changed: true, more: false }
             }
         }
     }

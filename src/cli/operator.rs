@@ -19,6 +19,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use nix::{sys::socket::sockopt::PeerCredentials, unistd::geteuid};
@@ -62,6 +63,8 @@ pub enum Wished {
     TakeOver,
     /// That others may have it.
     Give,
+    /// To know whether the run is alive.
+    Pulse,
     /// That keys of a phone are pressed.
     Press {
         /// The phone.
@@ -121,7 +124,9 @@ enum Keyboarded {
 impl Wished {
     const fn keyboarded(&self) -> Keyboarded {
         match self {
-            Self::Stop | Self::Restore | Self::Give | Self::Answer { .. } | Self::Lift { .. } => Keyboarded::Not,
+            Self::Stop | Self::Restore | Self::Give | Self::Answer { .. } | Self::Lift { .. } | Self::Pulse => {
+                Keyboarded::Not
+            }
             Self::Block(_) => Keyboarded::Free,
             Self::Take | Self::Press { .. } | Self::Type { .. } | Self::Control { .. } => Keyboarded::Taken,
             Self::TakeOver => Keyboarded::TakenOver,
@@ -138,6 +143,20 @@ pub struct Answered {
     /// Who has the keyboard, and since when: it was not heard therefore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<Holder>,
+    /// How long ago there was a sign of life; none: that was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulse: Option<Beat>,
+}
+
+/// How long ago a run gave a sign of life, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Beat {
+    /// The loop that writes its journal.
+    pub round_ms: u64,
+    /// The bridge helper with its taps; none: there is none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tap_ms: Option<u64>,
 }
 
 /// Who has the keyboard.
@@ -256,9 +275,9 @@ impl Seat {
             }
         };
         if let Err(held_by) = may {
-            return Answered { heard: false, held_by: Some(held_by) };
+            return Answered { heard: false, held_by: Some(held_by), pulse: None };
         }
-        let mut heard = true;
+        let (mut heard, mut pulse) = (true, None);
         match wish {
             Wished::Stop => self.operator.stop(&by),
             Wished::Restore => self.operator.restore(&by),
@@ -267,6 +286,11 @@ impl Seat {
             Wished::Answer { prompt, reply } => self.operator.answer(&by, prompt, reply),
             Wished::Block(blocking) => self.operator.network(&by, ByHand::Block(blocking)),
             Wished::Lift { outage } => self.operator.network(&by, ByHand::Lift { outage }),
+            Wished::Pulse => {
+                let ages = self.operator.pulse();
+                let ms = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+                pulse = Some(Beat { round_ms: ms(ages.round), tap_ms: ages.tap.map(ms) });
+            }
             // It would be more than a line.
             Wished::Type { line, .. } if line.contains(char::is_control) => heard = false,
             Wished::Type { phone, line, secret } => {
@@ -276,7 +300,7 @@ impl Seat {
             Wished::Control { phone, letter } => heard = self.operator.type_control(&by, &phone, letter),
             Wished::Press { phone, stroke, secret } => heard = self.operator.press(&by, &phone, stroke, secret),
         }
-        Answered { heard, held_by: None }
+        Answered { heard, held_by: None, pulse }
     }
 }
 

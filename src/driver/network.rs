@@ -14,12 +14,13 @@ use tokio::{
     time::{MissedTickBehavior, timeout},
 };
 
-use super::{Report, clock::RunClock, outbox::Outbox};
+use super::{Report, clock::RunClock, heard::LastHeard, outbox::Outbox};
 use crate::{
-    bridge::protocol::{Notice, Order, PRESENCE, PhoneKey, Refusal, ServerKey, Setup, Treatment},
+    bridge::protocol::{ASKED, Notice, Order, PRESENCE, PhoneKey, Refusal, ServerKey, Setup, Treatment},
     config::{Bench, Identity, Network, Plan},
     event::{
-        Manner, Observed, OutageEnd, OutageId, OutageSpec, OutageTally, PhoneName, RigPart, ServerName, Stamp, When,
+        HELPER_GONE, Manner, Observed, OutageEnd, OutageId, OutageSpec, OutageTally, PhoneName, RigPart, ServerName,
+        Stamp, When,
     },
     wire::sip::StandIn,
 };
@@ -60,7 +61,7 @@ pub enum NetworkError {
     #[error("the outage {0}; choose another mode")]
     NoPlace(String),
     /// The helper process is gone or speaks nonsense.
-    #[error("the bridge helper {0}; the kernel forwards everything again")]
+    #[error("the bridge helper {0}; {gone}", gone = HELPER_GONE)]
     Helper(String),
     /// The capture can not be written.
     #[error("can not write {file}: {source}; make room or choose another --report-dir")]
@@ -87,6 +88,7 @@ pub struct NetworkDriver {
     task: JoinHandle<Result<(), NetworkError>>,
     helper_pid: Option<u32>,
     counted: latest::Receiver<Tallies>,
+    heard: LastHeard,
 }
 
 impl NetworkDriver {
@@ -160,13 +162,20 @@ impl NetworkDriver {
         }
         let (orders, inbox) = mpsc::unbounded_channel();
         let (counts, counted) = latest::channel(Tallies::new());
-        let pump = Pump { helper, watch, outbox, clock: clock.clone(), inbox, in_force: BTreeSet::new(), counts };
-        Ok(Self { bench: bench.clone(), orders, task: tokio::spawn(pump.run()), helper_pid, counted })
+        let (heard, clock) = (LastHeard::default(), clock.clone());
+        let ours = heard.clone();
+        let pump = Pump { helper, watch, outbox, clock, inbox, in_force: BTreeSet::new(), counts, heard: ours };
+        Ok(Self { bench: bench.clone(), orders, task: tokio::spawn(pump.run()), helper_pid, counted, heard })
     }
 
     /// Process id of the helper, while it lives.
     pub fn helper_pid(&self) -> Option<u32> {
         self.helper_pid
+    }
+
+    /// When the helper was heard last: while it is there and looks at its taps, each [`ASKED`] at least.
+    pub fn heard(&self) -> LastHeard {
+        self.heard.clone()
     }
 
     /// Orders an outage. [`OutageBegan`](crate::event::Observed::OutageBegan) reports when it took force.
@@ -315,6 +324,7 @@ struct Pump {
     inbox: mpsc::UnboundedReceiver<Order>,
     in_force: BTreeSet<OutageId>,
     counts: latest::Sender<Tallies>,
+    heard: LastHeard,
 }
 
 impl Pump {
@@ -322,6 +332,8 @@ impl Pump {
         let mut closing = false;
         let mut presence = tokio::time::interval(PRESENCE);
         presence.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut asking = tokio::time::interval(ASKED);
+        asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut present_until = Stamp::ZERO;
         loop {
             // However much there is to take, the helper must not think that nobody is here. While there is something, a timer may
@@ -336,6 +348,11 @@ impl Pump {
             tokio::select! {
                 biased;
                 _ = presence.tick(), if !closing && !self.in_force.is_empty() => {}
+                _ = asking.tick(), if !closing => {
+                    if let Err(error) = self.helper.send(&Order::Ping).await {
+                        return self.lose(error.to_string()).await;
+                    }
+                }
                 notice = self.helper.receive() => match notice {
                     Ok(Some(notice)) => self.take(notice),
                     Ok(None) if closing => break,
@@ -363,6 +380,7 @@ impl Pump {
     }
 
     fn take(&mut self, notice: Notice) {
+        self.heard.note(self.clock.now());
         match &notice {
             Notice::Began { outage, .. } => {
                 self.in_force.insert(*outage);

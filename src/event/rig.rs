@@ -37,6 +37,9 @@ pub enum RigPart {
     Disk,
 }
 
+/// What a failure of the bridge ends with if its helper is gone: nothing is seen any more. After other failures it goes on.
+pub const HELPER_GONE: &str = "the kernel forwards everything again";
+
 /// How evidence was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -16,9 +16,11 @@ use crate::{
 };
 
 mod line;
+mod sight;
 mod steps;
 
 pub use line::{LineState, Place};
+use sight::Sight;
 pub use steps::StepState;
 use steps::Steps;
 
@@ -53,6 +55,7 @@ pub struct Board {
     ordered: BTreeMap<OutageId, OutageSpec>,
     narrator: Narrator,
     decided: usize,
+    sight: Sight,
 }
 
 /// An outage in force.
@@ -82,6 +85,11 @@ impl Board {
     /// How many phones are under test.
     pub fn phones(&self) -> usize {
         self.plan().map_or(0, |plan| plan.phones.len())
+    }
+
+    /// Since when nothing is told of what the phones do, and why, as far as records say that.
+    pub fn blind(&self) -> Option<(Stamp, String)> {
+        self.sight.blind()
     }
 
     /// Where a line stands among the lines.
@@ -124,6 +132,10 @@ impl Board {
     }
 
     fn observed(&mut self, at: Stamp, observed: &Observed) {
+        if self.sight.take(at, observed) {
+            // Until it is confirmed again, or is somewhere else.
+            self.lines.iter_mut().for_each(|line| line.doubtful = true);
+        }
         match observed {
             Observed::RunStarted { plan } => self.begin(plan),
             Observed::OutageBegan { outage } => {
@@ -173,10 +185,14 @@ impl Board {
                 self.step = self.steps.last().cloned();
             }
             Derived::Binding(change) => {
+                let Some(known) = self.known().map(Arc::clone) else { return };
+                let timers = known.phone(&change.line.phone).map(|phone| &phone.timers);
                 let Some(line) = self.line(&change.line) else { return };
                 match change.change {
                     BindingEvent::Created { granted_s } | BindingEvent::Refreshed { granted_s } => {
-                        let end = at + Duration::from_secs(granted_s.into());
+                        let granted = Duration::from_secs(granted_s.into());
+                        line.confirm(granted, timers, at);
+                        let end = at + granted;
                         match line.expiry.get_mut(&change.server) {
                             Some(known) => *known = end,
                             None => drop(line.expiry.insert(change.server.clone(), end)),
@@ -186,6 +202,7 @@ impl Board {
                         line.expiry.remove(&change.server);
                         if matches!(&line.place, Place::At(server, _) if *server == change.server) {
                             line.moved(Place::Nowhere, at);
+                            line.lost(timers);
                         }
                     }
                 }
@@ -195,12 +212,14 @@ impl Board {
                     Some(Place::At(server.clone(), self.known()?.role(id, server)))
                 });
                 if let Some((line, place)) = self.line(id).zip(place) {
+                    line.doubtful &= place == Place::Nowhere;
                     line.moved(place, at);
                 }
             }
             Derived::Connected { line: id, servers } => {
                 let place = if servers.is_empty() { Place::Unsure } else { Place::Connected(servers.clone()) };
                 if let Some(line) = self.line(id).filter(|line| !matches!(line.place, Place::At(..))) {
+                    line.doubtful = false;
                     line.moved(place, at);
                 }
             }

@@ -43,6 +43,10 @@ use story::Story;
 use talk::Talk;
 pub use talk::{Said, Speaker};
 
+/// What gives no sign for so long tells nothing any more. Signs come each second and are asked for twice as often, and by three seconds
+/// it has to be said.
+const SILENCE: Duration = Duration::from_millis(2_500);
+
 /// Events that are kept for the log; the oldest go first.
 const LOG: usize = 5000;
 
@@ -66,6 +70,17 @@ pub struct Console {
     pub clock: Stamp,
     /// Where the records come from.
     pub source: Source,
+    /// Of a run that goes on, when it gave signs of life; none: nobody can be asked.
+    pub pulse: Option<Pulse>,
+}
+
+/// When a run gave signs of life last, as times of the run: its journal may be silent in good order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    /// The loop that writes its journal.
+    pub run: Stamp,
+    /// Its bridge helper, with the taps; none: it has none, or not yet.
+    pub tap: Option<Stamp>,
 }
 
 /// An event of the log.
@@ -305,6 +320,27 @@ impl Console {
             Source::None => false,
             Source::Live { state, .. } => matches!(state, Going::On),
             Source::Replay { playing, .. } => *playing,
+        }
+    }
+
+    /// Since when nothing is told of what the phones do, and why; none: what is shown is the present.
+    pub fn stale(&self, now: Stamp) -> Option<(Stamp, String)> {
+        let pulse = self.pulse.filter(|_| matches!(self.source, Source::Live { state: Going::On, .. }));
+        let silent = |at: &Stamp| now.since(*at) >= SILENCE;
+        if let Some(run) = pulse.map(|pulse| pulse.run).filter(silent) {
+            return Some((run, "the run does not answer".to_owned()));
+        }
+        let tap = pulse.and_then(|pulse| pulse.tap).filter(silent);
+        let tap = tap.map(|tap| (tap, "the bridge's taps say nothing".to_owned()));
+        self.board.blind().or(tap)
+    }
+
+    /// Whether what is shown is older than the present: nothing is told, or not all of it was taken yet.
+    fn is_old(&self, now: Stamp) -> bool {
+        match &self.source {
+            Source::Live { state: Going::Gone, .. } => true,
+            Source::Live { behind, .. } if *behind > 0 => true,
+            _ => self.stale(now).is_some(),
         }
     }
 

@@ -48,7 +48,8 @@ pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buff
         return;
     }
     title(&mut pen, board, now, NARROWEST);
-    banner(&mut pen, board, now, NARROWEST, "siprig console --attach");
+    let old = board.blind().map(|blind| stale(&blind, now));
+    banner(&mut pen, board, old, now, NARROWEST, "siprig console --attach");
     for (x, name) in COLUMNS {
         pen.text(x, 2, name, pen.dim());
     }
@@ -62,9 +63,11 @@ pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buff
     if shown < lines {
         lines_shown.sort_by_key(|(_, line)| dullness(line));
     }
+    pen.old = board.blind().is_some();
     for (y, (index, line)) in (HEAD..).zip(lines_shown.into_iter().take(whole.into())) {
         row(&mut pen, y, index, line, now);
     }
+    pen.old = false;
     if shown < lines {
         pen.text(4, HEAD + whole, &format!("and {} more lines", lines - whole), pen.dim());
     }
@@ -134,6 +137,11 @@ fn joined(board: &Board) -> Vec<Joined> {
     all
 }
 
+/// That nothing is told any more: since when, and why.
+pub(super) fn stale((since, why): &(Stamp, String), now: Stamp) -> String {
+    format!("! STALE for {} s: {why}", now.since(*since).as_secs())
+}
+
 /// What there is to say of an outage.
 fn in_full(outage: &Joined, board: &Board, now: Stamp, look: Look) -> String {
     let limit = outage.limit.map_or_else(String::new, |limit| format!(", back by itself in {}", clock(limit, now)));
@@ -151,15 +159,22 @@ fn in_short(outage: &Joined, board: &Board, now: Stamp, look: Look) -> String {
     format!("{} {} {}{whom}{by}{limit}", look.pick("■", "#"), outage.server, outage.state)
 }
 
-/// Outages in force and whatever else everybody must see, in the second row.
-pub(super) fn banner(pen: &mut Pen<'_>, board: &Board, now: Stamp, columns: u16, where_asked: &str) {
+/// Outages in force and whatever else everybody must see, in the second row; first of all, why it is not the present that is seen.
+pub(super) fn banner(
+    pen: &mut Pen<'_>,
+    board: &Board,
+    old: Option<String>,
+    now: Stamp,
+    columns: u16,
+    where_asked: &str,
+) {
     let room = usize::from(columns.saturating_sub(2));
     let asked = board.asked.values().min();
     let asked = asked.map(|until| format!("! OPERATOR NEEDED ({where_asked}) for {}", clock(*until, now)));
     let all = joined(board);
     let told = |tell: fn(&Joined, &Board, Stamp, Look) -> String| {
         let outages = all.iter().map(|outage| tell(outage, board, now, pen.look));
-        asked.iter().cloned().chain(outages).collect::<Vec<String>>()
+        old.iter().chain(&asked).cloned().chain(outages).collect::<Vec<String>>()
     };
     let mut parts = told(in_full);
     // When each comes back is said in any case.
@@ -202,7 +217,7 @@ pub(super) fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now
     let room = |from: u16, to: u16| to - from - 1;
     pen.within(number, y, room(number, name), &(index + 1).to_string(), pen.dim());
     pen.within(name, y, room(name, place), &line.id.to_string(), Style::new());
-    let (symbol, word, style) = place_of(pen, line);
+    let (symbol, word, style) = place_of(pen, line, now);
     pen.within(place, y, room(place, since), &format!("{symbol} {word}"), style);
     if line.place != Place::Unsure {
         pen.within(since, y, room(since, expires), &clock(now, line.since), Style::new());
@@ -214,16 +229,22 @@ pub(super) fn row(pen: &mut Pen<'_>, y: u16, index: usize, line: &LineState, now
     let left =
         expiry.map_or_else(|| pen.look.pick("–", "-").to_owned(), |end| format!("{} s", end.since(now).as_secs()));
     pen.within(expires, y, room(expires, seen), &left, Style::new());
-    let alive =
-        line.alive.map_or_else(|| pen.look.pick("–", "-").to_owned(), |at| format!("{} s", now.since(at).as_secs()));
+    let mark = if line.is_quiet(now) { "!" } else { "" };
+    let ago = |at| format!("{mark}{} s", now.since(at).as_secs());
+    let alive = line.alive.map_or_else(|| pen.look.pick("–", "-").to_owned(), ago);
     pen.within(seen, y, room(seen, result), &alive, Style::new());
     let Some((verdict, code)) = &line.verdict else { return };
     let word = code.clone().unwrap_or_else(|| verdict.to_string());
     pen.text(result, y, &format!("{} {word}", pen.look.symbol(*verdict)), pen.verdict(*verdict));
 }
 
-/// Where a line is registered: a symbol, words, and how they look.
-pub(super) fn place_of(pen: &Pen<'_>, line: &LineState) -> (&'static str, String, Style) {
+/// Where a line is registered: a symbol, words, and how they look. What is not sure any more is what it was last, and in question.
+pub(super) fn place_of(pen: &Pen<'_>, line: &LineState, now: Stamp) -> (&'static str, String, Style) {
+    let (symbol, word, style) = last_place_of(pen, line);
+    if pen.old || line.is_in_doubt(now) { ("?", word, pen.dim()) } else { (symbol, word, style) }
+}
+
+fn last_place_of(pen: &Pen<'_>, line: &LineState) -> (&'static str, String, Style) {
     match &line.place {
         Place::Unsure => ("?", "unsure".to_owned(), pen.dim()),
         Place::Nowhere => (pen.look.pick("○", "-"), "none".to_owned(), pen.colour(Color::Red)),

@@ -20,12 +20,14 @@ pub(super) struct Pen<'b> {
     pub(super) look: Look,
     /// What stands where, for whoever points at it.
     targets: Vec<(Rect, Target)>,
+    /// What is drawn is not the present: it is dim, whatever it is.
+    pub(super) old: bool,
 }
 
 impl<'b> Pen<'b> {
     /// One for that part of a buffer.
     pub(super) const fn new(buffer: &'b mut Buffer, area: Rect, look: Look) -> Self {
-        Self { buffer, area, look, targets: Vec::new() }
+        Self { buffer, area, look, targets: Vec::new(), old: false }
     }
 
     /// Draws into a part of the part, with columns and rows that count from its corner.
@@ -62,7 +64,11 @@ impl<'b> Pen<'b> {
             while width(&text) + 1 > room.into() && text.pop().is_some() {}
             text.push_str(ellipsis);
         }
-        let style = if self.look.colour { style } else { Style::new() };
+        let style = match (self.look.colour, self.old) {
+            (false, _) => Style::new(),
+            (true, true) => self.dim(),
+            (true, false) => style,
+        };
         self.buffer.set_stringn(self.area.x + x, self.area.y + y, text, room.into(), style);
     }
 

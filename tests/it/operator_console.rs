@@ -37,7 +37,7 @@ impl Desk {
     }
 
     /// With the recording of a run of two phones.
-    fn with_recording() -> Self {
+    pub fn with_recording() -> Self {
         let desk = Self::new();
         let run = desk.reports().join("2026-11-25T183352Z-failover");
         fs::create_dir_all(&run).unwrap();
@@ -67,7 +67,7 @@ impl Desk {
         self.folder.path()
     }
 
-    fn reports(&self) -> PathBuf {
+    pub fn reports(&self) -> PathBuf {
         self.folder.path().join("reports")
     }
 

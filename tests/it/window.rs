@@ -89,6 +89,21 @@ impl Window {
         }
     }
 
+    /// The same, until this does not stand there.
+    pub fn shows_no_more(&mut self, text: &str) -> String {
+        let begun = now();
+        loop {
+            let mut screen = vt100::Parser::new(24, 80, 0);
+            screen.process(&self.seen);
+            let shown = screen.screen().contents();
+            if !shown.contains(text) {
+                return shown;
+            }
+            assert!(begun.elapsed() < PATIENCE, "`{text}` stays on the screen:\n{shown}");
+            self.read();
+        }
+    }
+
     /// Takes what comes within a moment.
     fn read(&mut self) {
         let Some(master) = &self.master else { return };

@@ -66,6 +66,7 @@ impl Helper {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Present => {}
+            Order::Ping => self.outbox.send(&Notice::Pong),
             Order::Setup(_) => self.outbox.send(&Notice::Trouble("was set up twice".to_owned())),
             Order::Begin { outage, course, link, toward, scope, only, server, phones, limit_ms } => {
                 let limit = Duration::from_millis(limit_ms);

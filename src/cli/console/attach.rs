@@ -9,7 +9,7 @@ use std::{
 
 use tokio::net::UnixStream;
 
-use super::own::Own;
+use super::{News, own::Own, pulse::Asking};
 use crate::{
     cli::{
         args::WhichRun,
@@ -24,14 +24,15 @@ use crate::{
     tui::console::{Console, Going, Source, Wish},
 };
 
-/// Records that are taken at a look, so that keys are heard meanwhile.
-const MOST: usize = 20_000;
+/// After so many records it is looked whether it is time for something else.
+const BATCH: usize = 64;
 
 /// A run that goes on, or did.
 pub(super) struct Attached {
     run_dir: Option<RunDir>,
     journal: Option<Follower>,
     ear: Option<UnixStream>,
+    pulse: Asking,
     state: Going,
     /// The run is this console's own.
     own: Option<Own>,
@@ -50,11 +51,13 @@ impl Attached {
         for run_dir in candidates.iter().rev() {
             if let Some(ear) = ear(run_dir).await {
                 let journal = Some(Follower::open(&run_dir.journal())?);
+                let pulse = Asking::over(self::ear(run_dir).await);
                 let run_dir = Some(run_dir.clone());
                 return Ok(Self {
                     run_dir,
                     journal,
                     ear: Some(ear),
+                    pulse,
                     state: Going::On,
                     own: None,
                     by: name(),
@@ -75,6 +78,7 @@ impl Attached {
             run_dir: None,
             journal: None,
             ear: None,
+            pulse: Asking::over(None),
             state: Going::On,
             own: Some(own),
             by: name(),
@@ -101,29 +105,45 @@ impl Attached {
         self.run_dir.as_ref().map(RunDir::path)
     }
 
-    /// Takes what is new. True if something looks different now.
+    /// Takes what is new, until that time at most.
     ///
     /// # Errors
     /// If the journal can not be read.
-    pub(super) async fn look(&mut self, console: &mut Console) -> Result<bool, UserError> {
+    pub(super) async fn look(
+        &mut self,
+        clock: &RunClock,
+        until: Stamp,
+        console: &mut Console,
+    ) -> Result<News, UserError> {
         if self.journal.is_none()
             && let Some(run_dir) = self.own.as_ref().and_then(Own::run_dir)
         {
             // It is there a moment before its journal is.
             self.journal = Follower::open(&run_dir.journal()).ok();
             self.ear = ear(&run_dir).await;
+            self.pulse = Asking::over(ear(&run_dir).await);
             self.run_dir = Some(run_dir);
         }
-        let mut changed = false;
-        if let Some(journal) = &mut self.journal {
-            for _ in 0..MOST {
-                let Some(record) = journal.next_record()? else { break };
+        let (mut changed, mut more) = (false, self.journal.is_some());
+        while let Some(journal) = self.journal.as_mut().filter(|_| more) {
+            for _ in 0..BATCH {
+                let Some(record) = journal.next_record()? else {
+                    more = false;
+                    break;
+                };
                 console.apply(&record);
                 changed = true;
+            }
+            if clock.now() >= until {
+                break;
             }
         }
         let over = self.is_over();
         changed |= self.hear(console);
+        if self.state == Going::On && console.epoch_unix_ns().is_some() {
+            let now = self.now(console, clock);
+            self.pulse.ask(now, console);
+        }
         // What it told before it was gone is shown first.
         if self.state == Going::On && !changed {
             if console.has_ended() {
@@ -134,7 +154,7 @@ impl Attached {
             changed = self.state != Going::On;
         }
         console.source = self.source();
-        Ok(changed)
+        Ok(News { changed, more })
     }
 
     /// Our own run has ended before it began: there is nothing to show, and what it said is to be told.
@@ -148,7 +168,7 @@ impl Attached {
         while let Some(end) = self.answered.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.answered.drain(..=end).collect();
             // What a run of another version says otherwise is no answer.
-            let Ok(Answered { heard: false, held_by }) = serde_json::from_slice(&line) else { continue };
+            let Ok(Answered { heard: false, held_by, .. }) = serde_json::from_slice(&line) else { continue };
             let by =
                 held_by.map(|holder| format!("{} has had the keyboard since {}; L takes it", holder.by, holder.since));
             console.tell(by.unwrap_or_else(|| "the run does not do that".to_owned()));

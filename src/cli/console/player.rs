@@ -5,8 +5,10 @@ use std::{
     time::Duration,
 };
 
+use super::News;
 use crate::{
     cli::{error::UserError, exit::Exit},
+    driver::clock::RunClock,
     event::{Record, Stamp},
     journal::{JournalError, JournalReader, RunDir, follow},
     tui::console::{Console, Source, Wish},
@@ -24,9 +26,16 @@ pub(super) struct Player {
     end: Stamp,
     playing: bool,
     speed: f64,
+    /// When it was looked at last, by the clock of whoever looks.
+    looked: Option<Stamp>,
     /// What is to be done with the console when it is looked at next.
     wished: Option<Wished>,
+    /// Where it is to stand, and could not be brought at once.
+    goal: Option<Stamp>,
 }
+
+/// After so many records it is looked whether it is time for something else.
+const BATCH: usize = 64;
 
 #[derive(Debug, Clone, Copy)]
 enum Wished {
@@ -52,7 +61,9 @@ impl Player {
             end: last.seen,
             playing: true,
             speed: 1.0,
+            looked: None,
             wished: None,
+            goal: None,
         };
         player.next = player.records.next().transpose()?;
         Ok(player)
@@ -75,34 +86,39 @@ impl Player {
         Source::Replay { playing: self.playing, speed: self.speed, end: self.end }
     }
 
-    /// Goes on for as long as has passed. True if something looks different now.
+    /// Goes on for as long as has passed since it was looked at before, and looks for no longer than until that time.
     ///
     /// # Errors
     /// If the journal can not be read.
-    pub(super) fn play(&mut self, passed: Duration, console: &mut Console) -> Result<bool, UserError> {
-        let changed = match self.wished.take() {
-            Some(Wished::Seek(to)) => {
-                self.seek(to, console)?;
+    pub(super) fn play(&mut self, clock: &RunClock, until: Stamp, console: &mut Console) -> Result<News, UserError> {
+        let now = clock.now();
+        let passed = now.since(self.looked.replace(now).unwrap_or(now));
+        let mut is_time = || clock.now() >= until;
+        let changed = match (self.wished.take(), self.goal) {
+            (Some(Wished::Seek(to)), _) => {
+                self.seek(to, &mut is_time, console)?;
                 true
             }
-            Some(Wished::Step) => {
+            (Some(Wished::Step), _) => {
+                self.goal = None;
                 self.now = self.next.as_ref().map_or(self.end, |record| record.seen);
                 if let Some(record) = self.take()? {
                     console.apply(&record);
                 }
                 true
             }
-            None if self.playing => {
+            (None, Some(goal)) => self.go(goal, &mut is_time, console)?,
+            (None, None) if self.playing => {
                 let on = passed.mul_f64(self.speed);
                 let to = (self.now + on).min(self.end);
-                let applied = self.go(to, console)?;
+                let applied = self.go(to, &mut is_time, console)?;
                 self.playing = self.now < self.end;
                 applied || !self.playing
             }
-            None => false,
+            (None, None) => false,
         };
         console.source = self.source();
-        Ok(changed)
+        Ok(News { changed, more: self.goal.is_some() })
     }
 
     pub(super) fn wish(&mut self, wish: Wish, console: &mut Console) {
@@ -119,8 +135,9 @@ impl Player {
             Wish::Rewind => self.wished = Some(Wished::Seek(Stamp::ZERO)),
             Wish::Seek(seconds) => {
                 let by = Duration::from_secs(seconds.unsigned_abs());
-                let to =
-                    if seconds < 0 { Stamp(self.now.0.saturating_sub(by.as_nanos() as u64)) } else { self.now + by };
+                // From where it is about to stand, if it is on its way.
+                let from = self.goal.unwrap_or(self.now);
+                let to = if seconds < 0 { Stamp(from.0.saturating_sub(by.as_nanos() as u64)) } else { from + by };
                 self.wished = Some(Wished::Seek(to.min(self.end)));
             }
             Wish::Speed(factor) => self.speed = (self.speed * factor).clamp(SPEEDS.0, SPEEDS.1),
@@ -141,25 +158,33 @@ impl Player {
     }
 
     /// Shows it as it stood then: from its beginning, if that is before what is shown.
-    fn seek(&mut self, to: Stamp, console: &mut Console) -> Result<(), UserError> {
+    fn seek(&mut self, to: Stamp, is_time: &mut impl FnMut() -> bool, console: &mut Console) -> Result<(), UserError> {
         if to < self.now {
             self.records = Box::new(JournalReader::open(&self.journal)?);
             self.next = self.records.next().transpose()?;
+            self.now = Stamp::ZERO;
             *console = console.afresh();
         }
-        self.go(to, console).map(drop)
+        self.go(to, is_time, console).map(drop)
     }
 
-    fn go(&mut self, to: Stamp, console: &mut Console) -> Result<bool, UserError> {
-        let mut applied = false;
+    /// Goes on to there; if it is time for something else, so far as it came, and the rest is done later.
+    fn go(&mut self, to: Stamp, is_time: &mut impl FnMut() -> bool, console: &mut Console) -> Result<bool, UserError> {
+        let mut applied = 0;
+        self.goal = None;
         while self.next.as_ref().is_some_and(|record| record.seen <= to) {
             if let Some(record) = self.take()? {
+                self.now = record.seen;
                 console.apply(&record);
-                applied = true;
+                applied += 1;
+            }
+            if applied % BATCH == 0 && is_time() {
+                self.goal = Some(to);
+                return Ok(true);
             }
         }
         self.now = to;
-        Ok(applied)
+        Ok(applied > 0)
     }
 
     fn take(&mut self) -> Result<Option<Record>, UserError> {

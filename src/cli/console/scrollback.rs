@@ -4,15 +4,13 @@
 
 use std::path::Path;
 
+use super::News;
 use crate::{
     event::{PhoneName, Stamp},
     journal::console::{Passage, RecordingError, What, follow::Follower},
     tui::console::{Said, Serial, Speaker},
     wire::console::{Line, LineAssembler},
 };
-
-/// Passages that are taken at a look, so that keys are heard meanwhile.
-const MOST: usize = 20_000;
 
 /// A console that is looked at.
 pub(super) struct Scrollback {
@@ -31,22 +29,31 @@ impl Scrollback {
         Ok(Self { follower, lines: LineAssembler::new(), next: None })
     }
 
-    /// Takes what was said until then. True if that was anything.
+    /// Takes what was said until then; if it is time for something else, only so much of it as was taken by then.
     ///
     /// # Errors
     /// If the recording can not be read.
-    pub(super) fn read(&mut self, until: Stamp, serial: &mut Serial) -> Result<bool, RecordingError> {
-        let mut anything = false;
-        for _ in 0..MOST {
+    pub(super) fn read(
+        &mut self,
+        until: Stamp,
+        mut is_time: impl FnMut() -> bool,
+        serial: &mut Serial,
+    ) -> Result<News, RecordingError> {
+        let mut news = News { changed: false, more: false };
+        loop {
             if self.next.is_none() {
                 self.next = self.follower.next_passage()?;
             }
             let Some(passage) = self.next.take_if(|passage| passage.at <= until) else { break };
             self.hear(&passage, serial);
-            anything = true;
+            news.changed = true;
+            if is_time() {
+                news.more = true;
+                break;
+            }
         }
         serial.tail = self.lines.tail().map(|line| said(&line));
-        Ok(anything)
+        Ok(news)
     }
 
     fn hear(&mut self, passage: &Passage, serial: &mut Serial) {
@@ -112,9 +119,10 @@ mod tests {
         std::fs::write(folder.path().join(crate::journal::run_dir::console_log(&phone)), log).unwrap();
         let mut serial = Serial::of(phone.clone());
         let mut scrollback = Scrollback::open(folder.path(), &phone, true).unwrap();
-        assert!(scrollback.read(Stamp::from_millis(2), &mut serial).unwrap());
+        assert!(scrollback.read(Stamp::from_millis(2), || false, &mut serial).unwrap().changed);
         let early = serial.scroll(false).rows.len();
-        scrollback.read(Stamp::from_millis(1000), &mut serial).unwrap();
+        // However little time there is, it goes on.
+        while scrollback.read(Stamp::from_millis(1000), || true, &mut serial).unwrap().more {}
         assert!(serial.scroll(false).rows.len() > early, "what comes later is not shown earlier");
         serial
     }

@@ -19,6 +19,7 @@ use crossterm::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::{
     backend::CrosstermBackend,
+    buffer::Buffer,
     layout::{Position, Rect},
 };
 
@@ -55,6 +56,8 @@ pub(super) struct Terminal {
     inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<Stdout>>>,
     /// It tells of the mouse.
     mouse: bool,
+    /// What it shows.
+    shown: Option<Buffer>,
 }
 
 /// Tell of buttons and the wheel, in decimal numbers: not of each movement, which nobody here wants to know.
@@ -78,7 +81,7 @@ impl Terminal {
         let taken = execute!(stdout(), EnterAlternateScreen)
             .and_then(|()| ratatui::Terminal::new(CrosstermBackend::new(stdout())));
         let inner = taken.inspect_err(|_| give_back())?;
-        Ok(Self { inner: ManuallyDrop::new(inner), mouse: false })
+        Ok(Self { inner: ManuallyDrop::new(inner), mouse: false, shown: None })
     }
 
     /// Takes the mouse, or leaves it to the terminal.
@@ -101,12 +104,25 @@ impl Terminal {
         Ok(Rect::from((Position::ORIGIN, self.inner.size()?)))
     }
 
-    /// Draws everything as of `now`; what is on the screen already is not written again.
+    /// Draws everything as of `now`. What is on the screen already is not written again, and where that is all, nothing is.
     ///
     /// # Errors
     /// If the terminal is gone.
     pub(super) fn draw(&mut self, console: &Console, now: Stamp, look: Look) -> io::Result<()> {
-        self.inner.draw(|frame| screen::draw(console, now, look, frame.area(), frame.buffer_mut())).map(drop)
+        let area = Rect::from((Position::ORIGIN, self.inner.size()?));
+        let mut buffer = Buffer::empty(area);
+        screen::draw(console, now, look, area, &mut buffer);
+        if self.shown.as_ref() == Some(&buffer) {
+            return Ok(());
+        }
+        // One that is made larger or smaller meanwhile is drawn again at the next occasion.
+        let drawn = self.inner.draw(|frame| {
+            if frame.area() == area {
+                frame.buffer_mut().merge(&buffer);
+            }
+        })?;
+        self.shown = Some(buffer).filter(|_| drawn.area == area);
+        Ok(())
     }
 }
 

@@ -62,7 +62,7 @@ impl Keyboard {
         drop(held);
         self.operator.has_keyboard(Some(by));
         if let Some(mut voice) = before.and_then(|before| before.voice) {
-            let told = Answered { heard: false, held_by: Some(holder) };
+            let told = Answered { heard: false, held_by: Some(holder), pulse: None };
             let mut line = serde_json::to_vec(&told).unwrap_or_default();
             line.push(b'\n');
             // One who does not listen is told when he presses the next key.

@@ -160,7 +160,9 @@ impl Watch {
                 (now, Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason })
             }
             // Only ever the first notice, which is not ours to read; and frames and counts, which go another way.
-            Notice::Ready { .. } | Notice::Refused(_) | Notice::Frame(_) | Notice::Count { .. } => return None,
+            Notice::Ready { .. } | Notice::Refused(_) | Notice::Frame(_) | Notice::Count { .. } | Notice::Pong => {
+                return None;
+            }
         })
     }
 

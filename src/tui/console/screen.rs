@@ -66,7 +66,9 @@ fn paint(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     banner(pen, console, now);
     tabs(pen, console, now);
     let body = Rect { x: area.x, y: area.y + HEAD, width: area.width, height: area.height - HEAD - 1 };
+    let old = console.is_old(now);
     pen.inside(body, |inner| {
+        inner.old = old;
         match console.view.screen {
             Screen::Phones => phones::draw(inner, console, now),
             Screen::Phone if console.view.mode == Mode::Keys => keys::draw(inner, console, now),
@@ -77,6 +79,8 @@ fn paint(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
             Screen::Log => log::draw(inner, console),
             Screen::Serial => serial::draw(inner, console),
         }
+        // Questions and help are of the present.
+        inner.old = false;
         if let Some(search) = &console.view.help {
             help::draw(inner, console, search);
         }
@@ -96,7 +100,16 @@ fn banner(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         Source::Live { state: Going::Gone, .. } => {
             pen.text(1, 1, gone, Style::new().add_modifier(Modifier::BOLD));
         }
-        _ => draw::banner(pen, &console.board, now, pen.area.width, "5 shows it"),
+        source => {
+            let old = match (console.stale(now), source) {
+                (Some(stale), _) => Some(draw::stale(&stale, now)),
+                (None, Source::Live { behind: behind @ 1.., .. }) => {
+                    Some(format!("! catching up: {} kB", behind / 1000 + 1))
+                }
+                _ => None,
+            };
+            draw::banner(pen, &console.board, old, now, pen.area.width, "5 shows it");
+        }
     }
 }
 
@@ -130,7 +143,6 @@ fn tabs(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
 fn state(console: &Console, now: Stamp) -> String {
     match &console.source {
         Source::None => String::new(),
-        Source::Live { behind, .. } if *behind > 0 => format!("catching up: {} kB", behind / 1000 + 1),
         Source::Live { state: Going::Ended, .. } => "ended".to_owned(),
         Source::Live { state: Going::Gone, .. } => "gone".to_owned(),
         Source::Live { own, .. } => if *own { "run of this console" } else { "attached" }.to_owned(),

@@ -120,8 +120,12 @@ impl Serial {
     /// Takes bytes for the rows of hexadecimal: 16 a row, and what of them can be read.
     pub fn bytes(&mut self, at: Stamp, by: Speaker, bytes: &[u8]) {
         for row in bytes.chunks(ROW) {
-            let mut text: String = row.iter().map(|byte| format!("{byte:02x} ")).collect();
-            text.push_str(&"   ".repeat(ROW - row.len()));
+            let mut text = String::with_capacity(4 * ROW);
+            for byte in row {
+                let digit = |value| char::from_digit(value, 16).unwrap_or('?');
+                text.extend([digit(u32::from(byte >> 4)), digit(u32::from(byte & 0xf)), ' ']);
+            }
+            text.extend(std::iter::repeat_n("   ", ROW - row.len()));
             text.extend(row.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' }));
             self.hex.push(Said { at, text, by });
         }

@@ -25,6 +25,7 @@ mod mouse;
 mod network;
 mod prompts;
 mod serial;
+mod stale;
 
 const GLYPHS: Look = Look { colour: false, unicode: true };
 const LIVE: Source = Source::Live { own: true, state: Going::On, behind: 0 };

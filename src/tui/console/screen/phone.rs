@@ -62,14 +62,15 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
 }
 
 pub(super) fn registration(pen: &mut Pen<'_>, y: u16, bottom: u16, line: &LineState, now: Stamp) -> u16 {
-    let (symbol, word, style) = place_of(pen, line);
+    let (symbol, word, style) = place_of(pen, line, now);
     let mut rows = vec![(format!("{}  {symbol} {word}", line.id.extension), style)];
     rows.push((format!("   since {}", clock(now, line.since)), Style::new()));
     for (server, end) in &line.expiry {
         rows.push((format!("   bound at {server}, {} s left", end.since(now).as_secs()), Style::new()));
     }
     if let Some(alive) = line.alive {
-        rows.push((format!("   last heard {} s ago", now.since(alive).as_secs()), Style::new()));
+        let late = if line.is_quiet(now) { " !" } else { "" };
+        rows.push((format!("   last heard {} s ago{late}", now.since(alive).as_secs()), Style::new()));
     }
     if let Some((verdict, code)) = &line.verdict {
         let code = code.as_ref().map_or_else(String::new, |code| format!(": {code}"));
