@@ -22,6 +22,7 @@ mod layering;
 mod learning;
 mod net;
 mod operator_console;
+mod operator_deaths;
 mod operator_hands;
 mod operator_load;
 mod operator_network;
