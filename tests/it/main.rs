@@ -23,6 +23,7 @@ mod learning;
 mod net;
 mod operator_console;
 mod operator_deaths;
+mod operator_garbage;
 mod operator_hands;
 mod operator_load;
 mod operator_network;
