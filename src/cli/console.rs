@@ -37,7 +37,7 @@ use terminal::Terminal;
 /// How often a run in which nothing happens is looked at for something new.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often it is where something does, a recording while it runs, and the screen at most, but for what a key changes.
-const FRAME: Duration = Duration::from_millis(33);
+const FRAME: Duration = Duration::from_millis(30);
 /// How long a look may take where there is more than can be shown: keys are heard meanwhile.
 const SPELL: Duration = Duration::from_millis(15);
 
@@ -187,6 +187,8 @@ impl Desk {
                     // A terminal whose keyboard ends has hung up.
                     Some(Err(_)) | None => return Ok(Exit::Hangup),
                 },
+                // It is drawn above.
+                () = self.clock.wait(drawn.filter(|_| dirty).map(|drawn| drawn + FRAME)) => {}
                 () = self.clock.wait(Some(due)) => {
                     let begun = self.clock.now();
                     let news = self.take_news(begun + SPELL).await?;
