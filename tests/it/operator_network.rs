@@ -45,6 +45,7 @@ fn an_operator_blocks_the_primary_of_a_lab_that_he_watches_and_everybody_sees_by
     // Who has the keyboard is the only one who takes anything away.
     own.types(b"2i");
     own.shows("KEYS: digits secret");
+    other.shows("□ all paths open");
     other.types(b"4B");
     other.shows(" BLOCK ");
     other.types(b"y");
