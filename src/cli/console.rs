@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod attach;
+mod crash;
 mod own;
 mod player;
 mod pulse;
@@ -84,6 +85,9 @@ pub struct ConsoleArgs {
     /// Let the run take the link of a whole side down, if its scenario does that
     #[arg(long, conflicts_with_all = ["replay", "attach"])]
     pub allow_link_down: bool,
+    /// Show from the beginning only lines and events that fit these words, as `/` does: p7, reg:none, !reg:primary
+    #[arg(long, value_name = "WORDS")]
+    pub filter: Option<String>,
     /// Draw in ASCII alone
     #[arg(long)]
     pub ascii: bool,
@@ -119,10 +123,13 @@ async fn use_it(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
     };
     let look = Look { unicode: !args.ascii && Look::of_stream(true).unicode, ..Look::of_stream(true) };
     let terminal = Terminal::take().map_err(|error| unexpected("set the terminal", &error))?;
-    let console = Console::new(match &feed {
+    let mut console = Console::new(match &feed {
         Feed::Player(player) => player.source(),
         Feed::Attached(attached) => attached.source(),
     });
+    if let Some(words) = &args.filter {
+        console.filter_by(words);
+    }
     let mut desk = Desk { console, feed, look, clock: RunClock::start(), second: None, scrollback: None };
     let left = desk.attend(terminal, signals).await;
     match desk.feed {

@@ -4,7 +4,10 @@
 //! changes nothing. What a key does stands in one table ([`action::ACTIONS`]); what the console itself can not do is a [`Wish`]
 //! for whoever runs it. Live runs and recordings are the same to all of it.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use super::{board::Board, narrator::Told};
 use crate::{
@@ -25,6 +28,7 @@ pub mod ladder;
 mod mode;
 pub mod mouse;
 mod operate;
+mod order;
 mod rate;
 pub mod screen;
 mod serial;
@@ -37,6 +41,7 @@ use action::{Phase, Screen};
 use block::Choice;
 use filter::Filter;
 use mode::{Mode, Pressing};
+use order::Order;
 pub use serial::Serial;
 use serial::SerialView;
 use story::Story;
@@ -143,8 +148,12 @@ struct View {
     filter: Filter,
     /// Keys go into the filter.
     filtering: bool,
-    /// Trouble stands first.
-    by_trouble: bool,
+    /// What the lines are in the order of.
+    order: Order,
+    /// Phones that are marked.
+    marked: BTreeSet<PhoneName>,
+    /// The number that is typed of the line to go to.
+    number: Option<String>,
     /// The message that is selected; none: the last, whatever comes.
     rung: Option<u64>,
     /// It is shown in full.
@@ -250,6 +259,11 @@ impl Console {
         Self { source, ..Self::default() }
     }
 
+    /// Shows from the beginning only what fits these words, as typed into the filter.
+    pub fn filter_by(&mut self, words: &str) {
+        words.clone_into(&mut self.view.filter.text);
+    }
+
     /// Takes one more record.
     pub fn apply(&mut self, record: &Record) {
         if let Some(told) = self.board.apply(record) {
@@ -349,9 +363,7 @@ impl Console {
         let filter = self.view.filter.ready();
         let lines = self.board.lines.iter().enumerate().filter(|(_, line)| filter.takes(line));
         let mut shown: Vec<usize> = lines.map(|(index, _)| index).collect();
-        if self.view.by_trouble {
-            shown.sort_by_key(|index| self.board.lines.get(*index).map(super::draw::dullness));
-        }
+        self.view.order.sort(&mut shown, &self.board.lines);
         shown
     }
 

@@ -1,7 +1,7 @@
 //! The terminal of an operator: taken whole, and given back as it was whatever happens.
 
 use std::{
-    io::{self, IsTerminal, Stdout, stdin, stdout},
+    io::{self, IsTerminal, Stdout, Write, stdin, stdout},
     mem::ManuallyDrop,
     os::fd::AsFd,
     panic,
@@ -23,8 +23,9 @@ use ratatui::{
     layout::{Position, Rect},
 };
 
+use super::crash;
 use crate::{
-    cli::{error::UserError, exit::Exit},
+    cli::{error::UserError, exit::Exit, state},
     event::Stamp,
     look::Look,
     tui::console::{Console, screen},
@@ -71,9 +72,18 @@ impl Terminal {
     /// If it can not be set.
     pub(super) fn take() -> io::Result<Self> {
         let usual = panic::take_hook();
+        let folder = state::directory().ok();
         panic::set_hook(Box::new(move |panicked| {
             give_back();
             usual(panicked);
+            if let Some(Ok(path)) = folder.as_ref().map(|folder| crash::keep(folder, &panicked.to_string())) {
+                // The terminal may be what has failed.
+                let _ = writeln!(
+                    io::stderr(),
+                    "siprig's console has failed. What is known of it is in {}; please send that. A run of its own ends in good order.",
+                    path.display()
+                );
+            }
         }));
         GIVEN_BACK.store(false, Ordering::SeqCst);
         watch()?;

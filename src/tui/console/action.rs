@@ -77,6 +77,10 @@ pub enum Act {
     Filter,
     /// Put the rows into another order.
     Sort,
+    /// Mark a phone, or take the mark from it.
+    Mark,
+    /// Type the number of the line to go to.
+    GoTo,
     /// Let what is shown stay as it is, or follow again.
     Freeze,
     /// Leave the mouse to the terminal, or take it.
@@ -168,6 +172,8 @@ pub enum Scope {
     On(&'static [Screen]),
     /// While a run goes on.
     Live,
+    /// On one of these screens, while a run goes on.
+    LiveOn(&'static [Screen]),
     /// Where an operator is asked for something, while he is.
     Asked,
     /// In a recording.
@@ -190,6 +196,7 @@ impl fmt::Display for Scope {
             Self::Live => f.write_str("while the run goes on"),
             Self::Asked => f.write_str("on Scenario, while an operator is needed"),
             Self::Replay => f.write_str("in a recording"),
+            Self::LiveOn(screens) => write!(f, "{}, while the run goes on", Self::On(screens)),
             Self::On(screens) => {
                 let names: Vec<&str> = screens.iter().map(|screen| screen.name()).collect();
                 write!(f, "on {}", names.join(", "))
@@ -285,7 +292,9 @@ pub const ACTIONS: &[Entry] = &[
         Scope::On(&[Sip, Log, Serial]),
         Some(5),
     ),
-    entry(Act::Sort, &[Key::Char('s')], "sort", "trouble first, or not", Scope::On(&[Phones]), Some(5)),
+    entry(Act::Sort, &[Key::Char('s')], "sort", "another order", Scope::On(&[Phones]), Some(5)),
+    entry(Act::GoTo, &[Key::Char(':')], "line", "go to a line by its number", Scope::On(&[Phones]), None),
+    entry(Act::Mark, &[Key::Char(' ')], "mark", "mark its phone, for B", Scope::LiveOn(&[Phones]), None),
     entry(Act::NextPhone, &[Key::Char(']')], "next phone", "the next phone", OF_PHONES, Some(4)),
     entry(Act::PreviousPhone, &[Key::Char('[')], "phone before", "the phone before", OF_PHONES, None),
     entry(
@@ -365,6 +374,7 @@ impl Entry {
             Scope::In(its) => its == mode,
             Scope::Always => normal,
             Scope::On(screens) => normal && screens.contains(&screen),
+            Scope::LiveOn(screens) => normal && phase.goes_on() && screens.contains(&screen),
             // The way back is open wherever no line is typed.
             Scope::Live => phase.goes_on() && (normal || (mode != Mode::Serial && self.act == Act::Restore)),
             Scope::Asked => normal && phase == Phase::Asked && screen == Scenario,

@@ -22,10 +22,21 @@ pub const LIMITS: [Duration; 4] =
 pub struct Choice {
     /// What becomes of the frames.
     pub harm: Harming,
-    /// For the selected phone alone.
-    pub one_phone: bool,
+    /// Who loses the server.
+    pub whom: Whom,
     /// Which of the [limits](LIMITS).
     pub limit: usize,
+}
+
+/// Which phones lose the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// All of the run.
+    All,
+    /// The selected one.
+    One,
+    /// Those that are marked.
+    Marked,
 }
 
 /// What becomes of the frames.
@@ -41,7 +52,7 @@ pub enum Harming {
 
 impl Default for Choice {
     fn default() -> Self {
-        Self { harm: Harming::Drop, one_phone: false, limit: 1 }
+        Self { harm: Harming::Drop, whom: Whom::All, limit: 1 }
     }
 }
 
@@ -105,7 +116,13 @@ impl Console {
         let choice = &mut self.view.choice;
         match act {
             Act::Harm(harm) => choice.harm = harm,
-            Act::Whom => choice.one_phone = !choice.one_phone,
+            Act::Whom => {
+                choice.whom = match choice.whom {
+                    Whom::All => Whom::One,
+                    Whom::One if !self.view.marked.is_empty() => Whom::Marked,
+                    Whom::One | Whom::Marked => Whom::All,
+                };
+            }
             Act::Longer => choice.limit = (choice.limit + 1) % LIMITS.len(),
             Act::Yes => {
                 self.view.mode = Mode::Normal;
@@ -118,8 +135,12 @@ impl Console {
 
     /// The outage as chosen.
     fn chosen(&self) -> Option<Blocking> {
-        let Choice { harm, one_phone, limit } = self.view.choice;
-        let phones: Vec<PhoneName> = self.phone().filter(|_| one_phone).cloned().into_iter().collect();
+        let Choice { harm, whom, limit } = self.view.choice;
+        let phones: Vec<PhoneName> = match whom {
+            Whom::All => Vec::new(),
+            Whom::One => self.phone().cloned().into_iter().collect(),
+            Whom::Marked => self.view.marked.iter().cloned().collect(),
+        };
         Some(Blocking {
             server: self.server()?.name.clone(),
             phones,
@@ -138,10 +159,15 @@ impl Console {
         if self.only_watches() {
             return 0;
         }
-        let one = self.phone().filter(|_| self.view.choice.one_phone);
+        let one = self.phone();
+        let meant = |phone: &PhoneName| match self.view.choice.whom {
+            Whom::All => true,
+            Whom::One => Some(phone) == one,
+            Whom::Marked => self.view.marked.contains(phone),
+        };
         let open = self.board.lines.iter().filter(|line| line.verdict.is_none());
         let mut phones: Vec<&PhoneName> = open.map(|line| &line.id.phone).collect();
-        phones.retain(|phone| one.is_none_or(|one| one == *phone));
+        phones.retain(|phone| meant(phone));
         phones.dedup();
         phones.len()
     }

@@ -34,7 +34,8 @@ impl Console {
 
     /// Takes a click. What is asked is answered by keys alone, and while keys go to a phone a click may only be one of them.
     pub fn click(&mut self, target: Target) -> Option<Wish> {
-        if self.view.question.is_some() || self.view.help.is_some() || self.view.filtering {
+        if self.view.question.is_some() || self.view.help.is_some() || self.view.filtering || self.view.number.is_some()
+        {
             return None;
         }
         match target {

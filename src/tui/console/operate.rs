@@ -23,11 +23,14 @@ impl Console {
             return self.answer(question, key);
         }
         if self.view.help.is_some() {
-            self.search(key);
-            return None;
+            return self.search(key);
         }
         if self.view.filtering {
             self.type_filter(key);
+            return None;
+        }
+        if self.view.number.is_some() {
+            self.type_number(key);
             return None;
         }
         let act = action::act(key, self.view.screen, self.phase(), self.view.mode);
@@ -59,14 +62,25 @@ impl Console {
         }
     }
 
-    fn search(&mut self, key: Key) {
-        let Some(text) = &mut self.view.help else { return };
+    fn search(&mut self, key: Key) -> Option<Wish> {
+        let text = self.view.help.as_mut()?;
         match key {
-            Key::Char('?') | Key::Esc | Key::Enter => self.view.help = None,
+            Key::Char('?') | Key::Esc => self.view.help = None,
+            Key::Enter => return self.do_found(),
             Key::Char(char) => text.push(char),
             Key::Backspace => drop(text.pop()),
             _ => {}
         }
+        None
+    }
+
+    /// Closes the help, and does the only action that fits what was searched for, as its key would.
+    fn do_found(&mut self) -> Option<Wish> {
+        let wanted = self.view.help.take()?;
+        let mut found = self.found(&wanted);
+        let only = found.next().filter(|_| found.next().is_none() && !wanted.is_empty());
+        let key = only.and_then(|entry| entry.keys.first().copied())?;
+        self.press(key)
     }
 
     fn type_filter(&mut self, key: Key) {
@@ -131,7 +145,9 @@ impl Console {
             Act::NextPhone => self.pick(|at, count| (at + 1) % count),
             Act::PreviousPhone => self.pick(|at, count| (at + count - 1) % count),
             Act::Filter => self.view.filtering = true,
-            Act::Sort => self.view.by_trouble = !self.view.by_trouble,
+            Act::Sort => self.view.order = self.view.order.next(),
+            Act::Mark => self.mark(),
+            Act::GoTo => self.view.number = Some(String::new()),
             Act::Freeze => self.freeze(),
             Act::Help => self.view.help = Some(String::new()),
             Act::Mouse => self.view.mouse_released = !self.view.mouse_released,

@@ -160,13 +160,15 @@ fn footer(pen: &mut Pen<'_>, console: &Console) {
         (None, true, _) => "HELP",
         (None, false, true) if console.view.screen == Screen::Serial => "FIND",
         (None, false, true) => "FILTER",
+        (None, false, false) if console.view.number.is_some() => "LINE",
         (None, false, false) => console.view.mode.name(),
     };
     pen.text(1, row, mode, Style::new().add_modifier(Modifier::BOLD));
     let from = width(mode) as u16 + 3;
     let text = match mode {
         "ASK" => "y yes   n, Esc no   (Return does nothing)".to_owned(),
-        "HELP" => "type to search   Esc close".to_owned(),
+        "HELP" => "type to search   Return does what alone is left   Esc close".to_owned(),
+        "LINE" => "the number of a line   Return go there   Esc forget it".to_owned(),
         "FIND" => "what is looked for   Return go there   Esc forget it".to_owned(),
         "FILTER" => "a name, a code, reg:none, !reg:primary   Return keep   Esc show all".to_owned(),
         _ => match &console.view.note {

@@ -23,6 +23,7 @@ mod instant;
 mod long;
 mod mouse;
 mod network;
+mod order;
 mod prompts;
 mod serial;
 mod stale;

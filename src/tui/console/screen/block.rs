@@ -3,7 +3,7 @@
 use super::{
     super::{
         Console,
-        block::{Choice, Harming, LIMITS},
+        block::{Choice, Harming, LIMITS, Whom},
     },
     boxed,
 };
@@ -16,7 +16,7 @@ use crate::{
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
     let Some(server) = console.server() else { return };
-    let Choice { harm, one_phone, limit } = console.view.choice;
+    let Choice { harm, whom, limit } = console.view.choice;
     let look = pen.look;
     let one = |key: &str, words: &str, chosen: bool| format!("{} {key} {words}", radio(look, chosen));
     let whats = Harming::ALL.map(|its| {
@@ -28,6 +28,12 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
         one(key, words, its == harm)
     });
     let phone = console.phone().map_or("one phone".to_owned(), |phone| format!("{phone} alone"));
+    let mut whoms = vec![(Whom::All, "all phones".to_owned()), (Whom::One, phone)];
+    if !console.view.marked.is_empty() {
+        whoms.push((Whom::Marked, format!("the {} marked", console.view.marked.len())));
+    }
+    let whoms = whoms.into_iter().map(|(its, words)| format!("{} {words}", radio(look, its == whom)));
+    let whoms: Vec<String> = whoms.collect();
     let limits: Vec<String> = (0..)
         .zip(LIMITS)
         .map(|(place, its)| if place == limit { format!("[{}]", show(its)) } else { show(its).to_string() })
@@ -36,7 +42,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
         format!("Block server {} ({})?", server.name, server.role),
         String::new(),
         format!("what:   {}", whats.join("   ")),
-        format!("whom:   {} all phones   {} {phone}   (p changes)", radio(look, !one_phone), radio(look, one_phone)),
+        format!("whom:   {}   (p changes)", whoms.join("   ")),
         format!("back by itself after:   {}   (t changes)", limits.join("  ")),
         String::new(),
         cost(console),

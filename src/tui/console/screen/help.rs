@@ -15,12 +15,6 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, search: &str) {
     }
     let bold = Style::new().add_modifier(Modifier::BOLD);
     pen.text(1, 0, &format!("{}   search: {search}_", place(console)), bold);
-    let wanted = search.to_lowercase();
-    let fits = |entry: &&Entry| {
-        let text = format!("{} {}", entry.hint, entry.help).to_lowercase();
-        entry.fits(console.view.screen, console.phase(), console.view.mode)
-            && wanted.split_whitespace().all(|word| text.contains(word))
-    };
     let legend = if pen.look.unicode {
         [
             "● primary  ◐ backup  ○ none  ? unsure  ◌ TLS: nobody can read where",
@@ -33,7 +27,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, search: &str) {
         ]
     };
     let rows = usize::from(pen.area.height - 4);
-    let entries: Vec<String> = ACTIONS.iter().filter(fits).map(line).collect();
+    let entries: Vec<String> = console.found(search).map(line).collect();
     // Two columns where one is too short.
     let (half, columns) = (entries.len().div_ceil(2), if entries.len() > rows { 2 } else { 1 });
     let each = if columns == 2 { half } else { rows };
@@ -49,6 +43,18 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, search: &str) {
     }
     for (y, words) in (pen.area.height - 2..).zip(legend) {
         pen.text(1, y, words, pen.dim());
+    }
+}
+
+impl Console {
+    /// The actions that can be taken here and fit what is searched for.
+    pub(in super::super) fn found(&self, search: &str) -> impl Iterator<Item = &'static Entry> + use<> {
+        let wanted = search.to_lowercase();
+        let (screen, phase, mode) = (self.view.screen, self.phase(), self.view.mode);
+        ACTIONS.iter().filter(move |entry| {
+            let text = format!("{} {}", entry.hint, entry.help).to_lowercase();
+            entry.fits(screen, phase, mode) && wanted.split_whitespace().all(|word| text.contains(word))
+        })
     }
 }
 

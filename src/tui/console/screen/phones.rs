@@ -19,6 +19,8 @@ use crate::{
 const WIDE: [(u16, &str); 2] = [(84, "DISPLAY"), (106, "LAMPS")];
 /// Columns from which there is room for them.
 const ROOMY: u16 = 116;
+/// Where a mark stands: behind the number.
+const MARK: u16 = 3;
 /// Rows that events have at least, with their heading.
 const EVENTS: u16 = 6;
 
@@ -28,8 +30,14 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     if console.view.filtering || !filter.text.is_empty() {
         title.push_str(&format!("   /{}{}", filter.text, if console.view.filtering { "_" } else { "" }));
     }
-    if console.view.by_trouble {
-        title.push_str("   trouble first");
+    if let Some(words) = console.view.order.words() {
+        title.push_str(&format!("   {words}"));
+    }
+    if !console.view.marked.is_empty() {
+        title.push_str(&format!("   {} marked", console.view.marked.len()));
+    }
+    if let Some(number) = &console.view.number {
+        title.push_str(&format!("   :{number}_"));
     }
     let columns = pen.area.width;
     heading(pen, (0, 0), columns, &title);
@@ -51,6 +59,9 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         pen.target((0, y), columns, Target::Line(line.id.clone()));
         if let Some(talk) = console.talk.phone(&line.id.phone).filter(|_| wide) {
             face(pen, y, &talk.face);
+        }
+        if console.view.marked.contains(&line.id.phone) {
+            pen.text(MARK, y, "*", Style::new().add_modifier(Modifier::BOLD));
         }
         if Some(at) == selected {
             pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
