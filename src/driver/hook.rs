@@ -179,14 +179,14 @@ impl Work {
     }
 
     fn stop(&mut self, outage: OutageId, limit: Duration) {
-        let begun = self.clock.now();
-        let left = Left { since_unix_s: self.clock.unix_ns(begun) / 1_000_000_000, hook: self.hook.clone() };
+        let left = Left { since_unix_s: self.clock.unix_ns(self.clock.now()) / 1_000_000_000, hook: self.hook.clone() };
         if let Some(Err(error)) = self.notes.as_ref().map(|notes| notes.add(&self.server, left)) {
             let error = Some(format!("was not run, since nobody would know of it after a crash: {error}"));
             return self.tell_end(outage, HookAct::Stop, HookOutcome { took_ns: 0, output: String::new(), error });
         }
-        self.stopped = Some(Stopped { outage, until: Some(begun + limit) });
         let (begun, outcome) = self.run(outage, HookAct::Stop);
+        // From when it is told to be stopped: how long the note took is not of its time.
+        self.stopped = Some(Stopped { outage, until: Some(begun + limit) });
         let failed = outcome.error.is_some();
         let took_ns = outcome.took_ns;
         self.tell_end(outage, HookAct::Stop, outcome);
