@@ -14,10 +14,6 @@ use std::{
         },
     },
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     thread,
     time::Duration,
 };
@@ -26,15 +22,17 @@ use nix::{sys::socket::sockopt::PeerCredentials, unistd::geteuid};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Blocking, ByHand, Derived, Event, OutageId, PhoneName, Record, Reply, Stamp, Stroke},
+    event::{Blocking, ByHand, OutageId, PhoneName, Reply, Stamp, Stroke},
     journal::RunDir,
     look::harmless,
-    session::{Operator, Subscriber},
+    session::Operator,
     wire::redact,
 };
 
+mod attendance;
 mod keyboard;
 
+use attendance::{Attendance, Present};
 use keyboard::Keyboard;
 
 /// The longest line that is heard: one that names some hundred phones.
@@ -63,7 +61,9 @@ pub enum Wished {
     TakeOver,
     /// That others may have it.
     Give,
-    /// To know whether the run is alive.
+    /// To be counted as somebody who answers what the run asks, as whoever has wished anything is.
+    Attend,
+    /// To know whether the run is alive; who wishes nothing else is nobody.
     Pulse,
     /// That keys of a phone are pressed.
     Press {
@@ -124,9 +124,13 @@ enum Keyboarded {
 impl Wished {
     const fn keyboarded(&self) -> Keyboarded {
         match self {
-            Self::Stop | Self::Restore | Self::Give | Self::Answer { .. } | Self::Lift { .. } | Self::Pulse => {
-                Keyboarded::Not
-            }
+            Self::Stop
+            | Self::Restore
+            | Self::Give
+            | Self::Answer { .. }
+            | Self::Lift { .. }
+            | Self::Attend
+            | Self::Pulse => Keyboarded::Not,
             Self::Block(_) => Keyboarded::Free,
             Self::Take | Self::Press { .. } | Self::Type { .. } | Self::Control { .. } => Keyboarded::Taken,
             Self::TakeOver => Keyboarded::TakenOver,
@@ -143,6 +147,9 @@ pub struct Answered {
     /// Who has the keyboard, and since when: it was not heard therefore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<Holder>,
+    /// It answers nothing: whoever hears it had the keyboard, and has it no more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub taken_over: bool,
     /// How long ago there was a sign of life; none: that was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pulse: Option<Beat>,
@@ -159,6 +166,11 @@ pub struct Beat {
     pub tap_ms: Option<u64>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 /// Who has the keyboard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -172,35 +184,13 @@ pub struct Holder {
 #[derive(Debug)]
 pub struct Ear {
     path: PathBuf,
-    /// How many are connected.
-    seats: Arc<AtomicUsize>,
+    present: Present,
 }
 
-/// Says of each prompt at once if nobody is there to answer it.
-#[derive(Debug)]
-pub struct Attendance {
-    seats: Arc<AtomicUsize>,
-    operator: Operator,
-    /// Somebody is to come, and is waited for.
-    expected: bool,
-}
-
-impl Attendance {
-    /// Of those whom `ear` hears; none: nobody can be heard.
-    pub fn new(ear: Option<&Ear>, operator: Operator, expected: bool) -> Self {
-        let seats = ear.map(|ear| Arc::clone(&ear.seats)).unwrap_or_default();
-        Self { seats, operator, expected: expected && ear.is_some() }
-    }
-}
-
-impl Subscriber for Attendance {
-    fn record(&mut self, record: &Record) {
-        if let Event::Derived(Derived::OperatorAsked { prompt, .. }) = &record.event
-            && !self.expected
-            && self.seats.load(Ordering::Relaxed) == 0
-        {
-            self.operator.nobody_attends(*prompt);
-        }
+impl Ear {
+    /// Who says of each prompt whether anybody is there; `ear` hears them, or nobody can be heard. `expected`: somebody is to come.
+    pub fn attendance(ear: Option<&Self>, operator: Operator, expected: bool) -> Attendance {
+        Attendance::of(ear.map(|ear| ear.present.clone()), operator, expected)
     }
 }
 
@@ -215,8 +205,8 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
     let name = path.file_name().unwrap_or_default();
     let listener = UnixListener::bind(PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name))?;
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-    let seats = Arc::new(AtomicUsize::new(0));
-    let taken = Arc::clone(&seats);
+    let present = Present::default();
+    let there = present.clone();
     thread::Builder::new().name("operators".to_owned()).spawn(move || {
         let keyboard = Keyboard::new(operator.clone());
         for (number, stream) in (0..).zip(listener.incoming().flatten()) {
@@ -224,26 +214,27 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
             if !peer.is_ok_and(|peer| peer.uid() == geteuid().as_raw() || peer.uid() == 0) {
                 continue;
             }
-            taken.fetch_add(1, Ordering::Relaxed);
-            let (keyboard, seats) = (keyboard.clone(), Arc::clone(&taken));
-            let seat = Seat { number, keyboard, seats, operator: operator.clone() };
+            let (keyboard, present, operator) = (keyboard.clone(), there.clone(), operator.clone());
+            let seat = Seat { number, keyboard, present, attends: false, operator };
             // One who can not be heard for want of threads will try again.
             let _ = thread::Builder::new().name("operator".to_owned()).spawn(move || seat.hear(stream));
         }
     })?;
-    Ok(Ear { path, seats })
+    Ok(Ear { path, present })
 }
 
 /// One who is listened to. What he holds is free when this is dropped.
 struct Seat {
     number: u64,
     keyboard: Keyboard,
-    seats: Arc<AtomicUsize>,
+    present: Present,
+    /// He is there to answer what is asked.
+    attends: bool,
     operator: Operator,
 }
 
 impl Seat {
-    fn hear(&self, mut stream: UnixStream) {
+    fn hear(mut self, mut stream: UnixStream) {
         let Ok(listened) = stream.try_clone() else { return };
         let mut input = BufReader::new(listened);
         let mut line = Vec::new();
@@ -263,25 +254,29 @@ impl Seat {
         }
     }
 
-    fn grant(&self, Said { by, wish }: Said, stream: &UnixStream) -> Answered {
+    fn grant(&mut self, Said { by, wish }: Said, stream: &UnixStream) -> Answered {
         let by = harmless(&by);
+        if !self.attends && wish != Wished::Pulse {
+            self.attends = true;
+            self.present.come();
+        }
         let may = match wish.keyboarded() {
             Keyboarded::Not => Ok(()),
             Keyboarded::Free => self.keyboard.free_for(self.number),
             Keyboarded::Taken => self.keyboard.take(self.number, &by, stream),
             Keyboarded::TakenOver => {
-                self.keyboard.have(self.number, &by, stream);
+                self.keyboard.take_over(self.number, &by, stream);
                 Ok(())
             }
         };
         if let Err(held_by) = may {
-            return Answered { heard: false, held_by: Some(held_by), pulse: None };
+            return Answered { heard: false, held_by: Some(held_by), taken_over: false, pulse: None };
         }
         let (mut heard, mut pulse) = (true, None);
         match wish {
             Wished::Stop => self.operator.stop(&by),
             Wished::Restore => self.operator.restore(&by),
-            Wished::Take | Wished::TakeOver => {}
+            Wished::Attend | Wished::Take | Wished::TakeOver => {}
             Wished::Give => self.keyboard.give(self.number),
             Wished::Answer { prompt, reply } => self.operator.answer(&by, prompt, reply),
             Wished::Block(blocking) => self.operator.network(&by, ByHand::Block(blocking)),
@@ -300,14 +295,16 @@ impl Seat {
             Wished::Control { phone, letter } => heard = self.operator.type_control(&by, &phone, letter),
             Wished::Press { phone, stroke, secret } => heard = self.operator.press(&by, &phone, stroke, secret),
         }
-        Answered { heard, held_by: None, pulse }
+        Answered { heard, held_by: None, taken_over: false, pulse }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         self.keyboard.give(self.number);
-        self.seats.fetch_sub(1, Ordering::Relaxed);
+        if self.attends {
+            self.present.leave(&self.operator);
+        }
     }
 }
 

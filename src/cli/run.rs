@@ -15,7 +15,7 @@ use super::{
     error::{UserError, print_data},
     exit::Exit,
     lock::{self, Holder},
-    operator::{self, Attendance},
+    operator::{self, Ear},
     places::{NotingPlaces, PlacesFile},
     set_back, state, stopped, switched_off, written_back,
 };
@@ -190,7 +190,7 @@ fn conduct(plan: Plan, run_dir: &RunDir, clock: &RunClock, attended: bool) -> Re
     }
     // That operators can not be heard is no reason not to run.
     let ear = operator::listen(run_dir, session.operator()).ok();
-    session.subscribe(Attendance::new(ear.as_ref(), session.operator(), attended));
+    session.subscribe(Ear::attendance(ear.as_ref(), session.operator(), attended));
     session.subscribe(Progress::start(clock).map_err(|error| unexpected("show the progress", error))?);
     privileges::lay_down().map_err(|error| unexpected("work without privileges", error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

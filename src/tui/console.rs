@@ -313,6 +313,14 @@ impl Console {
         self.view.mode = Mode::Normal;
     }
 
+    /// Another has the keyboard. What is still being typed to the phone must not become orders to the console: it goes nowhere, until Esc.
+    pub fn is_kept_off(&mut self, by: &str, since: Stamp) {
+        let typing = matches!(self.view.mode, Mode::Keys | Mode::Serial | Mode::Lost);
+        self.view.mode = if typing { Mode::Lost } else { Mode::Normal };
+        let esc = if typing { "Esc, and " } else { "" };
+        self.view.note = Some(format!("{by} has had the keyboard since {since}; {esc}L on Phone takes it"));
+    }
+
     /// The time of the last record.
     pub const fn last(&self) -> Stamp {
         self.story.last

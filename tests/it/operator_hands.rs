@@ -53,6 +53,10 @@ fn an_operator_presses_keys_that_the_phone_answers_and_another_one_is_told_who_h
     other.shows("a IS AWAY");
     other.types(b"2iy");
     other.shows("has had the keyboard since");
+    // What was meant for the phone goes nowhere.
+    other.types(b"4xyU");
+    other.shows(" LOST ");
+    other.types(ESC);
     assert!(other.shows(" NORMAL ").contains("options arrived"), "others see what is pressed");
     // Taken from him, who is told.
     other.types(b"L\r");
@@ -60,6 +64,8 @@ fn an_operator_presses_keys_that_the_phone_answers_and_another_one_is_told_who_h
     other.types(b"y");
     other.shows("KEYS: digits secret");
     own.shows("has had the keyboard since");
+    own.shows(" LOST ");
+    own.types(ESC);
     own.shows(" NORMAL ");
     other.types(&[letter(&keyboard, "goodbye")]);
     own.shows("goodbye arrived ");

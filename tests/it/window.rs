@@ -89,7 +89,7 @@ impl Window {
         }
     }
 
-    /// The same, until this does not stand there.
+    /// Waits until that stands on the screen no more; what does then.
     pub fn shows_no_more(&mut self, text: &str) -> String {
         let begun = now();
         loop {

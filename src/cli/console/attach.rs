@@ -49,7 +49,7 @@ impl Attached {
     pub(super) async fn find(which: &WhichRun) -> Result<Self, UserError> {
         let candidates = if which.run == "latest" { runs::all(&which.report_dir)? } else { vec![runs::find(which)?] };
         for run_dir in candidates.iter().rev() {
-            if let Some(ear) = ear(run_dir).await {
+            if let Some(ear) = seat(run_dir, &name()).await {
                 let journal = Some(Follower::open(&run_dir.journal())?);
                 let pulse = Asking::over(self::ear(run_dir).await);
                 let run_dir = Some(run_dir.clone());
@@ -120,7 +120,7 @@ impl Attached {
         {
             // It is there a moment before its journal is.
             self.journal = Follower::open(&run_dir.journal()).ok();
-            self.ear = ear(&run_dir).await;
+            self.ear = seat(&run_dir, &self.by).await;
             self.pulse = Asking::over(ear(&run_dir).await);
             self.run_dir = Some(run_dir);
         }
@@ -169,9 +169,10 @@ impl Attached {
             let line: Vec<u8> = self.answered.drain(..=end).collect();
             // What a run of another version says otherwise is no answer.
             let Ok(Answered { heard: false, held_by, .. }) = serde_json::from_slice(&line) else { continue };
-            let by =
-                held_by.map(|holder| format!("{} has had the keyboard since {}; L takes it", holder.by, holder.since));
-            console.tell(by.unwrap_or_else(|| "the run does not do that".to_owned()));
+            match held_by {
+                Some(holder) => console.is_kept_off(&holder.by, holder.since),
+                None => console.tell("the run does not do that".to_owned()),
+            }
             told = true;
         }
         told
@@ -227,6 +228,16 @@ impl Attached {
             None => Ok(exit.into()),
         }
     }
+}
+
+/// Its ear, at which this console is counted as somebody who answers what the run asks.
+async fn seat(run_dir: &RunDir, by: &str) -> Option<UnixStream> {
+    let ear = ear(run_dir).await?;
+    let said = Said { by: by.to_owned(), wish: Wished::Attend };
+    let line = serde_json::to_string(&said).ok()? + "\n";
+    ear.writable().await.ok()?;
+    ear.try_write(line.as_bytes()).ok()?;
+    Some(ear)
 }
 
 /// Its ear, if it has one.

@@ -127,6 +127,8 @@ impl Player {
                 self.playing = true;
                 self.wished = Some(Wished::Seek(Stamp::ZERO));
             }
+            // On its way to where it was sent, it is held where it is.
+            Wish::Play if self.goal.take().is_some() => self.playing = false,
             Wish::Play => self.playing = !self.playing,
             Wish::Step => {
                 self.playing = false;

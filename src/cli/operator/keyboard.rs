@@ -2,10 +2,11 @@
 //! over. Who has it is on record, so that everybody sees it.
 
 use std::{
-    io::Write,
-    os::unix::net::UnixStream,
+    os::{fd::AsRawFd, unix::net::UnixStream},
     sync::{Arc, Mutex, PoisonError},
 };
+
+use nix::sys::socket::{MsgFlags, send};
 
 use super::{Answered, Holder};
 use crate::session::Operator;
@@ -37,9 +38,15 @@ impl Keyboard {
     /// # Errors
     /// Who has it.
     pub(super) fn take(&self, seat: u64, by: &str, voice: &UnixStream) -> Result<(), Holder> {
-        self.free_for(seat)?;
-        self.have(seat, by, voice);
-        Ok(())
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*held {
+            Some(other) if other.seat != seat => Err(other.holder.clone()),
+            Some(_) => Ok(()),
+            None => {
+                self.hand_to(&mut held, seat, by, voice);
+                Ok(())
+            }
+        }
     }
 
     /// Whether nobody else has it.
@@ -52,29 +59,35 @@ impl Keyboard {
     }
 
     /// Takes it, from whoever has it, who is told.
-    pub(super) fn have(&self, seat: u64, by: &str, voice: &UnixStream) {
+    pub(super) fn take_over(&self, seat: u64, by: &str, voice: &UnixStream) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.as_ref().is_some_and(|held| held.seat == seat) {
             return;
         }
-        let holder = Holder { by: by.to_owned(), since: self.operator.now() };
-        let before = held.replace(Held { seat, holder: holder.clone(), voice: voice.try_clone().ok() });
+        let before = held.take();
+        let holder = self.hand_to(&mut held, seat, by, voice);
         drop(held);
-        self.operator.has_keyboard(Some(by));
-        if let Some(mut voice) = before.and_then(|before| before.voice) {
-            let told = Answered { heard: false, held_by: Some(holder), pulse: None };
+        if let Some(voice) = before.and_then(|before| before.voice) {
+            let told = Answered { heard: false, held_by: Some(holder), taken_over: true, pulse: None };
             let mut line = serde_json::to_vec(&told).unwrap_or_default();
             line.push(b'\n');
-            // One who does not listen is told when he presses the next key.
-            let _ = voice.write_all(&line);
+            // One who does not listen holds up nobody: he is told when he presses the next key.
+            let _ = send(voice.as_raw_fd(), &line, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
         }
+    }
+
+    /// Records are in the order in which it changes hands, since that is told before anybody else can take it.
+    fn hand_to(&self, held: &mut Option<Held>, seat: u64, by: &str, voice: &UnixStream) -> Holder {
+        let holder = Holder { by: by.to_owned(), since: self.operator.now() };
+        *held = Some(Held { seat, holder: holder.clone(), voice: voice.try_clone().ok() });
+        self.operator.has_keyboard(Some(by));
+        holder
     }
 
     /// Gives it back, if that seat has it.
     pub(super) fn give(&self, seat: u64) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.take_if(|held| held.seat == seat).is_some() {
-            drop(held);
             self.operator.has_keyboard(None);
         }
     }

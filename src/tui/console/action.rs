@@ -191,7 +191,7 @@ impl fmt::Display for Scope {
         match self {
             Self::Always => f.write_str("everywhere"),
             Self::Any => f.write_str("everywhere, in every mode"),
-            Self::Untyped => f.write_str("everywhere but in SERIAL"),
+            Self::Untyped => f.write_str("everywhere but in SERIAL, LOST"),
             Self::In(mode) => write!(f, "in {}", mode.name()),
             Self::Live => f.write_str("while the run goes on"),
             Self::Asked => f.write_str("on Scenario, while an operator is needed"),
@@ -323,6 +323,7 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Back, &[Key::Char('q'), Key::Esc], "back", "back; on Phones: leave", Scope::Always, Some(4)),
     entry(Act::Quit, &[Key::Ctrl('c')], "quit", "leave; ends a run of yours", Scope::Any, None),
     entry(Act::Help, &[Key::Char('?')], "more", "this help; type to search", Scope::Untyped, Some(0)),
+    entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Lost), Some(0)),
     entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Keys), Some(0)),
     entry(Act::PressKey, DIALLED, "digits", "press the dial pad", Scope::In(Mode::Keys), Some(2)),
     entry(Act::PressKey, ARROWS, "arrows", "move through menus", Scope::In(Mode::Keys), None),
@@ -370,13 +371,13 @@ impl Entry {
         let normal = mode == Mode::Normal;
         match self.scope {
             Scope::Any => true,
-            Scope::Untyped => mode != Mode::Serial,
+            Scope::Untyped => mode.keeps_commands(),
             Scope::In(its) => its == mode,
             Scope::Always => normal,
             Scope::On(screens) => normal && screens.contains(&screen),
             Scope::LiveOn(screens) => normal && phase.goes_on() && screens.contains(&screen),
             // The way back is open wherever no line is typed.
-            Scope::Live => phase.goes_on() && (normal || (mode != Mode::Serial && self.act == Act::Restore)),
+            Scope::Live => phase.goes_on() && (normal || (mode.keeps_commands() && self.act == Act::Restore)),
             Scope::Asked => normal && phase == Phase::Asked && screen == Scenario,
             Scope::Replay => normal && phase == Phase::Replay,
         }
@@ -416,6 +417,7 @@ mod tests {
                 (Phase::Replay, Mode::Normal),
                 (Phase::On, Mode::Keys),
                 (Phase::On, Mode::Serial),
+                (Phase::On, Mode::Lost),
                 (Phase::On, Mode::Block),
             ] {
                 let mut known = BTreeMap::new();

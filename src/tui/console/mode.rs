@@ -12,17 +12,25 @@ pub enum Mode {
     Keys,
     /// The console of the selected phone, a line at a time.
     Serial,
+    /// Nobody's: another has taken the keyboard.
+    Lost,
     /// How the selected server is to be blocked.
     Block,
 }
 
 impl Mode {
+    /// Whether keys are orders to the console beside what they are for a phone: not where a line is typed, or was.
+    pub const fn keeps_commands(self) -> bool {
+        !matches!(self, Self::Serial | Self::Lost)
+    }
+
     /// What it is called.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Normal => "NORMAL",
             Self::Keys => "KEYS",
             Self::Serial => "SERIAL",
+            Self::Lost => "LOST",
             Self::Block => "BLOCK",
         }
     }

@@ -6,7 +6,7 @@ use super::{
     key::Key,
     mode::Mode,
 };
-use crate::event::LineId;
+use crate::event::{LineId, ServerName};
 
 /// Rows that one notch of the wheel goes.
 const NOTCH: usize = 3;
@@ -20,6 +20,8 @@ pub enum Target {
     Line(LineId),
     /// A message, by the number of its record.
     Rung(u64),
+    /// A server.
+    Server(ServerName),
     /// An event of the log, by its number.
     Event(usize),
     /// What a key does: a hint of the footer, or a key of the phone.
@@ -46,6 +48,8 @@ impl Console {
             Target::Line(id) => self.view.line = Some(id),
             Target::Rung(seq) if self.view.rung == Some(seq) => return self.act(Act::Open, Key::Enter),
             Target::Rung(seq) => self.view.rung = Some(seq),
+            Target::Server(name) => self.view.server = Some(name),
+            Target::Event(number) if self.view.event == Some(number) => return self.act(Act::Open, Key::Enter),
             Target::Event(number) => self.view.event = Some(number),
         }
         None

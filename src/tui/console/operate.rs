@@ -18,7 +18,10 @@ impl Console {
         if key == Key::Ctrl('c') {
             return Some(Wish::Leave);
         }
-        self.view.note = None;
+        // Why keys go nowhere is said for as long as they do.
+        if self.view.mode != Mode::Lost || key == Key::Esc {
+            self.view.note = None;
+        }
         if let Some(question) = self.view.question {
             return self.answer(question, key);
         }

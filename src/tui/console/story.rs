@@ -121,6 +121,8 @@ impl Story {
         self.outages.observed(record, observed, room);
         if let Observed::OutageBegan { outage } = observed
             && let (Some(known), Some(spec)) = (&self.plan, self.outages.spec(*outage))
+            // What an operator makes measures nobody.
+            && spec.by.is_none()
         {
             self.map.began(spec, record.when.at.as_millis_f64(), known);
         }

@@ -1,12 +1,13 @@
 //! The network: servers with what goes to and from them, outages in force and of before, and what was lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ratatui::style::{Modifier, Style};
 
 use super::{
     super::{
         Console,
+        mouse::Target,
         rate::{self, MINUTES},
         talk::Traffic,
     },
@@ -95,6 +96,7 @@ fn row(pen: &mut Pen<'_>, console: &Console, y: u16, server: &Server, traffic: &
     if selected {
         pen.text(0, y, ">", style);
     }
+    pen.target((0, y), pen.area.width, Target::Server(server.name.clone()));
     let ends = SERVER.iter().skip(1).map(|(x, _)| *x).chain([pen.area.width]);
     for (((x, _), end), cell) in SERVER.into_iter().zip(ends).zip(cells) {
         pen.within(x, y, end - x - 1, &cell, style);
@@ -147,11 +149,14 @@ fn unmet(console: &Console, server: &Server, traffic: &Traffic, now: Stamp) -> O
     let spec = outage.spec.as_ref()?;
     // Of frames that are late, or lost by chance, messages do not tell.
     spec.away_after()?;
-    let plan = console.board.plan()?;
+    let known = console.board.known()?;
+    // There may be thousands of them, and each frame asks.
+    let some = (spec.phones.len() < known.phones.len()).then(|| spec.phones.iter().collect::<HashSet<_>>());
     let at_home = console.board.lines.iter().filter(|line| {
-        spec.phones.contains(&line.id.phone) && matches!(&line.place, Place::At(at, _) if *at == server.name)
+        matches!(&line.place, Place::At(at, _) if *at == server.name)
+            && some.as_ref().is_none_or(|some| some.contains(&line.id.phone))
     });
-    let renewal = at_home.filter_map(|line| plan.phone(&line.id.phone)).map(|phone| phone.timers.expires.value).max();
+    let renewal = at_home.filter_map(|line| known.phone(&line.id.phone)).map(|phone| phone.timers.expires.value).max();
     let waited = clock(now, outage.began);
     Some(match renewal {
         Some(renewal) if now.since(outage.began) >= renewal => {

@@ -256,3 +256,18 @@ fn the_keyboard_is_taken_from_another_only_when_that_was_asked() {
     console.apply(&record);
     assert!(!shown(&console).contains("keys: "));
 }
+
+#[test]
+fn what_is_typed_on_after_the_keyboard_was_taken_goes_nowhere_until_escape() {
+    let mut console = at_console(LIVE);
+    press(&mut console, "Sy");
+    press(&mut console, "reboot pro");
+    console.is_kept_off("anna", Stamp::from_millis(9_400));
+    assert_eq!(press(&mut console, "xyU4? "), None);
+    assert_eq!(console.press(Key::Enter), None);
+    let text = shown(&console);
+    assert!(text.contains(" LOST ") && text.contains("! anna has had the keyboard since 9.400; Esc, and L"), "{text}");
+    assert!(text.contains("Console of p1") && !text.contains("End the run?"), "{text}");
+    console.press(Key::Esc);
+    assert!(shown(&console).contains(" NORMAL "));
+}
