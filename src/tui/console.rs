@@ -25,7 +25,7 @@ mod instant;
 pub mod key;
 mod keyboard;
 pub mod ladder;
-mod mode;
+pub mod mode;
 pub mod mouse;
 mod operate;
 mod order;

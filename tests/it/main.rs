@@ -28,6 +28,7 @@ mod operator_hands;
 mod operator_load;
 mod operator_network;
 mod operator_prompts;
+mod operator_table;
 mod pbx;
 mod peers;
 mod phone_console;
