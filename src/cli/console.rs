@@ -38,7 +38,7 @@ use terminal::Terminal;
 /// How often a run in which nothing happens is looked at for something new.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often it is where something does, a recording while it runs, and the screen at most, but for what a key changes.
-const FRAME: Duration = Duration::from_millis(30);
+const FRAME: Duration = Duration::from_millis(25);
 /// How long a look may take where there is more than can be shown: keys are heard meanwhile.
 const SPELL: Duration = Duration::from_millis(15);
 
