@@ -66,10 +66,14 @@ fn begin(
     if tried(&blocking.server, &phones) {
         return Err("the scenario is about to take this server away itself".to_owned());
     }
-    disturb(by, blocking, &phones, subjects, fix);
     let role = subjects.plan().bench.server(&blocking.server).map_or(Role::Other, |server| server.role);
-    let spec = blocking.spec(by, phones);
+    let spec = blocking.spec(by, phones.clone());
     let outage = subjects.next_outage(spec.clone(), role);
+    if let Some(run) = subjects.outages.get_mut(&outage) {
+        run.wish = Some(blocking.clone());
+    }
+    // From the order on, since what it takes may be told of before its beginning is.
+    disturb(outage, by, blocking, &phones, subjects, fix);
     out.order(Action::BeginOutage { outage, spec: Box::new(spec) });
     Ok(outage)
 }
@@ -137,16 +141,22 @@ pub fn make_way(
     open
 }
 
-/// Takes what an operator's outage comes to. Nothing of it is found against anybody.
-pub fn observe(observed: &Observed, subjects: &mut Subjects) {
-    if let Observed::OutageDeclined { outage, .. } = observed
-        && let Some(run) = subjects.outages.get_mut(outage).filter(|run| run.by_hand())
-    {
-        run.ended = true;
-    }
+/// Takes what an operator's outage comes to. Nothing of it is found against anybody; one that the bridge declines has taken nothing
+/// from anybody, and is answered once more.
+pub fn observe(observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
+    let (Observed::OutageBegan { outage } | Observed::OutageDeclined { outage, .. }) = observed else { return };
+    let Some(run) = subjects.outages.get_mut(outage) else { return };
+    let Some((by, blocking)) = run.spec.by.clone().zip(run.wish.clone()) else { return };
+    let Observed::OutageDeclined { reason, .. } = observed else {
+        return subjects.cases_mut().iter_mut().for_each(|case| case.disturbed.confirm(*outage));
+    };
+    run.ended = true;
+    subjects.cases_mut().iter_mut().for_each(|case| case.disturbed.undo(*outage));
+    let answer = ByHandAnswer::Refused { reason: reason.clone() };
+    out.conclude(fix.when, Derived::OutageAnswered { by, wish: ByHand::Block(blocking), answer });
 }
 
-fn disturb(by: &str, blocking: &Blocking, phones: &[PhoneName], subjects: &mut Subjects, fix: Fix) {
+fn disturb(outage: OutageId, by: &str, blocking: &Blocking, phones: &[PhoneName], subjects: &mut Subjects, fix: Fix) {
     let Blocking { server, what, .. } = blocking;
     let what = format!("made an outage of server {server} by hand ({what}) in the middle of this case");
     // What lines are measured by together nobody can tell apart.
@@ -154,16 +164,19 @@ fn disturb(by: &str, blocking: &Blocking, phones: &[PhoneName], subjects: &mut S
     let together =
         scenario.load || scenario.all_steps().any(|step| matches!(step.kind, StepKind::Expect { of: Move::Admission }));
     let concerned = if together { subjects.plan().phones.clone() } else { phones.to_vec() };
-    hand::disturb(&Disturbance::of_network(by, what, fix), &concerned, subjects);
+    let disturbance = Disturbance::of_network(by, what, fix).unless_declined(outage);
+    hand::disturb(&disturbance, &concerned, subjects);
 }
 
 /// What a case is disturbed by whose line moves from one of these phones to the other, if an operator's outage takes something from
 /// either.
 pub fn of_one_of(subjects: &Subjects, phones: &[&PhoneName], fix: Fix) -> Option<Disturbance> {
-    let mut in_force = subjects.outages.values().filter(|run| run.began.is_some() && !run.ended);
-    let run = in_force.find(|run| run.by_hand() && phones.iter().any(|phone| run.spec.phones.contains(phone)))?;
+    let mut in_force = subjects.outages.iter().filter(|(_, run)| !run.ended);
+    let (outage, run) =
+        in_force.find(|(_, run)| run.by_hand() && phones.iter().any(|phone| run.spec.phones.contains(phone)))?;
     let what = format!("had made an outage of server {} by hand when the extension moved", run.spec.server);
-    Some(Disturbance::of_network(run.spec.by.as_deref()?, what, fix))
+    let disturbance = Disturbance::of_network(run.spec.by.as_deref()?, what, fix);
+    Some(if run.began.is_some() { disturbance } else { disturbance.unless_declined(*outage) })
 }
 
 /// A line that an operator's outage in an earlier scenario has driven away, and that has not been home since, does not begin where the
@@ -182,7 +195,7 @@ pub fn carry_over(subjects: &mut Subjects) {
                 continue;
             }
             let what = format!("had taken server {server} from it before, and it had not come home when this began");
-            case.disturbed.get_or_insert(Disturbance::of_network(by, what, *over));
+            case.disturbed.add(Disturbance::of_network(by, what, *over));
         }
     }
 }

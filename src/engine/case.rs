@@ -9,7 +9,7 @@ use super::{
     detect::HomeChanges,
     dialog::{Calls, Lamp},
     firmware::{self, Naming, Renamed},
-    hand::Disturbance,
+    hand::Disturbances,
     pairs::Part,
     registrars::{self, Registrars},
     registration::{Attempt, Binding, Fix, LineTrack},
@@ -82,8 +82,8 @@ pub struct CaseRun {
     pub void: Option<Finding>,
     /// A person was asked to do something for it: its start state is restored, whatever it comes to.
     pub under_way: bool,
-    /// An operator had a hand in it.
-    pub disturbed: Option<Disturbance>,
+    /// What operators did in it.
+    pub disturbed: Disturbances,
     /// An outage hit nothing, so that a pass would show nothing.
     pub unhit: Option<Finding>,
     /// The same of a press of which nothing shows that it arrived, until something shows what follows from it.
@@ -179,7 +179,7 @@ impl CaseRun {
             decided: None,
             void: None,
             under_way: false,
-            disturbed: None,
+            disturbed: Disturbances::default(),
             unhit: None,
             unproven: None,
             outcome: None,
@@ -222,13 +222,13 @@ impl CaseRun {
         let weighed = self.weighed()?;
         let shown = matches!(weighed.verdict, Verdict::Pass | Verdict::Fail);
         let concluded = self.void.clone().filter(|_| shown).unwrap_or(weighed);
-        Some(self.disturbed.as_ref().map_or(concluded.clone(), |disturbed| disturbed.weigh(concluded)))
+        Some(self.disturbed.weigh(concluded))
     }
 
     fn weighed(&self) -> Option<Finding> {
         let decided = self.decided.clone()?;
         // Of a start state that an operator changed while it was restored nobody can say whose doing it is.
-        let spoilt = self.disturbed.as_ref().is_some_and(|disturbed| disturbed.in_teardown);
+        let spoilt = self.disturbed.in_teardown();
         let restored = self.outcome.is_none() || decided.verdict == Verdict::Pass || spoilt;
         let trial = self.outcome.as_ref().unwrap_or(&decided);
         let mut conclusion = match &self.limit_shown {

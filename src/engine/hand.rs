@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Outbox, case::Finding, pairs, registration::Fix, subjects::Subjects};
 use crate::{
     config::{StepKind, keying},
-    event::{Action, Answer, Derived, Hand, Observed, PhoneName, PortKind, Stamp, Stroke},
+    event::{Action, Answer, Derived, Hand, Observed, OutageId, PhoneName, PortKind, Stamp, Stroke},
     verdict::{Blame, Verdict},
 };
 
@@ -46,11 +46,17 @@ pub struct Disturbance {
     by: String,
     what: String,
     since: Fix,
+    /// The outage that was ordered; what is declined has disturbed nothing.
+    outage: Option<OutageId>,
     /// By an outage of a server.
-    pub of_network: bool,
+    of_network: bool,
     /// Its steps were over: what they came to stands.
-    pub in_teardown: bool,
+    in_teardown: bool,
 }
+
+/// All that operators did in a case. The first of it says why the case shows nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Disturbances(Vec<Disturbance>);
 
 impl Hands {
     /// Does what an operator asks for, if that can be done now. `refused` says why nothing can be, whatever it is.
@@ -211,7 +217,7 @@ pub(super) fn disturb(disturbance: &Disturbance, phones: &[PhoneName], subjects:
             (Some(_), None) if disturbance.of_network && is_restored => true,
             (Some(_), _) => continue,
         };
-        case.disturbed.get_or_insert(Disturbance { in_teardown, ..disturbance.clone() });
+        case.disturbed.add(Disturbance { in_teardown, ..disturbance.clone() });
     }
 }
 
@@ -224,19 +230,68 @@ fn said(hand: &Hand) -> String {
     }
 }
 
+impl Disturbances {
+    /// One more. Of each kind the first is enough that nothing can undo.
+    pub fn add(&mut self, disturbance: Disturbance) {
+        let enough = |known: &Disturbance| known.outage.is_none() && known.of_network == disturbance.of_network;
+        if !self.0.iter().any(enough) {
+            self.0.push(disturbance);
+        }
+    }
+
+    /// An outage that was ordered does not begin.
+    pub fn undo(&mut self, outage: OutageId) {
+        self.0.retain(|it| it.outage != Some(outage));
+    }
+
+    /// An outage that was ordered has begun: nothing can undo that.
+    pub fn confirm(&mut self, outage: OutageId) {
+        let of_it = |it: &&mut Disturbance| it.outage == Some(outage);
+        self.0.iter_mut().filter(of_it).for_each(|it| it.outage = None);
+    }
+
+    /// Nobody had a hand in the case.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an outage of a server is among it, first or not.
+    pub fn of_network(&self) -> bool {
+        self.0.iter().any(|it| it.of_network)
+    }
+
+    /// The steps of the case were over before anything was done: what they came to stands.
+    pub fn in_teardown(&self) -> bool {
+        self.0.first().is_some_and(|first| first.in_teardown)
+    }
+
+    /// What a finding is worth.
+    pub fn weigh(&self, finding: Finding) -> Finding {
+        match self.0.first() {
+            Some(first) => first.weigh(finding),
+            None => finding,
+        }
+    }
+}
+
 impl Disturbance {
     fn of_phone(by: &str, phone: &PhoneName, hand: &Hand, since: Fix) -> Self {
         let what = format!("{} {phone} in the middle of this case", said(hand));
-        Self { by: by.to_owned(), what, since, of_network: false, in_teardown: false }
+        Self { by: by.to_owned(), what, since, outage: None, of_network: false, in_teardown: false }
     }
 
     /// By an outage of a server.
     pub fn of_network(by: &str, what: String, since: Fix) -> Self {
-        Self { by: by.to_owned(), what, since, of_network: true, in_teardown: false }
+        Self { by: by.to_owned(), what, since, outage: None, of_network: true, in_teardown: false }
+    }
+
+    /// By one that is ordered, until the bridge declines it.
+    pub fn unless_declined(self, outage: OutageId) -> Self {
+        Self { outage: Some(outage), ..self }
     }
 
     /// What a finding is worth: of the phone nothing is said; that the rig has failed stands.
-    pub fn weigh(&self, finding: Finding) -> Finding {
+    fn weigh(&self, finding: Finding) -> Finding {
         let about_phone = match finding.verdict {
             Verdict::Pass | Verdict::Flaky | Verdict::Fail => true,
             Verdict::RigError => finding.blame != Some(Blame::Rig),
@@ -252,5 +307,24 @@ impl Disturbance {
         }
         let disturbed = Finding { verdict: Verdict::NotRun, ..Finding::unclear("disturbed", reason) };
         disturbed.shown_by(finding.evidence.iter().copied().chain([since.seq]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::When;
+
+    #[test]
+    fn a_block_after_a_key_press_keeps_detectors_from_blaming_the_line_as_well_and_the_first_is_named() {
+        let fix = |seq| Fix { seq, when: When::exactly(Stamp(seq)) };
+        let key = Hand::Press("goodbye".parse().unwrap());
+        let mut disturbed = Disturbances::default();
+        disturbed.add(Disturbance::of_phone("anna", &"p1".into(), &key, fix(1)));
+        assert!(!disturbed.of_network());
+        disturbed.add(Disturbance::of_network("bert", "blocked".to_owned(), fix(2)));
+        assert!(disturbed.of_network());
+        let found = disturbed.weigh(Finding::pass());
+        assert!(found.reason.starts_with("anna pressed `goodbye` on p1"), "{}", found.reason);
     }
 }

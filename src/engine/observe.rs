@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     event::{
-        BindingChange, BindingEvent, Derived, Door, Fate, Knock, Move, Observed, PhoneName, PortKind, RigPart,
-        ServerName, SipFact, Stamp, TlsFact, TlsStep, Toward, Transport, When,
+        BindingChange, BindingEvent, Derived, Door, Fate, HELPER_GONE, Knock, Move, Observed, PhoneName, PortKind,
+        RigPart, ServerName, SipFact, Stamp, TlsFact, TlsStep, Toward, Transport, When,
     },
     verdict::CaseId,
 };
@@ -365,8 +365,7 @@ fn boots_as_ordered(subjects: &mut Subjects, phone: &PhoneName, fix: Fix) -> boo
 fn tell_detection(subjects: &mut Subjects, id: &CaseId, detection: &Detection, fix: Fix, out: &mut Outbox) {
     let Some(case) = subjects.case(id) else { return };
     // What a line does about an outage that an operator has made is no habit of its own.
-    let by_hand = case.disturbed.as_ref().is_some_and(|disturbed| disturbed.of_network);
-    if by_hand && detection.follows_network() {
+    if case.disturbed.of_network() && detection.follows_network() {
         return;
     }
     let fact = Derived::Detected {
@@ -394,6 +393,12 @@ fn driver_failed(subjects: &mut Subjects, part: RigPart, phone: Option<&PhoneNam
         (RigPart::Keypad, Some(phone)) => return lose_port(subjects, phone, PortKind::Keypad, fix, reason),
         (RigPart::Console, None) => "console-lost",
         (RigPart::Keypad, None) => "keypad-lost",
+        // Who looks on is told of what the helper goes on after, and goes on looking.
+        (RigPart::Bridge, _)
+            if subjects.plan().scenario.watch && subjects.observing().is_some() && !reason.ends_with(HELPER_GONE) =>
+        {
+            return;
+        }
         (RigPart::Bridge, _) => "bridge-lost",
         (RigPart::Disk, _) => "disk",
     };

@@ -99,6 +99,7 @@ impl Run {
     pub fn observe(&mut self, observed: &Observed, fix: Fix, out: &mut Outbox) {
         match observed {
             Observed::OutageEnded { outage, why, .. } => self.outage_ended(*outage, *why, fix),
+            Observed::OutageDeclined { outage, .. } => self.outage_over(*outage),
             Observed::StopRequested { by } => {
                 self.stop.get_or_insert_with(|| by.clone());
             }
@@ -114,7 +115,7 @@ impl Run {
             clearing.observe(observed, fix, &mut self.subjects, out);
         }
         self.hands.observe(observed, fix, &self.subjects);
-        by_hand::observe(observed, &mut self.subjects);
+        by_hand::observe(observed, fix, &mut self.subjects, out);
     }
 
     /// Does what an operator wishes of the network, if this is no time at which nothing can be taken away.
@@ -195,6 +196,11 @@ impl Run {
                 self.subjects.decide(phone, || Finding::rig("outage-ended", reason).shown_by([fix.seq]));
             }
         }
+        self.outage_over(outage);
+    }
+
+    /// Nothing is taken away by it any more, or ever.
+    fn outage_over(&mut self, outage: OutageId) {
         if let Some(ending) = &mut self.ending {
             ending.open.remove(&outage);
         }

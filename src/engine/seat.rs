@@ -120,8 +120,8 @@ fn follow(subjects: &mut Subjects, id: &CaseId, phone: &PhoneName, fix: Fix) {
     let Some((case, _)) = subjects.case_and_detectors(id) else { return };
     sit(case, &plan, phone.clone());
     case.evidence.insert(fix.seq);
-    if case.running() && case.disturbed.is_none() {
-        case.disturbed = by_hand;
+    if case.running() {
+        by_hand.into_iter().for_each(|disturbance| case.disturbed.add(disturbance));
     }
     if let Some((server, here)) = differs {
         let (not, only) = if here { (&left, phone) } else { (phone, &left) };

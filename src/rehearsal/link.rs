@@ -194,7 +194,8 @@ impl Link {
 
     /// Whether the bridge sees that an outage is about a link which its server is not on.
     pub(super) fn routes(&self, spec: &OutageSpec) -> bool {
-        self.routed.contains(&spec.server) && spec.mode == OutageMode::Steady(Manner::Unresolvable)
+        let by_link = spec.mode == OutageMode::Steady(Manner::Unresolvable);
+        self.routed.contains(&spec.server) && (by_link || spec.by.is_some())
     }
 
     pub(super) fn is_cut(&self, outage: OutageId) -> bool {

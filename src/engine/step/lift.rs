@@ -72,9 +72,9 @@ impl Lifting {
         self.turns.iter().any(|turn| turn.ordered && turn.outages.contains(&outage))
     }
 
-    /// Hears that an outage has ended.
+    /// Hears that an outage has ended, or does not begin.
     pub fn observe(&mut self, observed: &Observed) {
-        if let Observed::OutageEnded { outage, .. } = observed {
+        if let Observed::OutageEnded { outage, .. } | Observed::OutageDeclined { outage, .. } = observed {
             self.turns.iter_mut().for_each(|turn| _ = turn.open.remove(outage));
         }
     }

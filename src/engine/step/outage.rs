@@ -92,10 +92,10 @@ impl Cutting {
 
     /// Hears canaries and commits.
     pub fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
-        if let Observed::OutageDeclined { outage, reason } = observed {
-            let optional = self.optional;
-            let part = self.parts.iter_mut().find(|part| part.outages.contains(outage));
-            return part.into_iter().for_each(|part| part.decline(*outage, reason, optional, fix, subjects, out));
+        if let Observed::OutageDeclined { outage, reason } = observed
+            && let Some(part) = self.parts.iter_mut().find(|part| part.outages.contains(outage))
+        {
+            return part.decline(*outage, reason, self.optional, fix, subjects, out);
         }
         self.parts.iter_mut().for_each(|part| part.observe(observed, fix, subjects, out));
     }
@@ -160,7 +160,9 @@ impl Part {
 
     fn observe(&mut self, observed: &Observed, fix: Fix, subjects: &mut Subjects, out: &mut Outbox) {
         match (&mut self.stage, observed) {
-            (Stage::Whole { open }, Observed::OutageEnded { outage, .. }) => drop(open.remove(outage)),
+            (Stage::Whole { open }, Observed::OutageEnded { outage, .. } | Observed::OutageDeclined { outage, .. }) => {
+                open.remove(outage);
+            }
             (Stage::Control { open }, Observed::Canary { outage: None, phone, server, toward, passed }) => {
                 if !open.remove(&(phone.clone(), server.clone(), *toward)) {
                     return;

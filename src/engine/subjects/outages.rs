@@ -6,7 +6,7 @@ use super::Subjects;
 use crate::{
     config::{OutagePlan, Role},
     engine::{case::CaseRun, cut::Cut, hook::Hooked, registration::Fix},
-    event::{Move, OutageId, OutageSpec, PhoneName, ServerName, Stamp},
+    event::{Blocking, Move, OutageId, OutageSpec, PhoneName, ServerName, Stamp},
 };
 
 /// An outage that was ordered.
@@ -14,6 +14,8 @@ use crate::{
 pub struct OutageRun {
     /// What was ordered.
     pub spec: OutageSpec,
+    /// What an operator wished for, if it is his.
+    pub wish: Option<Blocking>,
     /// What its server is to its phones: to the first line of each that has it.
     pub role: Role,
     /// Where its server is stopped by a command: what is known of that.
@@ -40,7 +42,8 @@ impl Subjects {
     pub fn next_outage(&mut self, spec: OutageSpec, role: Role) -> OutageId {
         let outage = OutageId(self.outages.len() as u32 + 1);
         let hooked = Hooked::of(&spec.mode);
-        let run = OutageRun { spec, role, hooked, began: None, looked_at: BTreeSet::new(), ended: false, over: None };
+        let looked_at = BTreeSet::new();
+        let run = OutageRun { spec, wish: None, role, hooked, began: None, looked_at, ended: false, over: None };
         self.outages.insert(outage, run);
         outage
     }

@@ -28,12 +28,16 @@ fn prepared(scenario: Scenario, wishes: &[Wish], weather: Weather) -> Rehearsal 
 
 fn of_bench(description: &Description, scenario: Scenario, wishes: &[Wish], weather: Weather) -> Rehearsal {
     let mut rehearsal = Rehearsal::new(description, scenario, weather, |_| {}, |_| {}).unwrap();
+    schedule(&mut rehearsal, wishes);
+    rehearsal
+}
+
+fn schedule(rehearsal: &mut Rehearsal, wishes: &[Wish]) {
     for (after, wish) in wishes {
         let at = stamp(Duration::from_millis(*after));
         let asked = Observed::OutageAsked { by: "anna".to_owned(), wish: wish.clone() };
         rehearsal.schedule(at, Happening::Report(When::exactly(at), asked));
     }
-    rehearsal
 }
 
 fn rehearsed(scenario: Scenario, wishes: &[Wish]) -> Vec<Record> {
@@ -297,11 +301,7 @@ fn who_only_looks_on_learns_of_no_verdict_whatever_the_phones_do_and_may_take_se
         (vec![], broken),
     ] {
         let mut rehearsal = Rehearsal::new(&Description::default(), watch.clone(), calm(), phone, |_| {}).unwrap();
-        for (after, wish) in &wishes {
-            let at = stamp(Duration::from_millis(*after));
-            let asked = Observed::OutageAsked { by: "anna".to_owned(), wish: wish.clone() };
-            rehearsal.schedule(at, Happening::Report(When::exactly(at), asked));
-        }
+        schedule(&mut rehearsal, &wishes);
         // Who has seen enough ends it, as any run.
         if wishes.len() == 2 {
             let at = stamp(Duration::from_secs(150));
@@ -317,6 +317,70 @@ fn who_only_looks_on_learns_of_no_verdict_whatever_the_phones_do_and_may_take_se
             assert_eq!(came_to, (Verdict::NotRun, Some(Blame::Unknown), Some("watched")), "{case:#?}");
         }
     }
+}
+
+#[test]
+fn what_the_bridge_declines_is_answered_with_its_reason_and_has_disturbed_nothing() {
+    let mut rehearsal = prepared(waiting(60), &[(20_000, block("b", 30)), (30_000, lift(1))], calm());
+    rehearsal.link.routed.insert("b".into());
+    let records = rehearsal.run().unwrap();
+    judged_again_alike(&records);
+    let [Ok(1), Err(declined), Err(over)] = &answers(&records)[..] else { panic!("{:?}", answers(&records)) };
+    assert!(
+        declined.contains("answers from a router's address") && over.contains("over already"),
+        "{declined}, {over}"
+    );
+    assert!(cases(&records).all(|case| case.verdict == Verdict::Pass), "{:?}", case(&records, "p1"));
+    // What is taken all the same disturbs, whatever is declined before or after.
+    let wishes = [(20_000, block("b", 30)), (20_001, block("a", 5)), (30_000, block("b", 30))];
+    let mut rehearsal = prepared(waiting(60), &wishes, calm());
+    rehearsal.link.routed.insert("b".into());
+    let records = rehearsal.run().unwrap();
+    judged_again_alike(&records);
+    assert_eq!(found(&records, "p1"), DISTURBED);
+    assert!(case(&records, "p1").reason.as_ref().unwrap().starts_with("anna made an outage of server a"));
+}
+
+/// At whatever moment the scenario is: where it waits for the end of what operators have made, or where all is given back.
+#[test]
+fn what_the_bridge_declines_late_is_waited_for_no_longer_and_the_scenarios_to_come_are_run() {
+    let mut first = named("failover");
+    first.steps.insert(1, Step::of("a while", StepKind::Wait { span: Duration::from_secs(10) }));
+    let quiet = rehearsed(first.clone(), &[]);
+    let time = |of: &dyn Fn(&Event) -> bool| quiet.iter().find(|record| of(&record.event)).unwrap().seen.0 / 1_000_000;
+    let control = time(&|event| matches!(event, Event::Action(Action::SendCanaries { .. })));
+    for (scenario, server, wish) in [(first, "a", control - 1), (waiting(20), "b", 0)] {
+        let ends = rehearsed(scenario.clone(), &[]);
+        let decided = ends.iter().find(|record| matches!(record.event, Event::Derived(Derived::CaseDecided(_))));
+        let wish = if wish == 0 { decided.unwrap().seen.0 / 1_000_000 - 1 } else { wish };
+        let late = Weather { lateness: Duration::from_millis(40), ..calm() };
+        let mut rehearsal = prepared(scenario, &[(wish, block_for(server, Harm::Drop, 60, &["p1"]))], late);
+        rehearsal.link.routed.insert(server.into());
+        rehearsal.plan_mut().then = vec![waiting(5)];
+        let records = rehearsal.run().unwrap();
+        judged_again_alike(&records);
+        assert_eq!(cases(&records).filter(|case| case.id.scenario == "waiting").count() % 4, 0);
+        assert!(records.iter().any(|record| matches!(record.event, Event::Derived(Derived::ScenarioStarted { .. }))));
+        assert!(!cases(&records).any(|case| case.code.as_deref() == Some("lift-unconfirmed")), "{server}");
+    }
+}
+
+#[test]
+fn who_only_looks_on_goes_on_after_a_trouble_of_the_bridge_that_passes_and_not_without_its_helper() {
+    use crate::event::{HELPER_GONE, RigPart};
+    let mut watch = named("watch");
+    watch.steps[0].kind = StepKind::Wait { span: Duration::from_secs(100) };
+    let end = |reason: &str| {
+        let mut rehearsal = prepared(watch.clone(), &[], calm());
+        let at = stamp(Duration::from_secs(30));
+        let failed = Observed::DriverFailed { part: RigPart::Bridge, phone: None, reason: reason.to_owned() };
+        rehearsal.schedule(at, Happening::Report(When::exactly(at), failed));
+        let records = rehearsal.run().unwrap();
+        judged_again_alike(&records);
+        (found(&records, "p1").2.map(str::to_owned), records.last().unwrap().seen > stamp(Duration::from_secs(99)))
+    };
+    assert_eq!(end("a datagram could not be sent"), (Some("watched".to_owned()), true));
+    assert_eq!(end(&format!("the bridge helper has ended; {HELPER_GONE}")), (Some("bridge-lost".to_owned()), false));
 }
 
 /// Whatever operators do to whichever server, whenever, in whichever scenario: no phone is at fault for it.
