@@ -322,6 +322,15 @@ pub fn wait_until_open() {
     }
 }
 
+/// Waits until the kernel tells of every interface's carrier: of a bridge's it does so up to a second after that forwards.
+pub fn wait_until_carried() {
+    let until = Instant::now() + Duration::from_secs(10);
+    while run("ip", "-o link").contains("NO-CARRIER") {
+        assert!(Instant::now() < until, "an interface never has a carrier");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Waits until no canary port of a helper that has ended is there.
 pub fn until_no_port_is_left() {
     let until = Instant::now() + Duration::from_secs(10);

@@ -22,6 +22,7 @@ fn a_bridge_of_somebody_else_is_listened_on_named_and_left_as_it_is() {
         }
         hosts::ip("link set br-lab up");
         hosts::wait_until_open();
+        hosts::wait_until_carried();
         let before = (lab.links(), lab.tables());
 
         let folder = tempfile::tempdir().unwrap();
