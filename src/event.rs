@@ -34,7 +34,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-pub mod derived;
+pub mod about;
+mod derived;
 pub mod door;
 pub mod fetch;
 pub mod hand;

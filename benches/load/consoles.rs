@@ -17,14 +17,14 @@ use std::{
     time::Duration,
 };
 
+use meter::{now_ns, used};
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
     pty::openpty,
     sys::{
-        resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit},
+        resource::{Resource, getrlimit, setrlimit},
         termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr},
     },
-    time::{ClockId, clock_gettime},
     unistd::{ttyname, write},
 };
 use sha2::{Digest, Sha256};
@@ -38,6 +38,8 @@ use siprig::{
     event::{Observed, PhoneName, Stamp},
 };
 use tokio::sync::mpsc;
+
+mod meter;
 
 /// How often each phone speaks, and how much each time: 184 bytes each 16 ms.
 const PERIOD: Duration = Duration::from_millis(16);
@@ -72,21 +74,6 @@ fn main() {
         "consume" => runtime.block_on(consume(count, seconds, folder)),
         other => panic!("neither produce nor consume: {other}"),
     }
-}
-
-/// CLOCK_MONOTONIC, which all processes share.
-fn now_ns() -> u64 {
-    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
-    u64::try_from(time.tv_sec()).unwrap() * 1_000_000_000 + u64::try_from(time.tv_nsec()).unwrap()
-}
-
-/// Processor time of this process so far.
-fn used() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
-    let span = |time: nix::sys::time::TimeVal| {
-        Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
-    };
-    span(usage.user_time()) + span(usage.system_time())
 }
 
 struct Phone {

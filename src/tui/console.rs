@@ -272,7 +272,7 @@ impl Console {
                 self.log.pop_front();
                 self.log_before += 1;
             }
-            self.log.push_back(Entry { told, phone: instant::phone_of(record).cloned() });
+            self.log.push_back(Entry { told, phone: record.phone().cloned() });
         }
         self.story.apply(record, self.board.known());
         self.talk.apply(record);

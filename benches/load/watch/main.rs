@@ -12,15 +12,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that can not go on says so by panicking")]
 #![expect(clippy::print_stdout, reason = "figures are what this is for")]
 
-use std::time::Duration;
-
-use nix::{
-    sys::resource::{UsageWho, getrusage},
-    time::{ClockId, clock_gettime},
-};
+use meter::{now_ns, used};
 
 mod fold;
 mod garbage;
+#[path = "../meter.rs"]
+mod meter;
 mod records;
 mod run;
 mod terminal;
@@ -40,21 +37,6 @@ fn main() {
         "hostile" => garbage::hostile(&arguments[1], number(2)),
         other => panic!("nothing that is measured: {other}"),
     }
-}
-
-/// CLOCK_MONOTONIC.
-fn now_ns() -> u64 {
-    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
-    u64::try_from(time.tv_sec()).unwrap() * 1_000_000_000 + u64::try_from(time.tv_nsec()).unwrap()
-}
-
-/// Processor time of this process so far.
-fn used() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
-    let span = |time: nix::sys::time::TimeVal| {
-        Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
-    };
-    span(usage.user_time()) + span(usage.system_time())
 }
 
 /// What a process occupies, in kB (`VmRSS`, proc_pid_status(5)).

@@ -39,7 +39,7 @@ impl Round {
             if matches!(record.event, Event::Derived(Derived::RunEnded) | Event::Action(Action::Finish)) {
                 continue;
             }
-            match of_phone(record).and_then(|phone| two.iter().position(|known| known == phone)) {
+            match record.phone().and_then(|phone| two.iter().position(|known| known == phone)) {
                 // What was told of one of the two is told of every other one.
                 Some(which) => records.extend((which..phones).step_by(two.len()).map(|at| renamed(record, &names, at))),
                 None => records.push(for_all(record, &names)),
@@ -109,43 +109,7 @@ fn extension(number: usize) -> String {
     (10_001 + number).to_string()
 }
 
-/// The phone that a record is about.
-fn of_phone(record: &Record) -> Option<&PhoneName> {
-    match &record.event {
-        Event::Observed(observed) => match observed {
-            Observed::PortOpened { phone, .. }
-            | Observed::PortLost { phone, .. }
-            | Observed::ConsoleLine { phone, .. }
-            | Observed::KeysPlayed { phone, .. }
-            | Observed::SignOfLife { phone }
-            | Observed::AddressSeen { phone, .. }
-            | Observed::FirstBite { phone, .. }
-            | Observed::LastBite { phone, .. }
-            | Observed::Canary { phone, .. }
-            | Observed::Knock { phone, .. } => Some(phone),
-            Observed::Sip(fact) => Some(&fact.phone),
-            _ => None,
-        },
-        Event::Derived(derived) => match derived {
-            Derived::Binding(change) => Some(&change.line.phone),
-            Derived::Home { line, .. } | Derived::Connected { line, .. } | Derived::Detected { line, .. } => {
-                Some(&line.phone)
-            }
-            Derived::KeyConfirmed { phone, .. } => Some(phone),
-            Derived::StepEnded { case, .. }
-            | Derived::DeadlineComputed { case, .. }
-            | Derived::Measured { case, .. } => Some(&case.phone),
-            Derived::CaseDecided(case) => Some(&case.id.phone),
-            _ => None,
-        },
-        Event::Action(action) => match action {
-            Action::Type { phone, .. } | Action::PlayKeys { phone, .. } | Action::Push { phone, .. } => Some(phone),
-            _ => None,
-        },
-    }
-}
-
-/// The same of another phone.
+/// A record as one of another phone.
 fn renamed(record: &Record, names: &[PhoneName], at: usize) -> Record {
     let mut record = record.clone();
     let (name, extension) = (names[at].clone(), extension(at));

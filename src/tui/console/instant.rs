@@ -2,10 +2,7 @@
 //! then, and from there to what was told of it.
 
 use super::{Console, action::Screen};
-use crate::{
-    event::{Derived, Event, Observed, PhoneName, Record, Stamp},
-    tui::console::serial::Scroll,
-};
+use crate::{event::Stamp, tui::console::serial::Scroll};
 
 impl Console {
     /// Goes on to the next screen that has instants, to the one that is selected here.
@@ -76,47 +73,5 @@ impl Scroll {
     fn until(&self, at: Stamp) -> Option<usize> {
         let until = self.numbered().take_while(|(_, row)| row.at <= at).last();
         until.or_else(|| self.numbered().next()).map(|(number, _)| number)
-    }
-}
-
-/// The phone that a record is about, if it is about one.
-pub(super) fn phone_of(record: &Record) -> Option<&PhoneName> {
-    match &record.event {
-        Event::Observed(observed) => match observed {
-            Observed::PortOpened { phone, .. }
-            | Observed::PortLost { phone, .. }
-            | Observed::ConsoleLine { phone, .. }
-            | Observed::KeysPlayed { phone, .. }
-            | Observed::Pushed { phone, .. }
-            | Observed::PhoneFileWritten { phone, .. }
-            | Observed::PeerCalled { phone, .. }
-            | Observed::FirstBite { phone, .. }
-            | Observed::LastBite { phone, .. }
-            | Observed::Leak { phone, .. }
-            | Observed::Canary { phone, .. }
-            | Observed::AddressSeen { phone, .. }
-            | Observed::FollowedLate { phone, .. }
-            | Observed::RouterSeen { phone, .. }
-            | Observed::Knock { phone, .. }
-            | Observed::HandAsked { phone, .. } => Some(phone),
-            Observed::Sip(fact) => Some(&fact.phone),
-            Observed::Fetched(fetch) => Some(&fetch.phone),
-            Observed::Encrypted(fact) => Some(&fact.phone),
-            Observed::Testified(testimony) => Some(&testimony.line.phone),
-            _ => None,
-        },
-        Event::Derived(derived) => match derived {
-            Derived::Binding(change) => Some(&change.line.phone),
-            Derived::Home { line, .. } | Derived::Connected { line, .. } | Derived::Detected { line, .. } => {
-                Some(&line.phone)
-            }
-            Derived::KeyConfirmed { phone, .. } | Derived::HandAnswered { phone, .. } => Some(phone),
-            Derived::StepEnded { case, .. }
-            | Derived::DeadlineComputed { case, .. }
-            | Derived::Measured { case, .. } => Some(&case.phone),
-            Derived::CaseDecided(case) => Some(&case.id.phone),
-            _ => None,
-        },
-        Event::Action(_) => None,
     }
 }
