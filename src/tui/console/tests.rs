@@ -322,6 +322,41 @@ fn no_size_and_no_text_of_a_phone_breaks_it() {
     }
 }
 
+/// Where what is drawn looks otherwise than plain text: row, columns and how.
+fn styles(drawn: &TestBackend) -> String {
+    let (buffer, mut runs) = (drawn.buffer(), Vec::<(u16, u16, u16, String)>::new());
+    for y in 0..buffer.area.height {
+        for x in 0..buffer.area.width {
+            let cell = &buffer[(x, y)];
+            let style = format!("{:?} {:?}", cell.fg, cell.modifier);
+            match runs.last_mut() {
+                Some((row, _, to, its)) if *row == y && *to + 1 == x && *its == style => *to = x,
+                _ => runs.push((y, x, x, style)),
+            }
+        }
+    }
+    let plain = format!("{:?} {:?}", Color::Reset, Modifier::empty());
+    runs.retain(|(_, _, _, style)| *style != plain);
+    runs.iter().map(|(y, from, to, style)| format!("{y:2} {from:3}-{to:3} {style}\n")).collect()
+}
+
+#[test]
+fn every_screen_in_colour_has_the_same_text_and_its_styles_at_both_sizes() {
+    for (number, name) in (1..).zip(["phones", "phone", "sip", "network", "scenario", "log"]) {
+        let (mut console, now) = match name {
+            "phones" | "scenario" => (at(21_000, LIVE), 21_000),
+            _ => (recorded(9_300, LIVE), 9_500),
+        };
+        press(&mut console, &number.to_string());
+        for (columns, rows) in [(80, 24), (120, 40)] {
+            let coloured = drawn(&console, now, (columns, rows), Look { colour: true, unicode: true });
+            let plain = drawn(&console, now, (columns, rows), GLYPHS);
+            assert_eq!(coloured.to_string(), plain.to_string(), "nothing is told by colour alone");
+            insta::assert_snapshot!(format!("{name}_{columns}_styles"), styles(&coloured));
+        }
+    }
+}
+
 #[test]
 fn colour_comes_after_a_letter_or_a_shape_and_is_absent_where_it_is_not_wanted() {
     let console = at(21_000, LIVE);
