@@ -25,6 +25,8 @@ pub struct Window {
     /// The program.
     pub child: Child,
     seen: Vec<u8>,
+    /// A window of 80 × 24 with what was seen in it.
+    screen: vt100::Parser,
 }
 
 impl Window {
@@ -42,7 +44,7 @@ impl Window {
         let before = tcgetattr(&slave).unwrap();
         let end = || Stdio::from(slave.try_clone().unwrap());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-        Self { master: Some(master), slave, before, child, seen: Vec::new() }
+        Self { master: Some(master), slave, before, child, seen: Vec::new(), screen: vt100::Parser::new(24, 80, 0) }
     }
 
     /// Reads what the program writes until this is among it.
@@ -67,9 +69,7 @@ impl Window {
     pub fn shows_within(&mut self, text: &str, patience: Duration, then: &str) -> String {
         let begun = now();
         loop {
-            let mut screen = vt100::Parser::new(24, 80, 0);
-            screen.process(&self.seen);
-            let shown = screen.screen().contents();
+            let shown = self.screen.screen().contents();
             if shown.contains(text) {
                 return shown;
             }
@@ -93,9 +93,7 @@ impl Window {
     pub fn shows_no_more(&mut self, text: &str) -> String {
         let begun = now();
         loop {
-            let mut screen = vt100::Parser::new(24, 80, 0);
-            screen.process(&self.seen);
-            let shown = screen.screen().contents();
+            let shown = self.screen.screen().contents();
             if !shown.contains(text) {
                 return shown;
             }
@@ -113,6 +111,7 @@ impl Window {
             // At the end of a program that was alone there, the line is told to be broken.
             let count = read(master, &mut buffer).unwrap_or(0);
             self.seen.extend_from_slice(&buffer[..count]);
+            self.screen.process(&buffer[..count]);
         }
     }
 
