@@ -7,7 +7,10 @@ use siprig::{
     event::Stamp,
     look,
     wire::{
-        console::{CompiledDialect, Line, LineAssembler, MAX_LINE, SETTLE},
+        console::{
+            CompiledDialect, Line, LineAssembler, MAX_LINE, SETTLE,
+            terminal::{COLUMNS, ROWS, Terminal},
+        },
         redact::{self, DigitMask},
     },
 };
@@ -48,6 +51,33 @@ pub fn check(bytes: &[u8]) {
     assert!(end <= stream.len() as u64);
     typed(script, stream);
     hidden(script, stream);
+    stands(script, stream);
+}
+
+/// What stands on a terminal is the same however the bytes are cut and wherever it is scrolled to meanwhile, and it stands in its columns.
+fn stands(script: &[u8], stream: &[u8]) {
+    let (mut whole, mut cut) = (Terminal::default(), Terminal::default());
+    whole.feed(stream);
+    for (step, piece) in script::pieces(script, stream) {
+        cut.feed(piece);
+        if step.act == 1 {
+            let most = cut.most_back();
+            cut.hold(step.length);
+            assert!(cut.back() <= most && cut.bottom() < ROWS);
+            cut.follow();
+        }
+    }
+    assert_eq!((whole.cursor(), whole.bottom()), (cut.cursor(), cut.bottom()));
+    for row in 0..ROWS {
+        let mut next = 0;
+        for (one, other) in whole.cells(row).zip(cut.cells(row)) {
+            assert_eq!(one, other);
+            assert_eq!(one.column, next);
+            next += one.columns;
+        }
+        // A wide character at the edge has no second half.
+        assert!(next == COLUMNS || next == COLUMNS + 1, "{next} columns");
+    }
 }
 
 fn meant(line: &Line) {

@@ -19,7 +19,7 @@ use crate::{
     driver::{clock::RunClock, signals::Signals},
     event::Stamp,
     look::Look,
-    tui::console::{Console, Wish, key::Key, screen},
+    tui::console::{Console, Reading, Wish, key::Key, screen},
 };
 
 mod attach;
@@ -251,7 +251,7 @@ impl Desk {
         };
         let (now, whole) = (self.now(), matches!(&self.feed, Feed::Player(_)));
         // The recording is there a moment after the run is, and there is none of a phone without a console.
-        let known = self.console.heard_of(&phone).is_some_and(|serial| !serial.scroll(false).rows.is_empty());
+        let known = self.console.heard_of(&phone).is_some_and(|serial| !serial.scroll(Reading::Lines).rows.is_empty());
         let begins = !known && self.scrollback.is_none() || self.console.heard_of(&phone).is_none();
         if begins {
             let directory = match &self.feed {

@@ -42,8 +42,8 @@ use block::Choice;
 use filter::Filter;
 use mode::{Mode, Pressing};
 use order::Order;
-pub use serial::Serial;
 use serial::SerialView;
+pub use serial::{Reading, Serial};
 use story::Story;
 use talk::Talk;
 pub use talk::{Said, Speaker};
@@ -293,7 +293,9 @@ impl Console {
         if self.serial.as_ref().is_none_or(|serial| serial.phone != phone) {
             self.view.serial.row = None;
         }
-        self.serial = Some(Serial::of(phone));
+        let mut serial = Serial::of(phone);
+        serial.follow_on_terminal(self.view.serial.reading == Reading::Terminal);
+        self.serial = Some(serial);
     }
 
     /// Nobody looks at a console.

@@ -2,7 +2,7 @@
 
 use ratatui::{
     buffer::Buffer,
-    layout::Rect,
+    layout::{Position, Rect},
     style::{Color, Modifier, Style},
 };
 
@@ -70,6 +70,17 @@ impl<'b> Pen<'b> {
             (true, false) => style,
         };
         self.buffer.set_stringn(self.area.x + x, self.area.y + y, text, room.into(), style);
+    }
+
+    /// Marks where a cursor stands: an underscore where nothing is, else what is there as a negative image.
+    pub(super) fn cursor(&mut self, x: u16, y: u16) {
+        let place = Position { x: self.area.x + x, y: self.area.y + y };
+        let Some(cell) = self.buffer.cell_mut(place).filter(|_| self.area.contains(place)) else { return };
+        if cell.symbol() == " " {
+            cell.set_char('_');
+        } else if self.look.colour {
+            cell.modifier.toggle(Modifier::REVERSED);
+        }
     }
 
     pub(super) const fn colour(&self, colour: Color) -> Style {

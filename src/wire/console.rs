@@ -7,6 +7,7 @@ mod echo;
 mod escape;
 mod lines;
 mod login;
+pub mod terminal;
 
 pub use dialect::{CompiledDialect, ConsoleFact, DialectError};
 pub use lines::{Line, LineAssembler, MAX_LINE, SETTLE};

@@ -74,6 +74,12 @@ fn garbage_of_a_phone_is_text_to_the_terminal_and_keys_are_heard_meanwhile() {
     // It is about what is shown, not about how soon: a machine may be many times slower than another.
     let shown = window.shows_within("this is the end of it", Duration::from_secs(200), "");
     assert!(shown.contains("lines, older ones"));
+    window.types(b"v");
+    assert!(window.shows("terminal 80").contains("this is the end of it"));
+    window.types(b"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk");
+    window.shows("rows back; G follows");
+    window.types(b"gGv");
+    window.shows(" lines, older ones");
     window.types(b"/ordinary\r");
     window.shows("/ordinary");
     let most = most_kb(window.child.id()) - before;

@@ -95,6 +95,7 @@ fn said(line: &Line) -> Said {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::console::Reading;
 
     fn heard(passages: &[(u64, What, &[u8])]) -> Serial {
         let folder = tempfile::tempdir().unwrap();
@@ -120,10 +121,10 @@ mod tests {
         let mut serial = Serial::of(phone.clone());
         let mut scrollback = Scrollback::open(folder.path(), &phone, true).unwrap();
         assert!(scrollback.read(Stamp::from_millis(2), || false, &mut serial).unwrap().changed);
-        let early = serial.scroll(false).rows.len();
+        let early = serial.scroll(Reading::Lines).rows.len();
         // However little time there is, it goes on.
         while scrollback.read(Stamp::from_millis(1000), || true, &mut serial).unwrap().more {}
-        assert!(serial.scroll(false).rows.len() > early, "what comes later is not shown earlier");
+        assert!(serial.scroll(Reading::Lines).rows.len() > early, "what comes later is not shown earlier");
         serial
     }
 
@@ -137,7 +138,7 @@ mod tests {
             (4, What::Lost, b""),
             (5, What::In, b"> "),
         ]);
-        let rows = &serial.scroll(false).rows;
+        let rows = &serial.scroll(Reading::Lines).rows;
         let lines: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
         assert_eq!(lines[..3], ["the port is open", "14%", "abc"]);
         assert!(lines[3].starts_with("red") && !lines[3].contains(['\x1b', '\x07', '\u{9b}']), "{lines:?}");

@@ -115,6 +115,8 @@ pub enum Act {
     Console,
     /// In hexadecimal, or as lines.
     Hex,
+    /// As it stands on a terminal, or as lines.
+    Terminal,
     /// With times, or without.
     Times,
     /// Type what is looked for.
@@ -273,6 +275,7 @@ pub const ACTIONS: &[Entry] = &[
         None,
     ),
     entry(Act::Hex, &[Key::Char('h')], "hex", "hexadecimal, or lines", Scope::On(&[Serial]), Some(3)),
+    entry(Act::Terminal, &[Key::Char('v')], "terminal", "as on a terminal, or lines", Scope::On(&[Serial]), Some(3)),
     entry(Act::Times, &[Key::Char('t')], "times", "with times, or without", Scope::On(&[Serial]), Some(3)),
     entry(Act::Stop, &[Key::Char('x')], "stop", "end the run (asks)", Scope::Live, Some(3)),
     entry(Act::Play, &[Key::Char(' ')], "play", "run or hold the recording", Scope::Replay, Some(1)),

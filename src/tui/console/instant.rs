@@ -2,7 +2,10 @@
 //! then, and from there to what was told of it.
 
 use super::{Console, action::Screen};
-use crate::{event::Stamp, tui::console::serial::Scroll};
+use crate::{
+    event::Stamp,
+    tui::console::serial::{Reading, Scroll},
+};
 
 impl Console {
     /// Goes on to the next screen that has instants, to the one that is selected here.
@@ -40,6 +43,10 @@ impl Console {
         let chosen = self.rungs().find(|rung| Some(rung.seq) == self.view.rung).or_else(|| self.rungs().next_back());
         let at = chosen.map(|rung| rung.at);
         self.show(Screen::Serial);
+        // What stands on a terminal has no times.
+        if self.view.serial.reading == Reading::Terminal {
+            self.read_as(Reading::Lines);
+        }
         // Its recording is yet to be read.
         (self.view.serial.row, self.view.serial.instant) = (None, at);
     }
@@ -47,7 +54,7 @@ impl Console {
     /// From the selected line of a console to the last event until then.
     fn console_to_event(&mut self) {
         let view = &self.view.serial;
-        let scroll = self.serial.as_ref().map(|serial| serial.scroll(view.hex));
+        let scroll = self.serial.as_ref().map(|serial| serial.scroll(view.reading));
         let number = self.serial_row().or_else(|| scroll?.last());
         let Some(at) = number.and_then(|number| scroll?.at(number)) else { return };
         let until = self.log.iter().take_while(|entry| entry.told.at <= at).count();
@@ -58,7 +65,7 @@ impl Console {
     /// The number of the last row of the console that is shown; none: the last that there is.
     pub(super) fn serial_row(&self) -> Option<usize> {
         let view = &self.view.serial;
-        let of_instant = |at| self.serial.as_ref().and_then(|serial| serial.scroll(view.hex).until(at));
+        let of_instant = |at| self.serial.as_ref().and_then(|serial| serial.scroll(view.reading).until(at));
         view.row.or_else(|| view.instant.and_then(of_instant))
     }
 }

@@ -1,7 +1,7 @@
 //! What keys do.
 
 use super::{
-    Console, Going, Question, Source, Wish,
+    Console, Going, Question, Reading, Serial, Source, Wish,
     action::{self, Act, Screen},
     key::Key,
     mode::Mode,
@@ -119,7 +119,7 @@ impl Console {
     /// Goes to where that stands which is looked for.
     fn find(&mut self, back: bool) {
         let view = &self.view.serial;
-        let Some(scroll) = self.serial.as_ref().map(|serial| serial.scroll(view.hex)) else { return };
+        let Some(scroll) = self.serial.as_ref().map(|serial| serial.scroll(view.reading)) else { return };
         let from = self.serial_row().unwrap_or_else(|| scroll.last().map_or(0, |last| last + 1));
         match scroll.find(from, &view.wanted, back) {
             Some(row) => (self.view.serial.row, self.view.serial.instant) = (Some(row), None),
@@ -167,9 +167,16 @@ impl Console {
             Act::Faster => return Some(Wish::Speed(2.0)),
             Act::Slower => return Some(Wish::Speed(0.5)),
             Act::Console => self.show(Screen::Serial),
-            Act::Hex => {
-                self.follow();
-                self.view.serial.hex = !self.view.serial.hex;
+            Act::Hex => self.read_as(Reading::Hex),
+            Act::Terminal => self.read_as(Reading::Terminal),
+            // What stands on a terminal has no times, and only lines are searched.
+            Act::Find | Act::FindBack | Act::FindOn if self.view.serial.reading == Reading::Terminal => {
+                self.read_as(Reading::Lines);
+                return self.act(act, key);
+            }
+            Act::Times if self.view.serial.reading == Reading::Terminal => {
+                self.read_as(Reading::Lines);
+                self.view.serial.bare = false;
             }
             Act::Times => self.view.serial.bare = !self.view.serial.bare,
             Act::Find => self.view.filtering = true,
@@ -246,8 +253,14 @@ impl Console {
                 let at = self.view.event.unwrap_or(last);
                 self.view.event = Some(to(at, last).max(self.log_before));
             }
+            Screen::Serial if self.view.serial.reading == Reading::Terminal => {
+                let Some(terminal) = self.serial.as_mut().and_then(Serial::terminal_mut) else { return };
+                let most = terminal.most_back();
+                let at = to(most - terminal.back(), most);
+                terminal.hold(most - at.min(most));
+            }
             Screen::Serial => {
-                let scroll = self.serial.as_ref().map(|serial| serial.scroll(self.view.serial.hex));
+                let scroll = self.serial.as_ref().map(|serial| serial.scroll(self.view.serial.reading));
                 let Some((scroll, last)) = scroll.and_then(|scroll| Some((scroll, scroll.last()?))) else { return };
                 let at = self.serial_row().unwrap_or(last);
                 let row = to(at, last).max(scroll.before);
@@ -268,8 +281,24 @@ impl Console {
         match self.view.screen {
             Screen::Sip => self.view.rung = None,
             Screen::Log => self.view.event = None,
-            Screen::Serial => (self.view.serial.row, self.view.serial.instant) = (None, None),
+            Screen::Serial => {
+                (self.view.serial.row, self.view.serial.instant) = (None, None);
+                if let Some(terminal) = self.serial.as_mut().and_then(Serial::terminal_mut) {
+                    terminal.follow();
+                }
+            }
             _ => self.go(|_, last| last),
+        }
+    }
+
+    /// Reads the phone's console as that, or as lines again.
+    pub(super) fn read_as(&mut self, reading: Reading) {
+        let view = &mut self.view.serial;
+        view.reading = if view.reading == reading { Reading::Lines } else { reading };
+        let on_terminal = view.reading == Reading::Terminal;
+        self.follow();
+        if let Some(serial) = &mut self.serial {
+            serial.follow_on_terminal(on_terminal);
         }
     }
 

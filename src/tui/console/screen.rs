@@ -31,6 +31,7 @@ mod prompt;
 mod scenario;
 mod serial;
 mod sip;
+mod terminal;
 
 /// The smallest terminal on which all columns that decide have room.
 pub const SMALLEST: (u16, u16) = (80, 24);

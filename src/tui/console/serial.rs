@@ -1,7 +1,7 @@
-//! What the console of one phone says, as its recording tells it: scrollback with times, to be searched, and the same in hexadecimal.
+//! What the console of one phone says, as its recording tells it: scrollback with times, to be searched, the same in hexadecimal, and
+//! what stands on the screen of a terminal there.
 //!
-//! Lines, and no emulated screen: consoles of phones are a log and a shell, of which each line has a time. Bounded: the oldest go
-//! first.
+//! Lines come first, since consoles of phones are a log and a shell, of which each line has a time. Bounded: the oldest go first.
 
 use std::collections::VecDeque;
 
@@ -9,6 +9,7 @@ use super::talk::{Said, Speaker};
 use crate::{
     event::{PhoneName, Stamp},
     look::harmless,
+    wire::console::terminal::Terminal,
 };
 
 /// Lines, and rows of hexadecimal, that are kept.
@@ -18,6 +19,21 @@ const BYTES: usize = 4 << 20;
 /// Bytes of a row of hexadecimal.
 const ROW: usize = 16;
 
+/// Bytes that are kept for a terminal that is looked at from then on: what a screen shows was written in the last few thousand.
+const RECENT: usize = 64 << 10;
+
+/// As what it is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// Line by line.
+    #[default]
+    Lines,
+    /// Byte by byte.
+    Hex,
+    /// As it stands on a terminal's screen.
+    Terminal,
+}
+
 /// How it is looked at.
 #[derive(Debug, Clone, Default)]
 pub struct SerialView {
@@ -25,8 +41,8 @@ pub struct SerialView {
     pub row: Option<usize>,
     /// Or else it is the last that was said until then.
     pub instant: Option<Stamp>,
-    /// In hexadecimal.
-    pub hex: bool,
+    /// As what.
+    pub reading: Reading,
     /// Without times.
     pub bare: bool,
     /// What is looked for.
@@ -40,7 +56,7 @@ pub struct SerialView {
 }
 
 /// The scrollback of one phone's console.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Serial {
     /// Whose.
     pub phone: PhoneName,
@@ -48,6 +64,10 @@ pub struct Serial {
     pub tail: Option<Said>,
     lines: Scroll,
     hex: Scroll,
+    /// The last that the phone said.
+    recent: Vec<u8>,
+    /// What of it stands on a terminal, where anybody looks at one: it costs more than all else here.
+    terminal: Option<Box<Terminal>>,
 }
 
 /// Rows that are kept, and how many were before them.
@@ -94,15 +114,55 @@ impl Scroll {
     }
 }
 
+impl Clone for Serial {
+    /// The terminal is another one that heard the same of late, and as good to look at.
+    fn clone(&self) -> Self {
+        let Self { phone, tail, lines, hex, recent, terminal } = self;
+        let (phone, tail, recent) = (phone.clone(), tail.clone(), recent.clone());
+        let mut clone = Self { phone, tail, lines: lines.clone(), hex: hex.clone(), recent, terminal: None };
+        clone.follow_on_terminal(terminal.is_some());
+        if let (Some(cloned), Some(terminal)) = (&mut clone.terminal, terminal)
+            && terminal.is_held()
+        {
+            cloned.hold(terminal.back());
+        }
+        clone
+    }
+}
+
 impl Serial {
     /// Nothing was heard yet.
     pub fn of(phone: PhoneName) -> Self {
-        Self { phone, tail: None, lines: Scroll::default(), hex: Scroll::default() }
+        let (lines, hex) = (Scroll::default(), Scroll::default());
+        Self { phone, tail: None, lines, hex, recent: Vec::new(), terminal: None }
     }
 
-    /// Its rows, in hexadecimal or as lines.
-    pub const fn scroll(&self, hex: bool) -> &Scroll {
-        if hex { &self.hex } else { &self.lines }
+    /// Its rows, in hexadecimal or as lines. A terminal has neither; its lines are those.
+    pub const fn scroll(&self, reading: Reading) -> &Scroll {
+        match reading {
+            Reading::Hex => &self.hex,
+            Reading::Lines | Reading::Terminal => &self.lines,
+        }
+    }
+
+    /// Follows it on a terminal, from the last that was said on, or no more.
+    pub fn follow_on_terminal(&mut self, follow: bool) {
+        if follow != self.terminal.is_some() {
+            self.terminal = follow.then(Box::default);
+            if let Some(terminal) = &mut self.terminal {
+                terminal.feed(&self.recent);
+            }
+        }
+    }
+
+    /// The terminal, if it is followed on one.
+    pub fn terminal(&self) -> Option<&Terminal> {
+        self.terminal.as_deref()
+    }
+
+    /// The same, to be scrolled.
+    pub fn terminal_mut(&mut self) -> Option<&mut Terminal> {
+        self.terminal.as_deref_mut()
     }
 
     /// Takes a line that came or was typed.
@@ -117,8 +177,18 @@ impl Serial {
         }
     }
 
-    /// Takes bytes for the rows of hexadecimal: 16 a row, and what of them can be read.
+    /// Takes bytes: for the rows of hexadecimal 16 a row, and what of them can be read; for a terminal what the phone says.
     pub fn bytes(&mut self, at: Stamp, by: Speaker, bytes: &[u8]) {
+        if by == Speaker::Phone {
+            self.recent.extend_from_slice(bytes);
+            // Seldom, since all that is kept moves.
+            if self.recent.len() > 2 * RECENT {
+                self.recent.drain(..self.recent.len() - RECENT);
+            }
+            if let Some(terminal) = &mut self.terminal {
+                terminal.feed(bytes);
+            }
+        }
         for row in bytes.chunks(ROW) {
             let mut text = String::with_capacity(4 * ROW);
             for byte in row {
@@ -148,14 +218,37 @@ mod tests {
     }
 
     #[test]
+    fn a_terminal_that_is_looked_at_late_shows_what_one_that_was_looked_at_all_the_time_does() {
+        let (mut late, mut always) = (Serial::of("p1".into()), Serial::of("p1".into()));
+        always.follow_on_terminal(true);
+        for number in 0..20_000 {
+            let text = format!("\x1b[1;1H{number}\x1b[24;1Hline {number}\r\n");
+            late.bytes(Stamp::ZERO, Speaker::Phone, text.as_bytes());
+            late.bytes(Stamp::ZERO, Speaker::Rig, b"typed\r");
+            always.bytes(Stamp::ZERO, Speaker::Phone, text.as_bytes());
+        }
+        assert!(late.recent.len() <= 2 * RECENT && late.terminal().is_none());
+        late.follow_on_terminal(true);
+        for row in 0..24 {
+            let text = |serial: &Serial| {
+                let cells = serial.terminal().unwrap().cells(row).map(|cell| cell.text.to_owned());
+                cells.collect::<String>()
+            };
+            assert_eq!(text(&late), text(&always));
+        }
+        late.follow_on_terminal(false);
+        assert!(late.terminal().is_none());
+    }
+
+    #[test]
     fn memory_is_bounded_the_newest_stay_and_numbers_go_on() {
         let mut serial = Serial::of("p1".into());
         serial.bytes(Stamp::ZERO, Speaker::Phone, &vec![b'x'; 1 << 20]);
         for number in 0..MEMORY + 10 {
             serial.line(Said { at: Stamp::ZERO, text: format!("line {number}"), by: Speaker::Phone });
         }
-        let scroll = serial.scroll(false);
-        assert_eq!((scroll.rows.len(), serial.scroll(true).rows.len()), (MEMORY, MEMORY));
+        let scroll = serial.scroll(Reading::Lines);
+        assert_eq!((scroll.rows.len(), serial.scroll(Reading::Hex).rows.len()), (MEMORY, MEMORY));
         assert_eq!(scroll.rows.back().unwrap().text, format!("line {}", MEMORY + 9));
         let last = scroll.last().unwrap();
         let found = scroll.find(last + 1, "LINE 50", true).unwrap();
@@ -166,7 +259,7 @@ mod tests {
         for _ in 0..MEMORY {
             serial.line(Said { at: Stamp::ZERO, text: "\u{9b}".repeat(2048), by: Speaker::Phone });
         }
-        let scroll = serial.scroll(false);
+        let scroll = serial.scroll(Reading::Lines);
         let bytes: usize = scroll.rows.iter().map(|row| row.text.capacity()).sum();
         assert!(bytes < 2 * BYTES && scroll.rows.len() > 100, "{bytes} bytes in {} rows", scroll.rows.len());
     }

@@ -41,7 +41,7 @@ pub(super) enum EscapeState {
     StringEscape,
 }
 
-const ESC: u8 = 0x1b;
+pub(super) const ESC: u8 = 0x1b;
 const BEL: u8 = 0x07;
 const CAN: u8 = 0x18;
 const SUB: u8 = 0x1a;
@@ -51,6 +51,11 @@ impl EscapeState {
     pub(super) fn text_ahead(self, bytes: &[u8]) -> usize {
         let is_text = |byte: &u8| matches!(plain(*byte), Effect::Text(_));
         if self == Self::Ground { bytes.iter().take_while(|byte| is_text(byte)).count() } else { 0 }
+    }
+
+    /// It is in a control string, which is about the terminal and not about what stands on it.
+    pub(super) const fn in_string(self) -> bool {
+        matches!(self, Self::String(_) | Self::StringEscape)
     }
 
     /// Takes the next byte and tells what it does.

@@ -1,15 +1,18 @@
-//! The console of one phone: what it says and is told, line by line or in hexadecimal.
+//! The console of one phone: what it says and is told, line by line, in hexadecimal, or as it stands on a terminal.
 
-use ratatui::style::{Modifier, Style};
+use ratatui::{
+    layout::Rect,
+    style::{Modifier, Style},
+};
 
 use super::{
     super::{
         Console,
         mode::Mode,
-        serial::{Scroll, Serial},
+        serial::{Reading, Scroll, Serial},
         talk::{Said, Speaker},
     },
-    heading,
+    heading, terminal,
 };
 use crate::{look::width, tui::pen::Pen};
 
@@ -23,14 +26,22 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
     let typing = console.view.mode == Mode::Serial;
     let refused = console.talk.phone(&serial.phone).and_then(|talk| talk.untyped.as_ref()).filter(|_| typing);
     let bottom = pen.area.height - u16::from(typing) - u16::from(refused.is_some());
-    let scroll = serial.scroll(console.view.serial.hex);
-    let end = console.serial_row().or_else(|| scroll.last());
-    heading(pen, (0, 0), columns, &title(console, serial, scroll, end));
-    if scroll.rows.is_empty() {
+    let scroll = serial.scroll(console.view.serial.reading);
+    if let Some(screen) = serial.terminal() {
+        // What is on its way in the recording already stands there.
+        let prompt = prompt(console, serial).filter(|_| serial.tail.is_none()).map(|said| said.text.as_str());
+        let room = Rect { x: pen.area.x, y: pen.area.y + 1, height: bottom.saturating_sub(1), ..pen.area };
+        heading(pen, (0, 0), columns, &terminal::title(&serial.phone, screen, room.height));
+        pen.inside(room, |pen| terminal::draw(pen, screen, prompt));
+    } else {
+        let end = console.serial_row().or_else(|| scroll.last());
+        heading(pen, (0, 0), columns, &title(console, serial, scroll, end));
+        let tail = serial.tail.as_ref().or_else(|| prompt(console, serial));
+        rows(pen, console, scroll, end, tail, bottom);
+    }
+    if scroll.rows.is_empty() && serial.terminal().is_none() {
         pen.text(1, 1, "nothing was heard", pen.dim());
     }
-    let tail = serial.tail.as_ref().or_else(|| prompt(console, serial));
-    rows(pen, console, scroll, end, tail, bottom);
     let bold = Style::new().add_modifier(Modifier::BOLD);
     if let Some(reason) = refused {
         pen.text(0, bottom, &format!("! refused: {reason}"), bold);
@@ -59,13 +70,13 @@ fn line(console: &Console, columns: usize) -> String {
 /// The prompt that the phone's console has come to: the run tells of it before its line has ended, and is recorded.
 fn prompt<'c>(console: &'c Console, serial: &Serial) -> Option<&'c Said> {
     let said = console.talk.phone(&serial.phone)?.console.back().filter(|said| said.by == Speaker::Phone)?;
-    let last = serial.scroll(false).rows.back()?;
+    let last = serial.scroll(Reading::Lines).rows.back()?;
     (said.at >= last.at && said.text != last.text).then_some(said)
 }
 
 fn title(console: &Console, serial: &Serial, scroll: &Scroll, end: Option<usize>) -> String {
     let view = &console.view.serial;
-    let what = if view.hex { "rows" } else { "lines" };
+    let what = if view.reading == Reading::Hex { "rows" } else { "lines" };
     let mut title = format!("Console of {}: {} {what}", serial.phone, scroll.rows.len());
     if scroll.before > 0 {
         title.push_str(", older ones are in the recording");
@@ -90,7 +101,7 @@ fn rows(pen: &mut Pen<'_>, console: &Console, scroll: &Scroll, end: Option<usize
     let view = &console.view.serial;
     let (end, room) = (end.unwrap_or(0), usize::from(bottom - 1));
     let mut above: Vec<(String, Style)> = Vec::new();
-    if let Some(tail) = tail.filter(|_| console.serial_row().is_none() && !view.hex) {
+    if let Some(tail) = tail.filter(|_| console.serial_row().is_none() && view.reading == Reading::Lines) {
         let tail = Said { text: format!("{}_", tail.text), ..tail.clone() };
         above.extend(pieces(pen, console, &tail).into_iter().rev());
     }

@@ -1,7 +1,10 @@
 //! The console of a phone: what is shown of it, and how it is looked through.
 
 use super::*;
-use crate::tui::console::{Said, Serial, Speaker};
+use crate::{
+    look::is_harmful,
+    tui::console::{Said, Serial, Speaker},
+};
 
 const NOW: u64 = 9_500;
 
@@ -55,6 +58,64 @@ fn the_console_of_a_phone_at_both_sizes_as_lines_and_in_hexadecimal_and_in_ascii
     assert!(plain.to_string().is_ascii(), "{plain}");
     press(&mut console, "?");
     insta::assert_snapshot!("help_console_80", drawn(&console, NOW, (80, 24), GLYPHS));
+}
+
+/// A menu that the phone draws, with what must not reach the operator's terminal in it.
+const MENU: &[u8] =
+    b"\x1b[2J\x1b[1;1H\x1b[7m 6731i boot menu \x1b[0m\x1b]52;c;cm0=\x07\x1b[3;5H1  continue\x1b[4;5H\x1b[1;31m2  erase\
+    \x1b[0m\x1b[24;1Hpress a key\x1b[1;70H\xe2\x80\xaespot\r\n\xe6\xbc\xa2\x1b[4;2H*";
+
+#[test]
+fn the_console_of_a_phone_as_it_stands_on_a_terminal() {
+    let mut console = at_console(LIVE);
+    let phone = console.listens_to().cloned().unwrap();
+    press(&mut console, "v");
+    let serial = console.heard_of(&phone).unwrap();
+    serial.bytes(Stamp::from_millis(9_000), Speaker::Phone, MENU);
+    insta::assert_snapshot!("console_terminal_80", drawn(&console, NOW, (80, 24), GLYPHS));
+    insta::assert_snapshot!("console_terminal_120", drawn(&console, NOW, (120, 40), GLYPHS));
+    let coloured = drawn(&console, NOW, (80, 24), Look { colour: true, unicode: true });
+    assert_eq!(coloured.to_string(), shown(&console), "nothing is told by colour alone");
+    let plain = drawn(&console, NOW, (80, 24), Look::PLAIN).to_string();
+    assert!(plain.is_ascii() && plain.contains(" *_ 2  erase") && plain.contains("rows 1-19, cursor 4,3"), "{plain}");
+    for (columns, rows) in [(0, 0), (1, 1), (79, 24), (80, 24), (81, 25), (300, 100)] {
+        let text = drawn(&console, NOW, (columns, rows), GLYPHS);
+        let hostile = text.buffer().content().iter().any(|cell| cell.symbol().contains(is_harmful));
+        assert!(!hostile, "{columns}×{rows}");
+    }
+    // What was said is looked through as lines; so is where the same is looked up.
+    press(&mut console, "/press");
+    assert!(shown(&console).contains("FIND") && shown(&console).contains(" lines"), "{}", shown(&console));
+    console.press(Key::Esc);
+    press(&mut console, "v");
+    assert!(shown(&console).contains("6731i boot menu"), "{}", shown(&console));
+    press(&mut console, "vv");
+    assert!(shown(&console).contains("6731i boot menu"), "one who looks at it later sees the same");
+    press(&mut console, "h");
+    assert!(shown(&console).contains(" rows"));
+}
+
+#[test]
+fn a_terminal_is_scrolled_back_and_what_comes_meanwhile_does_not_pull_one_away() {
+    let mut console = at_console(LIVE);
+    let phone = console.listens_to().cloned().unwrap();
+    press(&mut console, "v");
+    console.listen(phone.clone());
+    for number in 0..100 {
+        let text = format!("entry {number:03}\r\n");
+        console.heard_of(&phone).unwrap().bytes(Stamp::from_millis(9_000), Speaker::Phone, text.as_bytes());
+    }
+    assert!(shown(&console).contains("entry 099") && shown(&console).contains("cursor 24,1"));
+    press(&mut console, "kk");
+    let before = shown(&console);
+    assert!(before.contains("held, 2 rows back; G follows") && !before.contains("entry 099"), "{before}");
+    console.heard_of(&phone).unwrap().bytes(Stamp::from_millis(9_001), Speaker::Phone, b"entry 100\r\n");
+    let rows = |text: &str| text.lines().filter(|line| line.contains("entry")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(rows(&before), rows(&shown(&console)));
+    press(&mut console, "g");
+    assert!(shown(&console).contains("entry 000"), "{}", shown(&console));
+    press(&mut console, "G");
+    assert!(shown(&console).contains("entry 100"));
 }
 
 #[test]
