@@ -8,7 +8,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{self, error::TrySendError},
+};
 
 use crate::{
     config::{Plan, keying},
@@ -105,24 +108,26 @@ impl Operator {
         self.pulse.ages()
     }
 
+    // Each of these is false where the session is over, or can not hear just now.
+
     /// Asks for the end of the run, as a signal does: the first time in good order, the second time at once. `by` is who asks.
-    pub fn stop(&self, by: &str) {
-        self.ask(Observed::StopRequested { by: by.to_owned() });
+    pub fn stop(&self, by: &str) -> bool {
+        self.ask(Observed::StopRequested { by: by.to_owned() })
     }
 
     /// Asks that every phone be given its network back at once.
-    pub fn restore(&self, by: &str) {
-        self.ask(Observed::RestoreRequested { by: by.to_owned() });
+    pub fn restore(&self, by: &str) -> bool {
+        self.ask(Observed::RestoreRequested { by: by.to_owned() })
     }
 
     /// Answers what the run asks.
-    pub fn answer(&self, by: &str, prompt: u32, reply: Reply) {
-        self.ask(Observed::ReplyGiven { by: by.to_owned(), prompt, reply });
+    pub fn answer(&self, by: &str, prompt: u32, reply: Reply) -> bool {
+        self.ask(Observed::ReplyGiven { by: by.to_owned(), prompt, reply })
     }
 
     /// Says of a prompt that nobody is there who could answer it.
-    pub fn nobody_attends(&self, prompt: u32) {
-        self.ask(Observed::NobodyAttends { prompt });
+    pub fn nobody_attends(&self, prompt: u32) -> bool {
+        self.ask(Observed::NobodyAttends { prompt })
     }
 
     /// The time of the run.
@@ -142,38 +147,43 @@ impl Operator {
             Some(KeyName(digit)) => Stroke::key(&*keying::whispered(self.whispers.tell(digit))),
             None => stroke,
         };
-        self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Press(hand) });
-        true
+        self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Press(hand) })
     }
 
     /// Asks that a line be typed on the console of a phone. Of one that is typed in confidence no record tells.
-    pub fn type_line(&self, by: &str, phone: &PhoneName, line: String, in_confidence: bool) {
+    pub fn type_line(&self, by: &str, phone: &PhoneName, line: String, in_confidence: bool) -> bool {
         let line = if in_confidence { keying::whispered(self.whispers.tell(line)) } else { line };
-        self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Type(line) });
+        self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Type(line) })
     }
 
     /// Asks for an outage, or for the end of one that an operator has made.
-    pub fn network(&self, by: &str, wish: ByHand) {
-        self.ask(Observed::OutageAsked { by: by.to_owned(), wish });
+    pub fn network(&self, by: &str, wish: ByHand) -> bool {
+        self.ask(Observed::OutageAsked { by: by.to_owned(), wish })
     }
 
     /// Asks that a control character be typed on the console of a phone: false if there is none for that letter.
     pub fn type_control(&self, by: &str, phone: &PhoneName, letter: char) -> bool {
-        let control = Control::of(letter);
-        if let Some(control) = control {
-            self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Control(control) });
-        }
-        control.is_some()
+        Control::of(letter).is_some_and(|control| {
+            self.ask(Observed::HandAsked { by: by.to_owned(), phone: phone.clone(), hand: Hand::Control(control) })
+        })
     }
 
     /// Says who may lay hands on phones from now on; none: whoever wants to.
     pub fn has_keyboard(&self, by: Option<&str>) {
-        self.ask(Observed::KeyboardHeld { by: by.map(str::to_owned) });
+        // Nobody is told who has it by a session that can not hear.
+        let _ = self.ask(Observed::KeyboardHeld { by: by.map(str::to_owned) });
     }
 
-    fn ask(&self, observed: Observed) {
-        // A session whose queue is full or closed can not hear; the operator will ask again.
-        let _ = self.reports.try_send(Report { when: When::exactly(self.clock.now()), observed });
+    /// Tells the session. What it is told of by drivers may be more than it can take at once: whoever may wait does.
+    fn ask(&self, observed: Observed) -> bool {
+        match self.reports.try_send(Report { when: When::exactly(self.clock.now()), observed }) {
+            Ok(()) => true,
+            // A task of the session's own runtime would hold up what it waits for.
+            Err(TrySendError::Full(report)) if Handle::try_current().is_err() => {
+                self.reports.blocking_send(report).is_ok()
+            }
+            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => false,
+        }
     }
 }
 

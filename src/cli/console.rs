@@ -3,11 +3,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
-use crossterm::event::{
-    Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use crossterm::event::EventStream;
 use futures_util::StreamExt;
-use ratatui::layout::Rect;
 
 use super::{
     args::{BenchArgs, WhichRun},
@@ -16,23 +13,26 @@ use super::{
     runs,
 };
 use crate::{
-    driver::{clock::RunClock, signals::Signals},
+    driver::clock::RunClock,
     event::Stamp,
     look::Look,
-    tui::console::{Console, Reading, Wish, key::Key, screen},
+    tui::console::{Console, Reading, Wish},
 };
 
 mod attach;
 mod crash;
+mod input;
 mod own;
 mod player;
 mod pulse;
 mod scrollback;
+mod sentry;
 mod terminal;
 
 use attach::Attached;
 use player::Player;
 use scrollback::Scrollback;
+use sentry::Sentry;
 use terminal::Terminal;
 
 /// How often a run in which nothing happens is looked at for something new.
@@ -105,7 +105,8 @@ enum Feed {
 /// If there is no such run, no terminal, or a run of its own could not begin.
 pub fn main(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
     terminal::needed()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // One thread beside this one, for what must not wait for a terminal.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| unexpected("start the runtime", &error))?;
     let exit = runtime.block_on(use_it(args));
     // Whoever reads the keyboard may wait for ever.
@@ -114,7 +115,7 @@ pub fn main(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
 }
 
 async fn use_it(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
-    let signals = Signals::listen().map_err(|error| unexpected("listen for signals", &error))?;
+    let sentry = Sentry::post().map_err(|error| unexpected("listen for signals", &error))?;
     let which = |run: &str| WhichRun { run: run.to_owned(), report_dir: args.report_dir.clone() };
     let feed = match (&args.replay, &args.attach) {
         (Some(run), _) => Feed::Player(Box::new(Player::open(&runs::find(&which(run))?)?)),
@@ -131,11 +132,11 @@ async fn use_it(args: &ConsoleArgs) -> Result<ExitCode, UserError> {
         console.filter_by(words);
     }
     let mut desk = Desk { console, feed, look, clock: RunClock::start(), second: None, scrollback: None };
-    let left = desk.attend(terminal, signals).await;
+    let left = desk.attend(terminal, sentry).await;
     match desk.feed {
         // The network first: whatever became of the terminal, a run of ours is ended in good order.
-        Feed::Attached(attached) => attached.leave(left?).await,
-        Feed::Player(_) => Ok(left?.into()),
+        Feed::Attached(attached) => attached.leave(left).await,
+        Feed::Player(_) => Ok(left.into()),
     }
 }
 
@@ -162,7 +163,7 @@ struct Desk {
 
 impl Desk {
     /// Until somebody leaves.
-    async fn attend(&mut self, mut terminal: Terminal, mut signals: Signals) -> Result<Exit, UserError> {
+    async fn attend(&mut self, mut terminal: Terminal, mut sentry: Sentry) -> Exit {
         let mut keys = EventStream::new();
         // A key is answered at once, and everything else as often as anybody can see.
         let (mut due, mut drawn, mut dirty, mut pressed) = (self.clock.now(), None, true, false);
@@ -174,31 +175,36 @@ impl Desk {
                 self.console.clock = shown;
                 let mouse = terminal.listen_to_mouse(self.console.has_mouse());
                 if mouse.and_then(|()| terminal.draw(&self.console, shown, self.look)).is_err() {
-                    return Ok(Exit::Hangup);
+                    return Exit::Hangup;
                 }
                 self.second = Some(self.age(shown));
                 (drawn, dirty, pressed) = (Some(now), false, false);
             }
             tokio::select! {
                 biased;
-                name = signals.next() => return Ok(Exit::of_signal(name)),
+                name = sentry.next() => return Exit::of_signal(name),
                 event = keys.next() => match event {
                     Some(Ok(event)) => {
                         self.console.clock = self.now();
-                        let Ok(area) = terminal.area() else { return Ok(Exit::Hangup) };
-                        if let Some(Wish::Leave) = self.take(&event, area).and_then(|wish| self.grant(wish)) {
-                            return Ok(Exit::Success);
+                        let Ok(area) = terminal.area() else { return Exit::Hangup };
+                        for wish in input::take(&event, &mut self.console, area) {
+                            match self.grant(wish) {
+                                Some(Wish::Leave) => return Exit::Success,
+                                Some(Wish::Redraw) if terminal.begin_anew().is_err() => return Exit::Hangup,
+                                Some(Wish::Suspend) if terminal.suspend().is_err() => return Exit::Hangup,
+                                _ => {}
+                            }
                         }
                         pressed = true;
                     }
                     // A terminal whose keyboard ends has hung up.
-                    Some(Err(_)) | None => return Ok(Exit::Hangup),
+                    Some(Err(_)) | None => return Exit::Hangup,
                 },
                 // It is drawn above.
                 () = self.clock.wait(drawn.filter(|_| dirty).map(|drawn| drawn + FRAME)) => {}
                 () = self.clock.wait(Some(due)) => {
                     let begun = self.clock.now();
-                    let news = self.take_news(begun + SPELL).await?;
+                    let news = self.take_news(begun + SPELL).await;
                     dirty |= news.changed;
                     due = match news {
                         News { more: true, .. } => begun,
@@ -207,9 +213,9 @@ impl Desk {
                         _ => begun + LOOK,
                     };
                     if let Feed::Attached(attached) = &mut self.feed
-                        && attached.is_stillborn()
+                        && attached.is_stillborn(&self.console)
                     {
-                        return Ok(Exit::Success);
+                        return Exit::Success;
                     }
                 }
             }
@@ -226,10 +232,10 @@ impl Desk {
     }
 
     /// Takes what is new, until that time at most.
-    async fn take_news(&mut self, until: Stamp) -> Result<News, UserError> {
+    async fn take_news(&mut self, until: Stamp) -> News {
         let mut news = match &mut self.feed {
-            Feed::Player(player) => player.play(&self.clock, until, &mut self.console)?,
-            Feed::Attached(attached) => attached.look(&self.clock, until, &mut self.console).await?,
+            Feed::Player(player) => player.play(&self.clock, until, &mut self.console),
+            Feed::Attached(attached) => attached.look(&self.clock, until, &mut self.console).await,
         };
         let overheard = self.overhear();
         news.changed |= overheard.changed;
@@ -238,7 +244,7 @@ impl Desk {
             // Signals, and what the run answers, are looked at in between.
             tokio::task::yield_now().await;
         }
-        Ok(news)
+        news
     }
 
     /// Hears the console that is looked at.
@@ -283,60 +289,15 @@ impl Desk {
         }
     }
 
-    /// Takes what the operator does, and says what is left for others to do.
-    fn take(&mut self, event: &Event, area: Rect) -> Option<Wish> {
-        match event {
-            Event::Mouse(MouseEvent { kind: MouseEventKind::Down(MouseButton::Left), column, row, .. }) => {
-                let target = screen::target(&self.console, self.now(), area, (*column, *row))?;
-                self.console.click(target)
-            }
-            Event::Mouse(MouseEvent { kind: MouseEventKind::ScrollDown, .. }) => {
-                self.console.wheel(true);
-                None
-            }
-            Event::Mouse(MouseEvent { kind: MouseEventKind::ScrollUp, .. }) => {
-                self.console.wheel(false);
-                None
-            }
-            _ => key(event).and_then(|key| self.console.press(key)),
-        }
-    }
-
-    /// Does what was wished; what is left is to leave.
+    /// Does what was wished; what is left is about the terminal, or to leave.
     fn grant(&mut self, wish: Wish) -> Option<Wish> {
         match (wish, &mut self.feed) {
-            (Wish::Leave, _) => return Some(Wish::Leave),
+            (wish @ (Wish::Leave | Wish::Redraw | Wish::Suspend), _) => return Some(wish),
             (wish, Feed::Attached(attached)) => attached.wish(wish, &mut self.console),
             (wish, Feed::Player(player)) => player.wish(wish, &mut self.console),
         }
         None
     }
-}
-
-/// A key, if the event is that one was pressed.
-fn key(event: &Event) -> Option<Key> {
-    let Event::Key(KeyEvent { code, modifiers, kind, .. }) = event else { return None };
-    if *kind == KeyEventKind::Release {
-        return None;
-    }
-    Some(match code {
-        KeyCode::Char(char) if modifiers.contains(KeyModifiers::CONTROL) => Key::Ctrl(char.to_ascii_lowercase()),
-        KeyCode::Char(char) => Key::Char(*char),
-        KeyCode::Enter => Key::Enter,
-        KeyCode::Esc => Key::Esc,
-        KeyCode::Tab => Key::Tab,
-        KeyCode::BackTab => Key::BackTab,
-        KeyCode::Backspace => Key::Backspace,
-        KeyCode::Up => Key::Up,
-        KeyCode::Down => Key::Down,
-        KeyCode::Left => Key::Left,
-        KeyCode::Right => Key::Right,
-        KeyCode::PageUp => Key::PageUp,
-        KeyCode::PageDown => Key::PageDown,
-        KeyCode::Home => Key::Home,
-        KeyCode::End => Key::End,
-        _ => return None,
-    })
 }
 
 fn unexpected(what: &str, error: &std::io::Error) -> UserError {

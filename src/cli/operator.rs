@@ -111,7 +111,7 @@ pub enum Wished {
 /// What a wish has to do with the keyboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keyboarded {
-    /// Nothing: what gives back nobody is kept from.
+    /// Nothing: nobody is kept from giving the network back, or from answering.
     Not,
     /// Nobody else may have it.
     Free,
@@ -124,14 +124,8 @@ enum Keyboarded {
 impl Wished {
     const fn keyboarded(&self) -> Keyboarded {
         match self {
-            Self::Stop
-            | Self::Restore
-            | Self::Give
-            | Self::Answer { .. }
-            | Self::Lift { .. }
-            | Self::Attend
-            | Self::Pulse => Keyboarded::Not,
-            Self::Block(_) => Keyboarded::Free,
+            Self::Restore | Self::Give | Self::Answer { .. } | Self::Attend | Self::Pulse => Keyboarded::Not,
+            Self::Stop | Self::Block(_) | Self::Lift { .. } => Keyboarded::Free,
             Self::Take | Self::Press { .. } | Self::Type { .. } | Self::Control { .. } => Keyboarded::Taken,
             Self::TakeOver => Keyboarded::TakenOver,
         }
@@ -211,7 +205,7 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
         let keyboard = Keyboard::new(operator.clone());
         for (number, stream) in (0..).zip(listener.incoming().flatten()) {
             let peer = nix::sys::socket::getsockopt(&stream, PeerCredentials);
-            if !peer.is_ok_and(|peer| peer.uid() == geteuid().as_raw() || peer.uid() == 0) {
+            if !peer.is_ok_and(|peer| admits(peer.uid())) {
                 continue;
             }
             let (keyboard, present, operator) = (keyboard.clone(), there.clone(), operator.clone());
@@ -221,6 +215,15 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
         }
     })?;
     Ok(Ear { path, present })
+}
+
+/// Whether a user may sit here: whoever the run is, and root. The socket's mode lets nobody else in; but in a user namespace of the run's
+/// own, as on the virtual bench, root outside has no number and shows as the overflow user (user_namespaces(7)).
+fn admits(uid: libc::uid_t) -> bool {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let all_are_mapped = || read("/proc/self/uid_map").split_whitespace().nth(2) == Some("4294967295");
+    let overflow = || read("/proc/sys/kernel/overflowuid").trim().parse() == Ok(uid);
+    uid == geteuid().as_raw() || uid == 0 || (overflow() && !all_are_mapped())
 }
 
 /// One who is listened to. What he holds is free when this is dropped.
@@ -272,12 +275,15 @@ impl Seat {
         if let Err(held_by) = may {
             return Answered { heard: false, held_by: Some(held_by), taken_over: false, pulse: None };
         }
-        let (mut heard, mut pulse) = (true, None);
-        match wish {
+        let mut pulse = None;
+        let heard = match wish {
             Wished::Stop => self.operator.stop(&by),
             Wished::Restore => self.operator.restore(&by),
-            Wished::Attend | Wished::Take | Wished::TakeOver => {}
-            Wished::Give => self.keyboard.give(self.number),
+            Wished::Attend | Wished::Take | Wished::TakeOver => true,
+            Wished::Give => {
+                self.keyboard.give(self.number);
+                true
+            }
             Wished::Answer { prompt, reply } => self.operator.answer(&by, prompt, reply),
             Wished::Block(blocking) => self.operator.network(&by, ByHand::Block(blocking)),
             Wished::Lift { outage } => self.operator.network(&by, ByHand::Lift { outage }),
@@ -285,16 +291,17 @@ impl Seat {
                 let ages = self.operator.pulse();
                 let ms = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
                 pulse = Some(Beat { round_ms: ms(ages.round), tap_ms: ages.tap.map(ms) });
+                true
             }
             // It would be more than a line.
-            Wished::Type { line, .. } if line.contains(char::is_control) => heard = false,
+            Wished::Type { line, .. } if line.contains(char::is_control) => false,
             Wished::Type { phone, line, secret } => {
                 let secret = secret || redact::text(&line) != line;
-                self.operator.type_line(&by, &phone, line, secret);
+                self.operator.type_line(&by, &phone, line, secret)
             }
-            Wished::Control { phone, letter } => heard = self.operator.type_control(&by, &phone, letter),
-            Wished::Press { phone, stroke, secret } => heard = self.operator.press(&by, &phone, stroke, secret),
-        }
+            Wished::Control { phone, letter } => self.operator.type_control(&by, &phone, letter),
+            Wished::Press { phone, stroke, secret } => self.operator.press(&by, &phone, stroke, secret),
+        };
         Answered { heard, held_by: None, taken_over: false, pulse }
     }
 }

@@ -40,6 +40,7 @@ mod tests;
 use action::{Phase, Screen};
 use block::Choice;
 use filter::Filter;
+use key::Key;
 use mode::{Mode, Pressing};
 use order::Order;
 use serial::SerialView;
@@ -77,6 +78,8 @@ pub struct Console {
     pub source: Source,
     /// Of a run that goes on, when it gave signs of life; none: nobody can be asked.
     pub pulse: Option<Pulse>,
+    /// Why nothing more is to be had from there; none: it is.
+    pub broken: Option<String>,
 }
 
 /// When a run gave signs of life last, as times of the run: its journal may be silent in good order.
@@ -199,6 +202,10 @@ pub enum Wish {
     Stop,
     /// Give every phone its network back, at once.
     Restore,
+    /// Draw everything anew.
+    Redraw,
+    /// Leave the terminal to others for a while.
+    Suspend,
     /// The keyboard: to be the one who may press keys of phones.
     Take,
     /// The same, whoever has it.
@@ -309,6 +316,23 @@ impl Console {
         Self { view: self.view.clone(), source: self.source.clone(), ..Self::default() }
     }
 
+    /// Takes what was pasted: its first line where text is typed, and nothing anywhere else, since nobody pastes orders.
+    pub fn paste(&mut self, text: &str) {
+        let serial = self.view.mode == Mode::Serial && !self.view.serial.control;
+        let typed = self.view.filtering || self.view.help.is_some() || serial;
+        if !typed || self.view.question.is_some() {
+            self.view.note = Some("what was pasted is left out: no text is typed here".to_owned());
+            return;
+        }
+        let mut lines = text.split(['\r', '\n']);
+        let first = lines.next().unwrap_or_default();
+        // What is a control character in a terminal's text was typed by nobody.
+        first.chars().filter(|char| !char.is_control()).for_each(|char| drop(self.press(Key::Char(char))));
+        if lines.any(|line| !line.is_empty()) {
+            self.view.note = Some("only the first line of what was pasted is taken".to_owned());
+        }
+    }
+
     /// Tells the operator something, until he presses the next key. What he wished has come to nothing: he is back in NORMAL.
     pub fn tell(&mut self, note: String) {
         self.view.note = Some(note);
@@ -349,6 +373,9 @@ impl Console {
 
     /// Since when nothing is told of what the phones do, and why; none: what is shown is the present.
     pub fn stale(&self, now: Stamp) -> Option<(Stamp, String)> {
+        if let Some(broken) = &self.broken {
+            return Some((self.last(), broken.clone()));
+        }
         let pulse = self.pulse.filter(|_| matches!(self.source, Source::Live { state: Going::On, .. }));
         let silent = |at: &Stamp| now.since(*at) >= SILENCE;
         if let Some(run) = pulse.map(|pulse| pulse.run).filter(silent) {

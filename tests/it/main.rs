@@ -29,6 +29,7 @@ mod operator_load;
 mod operator_network;
 mod operator_prompts;
 mod operator_table;
+mod operator_terminal;
 mod pbx;
 mod peers;
 mod phone_console;

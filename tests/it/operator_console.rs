@@ -54,13 +54,18 @@ impl Desk {
     }
 
     /// A window with that command in it, which finds siprig by its name.
-    pub fn open_with(&self, mut command: Command) -> Window {
+    pub fn open_with(&self, command: Command) -> Window {
+        self.open_sized(command, (80, 24))
+    }
+
+    /// The same, so large.
+    pub fn open_sized(&self, mut command: Command, (columns, rows): (u16, u16)) -> Window {
         let programs = Path::new(SIPRIG).parent().unwrap().to_str().unwrap();
         let path = std::env::var("PATH").unwrap_or_default();
         command.current_dir(self.folder.path()).env("PATH", format!("{programs}:{path}"));
         command.env("SIPRIG_STATE", self.folder.path().join("state")).env("LANG", "C.UTF-8").env("NO_COLOR", "1");
         command.env("TERM", "xterm-256color").env_remove("LC_ALL").env("SUDO_USER", "anna");
-        Window::open_sized(command, 80, 24)
+        Window::open_sized(command, columns, rows)
     }
 
     pub fn folder(&self) -> &Path {

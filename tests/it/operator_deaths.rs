@@ -1,12 +1,13 @@
 //! Whatever dies of a console, of its terminal or of its run in an outage: the network is whole again, and nobody is left.
 //!
-//! Three seconds are promised, and how long it took is printed (`--nocapture`). Here it may take as long as a busy machine needs.
+//! Three seconds are promised, and how long it took is printed (`--nocapture`).
 
 #![expect(clippy::print_stdout, reason = "tests that can't run say so, and how long it took is told")]
 
 use std::{
     fs,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use nix::{
@@ -16,17 +17,18 @@ use nix::{
 };
 
 use super::{
-    consoles::PATIENCE,
     operator_console::{Desk, has_virtual_bench},
     virtual_run::descendants,
     window::{Window, now},
 };
 
 const SIPRIG: &str = env!("CARGO_BIN_EXE_siprig");
+/// In that time the network is whole, and nobody is left.
+const PROMISED: Duration = Duration::from_secs(3);
 /// Phones that need longer to move than anything takes here.
 const SLOW: [&str; 4] = ["--phones", "p1,p3", "--set", "expires=8s"];
 
-fn pid(id: u32) -> Pid {
+pub fn pid(id: u32) -> Pid {
     Pid::from_raw(id.try_into().unwrap())
 }
 
@@ -39,7 +41,7 @@ fn lives(id: u32, words: &str) -> bool {
 }
 
 /// All of them are gone: with the helper its table is, and with the bench its interfaces are.
-fn are_gone(of: &str, processes: &[(u32, String)]) {
+pub fn are_gone(of: &str, processes: &[(u32, String)]) {
     let begun = now();
     let (helper, rest): (Vec<_>, Vec<_>) = processes.iter().partition(|(_, words)| words.contains("bridge-helper"));
     assert!(!helper.is_empty() && !rest.is_empty(), "{processes:?}");
@@ -52,7 +54,7 @@ fn are_gone(of: &str, processes: &[(u32, String)]) {
         if left.is_empty() {
             break;
         }
-        assert!(begun.elapsed() < PATIENCE, "{of}: {left:?}");
+        assert!(begun.elapsed() < PROMISED, "{of}: {left:?}");
         std::thread::yield_now();
     }
     let whole = whole.unwrap_or_default();
@@ -60,7 +62,7 @@ fn are_gone(of: &str, processes: &[(u32, String)]) {
 }
 
 /// An outage of a run that a console began, with everybody below that console.
-fn in_an_outage(desk: &Desk) -> (Window, Vec<(u32, String)>) {
+pub fn in_an_outage(desk: &Desk) -> (Window, Vec<(u32, String)>) {
     let mut own = desk.open(&SLOW);
     own.shows("a IS AWAY");
     let below = descendants(own.child.id());

@@ -62,10 +62,11 @@ fn go(window: &mut Window, screen: Screen) {
     window.settles();
 }
 
-/// The entries that can be taken in that mode and do not end anything, each with a screen on which it can.
+/// The entries that can be taken in that mode and neither end nor stop anything, each with a screen on which it can.
 fn entries(phase: Phase, in_mode: Mode) -> Vec<(&'static Entry, Screen)> {
     let screens = || Screen::ALL.into_iter().chain([Screen::Serial]);
-    let lasting = ACTIONS.iter().filter(|entry| !matches!(entry.act, Act::Quit | Act::Back | Act::Restore));
+    let lasting = |entry: &&Entry| !matches!(entry.act, Act::Quit | Act::Back | Act::Restore | Act::Suspend);
+    let lasting = ACTIONS.iter().filter(lasting);
     lasting.filter_map(|entry| Some((entry, screens().find(|screen| entry.fits(*screen, phase, in_mode))?))).collect()
 }
 

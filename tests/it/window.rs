@@ -37,6 +37,7 @@ impl Window {
 
     /// The same, so large; a size of 0 is one that nobody knows.
     pub fn open_sized(mut command: Command, columns: u16, rows: u16) -> Self {
+        let screen = vt100::Parser::new(rows.max(24), columns.max(80), 0);
         let (master, slave) = pty();
         let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: the descriptor is open, and the structure is that of the request (ioctl_tty(2)).
@@ -44,7 +45,7 @@ impl Window {
         let before = tcgetattr(&slave).unwrap();
         let end = || Stdio::from(slave.try_clone().unwrap());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-        Self { master: Some(master), slave, before, child, seen: Vec::new(), screen: vt100::Parser::new(24, 80, 0) }
+        Self { master: Some(master), slave, before, child, seen: Vec::new(), screen }
     }
 
     /// Reads what the program writes until this is among it.
@@ -119,6 +120,24 @@ impl Window {
         assert_eq!(write(self.master.as_ref().unwrap(), keys).unwrap(), keys.len());
     }
 
+    /// It takes no more of what is written to it.
+    pub fn is_full(&self) -> bool {
+        let mut ready = [PollFd::new(self.slave.as_fd(), PollFlags::POLLOUT)];
+        poll(&mut ready, PollTimeout::ZERO).unwrap() == 0
+    }
+
+    /// Another program writes to the same terminal.
+    pub fn writes(&self, text: &str) {
+        assert_eq!(write(&self.slave, text.as_bytes()).unwrap(), text.len());
+    }
+
+    /// The terminal is set as it was before the program took it.
+    pub fn is_as_it_was(&self) {
+        let after = tcgetattr(&self.slave).unwrap();
+        assert!(after.local_flags.contains(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG));
+        assert_eq!(after, self.before, "the terminal is not as it was");
+    }
+
     /// The exit code; the terminal must be as it was.
     pub fn ends(&mut self) -> Option<i32> {
         let begun = now();
@@ -132,9 +151,7 @@ impl Window {
             std::thread::yield_now();
         };
         if self.master.is_some() {
-            let after = tcgetattr(&self.slave).unwrap();
-            assert!(after.local_flags.contains(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG));
-            assert_eq!(after, self.before, "the terminal is not as it was");
+            self.is_as_it_was();
         }
         status.code()
     }

@@ -2,9 +2,11 @@
 
 use std::{
     fs::File,
+    io::{self, ErrorKind},
     os::fd::AsRawFd,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use tokio::net::UnixStream;
@@ -27,11 +29,16 @@ use crate::{
 /// After so many records it is looked whether it is time for something else.
 const BATCH: usize = 64;
 
+/// How often it is looked whether a run that hears nothing is still there.
+const KNOCK: Duration = Duration::from_secs(1);
+
 /// A run that goes on, or did.
 pub(super) struct Attached {
     run_dir: Option<RunDir>,
     journal: Option<Follower>,
     ear: Option<UnixStream>,
+    /// When it is looked next whether a run that hears nothing is still there; none: it hears.
+    knocks: Option<Stamp>,
     pulse: Asking,
     state: Going,
     /// The run is this console's own.
@@ -48,22 +55,24 @@ impl Attached {
     /// If there is none, or it does not go on.
     pub(super) async fn find(which: &WhichRun) -> Result<Self, UserError> {
         let candidates = if which.run == "latest" { runs::all(&which.report_dir)? } else { vec![runs::find(which)?] };
+        let mut kept_out = None;
         for run_dir in candidates.iter().rev() {
-            if let Some(ear) = seat(run_dir, &name()).await {
-                let journal = Some(Follower::open(&run_dir.journal())?);
-                let pulse = Asking::over(self::ear(run_dir).await);
-                let run_dir = Some(run_dir.clone());
-                return Ok(Self {
-                    run_dir,
-                    journal,
-                    ear: Some(ear),
-                    pulse,
-                    state: Going::On,
-                    own: None,
-                    by: name(),
-                    answered: Vec::new(),
-                });
+            match seat(run_dir, &name()).await {
+                Ok(ear) => {
+                    let journal = Some(Follower::open(&run_dir.journal())?);
+                    let pulse = Asking::over(self::ear(run_dir).await.ok());
+                    let run_dir = Some(run_dir.clone());
+                    return Ok(Self { run_dir, journal, ear: Some(ear), pulse, ..Self::nowhere(None) });
+                }
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    kept_out.get_or_insert(run_dir);
+                }
+                Err(_) => {}
             }
+        }
+        if let Some(run_dir) = kept_out {
+            let message = format!("the run `{}` is another user's", run_dir.name());
+            return Err(UserError::new(Exit::Rig, message, "he may join it, and root; try it with sudo"));
         }
         let message = match which.run.as_str() {
             "latest" => format!("no run goes on in {}", which.report_dir.display()),
@@ -74,13 +83,18 @@ impl Attached {
 
     /// A run that was just begun by this console.
     pub(super) fn of(own: Own) -> Self {
+        Self::nowhere(Some(own))
+    }
+
+    fn nowhere(own: Option<Own>) -> Self {
         Self {
             run_dir: None,
             journal: None,
             ear: None,
+            knocks: None,
             pulse: Asking::over(None),
             state: Going::On,
-            own: Some(own),
+            own,
             by: name(),
             answered: Vec::new(),
         }
@@ -105,40 +119,40 @@ impl Attached {
         self.run_dir.as_ref().map(RunDir::path)
     }
 
-    /// Takes what is new, until that time at most.
-    ///
-    /// # Errors
-    /// If the journal can not be read.
-    pub(super) async fn look(
-        &mut self,
-        clock: &RunClock,
-        until: Stamp,
-        console: &mut Console,
-    ) -> Result<News, UserError> {
+    /// Takes what is new, until that time at most. Of a journal that can not be read any further it says so.
+    pub(super) async fn look(&mut self, clock: &RunClock, until: Stamp, console: &mut Console) -> News {
         if self.journal.is_none()
+            && console.broken.is_none()
             && let Some(run_dir) = self.own.as_ref().and_then(Own::run_dir)
         {
             // It is there a moment before its journal is.
             self.journal = Follower::open(&run_dir.journal()).ok();
-            self.ear = seat(&run_dir, &self.by).await;
-            self.pulse = Asking::over(ear(&run_dir).await);
+            self.ear = seat(&run_dir, &self.by).await.ok();
+            self.pulse = Asking::over(ear(&run_dir).await.ok());
             self.run_dir = Some(run_dir);
         }
         let (mut changed, mut more) = (false, self.journal.is_some());
         while let Some(journal) = self.journal.as_mut().filter(|_| more) {
             for _ in 0..BATCH {
-                let Some(record) = journal.next_record()? else {
-                    more = false;
-                    break;
-                };
-                console.apply(&record);
+                match journal.next_record() {
+                    Ok(Some(record)) => console.apply(&record),
+                    Ok(None) => {
+                        more = false;
+                        break;
+                    }
+                    Err(error) => {
+                        console.broken = Some(error.to_string());
+                        (self.journal, more, changed) = (None, false, true);
+                        break;
+                    }
+                }
                 changed = true;
             }
             if clock.now() >= until {
                 break;
             }
         }
-        let over = self.is_over();
+        let over = self.is_over(clock, console).await;
         changed |= self.hear(console);
         if self.state == Going::On && console.epoch_unix_ns().is_some() {
             let now = self.now(console, clock);
@@ -154,12 +168,12 @@ impl Attached {
             changed = self.state != Going::On;
         }
         console.source = self.source();
-        Ok(News { changed, more })
+        News { changed, more }
     }
 
     /// Our own run has ended before it began: there is nothing to show, and what it said is to be told.
-    pub(super) fn is_stillborn(&mut self) -> bool {
-        self.journal.is_none() && self.own.as_mut().is_some_and(Own::has_ended)
+    pub(super) fn is_stillborn(&mut self, console: &Console) -> bool {
+        self.journal.is_none() && console.broken.is_none() && self.own.as_mut().is_some_and(Own::has_ended)
     }
 
     /// Hears what the run answers. True if it was something to be told.
@@ -178,8 +192,8 @@ impl Attached {
         told
     }
 
-    /// Whether whoever had the run is gone.
-    fn is_over(&mut self) -> bool {
+    /// Whether whoever had the run is gone. One that does not hear us any more may still be there.
+    async fn is_over(&mut self, clock: &RunClock, console: &mut Console) -> bool {
         let mut answer = [0; 512];
         let heard = self.ear.as_ref().map(|ear| ear.try_read(&mut answer));
         if let Some(Ok(count)) = heard {
@@ -189,9 +203,26 @@ impl Attached {
             None => false,
             Some(Ok(0)) => true,
             Some(Ok(_)) => false,
-            Some(Err(error)) => error.kind() != std::io::ErrorKind::WouldBlock,
+            Some(Err(error)) => error.kind() != ErrorKind::WouldBlock,
         };
-        deaf || self.own.as_mut().is_some_and(Own::has_ended)
+        if let Some(own) = &mut self.own {
+            return own.has_ended();
+        }
+        let Some(run_dir) = self.run_dir.as_ref().filter(|_| self.state == Going::On) else { return false };
+        if deaf {
+            (self.ear, self.knocks) = (None, Some(Stamp::ZERO));
+        }
+        let Some(due) = self.knocks.filter(|due| clock.now() >= *due) else { return false };
+        let gone = match ear(run_dir).await {
+            Ok(_) => false,
+            // It is full, or somebody else's.
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::PermissionDenied),
+        };
+        if !gone && due == Stamp::ZERO {
+            console.tell("the run goes on, but does not hear this console: it only looks on".to_owned());
+        }
+        self.knocks = Some(clock.now() + KNOCK);
+        gone
     }
 
     pub(super) fn wish(&mut self, wish: Wish, console: &mut Console) {
@@ -231,21 +262,21 @@ impl Attached {
 }
 
 /// Its ear, at which this console is counted as somebody who answers what the run asks.
-async fn seat(run_dir: &RunDir, by: &str) -> Option<UnixStream> {
+async fn seat(run_dir: &RunDir, by: &str) -> io::Result<UnixStream> {
     let ear = ear(run_dir).await?;
     let said = Said { by: by.to_owned(), wish: Wished::Attend };
-    let line = serde_json::to_string(&said).ok()? + "\n";
-    ear.writable().await.ok()?;
-    ear.try_write(line.as_bytes()).ok()?;
-    Some(ear)
+    let line = serde_json::to_string(&said)? + "\n";
+    ear.writable().await?;
+    ear.try_write(line.as_bytes())?;
+    Ok(ear)
 }
 
 /// Its ear, if it has one.
-async fn ear(run_dir: &RunDir) -> Option<UnixStream> {
-    let folder = File::open(run_dir.path()).ok()?;
+async fn ear(run_dir: &RunDir) -> io::Result<UnixStream> {
+    let folder = File::open(run_dir.path())?;
     let socket = run_dir.operator_socket();
-    let path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(socket.file_name()?);
-    UnixStream::connect(path).await.ok()
+    let name = socket.file_name().ok_or(ErrorKind::NotFound)?;
+    UnixStream::connect(PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name)).await
 }
 
 /// Who sits here.

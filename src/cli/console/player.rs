@@ -86,11 +86,19 @@ impl Player {
         Source::Replay { playing: self.playing, speed: self.speed, end: self.end }
     }
 
-    /// Goes on for as long as has passed since it was looked at before, and looks for no longer than until that time.
-    ///
-    /// # Errors
-    /// If the journal can not be read.
-    pub(super) fn play(&mut self, clock: &RunClock, until: Stamp, console: &mut Console) -> Result<News, UserError> {
+    /// Goes on for as long as has passed since it was looked at before, and looks for no longer than until that time. A journal that
+    /// can not be read any further ends there, and says so.
+    pub(super) fn play(&mut self, clock: &RunClock, until: Stamp, console: &mut Console) -> News {
+        self.go_on(clock, until, console).unwrap_or_else(|error| {
+            console.broken = Some(error.to_string());
+            (self.playing, self.goal, self.next) = (false, None, None);
+            self.records = Box::new(std::iter::empty());
+            console.source = self.source();
+            News { changed: true, more: false }
+        })
+    }
+
+    fn go_on(&mut self, clock: &RunClock, until: Stamp, console: &mut Console) -> Result<News, JournalError> {
         let now = clock.now();
         let passed = now.since(self.looked.replace(now).unwrap_or(now));
         let mut is_time = || clock.now() >= until;
@@ -144,6 +152,8 @@ impl Player {
             }
             Wish::Speed(factor) => self.speed = (self.speed * factor).clamp(SPEEDS.0, SPEEDS.1),
             Wish::Leave
+            | Wish::Redraw
+            | Wish::Suspend
             | Wish::Stop
             | Wish::Restore
             | Wish::Take
@@ -160,7 +170,12 @@ impl Player {
     }
 
     /// Shows it as it stood then: from its beginning, if that is before what is shown.
-    fn seek(&mut self, to: Stamp, is_time: &mut impl FnMut() -> bool, console: &mut Console) -> Result<(), UserError> {
+    fn seek(
+        &mut self,
+        to: Stamp,
+        is_time: &mut impl FnMut() -> bool,
+        console: &mut Console,
+    ) -> Result<(), JournalError> {
         if to < self.now {
             self.records = Box::new(JournalReader::open(&self.journal)?);
             self.next = self.records.next().transpose()?;
@@ -171,7 +186,12 @@ impl Player {
     }
 
     /// Goes on to there; if it is time for something else, so far as it came, and the rest is done later.
-    fn go(&mut self, to: Stamp, is_time: &mut impl FnMut() -> bool, console: &mut Console) -> Result<bool, UserError> {
+    fn go(
+        &mut self,
+        to: Stamp,
+        is_time: &mut impl FnMut() -> bool,
+        console: &mut Console,
+    ) -> Result<bool, JournalError> {
         let mut applied = 0;
         self.goal = None;
         while self.next.as_ref().is_some_and(|record| record.seen <= to) {
@@ -189,7 +209,7 @@ impl Player {
         Ok(applied > 0)
     }
 
-    fn take(&mut self) -> Result<Option<Record>, UserError> {
+    fn take(&mut self) -> Result<Option<Record>, JournalError> {
         let next = self.records.next().transpose()?;
         Ok(std::mem::replace(&mut self.next, next))
     }

@@ -14,9 +14,13 @@ use crossterm::{
     cursor::Show,
     execute,
     style::Print,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::signal::{Signal, kill},
+    unistd::getpid,
+};
 use ratatui::{
     backend::CrosstermBackend,
     buffer::Buffer,
@@ -34,7 +38,7 @@ use crate::{
 /// How often the terminal is asked whether it is still there.
 const ASK: Duration = Duration::from_millis(500);
 /// How long whoever uses a terminal that hung up has to end in good order. A run of its own ends by itself then.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Nobody uses it any more.
 static GIVEN_BACK: AtomicBool = AtomicBool::new(true);
@@ -60,6 +64,10 @@ pub(super) struct Terminal {
     /// What it shows.
     shown: Option<Buffer>,
 }
+
+/// Tell what is pasted from what is typed.
+const PASTE_ON: &str = "\x1b[?2004h";
+const PASTE_OFF: &str = "\x1b[?2004l";
 
 /// Tell of buttons and the wheel, in decimal numbers: not of each movement, which nobody here wants to know.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
@@ -88,7 +96,7 @@ impl Terminal {
         GIVEN_BACK.store(false, Ordering::SeqCst);
         watch()?;
         enable_raw_mode()?;
-        let taken = execute!(stdout(), EnterAlternateScreen)
+        let taken = execute!(stdout(), EnterAlternateScreen, Print(PASTE_ON))
             .and_then(|()| ratatui::Terminal::new(CrosstermBackend::new(stdout())));
         let inner = taken.inspect_err(|_| give_back())?;
         Ok(Self { inner: ManuallyDrop::new(inner), mouse: false, shown: None })
@@ -104,6 +112,33 @@ impl Terminal {
             execute!(stdout(), Print(if on { MOUSE_ON } else { MOUSE_OFF }))?;
         }
         Ok(())
+    }
+
+    /// Draws everything anew at the next occasion, whatever others have written there.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub(super) fn begin_anew(&mut self) -> io::Result<()> {
+        execute!(stdout(), Clear(ClearType::All))?;
+        self.shown = None;
+        // To be cleared, the one that there is would ask the terminal where its cursor is, and hear keys for an answer.
+        self.inner = ManuallyDrop::new(ratatui::Terminal::new(CrosstermBackend::new(stdout()))?);
+        Ok(())
+    }
+
+    /// Gives it back, stops this process, and takes it again when that goes on. A run goes on meanwhile, this console's own too.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        execute!(stdout(), Print(MOUSE_OFF), Print(PASTE_OFF), LeaveAlternateScreen, Show)?;
+        disable_raw_mode()?;
+        // Of this process alone: those that it has begun are in its group.
+        kill(getpid(), Signal::SIGSTOP)?;
+        enable_raw_mode()?;
+        execute!(stdout(), EnterAlternateScreen, Print(PASTE_ON))?;
+        self.mouse = false;
+        self.begin_anew()
     }
 
     /// Its size.
@@ -128,7 +163,8 @@ impl Terminal {
         // One that is made larger or smaller meanwhile is drawn again at the next occasion.
         let drawn = self.inner.draw(|frame| {
             if frame.area() == area {
-                frame.buffer_mut().merge(&buffer);
+                // `Buffer::merge` counts cells in 16 bits.
+                frame.buffer_mut().content.clone_from(&buffer.content);
             }
         })?;
         self.shown = Some(buffer).filter(|_| drawn.area == area);
@@ -142,10 +178,17 @@ impl Drop for Terminal {
     }
 }
 
+/// Gives up one that takes nothing any more: its settings are set back, and nothing is written to it.
+pub(super) fn abandon() {
+    if !GIVEN_BACK.swap(true, Ordering::SeqCst) {
+        let _ = disable_raw_mode();
+    }
+}
+
 /// A terminal that hung up can not be set, and need not be.
 fn give_back() {
     if !GIVEN_BACK.swap(true, Ordering::SeqCst) {
-        let _ = execute!(stdout(), Print(MOUSE_OFF), LeaveAlternateScreen, Show);
+        let _ = execute!(stdout(), Print(MOUSE_OFF), Print(PASTE_OFF), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }

@@ -44,7 +44,12 @@ impl Present {
 
     fn say(&self, operator: &Operator) {
         let unattended = self.with(State::unattended);
-        unattended.into_iter().for_each(|prompt| operator.nobody_attends(prompt));
+        for prompt in unattended {
+            if !operator.nobody_attends(prompt) {
+                // It is said with the next record.
+                self.with(|state| state.open.insert(prompt));
+            }
+        }
     }
 
     fn with<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
@@ -74,13 +79,13 @@ impl Subscriber for Attendance {
         match &record.event {
             Event::Derived(Derived::OperatorAsked { prompt, .. }) => {
                 self.present.with(|state| state.open.insert(*prompt));
-                self.present.say(&self.operator);
             }
             Event::Derived(Derived::PromptEnded { prompt, .. }) => {
                 self.present.with(|state| state.open.remove(prompt));
             }
             _ => {}
         }
+        self.present.say(&self.operator);
     }
 }
 

@@ -91,6 +91,10 @@ pub enum Act {
     Back,
     /// Leave.
     Quit,
+    /// Draw everything anew.
+    Redraw,
+    /// Leave the terminal to others for a while.
+    Suspend,
     /// Answer what the run asks.
     Reply(Reply),
     /// Give every phone its network back, at once.
@@ -324,7 +328,9 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::PreviousScreen, &[Key::BackTab], "screen before", "the screen before", Scope::Always, None),
     entry(Act::Mouse, &[Key::Char('m')], "mouse", "mouse off: select text", Scope::Always, None),
     entry(Act::Back, &[Key::Char('q'), Key::Esc], "back", "back; on Phones: leave", Scope::Always, Some(4)),
-    entry(Act::Quit, &[Key::Ctrl('c')], "quit", "leave; ends a run of yours", Scope::Any, None),
+    entry(Act::Quit, &[Key::Ctrl('c')], "quit", "leave; a run of yours: asks", Scope::Any, None),
+    entry(Act::Redraw, &[Key::Ctrl('l')], "redraw", "draw everything anew", Scope::Any, None),
+    entry(Act::Suspend, &[Key::Ctrl('z')], "suspend", "to the shell; `fg` is back", Scope::Any, None),
     entry(Act::Help, &[Key::Char('?')], "more", "this help; type to search", Scope::Untyped, Some(0)),
     entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Lost), Some(0)),
     entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Keys), Some(0)),

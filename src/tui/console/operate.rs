@@ -15,8 +15,11 @@ const SEEK_S: i64 = 10;
 impl Console {
     /// Takes a key, and says what is left for others to do.
     pub fn press(&mut self, key: Key) -> Option<Wish> {
-        if key == Key::Ctrl('c') {
-            return Some(Wish::Leave);
+        match key {
+            Key::Ctrl('c') => return self.quit(),
+            Key::Ctrl('l') => return Some(Wish::Redraw),
+            Key::Ctrl('z') => return Some(Wish::Suspend),
+            _ => {}
         }
         // Why keys go nowhere is said for as long as they do.
         if self.view.mode != Mode::Lost || key == Key::Esc {
@@ -155,7 +158,9 @@ impl Console {
             Act::Help => self.view.help = Some(String::new()),
             Act::Mouse => self.view.mouse_released = !self.view.mouse_released,
             Act::Back => return self.back(),
-            Act::Quit => return Some(Wish::Leave),
+            Act::Quit => return self.quit(),
+            Act::Redraw => return Some(Wish::Redraw),
+            Act::Suspend => return Some(Wish::Suspend),
             Act::Reply(reply) => return self.prompt().map(|prompt| Wish::Answer { prompt: prompt.number, reply }),
             Act::Restore => return Some(Wish::Restore),
             Act::Stop => self.view.question = Some(Question::Stop),
@@ -209,6 +214,21 @@ impl Console {
         if let Some(screen) = Screen::ALL.get((at + by) % Screen::ALL.len()) {
             self.show(*screen);
         }
+    }
+
+    /// Leaves from wherever one is; what that would end is asked first, and so is one who may have meant the phone.
+    fn quit(&mut self) -> Option<Wish> {
+        let ends_run = matches!(self.source, Source::Live { own: true, state: Going::On, .. });
+        if self.view.mode == Mode::Serial && self.view.question.is_none() {
+            self.view.note = Some("Ctrl-t c sends it to the phone; Esc, and Ctrl-c again leaves".to_owned());
+            return None;
+        }
+        if !ends_run || self.view.question == Some(Question::Leave) {
+            return Some(Wish::Leave);
+        }
+        self.view.help = None;
+        self.view.question = Some(Question::Leave);
+        None
     }
 
     fn back(&mut self) -> Option<Wish> {

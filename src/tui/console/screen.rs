@@ -212,7 +212,9 @@ fn ask(pen: &mut Pen<'_>, console: &Console, question: Question) {
             &lift
         }
         Question::Stop => "End the run? Every phone gets its network back; cases without a verdict are not-run.",
-        Question::Leave => "Leave? The run is this console's own, and is ended: every phone gets its network back.",
+        Question::Leave => {
+            "Leave? The run is this console's own, and is ended: every phone gets its network back. Ctrl-c again does."
+        }
         Question::Type if console.is_judged() => {
             "Type on the console of this phone? Its case is judged: with the first line it comes to not-run, disturbed by \
              you. The run goes on."

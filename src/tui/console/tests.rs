@@ -208,6 +208,8 @@ fn what_disturbs_is_asked_and_return_never_confirms_and_the_way_back_asks_nobody
     assert_eq!(press(&mut console, "xn"), None);
     assert_eq!(press(&mut console, "y"), None, "nothing is asked any more");
     assert_eq!(press(&mut console, "U"), Some(Wish::Restore));
+    assert_eq!(console.press(Key::Ctrl('c')), None);
+    assert_eq!(console.press(Key::Enter), None, "Return never confirms");
     assert_eq!(console.press(Key::Ctrl('c')), Some(Wish::Leave));
 }
 

@@ -301,6 +301,37 @@ fn a_control_character_is_sent_at_once_and_nothing_of_it_goes_into_the_line() {
 }
 
 #[test]
+fn ctrl_c_that_was_meant_for_the_phone_ends_nothing() {
+    let mut console = typing();
+    assert_eq!(console.press(Key::Ctrl('c')), None);
+    assert_eq!(console.press(Key::Ctrl('c')), None);
+    assert!(shown(&console).contains("Ctrl-t c sends it to the phone"), "{}", shown(&console));
+    console.press(Key::Esc);
+    assert_eq!((console.press(Key::Ctrl('c')), console.press(Key::Ctrl('c'))), (None, Some(Wish::Leave)));
+}
+
+#[test]
+fn what_is_pasted_is_text_where_text_is_typed_and_nothing_elsewhere() {
+    let mut console = at_console(LIVE);
+    console.paste("xylophone");
+    assert_eq!(console.view.question, None);
+    assert!(shown(&console).contains("what was pasted is left out"), "{}", shown(&console));
+    press(&mut console, "/");
+    console.paste("sip\u{1b} status\r\nreboot\n");
+    assert!(shown(&console).contains("/sip status_ "), "{}", shown(&console));
+    console.press(Key::Esc);
+    let mut console = typing();
+    console.paste("sip status\nreboot\n");
+    assert!(shown(&console).contains("only the first line"), "{}", shown(&console));
+    assert_eq!(line(console.press(Key::Enter)), ("sip status".to_owned(), false));
+    press(&mut console, "x");
+    console.press(Key::Esc);
+    press(&mut console, "S");
+    console.paste("y");
+    assert!(shown(&console).contains("ASK"), "what is asked is answered by hand: {}", shown(&console));
+}
+
+#[test]
 fn the_keyboard_is_taken_from_another_only_when_that_was_asked() {
     let mut console = at_console(LIVE);
     let mut record = sample::mixed_run().remove(0);
