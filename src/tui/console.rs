@@ -18,6 +18,7 @@ use crate::{
 
 pub mod action;
 mod block;
+mod events;
 mod face;
 mod filter;
 mod hands;

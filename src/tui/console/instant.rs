@@ -20,11 +20,14 @@ impl Console {
 
     /// From the selected event to the last message of its phone until then, or else to the first after it.
     fn event_to_message(&mut self) {
-        let last = (self.log_before + self.log.len()).checked_sub(1);
-        let number = self.view.event.or(last).and_then(|number| number.checked_sub(self.log_before));
-        let Some(entry) = number.and_then(|at| self.log.get(at)) else { return };
-        let at = entry.told.at;
-        if let Some(line) = self.board.lines.iter().find(|line| Some(&line.id.phone) == entry.phone.as_ref())
+        let events = self.events();
+        let Some((_, entry)) = self.chosen_event(&events).and_then(|at| events.get(at)) else {
+            let why = if self.log.is_empty() { "nothing was told yet" } else { "no event fits the filter" };
+            self.view.note = Some(why.to_owned());
+            return;
+        };
+        let (at, phone) = (entry.told.at, entry.phone.clone());
+        if let Some(line) = self.board.lines.iter().find(|line| Some(&line.id.phone) == phone.as_ref())
             && self.phone() != Some(&line.id.phone)
         {
             self.view.line = Some(line.id.clone());

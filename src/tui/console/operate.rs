@@ -268,11 +268,7 @@ impl Console {
                 let at = self.view.rung.and_then(|seq| rungs.iter().position(|known| *known == seq)).unwrap_or(last);
                 self.view.rung = rungs.get(to(at, last)).copied();
             }
-            Screen::Log => {
-                let Some(last) = (self.log_before + self.log.len()).checked_sub(1) else { return };
-                let at = self.view.event.unwrap_or(last);
-                self.view.event = Some(to(at, last).max(self.log_before));
-            }
+            Screen::Log => self.go_to_event(to),
             Screen::Serial if self.view.serial.reading == Reading::Terminal => {
                 let Some(terminal) = self.serial.as_mut().and_then(Serial::terminal_mut) else { return };
                 let most = terminal.most_back();

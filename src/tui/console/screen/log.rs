@@ -1,35 +1,42 @@
 //! Everything that was told.
 
+use ratatui::style::{Modifier, Style};
+
 use super::{
     super::{Console, mouse::Target},
     heading,
 };
-use crate::tui::{draw::event, narrator::Told, pen::Pen};
+use crate::tui::{draw::event, pen::Pen};
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
     let (filter, columns) = (&console.view.filter, pen.area.width);
-    let ready = filter.ready();
-    let fitting = console.log.iter().zip(console.log_before..).map(|(entry, number)| (&entry.told, number));
-    let fitting = fitting.filter(|(told, _)| ready.takes_event(told));
-    let shown: Vec<(&Told, usize)> = fitting.collect();
-    let last = console.view.event.unwrap_or(usize::MAX);
-    let end = shown.iter().rposition(|(_, number)| *number <= last).map_or(0, |at| at + 1);
-    let mut title = format!("Log {}/{}", shown.len(), console.log.len());
+    let events = console.events();
+    let chosen = console.chosen_event(&events);
+    let mut title = format!("Log {}/{}", events.len(), console.log.len());
     if console.log_before > 0 {
         title.push_str(&format!(", {} older ones are in the journal", console.log_before));
     }
     if console.view.filtering || !filter.text.is_empty() {
         title.push_str(&format!("   /{}{}", filter.text, if console.view.filtering { "_" } else { "" }));
     }
-    match console.view.event {
-        Some(_) => title.push_str(&format!("   held, {} new; G follows", shown.len() - end)),
-        None => title.push_str("   following"),
+    match (console.view.event, chosen) {
+        (Some(_), Some(chosen)) => {
+            title.push_str(&format!("   held, {} new; G follows", events.len() - chosen - 1));
+        }
+        _ => title.push_str("   following"),
     }
     heading(pen, (0, 0), columns, &title);
+    if events.is_empty() && !console.log.is_empty() {
+        pen.text(1, 1, "no event fits the filter; / changes it", pen.dim());
+    }
+    // The selected one is the last that is shown; where there are too few before it, others follow below.
     let rows = usize::from(pen.area.height - 1);
-    let from = end.saturating_sub(rows);
-    for (y, (told, number)) in (1..).zip(shown.iter().take(end).skip(from)) {
-        event(pen, y, told);
+    let from = chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(rows));
+    for (y, (at, (number, entry))) in (1..).zip(events.iter().enumerate().skip(from).take(rows)) {
+        event(pen, y, &entry.told);
         pen.target((0, y), columns, Target::Event(*number));
+        if Some(at) == chosen {
+            pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
+        }
     }
 }

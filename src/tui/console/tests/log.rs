@@ -1,0 +1,72 @@
+//! The log: what is selected in it, where it is filtered as well.
+
+use super::*;
+
+/// The log of a run with five lines, shown as far as it fits these words.
+fn filtered(words: &str) -> Console {
+    let mut console = at(58_100, LIVE);
+    press(&mut console, "6/");
+    press(&mut console, words);
+    console.press(Key::Enter);
+    console
+}
+
+fn shown(console: &Console) -> String {
+    drawn(console, 58_100, (80, 24), GLYPHS).to_string()
+}
+
+/// The row that is marked as selected.
+fn marked(console: &Console) -> String {
+    let text = shown(console);
+    let marked: Vec<&str> = text.lines().filter(|row| row.starts_with("\">")).collect();
+    assert_eq!(marked.len(), 1, "{text}");
+    marked[0].to_owned()
+}
+
+#[test]
+fn keys_go_through_the_events_that_fit_and_return_opens_the_one_that_is_marked() {
+    let mut console = filtered("p2/1002");
+    let last = marked(&console);
+    assert!(last.contains("p2/1002"), "{last}");
+    press(&mut console, "k");
+    let before = marked(&console);
+    assert!(before.contains("p2/1002") && before != last, "{before}");
+    press(&mut console, "j");
+    assert_eq!(marked(&console), last);
+    press(&mut console, "k");
+    console.press(Key::Enter);
+    assert_eq!(console.phone().unwrap().0, "p2");
+    assert!(shown(&console).contains("[3 SIP]"), "{}", shown(&console));
+}
+
+#[test]
+fn what_is_held_and_does_not_fit_is_left_for_the_last_before_it_that_does() {
+    let mut console = at(58_100, LIVE);
+    press(&mut console, "6g");
+    assert!(marked(&console).contains("0.0"), "{}", marked(&console));
+    press(&mut console, "/p3");
+    let fits = |row: &str| row.contains("p3");
+    assert!(fits(&marked(&console)), "the first that fits comes after it: {}", marked(&console));
+    console.press(Key::Enter);
+    console.press(Key::Enter);
+    assert_eq!(console.phone().unwrap().0, "p3");
+}
+
+#[test]
+fn return_says_so_where_no_event_fits() {
+    let mut console = filtered("nothing-of-the-kind");
+    assert!(shown(&console).contains("Log 0/") && shown(&console).contains("no event fits"), "{}", shown(&console));
+    press(&mut console, "kjgf");
+    console.press(Key::Enter);
+    let text = shown(&console);
+    assert!(text.contains("[6 Log]") && text.contains("! no event fits the filter"), "{text}");
+}
+
+#[test]
+fn the_first_event_is_followed_by_as_many_as_have_room() {
+    let mut console = at(58_100, LIVE);
+    press(&mut console, "6g");
+    let text = shown(&console);
+    let rows: Vec<&str> = text.lines().skip(4).take(19).collect();
+    assert!(rows[0].starts_with("\">") && rows.iter().all(|row| row.trim_matches(['"', ' ']).len() > 10), "{text}");
+}
