@@ -49,10 +49,11 @@ impl Ready {
         let result =
             line.verdict.as_ref().map(|(verdict, code)| format!("{verdict} {}", code.as_deref().unwrap_or("")));
         let texts = [line.id.to_string(), place.to_owned(), result.unwrap_or_default()].map(|text| text.to_lowercase());
-        self.all(|word| match word.strip_prefix("reg:") {
+        let fits = |word: &str| match word.strip_prefix("reg:") {
             Some(state) => place.starts_with(state),
             None => texts.iter().any(|text| text.contains(word)),
-        })
+        };
+        self.all(fits, |_| true)
     }
 
     /// Whether an event fits.
@@ -61,10 +62,12 @@ impl Ready {
             return true;
         }
         let text = told.text.to_lowercase();
-        self.all(|word| word.starts_with("reg:") || text.contains(word))
+        // Of where a line is registered an event tells nothing, with an exclamation mark or without.
+        self.all(|word| text.contains(word), |word| !word.starts_with("reg:"))
     }
 
-    fn all(&self, fits: impl Fn(&str) -> bool) -> bool {
-        self.words.iter().all(|(word, left_out)| fits(word) != *left_out)
+    /// Whether all words fit that say something.
+    fn all(&self, fits: impl Fn(&str) -> bool, says: impl Fn(&str) -> bool) -> bool {
+        self.words.iter().filter(|(word, _)| says(word)).all(|(word, left_out)| fits(word) != *left_out)
     }
 }

@@ -70,3 +70,16 @@ fn the_first_event_is_followed_by_as_many_as_have_room() {
     let rows: Vec<&str> = text.lines().skip(4).take(19).collect();
     assert!(rows[0].starts_with("\">") && rows.iter().all(|row| row.trim_matches(['"', ' ']).len() > 10), "{text}");
 }
+
+#[test]
+fn where_a_line_is_registered_leaves_every_event_in_the_log_with_an_exclamation_mark_as_without() {
+    let all = at(58_100, LIVE).log.len();
+    for words in ["reg:primary", "!reg:primary", "!reg:none reg:backup"] {
+        assert_eq!(filtered(words).events().len(), all, "{words}");
+    }
+    let mut fitting = filtered("!reg:primary !p1/");
+    assert!(fitting.events().len() < all && !fitting.events().is_empty(), "other words count as ever");
+    press(&mut fitting, "1");
+    let text = shown(&fitting);
+    assert!(!text.contains("Lines 5/5"), "of lines it tells something: {text}");
+}
