@@ -12,6 +12,23 @@ use crate::{
     verdict::Verdict,
 };
 
+/// The text in so many cells: what does not fit ends in an ellipsis. It is gone through once, as what a phone says may be long.
+pub(super) fn cut(mut text: String, room: usize, look: Look) -> String {
+    if width(&text) <= room {
+        return text;
+    }
+    let (mut end, mut used) = (0, 0);
+    for (at, char) in text.char_indices() {
+        used += width(char.encode_utf8(&mut [0; 4]));
+        if used + 1 > room {
+            break;
+        }
+        end = at + char.len_utf8();
+    }
+    text.truncate(end);
+    text + look.pick("…", "~")
+}
+
 /// Writes into a part of a buffer; what is written is made harmless and cut to the room there is.
 pub(super) struct Pen<'b> {
     pub(super) buffer: &'b mut Buffer,
@@ -58,12 +75,7 @@ impl<'b> Pen<'b> {
         if x >= self.area.width || y >= self.area.height {
             return;
         }
-        let mut text = self.look.spelt(&harmless(text));
-        if width(&text) > room.into() {
-            let ellipsis = self.look.pick("…", "~");
-            while width(&text) + 1 > room.into() && text.pop().is_some() {}
-            text.push_str(ellipsis);
-        }
+        let text = cut(self.look.spelt(&harmless(text)), room.into(), self.look);
         let style = match (self.look.colour, self.old) {
             (false, _) => Style::new(),
             (true, true) => self.dim(),
@@ -99,5 +111,38 @@ impl<'b> Pen<'b> {
             Verdict::RigError => self.colour(Color::Magenta),
             Verdict::Skipped | Verdict::NotRun => self.dim(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// From the end, a character at a time.
+    fn popped(mut text: String, room: usize) -> String {
+        if width(&text) > room {
+            while width(&text) + 1 > room && text.pop().is_some() {}
+            text.push('…');
+        }
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_cut_where_taking_one_character_after_the_other_from_its_end_would(
+            text in "[a-z 世界é\u{301}\u{308}〜。👩가‥]{0,60}",
+            room in 0..50_usize,
+        ) {
+            let look = Look { colour: false, unicode: true };
+            prop_assert_eq!(cut(text.clone(), room, look), popped(text, room));
+        }
+    }
+
+    #[test]
+    fn a_text_of_a_million_characters_is_cut_and_marks_of_no_width_stay_with_what_they_are_on() {
+        let long = "e\u{301}世".repeat(500_000);
+        assert_eq!(cut(long, 6, Look::PLAIN), "e\u{301}世e\u{301}~");
     }
 }

@@ -6,6 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use super::talk::bounded;
 use crate::event::{Fate, ServerName, SipContact, SipFact, SipMessage, SipStart, SipSummary, Stamp, Toward};
 
 /// So many back, a repetition is looked for.
@@ -57,7 +58,7 @@ impl Ladder {
     /// Takes one more message, so many being kept.
     pub fn take(&mut self, seq: u64, at: Stamp, fact: &SipFact, room: usize) {
         let (label, key) = match &fact.message {
-            SipMessage::Read(read) => (label(read), Some(key(read))),
+            SipMessage::Read(read) => (bounded(label(read)), Some(key(read))),
             SipMessage::Unreadable { .. } => ("unreadable".to_owned(), None),
         };
         let same = |rung: &&mut Rung| {
@@ -139,8 +140,7 @@ fn detail(fact: &SipFact) -> String {
         Toward::Phone => (fact.server_addr, fact.phone_addr),
     };
     let _ = write!(text, "{} {from} to {to}, {} byte {}", fact.transport, fact.raw.file, fact.raw.offset);
-    text.shrink_to_fit();
-    text
+    text.lines().map(|line| bounded(line.to_owned())).collect::<Vec<_>>().join("\n")
 }
 
 fn read_detail(text: &mut String, read: &SipSummary) -> std::fmt::Result {
@@ -207,6 +207,24 @@ mod tests {
         ladder.take(9, Stamp::from_millis(3500), &dropped, 500);
         let rungs: Vec<_> = ladder.rungs().map(|rung| (rung.again, rung.last, rung.repeats.len())).collect();
         assert_eq!(rungs, [(2, Stamp::from_millis(1500), 2), (0, Stamp::from_millis(3500), 0)]);
+    }
+
+    #[test]
+    fn of_a_message_that_is_far_too_long_each_line_is_kept_as_far_as_that_is_of_use() {
+        let mut fact = message();
+        let SipMessage::Read(read) = &mut fact.message else { panic!() };
+        read.start = SipStart::Response { code: 503, reason: "世".repeat(20_000) };
+        read.method = "OPTIONS".to_owned();
+        read.call_id = "x".repeat(60_000);
+        let mut ladder = Ladder::default();
+        for ms in [0, 500] {
+            ladder.take(1, Stamp::from_millis(ms), &fact, 500);
+        }
+        let rung = ladder.rungs().next().unwrap();
+        assert_eq!((ladder.rungs().len(), rung.again), (1, 1), "it is told from others as ever");
+        assert!(rung.label.starts_with("503 世") && rung.label.len() < 600, "{} bytes", rung.label.len());
+        assert!(rung.detail.len() < 3000, "{} bytes", rung.detail.len());
+        assert!(rung.detail.lines().last().unwrap().contains(&fact.raw.file), "where it lies is told: {}", rung.detail);
     }
 
     #[test]

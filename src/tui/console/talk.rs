@@ -22,7 +22,7 @@ const MOST: usize = 400;
 const LEAST: usize = 40;
 /// Of all phones together.
 const ALL: usize = 100_000;
-/// The longest text of a line that is kept, in bytes. All of it is in the recording.
+/// The longest line of a console or of a message that is kept, in bytes. All of it is in the recording.
 const LONGEST: usize = 512;
 
 /// All phones.
@@ -232,11 +232,8 @@ impl Talk {
         }
     }
 
-    fn said(&mut self, phone: &PhoneName, at: Stamp, mut text: String, by: Speaker) {
-        if text.len() > LONGEST {
-            text.truncate(text.floor_char_boundary(LONGEST));
-            text.push('…');
-        }
+    fn said(&mut self, phone: &PhoneName, at: Stamp, text: String, by: Speaker) {
+        let text = bounded(text);
         let room = self.room;
         if let Some(known) = self.of(phone) {
             push(&mut known.console, Said { at, text, by }, room);
@@ -254,6 +251,16 @@ impl Talk {
     fn of(&mut self, phone: &PhoneName) -> Option<&mut Phone> {
         self.phones.get_mut(phone)
     }
+}
+
+/// As much of a line as is kept.
+pub(super) fn bounded(mut line: String) -> String {
+    if line.len() > LONGEST {
+        line.truncate(line.floor_char_boundary(LONGEST));
+        line.push('…');
+        line.shrink_to_fit();
+    }
+    line
 }
 
 fn push<T>(queue: &mut VecDeque<T>, item: T, room: usize) {
