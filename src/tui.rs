@@ -5,6 +5,7 @@
 //! writing is done by a thread of its own, as a terminal that was stopped must not stop the run. Not here: keys, menus,
 //! the closing table ([`report::table`](crate::report::table)).
 
+mod banner;
 pub mod board;
 pub mod console;
 pub mod draw;

@@ -3,8 +3,6 @@
 //! State is a letter or a shape first and a colour second. The columns that decide (line, place, expiry, result) are
 //! never cut at 80 columns; on anything narrower the board says so instead of lying by omission.
 
-use std::collections::BTreeSet;
-
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -12,14 +10,14 @@ use ratatui::{
 };
 
 use super::{
+    banner::{Banner, Old},
     board::{Board, LineState, Place},
     narrator::Told,
     pen::Pen,
-    wording,
 };
 use crate::{
     config::Role,
-    event::{PhoneName, Stamp},
+    event::Stamp,
     look::{Look, width},
     verdict::Verdict,
 };
@@ -48,8 +46,8 @@ pub fn draw(board: &Board, now: Stamp, look: Look, area: Rect, buffer: &mut Buff
         return;
     }
     title(&mut pen, board, now, NARROWEST);
-    let old = board.blind().map(|blind| stale(&blind, now));
-    banner(&mut pen, board, old, now, NARROWEST, "siprig console --attach");
+    let old = board.blind().map(|(since, why)| Old::Stale(since, why));
+    Banner { board, old, now, where_asked: "siprig console --attach" }.draw(&mut pen, NARROWEST);
     for (x, name) in COLUMNS {
         pen.text(x, 2, name, pen.dim());
     }
@@ -102,103 +100,6 @@ pub(super) fn title(pen: &mut Pen<'_>, board: &Board, now: Stamp, columns: u16) 
     }
     pen.within(1, 0, room, &title.concat(), Style::new().add_modifier(Modifier::BOLD));
     pen.text(right, 0, &end, Style::new());
-}
-
-/// Outages that look alike, told as one.
-struct Joined {
-    server: String,
-    state: String,
-    phones: Vec<PhoneName>,
-    /// The operator who made them.
-    by: Option<String>,
-    /// The first of them.
-    began: Stamp,
-    /// When the first of them ends by itself.
-    limit: Option<Stamp>,
-}
-
-fn joined(board: &Board) -> Vec<Joined> {
-    let mut all: Vec<Joined> = Vec::new();
-    for outage in board.outages.values() {
-        let spec = outage.spec.as_ref();
-        let server = spec.map_or_else(|| "a server".to_owned(), |spec| spec.server.to_string());
-        let state = spec.map_or_else(|| "IS AWAY".to_owned(), |spec| wording::outage(spec).0);
-        let phones = spec.map(|spec| spec.phones.clone()).unwrap_or_default();
-        let by = spec.and_then(|spec| spec.by.clone());
-        match all.iter_mut().find(|one| one.server == server && one.state == state && one.by == by) {
-            Some(one) => {
-                one.phones.extend(phones);
-                one.began = one.began.min(outage.began);
-                one.limit = one.limit.min(outage.limit);
-            }
-            None => all.push(Joined { server, state, phones, by, began: outage.began, limit: outage.limit }),
-        }
-    }
-    all
-}
-
-/// That nothing is told any more: since when, and why.
-pub(super) fn stale((since, why): &(Stamp, String), now: Stamp) -> String {
-    format!("! STALE for {} s: {why}", now.since(*since).as_secs())
-}
-
-/// What there is to say of an outage.
-fn in_full(outage: &Joined, board: &Board, now: Stamp, look: Look) -> String {
-    let limit = outage.limit.map_or_else(String::new, |limit| format!(", back by itself in {}", clock(limit, now)));
-    let whom = wording::whom(&outage.phones, board.phones());
-    let by = outage.by.as_ref().map_or_else(String::new, |by| format!(" by {by},"));
-    let (mark, since) = (look.pick("■", "#"), clock(now, outage.began));
-    format!("{mark} {} {}{whom}{by} for {since}{limit}", outage.server, outage.state)
-}
-
-/// The same where there is little room.
-fn in_short(outage: &Joined, board: &Board, now: Stamp, look: Look) -> String {
-    let limit = outage.limit.map_or_else(String::new, |limit| format!(", back in {}", clock(limit, now)));
-    let whom = wording::whom(&outage.phones, board.phones());
-    let by = outage.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-    format!("{} {} {}{whom}{by}{limit}", look.pick("■", "#"), outage.server, outage.state)
-}
-
-/// Outages in force and whatever else everybody must see, in the second row; first of all, why it is not the present that is seen.
-pub(super) fn banner(
-    pen: &mut Pen<'_>,
-    board: &Board,
-    old: Option<String>,
-    now: Stamp,
-    columns: u16,
-    where_asked: &str,
-) {
-    let room = usize::from(columns.saturating_sub(2));
-    let asked = board.asked.values().min();
-    let asked = asked.map(|until| format!("! OPERATOR NEEDED ({where_asked}) for {}", clock(*until, now)));
-    let all = joined(board);
-    let told = |tell: fn(&Joined, &Board, Stamp, Look) -> String| {
-        let outages = all.iter().map(|outage| tell(outage, board, now, pen.look));
-        old.iter().chain(&asked).cloned().chain(outages).collect::<Vec<String>>()
-    };
-    let mut parts = told(in_full);
-    // When each comes back is said in any case.
-    if width(&parts.join("   ")) > room {
-        parts = told(in_short);
-    }
-    if board.stopping {
-        parts.push("! ENDING: giving everything back".to_owned());
-    }
-    if board.lost > 0 {
-        parts.push(format!("! evidence lost: {} frames", board.lost));
-    }
-    let dark: BTreeSet<&str> = board.outages.values().flat_map(|outage| &outage.dark).map(String::as_str).collect();
-    if !dark.is_empty() {
-        // Last, as it is what may be cut off where there is no room; the log below has all of it.
-        parts.push(format!("with it: {}", dark.into_iter().collect::<Vec<_>>().join(", ")));
-    }
-    if parts.is_empty() {
-        let open = format!("{} all paths open", pen.look.pick("□", "="));
-        pen.text(1, 1, &open, pen.dim());
-    } else {
-        let style = pen.colour(Color::Red).add_modifier(Modifier::BOLD);
-        pen.within(1, 1, columns.saturating_sub(2), &parts.join("   "), style);
-    }
 }
 
 /// What is shown first where not every line has room: trouble, then what is under way, then what went well.

@@ -29,6 +29,13 @@ pub(super) fn cut(mut text: String, room: usize, look: Look) -> String {
     text + look.pick("…", "~")
 }
 
+/// The two in so many cells, of which the end has room in any case.
+pub(super) fn keeping(text: &str, end: &str, room: usize, look: Look) -> String {
+    let (text, end) = (look.spelt(&harmless(text)), look.spelt(&harmless(end)));
+    let left = room.saturating_sub(width(&end));
+    cut(text, left, look) + &end
+}
+
 /// Writes into a part of a buffer; what is written is made harmless and cut to the room there is.
 pub(super) struct Pen<'b> {
     pub(super) buffer: &'b mut Buffer,

@@ -17,7 +17,11 @@ use super::{
 use crate::{
     event::Stamp,
     look::{Look, harmless, width},
-    tui::{draw, pen::Pen},
+    tui::{
+        banner::{Banner, Old},
+        draw,
+        pen::Pen,
+    },
 };
 
 mod block;
@@ -103,13 +107,12 @@ fn banner(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         }
         source => {
             let old = match (console.stale(now), source) {
-                (Some(stale), _) => Some(draw::stale(&stale, now)),
-                (None, Source::Live { behind: behind @ 1.., .. }) => {
-                    Some(format!("! catching up: {} kB", behind / 1000 + 1))
-                }
+                (Some((since, why)), _) => Some(Old::Stale(since, why)),
+                (None, Source::Live { behind: behind @ 1.., .. }) => Some(Old::Behind(*behind)),
                 _ => None,
             };
-            draw::banner(pen, &console.board, old, now, pen.area.width, "5 shows it");
+            let banner = Banner { board: &console.board, old, now, where_asked: "5 shows it" };
+            banner.draw(pen, pen.area.width);
         }
     }
 }

@@ -16,12 +16,12 @@ use super::{
 use crate::{
     config::Server,
     event::{OutageEnd, OutageSpec, PhoneName, Stamp},
-    look::Look,
+    look::{Look, harmless, width},
     report::story::Outage,
     tui::{
         board::{OutageState, Place},
         draw::clock,
-        pen::Pen,
+        pen::{Pen, cut, keeping},
         wording,
     },
 };
@@ -29,6 +29,9 @@ use crate::{
 /// Where each column of a server begins.
 const SERVER: [(u16, &str); 6] =
     [(1, "SERVER"), (14, "ADDRESS"), (32, "STATE"), (56, "PASSED"), (63, "DROPPED"), (71, "LAST HIT")];
+
+/// Cells of how a server stands.
+const STATE: usize = 23;
 
 /// Rows that outages, trouble and what stands between need beside the servers.
 const BELOW: usize = 6;
@@ -72,13 +75,20 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
 }
 
 fn row(pen: &mut Pen<'_>, console: &Console, y: u16, server: &Server, traffic: &Traffic, now: Stamp) {
-    let mut of_server = console.outages_of(server).filter_map(|(_, outage)| outage.spec.as_ref());
+    let mut of_server =
+        console.outages_of(server).filter_map(|(_, outage)| Some((outage.spec.as_ref()?, outage.limit)));
     let state = match of_server.next() {
-        Some(spec) => {
+        Some((spec, _)) => {
             let state = wording::outage(spec).0.to_lowercase();
             let more = of_server.count();
             let more = if more > 0 { format!(" +{more}") } else { String::new() };
-            format!("{} {state}{more} ({})", pen.look.pick("■", "#"), owner(spec))
+            let first = console.outages_of(server).filter_map(|(_, outage)| outage.limit).min();
+            let left = first.map_or_else(String::new, |limit| clock(limit, now));
+            // When the first of them ends has room in any case, and who made it in what is left.
+            let head = format!("{} {state}{more}", pen.look.pick("■", "#"));
+            let head = keeping(&head, &format!(" {left}"), STATE, pen.look);
+            let room = STATE.saturating_sub(width(&head) + 3);
+            if room < 2 { head } else { format!("{head} ({})", cut(harmless(owner(spec)), room, pen.look)) }
         }
         None => format!("{} open", pen.look.pick("□", "=")),
     };
@@ -185,15 +195,9 @@ fn outages(pen: &mut Pen<'_>, console: &Console, top: u16, now: Stamp) {
         }
         let bold = if outage.ended.is_none() { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
         let whom = wording::whom(&spec.phones, count);
-        let text = format!(
-            "{:>9} {} {}{whom}, by {}: {}",
-            began.at.to_string(),
-            spec.server,
-            spec.what(),
-            owner(spec),
-            state(outage, spec, now)
-        );
-        pen.within(1, y, columns - 2, &text, bold);
+        let what = format!("{:>9} {} {}{whom}, by {}", began.at.to_string(), spec.server, spec.what(), owner(spec));
+        let how = format!(": {}", state(outage, spec, now));
+        pen.text(1, y, &keeping(&what, &how, usize::from(columns) - 2, pen.look), bold);
         y += 1;
         let bitten = outage.bites.keys().map(|(phone, _)| phone).collect::<BTreeSet<&PhoneName>>().len();
         let dropped: u64 = outage.tally.values().map(|tally| tally.dropped_to_server + tally.dropped_to_phone).sum();

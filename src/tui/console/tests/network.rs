@@ -79,6 +79,55 @@ fn where_several_servers_are_away_each_is_named_with_its_owner_and_when_it_comes
     assert!(text.contains("■ a IS AWAY, back in 19:50   ■ b IS AWAY by anna, back in 04:59"), "{text}");
 }
 
+/// What is asked of an operator, in a minute's time.
+fn ask(console: &mut Console, ms: u64) {
+    let text = "Lift the handset".to_owned();
+    let asked =
+        Derived::OperatorAsked { prompt: 1, text, phones: vec!["p1".into()], limit_ns: 120_000_000_000, nth: 1, of: 1 };
+    tell(console, ms, Event::Derived(asked));
+}
+
+#[test]
+fn however_much_there_is_to_tell_names_are_cut_and_times_are_not() {
+    let name = "bartholomew-of-the-night-shift";
+    let mut console = at_network(LIVE);
+    begin(&mut console, 7_000, 7, spec(name, "b", Harm::Drop, &["p1"]));
+    let second = |text: &str| text.lines().nth(1).unwrap().to_owned();
+    assert!(second(&shown(&console, 9_500)).contains("04:57"), "{}", shown(&console, 9_500));
+    begin(&mut console, 8_000, 8, spec(name, "a", Harm::Drop, &["p1", "p2"]));
+    let both = second(&shown(&console, 9_500));
+    assert!(both.contains("back in 04:57") && both.contains("back in 04:58") && both.contains("by bar…"), "{both}");
+    ask(&mut console, 9_000);
+    let asked = second(&shown(&console, 9_500));
+    assert!(
+        asked.contains("! OPERATOR NEEDED") && asked.contains("for 01:59") && asked.contains("back in 04:57"),
+        "{asked}"
+    );
+    begin(&mut console, 9_100, 9, spec("anna", "b", Harm::Loss(Share::percent(20)), &["p1", "p2"]));
+    let counted = second(&shown(&console, 9_500));
+    assert!(counted.contains("■ 3 outages, first back in 04:57") && counted.contains("01:59"), "{counted}");
+    insta::assert_snapshot!("crowded_80", shown(&console, 9_500));
+    (console.board.stopping, console.board.lost) = (true, 12);
+    let all = second(&shown(&console, 9_500));
+    assert!(all.contains("! OPERATOR 01:59   ■ 3 outages, first back in 04:57   ! ENDING   ! lost 12 "), "{all}");
+    let plain = drawn(&console, 9_500, (80, 24), Look::PLAIN).to_string();
+    assert!(plain.is_ascii() && plain.contains("# 3 outages, first back in 04:57"), "{plain}");
+    let wide = drawn(&console, 9_500, (300, 40), GLYPHS).to_string();
+    assert!(wide.contains(&format!("■ b IS AWAY for p1 by {name}, back in 04:57   ■ a")), "{wide}");
+}
+
+#[test]
+fn on_network_the_owner_of_an_outage_is_cut_and_when_it_ends_is_not() {
+    let mut console = at_network(LIVE);
+    let name = "bartholomew-of-the-night-shift-in-the-other-building";
+    begin(&mut console, 7_000, 7, spec(name, "b", Harm::Drop, &["p1"]));
+    let text = shown(&console, 9_500);
+    assert!(text.contains("■ is away 04:57 (bart…)"), "{text}");
+    assert!(text.contains("…: back by itself in 04:57"), "{text}");
+    begin(&mut console, 8_000, 8, spec("anna", "b", Harm::Delay(Duration::from_secs(1)), &["p2"]));
+    assert!(shown(&console, 9_500).contains("■ is away +1 04:57 (b"), "{}", shown(&console, 9_500));
+}
+
 #[test]
 fn a_server_is_blocked_as_chosen_and_only_y_does_it() {
     let mut console = at_network(LIVE);
