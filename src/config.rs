@@ -34,6 +34,7 @@ pub mod port;
 pub mod provisioning;
 mod raw;
 pub mod scenario;
+pub mod suite;
 pub mod witness;
 
 pub use aim::Aim;
@@ -53,6 +54,7 @@ pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,
     StartState, Step, StepKind, TurnOrder, Turns,
 };
+pub use suite::{Day, Entry, KnownIssue, Suite};
 pub use witness::{Asked, ServerWitness, StatusPage, SyslogDialect, WatchedPage};
 
 /// All that a run's judgement depends on.

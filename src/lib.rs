@@ -6,7 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`event`], [`verdict`] | the spine: records, and what a case came to |
-//! | [`config`] | benches, phone models and scenarios: TOML, strictly read, then checked |
+//! | [`config`] | benches, phone models, scenarios and suites: TOML, strictly read, then checked |
 //! | [`wire`] | bytes to meaning and back: frames, SIP, digests, consoles, the keypad protocol; no I/O |
 //! | [`journal`] | the append-only file of records |
 //! | [`engine`] | sans-IO: observed records in; derived facts, orders and deadlines out |

@@ -31,6 +31,7 @@ mod phone_files;
 mod ports;
 pub(super) mod reach;
 pub(super) mod scenario;
+pub(super) mod suite;
 mod witness;
 
 /// Names become parts of file names and of overrides, hence no space, slash or dot in front.

@@ -247,11 +247,13 @@ fn explain(message: &str) -> (String, Option<String>) {
         let expected = match expected {
             "i64" | "u64" | "u32" | "u16" | "u8" => "a whole number",
             "a map" => "a table",
+            "a TOML datetime" => "a day",
             other => other,
         };
         let help = match (expected, found.split_once(' ')) {
             ("a whole number", Some(("string", _))) => "write a number without quotes".to_owned(),
             ("a string", Some(("integer" | "floating" | "boolean", _))) => "put it in quotes".to_owned(),
+            ("a day", _) => "write it without quotes, as 2026-12-31".to_owned(),
             ("a sequence", _) => "put it in brackets: `[…]`".to_owned(),
             _ => format!("write {expected} here"),
         };

@@ -85,6 +85,7 @@ pub(super) const FILES: &[Embedded] = embedded![
     "scenarios/storm.toml",
     "scenarios/swallowed-200.toml",
     "scenarios/watch.toml",
+    "suites/nightly.toml",
     "virtual-crossed.toml",
     "virtual-differing.toml",
     "virtual-full-alone.toml",
@@ -104,10 +105,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_model_and_scenario_of_the_rig_directory_is_in_the_binary() {
+    fn every_model_scenario_and_suite_of_the_rig_directory_is_in_the_binary() {
         let rig = Path::new(env!("CARGO_MANIFEST_DIR")).join("rig");
         let mut there = BTreeSet::new();
-        for folder in ["models", "scenarios"] {
+        for folder in ["models", "scenarios", "suites"] {
             let Ok(entries) = rig.join(folder).read_dir() else { continue };
             for entry in entries {
                 let name = entry.unwrap().file_name().into_string().unwrap();

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Bench, Model, Phone, Scenario, check,
+    Bench, Model, Phone, Scenario, Suite, check,
     diagnostic::{Diagnostic, Diagnostics},
     document::{Document, Findings, suggest},
     embedded,
@@ -19,7 +19,7 @@ use super::{
     raw,
 };
 
-/// Where benches, models and scenarios are looked for before the embedded ones are used.
+/// Where benches, models, scenarios and suites are looked for before the embedded ones are used.
 pub const RIG: &str = "rig";
 
 /// Bytes of the largest file that is read.
@@ -132,6 +132,45 @@ pub fn reach(scenario: &Scenario, bench: &Bench, phones: &[&Phone]) -> Result<()
     check::reach::reach(scenario, bench, phones)
 }
 
+/// Reads a suite file without checking it, so that it can be held against a bench later.
+///
+/// # Errors
+/// If there is no such file, or it is not TOML.
+pub fn suite_document(name: &str, rig: &Path) -> Result<Document, Diagnostics> {
+    open(Kind::Suite, name, rig, &[])
+}
+
+/// Checks a suite file, and reads the scenarios that it runs, by the name or path by which it has them.
+///
+/// # Errors
+/// All that is wrong with the file or with one of its scenarios.
+pub fn suite(document: &Document, rig: &Path) -> Result<(Suite, BTreeMap<String, Scenario>), Diagnostics> {
+    let mut findings = Findings::new(document);
+    let raw: raw::Suite = document.read(&mut findings);
+    let mut find = |text: &str| {
+        let named = beside(document, text);
+        scenario(&named, rig).map(|scenario| (named, scenario))
+    };
+    let checked = check::suite::suite(&raw, &mut find, &mut findings);
+    findings.finish(checked)
+}
+
+/// Checks that the phones that a suite names are those of a bench.
+///
+/// # Errors
+/// Each that it has not.
+pub fn suite_fits(document: &Document, bench: &Bench) -> Result<(), Diagnostics> {
+    let mut findings = Findings::new(document);
+    let raw: raw::Suite = document.read(&mut findings);
+    check::suite::fit(&raw, bench, &mut findings);
+    findings.finish(())
+}
+
+/// Names of the suites that can be run by name, those of the rig directory and the embedded ones.
+pub fn suite_names(rig: &Path) -> Vec<String> {
+    known(Kind::Suite, rig)
+}
+
 /// Names of the scenarios that can be run by name, those of the rig directory and the embedded ones.
 pub fn scenario_names(rig: &Path) -> Vec<String> {
     known(Kind::Scenario, rig)
@@ -148,6 +187,7 @@ enum Kind {
     Bench,
     Model,
     Scenario,
+    Suite,
 }
 
 impl Kind {
@@ -156,6 +196,7 @@ impl Kind {
             Self::Bench => "bench",
             Self::Model => "model",
             Self::Scenario => "scenario",
+            Self::Suite => "suite",
         }
     }
 
@@ -165,6 +206,7 @@ impl Kind {
             Self::Bench => "",
             Self::Model => "models/",
             Self::Scenario => "scenarios/",
+            Self::Suite => "suites/",
         }
     }
 }

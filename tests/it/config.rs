@@ -8,7 +8,7 @@ use std::{
 
 use siprig::config::{
     Assignable, Bench, FailbackHabit, Identity, KeyGroup, Keypad, Mac, ModePlan, Model, Phone, RegistrationHabit,
-    RenewalLead, Scenario, Source, Step, StepKind, diagnostic::Diagnostics, document::Document, load,
+    RenewalLead, Scenario, Source, Step, StepKind, Suite, diagnostic::Diagnostics, document::Document, load,
     overrides::Override,
 };
 use siprig::{event::Manner, virtual_bench::Description};
@@ -212,6 +212,39 @@ fn every_scenario_survives_the_journal() {
 }
 
 #[test]
+fn every_suite_of_the_rig_is_a_good_one_for_one_bench_and_its_name_is_that_of_its_file() {
+    let rig = Path::new("rig");
+    let names = load::suite_names(rig);
+    assert!(names.contains(&"nightly".to_owned()), "{names:?}");
+    for name in names {
+        let document = load::suite_document(&name, rig).unwrap();
+        let (suite, scenarios) = load::suite(&document, rig).unwrap_or_else(|found| panic!("{found}"));
+        assert_eq!(suite.name, name);
+        assert!(suite.entries.iter().flat_map(|entry| &entry.scenarios).all(|named| scenarios.contains_key(named)));
+        assert!(scenarios.values().all(|scenario| scenario.tried_on.is_none()), "{name} needs more than one bench");
+    }
+}
+
+#[test]
+fn a_suite_says_what_is_run_and_what_is_not_said_has_its_usual_value() {
+    let rig = Path::new("rig");
+    let document = load::suite_document("fixtures/config/valid/suite-full.toml", rig).unwrap();
+    let (suite, scenarios) = load::suite(&document, rig).unwrap();
+    let [first, second] = suite.entries.as_slice() else { panic!("two entries") };
+    assert_eq!(first.scenarios, ["baseline", "fixtures/config/valid/scenario-ask.toml"]);
+    assert_eq!((first.repeat, first.priority, first.retry, first.time_limit), (3, 1, 2, Some(minutes(20))));
+    assert_eq!((second.repeat, second.priority, second.retry, second.time_limit), (1, 5, 0, None));
+    assert!(second.phones.is_empty() && second.tags.is_empty());
+    assert_eq!(scenarios["fixtures/config/valid/scenario-ask.toml"].name, "ask");
+    let [known, every] = suite.known_issues.as_slice() else { panic!("two known issues") };
+    assert!(known.is_about("failover", &"p2".into()) && !known.is_about("failover", &"p1".into()));
+    assert!(every.is_about("baseline", &"p1".into()) && !every.is_about("failover", &"p1".into()));
+    assert_eq!(every.expires.to_string(), "2027-01-15");
+    let written = serde_json::to_string(&suite).unwrap();
+    assert_eq!(serde_json::from_str::<Suite>(&written).unwrap(), suite, "as a ledger holds it");
+}
+
+#[test]
 fn every_model_of_the_rig_is_a_good_one_and_its_name_is_that_of_its_file() {
     let mut count = 0;
     for file in files("rig/models") {
@@ -396,6 +429,11 @@ fn read(file: &Path) -> Result<(), Diagnostics> {
         Some("model") => load::model(name, rig).map(drop),
         Some("virtual") => load::document(name, rig, &[])?.read_as::<Description>().map(drop),
         Some("scenario") => load::scenario(name, rig).map(drop),
+        Some("suite") => {
+            let document = load::suite_document(name, rig)?;
+            load::suite(&document, rig)?;
+            load::suite_fits(&document, &bench(&[]).0)
+        }
         _ => panic!("what is {name}?"),
     }
 }

@@ -1,0 +1,46 @@
+//! Suites, as they are written.
+
+use serde::Deserialize;
+use toml::{Spanned, value::Datetime};
+
+use super::Text;
+
+/// A suite file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(in crate::config) struct Suite {
+    pub(in crate::config) name: Text,
+    pub(in crate::config) description: Text,
+    pub(in crate::config) time_limit: Text,
+    #[serde(default)]
+    pub(in crate::config) gate_flaky: bool,
+    #[serde(default)]
+    pub(in crate::config) entry: Vec<Spanned<Entry>>,
+    #[serde(default)]
+    pub(in crate::config) known_issue: Vec<Spanned<KnownIssue>>,
+}
+
+/// Scenarios on phones.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(in crate::config) struct Entry {
+    pub(in crate::config) scenarios: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(in crate::config) phones: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(in crate::config) repeat: Option<Spanned<i64>>,
+    pub(in crate::config) priority: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub(in crate::config) tags: Vec<Spanned<String>>,
+    pub(in crate::config) time_limit: Text,
+    pub(in crate::config) retry: Option<Spanned<i64>>,
+}
+
+/// A failure that is known.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(in crate::config) struct KnownIssue {
+    pub(in crate::config) scenario: Text,
+    pub(in crate::config) phone: Text,
+    pub(in crate::config) code: Text,
+    pub(in crate::config) reason: Text,
+    pub(in crate::config) expires: Option<Spanned<Datetime>>,
+}
