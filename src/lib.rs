@@ -23,11 +23,12 @@
 //! | [`look`] | what a terminal can show: glyphs, colour, and text from phones made harmless |
 //! | [`tui`] | the live display: state folded from records, and a pure drawing of it |
 //! | [`report`] | summary, JUnit and HTML, made from a journal |
+//! | [`nightly`] | a night of runs: plan, ledger, and the fold of it |
 //! | [`virtual_bench`] | a lab without hardware: namespaces, simulated phones and registrars |
 //! | [`cli`] | the command line; one file per subcommand |
 //!
 //! Direction of dependence: `event`, `verdict` ← `config`, `wire`, `journal` ← `engine` | `driver` (never each other)
-//! ← `session` ← `cli`. `audit` sees the configuration and the computed bounds; `tui` and `report` see only the spine, the journal and the configuration.
+//! ← `session` ← `cli`. `audit` sees the configuration and the computed bounds; `tui`, `report` and `nightly` see only the spine, the journal and the configuration.
 
 pub mod analysis;
 pub mod audit;
@@ -42,6 +43,7 @@ pub mod event;
 pub mod journal;
 pub mod learn;
 pub mod look;
+pub mod nightly;
 pub mod rehearsal;
 pub mod report;
 pub mod session;

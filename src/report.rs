@@ -162,7 +162,10 @@ pub fn raw_files(run_dir: &Path) -> Result<Vec<RawFile>, ReportError> {
 }
 
 /// Writes beside the file and renames, so that a reader never sees half of it.
-fn replace(path: &Path, text: &str) -> Result<(), ReportError> {
+///
+/// # Errors
+/// If it can not be written; what was there before is there still.
+pub fn replace(path: &Path, text: &str) -> Result<(), ReportError> {
     let beside = path.with_extension("partial");
     fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).map_err(|source| {
         // What is left of it is of no use, and the error is told already.

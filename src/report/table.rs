@@ -58,6 +58,8 @@ fn told(cases: &[Case], more: impl Fn(&[&Case]) -> String) -> String {
         (Verdict::NotRun, true, "not run to the end"),
         (Verdict::Flaky, true, "passed on a retry"),
         (Verdict::Fail, false, "failed as expected"),
+        (Verdict::Pass, false, "passed against what is known"),
+        (Verdict::Flaky, false, "passed on a retry against what is known"),
         (Verdict::Skipped, true, "skipped"),
         (Verdict::Pass, true, "passed"),
     ];

@@ -26,6 +26,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("session", &["config", "driver", "engine", "event", "journal", "verdict"]),
     ("tui", &["config", "event", "journal", "look", "report", "verdict", "wire"]),
     ("report", &["config", "event", "journal", "look", "verdict"]),
+    ("nightly", &["config", "event", "journal", "look", "report", "verdict"]),
     ("virtual_bench", &["config", "event", "journal", "wire"]),
     ("rehearsal", &["config", "engine", "event", "journal", "session", "verdict", "virtual_bench", "wire"]),
 ];

@@ -1,0 +1,30 @@
+//! A night: the runs of a suite, one after the other, and what they came to altogether.
+//!
+//! A night is told by its ledger, an append-only file with an entry for each run that begins, ends or is cut off; all else is a
+//! fold of it. So whoever goes on after a power cut knows what is done, what was in flight and what is left.
+//!
+//! | part | what it holds |
+//! |---|---|
+//! | [`plan`] | a suite and a bench in, runs in their order out |
+//! | [`ledger`] | the file |
+//! | [`state`] | the fold: which run is where, what is next |
+//! | [`outcome`] | what a case came to, of all attempts |
+//! | [`budget`] | what is left out when time is short |
+//! | [`history`] | how long runs took before |
+//! | [`summary`], [`junit`] | documents of the whole night |
+//!
+//! Not here: how a run is begun and ended (the command line does that, each in a process of its own), and any clock.
+
+pub mod budget;
+pub mod history;
+pub mod junit;
+pub mod ledger;
+pub mod outcome;
+pub mod plan;
+pub mod state;
+pub mod summary;
+
+pub use ledger::{Entry, Event, Ledger, LedgerError};
+pub use plan::{Estimate, NightPlan, PlannedRun, RunId};
+pub use state::{Night, Status};
+pub use summary::NightSummary;

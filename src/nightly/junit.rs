@@ -1,0 +1,99 @@
+//! JUnit XML of a whole night: one test suite, one test case for each case of each run, as a single run has them.
+//!
+//! Build servers pass over cases whose names are not unique. The first run of a scenario on a line has the name that it has in a
+//! single run, `phone/line`; further ones of the same night have their place in it added, as `p1/1001 (1.2)`. An earlier
+//! attempt of a case that passed in the end is a flaky failure, as build servers know it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use quick_junit::{NonSuccessKind, Property, Report, TestCaseStatus, TestRerun, TestSuite, XmlString};
+
+use super::state::{Fate, Night, Outcome};
+use crate::{
+    report::{ReportError, junit},
+    verdict::Verdict,
+};
+
+/// The XML document for a night of this name.
+///
+/// # Errors
+/// If it can not be written as XML.
+pub fn render(name: &str, night: &Night) -> Result<String, ReportError> {
+    let mut suite = TestSuite::new(junit::clean(name));
+    suite.add_property(Property::new("suite", junit::clean(&night.plan.suite)));
+    suite.add_property(Property::new("bench", junit::clean(&night.plan.bench)));
+    suite.add_property(Property::new("siprig", junit::clean(&night.plan.version)));
+    let mut names = BTreeSet::new();
+    for outcome in night.outcomes() {
+        let mut case = junit::case(&outcome.case, took(night, &outcome));
+        if !names.insert(outcome.case.id.clone()) {
+            let place = outcome.run.0.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+            case.name = XmlString::new(format!("{} ({place})", case.name.as_str()));
+        }
+        case.add_property(Property::new("run", junit::clean(&outcome.run.0)));
+        if let Some(directory) = &outcome.directory {
+            case.add_property(Property::new("directory", junit::clean(directory)));
+        }
+        if outcome.case.verdict == Verdict::Flaky
+            && let TestCaseStatus::Success { .. } = &case.status
+        {
+            let mut failed = TestRerun::new(NonSuccessKind::Failure);
+            failed.set_type(junit::clean(outcome.case.code.as_deref().unwrap_or("unknown")));
+            failed.set_message(junit::clean(outcome.case.reason.as_deref().unwrap_or("no reason was given")));
+            case.status.add_rerun(failed);
+        }
+        suite.add_test_case(case);
+    }
+    let mut report = Report::new("siprig");
+    report.add_test_suite(suite);
+    report.to_string().map_err(|error| ReportError::Xml(error.to_string()))
+}
+
+/// How long the attempt took that decided a case.
+fn took(night: &Night, outcome: &Outcome) -> Duration {
+    let attempts = night.runs().filter(|(run, ..)| run.id == outcome.run).flat_map(|(_, attempts, _)| attempts);
+    let took = attempts.filter_map(|attempt| match &attempt.fate {
+        Fate::Ended { took, directory, .. } if *directory == outcome.directory => Some(*took),
+        _ => None,
+    });
+    took.last().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nightly::state::sample;
+
+    #[test]
+    fn names_are_unique_and_a_retry_is_a_flaky_failure() {
+        let night = Night::of(&sample::night()).unwrap();
+        let xml = render("2026-11-25T221503Z-sample", &night).unwrap();
+        let suite = Report::deserialize_from_str(&xml).unwrap().test_suites.remove(0);
+        let names: Vec<_> = suite
+            .test_cases
+            .iter()
+            .map(|case| (case.classname.as_ref().unwrap().as_str(), case.name.as_str()))
+            .collect();
+        let expected = [
+            ("baseline", "p1/1001"),
+            ("call", "p1/1001"),
+            ("baseline", "p1/1001 (1.2)"),
+            ("call", "p1/1001 (1.2)"),
+            ("failover", "p1/1001"),
+            ("failover", "p2/1002"),
+            ("failover", "p2/1003"),
+        ];
+        assert_eq!(names, expected);
+        assert_eq!((suite.tests, suite.failures, suite.errors), (7, 0, 1), "{xml}");
+        let TestCaseStatus::Success { flaky_runs, .. } = &suite.test_cases[5].status else { panic!("{xml}") };
+        assert_eq!(flaky_runs[0].ty.as_ref().unwrap().as_str(), "never-failed-back");
+        assert!(suite.test_cases[5].properties.iter().any(|property| property.name.as_str() == "run"));
+    }
+
+    #[test]
+    fn what_was_not_run_is_an_error_and_not_silence() {
+        let xml = render("night", &Night::of(&sample::night()[..1]).unwrap()).unwrap();
+        let report = Report::deserialize_from_str(&xml).unwrap();
+        assert_eq!((report.test_suites[0].tests, report.test_suites[0].errors), (7, 7), "{xml}");
+    }
+}

@@ -1,0 +1,304 @@
+//! The ledger of a night: an append-only file of entries, one JSON document a line, each on the disk before anything goes on.
+//!
+//! The first line names the schema. A line is written with one `write(2)` and synchronized, so that a night that is killed, or
+//! loses its power, leaves at most its last line torn. A reader passes over that line; whoever goes on cuts it off.
+//!
+//! Not here: what entries mean ([`state`](super::state)).
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::{NightPlan, RunId};
+use crate::{event::PhoneName, verdict::Case};
+
+/// Name of the file in the directory of a night.
+pub const FILE: &str = "night.jsonl";
+
+/// The schema that this version writes, and the only one that it reads.
+pub const SCHEMA: &str = "siprig.ledger/1";
+
+/// The first line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Header {
+    schema: String,
+    version: String,
+}
+
+/// One fact of a night.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When, by the wall clock, in nanoseconds since the Unix epoch.
+    pub at_unix_ns: i64,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happens in a night.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The night begins.
+    Planned {
+        /// What is to be run.
+        plan: Box<NightPlan>,
+    },
+    /// Somebody goes on with it.
+    Resumed,
+    /// A run begins.
+    Began {
+        /// Which.
+        run: RunId,
+        /// Its number among the attempts at this run, from 1.
+        attempt: u32,
+        /// The phones that take part.
+        phones: Vec<PhoneName>,
+    },
+    /// A run came to its end.
+    Ended {
+        /// Which.
+        run: RunId,
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        #[serde(flatten)]
+        end: End,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+        /// Its directory, within that of the night; none: it did not come so far.
+        directory: Option<String>,
+        /// What it told of its cases.
+        cases: Vec<Case>,
+    },
+    /// A run was cut off, and says nothing: its night was stopped or killed.
+    Interrupted {
+        /// Which.
+        run: RunId,
+        /// Which attempt.
+        attempt: u32,
+        /// By what: `SIGTERM`, or that the night was killed.
+        by: String,
+    },
+    /// Runs were not begun, or not tried again.
+    Left {
+        /// Which.
+        runs: Vec<RunId>,
+        /// Why.
+        why: String,
+    },
+    /// The night is over.
+    Closed {
+        /// The exit code.
+        exit: u8,
+        /// The signal that ended it early.
+        stopped_by: Option<String>,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// In which way.
+    pub end: Ending,
+    /// Its exit code; none: a signal ended it.
+    pub exit: Option<u8>,
+    /// What was told of it, where it told of no cases.
+    pub why: Option<String>,
+}
+
+/// Ways in which a run can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It told what became of its cases.
+    Told,
+    /// It found the bench in somebody's hands.
+    Busy,
+    /// A file was wrong.
+    File,
+    /// The rig did not let it begin.
+    Rig,
+    /// It ended in a way in which no run ends.
+    Crashed,
+    /// It took longer than it may, and was ended.
+    Hung,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Told => "told",
+            Self::Busy => "busy",
+            Self::File => "file",
+            Self::Rig => "rig",
+            Self::Crashed => "crashed",
+            Self::Hung => "hung",
+        })
+    }
+}
+
+/// What can be wrong with a ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// It can not be read or written.
+    #[error("cannot {what} the ledger {}: {source}; is its disk full, or is this not the directory of a night?", path.display())]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// The ledger.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Its first line is no header of a known schema.
+    #[error("{} is not a ledger of the schema {SCHEMA}; use the version of siprig that wrote it", path.display())]
+    Schema {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// A complete line is no entry.
+    #[error("line {line} of the ledger {} is not an entry: {source}; restore the file from a copy, or cut it off there", path.display())]
+    Malformed {
+        /// The ledger.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+}
+
+/// Appends entries.
+#[derive(Debug)]
+pub struct Ledger {
+    file: File,
+    path: PathBuf,
+}
+
+impl Ledger {
+    /// Begins the ledger of a night in its directory.
+    ///
+    /// # Errors
+    /// If there is one, or it can not be written.
+    pub fn create(directory: &Path) -> Result<Self, LedgerError> {
+        let path = directory.join(FILE);
+        let failed = |source| LedgerError::File { what: "begin", path: path.clone(), source };
+        let header = Header { schema: SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o644).open(&path).map_err(failed)?;
+        let mut ledger = Self { file, path: path.clone() };
+        ledger.line(&header).map_err(failed)?;
+        // The name of the file is to outlive a power cut as well.
+        File::open(directory).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        Ok(ledger)
+    }
+
+    /// Goes on with the ledger of a night, and tells what stands in it. A torn last line is cut off.
+    ///
+    /// # Errors
+    /// If it can not be read or written, or is none.
+    pub fn resume(directory: &Path) -> Result<(Self, Vec<Entry>), LedgerError> {
+        let path = directory.join(FILE);
+        let (entries, whole) = read(&path)?;
+        let failed = |source| LedgerError::File { what: "go on with", path: path.clone(), source };
+        let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
+        file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed)?;
+        Ok((Self { file, path }, entries))
+    }
+
+    /// Appends an entry. It is on the disk afterwards.
+    ///
+    /// # Errors
+    /// If it can not be written; the file may end in a torn line then.
+    pub fn append(&mut self, entry: &Entry) -> Result<(), LedgerError> {
+        self.line(entry).map_err(|source| LedgerError::File { what: "append to", path: self.path.clone(), source })
+    }
+
+    fn line(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(value)?;
+        line.push(b'\n');
+        self.file.write_all(&line)?;
+        self.file.sync_data()
+    }
+}
+
+/// The entries of a ledger. A torn last line is passed over.
+///
+/// # Errors
+/// If it can not be read, or is none.
+pub fn entries(directory: &Path) -> Result<Vec<Entry>, LedgerError> {
+    read(&directory.join(FILE)).map(|(entries, _)| entries)
+}
+
+/// The entries, and how many bytes of the file are whole lines.
+fn read(path: &Path) -> Result<(Vec<Entry>, u64), LedgerError> {
+    let bytes =
+        std::fs::read(path).map_err(|source| LedgerError::File { what: "read", path: path.to_owned(), source })?;
+    parse(&bytes, path)
+}
+
+fn parse(bytes: &[u8], path: &Path) -> Result<(Vec<Entry>, u64), LedgerError> {
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let header = lines.next().and_then(|line| serde_json::from_slice::<Header>(line).ok().map(|header| (header, line)));
+    let Some((_, first)) = header.filter(|(header, _)| header.schema == SCHEMA) else {
+        return Err(LedgerError::Schema { path: path.to_owned() });
+    };
+    let (mut entries, mut whole) = (Vec::new(), first.len());
+    for (number, line) in (2..).zip(lines) {
+        let entry = serde_json::from_slice(line).map_err(|source| LedgerError::Malformed {
+            path: path.to_owned(),
+            line: number,
+            source,
+        })?;
+        entries.push(entry);
+        whole += line.len();
+    }
+    Ok((entries, whole as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nightly::state::sample;
+
+    #[test]
+    fn what_was_appended_is_read_back_and_whoever_goes_on_after_a_torn_line_loses_that_line_alone() {
+        let entries = sample::night();
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::create(folder.path()).unwrap();
+        entries.iter().for_each(|entry| ledger.append(entry).unwrap());
+        assert_eq!(super::entries(folder.path()).unwrap(), entries);
+
+        let path = folder.path().join(FILE);
+        let whole = std::fs::read(&path).unwrap();
+        let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+        for end in [last, last + 1, whole.len() - 1] {
+            std::fs::write(&path, &whole[..end]).unwrap();
+            let (mut ledger, read) = Ledger::resume(folder.path()).unwrap();
+            assert_eq!(read, entries[..entries.len() - 1], "cut at {end}");
+            ledger.append(&entries[entries.len() - 1]).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), whole, "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_ledger_is_never_begun_twice_and_what_is_none_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        Ledger::create(folder.path()).unwrap();
+        assert!(matches!(Ledger::create(folder.path()), Err(LedgerError::File { what: "begin", .. })));
+        let path = folder.path().join(FILE);
+        for text in ["", "{}\n", r#"{"schema":"siprig.ledger/2","version":"9"}"#] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(entries(folder.path()), Err(LedgerError::Schema { .. })), "{text}");
+        }
+        let broken = format!("{{\"schema\":\"{SCHEMA}\",\"version\":\"1\"}}\n{{}}\n");
+        std::fs::write(&path, broken).unwrap();
+        assert!(matches!(entries(folder.path()), Err(LedgerError::Malformed { line: 2, .. })));
+    }
+}

@@ -1,0 +1,223 @@
+//! What a case came to, of all attempts at it, and by what is known about it.
+//!
+//! Attempts that were cut off count nothing. Who passes at a later attempt is flaky and never passes; a failure that was seen
+//! is not undone by a fault of the rig in another attempt.
+
+use crate::{
+    config::KnownIssue,
+    verdict::{Blame, Case, CaseId, Verdict},
+};
+
+use super::ledger::{End, Ending};
+
+/// The case that an attempt came to, with what is known about it.
+pub fn of_attempt(id: &CaseId, end: &End, told: &[Case], issues: &[KnownIssue]) -> Case {
+    let case = told.iter().find(|case| case.id == *id);
+    let hung = end.end == Ending::Hung;
+    match case.filter(|case| !(hung && case.verdict == Verdict::NotRun)) {
+        Some(case) => judged(case.clone(), issues),
+        None => without(id, end),
+    }
+}
+
+/// A case of which its run told nothing.
+fn without(id: &CaseId, end: &End) -> Case {
+    let (blame, code, reason) = match end.end {
+        Ending::Told => (Blame::Rig, "no-verdict", "the run told nothing of this line"),
+        Ending::Busy => (Blame::Rig, "bench-busy", "the bench was held by another"),
+        Ending::File => (Blame::Configuration, "file-wrong", "a file is wrong"),
+        Ending::Rig => (Blame::Rig, "rig-fault", "the rig did not let the run begin"),
+        Ending::Crashed => (Blame::Rig, "run-crashed", "the run ended in a way in which no run ends"),
+        Ending::Hung => (Blame::Rig, "run-hung", "the run took longer than it may, and was ended"),
+    };
+    let reason = match end.why.as_deref().and_then(|why| why.lines().next()) {
+        Some(why) => format!("{reason}: {why}"),
+        None => reason.to_owned(),
+    };
+    case(id, Verdict::RigError, blame, code, reason)
+}
+
+/// A case that was not run, and why.
+pub fn not_run(id: &CaseId, code: &str, reason: &str) -> Case {
+    Case { attempts: 0, ..case(id, Verdict::NotRun, Blame::Rig, code, reason.to_owned()) }
+}
+
+fn case(id: &CaseId, verdict: Verdict, blame: Blame, code: &str, reason: String) -> Case {
+    Case {
+        id: id.clone(),
+        verdict,
+        blame: Some(blame),
+        code: Some(code.to_owned()),
+        reason: Some(reason),
+        expected: true,
+        attempts: 1,
+        evidence: Vec::new(),
+        measurements: Vec::new(),
+    }
+}
+
+/// Holds a case against the known issues.
+fn judged(mut case: Case, issues: &[KnownIssue]) -> Case {
+    let about = issues.iter().filter(|issue| issue.is_about(&case.id.scenario, &case.id.phone));
+    for issue in about {
+        let KnownIssue { code, reason, expires, .. } = issue;
+        match case.verdict {
+            Verdict::Fail if case.code.as_deref() == Some(code) => {
+                case.expected = false;
+                let was = case.reason.take().unwrap_or_default();
+                case.reason = Some(format!("{was} (known until {expires}: {reason})"));
+                return case;
+            }
+            Verdict::Pass => {
+                case.expected = false;
+                case.code = Some("not-as-known".to_owned());
+                case.reason = Some(format!(
+                    "it passed, and is known to fail with {code} until {expires}: take that out of the suite"
+                ));
+            }
+            _ => {}
+        }
+    }
+    case
+}
+
+/// Whether another attempt is worth while: it failed and nobody knew that it would, or the rig could not tell.
+pub fn is_unsettled(case: &Case) -> bool {
+    is_surprise(case) || case.verdict == Verdict::RigError
+}
+
+fn is_surprise(case: &Case) -> bool {
+    case.verdict == Verdict::Fail && case.expected
+}
+
+/// What a case came to in all of its attempts, in their order; and which of them decided it. None: there was none.
+pub fn of_all(attempts: &[Case]) -> Option<(usize, Case)> {
+    let last = |is: &dyn Fn(&Case) -> bool| attempts.iter().rposition(is);
+    let passed = attempts.iter().position(|case| matches!(case.verdict, Verdict::Pass | Verdict::Flaky));
+    let deciding = match passed {
+        Some(passed) => passed,
+        None => last(&is_surprise)
+            .or_else(|| last(&|case| case.verdict == Verdict::Fail))
+            .or_else(|| last(&|case| case.verdict == Verdict::RigError))
+            .or_else(|| attempts.len().checked_sub(1))?,
+    };
+    let mut case = attempts.get(deciding)?.clone();
+    case.attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+    // A line that failed in another attempt, because its phone was tried again, has not simply passed either.
+    let wrong =
+        attempts.iter().enumerate().rfind(|(at, case)| is_surprise(case) || *at < deciding && is_unsettled(case));
+    if let Some((at, wrong)) = wrong.filter(|_| case.verdict == Verdict::Pass) {
+        case.verdict = Verdict::Flaky;
+        (case.blame, case.code) = (wrong.blame, wrong.code.clone());
+        let reason = wrong.reason.as_deref().unwrap_or("no reason was given");
+        case.reason = Some(format!("it passed at attempt {}; at attempt {}: {reason}", deciding + 1, at + 1));
+    }
+    Some((deciding, case))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Day;
+
+    fn id() -> CaseId {
+        CaseId { scenario: "failover".to_owned(), phone: "p1".into(), line: "1001".to_owned() }
+    }
+
+    fn fail(code: &str) -> Case {
+        case(&id(), Verdict::Fail, Blame::Phone, code, format!("it was {code}"))
+    }
+
+    fn of(verdict: Verdict) -> Case {
+        Case { verdict, blame: None, code: None, reason: None, ..fail("") }
+    }
+
+    fn told() -> End {
+        End { end: Ending::Told, exit: Some(0), why: None }
+    }
+
+    fn issue() -> KnownIssue {
+        KnownIssue {
+            scenario: "failover".to_owned(),
+            phone: Some("p1".into()),
+            code: "late".to_owned(),
+            reason: "ticket 4711".to_owned(),
+            expires: Day::new(2026, 12, 31).unwrap(),
+        }
+    }
+
+    #[test]
+    fn who_passes_at_a_later_attempt_is_flaky_and_tells_what_went_before() {
+        let rig = case(&id(), Verdict::RigError, Blame::Rig, "console-lost", "the console went".to_owned());
+        for (before, blame) in [(fail("late"), Blame::Phone), (rig, Blame::Rig)] {
+            let (deciding, case) = of_all(&[before.clone(), of(Verdict::Pass)]).unwrap();
+            assert_eq!((deciding, case.verdict, case.attempts), (1, Verdict::Flaky, 2));
+            assert_eq!((case.blame, &case.code), (Some(blame), &before.code));
+            assert!(case.reason.unwrap().contains(before.reason.as_deref().unwrap()));
+        }
+        assert_eq!(of_all(&[of(Verdict::Pass)]).unwrap().1.verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn who_passed_and_fails_when_its_phone_is_tried_again_is_flaky_as_well_and_the_rig_takes_no_pass_away() {
+        let again = of_all(&[of(Verdict::Pass), fail("late")]).unwrap().1;
+        assert_eq!((again.verdict, again.code.as_deref()), (Verdict::Flaky, Some("late")));
+        let rig = case(&id(), Verdict::RigError, Blame::Rig, "console-lost", String::new());
+        assert_eq!(of_all(&[of(Verdict::Pass), rig]).unwrap().1.verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_failure_is_undone_neither_by_the_rig_nor_by_one_that_is_known() {
+        let rig = case(&id(), Verdict::RigError, Blame::Rig, "console-lost", String::new());
+        for attempts in [[fail("late"), rig.clone()], [rig, fail("late")]] {
+            assert_eq!(of_all(&attempts).unwrap().1.verdict, Verdict::Fail);
+        }
+        let known = judged(fail("late"), &[issue()]);
+        let (deciding, case) = of_all(&[fail("flapping"), known]).unwrap();
+        assert_eq!((deciding, case.expected, case.code.as_deref()), (0, true, Some("flapping")));
+        assert_eq!(of_all(&[]), None);
+    }
+
+    #[test]
+    fn a_known_issue_excuses_its_code_alone_and_must_hold() {
+        let known = |case| of_attempt(&id(), &told(), &[case], &[issue()]);
+        let late = known(fail("late"));
+        assert!(!late.expected && !is_unsettled(&late));
+        assert!(late.reason.unwrap().contains("ticket 4711"));
+        let other = known(fail("flapping"));
+        assert!(other.expected && is_unsettled(&other));
+        let mended = known(of(Verdict::Pass));
+        assert!(!mended.expected && mended.reason.unwrap().contains("take that out"));
+        let skipped = known(of(Verdict::Skipped));
+        assert!(skipped.expected);
+        let elsewhere = KnownIssue { phone: Some("p2".into()), ..issue() };
+        assert!(of_attempt(&id(), &told(), &[fail("late")], &[elsewhere]).expected);
+    }
+
+    #[test]
+    fn a_run_that_tells_nothing_of_a_case_is_a_fault_that_is_no_phone_s() {
+        use Ending::{Busy, Crashed, File, Hung, Rig, Told};
+        for (end, code) in [
+            (Told, "no-verdict"),
+            (Busy, "bench-busy"),
+            (File, "file-wrong"),
+            (Rig, "rig-fault"),
+            (Crashed, "run-crashed"),
+            (Hung, "run-hung"),
+        ] {
+            let end = End { end, exit: None, why: Some("because\nand so on".to_owned()) };
+            let case = of_attempt(&id(), &end, &[], &[issue()]);
+            assert_eq!((case.verdict, case.code.as_deref()), (Verdict::RigError, Some(code)));
+            assert!(case.blame != Some(Blame::Phone) && case.reason.unwrap().ends_with(": because"));
+        }
+    }
+
+    #[test]
+    fn of_a_run_that_was_ended_for_its_time_the_verdicts_that_it_had_count_and_the_rest_is_the_rig_s() {
+        let end = End { end: Ending::Hung, exit: Some(143), why: None };
+        let decided = of_attempt(&id(), &end, &[fail("late")], &[]);
+        assert_eq!(decided.code.as_deref(), Some("late"));
+        let open = of_attempt(&id(), &end, &[of(Verdict::NotRun)], &[]);
+        assert_eq!((open.verdict, open.code.as_deref()), (Verdict::RigError, Some("run-hung")));
+    }
+}

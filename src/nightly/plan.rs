@@ -1,0 +1,230 @@
+//! The plan of a night: which runs there are, in which order, and what each may take. Pure; a suite and a bench in.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Bench, Day, KnownIssue, Pace, Scenario, StepKind, Suite, duration},
+    event::PhoneName,
+    verdict::CaseId,
+};
+
+/// Name of a run within its night: `2.1.failover` is a scenario in the first round of the second entry. It is the same whenever
+/// the same suite is planned.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub String);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// All that is to be run, and what is known about it before it begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NightPlan {
+    /// Name of the suite.
+    pub suite: String,
+    /// Version of siprig that planned it.
+    pub version: String,
+    /// Name of the bench.
+    pub bench: String,
+    /// How its runs find it.
+    pub surroundings: Surroundings,
+    /// A case that passes only when it is tried again makes the night fail.
+    pub gate_flaky: bool,
+    /// Extensions of the lines of each phone under test.
+    pub lines: BTreeMap<PhoneName, Vec<String>>,
+    /// Known issues that excuse something tonight.
+    pub issues: Vec<KnownIssue>,
+    /// Those that do no more.
+    pub expired: Vec<KnownIssue>,
+    /// The runs, in their order.
+    pub runs: Vec<PlannedRun>,
+}
+
+/// What `siprig run` is told beside scenario and phones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Surroundings {
+    /// The directory from which files are named.
+    pub directory: PathBuf,
+    /// The bench, as it was named; none: what the scenarios are tried on.
+    pub bench: Option<String>,
+    /// Overrides of the bench file, as given.
+    pub overrides: Vec<String>,
+    /// Links may be taken down.
+    pub allow_link_down: bool,
+}
+
+/// One run: a scenario on phones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedRun {
+    /// Its name.
+    pub id: RunId,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// The name or path by which it is found.
+    pub named: String,
+    /// The phones, in the order of the bench.
+    pub phones: Vec<PhoneName>,
+    /// A phone can not be tried again without the others, as where phones call each other.
+    pub together: bool,
+    /// What is dropped when time is short: the highest number first.
+    pub priority: u8,
+    /// Words of its entry.
+    pub tags: Vec<String>,
+    /// How often it may be tried again.
+    pub retry: u32,
+    /// How long it will take.
+    pub estimate: Estimate,
+    /// The longest that it may take.
+    #[serde(with = "duration")]
+    pub limit: Duration,
+}
+
+/// How long a run will take, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// How long.
+    #[serde(with = "duration")]
+    pub time: Duration,
+    /// So many earlier runs took it, in the middle; 0: it is the sum of the longest that the phones' timers allow.
+    pub of_runs: u32,
+}
+
+/// What a planner asks of each scenario on phones.
+pub struct Foresight<'a> {
+    /// The longest that it can take by the timers of the phones.
+    pub bound: &'a dyn Fn(&Scenario, &[PhoneName]) -> Duration,
+    /// What it took before.
+    pub history: &'a dyn Fn(&str) -> Option<Estimate>,
+}
+
+/// What a run may take that was given no limit: twice what is computed for it, and this.
+const SLACK: Duration = Duration::from_secs(600);
+
+impl NightPlan {
+    /// Plans a suite on a bench whose phones it fits. With `tags`, entries that have none of them are left out; `today` decides
+    /// which known issues excuse something.
+    pub fn new(
+        suite: &Suite,
+        scenarios: &BTreeMap<String, Scenario>,
+        bench: &Bench,
+        tags: &[String],
+        today: &Day,
+        foresight: &Foresight<'_>,
+    ) -> Self {
+        let mut runs = Vec::new();
+        for (number, entry) in (1..).zip(&suite.entries) {
+            if !tags.is_empty() && !entry.tags.iter().any(|tag| tags.contains(tag)) {
+                continue;
+            }
+            let all = bench.phones.iter().map(|phone| phone.name.clone());
+            let phones: Vec<_> = all.filter(|phone| entry.phones.is_empty() || entry.phones.contains(phone)).collect();
+            for round in 1..=entry.repeat {
+                for named in &entry.scenarios {
+                    let Some(scenario) = scenarios.get(named) else { continue };
+                    let bound = (foresight.bound)(scenario, &phones);
+                    let computed = Estimate { time: bound, of_runs: 0 };
+                    runs.push(PlannedRun {
+                        id: RunId(format!("{number}.{round}.{}", scenario.name)),
+                        scenario: scenario.name.clone(),
+                        named: named.clone(),
+                        phones: phones.clone(),
+                        together: is_of_pairs(scenario),
+                        priority: entry.priority,
+                        tags: entry.tags.clone(),
+                        retry: entry.retry,
+                        estimate: (foresight.history)(&scenario.name).unwrap_or(computed),
+                        limit: entry.time_limit.unwrap_or(bound * 2 + SLACK),
+                    });
+                }
+            }
+        }
+        let lines = bench.phones.iter().map(|phone| {
+            (phone.name.clone(), phone.lines.iter().map(|line| line.extension.clone()).collect::<Vec<_>>())
+        });
+        let (issues, expired) = suite.known_issues.iter().cloned().partition(|issue| *today <= issue.expires);
+        Self {
+            suite: suite.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            bench: bench.name.clone(),
+            surroundings: Surroundings::default(),
+            gate_flaky: suite.gate_flaky,
+            lines: lines.collect(),
+            issues,
+            expired,
+            runs,
+        }
+    }
+
+    /// The cases of a run on some of its phones, in their order.
+    pub fn cases(&self, run: &PlannedRun, phones: &[PhoneName]) -> Vec<CaseId> {
+        let case = |phone: &PhoneName, line: &String| CaseId {
+            scenario: run.scenario.clone(),
+            phone: phone.clone(),
+            line: line.clone(),
+        };
+        let lines = |phone| self.lines.get(phone).into_iter().flatten();
+        phones.iter().flat_map(|phone| lines(phone).map(move |line| case(phone, line))).collect()
+    }
+}
+
+/// Whether phones depend on one another in it.
+fn is_of_pairs(scenario: &Scenario) -> bool {
+    let calls =
+        |kind: &StepKind| matches!(kind, StepKind::Call { .. } | StepKind::ExpectCall { .. } | StepKind::ExpectIdle);
+    scenario.pace == Pace::Pairs || scenario.peer.is_none() && scenario.all_steps().any(|step| calls(&step.kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nightly::state::sample;
+
+    #[test]
+    fn runs_come_in_the_order_of_entries_rounds_and_scenarios_and_keep_their_names() {
+        let plan = sample::plan();
+        let ids: Vec<&str> = plan.runs.iter().map(|run| run.id.0.as_str()).collect();
+        assert_eq!(ids, ["1.1.baseline", "1.1.call", "1.2.baseline", "1.2.call", "2.1.failover"]);
+        assert_eq!(sample::plan(), plan, "planned again");
+        assert!(plan.runs[1].together && !plan.runs[0].together);
+    }
+
+    #[test]
+    fn all_phones_of_the_bench_take_part_where_none_is_named_and_lines_are_cases_each() {
+        let plan = sample::plan();
+        assert_eq!(plan.runs[0].phones, ["p1".into()]);
+        assert_eq!(plan.runs[4].phones, ["p1".into(), "p2".into()]);
+        let cases = plan.cases(&plan.runs[4], &plan.runs[4].phones);
+        let cases: Vec<String> = cases.iter().map(ToString::to_string).collect();
+        assert_eq!(cases, ["failover p1/1001", "failover p2/1002", "failover p2/1003"]);
+    }
+
+    #[test]
+    fn entries_are_chosen_by_their_tags_and_keep_the_names_of_their_runs() {
+        let plan = sample::plan_of(&["slow"]);
+        let ids: Vec<&str> = plan.runs.iter().map(|run| run.id.0.as_str()).collect();
+        assert_eq!(ids, ["2.1.failover"]);
+        assert!(sample::plan_of(&["nothing"]).runs.is_empty());
+    }
+
+    #[test]
+    fn a_known_issue_excuses_up_to_its_last_day_and_not_a_day_longer() {
+        let plan = sample::plan();
+        assert_eq!((plan.issues.len(), plan.expired.len()), (1, 1));
+        assert_eq!(plan.issues[0].expires, sample::today());
+        assert!(plan.expired[0].expires < sample::today());
+    }
+
+    #[test]
+    fn what_has_no_limit_of_its_own_may_take_twice_what_is_computed_and_ten_minutes() {
+        let plan = sample::plan();
+        assert_eq!(plan.runs[0].limit, Duration::from_secs(90), "its own");
+        assert_eq!(plan.runs[4].limit, Duration::from_secs(2 * 300 + 600));
+        assert_eq!(plan.runs[4].estimate, Estimate { time: Duration::from_secs(40), of_runs: 3 }, "as it was before");
+        assert_eq!(plan.runs[0].estimate, Estimate { time: Duration::from_secs(300), of_runs: 0 });
+    }
+}

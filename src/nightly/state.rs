@@ -1,0 +1,282 @@
+//! The state of a night: a fold of its ledger. Any beginning of a ledger gives each planned run one state and each planned case
+//! one outcome, whatever was cut off after it.
+
+use std::time::Duration;
+
+use super::{
+    ledger::{End, Ending, Entry, Event},
+    outcome,
+    plan::{NightPlan, PlannedRun, RunId},
+};
+use crate::{
+    event::PhoneName,
+    verdict::{Case, CaseId},
+};
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
+
+/// So many runs in a row that could not begin end a night: nothing on this bench would show anything.
+const IN_VAIN: usize = 3;
+
+/// A night, as far as its ledger tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Night {
+    /// What was planned.
+    pub plan: NightPlan,
+    /// When it began, in nanoseconds since the Unix epoch.
+    pub began_unix_ns: i64,
+    /// When the last thing happened.
+    pub last_unix_ns: i64,
+    /// How often somebody went on with it.
+    pub resumed: u32,
+    /// How it ended; none: it goes on, or was cut off.
+    pub closed: Option<Closed>,
+    /// Of each planned run what became of it, in the order of the plan.
+    runs: Vec<Progress>,
+    /// Runs that could not begin, in a row up to now.
+    in_vain: usize,
+}
+
+/// How a night ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// The exit code.
+    pub exit: u8,
+    /// The signal that ended it early.
+    pub stopped_by: Option<String>,
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Progress {
+    attempts: Vec<Attempt>,
+    left: Option<String>,
+}
+
+/// One attempt at a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Who takes part.
+    pub phones: Vec<PhoneName>,
+    /// When it began, in nanoseconds since the Unix epoch.
+    pub began_unix_ns: i64,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    /// It goes on, or was cut off without anybody noting it.
+    InFlight,
+    /// It was cut off, by this.
+    Interrupted(String),
+    /// It came to its end.
+    Ended {
+        /// How.
+        end: End,
+        /// How long it took.
+        took: Duration,
+        /// Its directory, within that of the night.
+        directory: Option<String>,
+        /// What it told of its cases.
+        cases: Vec<Case>,
+    },
+}
+
+/// Where a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It has still to be run, for the first time or again.
+    Waiting,
+    /// It is being run.
+    Running,
+    /// Nothing more is to be done about it.
+    Done,
+}
+
+/// A case with the run that it is of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The run.
+    pub run: RunId,
+    /// The directory of the attempt that decided it, within that of the night.
+    pub directory: Option<String>,
+    /// What it came to.
+    pub case: Case,
+}
+
+impl Night {
+    /// Folds a ledger. None: it does not even tell the plan.
+    pub fn of(entries: &[Entry]) -> Option<Self> {
+        let (first, rest) = entries.split_first()?;
+        let Event::Planned { plan } = &first.event else { return None };
+        let mut night = Self {
+            runs: vec![Progress::default(); plan.runs.len()],
+            plan: *plan.clone(),
+            began_unix_ns: first.at_unix_ns,
+            last_unix_ns: first.at_unix_ns,
+            resumed: 0,
+            closed: None,
+            in_vain: 0,
+        };
+        rest.iter().for_each(|entry| night.apply(entry));
+        Some(night)
+    }
+
+    /// Takes one more entry.
+    pub fn apply(&mut self, entry: &Entry) {
+        self.last_unix_ns = entry.at_unix_ns;
+        match &entry.event {
+            // A night is planned once.
+            Event::Planned { .. } => {}
+            Event::Resumed => {
+                self.resumed += 1;
+                self.closed = None;
+                self.in_vain = 0;
+                self.runs.iter_mut().for_each(|run| run.left = None);
+            }
+            Event::Began { run, attempt, phones } => {
+                let attempt = Attempt {
+                    number: *attempt,
+                    phones: phones.clone(),
+                    began_unix_ns: entry.at_unix_ns,
+                    fate: Fate::InFlight,
+                };
+                self.with(run, |run| run.attempts.push(attempt));
+            }
+            Event::Ended { run, attempt, end, took_ms, directory, cases } => {
+                let in_vain = directory.is_none() && end.end != Ending::Hung;
+                self.in_vain = if in_vain { self.in_vain + 1 } else { 0 };
+                let took = Duration::from_millis(*took_ms);
+                let (end, directory, cases) = (end.clone(), directory.clone(), cases.clone());
+                self.fate(run, *attempt, Fate::Ended { end, took, directory, cases });
+            }
+            Event::Interrupted { run, attempt, by } => self.fate(run, *attempt, Fate::Interrupted(by.clone())),
+            Event::Left { runs, why } => {
+                for run in runs {
+                    self.with(run, |run| run.left = Some(why.clone()));
+                }
+            }
+            Event::Closed { exit, stopped_by } => {
+                self.closed = Some(Closed { exit: *exit, stopped_by: stopped_by.clone() });
+            }
+        }
+    }
+
+    fn with(&mut self, run: &RunId, change: impl FnOnce(&mut Progress)) {
+        if let Some(at) = self.plan.runs.iter().position(|planned| planned.id == *run)
+            && let Some(progress) = self.runs.get_mut(at)
+        {
+            change(progress);
+        }
+    }
+
+    fn fate(&mut self, run: &RunId, number: u32, fate: Fate) {
+        self.with(run, |run| {
+            if let Some(attempt) = run.attempts.iter_mut().rfind(|attempt| attempt.number == number) {
+                attempt.fate = fate;
+            }
+        });
+    }
+
+    /// Each planned run with the attempts at it, and why it was left where it was.
+    pub fn runs(&self) -> impl Iterator<Item = (&PlannedRun, &[Attempt], Option<&str>)> {
+        let progress = self.runs.iter().map(|run| (run.attempts.as_slice(), run.left.as_deref()));
+        self.plan.runs.iter().zip(progress).map(|(run, (attempts, left))| (run, attempts, left))
+    }
+
+    /// Where a run is.
+    pub fn status(&self, run: &PlannedRun, attempts: &[Attempt]) -> Status {
+        if attempts.iter().any(|attempt| attempt.fate == Fate::InFlight) {
+            return Status::Running;
+        }
+        if self.next_phones(run, attempts).is_empty() { Status::Done } else { Status::Waiting }
+    }
+
+    /// Who takes part in the next attempt; nobody: there is no other.
+    pub fn next_phones(&self, run: &PlannedRun, attempts: &[Attempt]) -> Vec<PhoneName> {
+        let ended = attempts.iter().filter(|attempt| matches!(attempt.fate, Fate::Ended { .. })).count();
+        if ended == 0 {
+            return run.phones.clone();
+        }
+        if ended > run.retry as usize {
+            return Vec::new();
+        }
+        let unsettled = |phone: &&PhoneName| {
+            let cases = self.plan.cases(run, std::slice::from_ref(*phone));
+            cases.iter().any(|id| self.tries(id, attempts).iter().all(|(_, case)| outcome::is_unsettled(case)))
+        };
+        let phones: Vec<PhoneName> = run.phones.iter().filter(unsettled).cloned().collect();
+        if run.together && !phones.is_empty() { run.phones.clone() } else { phones }
+    }
+
+    /// What each attempt at a case came to, with the directory of its run.
+    fn tries<'a>(&self, id: &CaseId, attempts: &'a [Attempt]) -> Vec<(Option<&'a str>, Case)> {
+        let tried = attempts.iter().filter(|attempt| attempt.phones.contains(&id.phone));
+        let told = tried.filter_map(|attempt| match &attempt.fate {
+            Fate::Ended { end, directory, cases, .. } => {
+                Some((directory.as_deref(), outcome::of_attempt(id, end, cases, &self.plan.issues)))
+            }
+            Fate::InFlight | Fate::Interrupted(_) => None,
+        });
+        told.collect()
+    }
+
+    /// What each planned case came to, in the order of the plan: one outcome for each, never none and never two.
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        let of_run = |(run, attempts, left): (&PlannedRun, &[Attempt], Option<&str>)| {
+            let ids = self.plan.cases(run, &run.phones);
+            ids.iter().map(|id| self.outcome(run, id, attempts, left)).collect::<Vec<_>>()
+        };
+        self.runs().flat_map(of_run).collect()
+    }
+
+    fn outcome(&self, run: &PlannedRun, id: &CaseId, attempts: &[Attempt], left: Option<&str>) -> Outcome {
+        let (directories, cases): (Vec<_>, Vec<_>) = self.tries(id, attempts).into_iter().unzip();
+        let run = run.id.clone();
+        if let Some((deciding, case)) = outcome::of_all(&cases) {
+            let directory = directories.get(deciding).copied().flatten().map(str::to_owned);
+            return Outcome { run, directory, case };
+        }
+        let last = attempts.last().map(|attempt| &attempt.fate);
+        let case = match (last, left) {
+            (_, Some(why)) => outcome::not_run(id, "left-out", why),
+            (Some(Fate::Interrupted(by)), None) => {
+                outcome::not_run(id, "interrupted", &format!("the run was cut off by {by} before it had told anything"))
+            }
+            (Some(_), None) => outcome::not_run(id, "in-flight", "the run has not told anything yet"),
+            (None, None) => outcome::not_run(id, "not-begun", "its turn has not come"),
+        };
+        Outcome { run, directory: None, case }
+    }
+
+    /// Runs that still have to be run, with their places in the plan.
+    pub fn waiting(&self) -> impl Iterator<Item = (usize, &PlannedRun)> {
+        let runs = self.runs().enumerate();
+        runs.filter(|(_, (run, attempts, _))| self.status(run, attempts) == Status::Waiting)
+            .map(|(at, (run, ..))| (at, run))
+    }
+
+    /// The attempt that is in flight.
+    pub fn in_flight(&self) -> Option<(&PlannedRun, &Attempt)> {
+        self.runs().find_map(|(run, attempts, _)| {
+            attempts.iter().find(|attempt| attempt.fate == Fate::InFlight).map(|attempt| (run, attempt))
+        })
+    }
+
+    /// How many runs are done.
+    pub fn done(&self) -> usize {
+        self.runs().filter(|(run, attempts, _)| self.status(run, attempts) == Status::Done).count()
+    }
+
+    /// Whether one run after the other came to nothing, so that no further one need be tried.
+    pub fn is_in_vain(&self) -> bool {
+        self.in_vain >= IN_VAIN
+    }
+}
