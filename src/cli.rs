@@ -23,8 +23,10 @@ mod dry_run;
 mod error;
 mod exit;
 mod key;
+mod leftovers;
 mod lock;
 mod net;
+mod nightly;
 mod operator;
 mod phone;
 mod places;
@@ -74,6 +76,7 @@ fn dispatch(command: &Command) -> ExitCode {
     let done = match command {
         Command::Run(args) => run::main(args),
         Command::Console(args) => console::main(args),
+        Command::Nightly(args) => nightly::main(args),
         Command::Analyze(args) => analyze::main(args),
         Command::Check(args) => check::main(args),
         Command::Net(args) => net::main(&args.command),

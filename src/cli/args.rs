@@ -10,6 +10,7 @@ use super::{
     console::{self, ConsoleArgs},
     discover::DiscoverArgs,
     net::args::NetArgs,
+    nightly::{self, NightlyArgs},
     phone::args::PhoneArgs,
     serial::{self, SerialArgs},
 };
@@ -23,6 +24,7 @@ Exit codes (the first that applies):
     1            unexpected
   100            a case failed
     3            a fault of the rig: no verdict is possible
+  101            a case passed only when it was tried again, and the suite does not allow that
     5            cases are outstanding
     4            nothing ran, or all was skipped
     2            wrong usage
@@ -54,6 +56,9 @@ pub enum Command {
     /// Watch and steer a run from one terminal
     #[command(after_help = console::EXAMPLES, long_about = console::ABOUT)]
     Console(ConsoleArgs),
+    /// Run a suite, unattended
+    #[command(after_help = nightly::EXAMPLES, long_about = nightly::ABOUT)]
+    Nightly(NightlyArgs),
     /// Read a capture: who was registered where, and how long each move took
     #[command(after_help = ANALYZE_EXAMPLES, long_about = ANALYZE_ABOUT)]
     Analyze(AnalyzeArgs),
@@ -137,6 +142,9 @@ pub struct RunArgs {
     /// Keep passwords and digest responses in journal and captures, which are then readable for you alone
     #[arg(long)]
     pub keep_secrets: bool,
+    /// It is a run of a night, which holds the night's lock on the bench
+    #[arg(long, hide = true)]
+    pub of_night: bool,
     /// Write the name of the run's directory to this file when it is there
     #[arg(long, value_name = "FILE", hide = true)]
     pub announce: Option<PathBuf>,

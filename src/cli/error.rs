@@ -12,6 +12,7 @@ use crate::{
     config::diagnostic::{Diagnostic, Diagnostics},
     driver::network::NetworkError,
     journal::{JournalError, RunDirError, console::RecordingError},
+    nightly::LedgerError,
     report::ReportError,
     session::{ReplayError, SessionError},
     virtual_bench::LaunchError,
@@ -119,6 +120,12 @@ impl From<RunDirError> for UserError {
 
 impl From<JournalError> for UserError {
     fn from(error: JournalError) -> Self {
+        Self::because(Exit::Rig, &error)
+    }
+}
+
+impl From<LedgerError> for UserError {
+    fn from(error: LedgerError) -> Self {
         Self::because(Exit::Rig, &error)
     }
 }

@@ -27,6 +27,8 @@ pub enum Exit {
     Config = 78,
     /// A case failed, or one that is known to fail passed.
     Failed = 100,
+    /// A case passed only when it was tried again, where that is not allowed.
+    Flaky = 101,
     /// Ended by SIGHUP, after everything was restored.
     Hangup = 129,
     /// Ended by SIGINT, after everything was restored.
@@ -74,6 +76,18 @@ impl Exit {
             Self::NothingRan
         } else {
             Self::Success
+        }
+    }
+}
+
+impl Exit {
+    /// What a night comes to. `gated` says that no case may pass only when it is tried again, `rig_failed` that its documents
+    /// could not be written.
+    pub fn of_night(cases: &[Case], stopped_by: Option<&str>, gated: bool, rig_failed: bool) -> Self {
+        let flaky = gated && cases.iter().any(|case| case.verdict == Verdict::Flaky);
+        match Self::of_run(cases, stopped_by, rig_failed) {
+            Self::Outstanding | Self::NothingRan | Self::Success if flaky => Self::Flaky,
+            other => other,
         }
     }
 }
@@ -131,6 +145,19 @@ mod tests {
         let known = |verdict| Case { expected: false, ..case(verdict) };
         assert_eq!(Exit::of_run(&[known(Verdict::Fail)], None, false), Exit::Success);
         assert_eq!(Exit::of_run(&[known(Verdict::Pass)], None, false), Exit::Failed);
+    }
+
+    #[test]
+    fn a_case_that_passes_only_when_it_is_tried_again_counts_where_that_is_not_allowed_and_nothing_is_worse() {
+        use Verdict::{Fail, Flaky, NotRun, Pass, RigError};
+        let night = |verdicts: &[Verdict], gated| {
+            Exit::of_night(&verdicts.iter().copied().map(case).collect::<Vec<_>>(), None, gated, false)
+        };
+        assert_eq!(night(&[Pass, Flaky], false), Exit::Success);
+        assert_eq!(night(&[Pass, Flaky], true), Exit::Flaky);
+        assert_eq!(night(&[NotRun, Flaky], true), Exit::Flaky);
+        assert_eq!(night(&[RigError, Flaky], true), Exit::Rig);
+        assert_eq!(night(&[Fail, Flaky], true), Exit::Failed);
     }
 
     #[test]

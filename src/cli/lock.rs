@@ -78,12 +78,24 @@ pub struct Lockable {
     what: String,
 }
 
+/// What a night on a bench of that name needs beside what each of its runs needs. Whoever runs something on the bench without
+/// being a night's takes it as well.
+pub fn night(bench: &str) -> Lockable {
+    let what = format!("the bench `{bench}`");
+    Lockable { file: format!("night-{}-{bench}", namespace()), what }
+}
+
+/// Which network namespace this is.
+fn namespace() -> u64 {
+    std::fs::metadata("/proc/self/ns/net").map_or(0, |found| found.ino())
+}
+
 /// What a run on these phones of a bench needs for itself, in the order in which everybody locks it.
 ///
 /// Names of benches and interfaces count within a network namespace, ports as the devices that they lead to: equal names
 /// in two virtual benches are different things.
 pub fn needed(bench: &Bench, phones: &[&Phone]) -> Vec<Lockable> {
-    let namespace = std::fs::metadata("/proc/self/ns/net").map_or(0, |found| found.ino());
+    let namespace = namespace();
     let mut all = vec![Lockable {
         file: format!("bench-{namespace}-{}", bench.name),
         what: format!("the bench `{}`", bench.name),

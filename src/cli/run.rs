@@ -14,6 +14,7 @@ use super::{
     dry_run,
     error::{UserError, print_data},
     exit::Exit,
+    leftovers,
     lock::{self, Holder},
     operator::{self, Ear},
     places::{NotingPlaces, PlacesFile},
@@ -70,7 +71,7 @@ pub(super) fn perform(args: &RunArgs, prepare: impl Fn(&mut Plan)) -> Result<Out
             }
             let (bench, models) = load::checked_bench(&preview, &rig)?;
             fit(&scenarios, &selected(&bench, &args.phones), &models)?;
-            switched_off::allowed(&plan(args, bench, models, scenarios)?)?;
+            switched_off::allowed(&scenarios, args.allow_link_down)?;
             bench::run_inside(&description, &rig).map(Outcome::Inside)
         }
         Opened::Real(document) => run(args, &document, scenarios, prepare),
@@ -109,31 +110,30 @@ fn run(
     let mut plan = plan(args, bench, models, scenarios)?;
     prepare(&mut plan);
     if !args.dry_run {
-        switched_off::allowed(&plan)?;
+        switched_off::allowed(plan.scenarios(), plan.allow_link_down)?;
     }
     if args.dry_run {
         print_data(&dry_run::render(&plan))?;
         return Ok(Outcome::Said);
     }
-    let needed = lock::needed(&plan.bench, &selected(&plan.bench, &args.phones));
+    let mut needed = lock::needed(&plan.bench, &selected(&plan.bench, &args.phones));
+    if !args.of_night {
+        // A bench on which a night goes on is in use between its runs as well.
+        needed.insert(0, lock::night(&plan.bench.name));
+    }
     let myself = Holder::myself(&format!("siprig run {}", plan.title()));
     let _locks = lock::acquire(&state::directory()?, &needed, &myself, args.wait, |held| {
         let held = held.to_string();
         say(&format!("waiting: {}", held.split_once("; ").map_or(held.as_str(), |(held, _)| held)));
     })?;
 
-    stopped::start_again(&plan.bench, say)?;
-    set_back::everything(&plan.bench, say)?;
-    plan.unsettled = written_back::everything(&plan.bench, say)?;
+    plan.unsettled = leftovers::undo(&plan.bench, say)?;
     if plan.bench.provisioning.is_none() {
         // Nobody knows where they would load their files from.
         written_back::say_until_they_boot(&std::mem::take(&mut plan.unsettled), say);
     }
     let tested = plan.phones.clone();
     plan.unsettled.retain(|phone| tested.contains(phone));
-    if let Some(network) = &plan.bench.network {
-        switched_off::switch_on_again(network, say)?;
-    }
     share::sweep(&state::directory()?);
     let clock = RunClock::start();
     let run_dir = RunDir::create(&args.report_dir, &plan.scenario.name, clock.epoch_unix_ns(), args.keep_secrets)?;

@@ -4,7 +4,7 @@
 use super::{changes::ChangesFile, error::UserError, exit::Exit, net::unreadable};
 use crate::{
     bridge::{LinkSwitch, protocol::Refusal, survey},
-    config::{Network, Plan, StepKind},
+    config::{Network, Scenario, StepKind},
     driver::network::NetworkError,
     look::harmless,
 };
@@ -13,18 +13,18 @@ use crate::{
 pub const WHY: &str =
     "everybody behind it is cut off, and the far end may take seconds to come back (negotiation, spanning tree)";
 
-/// Whether the run may take down the links that its scenarios take down.
+/// Whether these scenarios may take down the links that they take down; `may` says that it was said so.
 ///
 /// # Errors
 /// If it was not said so.
-pub fn allowed(plan: &Plan) -> Result<(), UserError> {
+pub fn allowed<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>, may: bool) -> Result<(), UserError> {
     let takes_down = |step: &crate::config::Step| match &step.kind {
         StepKind::Outage(outage) => outage.link(),
         _ => None,
     };
-    let first = plan.scenarios().find_map(|it| it.all_steps().find_map(takes_down).map(|side| (&it.name, side)));
+    let first = scenarios.into_iter().find_map(|it| it.all_steps().find_map(takes_down).map(|side| (&it.name, side)));
     match first {
-        Some((scenario, side)) if !plan.allow_link_down => {
+        Some((scenario, side)) if !may => {
             let message = format!("scenario `{}` takes the link of the {side} side down: {WHY}", harmless(scenario));
             Err(UserError::new(Exit::Usage, message, "add --allow-link-down if that may be"))
         }

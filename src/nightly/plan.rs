@@ -33,6 +33,9 @@ pub struct NightPlan {
     pub bench: String,
     /// How its runs find it.
     pub surroundings: Surroundings,
+    /// The budget where no other is given.
+    #[serde(default, with = "duration::option", skip_serializing_if = "Option::is_none")]
+    pub time_limit: Option<Duration>,
     /// A case that passes only when it is tried again makes the night fail.
     pub gate_flaky: bool,
     /// Extensions of the lines of each phone under test.
@@ -152,6 +155,7 @@ impl NightPlan {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             bench: bench.name.clone(),
             surroundings: Surroundings::default(),
+            time_limit: suite.time_limit,
             gate_flaky: suite.gate_flaky,
             lines: lines.collect(),
             issues,

@@ -66,8 +66,11 @@ fn every_command_explains_itself() {
     let runs = ["runs", "runs list", "runs show", "runs verify"];
     let net = ["net", "net show", "net block", "net shape", "net restore"];
     let keys = ["phone press", "phone dial", "phone learn"];
-    for command in
-        ["", "run", "analyze", "check", "serial", "virtual", "report"].into_iter().chain(runs).chain(net).chain(keys)
+    for command in ["", "run", "nightly", "analyze", "check", "serial", "virtual", "report"]
+        .into_iter()
+        .chain(runs)
+        .chain(net)
+        .chain(keys)
     {
         let mut arguments: Vec<_> = command.split_whitespace().collect();
         arguments.push("--help");
@@ -81,6 +84,7 @@ fn each_kind_of_mistake_has_its_message_and_its_exit_code_and_touches_nothing() 
     let desk = Desk::new();
     let (typos, full, virtual_typo) =
         (bench("invalid/bench-typos.toml"), bench("valid/bench-full.toml"), bench("invalid/virtual-typo.toml"));
+    let (suite_phones, suite_link) = (bench("invalid/suite-phones.toml"), bench("valid/suite-link.toml"));
     let mistakes: &[(&str, &[&str])] = &[
         ("no-command", &[]),
         ("unknown-option", &["run", "--phone", "p1"]),
@@ -130,6 +134,12 @@ fn each_kind_of_mistake_has_its_message_and_its_exit_code_and_touches_nothing() 
         ("net-nothing-shaped", &["net", "shape", "a", "--bench", &full]),
         ("net-no-share", &["net", "shape", "a", "--bench", &full, "--loss", "20"]),
         ("net-impossible-bursts", &["net", "shape", "a", "--bench", &full, "--loss", "90%", "--burst", "5"]),
+        ("nightly-of-nothing", &["nightly"]),
+        ("nightly-unknown-suite", &["nightly", "--suite", "nightli"]),
+        ("nightly-of-phones-that-the-bench-has-not", &["nightly", "--suite", &suite_phones, "--bench", &full]),
+        ("nightly-of-no-tag", &["nightly", "--suite", "nightly", "--tags", "quick,short"]),
+        ("nightly-link-down-unsaid", &["nightly", "--suite", &suite_link]),
+        ("nightly-unknown-night", &["nightly", "--resume", "latest"]),
         ("check-of-a-wrong-bench", &["check", "--bench", &typos]),
     ];
     for (name, arguments) in mistakes {
@@ -166,6 +176,35 @@ fn a_dry_run_tells_the_plan_and_touches_nothing() {
 }
 
 #[test]
+fn a_dry_run_of_a_night_tells_its_runs_and_what_there_is_no_time_for() {
+    let desk = Desk::new();
+    let (full, suite) = (bench("valid/bench-full.toml"), desk.path().join("weekend.toml").display().to_string());
+    let entry = |scenarios: &str, more: &str| format!("[[entry]]\nscenarios = {scenarios}\n{more}\n");
+    let issue = |phone: &str, expires: &str| {
+        format!(
+            "[[known-issue]]\nscenario = \"failover\"\n{phone}\ncode = \"late\"\nreason = \"ticket 4711\"\nexpires = {expires}\n"
+        )
+    };
+    let text = [
+        "name = \"weekend\"\n".to_owned(),
+        entry(r#"["baseline", "failover"]"#, "phones = [\"p2\"]\nrepeat = 2\npriority = 1"),
+        entry(r#"["settling"]"#, "tags = [\"slow\"]"),
+        issue("phone = \"p2\"", "2999-12-31"),
+        issue("", "2020-01-01"),
+    ];
+    fs::write(&suite, text.concat()).unwrap();
+    let told = |more: &[&str]| {
+        let arguments = ["nightly", "--suite", &suite, "--bench", &full, "--dry-run"];
+        desk.told(&[&arguments, more].concat()).replace(&desk.path().display().to_string(), "DESK")
+    };
+    insta::assert_snapshot!("dry-run-of-a-night", told(&[]));
+    insta::assert_snapshot!("dry-run-of-a-short-night", told(&["--budget", "40m", "--set", "expires=2m"]));
+    let slow = told(&["--tags", "slow"]);
+    assert!(slow.contains("2.1.settling") && !slow.contains("baseline"), "{slow}");
+    assert_eq!(desk.files(), [PathBuf::from(&suite)]);
+}
+
+#[test]
 fn a_dry_run_says_which_outages_phones_have_to_do_without() {
     let full = bench("valid/bench-full.toml");
     let routed = "server.a.gateway=\"10.77.0.1\"";
@@ -176,6 +215,31 @@ fn a_dry_run_says_which_outages_phones_have_to_do_without() {
     let (before, _) = told.split_once(skipped).unwrap();
     let last: Vec<&str> = before.lines().rev().take(3).map(str::trim).collect();
     assert!(last[1].starts_with("unresolvable; ") && last[2].ends_with("(where the phone can)"), "{last:?}");
+}
+
+#[test]
+fn a_bench_on_which_a_night_goes_on_is_busy_between_its_runs_as_well() {
+    let desk = Desk::new();
+    let full = bench("valid/bench-full.toml");
+    let state = desk.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let namespace = fs::metadata("/proc/self/ns/net").map(|found| std::os::unix::fs::MetadataExt::ino(&found)).unwrap();
+    let path = state.join(format!("night-{namespace}-full.lock"));
+    fs::write(&path, r#"{"pid":4711,"name":"siprig nightly, suite weekend","since":"2026-11-23 22:15:03 UTC"}"#)
+        .unwrap();
+    let held = Flock::lock(fs::File::open(&path).unwrap(), FlockArg::LockExclusive).unwrap();
+    let suite = ["nightly", "--suite", "nightly", "--bench", &full];
+    for arguments in [&["run", "--bench", &full][..], &suite, &[&suite[..], &["--wait", "100ms"]].concat()] {
+        let output = desk.siprig(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(75), "{said}");
+        let holder =
+            "the bench `full` is in use by siprig nightly, suite weekend (process 4711) since 2026-11-23 22:15:03 UTC";
+        assert!(said.contains(holder), "{said}");
+        assert_eq!(said.contains("waiting: "), arguments.contains(&"--wait"), "{said}");
+    }
+    assert!(!desk.path().join("reports").exists());
+    drop(held);
 }
 
 #[test]

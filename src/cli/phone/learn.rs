@@ -75,6 +75,7 @@ fn run_args(args: &LearnArgs) -> RunArgs {
         attended: false,
         wait: args.wait,
         keep_secrets: false,
+        of_night: false,
         announce: None,
     }
 }

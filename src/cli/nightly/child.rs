@@ -1,0 +1,215 @@
+//! One run of a night: `siprig run` in a process of its own, which ends with the night however that ends.
+
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::{
+        prctl::set_pdeathsig,
+        signal::{Signal, kill},
+    },
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    process::{Child, Command},
+    sync::watch,
+    task::JoinHandle,
+};
+
+use crate::{
+    cli::{error::UserError, exit::Exit, state},
+    driver::clock::RunClock,
+    event::PhoneName,
+    nightly::{
+        PlannedRun,
+        ledger::{End, Ending},
+        plan::Surroundings,
+    },
+    report::Summary,
+    verdict::Case,
+};
+
+/// How much of what it says is kept.
+const MOST: u64 = 16 << 20;
+/// The longest document that is taken from it.
+const LONGEST: u64 = 256 << 20;
+/// How long its last words are waited for when it is gone itself: somebody of its may hold the pipe.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What is to be run, and where.
+pub(super) struct Order<'a> {
+    pub(super) run: &'a PlannedRun,
+    pub(super) attempt: u32,
+    pub(super) phones: &'a [PhoneName],
+    pub(super) surroundings: &'a Surroundings,
+    /// The directory of the night.
+    pub(super) night: &'a Path,
+    /// How long it may wait for the bench.
+    pub(super) wait: Duration,
+}
+
+/// The run's process.
+pub(super) struct Running {
+    process: Child,
+    announcement: PathBuf,
+    said: watch::Receiver<String>,
+    document: JoinHandle<Vec<u8>>,
+    words: JoinHandle<()>,
+}
+
+/// What a run came to.
+pub(super) struct Came {
+    pub(super) end: End,
+    /// Name of its directory within that of the night.
+    pub(super) directory: Option<String>,
+    pub(super) cases: Vec<Case>,
+}
+
+impl Running {
+    /// Begins it.
+    ///
+    /// # Errors
+    /// If there can be no such process, or what it says can not be kept.
+    pub(super) fn begin(order: &Order<'_>) -> Result<Self, UserError> {
+        let program =
+            std::env::current_exe().map_err(|error| state::unexpected("find siprig's own program", &error))?;
+        let announcement = order.night.join("run.new");
+        let _ = std::fs::remove_file(&announcement);
+        let log = order.night.join(format!("{}-{}.log", order.run.id, order.attempt));
+        let log = File::create(&log).map_err(|error| {
+            let message = format!("cannot write {}: {error}", log.display());
+            UserError::new(Exit::Rig, message, "is there room on its disk?")
+        })?;
+        let names: Vec<&str> = order.phones.iter().map(|phone| phone.0.as_str()).collect();
+        let mut command = Command::new(program);
+        command.args(["run", &order.run.named, "--json", "--phones", &names.join(",")]);
+        command.arg("--report-dir").arg(order.night).arg("--announce").arg(&announcement);
+        command.args(["--of-night", "--wait", &humantime::format_duration(order.wait).to_string()]);
+        if let Some(bench) = &order.surroundings.bench {
+            command.args(["--bench", bench]);
+        }
+        for change in &order.surroundings.overrides {
+            command.args(["--set", change]);
+        }
+        if order.surroundings.allow_link_down {
+            command.arg("--allow-link-down");
+        }
+        command.current_dir(&order.surroundings.directory);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A terminal's Ctrl-C is the night's, which hands it on once.
+        command.process_group(0);
+        // SAFETY: prctl(2) alone is called between fork and exec, which is async-signal-safe.
+        unsafe {
+            command.pre_exec(|| set_pdeathsig(Signal::SIGTERM).map_err(Into::into));
+        }
+        let mut process = command.spawn().map_err(|error| state::unexpected("begin a run", &error))?;
+        let (last, said) = watch::channel(String::new());
+        let words = tokio::spawn(keep(process.stderr.take(), log, last));
+        let document = tokio::spawn(take(process.stdout.take()));
+        Ok(Self { process, announcement, said, document, words })
+    }
+
+    /// Waits until it is gone. Safe to cancel.
+    pub(super) async fn gone(&mut self) -> Option<ExitStatus> {
+        self.process.wait().await.ok()
+    }
+
+    /// Whether it has the bench, and a directory of its own.
+    pub(super) fn has_begun(&self) -> bool {
+        self.announcement.exists()
+    }
+
+    /// The last line that it said.
+    pub(super) fn said(&self) -> String {
+        self.said.borrow().clone()
+    }
+
+    /// Sends it a signal.
+    pub(super) fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.process.id().and_then(|pid| i32::try_from(pid).ok()) {
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// What it came to, once it is gone. `hung` says that it was ended for its time.
+    pub(super) async fn came_to(mut self, status: Option<ExitStatus>, hung: bool, clock: &RunClock) -> Came {
+        let limit = clock.now() + LAST_WORDS;
+        let document = tokio::select! {
+            document = &mut self.document => document.unwrap_or_default(),
+            () = clock.wait(Some(limit)) => Vec::new(),
+        };
+        tokio::select! {
+            _ = &mut self.words => {}
+            () = clock.wait(Some(limit)) => {}
+        }
+        self.document.abort();
+        self.words.abort();
+        let announced = std::fs::read_to_string(&self.announcement).ok();
+        let _ = std::fs::remove_file(&self.announcement);
+        let announced = announced.as_deref().and_then(|path| Path::new(path).file_name());
+        let told: Option<Summary> = serde_json::from_slice(&document).ok();
+        let exit = status.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
+        let (run, error, cases) =
+            told.map_or((None, None, Vec::new()), |summary| (summary.run, summary.error, summary.cases));
+        let end = match (exit, &run) {
+            _ if hung => Ending::Hung,
+            (_, Some(_)) => Ending::Told,
+            (Some(code), None) => ending_of(code),
+            (None, None) => Ending::Crashed,
+        };
+        let by_signal = || {
+            use std::os::unix::process::ExitStatusExt;
+            let signal = status.and_then(|status| status.signal()).and_then(|number| Signal::try_from(number).ok());
+            signal.map(|signal| format!("{signal} ended it"))
+        };
+        let said = Some(self.said.borrow().trim().to_owned()).filter(|said| !said.is_empty());
+        let why = if end == Ending::Told { None } else { error.or_else(by_signal).or(said) };
+        let directory = announced.map(|name| name.to_string_lossy().into_owned()).or(run);
+        Came { end: End { end, exit, why }, directory, cases }
+    }
+}
+
+/// What it means that a run told of no cases and came to this code.
+fn ending_of(code: u8) -> Ending {
+    match code {
+        code if code == Exit::Busy.code() => Ending::Busy,
+        code if code == Exit::Config.code() || code == Exit::Usage.code() => Ending::File,
+        code if code == Exit::Rig.code() => Ending::Rig,
+        _ => Ending::Crashed,
+    }
+}
+
+/// Keeps what is said, and hands the last line on.
+async fn keep(pipe: Option<impl AsyncRead + Send + Unpin>, mut log: File, last: watch::Sender<String>) {
+    let Some(pipe) = pipe else { return };
+    let (mut lines, mut kept) = (BufReader::new(pipe), 0);
+    loop {
+        let mut line = Vec::new();
+        // What can not be read was not said. A line without an end is cut.
+        match (&mut lines).take(MOST).read_until(b'\n', &mut line).await {
+            Ok(length) if length > 0 => {}
+            _ => return,
+        }
+        if kept < MOST {
+            kept += line.len() as u64;
+            let _ = log.write_all(&line);
+        }
+        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        last.send_replace(line);
+    }
+}
+
+/// Takes the document.
+async fn take(pipe: Option<impl AsyncRead + Send + Unpin>) -> Vec<u8> {
+    let mut document = Vec::new();
+    if let Some(pipe) = pipe {
+        let _ = pipe.take(LONGEST).read_to_end(&mut document).await;
+    }
+    document
+}

@@ -1,0 +1,286 @@
+//! The night itself: one run after the other until nothing is left, time is up, or somebody ends it.
+
+use std::{path::PathBuf, time::Duration};
+
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    SILENCE,
+    child::{Came, Order, Running},
+    told::{self, Teller},
+};
+use crate::{
+    cli::{error::UserError, exit::Exit, state},
+    driver::{clock::RunClock, signals::Signals},
+    event::{PhoneName, Stamp},
+    look::Look,
+    nightly::{Entry, Event, Ledger, Night, NightSummary, PlannedRun, budget, junit, ledger::Ending, state::Status},
+    report::{self, table},
+};
+
+/// How long a run that was asked to end may take for it: it lifts outages, gives settings back by commands and writes its reports.
+const GOOD_ORDER: Duration = Duration::from_secs(30);
+
+/// A night that is going on.
+pub(super) struct Conductor {
+    name: String,
+    directory: PathBuf,
+    ledger: Ledger,
+    night: Night,
+    clock: RunClock,
+    pub(super) teller: Teller,
+    /// The documents could not be written last time.
+    unwritten: bool,
+    killed: bool,
+}
+
+/// What ends a run other than itself.
+#[derive(Default)]
+struct Ends {
+    /// The night was ended by this signal.
+    stopped: Option<&'static str>,
+    /// It took too long.
+    hung: bool,
+    /// It is killed then.
+    killed_at: Option<Stamp>,
+}
+
+impl Conductor {
+    /// One that goes on from these entries.
+    pub(super) fn new(
+        directory: PathBuf,
+        ledger: Ledger,
+        entries: Vec<Entry>,
+        clock: RunClock,
+        teller: Teller,
+    ) -> Result<Self, UserError> {
+        let unreadable = || UserError::new(Exit::Usage, "the ledger has no plan", "begin the night anew, with --suite");
+        let night = Night::of(&entries).ok_or_else(unreadable)?;
+        let directory =
+            directory.canonicalize().map_err(|error| state::unexpected("find the night's directory", &error))?;
+        let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { name, directory, ledger, night, clock, teller, unwritten: false, killed: false })
+    }
+
+    /// Notes that somebody goes on with it, and what was cut off.
+    pub(super) fn resume(&mut self) -> Result<(), UserError> {
+        self.note(Event::Resumed)?;
+        let cut = self.night.in_flight().map(|(run, attempt)| (run.id.clone(), attempt.number));
+        if let Some((run, attempt)) = cut {
+            self.teller.say(&format!("{run} was cut off at attempt {attempt}, and is run again"));
+            self.note(Event::Interrupted { run, attempt, by: "the end of its night".to_owned() })?;
+        }
+        self.teller.say(&told::place(&self.night, Look::PLAIN));
+        Ok(())
+    }
+
+    /// Whether a run had to be killed, or fell.
+    pub(super) fn had_to_kill(&self) -> bool {
+        self.killed
+    }
+
+    /// Runs what is left, in this time or that of the suite. Each run waits so long for the bench.
+    pub(super) fn night(&mut self, budget: Option<Duration>, wait: Duration) -> Result<Exit, UserError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| state::unexpected("start the runtime", &error))?;
+        self.teller.say(&format!("night {} on the bench {}", self.name, self.night.plan.bench));
+        for issue in self.night.plan.expired.clone() {
+            self.teller.say(&format!(
+                "error: the known issue of {issue} expired on {}, and excuses nothing any more: {}",
+                issue.expires, issue.reason
+            ));
+        }
+        let budget = budget.or(self.night.plan.time_limit);
+        let stopped = runtime.block_on(self.runs(budget, wait))?;
+        let outcomes = self.night.outcomes().into_iter();
+        let cases: Vec<_> = outcomes.map(|outcome| outcome.case).collect();
+        let exit = Exit::of_night(&cases, stopped, self.night.plan.gate_flaky, self.unwritten);
+        self.note(Event::Closed { exit: exit.code(), stopped_by: stopped.map(str::to_owned) })?;
+        self.teller.say(&format!("summary: {}", self.directory.join("summary.json").display()));
+        Ok(if self.unwritten && exit == Exit::Success { Exit::Rig } else { exit })
+    }
+
+    /// The result, for stdout.
+    pub(super) fn result(&self) -> String {
+        use std::io::IsTerminal;
+        let outcomes = self.night.outcomes();
+        let look = Look { colour: false, ..Look::of_stream(std::io::stdout().is_terminal()) };
+        let points = told::open_points(&outcomes, look);
+        let cases: Vec<_> = outcomes.into_iter().map(|outcome| outcome.case).collect();
+        format!("{points}{}: {}\n", self.name, table::totals(&cases))
+    }
+
+    /// One run after the other; the signal that ended it.
+    async fn runs(&mut self, budget: Option<Duration>, wait: Duration) -> Result<Option<&'static str>, UserError> {
+        let mut signals = Signals::listen().map_err(|error| state::unexpected("listen to signals", &error))?;
+        let until = budget.map(|budget| self.clock.now() + budget);
+        let why = loop {
+            let left = until.map(|until| until.since(self.clock.now()));
+            let Some(at) = budget::next(self.night.waiting(), left) else {
+                let budget = budget.map(told::length).unwrap_or_default();
+                break format!("there was no time for it in the {budget} that the night may take");
+            };
+            if let Some(by) = self.run(at, wait, &mut signals).await? {
+                self.leave(&format!("the night was ended by {by}"))?;
+                return Ok(Some(by));
+            }
+            if self.night.is_in_vain() {
+                break "one run after the other came to nothing".to_owned();
+            }
+        };
+        self.leave(&why)?;
+        Ok(None)
+    }
+
+    /// Notes what is not run.
+    fn leave(&mut self, why: &str) -> Result<(), UserError> {
+        let runs: Vec<_> = self.night.waiting().map(|(_, run)| run.id.clone()).collect();
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let left = if runs.len() == 1 { "1 run is left".to_owned() } else { format!("{} runs are left", runs.len()) };
+        self.teller.say(&format!("{left}, because {why}"));
+        self.note(Event::Left { runs, why: why.to_owned() })
+    }
+
+    /// Makes an attempt at a run; the signal that ended it and the night.
+    async fn run(
+        &mut self,
+        at: usize,
+        wait: Duration,
+        signals: &mut Signals,
+    ) -> Result<Option<&'static str>, UserError> {
+        let Some((run, attempts, _)) = self.night.runs().nth(at) else { return Ok(None) };
+        let phones = self.night.next_phones(run, attempts);
+        let (run, attempt) = (run.clone(), attempts.last().map_or(1, |attempt| attempt.number + 1));
+        let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+        let what = told::run(&run, &phones);
+        let all = self.night.plan.runs.len();
+        self.teller.say(&format!("run {} of {all}: {what}{again}; {}", at + 1, told::expected(run.estimate)));
+        self.note(Event::Began { run: run.id.clone(), attempt, phones: phones.clone() })?;
+        let began = self.clock.now();
+        let order = Order {
+            run: &run,
+            attempt,
+            phones: &phones,
+            surroundings: &self.night.plan.surroundings,
+            night: &self.directory,
+            wait,
+        };
+        let mut child = Running::begin(&order)?;
+        let (status, ends) = self.attend(&mut child, &run, began, wait, signals).await?;
+        let came = child.came_to(status, ends.hung, &self.clock).await;
+        let took = self.clock.now().since(began);
+        self.killed |= ends.killed_at.is_some_and(|at| at <= self.clock.now()) || came.end.end == Ending::Crashed;
+        if let Some(by) = ends.stopped {
+            self.teller.say(&format!("{what} was ended by {by}"));
+            self.note(Event::Interrupted { run: run.id, attempt, by: by.to_owned() })?;
+            return Ok(Some(by));
+        }
+        self.ended(&run, attempt, &phones, came, took)?;
+        Ok(None)
+    }
+
+    fn ended(
+        &mut self,
+        run: &PlannedRun,
+        attempt: u32,
+        phones: &[PhoneName],
+        came: Came,
+        took: Duration,
+    ) -> Result<(), UserError> {
+        let Came { end, directory, cases } = came;
+        if end.end != Ending::Told {
+            let why = end.why.as_deref().and_then(|why| why.lines().next()).unwrap_or("it said nothing");
+            self.teller.say(&format!("  {} {}: {why}", run.id, end.end));
+        }
+        for id in self.night.plan.cases(run, phones) {
+            self.teller.case(&crate::nightly::outcome::of_attempt(&id, &end, &cases, &self.night.plan.issues));
+        }
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.note(Event::Ended { run: run.id.clone(), attempt, end, took_ms, directory, cases })?;
+        let again = self
+            .night
+            .runs()
+            .any(|(known, attempts, _)| known.id == run.id && self.night.status(known, attempts) == Status::Waiting);
+        let again = if again { "; it is tried again" } else { "" };
+        self.teller.say(&format!("  {} took {}{again}", run.id, told::length(took)));
+        Ok(())
+    }
+
+    /// Stays with a run until it is gone: hands signals on, gives signs of life, and ends it when it takes too long.
+    async fn attend(
+        &self,
+        child: &mut Running,
+        run: &PlannedRun,
+        began: Stamp,
+        wait: Duration,
+        signals: &mut Signals,
+    ) -> Result<(Option<std::process::ExitStatus>, Ends), UserError> {
+        let mut asked =
+            signal(SignalKind::user_defined1()).map_err(|error| state::unexpected("listen to signals", &error))?;
+        let mut limit = run.limit;
+        let mut ends = Ends::default();
+        loop {
+            let due = ends.killed_at.unwrap_or(began + limit);
+            tokio::select! {
+                status = child.gone() => return Ok((status, ends)),
+                by = signals.next() => {
+                    self.teller.say(&format!("{by}: {} is ended, and the night with it", run.id));
+                    ends.stopped.get_or_insert(by);
+                    ends.killed_at.get_or_insert(self.clock.now() + GOOD_ORDER);
+                    child.signal(if by == "SIGINT" { Signal::SIGINT } else { Signal::SIGTERM });
+                }
+                _ = asked.recv() => {
+                    self.teller.say(&told::place(&self.night, Look::PLAIN));
+                    self.sign_of_life(child, run, began);
+                }
+                () = self.clock.wait(Some(self.teller.last() + SILENCE)) => {
+                    // What NTP does to the wall clock is followed.
+                    self.clock.resample();
+                    self.sign_of_life(child, run, began);
+                }
+                () = self.clock.wait(Some(due)) => if ends.killed_at.is_none() && !child.has_begun() && limit == run.limit {
+                    // It waits for the bench, or brings one up.
+                    limit += wait;
+                } else if ends.killed_at.is_none() {
+                    self.teller.say(&format!("{} takes longer than {}, and is ended", run.id, told::length(limit)));
+                    ends.hung = true;
+                    ends.killed_at = Some(self.clock.now() + GOOD_ORDER);
+                    child.signal(Signal::SIGTERM);
+                } else {
+                    self.teller.say(&format!("{} does not end, and is killed", run.id));
+                    child.signal(Signal::SIGKILL);
+                    return Ok((child.gone().await, ends));
+                }
+            }
+        }
+    }
+
+    fn sign_of_life(&self, child: &Running, run: &PlannedRun, began: Stamp) {
+        let so_far = told::length(self.clock.now().since(began));
+        let usual = told::expected(run.estimate);
+        self.teller.say(&format!("  still running: {} since {so_far}, {usual}; {}", run.id, child.said()));
+    }
+
+    /// Puts a fact on record, and writes the documents anew.
+    fn note(&mut self, event: Event) -> Result<(), UserError> {
+        let entry = Entry { at_unix_ns: self.clock.unix_ns(self.clock.now()), event };
+        self.ledger.append(&entry)?;
+        self.night.apply(&entry);
+        let written = NightSummary::of(&self.name, &self.night)
+            .to_json()
+            .and_then(|text| report::replace(&self.directory.join("summary.json"), &text))
+            .and_then(|()| junit::render(&self.name, &self.night))
+            .and_then(|text| report::replace(&self.directory.join("junit.xml"), &text));
+        // The ledger is what counts; they are made from it anew after the next run.
+        if let Err(error) = &written
+            && !self.unwritten
+        {
+            self.teller.say(&format!("rig error: {error}"));
+        }
+        self.unwritten = written.is_err();
+        Ok(())
+    }
+}

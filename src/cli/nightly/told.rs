@@ -1,0 +1,120 @@
+//! What a night says of itself: a line for each event, with its time in UTC, on stderr.
+
+use std::{
+    cell::Cell,
+    io::{IsTerminal, Write},
+    time::Duration,
+};
+
+use crate::{
+    driver::clock::RunClock,
+    event::Stamp,
+    look::{Look, harmless, span},
+    nightly::{Night, PlannedRun, plan::Estimate, state::Outcome},
+    verdict::{Case, Verdict},
+};
+
+/// Writes lines, and knows when the last one was written.
+pub(super) struct Teller {
+    clock: RunClock,
+    look: Look,
+    last: Cell<Stamp>,
+}
+
+impl Teller {
+    pub(super) fn new(clock: &RunClock) -> Self {
+        let look = Look::of_stream(std::io::stderr().is_terminal());
+        Self { clock: clock.clone(), look, last: Cell::new(clock.now()) }
+    }
+
+    /// Writes a line.
+    pub(super) fn say(&self, text: &str) {
+        self.last.set(self.clock.now());
+        let text = self.look.spelt(&harmless(text));
+        // Nobody is left to be told if stderr is gone.
+        let _ = writeln!(std::io::stderr(), "{} {text}", time(self.clock.unix_ns(self.clock.now())));
+    }
+
+    /// When the last line was written.
+    pub(super) fn last(&self) -> Stamp {
+        self.last.get()
+    }
+
+    /// Tells a case.
+    pub(super) fn case(&self, case: &Case) {
+        self.say(&format!("  {} {}", self.look.symbol(case.verdict), told(case)));
+    }
+}
+
+/// A case in one line.
+fn told(case: &Case) -> String {
+    let mut line = format!("{:9} {}", case.verdict, case.id);
+    let known = if case.verdict == Verdict::Fail && !case.expected { "as expected; " } else { "" };
+    if let Some(reason) = &case.reason {
+        let blame = case.blame.map(|blame| format!("{blame}, ")).unwrap_or_default();
+        line += &format!(": {known}{blame}{}: {reason}", case.code.as_deref().unwrap_or("pass"));
+    }
+    line
+}
+
+/// The cases that are no plain pass, the worst first, for the end of a night.
+pub(super) fn open_points(outcomes: &[Outcome], look: Look) -> String {
+    let weight = |outcome: &&Outcome| match (outcome.case.verdict, outcome.case.expected) {
+        (Verdict::Fail, true) => 0,
+        (Verdict::Pass | Verdict::Flaky, false) => 1,
+        (Verdict::RigError, _) => 2,
+        (Verdict::Flaky, true) => 3,
+        (Verdict::NotRun, _) => 4,
+        (Verdict::Fail, false) => 5,
+        (Verdict::Skipped, _) => 6,
+        (Verdict::Pass, true) => 7,
+    };
+    let mut points: Vec<&Outcome> = outcomes.iter().filter(|outcome| weight(outcome) < 7).collect();
+    points.sort_by_key(weight);
+    let line = |outcome: &&Outcome| {
+        let place = outcome.directory.as_deref().map(|directory| format!(", {directory}")).unwrap_or_default();
+        let text = format!("{} {} ({}{place})", look.symbol(outcome.case.verdict), told(&outcome.case), outcome.run);
+        look.spelt(&harmless(&text)) + "\n"
+    };
+    points.iter().map(line).collect()
+}
+
+/// The clock of a line.
+fn time(unix_ns: i64) -> String {
+    jiff::Timestamp::from_nanosecond(unix_ns.into()).unwrap_or_default().strftime("%H:%M:%S").to_string()
+}
+
+/// A time for people.
+pub(super) fn length(time: Duration) -> String {
+    span(time.as_secs_f64() * 1000.0)
+}
+
+/// How long a run will take, for people.
+pub(super) fn expected(estimate: Estimate) -> String {
+    match estimate.of_runs {
+        0 => format!("at most {} by the phones' timers", length(estimate.time)),
+        1 => format!("{} as once before", length(estimate.time)),
+        runs => format!("{} as in {runs} runs before", length(estimate.time)),
+    }
+}
+
+/// A run with who takes part.
+pub(super) fn run(run: &PlannedRun, phones: &[crate::event::PhoneName]) -> String {
+    let phones: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
+    format!("{} on {} ({})", run.scenario, phones.join(", "), run.id)
+}
+
+/// Where a night is.
+pub(super) fn place(night: &Night, look: Look) -> String {
+    let all = night.plan.runs.len();
+    let outcomes: Vec<Case> = night.outcomes().into_iter().map(|outcome| outcome.case).collect();
+    let decided: Vec<Case> = outcomes.into_iter().filter(|case| case.verdict != Verdict::NotRun).collect();
+    let left: Duration = night.waiting().map(|(_, run)| run.estimate.time).sum();
+    let text = format!(
+        "{} of {all} runs done: {}; {} to go",
+        night.done(),
+        crate::report::table::totals(&decided),
+        length(left)
+    );
+    look.spelt(&text)
+}
