@@ -191,7 +191,9 @@ pub fn carry_over(subjects: &mut Subjects) {
     }
     for case in subjects.cases_mut() {
         for (phone, server, by, over) in &driven {
-            if !case.is_of(phone) || case.home() == Some(&case.primary) || has_been_home(case, over.when.at) {
+            // That its backup was taken drives nobody away from home.
+            let concerned = case.is_of(phone) && case.primary == *server;
+            if !concerned || case.home() == Some(&case.primary) || has_been_home(case, over.when.at) {
                 continue;
             }
             let what = format!("had taken server {server} from it before, and it had not come home when this began");
