@@ -56,28 +56,40 @@ pub fn check(bytes: &[u8]) {
 
 /// What stands on a terminal is the same however the bytes are cut and wherever it is scrolled to meanwhile, and it stands in its columns.
 fn stands(script: &[u8], stream: &[u8]) {
-    let (mut whole, mut cut) = (Terminal::default(), Terminal::default());
-    whole.feed(stream);
+    // One at a time: their histories are most of what they cost.
+    let whole = {
+        let mut terminal = Terminal::default();
+        terminal.feed(stream);
+        picture(&terminal)
+    };
+    let mut terminal = Terminal::default();
     for (step, piece) in script::pieces(script, stream) {
-        cut.feed(piece);
+        terminal.feed(piece);
         if step.act == 1 {
-            let most = cut.most_back();
-            cut.hold(step.length);
-            assert!(cut.back() <= most && cut.bottom() < ROWS);
-            cut.follow();
+            let most = terminal.most_back();
+            terminal.hold(step.length);
+            assert!(terminal.back() <= most && terminal.bottom() < ROWS);
+            terminal.follow();
         }
     }
-    assert_eq!((whole.cursor(), whole.bottom()), (cut.cursor(), cut.bottom()));
+    assert_eq!(picture(&terminal), whole);
+}
+
+/// Where its cursor and its lowest row are, and what stands on it.
+fn picture(terminal: &Terminal) -> (Option<(u16, u16)>, u16, String) {
+    let mut text = String::new();
     for row in 0..ROWS {
         let mut next = 0;
-        for (one, other) in whole.cells(row).zip(cut.cells(row)) {
-            assert_eq!(one, other);
-            assert_eq!(one.column, next);
-            next += one.columns;
+        for cell in terminal.cells(row) {
+            assert_eq!(cell.column, next);
+            next += cell.columns;
+            text.push_str(cell.text);
         }
         // A wide character at the edge has no second half.
         assert!(next == COLUMNS || next == COLUMNS + 1, "{next} columns");
+        text.push('\n');
     }
+    (terminal.cursor(), terminal.bottom(), text)
 }
 
 fn meant(line: &Line) {

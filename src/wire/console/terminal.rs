@@ -19,6 +19,9 @@ const HISTORY: usize = 1000;
 /// Rows of it that are shown at once at least, wherever anybody looks at it.
 pub const FEWEST: u16 = 18;
 
+/// Bytes of a control sequence that are passed on: more than any has that means something.
+const LONGEST: usize = 64;
+
 const CAN: u8 = 0x18;
 
 /// A colour of text, or of what is behind it.
@@ -74,12 +77,14 @@ pub struct Terminal {
     held: Option<u16>,
     /// What goes on to the parser.
     passed: Vec<u8>,
+    /// Where in that the control sequence begins that has not ended.
+    sequence: usize,
 }
 
 impl Default for Terminal {
     fn default() -> Self {
         let parser = vt100::Parser::new(ROWS, COLUMNS, HISTORY);
-        Self { parser, escape: EscapeState::default(), held: None, passed: Vec::new() }
+        Self { parser, escape: EscapeState::default(), held: None, passed: Vec::new(), sequence: 0 }
     }
 }
 
@@ -89,26 +94,44 @@ impl Terminal {
         for byte in bytes {
             let before = self.escape;
             self.escape.step(*byte);
-            match (before.in_string(), self.escape.in_string()) {
-                (true, true) => {}
-                // The parser has heard of its beginning: it would take it for its own, and keep it however long it is.
-                (false, true) => self.passed.push(CAN),
-                // It is the string's end, or an ESC that was none.
-                (true, false) if before == EscapeState::StringEscape && *byte == b'\\' => {}
-                (true, false) if before == EscapeState::StringEscape && *byte != b'\n' => {
-                    self.passed.extend([ESC, *byte]);
-                }
-                // What does not belong into a sequence ends it here, and not there.
-                (false, false) if before != EscapeState::Ground && !matches!(byte, 0x1b | 0x20..=0x7e) => {
-                    self.passed.extend([CAN, *byte]);
-                }
-                (_, false) => self.passed.push(*byte),
+            self.pass(before, *byte);
+            match (before, self.escape) {
+                (EscapeState::Sequence(_), EscapeState::Sequence(_)) => {}
+                (_, EscapeState::Sequence(_)) => self.sequence = self.passed.len().saturating_sub(2),
+                (EscapeState::Sequence(_), EscapeState::Ground) => limit(&mut self.passed, self.sequence),
+                _ => {}
             }
         }
-        // The parser takes halves of a character for something else than the whole.
-        let whole = self.passed.len() - begun(&self.passed);
+        // What has only begun is not passed on: half a character is taken for something else, and half a sequence can not be limited.
+        let begun = match self.escape {
+            EscapeState::Sequence(_) => self.passed.len() - self.sequence,
+            EscapeState::Escape => 1,
+            _ => begun(&self.passed),
+        };
+        let whole = self.passed.len().saturating_sub(begun);
         self.parser.process(&self.passed[..whole]);
         self.passed.drain(..whole);
+        self.sequence = 0;
+    }
+
+    /// Passes a byte on, unless it is of a control string, or of a sequence that is longer than any.
+    fn pass(&mut self, before: EscapeState, byte: u8) {
+        match (before.in_string(), self.escape.in_string()) {
+            (true, true) => {}
+            // The parser has heard of its beginning: it would take it for its own, and keep it however long it is.
+            (false, true) => self.passed.push(CAN),
+            // It is the string's end, or an ESC that was none.
+            (true, false) if before == EscapeState::StringEscape && byte == b'\\' => {}
+            (true, false) if before == EscapeState::StringEscape && byte != b'\n' => self.passed.extend([ESC, byte]),
+            // What does not belong into a sequence ends it here, and not there.
+            (false, false) if before != EscapeState::Ground && !matches!(byte, 0x1b | 0x20..=0x7e) => {
+                self.passed.extend([CAN, byte]);
+            }
+            (false, false)
+                if matches!((before, self.escape), (EscapeState::Sequence(_), EscapeState::Sequence(_)))
+                    && self.passed.len() - self.sequence > LONGEST => {}
+            (_, false) => self.passed.push(byte),
+        }
     }
 
     /// The cells of a row of the screen, or of what is scrolled back to, counted from the top.
@@ -174,6 +197,31 @@ impl Terminal {
         screen.set_scrollback(before);
         all + usize::from(ROWS - FEWEST)
     }
+}
+
+/// Limits the numbers of a control sequence, which begins there and has ended: the parser does as often as it is told what can be seen
+/// once, and a few bytes would keep it busy for long.
+fn limit(passed: &mut Vec<u8>, start: usize) {
+    let Some((last, parameters)) = passed.get(start + 2..).and_then(<[u8]>::split_last) else { return };
+    let most: u32 = match last {
+        // Scrolled, inserted and deleted lines.
+        b'S' | b'T' | b'L' | b'M' => ROWS.into(),
+        // Looks and modes, which are names and no numbers.
+        b'm' | b'h' | b'l' => return,
+        _ => COLUMNS.into(),
+    };
+    let mut limited = Vec::with_capacity(LONGEST);
+    for piece in parameters.chunk_by(|one, other| one.is_ascii_digit() == other.is_ascii_digit()) {
+        let number =
+            std::str::from_utf8(piece).ok().filter(|text| text.starts_with(|char: char| char.is_ascii_digit()));
+        match number.map(|text| text.parse().unwrap_or(u32::MAX)) {
+            Some(number) if number > most => limited.extend_from_slice(most.to_string().as_bytes()),
+            _ => limited.extend_from_slice(piece),
+        }
+    }
+    limited.push(*last);
+    passed.truncate(start + 2);
+    passed.append(&mut limited);
 }
 
 /// How many bytes at the end have begun a character that has not ended (RFC 3629, section 3).

@@ -94,6 +94,25 @@ fn rows_of_the_screen_are_scrolled_to_as_well_where_nothing_went_out_at_its_top(
     assert_eq!(terminal.bottom(), 19, "and else as far as it is");
 }
 
+#[test]
+fn numbers_that_no_screen_has_are_done_as_far_as_it_has_rows_and_columns() {
+    let terminal = after(b"top\x1b[65535;65535Hx\x1b[1;1H\x1b[3Gp!");
+    assert_eq!((row(&terminal, 0).as_str(), row(&terminal, 23).len()), ("top!", 80));
+    let mut scrolled = after(b"\x1b[1;1Hone\x1b[99999S");
+    assert_eq!((row(&scrolled, 0).as_str(), scrolled.most_back()), ("", 24 + 6));
+    scrolled.feed(b"\x1b[");
+    scrolled.feed(b"99999");
+    scrolled.feed(b"S");
+    assert_eq!(scrolled.most_back(), 48 + 6, "also where it comes in pieces");
+    assert_eq!(after(b"\x1b[38;2;255;128;9ma").cells(0).next().unwrap().rendition.text, Colour::Direct(255, 128, 9));
+    let mut endless = b"\x1b[".to_vec();
+    endless.extend(std::iter::repeat_n(b'1', 1 << 20));
+    let mut terminal = after(&endless);
+    assert!(terminal.passed.len() < 2 * LONGEST);
+    terminal.feed(b"mtext");
+    assert_eq!(row(&terminal, 0), "text");
+}
+
 proptest! {
     #[test]
     fn whatever_comes_however_it_is_cut_the_same_stands_in_the_same_80_columns(
