@@ -91,10 +91,22 @@ impl Console {
         self.board.outages.iter().filter(move |(_, outage)| meant(outage)).map(|(id, outage)| (*id, outage))
     }
 
-    /// That of the selected server which an operator has made.
-    fn by_hand(&self) -> Option<OutageId> {
+    /// Those of the selected server which operators have made, in their order.
+    fn by_hand(&self) -> impl Iterator<Item = OutageId> + '_ {
         let made = |outage: &OutageState| outage.spec.as_ref().is_some_and(|spec| spec.by.is_some());
-        self.outages_of(self.server()?).find(|(_, outage)| made(outage)).map(|(id, _)| id)
+        let all = self.server().into_iter().flat_map(|server| self.outages_of(server));
+        all.filter(move |(_, outage)| made(outage)).map(|(id, _)| id)
+    }
+
+    /// The same, as far as they come after that one.
+    pub(super) fn by_hand_after(&self, asked: OutageId) -> impl Iterator<Item = OutageId> + '_ {
+        self.by_hand().filter(move |id| *id > asked)
+    }
+
+    /// Goes on to ask of the next, if there is one.
+    pub(super) fn ask_of_next(&mut self, asked: OutageId) {
+        let next = self.by_hand_after(asked).next();
+        self.view.question = next.map(Question::Lift);
     }
 
     /// Begins to block the selected server; where an operator has, asks whether to give it back.
@@ -104,7 +116,8 @@ impl Console {
             Phase::Over => Some("the run is over"),
             Phase::Replay => Some("this is a recording"),
         };
-        match (refused, self.by_hand()) {
+        let by_hand = self.by_hand().next();
+        match (refused, by_hand) {
             (Some(reason), _) => self.view.note = Some(format!("no server can be blocked: {reason}")),
             (None, Some(outage)) => self.view.question = Some(Question::Lift(outage)),
             (None, None) => (self.view.mode, self.view.choice) = (Mode::Block, Choice::default()),

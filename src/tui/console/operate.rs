@@ -57,8 +57,15 @@ impl Console {
                     Question::Keys => self.take_keys(),
                     Question::Type => self.take_console(),
                     Question::TakeOver => self.take_over(),
-                    Question::Lift(outage) => Wish::Lift(outage),
+                    Question::Lift(outage) => {
+                        self.ask_of_next(outage);
+                        Wish::Lift(outage)
+                    }
                 })
+            }
+            Key::Char('n') if let Question::Lift(outage) = question => {
+                self.ask_of_next(outage);
+                None
             }
             Key::Char('n') | Key::Esc => {
                 self.view.question = None;

@@ -79,5 +79,12 @@ pub(super) fn lift(console: &Console, outage: OutageId) -> String {
             format!("Lift the outage of server {} ({}){whom} that {by} made by hand?", spec.server, spec.mode)
         },
     );
-    format!("{what} All else that is in force goes on; U gives back everything.")
+    let after = match console.by_hand_after(outage).count() {
+        0 => String::new(),
+        1 => " One more was made by hand here, and is asked about next; n goes on to it, Esc leaves both.".to_owned(),
+        more => {
+            format!(" {more} more were made by hand here, and are asked about next; n goes on to them, Esc leaves all.")
+        }
+    };
+    format!("{what}{after} All else that is in force goes on; U gives back everything.")
 }

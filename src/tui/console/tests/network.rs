@@ -194,6 +194,46 @@ fn what_an_operator_has_blocked_is_lifted_after_a_question_and_what_the_scenario
 }
 
 #[test]
+fn several_that_operators_have_made_on_one_server_are_lifted_one_after_the_other() {
+    let mut console = at_network(LIVE);
+    begin(&mut console, 7_000, 7, spec("anna", "b", Harm::Drop, &["p1"]));
+    begin(&mut console, 8_000, 8, spec("bert", "b", Harm::Loss(Share::percent(20)), &["p1", "p2"]));
+    begin(&mut console, 8_500, 9, spec("anna", "a", Harm::Drop, &["p2"]));
+    press(&mut console, "jB");
+    let asked = |console: &Console| {
+        shown(console, NOW).replace(['┃', '─', '"'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let first = asked(&console);
+    assert!(first.contains("that anna made by hand?") && first.contains("One more was made by hand here"), "{first}");
+    insta::assert_snapshot!("lift_several_80", shown(&console, NOW));
+    assert_eq!(console.press(Key::Enter), None);
+    assert_eq!(press(&mut console, "y"), Some(Wish::Lift(OutageId(7))));
+    let second = asked(&console);
+    assert!(second.contains("that bert made by hand?") && !second.contains("One more"), "{second}");
+    assert_eq!(press(&mut console, "y"), Some(Wish::Lift(OutageId(8))));
+    assert_eq!(console.view.question, None, "that of another server is not asked about");
+    assert_eq!((press(&mut console, "Bn"), press(&mut console, "y")), (None, Some(Wish::Lift(OutageId(8)))));
+    press(&mut console, "B");
+    console.press(Key::Esc);
+    assert_eq!((console.view.question, press(&mut console, "y")), (None, None));
+}
+
+#[test]
+fn a_run_that_has_ended_is_not_ending_any_more_and_has_given_everything_back() {
+    let mut console = at_network(LIVE);
+    tell(&mut console, 7_000, Event::Observed(Observed::StopRequested { by: "anna".to_owned() }));
+    assert!(shown(&console, NOW).contains("! ENDING: giving everything back"));
+    tell(&mut console, 8_000, Event::Derived(Derived::RunEnded));
+    let text = shown(&console, NOW);
+    assert!(!text.contains("ENDING"), "{text}");
+    assert!(text.contains("□ all paths open; the run has ended, and every phone has its network back"), "{text}");
+    // What is not given back is told as ever.
+    let mut held = blocked(LIVE);
+    tell(&mut held, 8_000, Event::Derived(Derived::RunEnded));
+    assert!(shown(&held, NOW).contains("■ b IS AWAY by anna") && !shown(&held, NOW).contains("all paths open"));
+}
+
+#[test]
 fn nothing_can_be_blocked_in_a_recording_or_where_the_run_is_over() {
     let replay = Source::Replay { playing: false, speed: 1.0, end: Stamp::from_millis(58_100) };
     let ended = Source::Live { own: true, state: Going::Ended, behind: 0 };
