@@ -95,7 +95,8 @@ impl Banner<'_> {
             told.push(cut(harmless(&dark), left, pen.look));
         }
         if told.is_empty() {
-            let open = format!("{} all paths open", pen.look.pick("□", "="));
+            let ended = if self.board.ended { "; the run has ended, and every phone has its network back" } else { "" };
+            let open = format!("{} all paths open{ended}", pen.look.pick("□", "="));
             pen.text(1, 1, &open, pen.dim());
         } else {
             let style = pen.colour(Color::Red).add_modifier(Modifier::BOLD);

@@ -47,8 +47,10 @@ pub struct Board {
     pub keyboard: Option<(String, Stamp)>,
     /// Frames or bytes of evidence that were lost.
     pub lost: u64,
-    /// Somebody asked for the end.
+    /// Somebody asked for the end, and it is yet to come.
     pub stopping: bool,
+    /// It has come to its end.
+    pub ended: bool,
     /// The latest events, oldest first.
     pub events: VecDeque<Told>,
     /// Outages that were ordered, until they begin.
@@ -227,7 +229,10 @@ impl Board {
                 self.asked.insert(*prompt, at + Duration::from_nanos(*limit_ns));
             }
             Derived::PromptEnded { prompt, .. } => drop(self.asked.remove(prompt)),
-            Derived::RunEnded => self.asked.clear(),
+            Derived::RunEnded => {
+                self.asked.clear();
+                (self.stopping, self.ended) = (false, true);
+            }
             Derived::CaseDecided(case) => {
                 let id = LineId { phone: case.id.phone.clone(), extension: case.id.line.clone() };
                 if let Some(line) = self.line(&id) {
