@@ -334,18 +334,24 @@ impl Console {
         }
     }
 
-    /// Tells the operator something, until he presses the next key. What he wished has come to nothing: he is back in NORMAL.
+    /// Tells the operator something, until he presses the next key. What he wished has come to nothing.
     pub fn tell(&mut self, note: String) {
-        self.view.note = Some(note);
-        self.view.mode = Mode::Normal;
+        let esc = if self.stop_typing() { "; Esc, and keys are orders again" } else { "" };
+        self.view.note = Some(format!("{note}{esc}"));
     }
 
-    /// Another has the keyboard. What is still being typed to the phone must not become orders to the console: it goes nowhere, until Esc.
+    /// Another has the keyboard.
     pub fn is_kept_off(&mut self, by: &str, since: Stamp) {
+        let esc = if self.stop_typing() { "Esc, and " } else { "" };
+        self.view.note = Some(format!("{by} has had the keyboard since {since}; {esc}L on Phone takes it"));
+    }
+
+    /// Nothing reaches a phone any more. What is still being typed to it must not become orders to the console: it goes nowhere, until
+    /// Esc, if anything is.
+    fn stop_typing(&mut self) -> bool {
         let typing = matches!(self.view.mode, Mode::Keys | Mode::Serial | Mode::Lost);
         self.view.mode = if typing { Mode::Lost } else { Mode::Normal };
-        let esc = if typing { "Esc, and " } else { "" };
-        self.view.note = Some(format!("{by} has had the keyboard since {since}; {esc}L on Phone takes it"));
+        typing
     }
 
     /// The time of the last record.

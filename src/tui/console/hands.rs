@@ -150,7 +150,8 @@ impl Console {
     pub(super) fn leave_mode(&mut self) -> Option<Wish> {
         self.forget_line();
         (self.view.mode, self.view.pressing) = (Mode::Normal, Pressing::default());
-        Some(Wish::Give)
+        // There is nobody to give it to where the run is over.
+        self.phase().goes_on().then_some(Wish::Give)
     }
 
     /// What is done by a key in KEYS.

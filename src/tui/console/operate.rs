@@ -21,6 +21,10 @@ impl Console {
             Key::Ctrl('z') => return Some(Wish::Suspend),
             _ => {}
         }
+        if matches!(self.view.mode, Mode::Keys | Mode::Serial) && !self.phase().goes_on() && key != Key::Esc {
+            self.tell("the run is over".to_owned());
+            return None;
+        }
         // Why keys go nowhere is said for as long as they do.
         if self.view.mode != Mode::Lost || key == Key::Esc {
             self.view.note = None;

@@ -158,13 +158,30 @@ fn a_recording_and_a_run_that_is_over_refuse_keys_with_a_reason() {
 }
 
 #[test]
-fn who_does_not_have_the_keyboard_is_told_who_has_and_is_back_in_normal() {
-    let mut console = in_keys();
-    console.tell("anna has had the keyboard since 12.300s".to_owned());
-    let text = shown(&console);
-    assert!(text.contains("anna has had the keyboard since 12.300s") && text.contains(" NORMAL "), "{text}");
+fn what_is_typed_on_after_the_run_has_ended_or_is_deaf_goes_nowhere_until_escape() {
+    let over = Source::Live { own: true, state: Going::Ended, behind: 0 };
+    let mut ended = in_keys();
+    ended.source = over.clone();
+    let mut deaf = in_keys();
+    deaf.tell("the run does not hear this console".to_owned());
+    for (mut console, why) in [(ended, "the run is over"), (deaf, "the run does not hear this console")] {
+        for key in "1qU4x".chars().map(Key::Char).chain([Key::Enter, Key::Tab]) {
+            assert_eq!(console.press(key), None, "{key}");
+        }
+        let text = shown(&console);
+        assert!(text.contains(" LOST ") && text.contains(&format!("! {why}; Esc, and keys are orders")), "{text}");
+        assert!(text.contains("[2 Phone]") && console.view.question.is_none(), "{text}");
+        console.source = over.clone();
+        assert_eq!(console.press(Key::Esc), None);
+        press(&mut console, "1");
+        assert!(shown(&console).contains(" NORMAL ") && shown(&console).contains("[1 Phones]"), "{}", shown(&console));
+    }
+    // Who types nothing is told so, and goes on.
+    let mut console = at_phone(LIVE);
+    console.tell("the run does not do that".to_owned());
+    assert!(shown(&console).contains("! the run does not do that") && shown(&console).contains(" NORMAL "));
     press(&mut console, "1");
-    assert!(!shown(&console).contains("anna has had"), "it was read");
+    assert!(!shown(&console).contains("does not do that"), "it was read");
 }
 
 #[test]
