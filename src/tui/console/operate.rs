@@ -122,7 +122,7 @@ impl Console {
         }
     }
 
-    /// What is opened next is among what is shown.
+    /// What is opened next is among the lines that are shown.
     fn select_shown(&mut self) {
         let shown: Vec<_> = self.shown().into_iter().filter_map(|index| self.board.lines.get(index)).collect();
         if self.view.screen == Screen::Phones && !shown.iter().any(|line| Some(&line.id) == self.selected()) {
@@ -163,7 +163,10 @@ impl Console {
             Act::PreviousPhone => self.pick(|at, count| (at + count - 1) % count),
             Act::Filter => self.view.filtering = true,
             Act::Sort => self.view.order = self.view.order.next(),
-            Act::Mark => self.mark(),
+            Act::Mark => {
+                self.select_shown();
+                self.mark();
+            }
             Act::GoTo => self.view.number = Some(String::new()),
             Act::Freeze => self.freeze(),
             Act::Help => self.view.help = Some(String::new()),
@@ -212,6 +215,9 @@ impl Console {
     }
 
     pub(super) fn show(&mut self, screen: Screen) {
+        if matches!(screen, Screen::Phone | Screen::Sip | Screen::Scenario) {
+            self.select_shown();
+        }
         if screen != self.view.screen {
             self.view.before.retain(|before| *before != screen);
             self.view.before.push(self.view.screen);

@@ -253,6 +253,25 @@ fn a_filter_shows_what_fits_with_a_count_and_takes_every_key_meanwhile() {
 }
 
 #[test]
+fn where_a_filter_hides_the_selected_line_what_is_opened_or_marked_is_the_first_that_is_shown() {
+    for keys in ["2", "3", "5", " ", "\n"] {
+        let mut console = at(21_000, LIVE);
+        console.filter_by("p3");
+        for char in keys.chars() {
+            console.press(if char == '\n' { Key::Enter } else { Key::Char(char) });
+        }
+        assert_eq!(console.phone().unwrap().0, "p3", "{keys:?}");
+        let marked: Vec<&str> = console.view.marked.iter().map(|phone| phone.0.as_str()).collect();
+        assert_eq!(marked, if keys == " " { vec!["p3"] } else { vec![] });
+    }
+    let mut console = at(21_000, LIVE);
+    press(&mut console, "jj");
+    console.filter_by("1");
+    console.press(Key::Enter);
+    assert_eq!(console.phone().unwrap().0, "p3", "what is shown stays selected");
+}
+
+#[test]
 fn a_line_stays_selected_when_the_order_changes() {
     let mut console = at(58_100, LIVE);
     press(&mut console, "jj");
