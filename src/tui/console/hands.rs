@@ -120,7 +120,7 @@ impl Console {
     pub(super) fn type_key(&mut self, act: Act, key: Key) -> Option<Wish> {
         let view = &mut self.view.serial;
         if std::mem::take(&mut view.control) {
-            let Key::Char(letter) = key else { return None };
+            let (Key::Char(letter) | Key::Ctrl(letter)) = key else { return None };
             let control = Control::of(letter);
             if control.is_none() {
                 self.view.note = Some(format!("Ctrl-{letter} is no control character"));

@@ -295,6 +295,9 @@ fn a_control_character_is_sent_at_once_and_nothing_of_it_goes_into_the_line() {
     console.press(Key::Ctrl('t'));
     assert_eq!(press(&mut console, "!"), None);
     assert!(shown(&console).contains("Ctrl-! is no control character"));
+    console.press(Key::Ctrl('t'));
+    let twice = console.press(Key::Ctrl('t'));
+    assert_eq!(twice, Some(Wish::Control { phone: "p1".into(), letter: 't' }), "twice, it is sent itself");
     press(&mut console, "info");
     let Some(Wish::Type { line, .. }) = console.press(Key::Enter) else { panic!() };
     assert_eq!(line, "hwinfo");
