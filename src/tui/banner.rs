@@ -104,20 +104,29 @@ impl Banner<'_> {
         }
     }
 
-    /// The parts of the longest form that has so much room, or else of the shortest.
-    fn told(&self, look: Look, room: usize) -> Vec<String> {
+    /// The parts in rows of their own, so many of so many cells.
+    pub(super) fn in_rows(&self, look: Look, columns: usize, rows: usize) -> Vec<String> {
+        let has_room =
+            |parts: &[String]| parts.len() <= rows && parts.iter().all(|part| width(&harmless(part)) <= columns);
+        self.longest(look, has_room)
+    }
+
+    /// The parts of the longest form that has room, or else of the shortest.
+    fn longest(&self, look: Look, has_room: impl Fn(&[String]) -> bool) -> Vec<String> {
         let all = self.joined();
-        let forms = FORMS.into_iter().map(|(form, full)| {
-            let outages = self.outages(&all, form, look);
-            self.around(outages, full)
-        });
         let mut least = Vec::new();
-        for parts in forms {
-            least = parts;
-            if taken(&least) <= room {
+        for (form, full) in FORMS {
+            least = self.around(self.outages(&all, form, look), full);
+            if has_room(&least) {
                 break;
             }
         }
+        least
+    }
+
+    /// The same in one row.
+    fn told(&self, look: Look, room: usize) -> Vec<String> {
+        let mut least = self.longest(look, |parts| taken(parts) <= room);
         // Why nothing is told has what room is left.
         let left = room.saturating_sub(taken(&least) + 2);
         if let (Some(Old::Stale(_, why)), Some(first)) = (&self.old, least.first_mut())

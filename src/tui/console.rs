@@ -33,6 +33,7 @@ mod order;
 mod rate;
 pub mod screen;
 mod serial;
+mod small;
 mod story;
 mod talk;
 #[cfg(test)]
@@ -169,6 +170,8 @@ struct View {
     mode: Mode,
     pressing: Pressing,
     serial: SerialView,
+    /// Columns and rows of the terminal; none: nobody has said.
+    size: Option<(u16, u16)>,
     /// The mouse is the terminal's.
     mouse_released: bool,
     /// When a key was pressed last that may be an answer.

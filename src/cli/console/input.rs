@@ -7,6 +7,7 @@ use crate::tui::console::{Console, Wish, key::Key, screen};
 
 /// Takes an event, and says what is left for others to do.
 pub(super) fn take(event: &Event, console: &mut Console, area: Rect) -> Vec<Wish> {
+    console.resize(area.width, area.height);
     match event {
         Event::Mouse(MouseEvent { kind: MouseEventKind::Down(MouseButton::Left), column, row, .. }) => {
             let target = screen::target(console, console.clock, area, (*column, *row));

@@ -36,7 +36,11 @@ impl Console {
 
     /// Takes a click. What is asked is answered by keys alone, and while keys go to a phone a click may only be one of them.
     pub fn click(&mut self, target: Target) -> Option<Wish> {
-        if self.view.question.is_some() || self.view.help.is_some() || self.view.filtering || self.view.number.is_some()
+        if self.is_small()
+            || self.view.question.is_some()
+            || self.view.help.is_some()
+            || self.view.filtering
+            || self.view.number.is_some()
         {
             return None;
         }
@@ -57,7 +61,7 @@ impl Console {
 
     /// Takes a notch of the wheel.
     pub fn wheel(&mut self, down: bool) {
-        let free = self.view.question.is_none() && self.view.help.is_none() && !self.view.filtering;
+        let free = !self.is_small() && self.view.question.is_none() && self.view.help.is_none() && !self.view.filtering;
         if free && self.view.mode == Mode::Normal {
             self.go(|at, last| if down { (at + NOTCH).min(last) } else { at.saturating_sub(NOTCH) });
         }

@@ -1,7 +1,7 @@
 //! What keys do.
 
 use super::{
-    Console, Going, Question, Reading, Serial, Source, Wish,
+    Console, Question, Reading, Serial, Wish,
     action::{self, Act, Screen},
     key::Key,
     mode::Mode,
@@ -20,6 +20,9 @@ impl Console {
             Key::Ctrl('l') => return Some(Wish::Redraw),
             Key::Ctrl('z') => return Some(Wish::Suspend),
             _ => {}
+        }
+        if self.is_small() {
+            return self.press_on_small(key);
         }
         if matches!(self.view.mode, Mode::Keys | Mode::Serial) && !self.phase().goes_on() && key != Key::Esc {
             self.tell("the run is over".to_owned());
@@ -100,7 +103,7 @@ impl Console {
         self.press(key)
     }
 
-    fn type_filter(&mut self, key: Key) {
+    pub(super) fn type_filter(&mut self, key: Key) {
         let finding = self.view.screen == Screen::Serial;
         let text = if finding { &mut self.view.serial.wanted } else { &mut self.view.filter.text };
         match key {
@@ -258,7 +261,7 @@ impl Console {
                 self.view.filter.text.clear();
                 return None;
             }
-            if matches!(self.source, Source::Live { own: true, state: Going::On, .. }) {
+            if self.leaving_ends_the_run() {
                 self.view.question = Some(Question::Leave);
                 return None;
             }

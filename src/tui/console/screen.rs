@@ -35,6 +35,7 @@ mod prompt;
 mod scenario;
 mod serial;
 mod sip;
+mod small;
 mod terminal;
 
 /// The smallest terminal on which all columns that decide have room.
@@ -63,9 +64,7 @@ pub fn target(console: &Console, now: Stamp, area: Rect, (x, y): (u16, u16)) -> 
 fn paint(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let area = pen.area;
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        let needs = format!("needs {}x{}, is {}x{}; q leaves", SMALLEST.0, SMALLEST.1, area.width, area.height);
-        pen.text(0, 0, &needs, Style::new());
-        return;
+        return small::draw(pen, console, now);
     }
     draw::title(pen, &console.board, now, area.width);
     banner(pen, console, now);
@@ -100,21 +99,23 @@ fn paint(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
 }
 
 fn banner(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
-    let gone = "! THE RUN IS GONE without a word; what is shown is the last that it told";
-    match &console.source {
-        Source::Live { state: Going::Gone, .. } => {
-            pen.text(1, 1, gone, Style::new().add_modifier(Modifier::BOLD));
-        }
-        source => {
-            let old = match (console.stale(now), source) {
-                (Some((since, why)), _) => Some(Old::Stale(since, why)),
-                (None, Source::Live { behind: behind @ 1.., .. }) => Some(Old::Behind(*behind)),
-                _ => None,
-            };
-            let banner = Banner { board: &console.board, old, now, where_asked: "5 shows it" };
-            banner.draw(pen, pen.area.width);
-        }
+    match banner_of(console, now) {
+        Err(gone) => pen.text(1, 1, gone, Style::new().add_modifier(Modifier::BOLD)),
+        Ok(banner) => banner.draw(pen, pen.area.width),
     }
+}
+
+/// What everybody must see; an error: that there is nothing any more that could tell.
+fn banner_of(console: &Console, now: Stamp) -> Result<Banner<'_>, &'static str> {
+    let old = match (&console.source, console.stale(now)) {
+        (Source::Live { state: Going::Gone, .. }, _) => {
+            return Err("! THE RUN IS GONE without a word; what is shown is the last that it told");
+        }
+        (_, Some((since, why))) => Some(Old::Stale(since, why)),
+        (Source::Live { behind: behind @ 1.., .. }, None) => Some(Old::Behind(*behind)),
+        _ => None,
+    };
+    Ok(Banner { board: &console.board, old, now, where_asked: "5 shows it" })
 }
 
 fn tabs(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
@@ -157,16 +158,21 @@ fn state(console: &Console, now: Stamp) -> String {
     }
 }
 
-fn footer(pen: &mut Pen<'_>, console: &Console) {
-    let row = pen.area.height - 1;
-    let mode = match (&console.view.question, console.view.help.is_some(), console.view.filtering) {
+/// What keys are at present.
+const fn mode(console: &Console) -> &'static str {
+    match (&console.view.question, console.view.help.is_some(), console.view.filtering) {
         (Some(_), ..) => "ASK",
         (None, true, _) => "HELP",
-        (None, false, true) if console.view.screen == Screen::Serial => "FIND",
+        (None, false, true) if matches!(console.view.screen, Screen::Serial) => "FIND",
         (None, false, true) => "FILTER",
         (None, false, false) if console.view.number.is_some() => "LINE",
         (None, false, false) => console.view.mode.name(),
-    };
+    }
+}
+
+fn footer(pen: &mut Pen<'_>, console: &Console) {
+    let row = pen.area.height - 1;
+    let mode = mode(console);
     pen.text(1, row, mode, Style::new().add_modifier(Modifier::BOLD));
     let from = width(mode) as u16 + 3;
     let text = match mode {

@@ -27,6 +27,7 @@ mod network;
 mod order;
 mod prompts;
 mod serial;
+mod small;
 mod stale;
 
 const GLYPHS: Look = Look { colour: false, unicode: true };
