@@ -77,6 +77,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("stand_in", stand_in::check),
     ("status_page", status_page::check),
     ("stream", stream::check),
+    ("suite", rig_files::suite),
     ("syslog", syslog::check),
     ("tftp", tftp::check),
     ("tls", tls::check),

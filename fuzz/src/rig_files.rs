@@ -1,4 +1,4 @@
-//! Files of the rig: benches with overrides, phone models, scenarios.
+//! Files of the rig: benches with overrides, phone models, scenarios, suites.
 
 use std::{
     io::Write,
@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use siprig::{
-    config::{Bench, Model, Scenario, diagnostic::Diagnostics, document::Document, load, overrides::Override},
+    config::{Bench, Model, Scenario, Suite, diagnostic::Diagnostics, document::Document, load, overrides::Override},
     virtual_bench::Description,
     wire::console::CompiledDialect,
 };
@@ -70,6 +70,23 @@ pub fn scenario(bytes: &[u8]) {
             kept::<Scenario>(&scenario);
         }
         Err(found) => told(&found, &[], &String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// A suite is refused with reasons, or survives the ledger that keeps it, and all of its scenarios were read.
+pub fn suite(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let file = PathBuf::from(NOWHERE).join("suite.toml");
+    let document = match Document::parse(file, text.to_owned(), &[]) {
+        Ok(document) => document,
+        Err(found) => return told(&found, &[], text),
+    };
+    match load::suite(&document, Path::new(NOWHERE)) {
+        Ok((suite, scenarios)) => {
+            kept::<Suite>(&suite);
+            assert!(suite.entries.iter().flat_map(|entry| &entry.scenarios).all(|named| scenarios.contains_key(named)));
+        }
+        Err(found) => told(&found, &[], text),
     }
 }
 

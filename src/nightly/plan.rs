@@ -126,11 +126,15 @@ impl NightPlan {
             }
             let all = bench.phones.iter().map(|phone| phone.name.clone());
             let phones: Vec<_> = all.filter(|phone| entry.phones.is_empty() || entry.phones.contains(phone)).collect();
+            let foreseen = |named: &String| {
+                let (named, scenario) = scenarios.get_key_value(named)?;
+                let bound = (foresight.bound)(scenario, &phones);
+                let computed = Estimate { time: bound, of_runs: 0 };
+                Some((named, scenario, bound, (foresight.history)(&scenario.name).unwrap_or(computed)))
+            };
+            let foreseen: Vec<_> = entry.scenarios.iter().filter_map(foreseen).collect();
             for round in 1..=entry.repeat {
-                for named in &entry.scenarios {
-                    let Some(scenario) = scenarios.get(named) else { continue };
-                    let bound = (foresight.bound)(scenario, &phones);
-                    let computed = Estimate { time: bound, of_runs: 0 };
+                for &(named, scenario, bound, estimate) in &foreseen {
                     runs.push(PlannedRun {
                         id: RunId(format!("{number}.{round}.{}", scenario.name)),
                         scenario: scenario.name.clone(),
@@ -140,7 +144,7 @@ impl NightPlan {
                         priority: entry.priority,
                         tags: entry.tags.clone(),
                         retry: entry.retry,
-                        estimate: (foresight.history)(&scenario.name).unwrap_or(computed),
+                        estimate,
                         limit: entry.time_limit.unwrap_or(bound * 2 + SLACK),
                     });
                 }

@@ -96,7 +96,7 @@ fn entry(
     })
 }
 
-/// A scenario of an entry, read once however often the suite has it. `own` are those that the entry has already.
+/// A scenario of an entry. `own` are those that the entry has already.
 fn scenario(
     text: &Spanned<String>,
     own: &[String],
