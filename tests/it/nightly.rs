@@ -16,9 +16,12 @@ use serde_json::Value;
 
 use crate::{
     consoles::PATIENCE,
+    net::Bench,
     virtual_run::{descendants, refused},
     window::now,
 };
+
+const SIPRIG: &str = env!("CARGO_BIN_EXE_siprig");
 
 /// A run of it takes three seconds with a lifetime of eight.
 const QUICK: &str = "[[entry]]\nscenarios = [\"baseline\"]\nphones = [\"p1\"]\n";
@@ -36,7 +39,7 @@ impl Desk {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_siprig"));
+        let mut command = Command::new(SIPRIG);
         command.args(arguments).current_dir(self.folder.path()).env("SIPRIG_STATE", self.folder.path().join("state"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -280,6 +283,52 @@ fn what_there_is_no_time_for_is_not_run_and_is_run_by_whoever_goes_on() {
 
     assert_eq!(desk.resume().status.code(), Some(0));
     assert_eq!(verdicts(&desk.summary()), ["1.1.failover p1 pass", "2.1.baseline p1 pass"]);
+}
+
+#[test]
+fn a_power_cut_in_an_outage_leaves_a_server_stopped_and_whoever_goes_on_starts_it_before_anything_else() {
+    let Some(bench) = Bench::start() else { return };
+    let folder = bench.folder.path();
+    let suite = "name = \"short\"\n[[entry]]\nscenarios = [\"server-stopped\"]\nphones = [\"p1\"]\n";
+    fs::write(folder.join("suite.toml"), suite).unwrap();
+    let mut night = bench.command("nightly --suite suite.toml").stderr(Stdio::piped()).spawn().unwrap();
+    told_of(&mut BufReader::new(night.stderr.take().unwrap()), "run 1 of 1");
+    let log = || {
+        let nights = folder.join("reports").read_dir().unwrap().map(|entry| entry.unwrap().path());
+        let logs = nights.map(|night| night.join("1.1.server-stopped-1.log"));
+        logs.filter_map(|log| fs::read_to_string(log).ok()).collect::<String>()
+    };
+    let begun = now();
+    while !log().contains("a is stopped") {
+        assert!(begun.elapsed() < PATIENCE, "{}", log());
+        std::thread::yield_now();
+    }
+    let all = descendants(night.id());
+    let stop = |word: &str, signal| {
+        let ours = all.iter().filter(|(_, words)| words.starts_with(SIPRIG) && words.contains(word));
+        ours.for_each(|(id, _)| send(*id, signal));
+    };
+    // Nobody is left who could note anything.
+    stop(" nightly ", Signal::SIGSTOP);
+    stop(" run ", Signal::SIGKILL);
+    stop(" nightly ", Signal::SIGKILL);
+    // nsenter(1) stops when what it has begun does.
+    let nsenter = all.iter().find(|(_, words)| words.starts_with("nsenter ")).unwrap().0;
+    let begun = now();
+    while night.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < PATIENCE, "{all:?}");
+        let _ = kill(Pid::from_raw(nsenter.cast_signed()), Signal::SIGCONT);
+        std::thread::yield_now();
+    }
+    are_gone(&all);
+
+    let output = bench.inside("nightly --resume latest");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let (before, _) = said.split_once("run 1 of 1").unwrap();
+    assert!(before.contains("server a was stopped by a siprig that did not start it again"), "{said}");
+    assert!(said.contains("attempt 2") && text(&output.stdout).contains("1 passed"), "{said}");
+    assert_eq!(bench.end(), ["virtual"]);
 }
 
 /// A bench of devices that are nowhere: it is never reached, but for the command that starts its server.
