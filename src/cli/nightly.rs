@@ -262,11 +262,11 @@ fn say_what_would_be(args: &NightlyArgs, night: &Night) -> Result<ExitCode, User
 fn perform(args: &NightlyArgs, mut conductor: Conductor, place: &Place) -> Result<ExitCode, UserError> {
     let waits = args.wait.unwrap_or_default().max(PATIENCE);
     let exit = conductor.night(args.budget, waits)?;
+    print_data(&conductor.result())?;
     if conductor.had_to_kill() {
         // Nobody comes after it who would do so.
         set_right(place, Some(waits), &conductor.teller)?;
     }
-    print_data(&conductor.result())?;
     Ok(exit.into())
 }
 
