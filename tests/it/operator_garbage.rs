@@ -89,7 +89,8 @@ fn garbage_of_a_phone_is_text_to_the_terminal_and_keys_are_heard_meanwhile() {
 
     let wrote = window.sees("");
     // What a screen without colours is drawn with, and nothing of which is among the sayings.
-    let own = Regex::new(r"\x1b\[(?:[0-9;]*H|(?:0|1|2|22|39|49|59|39;49)?m|\?25[hl]|\?1049h|\?1000h|\?1006h)").unwrap();
+    let own = Regex::new(r"\x1b\[(?:[0-9;]*H|(?:0|1|2|22|39|49|59|39;49)?m|\?25[hl]|\?1049h|\?1000h|\?1006h|\?2004h)")
+        .unwrap();
     let rest = own.replace_all(wrote.as_bytes(), &b""[..]);
     let rest = String::from_utf8_lossy(&rest);
     let harmful: Vec<char> = rest.chars().filter(|char| is_harmful(*char)).take(20).collect();

@@ -167,9 +167,10 @@ pub fn hostile(siprig: &str, megabytes: u64) {
 
 /// How many bytes, after what a full-screen program writes itself, are none of text.
 fn foreign(wrote: &[u8]) -> usize {
-    let own =
-        regex::bytes::Regex::new(r"\x1b\[(?:[0-9;]*H|(?:0|1|2|22|39|49|59|39;49)?m|\?25[hl]|\?1049h|\?1000h|\?1006h)")
-            .unwrap();
+    let own = regex::bytes::Regex::new(
+        r"\x1b\[(?:[0-9;]*H|(?:0|1|2|22|39|49|59|39;49)?m|\?25[hl]|\?1049h|\?1000h|\?1006h|\?2004h)",
+    )
+    .unwrap();
     let rest = own.replace_all(wrote, &b""[..]);
     // What was said and is no UTF-8 has been replaced already, and U+FFFD is text.
     String::from_utf8_lossy(&rest).chars().filter(|char| is_harmful(*char)).count()

@@ -238,12 +238,11 @@ impl Console {
 
     /// Leaves from wherever one is; what that would end is asked first, and so is one who may have meant the phone.
     fn quit(&mut self) -> Option<Wish> {
-        let ends_run = matches!(self.source, Source::Live { own: true, state: Going::On, .. });
         if self.view.mode == Mode::Serial && self.view.question.is_none() {
             self.view.note = Some("Ctrl-t c sends it to the phone; Esc, and Ctrl-c again leaves".to_owned());
             return None;
         }
-        if !ends_run || self.view.question == Some(Question::Leave) {
+        if !self.leaving_ends_the_run() || self.view.question == Some(Question::Leave) {
             return Some(Wish::Leave);
         }
         self.view.help = None;

@@ -2,7 +2,10 @@
 
 use ratatui::style::{Modifier, Style};
 
-use super::{super::Console, SMALLEST, banner_of, mode};
+use super::{
+    super::{Console, Question},
+    SMALLEST, banner_of, mode,
+};
 use crate::{event::Stamp, tui::pen::Pen};
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
@@ -26,8 +29,11 @@ fn keys(console: &Console) -> String {
     let mode = mode(console);
     let restore = if console.phase().goes_on() && !console.takes_text() { "   U restore" } else { "" };
     match mode {
+        "ASK" if console.view.question == Some(Question::Leave) => {
+            format!("{mode}  q no   Ctrl-c leaves{restore}")
+        }
         "ASK" => format!("{mode}  q no{restore}"),
-        "NORMAL" if console.leaving_ends_the_run() => format!("{mode}{restore}   Ctrl-c ends the run"),
+        "NORMAL" if console.leaving_ends_the_run() => format!("{mode}{restore}   Ctrl-c twice leaves"),
         "NORMAL" => format!("{mode}{restore}   q leaves"),
         _ if console.takes_text() => format!("{mode}  Esc leaves it"),
         _ => format!("{mode}  q leaves it{restore}"),

@@ -61,9 +61,12 @@ fn keys_that_nobody_sees_the_effect_of_do_nothing_and_one_gives_the_network_back
         }
         console.wheel(true);
         assert_eq!((console.view.question, console.view.mode), (None, Mode::Normal));
-        assert!(shown(&console, (40, 10)).contains("NORMAL   U restore   Ctrl-c ends the run"));
+        assert!(shown(&console, (40, 10)).contains("NORMAL   U restore   Ctrl-c twice leaves"));
         assert_eq!(press(&mut console, "U"), Some(Wish::Restore));
+        assert_eq!(console.press(Key::Ctrl('c')), None);
+        assert!(shown(&console, (40, 10)).contains("ASK  q no   Ctrl-c leaves   U restore"));
         assert_eq!(console.press(Key::Ctrl('c')), Some(Wish::Leave));
+        press(&mut console, "q");
         console.resize(80, 24);
         assert!(drawn(&console, NOW, (80, 24), GLYPHS).to_string().contains(&format!("[{screen} ")), "{screen}");
     }
