@@ -99,6 +99,13 @@ impl Console {
         let wanted = self.view.help.take()?;
         let mut found = self.found(&wanted);
         let only = found.next().filter(|_| found.next().is_none() && !wanted.is_empty());
+        if self.found(&wanted).next().is_none() {
+            let mut elsewhere = self.found_elsewhere(&wanted);
+            self.view.note = elsewhere.next().map(|first| match elsewhere.next() {
+                None => format!("{}: {}", first.help, first.scope),
+                Some(_) => format!("nothing of `{wanted}` can be done here"),
+            });
+        }
         let key = only.and_then(|entry| entry.keys.first().copied())?;
         self.press(key)
     }

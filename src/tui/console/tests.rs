@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod hands;
+mod help;
 mod instant;
 mod log;
 mod long;

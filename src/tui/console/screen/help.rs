@@ -27,15 +27,21 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, search: &str) {
         ]
     };
     let rows = usize::from(pen.area.height - 4);
-    let entries: Vec<String> = console.found(search).map(line).collect();
+    let here = console.found(search).map(|entry| (line(entry), Style::new()));
+    let elsewhere = console.found_elsewhere(search).map(|entry| {
+        let mut text = line(entry);
+        text.push_str(&format!(" ({})", entry.scope));
+        (text, pen.dim())
+    });
+    let entries: Vec<(String, Style)> = here.chain(elsewhere).collect();
     // Two columns where one is too short.
     let (half, columns) = (entries.len().div_ceil(2), if entries.len() > rows { 2 } else { 1 });
     let each = if columns == 2 { half } else { rows };
     let room = pen.area.width / columns - 1;
-    for (at, entry) in entries.iter().enumerate() {
+    for (at, (entry, style)) in entries.iter().enumerate() {
         let (column, row) = (at / each, at % each);
         if row < rows {
-            pen.within(1 + column as u16 * (room + 1), 1 + row as u16, room - 1, entry, Style::new());
+            pen.within(1 + column as u16 * (room + 1), 1 + row as u16, room - 1, entry, *style);
         }
     }
     if entries.is_empty() {
@@ -49,13 +55,25 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, search: &str) {
 impl Console {
     /// The actions that can be taken here and fit what is searched for.
     pub(in super::super) fn found(&self, search: &str) -> impl Iterator<Item = &'static Entry> + use<> {
-        let wanted = search.to_lowercase();
         let (screen, phase, mode) = (self.view.screen, self.phase(), self.view.mode);
-        ACTIONS.iter().filter(move |entry| {
-            let text = format!("{} {}", entry.hint, entry.help).to_lowercase();
-            entry.fits(screen, phase, mode) && wanted.split_whitespace().all(|word| text.contains(word))
-        })
+        named(search).filter(move |entry| entry.fits(screen, phase, mode))
     }
+
+    /// Those that fit it, if anything is searched for, and can be taken elsewhere only.
+    pub(in super::super) fn found_elsewhere(&self, search: &str) -> impl Iterator<Item = &'static Entry> + use<> {
+        let (screen, phase, mode) = (self.view.screen, self.phase(), self.view.mode);
+        let searched = !search.trim().is_empty();
+        named(search).filter(move |entry| searched && !entry.fits(screen, phase, mode))
+    }
+}
+
+/// The actions that have all words of it.
+fn named(search: &str) -> impl Iterator<Item = &'static Entry> + use<> {
+    let wanted = search.to_lowercase();
+    ACTIONS.iter().filter(move |entry| {
+        let text = format!("{} {}", entry.hint, entry.help).to_lowercase();
+        wanted.split_whitespace().all(|word| text.contains(word))
+    })
 }
 
 /// Where the keys that are shown do what is said.
