@@ -17,6 +17,7 @@ use crate::{
 };
 
 pub mod action;
+mod alert;
 mod block;
 mod events;
 mod face;

@@ -18,6 +18,7 @@ use crate::{
     verdict::Measurement,
 };
 
+mod alert;
 mod hands;
 mod help;
 mod instant;

@@ -1,6 +1,6 @@
 //! All lines: where each is registered, since when, for how long, and what became of it.
 
-use ratatui::style::{Modifier, Style};
+use ratatui::style::{Color, Modifier, Style};
 
 use super::{
     super::{Console, face::Face, mouse::Target},
@@ -19,6 +19,8 @@ use crate::{
 const WIDE: [(u16, &str); 2] = [(84, "DISPLAY"), (106, "LAMPS")];
 /// Columns from which there is room for them.
 const ROOMY: u16 = 116;
+/// Where it stands what is to be looked at, and how many cells it has.
+const ALERT: (u16, u16) = (COLUMNS[6].0, 19);
 /// Where a mark stands: behind the number.
 const MARK: u16 = 3;
 /// Rows that events have at least, with their heading.
@@ -56,6 +58,11 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     for (at, index) in lines.iter().enumerate().skip(first).take(room) {
         let Some(line) = console.board.lines.get(*index) else { continue };
         row(pen, y, *index, line, now);
+        // Where its result will stand.
+        if let Some((alert, bad)) = line.verdict.is_none().then(|| console.alert(&line.id, now)).flatten() {
+            let style = if bad { pen.colour(Color::Red) } else { Style::new() };
+            pen.within(ALERT.0, y, ALERT.1, &alert, style);
+        }
         pen.target((0, y), columns, Target::Line(line.id.clone()));
         if let Some(talk) = console.talk.phone(&line.id.phone).filter(|_| wide) {
             face(pen, y, &talk.face);

@@ -4,13 +4,9 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::{super::Console, heading, prompt, wrap};
 use crate::{
-    config::StepKind,
     event::Stamp,
     look::{span, width},
-    report::{
-        Deadline,
-        heat::{Cell, Row},
-    },
+    report::heat::{Cell, Row},
     tui::{board::StepState, console::story::LineCase, draw::clock, pen::Pen},
     verdict::{Measurement, Verdict},
 };
@@ -96,7 +92,7 @@ fn present(console: &Console, case: Option<&LineCase>, now: Stamp) -> (String, b
         return (format!("done with step {} after {took}, and waits for the others", step.step + 1), false);
     }
     let spent = now.since(step.began).as_secs_f64() * 1000.0;
-    let due = awaited(console, case);
+    let due = console.awaited(case);
     match due.map(|due| due.window_ms) {
         Some(window) if spent > window => {
             let over = span(spent - window);
@@ -105,13 +101,6 @@ fn present(console: &Console, case: Option<&LineCase>, now: Stamp) -> (String, b
         Some(window) => (format!("now: {}   {} of {}", step.title, span(spent), span(window)), false),
         None => (format!("now: {}   {}", step.title, span(spent)), false),
     }
-}
-
-/// What the step in progress awaits of a case, and by when.
-fn awaited<'c>(console: &Console, case: &'c LineCase) -> Option<&'c Deadline> {
-    let step = console.board.step.as_ref()?;
-    let StepKind::Expect { of } = console.scenario()?.all_steps().nth(step.step)?.kind else { return None };
-    case.deadlines.get(&of)
 }
 
 fn steps(pen: &mut Pen<'_>, console: &Console, case: Option<&LineCase>, (left, bottom): (u16, u16), now: Stamp) {
@@ -181,7 +170,7 @@ fn case(pen: &mut Pen<'_>, console: &Console, case: Option<&LineCase>, (left, bo
         for (step, note) in &case.notes {
             y = wrapped(pen, (left, y), bottom, &format!("{}: {note}", step + 1), Style::new());
         }
-        if let Some(due) = awaited(console, case) {
+        if let Some(due) = console.awaited(case) {
             let text = format!("{:?} due within {}: {}", due.of, span(due.window_ms), due.derivation);
             y = wrapped(pen, (left, y), bottom, &text, pen.dim());
         }
