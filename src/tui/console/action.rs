@@ -335,6 +335,7 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Lost), Some(0)),
     entry(Act::Leave, &[Key::Esc], "leave", "back to NORMAL", Scope::In(Mode::Keys), Some(0)),
     entry(Act::PressKey, DIALLED, "digits", "press the dial pad", Scope::In(Mode::Keys), Some(2)),
+    entry(Act::PressKey, &[Key::Enter], "dial", "dial, pick up", Scope::In(Mode::Keys), Some(4)),
     entry(Act::PressKey, ARROWS, "arrows", "move through menus", Scope::In(Mode::Keys), None),
     entry(
         Act::PressKey,

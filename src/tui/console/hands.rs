@@ -174,7 +174,10 @@ impl Console {
         let phone = self.phone()?.clone();
         let pressing = &mut self.view.pressing;
         let Some(name) = keys.key(key, pressing.first).cloned() else {
-            self.view.note = Some(format!("`{key}` is no key of {phone}"));
+            self.view.note = Some(match key {
+                Key::Enter => format!("{phone} has no key that dials by itself"),
+                _ => format!("`{key}` is no key of {phone}"),
+            });
             return None;
         };
         let digit = matches!(key, Key::Char('0'..='9'));

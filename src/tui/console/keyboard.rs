@@ -23,6 +23,8 @@ pub struct Keyboard {
     arrows: Vec<(Key, KeyName)>,
     /// All others, in their groups.
     pub others: Vec<KeyName>,
+    /// The one that dials what was typed; on most phones it picks up as well.
+    pub sends: Option<KeyName>,
     holds: bool,
 }
 
@@ -52,7 +54,11 @@ impl Keyboard {
         others.sort();
         let others = others.into_iter().map(|(_, _, key)| key).collect();
         let held = Stroke::Press { keys: vec![KeyName::from("x")], hold: Hold::Long };
-        Self { dial, arrows, others, holds: model.can_hold(keypad, &held) }
+        let sends = match model.menus.get("send").map(Vec::as_slice) {
+            Some([stroke]) => stroke.plain().filter(|key| model.can_press(keypad, key)).cloned(),
+            _ => None,
+        };
+        Self { dial, arrows, others, sends, holds: model.can_hold(keypad, &held) }
     }
 
     /// Whether keys can be held.
@@ -86,6 +92,7 @@ impl Keyboard {
             Key::Char(char) => self
                 .dials(char)
                 .or_else(|| self.lettered(first).find(|(letter, _)| *letter == char).map(|(_, key)| key)),
+            Key::Enter => self.sends.as_ref(),
             arrow => self.arrow(arrow),
         }
     }

@@ -16,6 +16,8 @@ use crate::{event::Stamp, tui::pen::Pen};
 
 /// Columns of the dial pad.
 const PAD: u16 = 12;
+/// Where it stands what Return presses.
+const SEND: u16 = 10;
 /// Rows of letters beside it.
 const ROWS: usize = PAGE / 2;
 
@@ -72,6 +74,11 @@ fn pad(pen: &mut Pen<'_>, console: &Console, keyboard: &Keyboard) {
             pen.text(x, y, sign, bold);
             pen.target((x - 1, y), 3, Target::Key(arrow));
         }
+    }
+    if let Some(key) = &keyboard.sends {
+        pen.within(LEFT + 1, SEND, PAD - 2, "Enter", bold);
+        pen.within(LEFT + 1, SEND + 1, PAD - 2, &key.0, Style::new());
+        pen.target((LEFT, SEND), PAD - 1, Target::Key(Key::Enter));
     }
     let room = (pen.area.width - LEFT - PAD) / 2;
     for (at, (letter, key)) in keyboard.lettered(pressing.first).enumerate() {

@@ -145,6 +145,29 @@ fn arrows_letters_and_holds_press_what_stands_beside_them() {
 }
 
 #[test]
+fn return_presses_the_key_that_dials_where_the_model_has_one_and_else_says_so() {
+    // That journal is of a time at which no model named one.
+    let mut console = in_keys();
+    assert_eq!(console.press(Key::Enter), None);
+    let text = shown(&console);
+    assert!(text.contains("! p1 has no key that dials") && text.contains(" KEYS "), "{text}");
+    let mut begin = recorded_beginning();
+    if let Event::Observed(Observed::RunStarted { plan }) = &mut begin.event {
+        plan.models.values_mut().for_each(|model| drop(model.menus.insert("send".into(), vec![Stroke::key("pound")])));
+    }
+    console.apply(&begin);
+    assert_eq!(stroke(console.press(Key::Enter)), ("pound".to_owned(), false));
+    let text = shown(&console);
+    assert!(text.contains(" Enter ") && text.contains(" pound "), "{text}");
+}
+
+/// The record with which that run begins.
+fn recorded_beginning() -> Record {
+    let journal = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/journals/failover.jsonl");
+    JournalReader::open(&journal).unwrap().next().unwrap().unwrap()
+}
+
+#[test]
 fn a_recording_and_a_run_that_is_over_refuse_keys_with_a_reason() {
     let replay = Source::Replay { playing: false, speed: 1.0, end: Stamp::from_millis(58_100) };
     let over = Source::Live { own: false, state: Going::Ended, behind: 0 };
