@@ -164,6 +164,8 @@ struct View {
     rung: Option<u64>,
     /// It is shown in full.
     detail: bool,
+    /// The selected event is shown in full.
+    whole: bool,
     /// Number of the last event that the log shows; none: the last that there is.
     event: Option<usize>,
     help: Option<String>,

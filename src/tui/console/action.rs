@@ -67,6 +67,8 @@ pub enum Act {
     Last,
     /// Open what is selected.
     Open,
+    /// Show all of an event, or its line.
+    Whole,
     /// The same instant on another screen.
     Instant,
     /// The next phone.
@@ -291,6 +293,7 @@ pub const ACTIONS: &[Entry] = &[
     entry(Act::Rewind, &[Key::Char('0')], "begin", "to the beginning", Scope::Replay, None),
     entry(Act::Open, &[Key::Enter], "open", "open what is selected", Scope::On(&[Phones, Sip, Log]), Some(2)),
     entry(Act::Filter, &[Key::Char('/')], "filter", "only p7, reg:none, !pass", Scope::On(&[Phones, Log]), Some(4)),
+    entry(Act::Whole, &[Key::Char('d')], "all of it", "the whole event, or rows", Scope::On(&[Log]), Some(3)),
     entry(
         Act::Instant,
         &[Key::Char('=')],

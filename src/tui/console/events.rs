@@ -18,6 +18,25 @@ impl Console {
         (!events.is_empty()).then(|| until.saturating_sub(1))
     }
 
+    /// The selected event.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn event(&self) -> Result<&Entry, &'static str> {
+        let events = self.events();
+        let none = if self.log.is_empty() { "nothing was told yet" } else { "no event fits the filter" };
+        let chosen = self.chosen_event(&events).and_then(|at| events.get(at));
+        chosen.map(|(_, entry)| *entry).ok_or(none)
+    }
+
+    /// Shows all of it, or no more.
+    pub(super) fn read_whole(&mut self) {
+        match self.event().err() {
+            Some(why) => self.view.note = Some(why.to_owned()),
+            None => self.view.whole = !self.view.whole,
+        }
+    }
+
     /// Selects an event by its place among those that fit, and the last one's.
     pub(super) fn go_to_event(&mut self, to: impl Fn(usize, usize) -> usize) {
         let events = self.events();

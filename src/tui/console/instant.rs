@@ -20,13 +20,13 @@ impl Console {
 
     /// From the selected event to the last message of its phone until then, or else to the first after it.
     fn event_to_message(&mut self) {
-        let events = self.events();
-        let Some((_, entry)) = self.chosen_event(&events).and_then(|at| events.get(at)) else {
-            let why = if self.log.is_empty() { "nothing was told yet" } else { "no event fits the filter" };
-            self.view.note = Some(why.to_owned());
-            return;
+        let (at, phone) = match self.event() {
+            Ok(entry) => (entry.told.at, entry.phone.clone()),
+            Err(why) => {
+                self.view.note = Some(why.to_owned());
+                return;
+            }
         };
-        let (at, phone) = (entry.told.at, entry.phone.clone());
         if let Some(line) = self.board.lines.iter().find(|line| Some(&line.id.phone) == phone.as_ref())
             && self.phone() != Some(&line.id.phone)
         {

@@ -94,7 +94,8 @@ impl Console {
         None
     }
 
-    /// Closes the help, and does the only action that fits what was searched for, as its key would.
+    /// Closes the help, and does the only action that fits what was searched for, as its key would. Where none can be taken here, it is
+    /// said where.
     fn do_found(&mut self) -> Option<Wish> {
         let wanted = self.view.help.take()?;
         let mut found = self.found(&wanted);
@@ -167,6 +168,7 @@ impl Console {
             Act::Last => self.follow(),
             Act::Open if self.view.screen == Screen::Sip => self.view.detail = !self.view.detail,
             Act::Open if self.view.screen == Screen::Log => self.same_instant(),
+            Act::Whole => self.read_whole(),
             Act::Open => self.show(Screen::Phone),
             Act::Instant => self.same_instant(),
             Act::NextPhone => self.pick(|at, count| (at + 1) % count),
@@ -229,6 +231,7 @@ impl Console {
             self.select_shown();
         }
         if screen != self.view.screen {
+            self.view.whole = false;
             self.view.before.retain(|before| *before != screen);
             self.view.before.push(self.view.screen);
             self.view.screen = screen;
@@ -260,6 +263,9 @@ impl Console {
     fn back(&mut self) -> Option<Wish> {
         if self.view.screen == Screen::Sip && self.view.detail {
             self.view.detail = false;
+            return None;
+        }
+        if self.view.screen == Screen::Log && std::mem::take(&mut self.view.whole) {
             return None;
         }
         if self.view.screen == Screen::Phones {

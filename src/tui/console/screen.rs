@@ -253,6 +253,12 @@ fn boxed(pen: &mut Pen<'_>, lines: &[String]) {
     for line in lines {
         rows.extend(wrap(line, inner));
     }
+    let most = usize::from(pen.area.height.saturating_sub(2)).max(1);
+    if rows.len() > most {
+        let more = rows.len() - (most - 1);
+        rows.truncate(most - 1);
+        rows.push(format!("and {more} rows more; the journal has all of it"));
+    }
     let x = (pen.area.width - inner as u16 - 4) / 2;
     let y = (pen.area.height.saturating_sub(rows.len() as u16 + 2)) / 2;
     let side = pen.look.pick("┃", "|");
@@ -268,18 +274,18 @@ fn boxed(pen: &mut Pen<'_>, lines: &[String]) {
     pen.text(x, y + 1 + rows.len() as u16, &bottom, Style::new());
 }
 
-/// Lines of at most so many cells, broken between words.
+/// Lines of at most so many cells, broken between words, and where one is longer than that in the middle of it.
 fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    for word in text.split(' ').flat_map(|word| serial::cut(word, room)) {
         if let Some(line) = lines.last_mut() {
             if line.is_empty() {
-                line.push_str(word);
-            } else if width(line) + 1 + width(word) <= room {
+                line.push_str(&word);
+            } else if width(line) + 1 + width(&word) <= room {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(&word);
             } else {
-                lines.push(word.to_owned());
+                lines.push(word);
             }
         }
     }

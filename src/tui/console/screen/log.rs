@@ -4,7 +4,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::{
     super::{Console, mouse::Target},
-    heading,
+    boxed, heading,
 };
 use crate::tui::{draw::event, pen::Pen};
 
@@ -38,5 +38,10 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console) {
         if Some(at) == chosen {
             pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
         }
+    }
+    if let Ok(entry) = console.event()
+        && console.view.whole
+    {
+        boxed(pen, &[format!("{}:", entry.told.at), entry.told.text.clone()]);
     }
 }

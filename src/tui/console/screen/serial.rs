@@ -157,7 +157,7 @@ const fn style(row: &Said, found: bool) -> Style {
 }
 
 /// A text in pieces of at most so many cells.
-fn cut(text: &str, room: usize) -> Vec<String> {
+pub(super) fn cut(text: &str, room: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let mut used = 0;
     for char in text.chars() {

@@ -83,3 +83,44 @@ fn where_a_line_is_registered_leaves_every_event_in_the_log_with_an_exclamation_
     let text = shown(&fitting);
     assert!(!text.contains("Lines 5/5"), "of lines it tells something: {text}");
 }
+
+#[test]
+fn all_of_an_event_that_is_longer_than_its_row_is_shown_and_goes_away_again() {
+    let mut records = sample::mixed_run();
+    let reason = format!("{} the-end-of-it", "word after word and a-word-that-no-row-has-room-for-".repeat(12));
+    sample::rename_reason(&mut records, "late", &reason);
+    let mut console = Console::new(LIVE);
+    records.iter().for_each(|record| console.apply(record));
+    let flat = |console: &Console| shown(console).replace(['┃', '"', '\n', ' '], "");
+    press(&mut console, "6/the-end-of-it");
+    console.press(Key::Enter);
+    assert!(
+        !flat(&console).contains("the-end-of-itG") && shown(&console).contains("d all of it"),
+        "{}",
+        shown(&console)
+    );
+    press(&mut console, "d");
+    let whole = shown(&console);
+    assert!(flat(&console).contains(&reason.replace(' ', "")), "{whole}");
+    insta::assert_snapshot!("whole_80", whole);
+    console.press(Key::Esc);
+    let text = shown(&console);
+    assert!(text.contains("[6 Log]") && !text.contains('┃'), "{text}");
+    press(&mut console, "d3q");
+    assert!(!shown(&console).contains('┃'), "whoever comes back sees rows");
+    let mut none = filtered("nothing-of-the-kind");
+    press(&mut none, "d");
+    assert!(shown(&none).contains("! no event fits the filter"), "{}", shown(&none));
+}
+
+#[test]
+fn of_an_event_that_no_box_has_room_for_it_is_said_how_much_is_missing() {
+    let mut records = sample::mixed_run();
+    sample::rename_reason(&mut records, "late", &"x".repeat(60_000));
+    let mut console = Console::new(LIVE);
+    records.iter().for_each(|record| console.apply(record));
+    press(&mut console, "6/xxx");
+    console.press(Key::Enter);
+    press(&mut console, "d");
+    assert!(shown(&console).contains("rows more; the journal has all of it"), "{}", shown(&console));
+}
