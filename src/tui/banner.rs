@@ -95,7 +95,8 @@ impl Banner<'_> {
             told.push(cut(harmless(&dark), left, pen.look));
         }
         if told.is_empty() {
-            let ended = if self.board.ended { "; the run has ended, and every phone has its network back" } else { "" };
+            // That the run has ended is said by whoever has seen it end: a moment later, it can be left without a question.
+            let ended = if self.board.ended { "; every phone has its network back" } else { "" };
             let open = format!("{} all paths open{ended}", pen.look.pick("□", "="));
             pen.text(1, 1, &open, pen.dim());
         } else {

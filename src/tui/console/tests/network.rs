@@ -226,7 +226,7 @@ fn a_run_that_has_ended_is_not_ending_any_more_and_has_given_everything_back() {
     tell(&mut console, 8_000, Event::Derived(Derived::RunEnded));
     let text = shown(&console, NOW);
     assert!(!text.contains("ENDING"), "{text}");
-    assert!(text.contains("□ all paths open; the run has ended, and every phone has its network back"), "{text}");
+    assert!(text.contains("□ all paths open; every phone has its network back"), "{text}");
     // What is not given back is told as ever.
     let mut held = blocked(LIVE);
     tell(&mut held, 8_000, Event::Derived(Derived::RunEnded));
