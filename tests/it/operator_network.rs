@@ -24,7 +24,8 @@ fn an_operator_blocks_the_primary_of_a_lab_that_he_watches_and_everybody_sees_by
     assert!(own.shows("(•) d drop all").contains("No case that is judged"));
     own.types(b"y");
     own.shows("■ a IS AWAY by anna, for 00:0");
-    own.shows("■ is away (anna)");
+    let network = own.shows("■ is away 04:");
+    assert!(network.contains(" (anna) "), "{network}");
     let mut other = desk.open(&["--attach"]);
     let banner = other.shows("a IS AWAY by anna,");
     assert!(banner.contains("back by itself in 04:"), "{banner}");
