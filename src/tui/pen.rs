@@ -46,17 +46,20 @@ pub(super) struct Pen<'b> {
     targets: Vec<(Rect, Target)>,
     /// What is drawn is not the present: it is dim, whatever it is.
     pub(super) old: bool,
+    /// Keys are a phone's: rules are thick.
+    pub(super) thick: bool,
 }
 
 impl<'b> Pen<'b> {
     /// One for that part of a buffer.
     pub(super) const fn new(buffer: &'b mut Buffer, area: Rect, look: Look) -> Self {
-        Self { buffer, area, look, targets: Vec::new(), old: false }
+        Self { buffer, area, look, targets: Vec::new(), old: false, thick: false }
     }
 
     /// Draws into a part of the part, with columns and rows that count from its corner.
     pub(super) fn inside(&mut self, area: Rect, draw: impl FnOnce(&mut Pen<'_>)) {
         let mut inner = Pen::new(&mut *self.buffer, area, self.look);
+        (inner.old, inner.thick) = (self.old, self.thick);
         draw(&mut inner);
         self.targets.append(&mut inner.targets);
     }

@@ -73,6 +73,7 @@ fn paint(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let old = console.is_old(now);
     pen.inside(body, |inner| {
         inner.old = old;
+        inner.thick = matches!(console.view.mode, Mode::Keys | Mode::Serial);
         match console.view.screen {
             Screen::Phones => phones::draw(inner, console, now),
             Screen::Phone if console.view.mode == Mode::Keys => keys::draw(inner, console, now),
@@ -222,7 +223,7 @@ fn ask(pen: &mut Pen<'_>, console: &Console, question: Question) {
         }
         Question::Stop => "End the run? Every phone gets its network back; cases without a verdict are not-run.",
         Question::Leave => {
-            "Leave? The run is this console's own, and is ended: every phone gets its network back. Ctrl-c again does."
+            "Leave? The run is this console's own, and is ended: every phone gets its network back. Ctrl-c again is yes too."
         }
         Question::Type if console.is_judged() => {
             "Type on the console of this phone? Its case is judged: with the first line it comes to not-run, disturbed by \
@@ -294,7 +295,7 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
 
 /// A title with a rule behind it, over so many columns.
 fn heading(pen: &mut Pen<'_>, (x, y): (u16, u16), columns: u16, title: &str) {
-    let rule = pen.look.pick("─", "-");
+    let rule = if pen.thick { pen.look.pick("━", "=") } else { pen.look.pick("─", "-") };
     let rest = usize::from(columns).saturating_sub(width(title) + 4);
     let text = format!("{rule} {title} {}", rule.repeat(rest));
     pen.within(x, y, columns, &text, pen.dim());
