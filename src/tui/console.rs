@@ -45,7 +45,7 @@ use block::Choice;
 use filter::Filter;
 use key::Key;
 use mode::{Mode, Pressing};
-use order::Order;
+use order::{LastColumn, Order};
 use serial::SerialView;
 pub use serial::{Reading, Serial};
 use story::Story;
@@ -156,6 +156,8 @@ struct View {
     filtering: bool,
     /// What the lines are in the order of.
     order: Order,
+    /// What their last column tells.
+    last_column: LastColumn,
     /// Phones that are marked.
     marked: BTreeSet<PhoneName>,
     /// The number that is typed of the line to go to.

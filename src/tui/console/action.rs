@@ -79,6 +79,8 @@ pub enum Act {
     Filter,
     /// Put the rows into another order.
     Sort,
+    /// Show something else in the last column.
+    Column,
     /// Mark a phone, or take the mark from it.
     Mark,
     /// Type the number of the line to go to.
@@ -303,6 +305,7 @@ pub const ACTIONS: &[Entry] = &[
         Some(5),
     ),
     entry(Act::Sort, &[Key::Char('s')], "sort", "another order", Scope::On(&[Phones]), Some(5)),
+    entry(Act::Column, &[Key::Char('c')], "column", "result, display or lamps", Scope::On(&[Phones]), Some(8)),
     entry(Act::GoTo, &[Key::Char(':')], "line", "go to a line by its number", Scope::On(&[Phones]), None),
     entry(Act::Mark, &[Key::Char(' ')], "mark", "mark its phone, for B", Scope::LiveOn(&[Phones]), None),
     entry(Act::NextPhone, &[Key::Char(']')], "next phone", "the next phone", OF_PHONES, Some(4)),

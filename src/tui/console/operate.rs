@@ -175,6 +175,7 @@ impl Console {
             Act::PreviousPhone => self.pick(|at, count| (at + count - 1) % count),
             Act::Filter => self.view.filtering = true,
             Act::Sort => self.view.order = self.view.order.next(),
+            Act::Column => self.view.last_column = self.view.last_column.next(),
             Act::Mark => {
                 self.select_shown();
                 self.mark();

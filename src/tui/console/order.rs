@@ -1,4 +1,4 @@
-//! Which line comes first, which phones are marked, and which line one goes to by its number.
+//! Which line comes first, what its last column tells, which phones are marked, and which line one goes to by its number.
 
 use super::{Console, key::Key};
 use crate::{
@@ -23,6 +23,38 @@ pub enum Order {
     Expiry,
     /// Those that were not heard for the longest time first.
     Silence,
+}
+
+/// What the last column of the lines tells. A wide terminal has room for all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LastColumn {
+    /// What became of the line, or why it is to be looked at.
+    #[default]
+    Result,
+    /// What its phone's display shows.
+    Display,
+    /// Which of its phone's lamps burn.
+    Lamps,
+}
+
+impl LastColumn {
+    /// The next one.
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Result => Self::Display,
+            Self::Display => Self::Lamps,
+            Self::Lamps => Self::Result,
+        }
+    }
+
+    /// What stands over it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Result => "RESULT",
+            Self::Display => "DISPLAY",
+            Self::Lamps => "LAMPS",
+        }
+    }
 }
 
 impl Order {

@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use super::{
-    super::{Console, face::Face, mouse::Target},
+    super::{Console, face::Face, mouse::Target, order::LastColumn},
     heading,
     phone::lamps,
 };
@@ -43,10 +43,11 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     }
     let columns = pen.area.width;
     heading(pen, (0, 0), columns, &title);
-    for (x, name) in COLUMNS {
-        pen.text(x, 1, name, pen.dim());
-    }
     let wide = columns >= ROOMY;
+    let last = if wide { LastColumn::Result } else { console.view.last_column };
+    for (x, name) in COLUMNS {
+        pen.text(x, 1, if x == ALERT.0 { last.name() } else { name }, pen.dim());
+    }
     for (x, name) in WIDE.into_iter().filter(|_| wide) {
         pen.text(x, 1, name, pen.dim());
     }
@@ -64,8 +65,23 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
             pen.within(ALERT.0, y, ALERT.1, &alert, style);
         }
         pen.target((0, y), columns, Target::Line(line.id.clone()));
-        if let Some(talk) = console.talk.phone(&line.id.phone).filter(|_| wide) {
-            face(pen, y, &talk.face);
+        let known = console.talk.phone(&line.id.phone).map(|talk| &talk.face);
+        match known {
+            Some(known) if wide => {
+                let [(display, _), (lamps, _)] = WIDE;
+                face(pen, y, known, LastColumn::Display, (display, lamps - display - 1));
+                face(pen, y, known, LastColumn::Lamps, (lamps, columns - lamps));
+            }
+            _ if last == LastColumn::Result => {}
+            // Of the result its sign is left.
+            _ => {
+                let (from, room) = (ALERT.0 + 2, columns - ALERT.0 - 2);
+                pen.text(from, y, &" ".repeat(room.into()), Style::new());
+                match known {
+                    Some(known) => face(pen, y, known, last, (from, room)),
+                    None => pen.text(from, y, "?", Style::new()),
+                }
+            }
         }
         if console.view.marked.contains(&line.id.phone) {
             pen.text(MARK, y, "*", Style::new().add_modifier(Modifier::BOLD));
@@ -89,12 +105,14 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     }
 }
 
-/// What the phone shows, dimmed where nobody tells of changes any more.
-fn face(pen: &mut Pen<'_>, y: u16, face: &Face) {
+/// What the phone shows, in so many cells from there: dimmed where nobody tells of changes any more.
+fn face(pen: &mut Pen<'_>, y: u16, face: &Face, what: LastColumn, (x, room): (u16, u16)) {
     let style = if face.blind_since.is_some() { pen.dim() } else { Style::new() };
-    let [(display, _), (lamps_at, _)] = WIDE;
     let mark = if face.blind_since.is_some() { "! " } else { "" };
-    let text = face.display.as_ref().map_or_else(|| "?".to_owned(), |(text, _)| format!("{mark}{}", text.trim()));
-    pen.within(display, y, lamps_at - display - 1, &text, style);
-    pen.text(lamps_at, y, &lamps(face).unwrap_or_else(|| "?".to_owned()), style);
+    let shown = match what {
+        LastColumn::Result => return,
+        LastColumn::Display => face.display.as_ref().map(|(text, _)| format!("{mark}{}", text.trim())),
+        LastColumn::Lamps => lamps(face),
+    };
+    pen.within(x, y, room, &shown.unwrap_or_else(|| "?".to_owned()), style);
 }

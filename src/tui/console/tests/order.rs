@@ -25,6 +25,25 @@ fn lines_keep_their_numbers_in_every_order() {
 }
 
 #[test]
+fn the_last_column_tells_what_one_chooses_and_a_sign_of_the_result_is_always_there() {
+    let mut console = recorded(9_300, LIVE);
+    let rows = |console: &Console, columns| drawn(console, 9_500, (columns, 24), GLYPHS).to_string();
+    let wide = rows(&console, 120);
+    press(&mut console, "c");
+    insta::assert_snapshot!("phones_display_80", drawn(&console, 9_500, (80, 24), GLYPHS));
+    assert_eq!(rows(&console, 120), wide, "there is room for all of it");
+    press(&mut console, "c");
+    insta::assert_snapshot!("phones_lamps_80", drawn(&console, 9_500, (80, 24), GLYPHS));
+    press(&mut console, "c");
+    assert!(rows(&console, 80).contains("RESULT"));
+    // A verdict is told by its sign.
+    let mut console = recorded(58_100, LIVE);
+    press(&mut console, "c");
+    let text = drawn(&console, 58_100, (80, 24), GLYPHS).to_string();
+    assert!(text.contains("  ✓ Registration Stat…"), "{text}");
+}
+
+#[test]
 fn a_line_is_found_by_its_number_in_any_order_and_behind_any_filter() {
     let mut console = at(58_100, LIVE);
     console.filter_by("p1");
