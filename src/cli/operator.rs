@@ -14,6 +14,10 @@ use std::{
         },
     },
     path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -31,6 +35,7 @@ use crate::{
 
 mod attendance;
 mod keyboard;
+mod records;
 
 use attendance::{Attendance, Present};
 use keyboard::Keyboard;
@@ -65,6 +70,8 @@ pub enum Wished {
     Attend,
     /// To know whether the run is alive; who wishes nothing else is nobody.
     Pulse,
+    /// Its records, from the first on and as they come; from then on nothing else is heard from there.
+    Records,
     /// That keys of a phone are pressed.
     Press {
         /// The phone.
@@ -124,7 +131,9 @@ enum Keyboarded {
 impl Wished {
     const fn keyboarded(&self) -> Keyboarded {
         match self {
-            Self::Restore | Self::Give | Self::Answer { .. } | Self::Attend | Self::Pulse => Keyboarded::Not,
+            Self::Restore | Self::Give | Self::Answer { .. } | Self::Attend | Self::Pulse | Self::Records => {
+                Keyboarded::Not
+            }
             Self::Stop | Self::Block(_) | Self::Lift { .. } => Keyboarded::Free,
             Self::Take | Self::Press { .. } | Self::Type { .. } | Self::Control { .. } => Keyboarded::Taken,
             Self::TakeOver => Keyboarded::TakenOver,
@@ -179,6 +188,8 @@ pub struct Holder {
 pub struct Ear {
     path: PathBuf,
     present: Present,
+    /// The run is over.
+    over: Arc<AtomicBool>,
 }
 
 impl Ear {
@@ -199,8 +210,8 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
     let name = path.file_name().unwrap_or_default();
     let listener = UnixListener::bind(PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name))?;
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-    let present = Present::default();
-    let there = present.clone();
+    let (present, over) = (Present::default(), Arc::new(AtomicBool::new(false)));
+    let (there, ended, journal) = (present.clone(), over.clone(), run_dir.journal());
     thread::Builder::new().name("operators".to_owned()).spawn(move || {
         let keyboard = Keyboard::new(operator.clone());
         for (number, stream) in (0..).zip(listener.incoming().flatten()) {
@@ -209,12 +220,13 @@ pub fn listen(run_dir: &RunDir, operator: Operator) -> io::Result<Ear> {
                 continue;
             }
             let (keyboard, present, operator) = (keyboard.clone(), there.clone(), operator.clone());
-            let seat = Seat { number, keyboard, present, attends: false, operator };
+            let (journal, over) = (journal.clone(), ended.clone());
+            let seat = Seat { number, keyboard, present, attends: false, operator, journal, over };
             // One who can not be heard for want of threads will try again.
             let _ = thread::Builder::new().name("operator".to_owned()).spawn(move || seat.hear(stream));
         }
     })?;
-    Ok(Ear { path, present })
+    Ok(Ear { path, present, over })
 }
 
 /// Whether a user may sit here: whoever the run is, and root. The socket's mode lets nobody else in; but in a user namespace of the run's
@@ -234,6 +246,8 @@ struct Seat {
     /// He is there to answer what is asked.
     attends: bool,
     operator: Operator,
+    journal: PathBuf,
+    over: Arc<AtomicBool>,
 }
 
 impl Seat {
@@ -249,9 +263,15 @@ impl Seat {
             }
             // Whoever speaks otherwise is no operator.
             let Ok(said) = serde_json::from_slice::<Said>(&line) else { return };
+            let records = said.wish == Wished::Records;
             let Ok(mut answer) = serde_json::to_vec(&self.grant(said, &stream)) else { return };
             answer.push(b'\n');
             if stream.write_all(&answer).is_err() {
+                return;
+            }
+            if records {
+                // Who is gone needs no more, and what can not be read he finds out by the end of it.
+                let _ = records::tell(&self.journal, &self.over, &mut stream);
                 return;
             }
         }
@@ -259,7 +279,7 @@ impl Seat {
 
     fn grant(&mut self, Said { by, wish }: Said, stream: &UnixStream) -> Answered {
         let by = harmless(&by);
-        if !self.attends && wish != Wished::Pulse {
+        if !self.attends && !matches!(wish, Wished::Pulse | Wished::Records) {
             self.attends = true;
             self.present.come();
         }
@@ -279,7 +299,7 @@ impl Seat {
         let heard = match wish {
             Wished::Stop => self.operator.stop(&by),
             Wished::Restore => self.operator.restore(&by),
-            Wished::Attend | Wished::Take | Wished::TakeOver => true,
+            Wished::Attend | Wished::Take | Wished::TakeOver | Wished::Records => true,
             Wished::Give => {
                 self.keyboard.give(self.number);
                 true
@@ -317,6 +337,7 @@ impl Drop for Seat {
 
 impl Drop for Ear {
     fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
         let _ = fs::remove_file(&self.path);
     }
 }
