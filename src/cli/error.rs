@@ -126,7 +126,8 @@ impl From<JournalError> for UserError {
 
 impl From<LedgerError> for UserError {
     fn from(error: LedgerError) -> Self {
-        Self::because(Exit::Rig, &error)
+        let exit = if matches!(error, LedgerError::Held { .. }) { Exit::Busy } else { Exit::Rig };
+        Self::because(exit, &error)
     }
 }
 

@@ -78,6 +78,13 @@ pub struct Lockable {
     what: String,
 }
 
+impl Lockable {
+    /// Its lock file. Names may have dots.
+    fn path(&self, state: &Path) -> PathBuf {
+        state.join(format!("{}.lock", self.file))
+    }
+}
+
 /// What a night on a bench of that name needs beside what each of its runs needs. Whoever runs something on the bench without
 /// being a night's takes it as well.
 pub fn night(bench: &str) -> Lockable {
@@ -168,7 +175,7 @@ pub fn acquire(
 /// If the state directory can not be read.
 pub fn look(state: &Path, needed: &[Lockable]) -> Result<(), LockError> {
     for lockable in needed {
-        if state.join(&lockable.file).with_extension("lock").exists() {
+        if lockable.path(state).exists() {
             take(state, lockable, None, FlockArg::LockSharedNonblock)?;
         }
     }
@@ -197,7 +204,7 @@ fn take_all(state: &Path, needed: &[Lockable], myself: &Holder, how: FlockArg) -
 }
 
 fn take(state: &Path, lockable: &Lockable, myself: Option<&Holder>, how: FlockArg) -> Result<Flock<File>, LockError> {
-    let path = state.join(&lockable.file).with_extension("lock");
+    let path = lockable.path(state);
     let failed = |source| LockError::File { path: path.clone(), source };
     let file = OpenOptions::new()
         .read(true)

@@ -36,6 +36,7 @@ mod child;
 mod conduct;
 mod dry_run;
 mod estimate;
+mod signals;
 mod told;
 
 use conduct::Conductor;
@@ -100,6 +101,7 @@ pub struct NightlyArgs {
 /// # Errors
 /// If no night took place.
 pub fn main(args: &NightlyArgs) -> Result<ExitCode, UserError> {
+    signals::keep_questions_from_killing()?;
     match &args.resume {
         Some(named) => go_on(args, &find(named, &args.report_dir)?),
         None => begin(args),
@@ -261,13 +263,15 @@ fn say_what_would_be(args: &NightlyArgs, night: &Night) -> Result<ExitCode, User
 /// Runs what is to be run, and tells what it came to.
 fn perform(args: &NightlyArgs, mut conductor: Conductor, place: &Place) -> Result<ExitCode, UserError> {
     let waits = args.wait.unwrap_or_default().max(PATIENCE);
-    let exit = conductor.night(args.budget, waits)?;
-    print_data(&conductor.result())?;
+    let exit = conductor.night(args.budget, waits);
+    signals::let_them_end_it();
+    let told = exit.is_ok().then(|| print_data(&conductor.result()));
     if conductor.had_to_kill() {
-        // Nobody comes after it who would do so.
+        // Nobody comes after it who would do so, whatever else has gone wrong.
         set_right(place, Some(waits), &conductor.teller)?;
     }
-    Ok(exit.into())
+    told.transpose()?;
+    Ok(exit?.into())
 }
 
 /// Undoes what runs that were killed have left behind. A virtual bench is gone with its run, and all of it.

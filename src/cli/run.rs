@@ -159,11 +159,11 @@ fn reports(args: &RunArgs) -> String {
 /// Tells whoever began this run where it is.
 fn announce(file: &Path, run_dir: &RunDir) -> Result<(), UserError> {
     let path = run_dir.path().canonicalize().unwrap_or_else(|_| run_dir.path().to_owned());
-    let (beside, text) = (file.with_extension("new"), path.to_string_lossy().into_owned());
+    let (beside, text) = (file.with_extension("partial"), path.to_string_lossy().into_owned());
     // Whoever reads it finds all of it or nothing.
     std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(|error| {
         let message = format!("cannot write {}: {error}", file.display());
-        UserError::new(Exit::Unexpected, message, "is there room on its disk?")
+        UserError::new(Exit::Rig, message, "is there room on its disk?")
     })
 }
 

@@ -7,7 +7,7 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -157,6 +157,12 @@ pub enum LedgerError {
         /// What the system said.
         source: io::Error,
     },
+    /// Somebody else appends to it.
+    #[error("somebody else goes on with the night of {}; look with `fuser` who has that file open", path.display())]
+    Held {
+        /// The ledger.
+        path: PathBuf,
+    },
     /// Its first line is no header of a known schema.
     #[error("{} is not a ledger of the schema {SCHEMA}; use the version of siprig that wrote it", path.display())]
     Schema {
@@ -175,7 +181,7 @@ pub enum LedgerError {
     },
 }
 
-/// Appends entries.
+/// Appends entries. It is locked while this lives, whatever else those who go on with a night agree about.
 #[derive(Debug)]
 pub struct Ledger {
     file: File,
@@ -192,6 +198,7 @@ impl Ledger {
         let failed = |source| LedgerError::File { what: "begin", path: path.clone(), source };
         let header = Header { schema: SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         let file = OpenOptions::new().append(true).create_new(true).mode(0o644).open(&path).map_err(failed)?;
+        hold(&file, &path)?;
         let mut ledger = Self { file, path: path.clone() };
         ledger.line(&header).map_err(failed)?;
         // The name of the file is to outlive a power cut as well.
@@ -202,12 +209,13 @@ impl Ledger {
     /// Goes on with the ledger of a night, and tells what stands in it. A torn last line is cut off.
     ///
     /// # Errors
-    /// If it can not be read or written, or is none.
+    /// If it can not be read or written, is none, or is somebody else's.
     pub fn resume(directory: &Path) -> Result<(Self, Vec<Entry>), LedgerError> {
         let path = directory.join(FILE);
-        let (entries, whole) = read(&path)?;
         let failed = |source| LedgerError::File { what: "go on with", path: path.clone(), source };
         let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
+        hold(&file, &path)?;
+        let (entries, whole) = read(&path)?;
         file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed)?;
         Ok((Self { file, path }, entries))
     }
@@ -226,6 +234,13 @@ impl Ledger {
         self.file.write_all(&line)?;
         self.file.sync_data()
     }
+}
+
+fn hold(file: &File, path: &Path) -> Result<(), LedgerError> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => LedgerError::Held { path: path.to_owned() },
+        TryLockError::Error(source) => LedgerError::File { what: "lock", path: path.to_owned(), source },
+    })
 }
 
 /// The entries of a ledger. A torn last line is passed over.
@@ -274,6 +289,7 @@ mod tests {
         let mut ledger = Ledger::create(folder.path()).unwrap();
         entries.iter().for_each(|entry| ledger.append(entry).unwrap());
         assert_eq!(super::entries(folder.path()).unwrap(), entries);
+        drop(ledger);
 
         let path = folder.path().join(FILE);
         let whole = std::fs::read(&path).unwrap();
@@ -285,6 +301,18 @@ mod tests {
             ledger.append(&entries[entries.len() - 1]).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), whole, "cut at {end}");
         }
+    }
+
+    #[test]
+    fn two_never_go_on_with_one_night() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Ledger::create(folder.path()).unwrap();
+        assert!(matches!(Ledger::resume(folder.path()), Err(LedgerError::Held { .. })));
+        drop(first);
+        let second = Ledger::resume(folder.path()).unwrap();
+        assert!(matches!(Ledger::resume(folder.path()), Err(LedgerError::Held { .. })));
+        drop(second);
+        Ledger::resume(folder.path()).unwrap();
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Running {
     pub(super) fn begin(order: &Order<'_>) -> Result<Self, UserError> {
         let program =
             std::env::current_exe().map_err(|error| state::unexpected("find siprig's own program", &error))?;
-        let announcement = order.night.join("run.new");
+        let announcement = order.night.join(format!("{}-{}.at", order.run.id, order.attempt));
         let _ = std::fs::remove_file(&announcement);
         let log = order.night.join(format!("{}-{}.log", order.run.id, order.attempt));
         let log = File::create(&log).map_err(|error| {

@@ -19,6 +19,8 @@ use crate::{
     report::{self, table},
 };
 
+/// How often it is looked whether a run has its bench.
+const LOOK: Duration = Duration::from_millis(500);
 /// How long a run that was asked to end may take for it: it lifts outages, gives settings back by commands and writes its reports.
 const GOOD_ORDER: Duration = Duration::from_secs(30);
 
@@ -220,10 +222,16 @@ impl Conductor {
     ) -> Result<(Option<std::process::ExitStatus>, Ends), UserError> {
         let mut asked =
             signal(SignalKind::user_defined1()).map_err(|error| state::unexpected("listen to signals", &error))?;
-        let mut limit = run.limit;
+        // It takes as long as it may from when it has the bench; before, it waits for that as well, or brings one up.
+        let mut has_bench: Option<Stamp> = None;
         let mut ends = Ends::default();
         loop {
-            let due = ends.killed_at.unwrap_or(began + limit);
+            if has_bench.is_none() && child.has_begun() {
+                has_bench = Some(self.clock.now());
+            }
+            let due = has_bench.map_or(began + wait + run.limit, |since| since + run.limit);
+            let due = ends.killed_at.unwrap_or(due);
+            let looks = has_bench.is_none().then(|| self.clock.now() + LOOK);
             tokio::select! {
                 status = child.gone() => return Ok((status, ends)),
                 by = signals.next() => {
@@ -241,11 +249,9 @@ impl Conductor {
                     self.clock.resample();
                     self.sign_of_life(child, run, began);
                 }
-                () = self.clock.wait(Some(due)) => if ends.killed_at.is_none() && !child.has_begun() && limit == run.limit {
-                    // It waits for the bench, or brings one up.
-                    limit += wait;
-                } else if ends.killed_at.is_none() {
-                    self.teller.say(&format!("{} takes longer than {}, and is ended", run.id, told::length(limit)));
+                () = self.clock.wait(looks) => {}
+                () = self.clock.wait(Some(due)) => if ends.killed_at.is_none() {
+                    self.teller.say(&format!("{} takes longer than {}, and is ended", run.id, told::length(run.limit)));
                     ends.hung = true;
                     ends.killed_at = Some(self.clock.now() + GOOD_ORDER);
                     child.signal(Signal::SIGTERM);
