@@ -63,8 +63,9 @@ impl Exit {
         let any = |verdict| cases.iter().any(|case| case.verdict == verdict);
         let surprising = |case: &Case| match case.verdict {
             Verdict::Fail => case.expected,
-            Verdict::Pass | Verdict::Flaky => !case.expected,
-            Verdict::RigError | Verdict::Skipped | Verdict::NotRun => false,
+            Verdict::Pass => !case.expected,
+            // What is known to fail now and then failed, and passed.
+            Verdict::Flaky | Verdict::RigError | Verdict::Skipped | Verdict::NotRun => false,
         };
         if cases.iter().any(surprising) {
             Self::Failed
@@ -84,7 +85,7 @@ impl Exit {
     /// What a night comes to. `gated` says that no case may pass only when it is tried again, `rig_failed` that its documents
     /// could not be written.
     pub fn of_night(cases: &[Case], stopped_by: Option<&str>, gated: bool, rig_failed: bool) -> Self {
-        let flaky = gated && cases.iter().any(|case| case.verdict == Verdict::Flaky);
+        let flaky = gated && cases.iter().any(|case| case.verdict == Verdict::Flaky && case.expected);
         match Self::of_run(cases, stopped_by, rig_failed) {
             Self::Outstanding | Self::NothingRan | Self::Success if flaky => Self::Flaky,
             other => other,
@@ -158,6 +159,8 @@ mod tests {
         assert_eq!(night(&[NotRun, Flaky], true), Exit::Flaky);
         assert_eq!(night(&[RigError, Flaky], true), Exit::Rig);
         assert_eq!(night(&[Fail, Flaky], true), Exit::Failed);
+        let known = [Case { expected: false, ..case(Flaky) }];
+        assert_eq!(Exit::of_night(&known, None, true, false), Exit::Success, "it failed as it is known to");
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub struct End {
     pub end: Ending,
     /// Its exit code; none: a signal ended it.
     pub exit: Option<u8>,
-    /// What was told of it, where it told of no cases.
+    /// What was told of it, where it told of no cases, or could not keep them.
     pub why: Option<String>,
 }
 
@@ -119,6 +119,8 @@ pub struct End {
 pub enum Ending {
     /// It told what became of its cases.
     Told,
+    /// It told that as well, and could not keep what it rests on.
+    Unkept,
     /// It found the bench in somebody's hands.
     Busy,
     /// A file was wrong.
@@ -135,6 +137,7 @@ impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Told => "told",
+            Self::Unkept => "unkept",
             Self::Busy => "busy",
             Self::File => "file",
             Self::Rig => "rig",

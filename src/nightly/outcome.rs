@@ -1,7 +1,8 @@
 //! What a case came to, of all attempts at it, and by what is known about it.
 //!
 //! Attempts that were cut off count nothing. Who passes at a later attempt is flaky and never passes; a failure that was seen
-//! is not undone by a fault of the rig in another attempt.
+//! is not undone by a fault of the rig in another attempt. What failed as it is known to, and passed as well, is flaky and
+//! expected to be: what is known about it holds. Only what is known to fail and was never seen to do so passes against that.
 
 use crate::{
     config::KnownIssue,
@@ -13,8 +14,12 @@ use super::ledger::{End, Ending};
 /// The case that an attempt came to, with what is known about it.
 pub fn of_attempt(id: &CaseId, end: &End, told: &[Case], issues: &[KnownIssue]) -> Case {
     let case = told.iter().find(|case| case.id == *id);
-    let hung = end.end == Ending::Hung;
-    match case.filter(|case| !(hung && case.verdict == Verdict::NotRun)) {
+    let counts = |case: &&Case| match (end.end, case.verdict) {
+        // Nobody could look a pass up.
+        (Ending::Unkept, Verdict::Pass | Verdict::Flaky | Verdict::NotRun) | (Ending::Hung, Verdict::NotRun) => false,
+        _ => true,
+    };
+    match case.filter(counts) {
         Some(case) => judged(case.clone(), issues),
         None => without(id, end),
     }
@@ -24,6 +29,7 @@ pub fn of_attempt(id: &CaseId, end: &End, told: &[Case], issues: &[KnownIssue]) 
 fn without(id: &CaseId, end: &End) -> Case {
     let (blame, code, reason) = match end.end {
         Ending::Told => (Blame::Rig, "no-verdict", "the run told nothing of this line"),
+        Ending::Unkept => (Blame::Rig, "evidence-lost", "the run could not keep what its verdict rests on"),
         Ending::Busy => (Blame::Rig, "bench-busy", "the bench was held by another"),
         Ending::File => (Blame::Configuration, "file-wrong", "a file is wrong"),
         Ending::Rig => (Blame::Rig, "rig-fault", "the rig did not let the run begin"),
@@ -104,11 +110,17 @@ pub fn of_all(attempts: &[Case]) -> Option<(usize, Case)> {
     let mut case = attempts.get(deciding)?.clone();
     case.attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
     // A line that failed in another attempt, because its phone was tried again, has not simply passed either.
-    let wrong =
-        attempts.iter().enumerate().rfind(|(at, case)| is_surprise(case) || *at < deciding && is_unsettled(case));
-    if let Some((at, wrong)) = wrong.filter(|_| case.verdict == Verdict::Pass) {
+    let against_known = !case.expected;
+    let wrong = last(&is_surprise).or_else(|| last(&|case| case.verdict == Verdict::Fail)).or_else(|| {
+        let mut earlier = attempts.iter().take(deciding);
+        // That the rig failed at first does not make it fail as it is known to.
+        earlier.rposition(|case| case.verdict == Verdict::RigError).filter(|_| !against_known)
+    });
+    if case.verdict == Verdict::Pass
+        && let Some((at, wrong)) = wrong.and_then(|at| Some((at, attempts.get(at)?)))
+    {
         case.verdict = Verdict::Flaky;
-        (case.blame, case.code) = (wrong.blame, wrong.code.clone());
+        (case.blame, case.code, case.expected) = (wrong.blame, wrong.code.clone(), wrong.expected);
         let reason = wrong.reason.as_deref().unwrap_or("no reason was given");
         case.reason = Some(format!("it passed at attempt {}; at attempt {}: {reason}", deciding + 1, at + 1));
     }
@@ -167,6 +179,27 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_as_it_is_known_to_and_passes_when_it_is_tried_again_is_flaky_as_known() {
+        let tried = |case| judged(case, &[issue()]);
+        for attempts in [[fail("late"), of(Verdict::Pass)], [of(Verdict::Pass), fail("late")]] {
+            let case = of_all(&attempts.map(tried)).unwrap().1;
+            assert_eq!((case.verdict, case.expected, case.code.as_deref()), (Verdict::Flaky, false, Some("late")));
+            assert!(case.reason.unwrap().contains("ticket 4711"));
+        }
+        let other = of_all(&[fail("flapping"), fail("late"), of(Verdict::Pass)].map(tried)).unwrap().1;
+        assert_eq!((other.verdict, other.expected, other.code.as_deref()), (Verdict::Flaky, true, Some("flapping")));
+    }
+
+    #[test]
+    fn what_passes_against_what_is_known_says_so_even_if_the_rig_failed_at_first() {
+        let rig = case(&id(), Verdict::RigError, Blame::Rig, "console-lost", String::new());
+        let case = of_all(&[rig, judged(of(Verdict::Pass), &[issue()])]).unwrap().1;
+        assert_eq!((case.verdict, case.expected, case.attempts), (Verdict::Pass, false, 2));
+        assert_eq!((case.blame, case.code.as_deref()), (None, Some("not-as-known")));
+        assert!(case.reason.unwrap().contains("take that out"));
+    }
+
+    #[test]
     fn a_failure_is_undone_neither_by_the_rig_nor_by_one_that_is_known() {
         let rig = case(&id(), Verdict::RigError, Blame::Rig, "console-lost", String::new());
         for attempts in [[fail("late"), rig.clone()], [rig, fail("late")]] {
@@ -209,6 +242,18 @@ mod tests {
             let case = of_attempt(&id(), &end, &[], &[issue()]);
             assert_eq!((case.verdict, case.code.as_deref()), (Verdict::RigError, Some(code)));
             assert!(case.blame != Some(Blame::Phone) && case.reason.unwrap().ends_with(": because"));
+        }
+    }
+
+    #[test]
+    fn no_pass_stands_of_a_run_that_could_not_keep_its_evidence_and_a_failure_does() {
+        let end = End { end: Ending::Unkept, exit: Some(3), why: Some("cannot write junit.xml".to_owned()) };
+        let passed = of_attempt(&id(), &end, &[of(Verdict::Pass)], &[]);
+        assert_eq!((passed.verdict, passed.blame), (Verdict::RigError, Some(Blame::Rig)));
+        assert_eq!(passed.code.as_deref(), Some("evidence-lost"));
+        assert!(passed.reason.as_deref().unwrap().ends_with(": cannot write junit.xml") && is_unsettled(&passed));
+        for verdict in [Verdict::Fail, Verdict::Skipped] {
+            assert_eq!(of_attempt(&id(), &end, &[of(verdict)], &[]).verdict, verdict);
         }
     }
 

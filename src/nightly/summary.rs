@@ -79,7 +79,7 @@ pub struct Try {
     pub phones: Vec<PhoneName>,
     /// When it began, in UTC.
     pub began: String,
-    /// `in-flight`, `interrupted`, or how it ended: `told`, `busy`, `file`, `rig`, `crashed`, `hung`.
+    /// `in-flight`, `interrupted`, or how it ended: `told`, `unkept`, `busy`, `file`, `rig`, `crashed`, `hung`.
     pub end: String,
     /// Its exit code; null: it has none.
     pub exit: Option<u8>,

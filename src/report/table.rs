@@ -59,7 +59,7 @@ fn told(cases: &[Case], more: impl Fn(&[&Case]) -> String) -> String {
         (Verdict::Flaky, true, "passed on a retry"),
         (Verdict::Fail, false, "failed as expected"),
         (Verdict::Pass, false, "passed against what is known"),
-        (Verdict::Flaky, false, "passed on a retry against what is known"),
+        (Verdict::Flaky, false, "failed as expected and passed on a retry"),
         (Verdict::Skipped, true, "skipped"),
         (Verdict::Pass, true, "passed"),
     ];

@@ -32,7 +32,7 @@ use crate::{
         plan::Surroundings,
     },
     report::Summary,
-    verdict::Case,
+    verdict::{Case, Verdict},
 };
 
 /// How much of what it says is kept.
@@ -58,6 +58,7 @@ pub(super) struct Order<'a> {
 pub(super) struct Running {
     process: Child,
     announcement: PathBuf,
+    log: PathBuf,
     said: watch::Receiver<String>,
     document: JoinHandle<Vec<u8>>,
     words: JoinHandle<()>,
@@ -82,7 +83,7 @@ impl Running {
         let announcement = order.night.join(format!("{}-{}.at", order.run.id, order.attempt));
         let _ = std::fs::remove_file(&announcement);
         let log = order.night.join(format!("{}-{}.log", order.run.id, order.attempt));
-        let log = File::create(&log).map_err(|error| {
+        let kept = File::create(&log).map_err(|error| {
             let message = format!("cannot write {}: {error}", log.display());
             UserError::new(Exit::Rig, message, "is there room on its disk?")
         })?;
@@ -110,9 +111,9 @@ impl Running {
         }
         let mut process = command.spawn().map_err(|error| state::unexpected("begin a run", &error))?;
         let (last, said) = watch::channel(String::new());
-        let words = tokio::spawn(keep(process.stderr.take(), log, last));
+        let words = tokio::spawn(keep(process.stderr.take(), kept, last));
         let document = tokio::spawn(take(process.stdout.take()));
-        Ok(Self { process, announcement, said, document, words })
+        Ok(Self { process, announcement, log, said, document, words })
     }
 
     /// Waits until it is gone. Safe to cancel.
@@ -159,7 +160,8 @@ impl Running {
             told.map_or((None, None, Vec::new()), |summary| (summary.run, summary.error, summary.cases));
         let end = match (exit, &run) {
             _ if hung => Ending::Hung,
-            (_, Some(_)) => Ending::Told,
+            (Some(code), Some(_)) => telling(code, &cases),
+            (None, Some(_)) => Ending::Told,
             (Some(code), None) => ending_of(code),
             (None, None) => Ending::Crashed,
         };
@@ -169,10 +171,30 @@ impl Running {
             signal.map(|signal| format!("{signal} ended it"))
         };
         let said = Some(self.said.borrow().trim().to_owned()).filter(|said| !said.is_empty());
-        let why = if end == Ending::Told { None } else { error.or_else(by_signal).or(said) };
+        let why = match end {
+            Ending::Told => None,
+            Ending::Unkept => complaint(&self.log).or(said),
+            _ => error.or_else(by_signal).or(said),
+        };
         let directory = announced.map(|name| name.to_string_lossy().into_owned()).or(run);
         Came { end: End { end, exit, why }, directory, cases }
     }
+}
+
+/// What it means that a run told of these cases and came to this code. That the rig failed, though no case says so, is what becomes
+/// of a run whose journal or reports could not be written.
+fn telling(code: u8, cases: &[Case]) -> Ending {
+    let says_so = cases.iter().any(|case| case.verdict == Verdict::RigError);
+    let journal = cases.iter().any(|case| case.code.as_deref() == Some("journal-lost"));
+    if journal || code == Exit::Rig.code() && !says_so { Ending::Unkept } else { Ending::Told }
+}
+
+/// The last error that a run told of: a remedy, or where a report is, may stand behind it.
+fn complaint(log: &Path) -> Option<String> {
+    let said = std::fs::read(log).ok()?;
+    let said = String::from_utf8_lossy(&said);
+    let mut errors = said.lines().filter_map(|line| line.strip_prefix("rig ").unwrap_or(line).strip_prefix("error: "));
+    errors.next_back().map(str::to_owned)
 }
 
 /// What it means that a run told of no cases and came to this code.
@@ -212,4 +234,43 @@ async fn take(pipe: Option<impl AsyncRead + Send + Unpin>) -> Vec<u8> {
         let _ = pipe.take(LONGEST).read_to_end(&mut document).await;
     }
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::CaseId;
+
+    fn case(verdict: Verdict) -> Case {
+        Case {
+            id: CaseId { scenario: "failover".to_owned(), phone: "p1".into(), line: "1001".to_owned() },
+            verdict,
+            blame: None,
+            code: None,
+            reason: None,
+            expected: true,
+            attempts: 1,
+            evidence: Vec::new(),
+            measurements: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_that_says_the_rig_failed_while_no_case_does_could_not_keep_its_evidence() {
+        let cases = [case(Verdict::Pass), case(Verdict::Fail)];
+        assert_eq!(telling(Exit::Rig.code(), &cases), Ending::Unkept);
+        assert_eq!(telling(Exit::Success.code(), &cases), Ending::Told);
+        let rig_error = case(Verdict::RigError);
+        assert_eq!(telling(Exit::Rig.code(), &[case(Verdict::Pass), rig_error.clone()]), Ending::Told);
+        let lost = Case { code: Some("journal-lost".to_owned()), ..rig_error };
+        assert_eq!(telling(Exit::Failed.code(), &[case(Verdict::Pass), case(Verdict::Fail), lost]), Ending::Unkept);
+    }
+
+    #[test]
+    fn what_a_run_complained_of_last_is_told_and_not_its_remedy() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(complaint(log.path()), None);
+        std::fs::write(log.path(), "error: first\nrig error: the disk is full\nreport: report.html\n").unwrap();
+        assert_eq!(complaint(log.path()).as_deref(), Some("the disk is full"));
+    }
 }

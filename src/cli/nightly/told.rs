@@ -49,7 +49,8 @@ impl Teller {
 /// A case in one line.
 fn told(case: &Case) -> String {
     let mut line = format!("{:9} {}", case.verdict, case.id);
-    let known = if case.verdict == Verdict::Fail && !case.expected { "as expected; " } else { "" };
+    let known =
+        if matches!(case.verdict, Verdict::Fail | Verdict::Flaky) && !case.expected { "as expected; " } else { "" };
     if let Some(reason) = &case.reason {
         let blame = case.blame.map(|blame| format!("{blame}, ")).unwrap_or_default();
         line += &format!(": {known}{blame}{}: {reason}", case.code.as_deref().unwrap_or("pass"));
@@ -61,11 +62,11 @@ fn told(case: &Case) -> String {
 pub(super) fn open_points(outcomes: &[Outcome], look: Look) -> String {
     let weight = |outcome: &&Outcome| match (outcome.case.verdict, outcome.case.expected) {
         (Verdict::Fail, true) => 0,
-        (Verdict::Pass | Verdict::Flaky, false) => 1,
+        (Verdict::Pass, false) => 1,
         (Verdict::RigError, _) => 2,
         (Verdict::Flaky, true) => 3,
         (Verdict::NotRun, _) => 4,
-        (Verdict::Fail, false) => 5,
+        (Verdict::Fail | Verdict::Flaky, false) => 5,
         (Verdict::Skipped, _) => 6,
         (Verdict::Pass, true) => 7,
     };
