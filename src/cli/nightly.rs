@@ -149,7 +149,7 @@ fn begin(args: &NightlyArgs) -> Result<ExitCode, UserError> {
     let (suite, scenarios) = load::suite(&document, &rig)?;
     let place = Place::open(&args.bench, &scenarios.values().cloned().collect::<Vec<_>>())?;
     load::suite_fits(&document, &place.bench)?;
-    let plan = plan(args, &suite, &scenarios, &place, &clock)?;
+    let plan = plan(args, &suite, &scenarios, &place)?;
     place.fits(&plan, &scenarios)?;
     if args.dry_run {
         let begins = Entry { at_unix_ns: clock.epoch_unix_ns(), event: Event::Planned { plan: Box::new(plan) } };
@@ -173,7 +173,6 @@ fn plan(
     suite: &Suite,
     scenarios: &BTreeMap<String, Scenario>,
     place: &Place,
-    clock: &RunClock,
 ) -> Result<NightPlan, UserError> {
     let overrides: Vec<String> = bench::in_force(&args.bench).map(ToString::to_string).collect();
     let alike = Alike { bench: &place.bench.name, overrides: &overrides };
@@ -181,8 +180,7 @@ fn plan(
         bound: &|scenario, phones| estimate::bound(scenario, &place.bench, &place.phones(phones), &place.models),
         history: &|scenario| history::estimate(&args.report_dir, scenario, alike),
     };
-    let today = Day::of_unix_ns(clock.epoch_unix_ns());
-    let mut plan = NightPlan::new(suite, scenarios, &place.bench, &args.tags, &today, &foresight);
+    let mut plan = NightPlan::new(suite, scenarios, &place.bench, &args.tags, &foresight);
     if plan.runs.is_empty() {
         let mut tags: Vec<&str> = suite.entries.iter().flat_map(|entry| &entry.tags).map(String::as_str).collect();
         tags.sort_unstable();
@@ -256,7 +254,8 @@ fn same(args: &NightlyArgs, plan: &NightPlan) -> Result<Place, UserError> {
 }
 
 fn say_what_would_be(args: &NightlyArgs, night: &Night) -> Result<ExitCode, UserError> {
-    print_data(&dry_run::render(night, args.budget.or(night.plan.time_limit)))?;
+    let today = Day::of_unix_ns(RunClock::start().epoch_unix_ns());
+    print_data(&dry_run::render(night, &today, args.budget.or(night.plan.time_limit)))?;
     Ok(Exit::Success.into())
 }
 

@@ -40,10 +40,9 @@ pub struct NightPlan {
     pub gate_flaky: bool,
     /// Extensions of the lines of each phone under test.
     pub lines: BTreeMap<PhoneName, Vec<String>>,
-    /// Known issues that excuse something tonight.
+    /// All known issues of the suite. Which of them excuse something is a matter of the day on which a run ends, which may be one
+    /// after that on which the night began.
     pub issues: Vec<KnownIssue>,
-    /// Those that do no more.
-    pub expired: Vec<KnownIssue>,
     /// The runs, in their order.
     pub runs: Vec<PlannedRun>,
 }
@@ -109,14 +108,12 @@ pub struct Foresight<'a> {
 const SLACK: Duration = Duration::from_secs(600);
 
 impl NightPlan {
-    /// Plans a suite on a bench whose phones it fits. With `tags`, entries that have none of them are left out; `today` decides
-    /// which known issues excuse something.
+    /// Plans a suite on a bench whose phones it fits. With `tags`, entries that have none of them are left out.
     pub fn new(
         suite: &Suite,
         scenarios: &BTreeMap<String, Scenario>,
         bench: &Bench,
         tags: &[String],
-        today: &Day,
         foresight: &Foresight<'_>,
     ) -> Self {
         let mut runs = Vec::new();
@@ -153,7 +150,6 @@ impl NightPlan {
         let lines = bench.phones.iter().map(|phone| {
             (phone.name.clone(), phone.lines.iter().map(|line| line.extension.clone()).collect::<Vec<_>>())
         });
-        let (issues, expired) = suite.known_issues.iter().cloned().partition(|issue| *today <= issue.expires);
         Self {
             suite: suite.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -162,10 +158,19 @@ impl NightPlan {
             time_limit: suite.time_limit,
             gate_flaky: suite.gate_flaky,
             lines: lines.collect(),
-            issues,
-            expired,
+            issues: suite.known_issues.clone(),
             runs,
         }
+    }
+
+    /// The known issues that excuse something on a day.
+    pub fn known_on(&self, day: &Day) -> Vec<KnownIssue> {
+        self.issues.iter().filter(|issue| *day <= issue.expires).cloned().collect()
+    }
+
+    /// The known issues that excuse nothing any more on a day.
+    pub fn expired_on(&self, day: &Day) -> Vec<KnownIssue> {
+        self.issues.iter().filter(|issue| *day > issue.expires).cloned().collect()
     }
 
     /// The cases of a run on some of its phones, in their order.
@@ -222,9 +227,12 @@ mod tests {
     #[test]
     fn a_known_issue_excuses_up_to_its_last_day_and_not_a_day_longer() {
         let plan = sample::plan();
-        assert_eq!((plan.issues.len(), plan.expired.len()), (1, 1));
-        assert_eq!(plan.issues[0].expires, sample::today());
-        assert!(plan.expired[0].expires < sample::today());
+        let (known, expired) = (plan.known_on(&sample::today()), plan.expired_on(&sample::today()));
+        assert_eq!((known.len(), expired.len()), (1, 1));
+        assert_eq!(known[0].expires, sample::today());
+        assert!(expired[0].expires < sample::today());
+        let next = Day::new(2026, 11, 26).unwrap();
+        assert_eq!((plan.known_on(&next).len(), plan.expired_on(&next).len()), (0, 2), "the night goes on");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     plan::{NightPlan, PlannedRun, RunId},
 };
 use crate::{
+    config::Day,
     event::PhoneName,
     verdict::{Case, CaseId},
 };
@@ -36,8 +37,8 @@ pub struct Night {
     pub closed: Option<Closed>,
     /// Of each planned run what became of it, in the order of the plan.
     runs: Vec<Progress>,
-    /// Runs that could not begin, in a row up to now.
-    in_vain: usize,
+    /// Runs that could not begin, in a row up to now, each once however often it was tried.
+    in_vain: Vec<RunId>,
 }
 
 /// How a night ended.
@@ -78,6 +79,8 @@ pub enum Fate {
     Interrupted(String),
     /// It came to its end.
     Ended {
+        /// The day, in UTC, which decides what is known about its failures.
+        on: Day,
         /// How.
         end: End,
         /// How long it took.
@@ -123,7 +126,7 @@ impl Night {
             last_unix_ns: first.at_unix_ns,
             resumed: 0,
             closed: None,
-            in_vain: 0,
+            in_vain: Vec::new(),
         };
         rest.iter().for_each(|entry| night.apply(entry));
         Some(night)
@@ -138,7 +141,7 @@ impl Night {
             Event::Resumed => {
                 self.resumed += 1;
                 self.closed = None;
-                self.in_vain = 0;
+                self.in_vain.clear();
                 self.runs.iter_mut().for_each(|run| run.left = None);
             }
             Event::Began { run, attempt, phones } => {
@@ -151,11 +154,15 @@ impl Night {
                 self.with(run, |run| run.attempts.push(attempt));
             }
             Event::Ended { run, attempt, end, took_ms, directory, cases } => {
-                let in_vain = directory.is_none() && end.end != Ending::Hung;
-                self.in_vain = if in_vain { self.in_vain + 1 } else { 0 };
+                if !could_not_begin(end, cases) {
+                    self.in_vain.clear();
+                } else if !self.in_vain.contains(run) {
+                    self.in_vain.push(run.clone());
+                }
+                let on = Day::of_unix_ns(entry.at_unix_ns);
                 let took = Duration::from_millis(*took_ms);
                 let (end, directory, cases) = (end.clone(), directory.clone(), cases.clone());
-                self.fate(run, *attempt, Fate::Ended { end, took, directory, cases });
+                self.fate(run, *attempt, Fate::Ended { on, end, took, directory, cases });
             }
             Event::Interrupted { run, attempt, by } => self.fate(run, *attempt, Fate::Interrupted(by.clone())),
             Event::Left { runs, why } => {
@@ -202,6 +209,12 @@ impl Night {
     /// Who takes part in the next attempt; nobody: there is no other.
     pub fn next_phones(&self, run: &PlannedRun, attempts: &[Attempt]) -> Vec<PhoneName> {
         let ended = attempts.iter().filter(|attempt| matches!(attempt.fate, Fate::Ended { .. })).count();
+        // A file that is wrong is wrong however often it is read.
+        let is_of_file =
+            |attempt: &Attempt| matches!(&attempt.fate, Fate::Ended { end, .. } if end.end == Ending::File);
+        if attempts.iter().any(is_of_file) {
+            return Vec::new();
+        }
         if ended == 0 {
             return run.phones.clone();
         }
@@ -220,8 +233,8 @@ impl Night {
     fn tries<'a>(&self, id: &CaseId, attempts: &'a [Attempt]) -> Vec<(Option<&'a str>, Case)> {
         let tried = attempts.iter().filter(|attempt| attempt.phones.contains(&id.phone));
         let told = tried.filter_map(|attempt| match &attempt.fate {
-            Fate::Ended { end, directory, cases, .. } => {
-                Some((directory.as_deref(), outcome::of_attempt(id, end, cases, &self.plan.issues)))
+            Fate::Ended { on, end, directory, cases, .. } => {
+                Some((directory.as_deref(), outcome::of_attempt(id, end, cases, &self.plan.known_on(on))))
             }
             Fate::InFlight | Fate::Interrupted(_) => None,
         });
@@ -277,6 +290,11 @@ impl Night {
 
     /// Whether one run after the other came to nothing, so that no further one need be tried.
     pub fn is_in_vain(&self) -> bool {
-        self.in_vain >= IN_VAIN
+        self.in_vain.len() >= IN_VAIN
     }
+}
+
+/// Whether a run never came so far that a phone could have been tried.
+fn could_not_begin(end: &End, cases: &[Case]) -> bool {
+    matches!(end.end, Ending::Busy | Ending::File | Ending::Rig) && cases.is_empty()
 }

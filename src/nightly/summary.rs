@@ -9,7 +9,7 @@ use super::{
     state::{Attempt, Fate, Night, Status},
 };
 use crate::{
-    config::KnownIssue,
+    config::{Day, KnownIssue},
     event::PhoneName,
     report::ReportError,
     verdict::{Case, Verdict},
@@ -145,7 +145,7 @@ impl NightSummary {
             exit: night.closed.as_ref().map(|closed| closed.exit),
             stopped_by: night.closed.as_ref().and_then(|closed| closed.stopped_by.clone()),
             counts,
-            expired_issues: night.plan.expired.clone(),
+            expired_issues: night.plan.expired_on(&Day::of_unix_ns(night.last_unix_ns)),
             runs: runs.collect(),
             cases,
         }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     cli::{error::UserError, exit::Exit, state},
+    config::Day,
     driver::{clock::RunClock, signals::Signals},
     event::{PhoneName, Stamp},
     look::Look,
@@ -87,7 +88,7 @@ impl Conductor {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| state::unexpected("start the runtime", &error))?;
         self.teller.say(&format!("night {} on the bench {}", self.name, self.night.plan.bench));
-        for issue in self.night.plan.expired.clone() {
+        for issue in self.night.plan.expired_on(&self.today()) {
             self.teller.say(&format!(
                 "error: the known issue of {issue} expired on {}, and excuses nothing any more: {}",
                 issue.expires, issue.reason
@@ -101,6 +102,10 @@ impl Conductor {
         self.note(Event::Closed { exit: exit.code(), stopped_by: stopped.map(str::to_owned) })?;
         self.teller.say(&format!("summary: {}", self.directory.join("summary.json").display()));
         Ok(if self.unwritten && exit == Exit::Success { Exit::Rig } else { exit })
+    }
+
+    fn today(&self) -> Day {
+        Day::of_unix_ns(self.clock.unix_ns(self.clock.now()))
     }
 
     /// The result, for stdout.
@@ -197,8 +202,9 @@ impl Conductor {
             let why = end.why.as_deref().and_then(|why| why.lines().next()).unwrap_or("it said nothing");
             self.teller.say(&format!("  {} {}: {why}", run.id, end.end));
         }
+        let known = self.night.plan.known_on(&self.today());
         for id in self.night.plan.cases(run, phones) {
-            self.teller.case(&crate::nightly::outcome::of_attempt(&id, &end, &cases, &self.night.plan.issues));
+            self.teller.case(&crate::nightly::outcome::of_attempt(&id, &end, &cases, &known));
         }
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.note(Event::Ended { run: run.id.clone(), attempt, end, took_ms, directory, cases })?;

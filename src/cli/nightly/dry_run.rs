@@ -7,29 +7,30 @@ use std::{
 
 use super::told::{expected, length};
 use crate::{
+    config::Day,
     look::{harmless, width},
     nightly::{Night, budget},
 };
 
-/// The plan as text: what is still to be run.
-pub(super) fn render(night: &Night, budget: Option<Duration>) -> String {
+/// The plan as text: what is still to be run, if it were today.
+pub(super) fn render(night: &Night, today: &Day, budget: Option<Duration>) -> String {
     let mut out = String::new();
     // Writing to a String can not fail.
-    let _ = write(&mut out, night, budget);
+    let _ = write(&mut out, night, today, budget);
     out
 }
 
-fn write(out: &mut String, night: &Night, budget: Option<Duration>) -> fmt::Result {
+fn write(out: &mut String, night: &Night, today: &Day, budget: Option<Duration>) -> fmt::Result {
     let plan = &night.plan;
     writeln!(out, "suite     {}", harmless(&plan.suite))?;
     writeln!(out, "bench     {}", harmless(&plan.bench))?;
     if !plan.surroundings.overrides.is_empty() {
         writeln!(out, "set       {}", harmless(&plan.surroundings.overrides.join(", ")))?;
     }
-    for issue in &plan.issues {
+    for issue in plan.known_on(today) {
         writeln!(out, "known     {issue}, until {}: {}", issue.expires, harmless(&issue.reason))?;
     }
-    for issue in &plan.expired {
+    for issue in plan.expired_on(today) {
         writeln!(out, "expired   {issue}, on {}, and excuses nothing: {}", issue.expires, harmless(&issue.reason))?;
     }
     if night.done() > 0 {

@@ -68,7 +68,7 @@ pub fn plan_of(tags: &[&str]) -> NightPlan {
         bound: &|_, _| Duration::from_secs(300),
         history: &|name| (name == "failover").then_some(Estimate { time: Duration::from_secs(40), of_runs: 3 }),
     };
-    NightPlan::new(&suite(), &BTreeMap::from(scenarios), &bench(), &tags, &today(), &foresight)
+    NightPlan::new(&suite(), &BTreeMap::from(scenarios), &bench(), &tags, &foresight)
 }
 
 pub fn plan() -> NightPlan {

@@ -81,16 +81,59 @@ fn a_night_in_which_nothing_can_begin_is_given_up() {
     let plan = sample::plan();
     let mut entries = vec![sample::at(0, Event::Planned { plan: Box::new(plan.clone()) })];
     let busy = End { end: Ending::Busy, exit: Some(75), why: Some("held by another".to_owned()) };
-    for (run, attempt) in [(0, 1), (0, 2), (1, 1)] {
-        assert!(!Night::of(&entries).unwrap().is_in_vain());
+    let name = Some("2026-11-25T221503Z-baseline".to_owned());
+    for (run, attempt, directory) in [(0, 1, None), (0, 2, None), (1, 1, name), (1, 2, None), (2, 1, None)] {
+        assert!(!Night::of(&entries).unwrap().is_in_vain(), "before {run} {attempt}");
         let id = plan.runs[run].id.clone();
         entries.push(sample::at(1, sample::began(&plan, run, attempt)));
-        let ended = Event::Ended { run: id, attempt, end: busy.clone(), took_ms: 1, directory: None, cases: vec![] };
+        let ended = Event::Ended { run: id, attempt, end: busy.clone(), took_ms: 1, directory, cases: vec![] };
         entries.push(sample::at(2, ended));
     }
     assert!(Night::of(&entries).unwrap().is_in_vain());
     entries.push(sample::at(3, Event::Resumed));
     assert!(!Night::of(&entries).unwrap().is_in_vain(), "whoever goes on may try");
+}
+
+#[test]
+fn a_run_that_told_something_or_fell_is_not_in_vain_and_one_whose_file_is_wrong_is_not_tried_again() {
+    let plan = sample::plan();
+    let night = |endings: &[Ending]| {
+        let mut entries = vec![sample::at(0, Event::Planned { plan: Box::new(plan.clone()) })];
+        for (at, &end) in endings.iter().enumerate() {
+            let end = End { end, exit: None, why: None };
+            let run = plan.runs[at].id.clone();
+            entries.push(sample::at(1, sample::began(&plan, at, 1)));
+            let ended = Event::Ended { run, attempt: 1, end, took_ms: 1, directory: None, cases: vec![] };
+            entries.push(sample::at(2, ended));
+        }
+        Night::of(&entries).unwrap()
+    };
+    use Ending::{Busy, Crashed, File, Rig};
+    assert!(night(&[Busy, File, Rig]).is_in_vain());
+    assert!(!night(&[Busy, Crashed, Rig, File]).is_in_vain(), "what fell had begun");
+    let waiting: Vec<usize> = night(&[File, Busy]).waiting().map(|(at, _)| at).collect();
+    assert_eq!(waiting, [1, 2, 3, 4]);
+}
+
+#[test]
+fn what_is_known_about_a_failure_is_a_matter_of_the_day_on_which_its_run_ended() {
+    let plan = sample::plan();
+    let day = 24 * 3600;
+    let mut plan_of_calls = plan.clone();
+    plan_of_calls.issues.iter_mut().for_each(|issue| {
+        (issue.scenario, issue.code) = ("failover".to_owned(), "never-failed-back".to_owned());
+    });
+    let expected = |second| {
+        let entries = [
+            sample::at(0, Event::Planned { plan: Box::new(plan_of_calls.clone()) }),
+            sample::at(1, sample::began(&plan, 4, 1)),
+            sample::at(second, sample::ended(&plan, 4, 1, &[Verdict::Pass, Verdict::Fail, Verdict::Pass])),
+            sample::at(2 * day, Event::Resumed),
+        ];
+        Night::of(&entries).unwrap().outcomes()[5].case.expected
+    };
+    assert!(!expected(60), "excused on its last day, whenever it is read");
+    assert!(expected(day), "and not on the day after, though the night was planned before");
 }
 
 /// What each run tells of its cases, one verdict for each case and attempt.
