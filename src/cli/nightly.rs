@@ -37,6 +37,7 @@ mod conduct;
 mod dry_run;
 mod estimate;
 mod signals;
+mod tags;
 mod told;
 
 use conduct::Conductor;
@@ -174,20 +175,14 @@ fn plan(
     scenarios: &BTreeMap<String, Scenario>,
     place: &Place,
 ) -> Result<NightPlan, UserError> {
+    tags::check(suite, &args.tags)?;
     let overrides: Vec<String> = bench::in_force(&args.bench).map(ToString::to_string).collect();
     let alike = Alike { bench: &place.bench.name, overrides: &overrides };
     let foresight = Foresight {
         bound: &|scenario, phones| estimate::bound(scenario, &place.bench, &place.phones(phones), &place.models),
-        history: &|scenario| history::estimate(&args.report_dir, scenario, alike),
+        history: &|scenario, phones| history::estimate(&args.report_dir, scenario, phones, alike),
     };
     let mut plan = NightPlan::new(suite, scenarios, &place.bench, &args.tags, &foresight);
-    if plan.runs.is_empty() {
-        let mut tags: Vec<&str> = suite.entries.iter().flat_map(|entry| &entry.tags).map(String::as_str).collect();
-        tags.sort_unstable();
-        tags.dedup();
-        let message = format!("no entry of the suite `{}` has a tag of these: {}", suite.name, args.tags.join(", "));
-        return Err(UserError::new(Exit::Usage, message, format!("its tags are: {}", tags.join(", "))));
-    }
     plan.surroundings = Surroundings {
         directory: std::env::current_dir()
             .map_err(|error| state::unexpected("tell which directory this is", &error))?,

@@ -27,12 +27,12 @@ pub struct Alike<'a> {
 }
 
 /// What runs of a scenario took, in the middle, on the same bench with the same overrides; none: there was none. Runs that were
-/// cut off, or that had other scenarios beside it, tell nothing.
-pub fn estimate(report_dir: &Path, scenario: &str, alike: Alike<'_>) -> Option<Estimate> {
+/// cut off, that had fewer phones or other scenarios beside it, or in which the rig failed, tell nothing.
+pub fn estimate(report_dir: &Path, scenario: &str, phones: usize, alike: Alike<'_>) -> Option<Estimate> {
     let mut took: Vec<Duration> = runs(report_dir, scenario)
         .into_iter()
         .rev()
-        .filter_map(|run| of_run(&run, scenario, alike))
+        .filter_map(|run| of_run(&run, scenario, phones, alike))
         .take(LATEST)
         .collect();
     took.sort_unstable();
@@ -62,16 +62,17 @@ fn runs(report_dir: &Path, scenario: &str) -> Vec<PathBuf> {
 }
 
 /// What a run took from its beginning to its last record.
-fn of_run(directory: &Path, scenario: &str, alike: Alike<'_>) -> Option<Duration> {
+fn of_run(directory: &Path, scenario: &str, phones: usize, alike: Alike<'_>) -> Option<Duration> {
     let run = RunDir::open(directory).ok()?;
     let summary: Summary = serde_json::from_str(&fs::read_to_string(run.summary()).ok()?).ok()?;
-    if summary.cases.iter().any(|case| case.verdict == Verdict::NotRun) {
+    if summary.cases.iter().any(|case| matches!(case.verdict, Verdict::NotRun | Verdict::RigError)) {
         return None;
     }
     let first = JournalReader::open(&run.journal()).ok()?.next()?.ok()?;
     let Event::Observed(Observed::RunStarted { plan }) = first.event else { return None };
     let is_alike = plan.scenario.name == scenario
         && plan.then.is_empty()
+        && plan.phones.len() >= phones
         && plan.bench.name == alike.bench
         && plan.overrides == alike.overrides;
     let last = follow::last_record(&run.journal()).ok()??;
@@ -82,7 +83,7 @@ fn of_run(directory: &Path, scenario: &str, alike: Alike<'_>) -> Option<Duration
 mod tests {
     use super::*;
     use crate::{
-        event::{Record, Stamp},
+        event::{Derived, Record, Stamp},
         journal::JournalWriter,
         report::sample,
     };
@@ -107,7 +108,7 @@ mod tests {
         let sampled = sample::clean_run();
         let Event::Observed(Observed::RunStarted { plan }) = &sampled[0].event else { panic!("a run begins") };
         let alike = Alike { bench: &plan.bench.name, overrides: &plan.overrides };
-        assert_eq!(estimate(reports.path(), "failover", alike), None);
+        assert_eq!(estimate(reports.path(), "failover", 4, alike), None);
 
         let night = reports.path().join("2026-11-25T221503Z-nightly");
         fs::create_dir(&night).unwrap();
@@ -121,9 +122,22 @@ mod tests {
                 plan.overrides.push("expires=10m".to_owned());
             }
         });
+        keep(&night, 600, |records| {
+            if let Event::Observed(Observed::RunStarted { plan }) = &mut records[0].event {
+                plan.phones.truncate(3);
+            }
+        });
+        keep(&night, 700, |records| {
+            let verdict = records.iter_mut().find_map(|record| match &mut record.event {
+                Event::Derived(Derived::CaseDecided(case)) => Some(case),
+                _ => None,
+            });
+            verdict.unwrap().verdict = Verdict::RigError;
+        });
         let expected = Estimate { time: Duration::from_secs(120), of_runs: 3 };
-        assert_eq!(estimate(reports.path(), "failover", alike), Some(expected));
-        assert_eq!(estimate(reports.path(), "baseline", alike), None);
-        assert_eq!(estimate(reports.path(), "failover", Alike { bench: "another", ..alike }), None);
+        assert_eq!(estimate(reports.path(), "failover", 4, alike), Some(expected));
+        assert_eq!(estimate(reports.path(), "failover", 5, alike), None, "more phones than ever");
+        assert_eq!(estimate(reports.path(), "baseline", 4, alike), None);
+        assert_eq!(estimate(reports.path(), "failover", 4, Alike { bench: "another", ..alike }), None);
     }
 }

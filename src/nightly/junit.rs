@@ -4,11 +4,11 @@
 //! single run, `phone/line`; further ones of the same night have their place in it added, as `p1/1001 (1.2)`. An earlier
 //! attempt of a case that passed in the end is a flaky failure, as build servers know it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCaseStatus, TestRerun, TestSuite, XmlString};
 
-use super::state::{Fate, Night, Outcome};
+use super::state::Night;
 use crate::{
     report::{ReportError, junit},
     verdict::Verdict,
@@ -25,7 +25,7 @@ pub fn render(name: &str, night: &Night) -> Result<String, ReportError> {
     suite.add_property(Property::new("siprig", junit::clean(&night.plan.version)));
     let mut names = BTreeSet::new();
     for outcome in night.outcomes() {
-        let mut case = junit::case(&outcome.case, took(night, &outcome));
+        let mut case = junit::case(&outcome.case, outcome.took);
         if !names.insert(outcome.case.id.clone()) {
             let place = outcome.run.0.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
             case.name = XmlString::new(format!("{} ({place})", case.name.as_str()));
@@ -37,10 +37,14 @@ pub fn render(name: &str, night: &Night) -> Result<String, ReportError> {
         if outcome.case.verdict == Verdict::Flaky
             && let TestCaseStatus::Success { .. } = &case.status
         {
-            let mut failed = TestRerun::new(NonSuccessKind::Failure);
-            failed.set_type(junit::clean(outcome.case.code.as_deref().unwrap_or("unknown")));
-            failed.set_message(junit::clean(outcome.case.reason.as_deref().unwrap_or("no reason was given")));
-            case.status.add_rerun(failed);
+            for wrong in
+                outcome.others.iter().filter(|other| matches!(other.verdict, Verdict::Fail | Verdict::RigError))
+            {
+                let mut failed = TestRerun::new(NonSuccessKind::Failure);
+                failed.set_type(junit::clean(wrong.code.as_deref().unwrap_or("unknown")));
+                failed.set_message(junit::clean(wrong.reason.as_deref().unwrap_or("no reason was given")));
+                case.status.add_rerun(failed);
+            }
         }
         suite.add_test_case(case);
     }
@@ -49,20 +53,10 @@ pub fn render(name: &str, night: &Night) -> Result<String, ReportError> {
     report.to_string().map_err(|error| ReportError::Xml(error.to_string()))
 }
 
-/// How long the attempt took that decided a case.
-fn took(night: &Night, outcome: &Outcome) -> Duration {
-    let attempts = night.runs().filter(|(run, ..)| run.id == outcome.run).flat_map(|(_, attempts, _)| attempts);
-    let took = attempts.filter_map(|attempt| match &attempt.fate {
-        Fate::Ended { took, directory, .. } if *directory == outcome.directory => Some(*took),
-        _ => None,
-    });
-    took.last().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nightly::state::sample;
+    use crate::nightly::{Event, state::sample};
 
     #[test]
     fn names_are_unique_and_a_retry_is_a_flaky_failure() {
@@ -88,6 +82,26 @@ mod tests {
         let TestCaseStatus::Success { flaky_runs, .. } = &suite.test_cases[5].status else { panic!("{xml}") };
         assert_eq!(flaky_runs[0].ty.as_ref().unwrap().as_str(), "never-failed-back");
         assert!(suite.test_cases[5].properties.iter().any(|property| property.name.as_str() == "run"));
+    }
+
+    #[test]
+    fn each_attempt_that_went_before_is_a_flaky_failure_of_its_own_and_the_time_is_that_of_the_last() {
+        let mut plan = sample::plan();
+        plan.runs[0].retry = 2;
+        let mut entries = vec![sample::at(0, Event::Planned { plan: Box::new(plan.clone()) })];
+        for (attempt, verdict) in [(1, Verdict::Fail), (2, Verdict::RigError), (3, Verdict::Pass)] {
+            let mut ended = sample::ended(&plan, 0, attempt, &[verdict]);
+            if let Event::Ended { took_ms, .. } = &mut ended {
+                *took_ms = 1000 * u64::from(attempt);
+            }
+            entries.extend([sample::at(1, sample::began(&plan, 0, attempt)), sample::at(2, ended)]);
+        }
+        let xml = render("night", &Night::of(&entries).unwrap()).unwrap();
+        let case = Report::deserialize_from_str(&xml).unwrap().test_suites.remove(0).test_cases.remove(0);
+        let TestCaseStatus::Success { flaky_runs, .. } = &case.status else { panic!("{xml}") };
+        let types: Vec<&str> = flaky_runs.iter().map(|run| run.ty.as_ref().unwrap().as_str()).collect();
+        assert_eq!(types, ["never-failed-back", "console-lost"]);
+        assert_eq!(case.time, Some(std::time::Duration::from_secs(3)));
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub enum Event {
         /// What it told of its cases.
         cases: Vec<Case>,
     },
-    /// A run was cut off, and says nothing: its night was stopped or killed.
+    /// A run was cut off: its night was stopped or killed.
     Interrupted {
         /// Which.
         run: RunId,
@@ -85,6 +85,12 @@ pub enum Event {
         attempt: u32,
         /// By what: `SIGTERM`, or that the night was killed.
         by: String,
+        /// Its directory, within that of the night; none: it did not come so far.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        directory: Option<String>,
+        /// What it had decided by then.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cases: Vec<Case>,
     },
     /// Runs were not begun, or not tried again.
     Left {

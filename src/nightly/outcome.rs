@@ -1,6 +1,6 @@
 //! What a case came to, of all attempts at it, and by what is known about it.
 //!
-//! Attempts that were cut off count nothing. Who passes at a later attempt is flaky and never passes; a failure that was seen
+//! Attempts that were cut off count as far as they had decided something. Who passes at a later attempt is flaky and never passes; a failure that was seen
 //! is not undone by a fault of the rig in another attempt. What failed as it is known to, and passed as well, is flaky and
 //! expected to be: what is known about it holds. Only what is known to fail and was never seen to do so passes against that.
 
@@ -16,13 +16,22 @@ pub fn of_attempt(id: &CaseId, end: &End, told: &[Case], issues: &[KnownIssue]) 
     let case = told.iter().find(|case| case.id == *id);
     let counts = |case: &&Case| match (end.end, case.verdict) {
         // Nobody could look a pass up.
-        (Ending::Unkept, Verdict::Pass | Verdict::Flaky | Verdict::NotRun) | (Ending::Hung, Verdict::NotRun) => false,
+        (Ending::Unkept, Verdict::Pass | Verdict::Flaky) => false,
+        // It was not for the run that it was not run.
+        (end, Verdict::NotRun) => end == Ending::Told,
         _ => true,
     };
     match case.filter(counts) {
         Some(case) => judged(case.clone(), issues),
         None => without(id, end),
     }
+}
+
+/// The case that an attempt came to that was cut off, if it had decided it. That the rig failed may be due to the cut.
+pub fn of_cut_off(id: &CaseId, told: &[Case], issues: &[KnownIssue]) -> Option<Case> {
+    let case = told.iter().find(|case| case.id == *id)?;
+    let is_decided = !matches!(case.verdict, Verdict::NotRun | Verdict::RigError);
+    is_decided.then(|| judged(case.clone(), issues))
 }
 
 /// A case of which its run told nothing.

@@ -100,8 +100,8 @@ pub struct Estimate {
 pub struct Foresight<'a> {
     /// The longest that it can take by the timers of the phones.
     pub bound: &'a dyn Fn(&Scenario, &[PhoneName]) -> Duration,
-    /// What it took before.
-    pub history: &'a dyn Fn(&str) -> Option<Estimate>,
+    /// What it took before, on so many phones.
+    pub history: &'a dyn Fn(&str, usize) -> Option<Estimate>,
 }
 
 /// What a run may take that was given no limit: twice what is computed for it, and this.
@@ -127,7 +127,7 @@ impl NightPlan {
                 let (named, scenario) = scenarios.get_key_value(named)?;
                 let bound = (foresight.bound)(scenario, &phones);
                 let computed = Estimate { time: bound, of_runs: 0 };
-                Some((named, scenario, bound, (foresight.history)(&scenario.name).unwrap_or(computed)))
+                Some((named, scenario, bound, (foresight.history)(&scenario.name, phones.len()).unwrap_or(computed)))
             };
             let foreseen: Vec<_> = entry.scenarios.iter().filter_map(foreseen).collect();
             for round in 1..=entry.repeat {

@@ -75,8 +75,17 @@ pub struct Attempt {
 pub enum Fate {
     /// It goes on, or was cut off without anybody noting it.
     InFlight,
-    /// It was cut off, by this.
-    Interrupted(String),
+    /// It was cut off.
+    Interrupted {
+        /// The day, in UTC.
+        on: Day,
+        /// By what.
+        by: String,
+        /// Its directory, within that of the night.
+        directory: Option<String>,
+        /// What it had decided.
+        cases: Vec<Case>,
+    },
     /// It came to its end.
     Ended {
         /// The day, in UTC, which decides what is known about its failures.
@@ -110,8 +119,19 @@ pub struct Outcome {
     pub run: RunId,
     /// The directory of the attempt that decided it, within that of the night.
     pub directory: Option<String>,
+    /// How long that attempt took; zero: none decided it, or it was cut off.
+    pub took: Duration,
     /// What it came to.
     pub case: Case,
+    /// What it came to in each of the other attempts, in their order.
+    pub others: Vec<Case>,
+}
+
+/// What an attempt at a case came to.
+struct Try<'a> {
+    directory: Option<&'a str>,
+    took: Duration,
+    case: Case,
 }
 
 impl Night {
@@ -164,7 +184,11 @@ impl Night {
                 let (end, directory, cases) = (end.clone(), directory.clone(), cases.clone());
                 self.fate(run, *attempt, Fate::Ended { on, end, took, directory, cases });
             }
-            Event::Interrupted { run, attempt, by } => self.fate(run, *attempt, Fate::Interrupted(by.clone())),
+            Event::Interrupted { run, attempt, by, directory, cases } => {
+                let on = Day::of_unix_ns(entry.at_unix_ns);
+                let (by, directory, cases) = (by.clone(), directory.clone(), cases.clone());
+                self.fate(run, *attempt, Fate::Interrupted { on, by, directory, cases });
+            }
             Event::Left { runs, why } => {
                 for run in runs {
                     self.with(run, |run| run.left = Some(why.clone()));
@@ -210,8 +234,7 @@ impl Night {
     pub fn next_phones(&self, run: &PlannedRun, attempts: &[Attempt]) -> Vec<PhoneName> {
         let ended = attempts.iter().filter(|attempt| matches!(attempt.fate, Fate::Ended { .. })).count();
         // A file that is wrong is wrong however often it is read.
-        let is_of_file =
-            |attempt: &Attempt| matches!(&attempt.fate, Fate::Ended { end, .. } if end.end == Ending::File);
+        let is_of_file = |attempt: &Attempt| matches!(&attempt.fate, Fate::Ended { end, cases, .. } if end.end == Ending::File && could_not_begin(end, cases));
         if attempts.iter().any(is_of_file) {
             return Vec::new();
         }
@@ -223,20 +246,25 @@ impl Night {
         }
         let unsettled = |phone: &&PhoneName| {
             let cases = self.plan.cases(run, std::slice::from_ref(*phone));
-            cases.iter().any(|id| self.tries(id, attempts).iter().all(|(_, case)| outcome::is_unsettled(case)))
+            cases.iter().any(|id| self.tries(id, attempts).iter().all(|tried| outcome::is_unsettled(&tried.case)))
         };
         let phones: Vec<PhoneName> = run.phones.iter().filter(unsettled).cloned().collect();
         if run.together && !phones.is_empty() { run.phones.clone() } else { phones }
     }
 
-    /// What each attempt at a case came to, with the directory of its run.
-    fn tries<'a>(&self, id: &CaseId, attempts: &'a [Attempt]) -> Vec<(Option<&'a str>, Case)> {
+    /// What each attempt at a case came to. Of one that was cut off, what it had decided about the phone counts.
+    fn tries<'a>(&self, id: &CaseId, attempts: &'a [Attempt]) -> Vec<Try<'a>> {
         let tried = attempts.iter().filter(|attempt| attempt.phones.contains(&id.phone));
         let told = tried.filter_map(|attempt| match &attempt.fate {
-            Fate::Ended { on, end, directory, cases, .. } => {
-                Some((directory.as_deref(), outcome::of_attempt(id, end, cases, &self.plan.known_on(on))))
+            Fate::Ended { on, end, directory, cases, took } => {
+                let case = outcome::of_attempt(id, end, cases, &self.plan.known_on(on));
+                Some(Try { directory: directory.as_deref(), took: *took, case })
             }
-            Fate::InFlight | Fate::Interrupted(_) => None,
+            Fate::Interrupted { on, directory, cases, .. } => {
+                let case = outcome::of_cut_off(id, cases, &self.plan.known_on(on))?;
+                Some(Try { directory: directory.as_deref(), took: Duration::ZERO, case })
+            }
+            Fate::InFlight => None,
         });
         told.collect()
     }
@@ -251,22 +279,26 @@ impl Night {
     }
 
     fn outcome(&self, run: &PlannedRun, id: &CaseId, attempts: &[Attempt], left: Option<&str>) -> Outcome {
-        let (directories, cases): (Vec<_>, Vec<_>) = self.tries(id, attempts).into_iter().unzip();
+        let tries = self.tries(id, attempts);
+        let cases: Vec<Case> = tries.iter().map(|tried| tried.case.clone()).collect();
         let run = run.id.clone();
-        if let Some((deciding, case)) = outcome::of_all(&cases) {
-            let directory = directories.get(deciding).copied().flatten().map(str::to_owned);
-            return Outcome { run, directory, case };
+        if let Some((deciding, case)) = outcome::of_all(&cases)
+            && let Some(tried) = tries.get(deciding)
+        {
+            let (directory, took) = (tried.directory.map(str::to_owned), tried.took);
+            let others = cases.into_iter().enumerate().filter(|(at, _)| *at != deciding);
+            return Outcome { run, directory, took, case, others: others.map(|(_, case)| case).collect() };
         }
         let last = attempts.last().map(|attempt| &attempt.fate);
         let case = match (last, left) {
             (_, Some(why)) => outcome::not_run(id, "left-out", why),
-            (Some(Fate::Interrupted(by)), None) => {
+            (Some(Fate::Interrupted { by, .. }), None) => {
                 outcome::not_run(id, "interrupted", &format!("the run was cut off by {by} before it had told anything"))
             }
             (Some(_), None) => outcome::not_run(id, "in-flight", "the run has not told anything yet"),
             (None, None) => outcome::not_run(id, "not-begun", "its turn has not come"),
         };
-        Outcome { run, directory: None, case }
+        Outcome { run, directory: None, took: Duration::ZERO, case, others: Vec::new() }
     }
 
     /// Runs that still have to be run, with their places in the plan.

@@ -110,7 +110,7 @@ impl NightSummary {
             .outcomes()
             .into_iter()
             .map(|outcome| {
-                let super::state::Outcome { run, directory, case } = outcome;
+                let super::state::Outcome { run, directory, case, .. } = outcome;
                 NightCase { run, directory, case }
             })
             .collect();
@@ -174,8 +174,9 @@ impl Try {
         };
         match &attempt.fate {
             Fate::InFlight => {}
-            Fate::Interrupted(by) => {
+            Fate::Interrupted { by, directory, .. } => {
                 told.end = "interrupted".to_owned();
+                told.directory.clone_from(directory);
                 told.why = Some(by.clone());
             }
             Fate::Ended { end, took, directory, .. } => {

@@ -29,9 +29,9 @@ use crate::{
     nightly::{
         PlannedRun,
         ledger::{End, Ending},
-        plan::Surroundings,
+        plan::{RunId, Surroundings},
     },
-    report::Summary,
+    report::{self, Summary},
     verdict::{Case, Verdict},
 };
 
@@ -80,7 +80,7 @@ impl Running {
     pub(super) fn begin(order: &Order<'_>) -> Result<Self, UserError> {
         let program =
             std::env::current_exe().map_err(|error| state::unexpected("find siprig's own program", &error))?;
-        let announcement = order.night.join(format!("{}-{}.at", order.run.id, order.attempt));
+        let announcement = announcement(order.night, &order.run.id, order.attempt);
         let _ = std::fs::remove_file(&announcement);
         let log = order.night.join(format!("{}-{}.log", order.run.id, order.attempt));
         let kept = File::create(&log).map_err(|error| {
@@ -151,13 +151,16 @@ impl Running {
         }
         self.document.abort();
         self.words.abort();
-        let announced = std::fs::read_to_string(&self.announcement).ok();
+        let announced = announced(&self.announcement);
         let _ = std::fs::remove_file(&self.announcement);
-        let announced = announced.as_deref().and_then(|path| Path::new(path).file_name());
         let told: Option<Summary> = serde_json::from_slice(&document).ok();
         let exit = status.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
         let (run, error, cases) =
             told.map_or((None, None, Vec::new()), |summary| (summary.run, summary.error, summary.cases));
+        let cases = match &announced {
+            Some(directory) if run.is_none() => kept(directory),
+            _ => cases,
+        };
         let end = match (exit, &run) {
             _ if hung => Ending::Hung,
             (Some(code), Some(_)) => telling(code, &cases),
@@ -176,9 +179,38 @@ impl Running {
             Ending::Unkept => complaint(&self.log).or(said),
             _ => error.or_else(by_signal).or(said),
         };
-        let directory = announced.map(|name| name.to_string_lossy().into_owned()).or(run);
+        let directory = announced.as_deref().and_then(name);
         Came { end: End { end, exit, why }, directory, cases }
     }
+}
+
+/// What the run left behind that was in flight when its night was cut off: the name of its directory, and what it had decided.
+pub(super) fn left_behind(night: &Path, run: &RunId, attempt: u32) -> (Option<String>, Vec<Case>) {
+    let directory = announced(&announcement(night, run, attempt));
+    directory.map_or((None, Vec::new()), |directory| (name(&directory), kept(&directory)))
+}
+
+/// Where a run says which directory is its own: no other run of the night does so there.
+fn announcement(night: &Path, run: &RunId, attempt: u32) -> PathBuf {
+    night.join(format!("{run}-{attempt}.at"))
+}
+
+/// The directory that a run announced, if it is there.
+fn announced(announcement: &Path) -> Option<PathBuf> {
+    let path = PathBuf::from(std::fs::read_to_string(announcement).ok()?);
+    path.is_dir().then_some(path)
+}
+
+fn name(directory: &Path) -> Option<String> {
+    directory.file_name().map(|name| name.to_string_lossy().into_owned())
+}
+
+/// What a run had decided that could not tell of it any more, as far as its journal goes.
+fn kept(directory: &Path) -> Vec<Case> {
+    let Ok(story) = report::load(directory) else { return Vec::new() };
+    let mut cases = Summary::of(&story, directory, Exit::Unexpected.code()).cases;
+    cases.retain(|case| case.verdict != Verdict::NotRun);
+    cases
 }
 
 /// What it means that a run told of these cases and came to this code. That the rig failed, though no case says so, is what becomes
@@ -264,6 +296,48 @@ mod tests {
         assert_eq!(telling(Exit::Rig.code(), &[case(Verdict::Pass), rig_error.clone()]), Ending::Told);
         let lost = Case { code: Some("journal-lost".to_owned()), ..rig_error };
         assert_eq!(telling(Exit::Failed.code(), &[case(Verdict::Pass), case(Verdict::Fail), lost]), Ending::Unkept);
+    }
+
+    /// A night whose run in flight has written so much of a journal of two phones.
+    fn night(records: impl FnOnce(&mut Vec<crate::event::Record>)) -> tempfile::TempDir {
+        use crate::{
+            journal::{JournalWriter, RunDir},
+            report::sample,
+        };
+        let night = tempfile::tempdir().unwrap();
+        let run = RunDir::create(night.path(), "failover", 0, false).unwrap();
+        let mut journal = JournalWriter::create(&run).unwrap();
+        let mut told = sample::mixed_run();
+        records(&mut told);
+        told.iter().for_each(|record| journal.append(record).unwrap());
+        std::fs::write(announcement(night.path(), &RunId("1.1.failover".to_owned()), 1), run.path().to_str().unwrap())
+            .unwrap();
+        night
+    }
+
+    #[test]
+    fn what_a_run_had_decided_is_found_in_its_journal_and_nothing_else() {
+        let is_verdict = |record: &crate::event::Record| {
+            matches!(&record.event, crate::event::Event::Derived(crate::event::Derived::CaseDecided(_)))
+        };
+        let whole = night(|_| {});
+        let (directory, all) = left_behind(whole.path(), &RunId("1.1.failover".to_owned()), 1);
+        assert_eq!((directory.as_deref(), all.len()), (Some("1970-01-01T000000Z-failover"), 5));
+        let cut = night(|records| {
+            let second = records.iter().enumerate().filter(|(_, record)| is_verdict(record)).nth(1).unwrap().0;
+            records.truncate(second + 1);
+        });
+        assert_eq!(left_behind(cut.path(), &RunId("1.1.failover".to_owned()), 1).1, all[..2]);
+        std::fs::remove_dir_all(cut.path().join("1970-01-01T000000Z-failover")).unwrap();
+        assert_eq!(
+            left_behind(cut.path(), &RunId("1.1.failover".to_owned()), 1),
+            (None, Vec::new()),
+            "a directory that is not there is not told"
+        );
+        assert_eq!(
+            left_behind(tempfile::tempdir().unwrap().path(), &RunId("1.1.failover".to_owned()), 1),
+            (None, Vec::new())
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     SILENCE,
-    child::{Came, Order, Running},
+    child::{self, Came, Order, Running},
     told::{self, Teller},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     config::Day,
     driver::{clock::RunClock, signals::Signals},
     event::{PhoneName, Stamp},
-    look::Look,
+    look::{Look, harmless},
     nightly::{Entry, Event, Ledger, Night, NightSummary, PlannedRun, budget, junit, ledger::Ending, state::Status},
     report::{self, table},
 };
@@ -72,7 +72,8 @@ impl Conductor {
         let cut = self.night.in_flight().map(|(run, attempt)| (run.id.clone(), attempt.number));
         if let Some((run, attempt)) = cut {
             self.teller.say(&format!("{run} was cut off at attempt {attempt}, and is run again"));
-            self.note(Event::Interrupted { run, attempt, by: "the end of its night".to_owned() })?;
+            let (directory, cases) = child::left_behind(&self.directory, &run, attempt);
+            self.note(Event::Interrupted { run, attempt, by: "the end of its night".to_owned(), directory, cases })?;
         }
         self.teller.say(&told::place(&self.night, Look::PLAIN));
         Ok(())
@@ -115,7 +116,7 @@ impl Conductor {
         let look = Look { colour: false, ..Look::of_stream(std::io::stdout().is_terminal()) };
         let points = told::open_points(&outcomes, look);
         let cases: Vec<_> = outcomes.into_iter().map(|outcome| outcome.case).collect();
-        format!("{points}{}: {}\n", self.name, table::totals(&cases))
+        format!("{points}{}: {}\n", harmless(&self.name), table::totals(&cases))
     }
 
     /// One run after the other; the signal that ended it.
@@ -182,7 +183,8 @@ impl Conductor {
         self.killed |= ends.killed_at.is_some_and(|at| at <= self.clock.now()) || came.end.end == Ending::Crashed;
         if let Some(by) = ends.stopped {
             self.teller.say(&format!("{what} was ended by {by}"));
-            self.note(Event::Interrupted { run: run.id, attempt, by: by.to_owned() })?;
+            let Came { directory, cases, .. } = came;
+            self.note(Event::Interrupted { run: run.id, attempt, by: by.to_owned(), directory, cases })?;
             return Ok(Some(by));
         }
         self.ended(&run, attempt, &phones, came, took)?;

@@ -66,7 +66,7 @@ pub fn plan_of(tags: &[&str]) -> NightPlan {
     let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
     let foresight = Foresight {
         bound: &|_, _| Duration::from_secs(300),
-        history: &|name| (name == "failover").then_some(Estimate { time: Duration::from_secs(40), of_runs: 3 }),
+        history: &|name, _| (name == "failover").then_some(Estimate { time: Duration::from_secs(40), of_runs: 3 }),
     };
     NightPlan::new(&suite(), &BTreeMap::from(scenarios), &bench(), &tags, &foresight)
 }
@@ -118,7 +118,13 @@ pub fn ended(plan: &NightPlan, run: usize, attempt: u32, verdicts: &[Verdict]) -
 }
 
 pub fn cut(run: &RunId, attempt: u32) -> Event {
-    Event::Interrupted { run: run.clone(), attempt, by: "that the night was killed".to_owned() }
+    Event::Interrupted {
+        run: run.clone(),
+        attempt,
+        by: "that the night was killed".to_owned(),
+        directory: None,
+        cases: vec![],
+    }
 }
 
 /// The ledger of a night that was killed once, and in which the last run failed on one phone and was tried again.

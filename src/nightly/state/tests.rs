@@ -116,6 +116,32 @@ fn a_run_that_told_something_or_fell_is_not_in_vain_and_one_whose_file_is_wrong_
 }
 
 #[test]
+fn what_a_run_had_decided_before_it_was_cut_off_counts_and_it_is_run_again_all_the_same() {
+    use Verdict::{Fail, Flaky, NotRun, Pass, RigError};
+    let plan = sample::plan();
+    let Event::Ended { cases, directory, .. } = sample::ended(&plan, 4, 1, &[Fail, RigError, Pass]) else { panic!() };
+    let run = plan.runs[4].id.clone();
+    let cut = Event::Interrupted { run, attempt: 1, by: "SIGTERM".to_owned(), directory, cases };
+    let begun = [Event::Planned { plan: Box::new(plan.clone()) }, sample::began(&plan, 4, 1), cut];
+    let mut entries: Vec<Entry> = begun.into_iter().map(|event| sample::at(1, event)).collect();
+    let night = Night::of(&entries).unwrap();
+    assert_eq!(verdicts(&night)[4..], [Fail, NotRun, Pass]);
+    assert_eq!(night.outcomes()[4].directory.as_deref(), Some("2026-11-25T221503Z-failover-1"));
+    let (run, attempts, _) = night.runs().nth(4).unwrap();
+    assert_eq!(night.next_phones(run, attempts), run.phones);
+    entries.push(sample::at(2, sample::began(&plan, 4, 2)));
+    entries.push(sample::at(3, sample::ended(&plan, 4, 2, &[Pass])));
+    assert_eq!(verdicts(&Night::of(&entries).unwrap())[4..], [Flaky, Pass, Pass]);
+}
+
+#[test]
+fn a_ledger_of_before_cut_off_runs_told_anything_is_readable() {
+    let line = r#"{"at_unix_ns":1,"event":"interrupted","run":"1.1.call","attempt":1,"by":"SIGTERM"}"#;
+    let entry: Entry = serde_json::from_str(line).unwrap();
+    assert_eq!(serde_json::to_string(&entry).unwrap(), line);
+}
+
+#[test]
 fn what_is_known_about_a_failure_is_a_matter_of_the_day_on_which_its_run_ended() {
     let plan = sample::plan();
     let day = 24 * 3600;
