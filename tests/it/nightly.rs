@@ -242,6 +242,27 @@ fn a_run_that_falls_is_the_rig_s_fault_and_one_that_passes_afterwards_is_flaky()
 }
 
 #[test]
+fn a_run_that_can_not_keep_its_reports_proves_nothing_though_its_lines_passed() {
+    let desk = Desk::new(QUICK);
+    let mut night = desk.begin();
+    let mut said = BufReader::new(night.stderr.take().unwrap());
+    told_of(&mut said, "run 1 of 1");
+    if in_flight(&desk, &night, "1.1.baseline-1.log").is_none() {
+        night.wait().unwrap();
+        return;
+    }
+    // No file can take the place of a directory.
+    let runs = desk.directory().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    runs.filter(|path| path.is_dir()).for_each(|run| fs::create_dir(run.join("junit.xml")).unwrap());
+    let said = told_of(&mut said, "1.1.baseline took");
+    assert!(said.contains("1.1.baseline unkept: cannot write") && said.contains("junit.xml"), "{said}");
+    assert_eq!(night.wait_with_output().unwrap().status.code(), Some(3));
+    let summary = desk.summary();
+    assert_eq!(verdicts(&summary), ["1.1.baseline p1 rig-error"]);
+    assert_eq!((&summary["cases"][0]["blame"], &summary["cases"][0]["code"]), (&"rig".into(), &"evidence-lost".into()));
+}
+
+#[test]
 fn a_run_that_hangs_is_ended_and_the_next_one_has_its_turn() {
     let desk = Desk::new(&format!("{QUICK}time-limit = \"3s\"\n{QUICK}"));
     let mut night = desk.begin();
