@@ -148,3 +148,21 @@ impl Measurement {
         self.why_null.as_deref() == Some(Self::ENCRYPTED)
     }
 }
+
+#[cfg(test)]
+impl Case {
+    /// One that came to that, for tests to which nothing else of it matters.
+    pub(crate) fn sample(verdict: Verdict) -> Self {
+        Self {
+            id: CaseId { scenario: "failover".to_owned(), phone: "p1".into(), line: "1001".to_owned() },
+            verdict,
+            blame: None,
+            code: None,
+            reason: None,
+            expected: true,
+            attempts: 1,
+            evidence: Vec::new(),
+            measurements: Vec::new(),
+        }
+    }
+}

@@ -103,9 +103,10 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
     for limit in &scenario.limits {
         writeln!(out, "  {} at most {}", harmless(&limit.measurement), limit.at_most)?;
     }
-    let (mut turned_away, mut reboots, mut dying) = (false, false, Duration::ZERO);
+    let mut before = bound::StepsBefore::default();
     let mut configured = plan.clone();
     for (number, step) in (1..).zip(scenario.all_steps()) {
+        before.take(&step.kind);
         let optional = if step.optional { " (where the phone can)" } else { "" };
         let teardown = if number > scenario.steps.len() { "afterwards, " } else { "" };
         writeln!(out, "  {number:2}. {teardown}{}{optional}", harmless(&step.title))?;
@@ -122,7 +123,6 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
         }
         match &step.kind {
             StepKind::Outage(outage) => {
-                dying = outage.away_after().unwrap_or_default();
                 write_outage(out, outage)?;
                 if let Some(side) = outage.link() {
                     writeln!(
@@ -142,19 +142,13 @@ fn write_scenario(out: &mut String, plan: &Plan, scenario: &Scenario) -> fmt::Re
                 configured = retimed_plan(plan, settings);
                 write_files(out, plan, settings)?;
             }
-            StepKind::Push { .. } | StepKind::Restart => reboots = true,
-            StepKind::Keys { reboots: boots, .. } | StepKind::Press { reboots: boots, .. } => reboots = *boots,
-            StepKind::Dial { .. } => reboots = false,
             StepKind::Ask { limit, .. } => {
                 let limit = humantime::format_duration(*limit);
                 let whom = "a person, at `siprig console --attach`";
                 writeln!(out, "      asks {whom}; without an answer in {limit} the case is skipped")?;
             }
             StepKind::Lift { turns: Some(turns), .. } => write_turns(out, plan, turns)?,
-            StepKind::Expect { of } => {
-                turned_away |= *of == Move::Rejection;
-                write_windows(out, &configured, *of, (turned_away, reboots, dying))?;
-            }
+            StepKind::Expect { of } => write_windows(out, &configured, *of, before)?,
             _ => {}
         }
     }
@@ -218,23 +212,10 @@ fn write_turns(out: &mut String, plan: &Plan, turns: &Turns) -> fmt::Result {
 }
 
 /// Within which time the phones have to make a move at worst; those with the same timers together.
-fn write_windows(
-    out: &mut String,
-    plan: &Plan,
-    of: Move,
-    (turned_away, reboots, dying): (bool, bool, Duration),
-) -> fmt::Result {
+fn write_windows(out: &mut String, plan: &Plan, of: Move, before: bound::StepsBefore) -> fmt::Result {
     let mut windows: Vec<(String, Vec<&str>)> = Vec::new();
     for phone in plan.phones.iter().filter_map(|name| plan.phone(name)) {
-        let model = plan.model_of(phone);
-        let habit = bound::Habit {
-            failback: model.map_or(FailbackHabit::Renewal, |model| model.failback),
-            keeps_both: model.is_some_and(|model| model.keeps_both),
-            turned_away,
-            reboots,
-            dying,
-        };
-        let window = bound::at_worst(of, &phone.timers, habit);
+        let window = bound::at_worst(of, &phone.timers, before.habit(plan.model_of(phone)));
         let text = format!("within {} at worst: {}", ms(window.length), window.derivation);
         match windows.iter_mut().find(|(known, _)| *known == text) {
             Some((_, phones)) => phones.push(&phone.name.0),

@@ -102,24 +102,9 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::CaseId;
-
-    fn case(verdict: Verdict) -> Case {
-        Case {
-            id: CaseId { scenario: "failover".to_owned(), phone: "p1".into(), line: "1001".to_owned() },
-            verdict,
-            blame: None,
-            code: None,
-            reason: None,
-            expected: true,
-            attempts: 1,
-            evidence: Vec::new(),
-            measurements: Vec::new(),
-        }
-    }
 
     fn exit(verdicts: &[Verdict]) -> Exit {
-        Exit::of_run(&verdicts.iter().copied().map(case).collect::<Vec<_>>(), None, false)
+        Exit::of_run(&verdicts.iter().copied().map(Case::sample).collect::<Vec<_>>(), None, false)
     }
 
     #[test]
@@ -135,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_signal_counts_more_than_any_verdict() {
-        let cases = [case(Verdict::Fail)];
+        let cases = [Case::sample(Verdict::Fail)];
         assert_eq!(Exit::of_run(&cases, Some("SIGINT"), false), Exit::Interrupted);
         assert_eq!(Exit::of_run(&cases, Some("SIGTERM"), true), Exit::Terminated);
         assert_eq!(Exit::of_run(&cases, Some("operator"), false), Exit::Failed);
@@ -143,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_known_failure_is_no_failure_but_its_passing_is() {
-        let known = |verdict| Case { expected: false, ..case(verdict) };
+        let known = |verdict| Case { expected: false, ..Case::sample(verdict) };
         assert_eq!(Exit::of_run(&[known(Verdict::Fail)], None, false), Exit::Success);
         assert_eq!(Exit::of_run(&[known(Verdict::Pass)], None, false), Exit::Failed);
     }
@@ -152,19 +137,19 @@ mod tests {
     fn a_case_that_passes_only_when_it_is_tried_again_counts_where_that_is_not_allowed_and_nothing_is_worse() {
         use Verdict::{Fail, Flaky, NotRun, Pass, RigError};
         let night = |verdicts: &[Verdict], gated| {
-            Exit::of_night(&verdicts.iter().copied().map(case).collect::<Vec<_>>(), None, gated, false)
+            Exit::of_night(&verdicts.iter().copied().map(Case::sample).collect::<Vec<_>>(), None, gated, false)
         };
         assert_eq!(night(&[Pass, Flaky], false), Exit::Success);
         assert_eq!(night(&[Pass, Flaky], true), Exit::Flaky);
         assert_eq!(night(&[NotRun, Flaky], true), Exit::Flaky);
         assert_eq!(night(&[RigError, Flaky], true), Exit::Rig);
         assert_eq!(night(&[Fail, Flaky], true), Exit::Failed);
-        let known = [Case { expected: false, ..case(Flaky) }];
+        let known = [Case { expected: false, ..Case::sample(Flaky) }];
         assert_eq!(Exit::of_night(&known, None, true, false), Exit::Success, "it failed as it is known to");
     }
 
     #[test]
     fn a_journal_that_could_not_be_written_spoils_a_pass() {
-        assert_eq!(Exit::of_run(&[case(Verdict::Pass)], None, true), Exit::Rig);
+        assert_eq!(Exit::of_run(&[Case::sample(Verdict::Pass)], None, true), Exit::Rig);
     }
 }

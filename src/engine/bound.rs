@@ -8,7 +8,7 @@ use std::time::Duration;
 
 mod worst;
 
-pub use worst::{Habit, at_worst};
+pub use worst::{Habit, StepsBefore, at_worst};
 
 use crate::config::{FailbackHabit, RenewalLead, Source, Timer, Timers};
 

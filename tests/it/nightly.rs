@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
 use nix::{
@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::{
     consoles::PATIENCE,
     net::Bench,
+    operator_deaths::lives,
     virtual_run::{descendants, refused},
     window::now,
 };
@@ -25,6 +26,9 @@ const SIPRIG: &str = env!("CARGO_BIN_EXE_siprig");
 
 /// A run of it takes three seconds with a lifetime of eight.
 const QUICK: &str = "[[entry]]\nscenarios = [\"baseline\"]\nphones = [\"p1\"]\n";
+
+/// A night, what it says from then on, and the processes of its run in flight.
+type Begun = (Child, BufReader<ChildStderr>, Vec<(u32, String)>);
 
 struct Desk {
     folder: tempfile::TempDir,
@@ -58,6 +62,18 @@ impl Desk {
     /// A night that has begun, whose runs take eleven seconds.
     fn begin(&self) -> Child {
         self.command(&["nightly", "--suite", "suite.toml", "--set", "expires=14s"]).spawn().unwrap()
+    }
+
+    /// Begins, and waits until the night tells of a run and that, whose log this is, of a registration. None: no virtual bench here.
+    fn begin_to(&self, run: &str, log: &str) -> Option<Begun> {
+        let mut night = self.begin();
+        let mut said = BufReader::new(night.stderr.take().unwrap());
+        told_of(&mut said, run);
+        let Some(processes) = in_flight(self, &night, log) else {
+            night.wait().unwrap();
+            return None;
+        };
+        Some((night, said, processes))
     }
 
     fn resume(&self) -> Output {
@@ -123,10 +139,7 @@ fn send(to: u32, signal: Signal) {
 
 fn are_gone(processes: &[(u32, String)]) {
     let begun = now();
-    let lives = |(id, words): &&(u32, String)| {
-        fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|it| it.replace('\0', " ") == *words)
-    };
-    while let Some(left) = processes.iter().find(lives) {
+    while let Some(left) = processes.iter().find(|(id, words)| lives(*id, words)) {
         assert!(begun.elapsed() < PATIENCE, "{left:?} is left");
         std::thread::yield_now();
     }
@@ -165,13 +178,7 @@ fn a_night_tells_what_each_run_came_to_and_a_known_issue_breaks_nothing() {
 #[test]
 fn a_night_that_was_killed_in_a_run_goes_on_and_does_nothing_twice() {
     let desk = Desk::new(&format!("{QUICK}repeat = 3\n"));
-    let mut night = desk.begin();
-    let mut said = BufReader::new(night.stderr.take().unwrap());
-    told_of(&mut said, "run 2 of 3");
-    let Some(run) = in_flight(&desk, &night, "1.2.baseline-1.log") else {
-        night.wait().unwrap();
-        return;
-    };
+    let Some((mut night, _said, run)) = desk.begin_to("run 2 of 3", "1.2.baseline-1.log") else { return };
     send(night.id(), Signal::SIGKILL);
     night.wait().unwrap();
     are_gone(&run);
@@ -195,13 +202,7 @@ fn a_night_that_was_killed_in_a_run_goes_on_and_does_nothing_twice() {
 #[test]
 fn a_signal_ends_a_night_in_good_order_and_another_has_it_say_where_it_is() {
     let desk = Desk::new(&format!("{QUICK}repeat = 2\n"));
-    let mut night = desk.begin();
-    let mut said = BufReader::new(night.stderr.take().unwrap());
-    told_of(&mut said, "run 1 of 2");
-    let Some(run) = in_flight(&desk, &night, "1.1.baseline-1.log") else {
-        night.wait().unwrap();
-        return;
-    };
+    let Some((mut night, mut said, run)) = desk.begin_to("run 1 of 2", "1.1.baseline-1.log") else { return };
     send(night.id(), Signal::SIGUSR1);
     told_of(&mut said, "0 of 2 runs done");
     told_of(&mut said, "still running: 1.1.baseline");
@@ -222,13 +223,7 @@ fn a_signal_ends_a_night_in_good_order_and_another_has_it_say_where_it_is() {
 #[test]
 fn a_run_that_falls_is_the_rig_s_fault_and_one_that_passes_afterwards_is_flaky() {
     let desk = Desk::new(&format!("gate-flaky = true\n{QUICK}retry = 1\n"));
-    let mut night = desk.begin();
-    let mut said = BufReader::new(night.stderr.take().unwrap());
-    told_of(&mut said, "run 1 of 1");
-    let Some(run) = in_flight(&desk, &night, "1.1.baseline-1.log") else {
-        night.wait().unwrap();
-        return;
-    };
+    let Some((night, _said, run)) = desk.begin_to("run 1 of 1", "1.1.baseline-1.log") else { return };
     let controller = run.iter().rfind(|(_, words)| words.contains("siprig run")).unwrap();
     send(controller.0, Signal::SIGKILL);
     let output = night.wait_with_output().unwrap();
@@ -244,13 +239,7 @@ fn a_run_that_falls_is_the_rig_s_fault_and_one_that_passes_afterwards_is_flaky()
 #[test]
 fn a_run_that_can_not_keep_its_reports_proves_nothing_though_its_lines_passed() {
     let desk = Desk::new(QUICK);
-    let mut night = desk.begin();
-    let mut said = BufReader::new(night.stderr.take().unwrap());
-    told_of(&mut said, "run 1 of 1");
-    if in_flight(&desk, &night, "1.1.baseline-1.log").is_none() {
-        night.wait().unwrap();
-        return;
-    }
+    let Some((night, mut said, _)) = desk.begin_to("run 1 of 1", "1.1.baseline-1.log") else { return };
     // No file can take the place of a directory.
     let runs = desk.directory().read_dir().unwrap().map(|entry| entry.unwrap().path());
     runs.filter(|path| path.is_dir()).for_each(|run| fs::create_dir(run.join("junit.xml")).unwrap());
@@ -265,13 +254,7 @@ fn a_run_that_can_not_keep_its_reports_proves_nothing_though_its_lines_passed() 
 #[test]
 fn a_run_that_hangs_is_ended_and_the_next_one_has_its_turn() {
     let desk = Desk::new(&format!("{QUICK}time-limit = \"3s\"\n{QUICK}"));
-    let mut night = desk.begin();
-    let mut said = BufReader::new(night.stderr.take().unwrap());
-    told_of(&mut said, "run 1 of 2");
-    let Some(run) = in_flight(&desk, &night, "1.1.baseline-1.log") else {
-        night.wait().unwrap();
-        return;
-    };
+    let Some((night, mut said, run)) = desk.begin_to("run 1 of 2", "1.1.baseline-1.log") else { return };
     // It hears no signal any more, but the last.
     run.iter().filter(|(_, words)| words.contains("siprig run")).for_each(|(id, _)| send(*id, Signal::SIGSTOP));
     let said = told_of(&mut said, "1.1.baseline took");

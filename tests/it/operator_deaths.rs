@@ -33,7 +33,7 @@ pub fn pid(id: u32) -> Pid {
 }
 
 /// Whether that is still the same process, and lives: a zombie only waits for its parent to take note.
-fn lives(id: u32, words: &str) -> bool {
+pub fn lives(id: u32, words: &str) -> bool {
     let state = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     let state = state.rsplit_once(')').map_or("", |(_, behind)| behind.trim_start());
     let same = fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|it| it.replace('\0', " ") == words);

@@ -271,31 +271,19 @@ async fn take(pipe: Option<impl AsyncRead + Send + Unpin>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::CaseId;
-
-    fn case(verdict: Verdict) -> Case {
-        Case {
-            id: CaseId { scenario: "failover".to_owned(), phone: "p1".into(), line: "1001".to_owned() },
-            verdict,
-            blame: None,
-            code: None,
-            reason: None,
-            expected: true,
-            attempts: 1,
-            evidence: Vec::new(),
-            measurements: Vec::new(),
-        }
-    }
 
     #[test]
     fn a_run_that_says_the_rig_failed_while_no_case_does_could_not_keep_its_evidence() {
-        let cases = [case(Verdict::Pass), case(Verdict::Fail)];
+        let cases = [Case::sample(Verdict::Pass), Case::sample(Verdict::Fail)];
         assert_eq!(telling(Exit::Rig.code(), &cases), Ending::Unkept);
         assert_eq!(telling(Exit::Success.code(), &cases), Ending::Told);
-        let rig_error = case(Verdict::RigError);
-        assert_eq!(telling(Exit::Rig.code(), &[case(Verdict::Pass), rig_error.clone()]), Ending::Told);
+        let rig_error = Case::sample(Verdict::RigError);
+        assert_eq!(telling(Exit::Rig.code(), &[Case::sample(Verdict::Pass), rig_error.clone()]), Ending::Told);
         let lost = Case { code: Some("journal-lost".to_owned()), ..rig_error };
-        assert_eq!(telling(Exit::Failed.code(), &[case(Verdict::Pass), case(Verdict::Fail), lost]), Ending::Unkept);
+        assert_eq!(
+            telling(Exit::Failed.code(), &[Case::sample(Verdict::Pass), Case::sample(Verdict::Fail), lost]),
+            Ending::Unkept
+        );
     }
 
     /// A night whose run in flight has written so much of a journal of two phones.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    config::{Bench, FailbackHabit, Model, Moment, Phone, Scenario, StepKind},
+    config::{Bench, Model, Moment, Phone, Scenario, StepKind},
     engine::bound,
     event::Move,
 };
@@ -22,21 +22,13 @@ pub(super) fn bound(
     phones: &[&Phone],
     models: &BTreeMap<String, Model>,
 ) -> Duration {
-    let (mut turned_away, mut reboots, mut dying) = (false, false, Duration::ZERO);
-    let mut sum = AROUND;
+    let (mut before, mut sum) = (bound::StepsBefore::default(), AROUND);
     for step in scenario.all_steps() {
+        before.take(&step.kind);
         let worst = |of: Move| {
-            let windows = phones.iter().map(|phone| {
-                let model = models.get(&phone.model);
-                let habit = bound::Habit {
-                    failback: model.map_or(FailbackHabit::Renewal, |model| model.failback),
-                    keeps_both: model.is_some_and(|model| model.keeps_both),
-                    turned_away,
-                    reboots,
-                    dying,
-                };
-                bound::at_worst(of, &phone.timers, habit).length
-            });
+            let windows = phones
+                .iter()
+                .map(|phone| bound::at_worst(of, &phone.timers, before.habit(models.get(&phone.model))).length);
             windows.max().unwrap_or_default()
         };
         sum += match &step.kind {
@@ -69,14 +61,6 @@ pub(super) fn bound(
             | StepKind::Call { .. } => DOING,
             StepKind::Meet => Duration::ZERO,
         };
-        match &step.kind {
-            StepKind::Outage(outage) => dying = outage.away_after().unwrap_or_default(),
-            StepKind::Push { .. } | StepKind::Restart => reboots = true,
-            StepKind::Keys { reboots: boots, .. } | StepKind::Press { reboots: boots, .. } => reboots = *boots,
-            StepKind::Dial { .. } => reboots = false,
-            StepKind::Expect { of } => turned_away |= *of == Move::Rejection,
-            _ => {}
-        }
     }
     sum
 }

@@ -7,7 +7,10 @@ use super::{
     FailbackHabit, Timers, Window, after_rejection, baseline, boot, failback, failover, hold, log_off, log_on,
     of_dying, recovery, rejection, renewal, revival, stranded,
 };
-use crate::event::Move;
+use crate::{
+    config::{Model, StepKind},
+    event::Move,
+};
 
 /// The longest window of a move, of a lifetime that is granted as it is asked for. `keeps_both` phones never leave their
 /// backup; `reboots` says that keys or pushes before a log-on make the phone boot; `turned_away`, that a return follows a
@@ -44,4 +47,38 @@ pub struct Habit {
     pub reboots: bool,
     /// The server is gone so long after its outage began.
     pub dying: Duration,
+}
+
+/// What the steps of a scenario up to one mean for the windows from there on, whatever the phone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StepsBefore {
+    turned_away: bool,
+    reboots: bool,
+    dying: Duration,
+}
+
+impl StepsBefore {
+    /// Takes the next step.
+    pub fn take(&mut self, step: &StepKind) {
+        match step {
+            StepKind::Outage(outage) => self.dying = outage.away_after().unwrap_or_default(),
+            StepKind::Push { .. } | StepKind::Restart => self.reboots = true,
+            StepKind::Keys { reboots, .. } | StepKind::Press { reboots, .. } => self.reboots = *reboots,
+            StepKind::Dial { .. } => self.reboots = false,
+            StepKind::Expect { of } => self.turned_away |= *of == Move::Rejection,
+            _ => {}
+        }
+    }
+
+    /// What they make of a phone of that model; none: nothing is known of it.
+    pub fn habit(self, model: Option<&Model>) -> Habit {
+        let Self { turned_away, reboots, dying } = self;
+        Habit {
+            failback: model.map_or(FailbackHabit::Renewal, |model| model.failback),
+            keeps_both: model.is_some_and(|model| model.keeps_both),
+            turned_away,
+            reboots,
+            dying,
+        }
+    }
 }
