@@ -138,7 +138,7 @@ impl Rehearsal {
         if self.is_hidden(toward) {
             return;
         }
-        if phone_addr.port() == CLIENT {
+        if transport == Transport::Udp && phone_addr.port() == CLIENT {
             return self.see_loading(phone, server_addr, toward, fate, bytes);
         }
         let mut bytes = bytes.to_vec();
