@@ -8,6 +8,7 @@
 //! | [`plan`] | a suite and a bench in, runs in their order out |
 //! | [`ledger`] | the file |
 //! | [`state`] | the fold: which run is where, what is next |
+//! | [`reach`] | how far an attempt came with its scenarios |
 //! | [`outcome`] | what a case came to, of all attempts |
 //! | [`budget`] | what is left out when time is short |
 //! | [`history`] | how long runs took before |
@@ -21,6 +22,7 @@ pub mod junit;
 pub mod ledger;
 pub mod outcome;
 pub mod plan;
+pub mod reach;
 pub mod state;
 pub mod summary;
 

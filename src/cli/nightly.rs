@@ -1,7 +1,7 @@
 //! `siprig nightly`: the runs of a suite one after the other, each in a process of its own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::mpsc,
@@ -32,6 +32,7 @@ use crate::{
     },
 };
 
+mod chain;
 mod child;
 mod conduct;
 mod dry_run;
@@ -135,10 +136,11 @@ impl Place {
     /// Checks that the phones can do what the runs ask of them.
     fn fits(&self, plan: &NightPlan, scenarios: &BTreeMap<String, Scenario>) -> Result<(), UserError> {
         for run in &plan.runs {
-            let Some(scenario) = scenarios.get(&run.named) else { continue };
             let phones = self.phones(&run.phones);
-            load::fit(scenario, &phones, &self.models)?;
-            load::reach(scenario, &self.bench, &phones)?;
+            for scenario in run.scenarios.iter().filter_map(|planned| scenarios.get(&planned.named)) {
+                load::fit(scenario, &phones, &self.models)?;
+                load::reach(scenario, &self.bench, &phones)?;
+            }
         }
         Ok(())
     }
@@ -157,7 +159,8 @@ fn begin(args: &NightlyArgs) -> Result<ExitCode, UserError> {
         return Night::of(&[begins])
             .map_or_else(|| Ok(Exit::NothingRan.into()), |night| say_what_would_be(args, &night));
     }
-    let run = |scenario: &&Scenario| plan.runs.iter().any(|run| run.scenario == scenario.name);
+    let planned: BTreeSet<&str> = plan.scenarios().map(|planned| planned.name.as_str()).collect();
+    let run = |scenario: &&Scenario| planned.contains(scenario.name.as_str());
     switched_off::allowed(scenarios.values().filter(run), args.allow_link_down)?;
     let teller = Teller::new(&clock);
     let _lock = lock(&plan.bench, &suite.name, args.wait, &teller)?;
@@ -180,7 +183,7 @@ fn plan(
     let alike = Alike { bench: &place.bench.name, overrides: &overrides };
     let foresight = Foresight {
         bound: &|scenario, phones| estimate::bound(scenario, &place.bench, &place.phones(phones), &place.models),
-        history: &|scenario, phones| history::estimate(&args.report_dir, scenario, phones, alike),
+        history: &|scenarios, phones| history::estimate(&args.report_dir, scenarios, phones, alike),
     };
     let mut plan = NightPlan::new(suite, scenarios, &place.bench, &args.tags, &foresight);
     plan.surroundings = Surroundings {
@@ -242,8 +245,7 @@ fn same(args: &NightlyArgs, plan: &NightPlan) -> Result<Place, UserError> {
         return Err(differs("overrides", &overrides.join(", ")));
     }
     let overrides = overrides.iter().filter_map(|text| text.parse().ok()).collect();
-    let mut names: Vec<&str> = plan.runs.iter().map(|run| run.named.as_str()).collect();
-    names.dedup();
+    let names: BTreeSet<&str> = plan.scenarios().map(|planned| planned.named.as_str()).collect();
     let scenarios: Vec<_> = names.iter().map(|name| load::scenario(name, &bench::rig())).collect::<Result<_, _>>()?;
     Place::open(&BenchArgs { bench: bench.clone(), overrides, applied: Vec::new() }, &scenarios)
 }

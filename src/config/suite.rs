@@ -27,7 +27,7 @@ pub struct Suite {
     pub known_issues: Vec<KnownIssue>,
 }
 
-/// Scenarios on phones. Each scenario is a run of its own, on all of the phones.
+/// Scenarios on phones. Each scenario is a run of its own, on all of the phones, unless they are a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Scenarios by name or path, as `siprig run` takes them.
@@ -35,6 +35,9 @@ pub struct Entry {
     /// The phones, in the order of the bench; none: all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<PhoneName>,
+    /// Its scenarios are one run, one after the other, in which what is known of a line at the end of one holds for the next.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub chain: bool,
     /// How often all of it is run, one round after the other.
     pub repeat: u32,
     /// What is dropped when time is short: the highest number first, 1 last.

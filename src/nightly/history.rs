@@ -26,13 +26,13 @@ pub struct Alike<'a> {
     pub overrides: &'a [String],
 }
 
-/// What runs of a scenario took, in the middle, on the same bench with the same overrides; none: there was none. Runs that were
+/// What runs of these scenarios, one after the other, took, in the middle, on the same bench with the same overrides; none: there was none. Runs that were
 /// cut off, that had fewer phones or other scenarios beside it, or in which the rig failed, tell nothing.
-pub fn estimate(report_dir: &Path, scenario: &str, phones: usize, alike: Alike<'_>) -> Option<Estimate> {
-    let mut took: Vec<Duration> = runs(report_dir, scenario)
+pub fn estimate(report_dir: &Path, scenarios: &[&str], phones: usize, alike: Alike<'_>) -> Option<Estimate> {
+    let mut took: Vec<Duration> = runs(report_dir, scenarios.first()?)
         .into_iter()
         .rev()
-        .filter_map(|run| of_run(&run, scenario, phones, alike))
+        .filter_map(|run| of_run(&run, scenarios, phones, alike))
         .take(LATEST)
         .collect();
     took.sort_unstable();
@@ -62,7 +62,7 @@ fn runs(report_dir: &Path, scenario: &str) -> Vec<PathBuf> {
 }
 
 /// What a run took from its beginning to its last record.
-fn of_run(directory: &Path, scenario: &str, phones: usize, alike: Alike<'_>) -> Option<Duration> {
+fn of_run(directory: &Path, scenarios: &[&str], phones: usize, alike: Alike<'_>) -> Option<Duration> {
     let run = RunDir::open(directory).ok()?;
     let summary: Summary = serde_json::from_str(&fs::read_to_string(run.summary()).ok()?).ok()?;
     if summary.cases.iter().any(|case| matches!(case.verdict, Verdict::NotRun | Verdict::RigError)) {
@@ -70,8 +70,7 @@ fn of_run(directory: &Path, scenario: &str, phones: usize, alike: Alike<'_>) -> 
     }
     let first = JournalReader::open(&run.journal()).ok()?.next()?.ok()?;
     let Event::Observed(Observed::RunStarted { plan }) = first.event else { return None };
-    let is_alike = plan.scenario.name == scenario
-        && plan.then.is_empty()
+    let is_alike = plan.scenarios().map(|scenario| scenario.name.as_str()).eq(scenarios.iter().copied())
         && plan.phones.len() >= phones
         && plan.bench.name == alike.bench
         && plan.overrides == alike.overrides;
@@ -108,7 +107,7 @@ mod tests {
         let sampled = sample::clean_run();
         let Event::Observed(Observed::RunStarted { plan }) = &sampled[0].event else { panic!("a run begins") };
         let alike = Alike { bench: &plan.bench.name, overrides: &plan.overrides };
-        assert_eq!(estimate(reports.path(), "failover", 4, alike), None);
+        assert_eq!(estimate(reports.path(), &["failover"], 4, alike), None);
 
         let night = reports.path().join("2026-11-25T221503Z-nightly");
         fs::create_dir(&night).unwrap();
@@ -135,9 +134,9 @@ mod tests {
             verdict.unwrap().verdict = Verdict::RigError;
         });
         let expected = Estimate { time: Duration::from_secs(120), of_runs: 3 };
-        assert_eq!(estimate(reports.path(), "failover", 4, alike), Some(expected));
-        assert_eq!(estimate(reports.path(), "failover", 5, alike), None, "more phones than ever");
-        assert_eq!(estimate(reports.path(), "baseline", 4, alike), None);
-        assert_eq!(estimate(reports.path(), "failover", 4, Alike { bench: "another", ..alike }), None);
+        assert_eq!(estimate(reports.path(), &["failover"], 4, alike), Some(expected));
+        assert_eq!(estimate(reports.path(), &["failover"], 5, alike), None, "more phones than ever");
+        assert_eq!(estimate(reports.path(), &["baseline"], 4, alike), None);
+        assert_eq!(estimate(reports.path(), &["failover"], 4, Alike { bench: "another", ..alike }), None);
     }
 }

@@ -22,7 +22,7 @@ use crate::{event::PhoneName, verdict::Case};
 pub const FILE: &str = "night.jsonl";
 
 /// The schema that this version writes, and the only one that it reads.
-pub const SCHEMA: &str = "siprig.ledger/1";
+pub const SCHEMA: &str = "siprig.ledger/2";
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,19 @@ pub enum Event {
         attempt: u32,
         /// The phones that take part.
         phones: Vec<PhoneName>,
+        /// Names of the scenarios of the run that are run, in their order.
+        scenarios: Vec<String>,
+    },
+    /// A scenario of a chain is over, and its run goes on.
+    Decided {
+        /// Of which run.
+        run: RunId,
+        /// Which attempt.
+        attempt: u32,
+        /// How long the scenario took, in milliseconds.
+        took_ms: u64,
+        /// What its cases came to.
+        cases: Vec<Case>,
     },
     /// A run came to its end.
     Ended {

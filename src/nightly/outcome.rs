@@ -9,7 +9,10 @@ use crate::{
     verdict::{Blame, Case, CaseId, Verdict},
 };
 
-use super::ledger::{End, Ending};
+use super::{
+    ledger::{End, Ending},
+    reach::Reach,
+};
 
 /// The case that an attempt came to, with what is known about it.
 pub fn of_attempt(id: &CaseId, end: &End, told: &[Case], issues: &[KnownIssue]) -> Case {
@@ -27,10 +30,11 @@ pub fn of_attempt(id: &CaseId, end: &End, told: &[Case], issues: &[KnownIssue]) 
     }
 }
 
-/// The case that an attempt came to that was cut off, if it had decided it. That the rig failed may be due to the cut.
-pub fn of_cut_off(id: &CaseId, told: &[Case], issues: &[KnownIssue]) -> Option<Case> {
+/// The case that an attempt came to that was cut off, if it had decided it. That the rig failed may be due to the cut, unless the
+/// scenario was over.
+pub fn of_cut_off(id: &CaseId, told: &[Case], reach: Reach, issues: &[KnownIssue]) -> Option<Case> {
     let case = told.iter().find(|case| case.id == *id)?;
-    let is_decided = !matches!(case.verdict, Verdict::NotRun | Verdict::RigError);
+    let is_decided = reach == Reach::Over || !matches!(case.verdict, Verdict::NotRun | Verdict::RigError);
     is_decided.then(|| judged(case.clone(), issues))
 }
 

@@ -60,15 +60,22 @@ pub struct Surroundings {
     pub allow_link_down: bool,
 }
 
-/// One run: a scenario on phones.
+/// A scenario of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedScenario {
+    /// Its name.
+    pub name: String,
+    /// The name or path by which it is found.
+    pub named: String,
+}
+
+/// One run: a scenario on phones, or a chain of them, one after the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedRun {
     /// Its name.
     pub id: RunId,
-    /// Name of the scenario.
-    pub scenario: String,
-    /// The name or path by which it is found.
-    pub named: String,
+    /// What is run, in this order; at least one.
+    pub scenarios: Vec<PlannedScenario>,
     /// The phones, in the order of the bench.
     pub phones: Vec<PhoneName>,
     /// A phone can not be tried again without the others, as where phones call each other.
@@ -100,8 +107,8 @@ pub struct Estimate {
 pub struct Foresight<'a> {
     /// The longest that it can take by the timers of the phones.
     pub bound: &'a dyn Fn(&Scenario, &[PhoneName]) -> Duration,
-    /// What it took before, on so many phones.
-    pub history: &'a dyn Fn(&str, usize) -> Option<Estimate>,
+    /// What these took before in one run, on so many phones.
+    pub history: &'a dyn Fn(&[&str], usize) -> Option<Estimate>,
 }
 
 /// What a run may take that was given no limit: twice what is computed for it, and this.
@@ -123,27 +130,32 @@ impl NightPlan {
             }
             let all = bench.phones.iter().map(|phone| phone.name.clone());
             let phones: Vec<_> = all.filter(|phone| entry.phones.is_empty() || entry.phones.contains(phone)).collect();
-            let foreseen = |named: &String| {
-                let (named, scenario) = scenarios.get_key_value(named)?;
-                let bound = (foresight.bound)(scenario, &phones);
+            let found: Vec<_> = entry.scenarios.iter().filter_map(|named| scenarios.get_key_value(named)).collect();
+            let chains: Vec<&[_]> = if entry.chain { vec![&found] } else { found.chunks(1).collect() };
+            let foreseen = |chain: &[(&String, &Scenario)]| {
+                let bound: Duration = chain.iter().map(|(_, scenario)| (foresight.bound)(scenario, &phones)).sum();
+                let names: Vec<&str> = chain.iter().map(|(_, scenario)| scenario.name.as_str()).collect();
                 let computed = Estimate { time: bound, of_runs: 0 };
-                Some((named, scenario, bound, (foresight.history)(&scenario.name, phones.len()).unwrap_or(computed)))
+                (bound, (foresight.history)(&names, phones.len()).unwrap_or(computed))
             };
-            let foreseen: Vec<_> = entry.scenarios.iter().filter_map(foreseen).collect();
+            let foreseen: Vec<_> = chains.into_iter().map(|chain| (chain, foreseen(chain))).collect();
             for round in 1..=entry.repeat {
-                for &(named, scenario, bound, estimate) in &foreseen {
-                    runs.push(PlannedRun {
-                        id: RunId(format!("{number}.{round}.{}", scenario.name)),
-                        scenario: scenario.name.clone(),
+                for &(chain, (bound, estimate)) in &foreseen {
+                    let planned = chain.iter().map(|&(named, scenario)| PlannedScenario {
+                        name: scenario.name.clone(),
                         named: named.clone(),
+                    });
+                    runs.extend(name_of(chain).map(|name| PlannedRun {
+                        id: RunId(format!("{number}.{round}.{name}")),
+                        scenarios: planned.collect(),
                         phones: phones.clone(),
-                        together: is_of_pairs(scenario),
+                        together: chain.iter().any(|(_, scenario)| is_of_pairs(scenario)),
                         priority: entry.priority,
                         tags: entry.tags.clone(),
                         retry: entry.retry,
                         estimate,
                         limit: entry.time_limit.unwrap_or(bound * 2 + SLACK),
-                    });
+                    }));
                 }
             }
         }
@@ -163,6 +175,11 @@ impl NightPlan {
         }
     }
 
+    /// The scenarios of all runs, as often as they are planned.
+    pub fn scenarios(&self) -> impl Iterator<Item = &PlannedScenario> {
+        self.runs.iter().flat_map(|run| &run.scenarios)
+    }
+
     /// The known issues that excuse something on a day.
     pub fn known_on(&self, day: &Day) -> Vec<KnownIssue> {
         self.issues.iter().filter(|issue| *day <= issue.expires).cloned().collect()
@@ -175,14 +192,25 @@ impl NightPlan {
 
     /// The cases of a run on some of its phones, in their order.
     pub fn cases(&self, run: &PlannedRun, phones: &[PhoneName]) -> Vec<CaseId> {
+        run.scenarios.iter().flat_map(|scenario| self.cases_of(&scenario.name, phones)).collect()
+    }
+
+    /// The cases of one scenario on phones, in their order.
+    pub fn cases_of(&self, scenario: &str, phones: &[PhoneName]) -> Vec<CaseId> {
         let case = |phone: &PhoneName, line: &String| CaseId {
-            scenario: run.scenario.clone(),
+            scenario: scenario.to_owned(),
             phone: phone.clone(),
             line: line.clone(),
         };
         let lines = |phone| self.lines.get(phone).into_iter().flatten();
         phones.iter().flat_map(|phone| lines(phone).map(move |line| case(phone, line))).collect()
     }
+}
+
+/// What a chain is called: by its first scenario, and how many come after it. None: there is none.
+fn name_of(chain: &[(&String, &Scenario)]) -> Option<String> {
+    let ((_, first), rest) = chain.split_first()?;
+    Some(if rest.is_empty() { first.name.clone() } else { format!("{}+{}", first.name, rest.len()) })
 }
 
 /// Whether phones depend on one another in it.
@@ -222,6 +250,18 @@ mod tests {
         let ids: Vec<&str> = plan.runs.iter().map(|run| run.id.0.as_str()).collect();
         assert_eq!(ids, ["2.1.failover"]);
         assert!(sample::plan_of(&["nothing"]).runs.is_empty());
+    }
+
+    #[test]
+    fn a_chain_is_one_run_that_may_take_as_long_as_all_of_it() {
+        let plan = sample::chain();
+        let [run] = plan.runs.as_slice() else { panic!("one run") };
+        let names: Vec<&str> = run.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+        assert_eq!((run.id.0.as_str(), names), ("1.1.baseline+2", vec!["baseline", "call", "failover"]));
+        assert_eq!(run.limit, Duration::from_secs(3 * 300 * 2 + 600));
+        assert_eq!(run.estimate, Estimate { time: Duration::from_secs(3 * 300), of_runs: 0 });
+        assert!(run.together, "phones call each other in one of them");
+        assert_eq!(plan.cases(run, &run.phones).len(), 9);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The state of a night: a fold of its ledger. Any beginning of a ledger gives each planned run one state and each planned case
 //! one outcome, whatever was cut off after it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     ledger::{End, Ending, Entry, Event},
     outcome,
     plan::{NightPlan, PlannedRun, RunId},
+    reach::{self, Reach},
 };
 use crate::{
     config::Day,
@@ -64,6 +65,12 @@ pub struct Attempt {
     pub number: u32,
     /// Who takes part.
     pub phones: Vec<PhoneName>,
+    /// Names of the scenarios that are run, in their order.
+    pub scenarios: Vec<String>,
+    /// What scenarios of a chain came to while the run went on.
+    pub decided: Vec<Case>,
+    /// How long each of them took.
+    pub took: BTreeMap<String, Duration>,
     /// When it began, in nanoseconds since the Unix epoch.
     pub began_unix_ns: i64,
     /// What became of it.
@@ -110,6 +117,15 @@ pub enum Status {
     Running,
     /// Nothing more is to be done about it.
     Done,
+}
+
+/// What the next attempt at a run is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Next {
+    /// Names of its scenarios, in their order; none: there is no other attempt.
+    pub scenarios: Vec<String>,
+    /// Who takes part, in the order of the bench.
+    pub phones: Vec<PhoneName>,
 }
 
 /// A case with the run that it is of.
@@ -164,14 +180,24 @@ impl Night {
                 self.in_vain.clear();
                 self.runs.iter_mut().for_each(|run| run.left = None);
             }
-            Event::Began { run, attempt, phones } => {
+            Event::Began { run, attempt, phones, scenarios } => {
                 let attempt = Attempt {
                     number: *attempt,
                     phones: phones.clone(),
+                    scenarios: scenarios.clone(),
+                    decided: Vec::new(),
+                    took: BTreeMap::new(),
                     began_unix_ns: entry.at_unix_ns,
                     fate: Fate::InFlight,
                 };
                 self.with(run, |run| run.attempts.push(attempt));
+            }
+            Event::Decided { run, attempt, took_ms, cases } => {
+                let took = Duration::from_millis(*took_ms);
+                self.with_attempt(run, *attempt, |attempt| {
+                    attempt.took.extend(cases.first().map(|case| (case.id.scenario.clone(), took)));
+                    attempt.decided.extend(cases.iter().cloned());
+                });
             }
             Event::Ended { run, attempt, end, took_ms, directory, cases } => {
                 if !could_not_begin(end, cases) {
@@ -209,9 +235,13 @@ impl Night {
     }
 
     fn fate(&mut self, run: &RunId, number: u32, fate: Fate) {
+        self.with_attempt(run, number, |attempt| attempt.fate = fate);
+    }
+
+    fn with_attempt(&mut self, run: &RunId, number: u32, change: impl FnOnce(&mut Attempt)) {
         self.with(run, |run| {
             if let Some(attempt) = run.attempts.iter_mut().rfind(|attempt| attempt.number == number) {
-                attempt.fate = fate;
+                change(attempt);
             }
         });
     }
@@ -227,46 +257,74 @@ impl Night {
         if attempts.iter().any(|attempt| attempt.fate == Fate::InFlight) {
             return Status::Running;
         }
-        if self.next_phones(run, attempts).is_empty() { Status::Done } else { Status::Waiting }
+        if self.next(run, attempts).scenarios.is_empty() { Status::Done } else { Status::Waiting }
     }
 
-    /// Who takes part in the next attempt; nobody: there is no other.
-    pub fn next_phones(&self, run: &PlannedRun, attempts: &[Attempt]) -> Vec<PhoneName> {
-        let ended = attempts.iter().filter(|attempt| matches!(attempt.fate, Fate::Ended { .. })).count();
+    /// What the next attempt is about: what was never tried to its end, on all phones of the run; or else what did not pass, on the
+    /// phones that did not, as often as that may be tried again.
+    pub fn next(&self, run: &PlannedRun, attempts: &[Attempt]) -> Next {
         // A file that is wrong is wrong however often it is read.
         let is_of_file = |attempt: &Attempt| matches!(&attempt.fate, Fate::Ended { end, cases, .. } if end.end == Ending::File && could_not_begin(end, cases));
         if attempts.iter().any(is_of_file) {
-            return Vec::new();
+            return Next::default();
         }
-        if ended == 0 {
-            return run.phones.clone();
+        let names = || run.scenarios.iter().map(|scenario| &scenario.name);
+        let untried: Vec<String> = names().filter(|name| self.times(name, attempts) == 0).cloned().collect();
+        if !untried.is_empty() {
+            return Next { scenarios: untried, phones: run.phones.clone() };
         }
-        if ended > run.retry as usize {
-            return Vec::new();
-        }
-        let unsettled = |phone: &&PhoneName| {
-            let cases = self.plan.cases(run, std::slice::from_ref(*phone));
+        let unsettled = |scenario: &str, phone: &PhoneName| {
+            let cases = self.plan.cases_of(scenario, std::slice::from_ref(phone));
             cases.iter().any(|id| self.tries(id, attempts).iter().all(|tried| outcome::is_unsettled(&tried.case)))
         };
-        let phones: Vec<PhoneName> = run.phones.iter().filter(unsettled).cloned().collect();
-        if run.together && !phones.is_empty() { run.phones.clone() } else { phones }
+        let again: Vec<&String> = names().filter(|name| self.times(name, attempts) <= run.retry as usize).collect();
+        let phones = run.phones.iter().filter(|phone| again.iter().any(|name| unsettled(name, phone)));
+        let phones: Vec<PhoneName> = phones.cloned().collect();
+        let scenarios = again.into_iter().filter(|name| phones.iter().any(|phone| unsettled(name, phone)));
+        let scenarios = scenarios.cloned().collect();
+        Next { scenarios, phones: if run.together && !phones.is_empty() { run.phones.clone() } else { phones } }
+    }
+
+    /// How far an attempt came with each of its scenarios.
+    fn reach<'a>(&self, attempt: &'a Attempt) -> Vec<(&'a str, Reach)> {
+        reach::of(attempt, |scenario| self.plan.cases_of(scenario, &attempt.phones))
+    }
+
+    /// How often a scenario was tried. One that was cut off was not.
+    fn times(&self, scenario: &str, attempts: &[Attempt]) -> usize {
+        let counts = |attempt: &&Attempt| {
+            self.reach(attempt).into_iter().any(|(name, reach)| {
+                let fell = reach == Reach::Broken && matches!(attempt.fate, Fate::Ended { .. });
+                name == scenario && (reach == Reach::Over || fell)
+            })
+        };
+        attempts.iter().filter(counts).count()
     }
 
     /// What each attempt at a case came to. Of one that was cut off, what it had decided about the phone counts.
     fn tries<'a>(&self, id: &CaseId, attempts: &'a [Attempt]) -> Vec<Try<'a>> {
-        let tried = attempts.iter().filter(|attempt| attempt.phones.contains(&id.phone));
-        let told = tried.filter_map(|attempt| match &attempt.fate {
-            Fate::Ended { on, end, directory, cases, took } => {
-                let case = outcome::of_attempt(id, end, cases, &self.plan.known_on(on));
-                Some(Try { directory: directory.as_deref(), took: *took, case })
+        let told = |attempt: &'a Attempt| {
+            let reach = self.reach(attempt).into_iter().find(|(name, _)| *name == id.scenario)?.1;
+            let told = reach::told(attempt, id).map(std::slice::from_ref).unwrap_or_default();
+            let took = attempt.took.get(&id.scenario).copied();
+            match &attempt.fate {
+                Fate::Ended { on, end, directory, took: all, .. } if reach != Reach::Unbegun => {
+                    let case = outcome::of_attempt(id, end, told, &self.plan.known_on(on));
+                    Some(Try { directory: directory.as_deref(), took: took.unwrap_or(*all), case })
+                }
+                Fate::Interrupted { on, directory, .. } => {
+                    let case = outcome::of_cut_off(id, told, reach, &self.plan.known_on(on))?;
+                    Some(Try { directory: directory.as_deref(), took: took.unwrap_or_default(), case })
+                }
+                Fate::InFlight => {
+                    let today = Day::of_unix_ns(self.last_unix_ns);
+                    let case = outcome::of_cut_off(id, told, reach, &self.plan.known_on(&today))?;
+                    Some(Try { directory: None, took: took.unwrap_or_default(), case })
+                }
+                Fate::Ended { .. } => None,
             }
-            Fate::Interrupted { on, directory, cases, .. } => {
-                let case = outcome::of_cut_off(id, cases, &self.plan.known_on(on))?;
-                Some(Try { directory: directory.as_deref(), took: Duration::ZERO, case })
-            }
-            Fate::InFlight => None,
-        });
-        told.collect()
+        };
+        attempts.iter().filter(|attempt| attempt.phones.contains(&id.phone)).filter_map(told).collect()
     }
 
     /// What each planned case came to, in the order of the plan: one outcome for each, never none and never two.
@@ -299,6 +357,15 @@ impl Night {
             (None, None) => outcome::not_run(id, "not-begun", "its turn has not come"),
         };
         Outcome { run, directory: None, took: Duration::ZERO, case, others: Vec::new() }
+    }
+
+    /// What an attempt has come to by now, in the order of the plan: the cases of which it told something, or of which nothing more
+    /// is to be heard from it.
+    pub fn cases_of_attempt(&self, run: &RunId, number: u32) -> Vec<Case> {
+        let Some((run, attempts, _)) = self.runs().find(|(known, ..)| known.id == *run) else { return Vec::new() };
+        let Some(attempt) = attempts.iter().rfind(|attempt| attempt.number == number) else { return Vec::new() };
+        let cases = self.plan.cases(run, &attempt.phones).into_iter();
+        cases.flat_map(|id| self.tries(&id, std::slice::from_ref(attempt))).map(|tried| tried.case).collect()
     }
 
     /// Runs that still have to be run, with their places in the plan.

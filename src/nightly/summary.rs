@@ -54,8 +54,8 @@ pub struct NightSummary {
 pub struct Run {
     /// Its name.
     pub run: RunId,
-    /// The scenario.
-    pub scenario: String,
+    /// The scenarios, in their order.
+    pub scenarios: Vec<String>,
     /// The phones.
     pub phones: Vec<PhoneName>,
     /// `waiting`, `running` or `done`.
@@ -77,6 +77,8 @@ pub struct Try {
     pub attempt: u32,
     /// Who took part.
     pub phones: Vec<PhoneName>,
+    /// The scenarios that it was about.
+    pub scenarios: Vec<String>,
     /// When it began, in UTC.
     pub began: String,
     /// `in-flight`, `interrupted`, or how it ended: `told`, `unkept`, `busy`, `file`, `rig`, `crashed`, `hung`.
@@ -122,7 +124,7 @@ impl NightSummary {
         }
         let runs = night.runs().map(|(run, attempts, left)| Run {
             run: run.id.clone(),
-            scenario: run.scenario.clone(),
+            scenarios: run.scenarios.iter().map(|scenario| scenario.name.clone()).collect(),
             phones: run.phones.clone(),
             status: match night.status(run, attempts) {
                 Status::Waiting => "waiting",
@@ -165,6 +167,7 @@ impl Try {
         let mut told = Self {
             attempt: attempt.number,
             phones: attempt.phones.clone(),
+            scenarios: attempt.scenarios.clone(),
             began: utc(attempt.began_unix_ns),
             end: "in-flight".to_owned(),
             exit: None,

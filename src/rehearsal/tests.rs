@@ -26,6 +26,7 @@ mod lamps;
 mod leases;
 mod links;
 mod modes;
+mod night;
 mod operators;
 mod outages;
 mod pbx;

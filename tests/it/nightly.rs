@@ -200,6 +200,30 @@ fn a_night_that_was_killed_in_a_run_goes_on_and_does_nothing_twice() {
 }
 
 #[test]
+fn a_chain_that_was_killed_in_its_second_scenario_goes_on_with_that_one() {
+    let desk = Desk::new("[[entry]]\nscenarios = [\"baseline\", \"swallowed-200\"]\nphones = [\"p1\"]\nchain = true\n");
+    let Some((mut night, mut said, run)) = desk.begin_to("run 1 of 1", "1.1.baseline+1-1.log") else { return };
+    told_of(&mut said, "pass      baseline p1/1001");
+    assert_eq!(verdicts(&desk.summary()), ["1.1.baseline+1 p1 pass", "1.1.baseline+1 p1 not-run"]);
+    send(night.id(), Signal::SIGKILL);
+    night.wait().unwrap();
+    are_gone(&run);
+
+    let output = desk.resume();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("swallowed-200 on p1 (1.1.baseline+1), attempt 2"), "{said}");
+    let summary = desk.summary();
+    assert_eq!(verdicts(&summary), ["1.1.baseline+1 p1 pass", "1.1.baseline+1 p1 pass"]);
+    let directories: Vec<_> = summary["cases"].as_array().unwrap().iter().map(|case| &case["directory"]).collect();
+    assert!(directories[0].is_string() && directories[1].is_string() && directories[0] != directories[1]);
+    let first = desk.directory().join(directories[0].as_str().unwrap());
+    assert!(first.join("report.html").exists(), "what the killed run could not write any more is written");
+    let again: Vec<_> = desk.ledger("began").iter().map(|began| began["scenarios"].to_string()).collect();
+    assert_eq!(again, [r#"["baseline","swallowed-200"]"#, r#"["swallowed-200"]"#]);
+}
+
+#[test]
 fn a_signal_ends_a_night_in_good_order_and_another_has_it_say_where_it_is() {
     let desk = Desk::new(&format!("{QUICK}repeat = 2\n"));
     let Some((mut night, mut said, run)) = desk.begin_to("run 1 of 2", "1.1.baseline-1.log") else { return };

@@ -25,11 +25,11 @@ use tokio::{
 use crate::{
     cli::{error::UserError, exit::Exit, state},
     driver::clock::RunClock,
-    event::PhoneName,
     nightly::{
         PlannedRun,
         ledger::{End, Ending},
         plan::{RunId, Surroundings},
+        state::Next,
     },
     report::{self, Summary},
     verdict::{Case, Verdict},
@@ -46,7 +46,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub(super) struct Order<'a> {
     pub(super) run: &'a PlannedRun,
     pub(super) attempt: u32,
-    pub(super) phones: &'a [PhoneName],
+    pub(super) next: &'a Next,
     pub(super) surroundings: &'a Surroundings,
     /// The directory of the night.
     pub(super) night: &'a Path,
@@ -87,9 +87,11 @@ impl Running {
             let message = format!("cannot write {}: {error}", log.display());
             UserError::new(Exit::Rig, message, "is there room on its disk?")
         })?;
-        let names: Vec<&str> = order.phones.iter().map(|phone| phone.0.as_str()).collect();
+        let names: Vec<&str> = order.next.phones.iter().map(|phone| phone.0.as_str()).collect();
+        let scenarios = order.run.scenarios.iter().filter(|scenario| order.next.scenarios.contains(&scenario.name));
         let mut command = Command::new(program);
-        command.args(["run", &order.run.named, "--json", "--phones", &names.join(",")]);
+        command.arg("run").args(scenarios.map(|scenario| &scenario.named));
+        command.args(["--json", "--phones", &names.join(",")]);
         command.arg("--report-dir").arg(order.night).arg("--announce").arg(&announcement);
         command.args(["--of-night", "--wait", &humantime::format_duration(order.wait).to_string()]);
         if let Some(bench) = &order.surroundings.bench {
@@ -124,6 +126,11 @@ impl Running {
     /// Whether it has the bench, and a directory of its own.
     pub(super) fn has_begun(&self) -> bool {
         self.announcement.exists()
+    }
+
+    /// The directory of its own, once it has one.
+    pub(super) fn directory(&self) -> Option<PathBuf> {
+        announced(&self.announcement)
     }
 
     /// The last line that it said.
@@ -184,9 +191,16 @@ impl Running {
     }
 }
 
-/// What the run left behind that was in flight when its night was cut off: the name of its directory, and what it had decided.
+/// What the run left behind that was in flight when its night was cut off: the name of its directory, and what it had decided. The
+/// reports that it could not write any more are written.
 pub(super) fn left_behind(night: &Path, run: &RunId, attempt: u32) -> (Option<String>, Vec<Case>) {
-    let directory = announced(&announcement(night, run, attempt));
+    let announcement = announcement(night, run, attempt);
+    let directory = announced(&announcement);
+    if let Some(directory) = directory.as_deref().filter(|directory| !directory.join("summary.json").exists()) {
+        // A journal that can not be read is no reason not to go on with the night; what it decided is not counted then.
+        let _ = report::write_all(directory, Exit::Unexpected.code());
+    }
+    let _ = std::fs::remove_file(announcement);
     directory.map_or((None, Vec::new()), |directory| (name(&directory), kept(&directory)))
 }
 

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     SILENCE,
+    chain::{Chain, Over},
     child::{self, Came, Order, Running},
     told::{self, Teller},
 };
@@ -14,10 +15,15 @@ use crate::{
     cli::{error::UserError, exit::Exit, state},
     config::Day,
     driver::{clock::RunClock, signals::Signals},
-    event::{PhoneName, Stamp},
+    event::Stamp,
     look::{Look, harmless},
-    nightly::{Entry, Event, Ledger, Night, NightSummary, PlannedRun, budget, junit, ledger::Ending, state::Status},
+    nightly::{
+        Entry, Event, Ledger, Night, NightSummary, PlannedRun, budget, junit,
+        ledger::Ending,
+        state::{Next, Status},
+    },
     report::{self, table},
+    verdict::CaseId,
 };
 
 /// How often it is looked whether a run has its bench.
@@ -160,24 +166,25 @@ impl Conductor {
         signals: &mut Signals,
     ) -> Result<Option<&'static str>, UserError> {
         let Some((run, attempts, _)) = self.night.runs().nth(at) else { return Ok(None) };
-        let phones = self.night.next_phones(run, attempts);
+        let next = self.night.next(run, attempts);
         let (run, attempt) = (run.clone(), attempts.last().map_or(1, |attempt| attempt.number + 1));
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-        let what = told::run(&run, &phones);
+        let what = told::run(&run, &next);
         let all = self.night.plan.runs.len();
         self.teller.say(&format!("run {} of {all}: {what}{again}; {}", at + 1, told::expected(run.estimate)));
-        self.note(Event::Began { run: run.id.clone(), attempt, phones: phones.clone() })?;
+        let Next { scenarios, phones } = next.clone();
+        self.note(Event::Began { run: run.id.clone(), attempt, phones, scenarios })?;
         let began = self.clock.now();
         let order = Order {
             run: &run,
             attempt,
-            phones: &phones,
+            next: &next,
             surroundings: &self.night.plan.surroundings,
             night: &self.directory,
             wait,
         };
         let mut child = Running::begin(&order)?;
-        let (status, ends) = self.attend(&mut child, &run, began, wait, signals).await?;
+        let (status, ends) = self.attend(&mut child, &run, attempt, wait, signals).await?;
         let came = child.came_to(status, ends.hung, &self.clock).await;
         let took = self.clock.now().since(began);
         self.killed |= ends.killed_at.is_some_and(|at| at <= self.clock.now()) || came.end.end == Ending::Crashed;
@@ -187,29 +194,21 @@ impl Conductor {
             self.note(Event::Interrupted { run: run.id, attempt, by: by.to_owned(), directory, cases })?;
             return Ok(Some(by));
         }
-        self.ended(&run, attempt, &phones, came, took)?;
+        self.ended(&run, attempt, came, took)?;
         Ok(None)
     }
 
-    fn ended(
-        &mut self,
-        run: &PlannedRun,
-        attempt: u32,
-        phones: &[PhoneName],
-        came: Came,
-        took: Duration,
-    ) -> Result<(), UserError> {
+    fn ended(&mut self, run: &PlannedRun, attempt: u32, came: Came, took: Duration) -> Result<(), UserError> {
         let Came { end, directory, cases } = came;
         if end.end != Ending::Told {
             let why = end.why.as_deref().and_then(|why| why.lines().next()).unwrap_or("it said nothing");
             self.teller.say(&format!("  {} {}: {why}", run.id, end.end));
         }
-        let known = self.night.plan.known_on(&self.today());
-        for id in self.night.plan.cases(run, phones) {
-            self.teller.case(&crate::nightly::outcome::of_attempt(&id, &end, &cases, &known));
-        }
+        let told: Vec<CaseId> = self.night.cases_of_attempt(&run.id, attempt).into_iter().map(|case| case.id).collect();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.note(Event::Ended { run: run.id.clone(), attempt, end, took_ms, directory, cases })?;
+        let came = self.night.cases_of_attempt(&run.id, attempt).into_iter();
+        came.filter(|case| !told.contains(&case.id)).for_each(|case| self.teller.case(&case));
         let again = self
             .night
             .runs()
@@ -221,17 +220,19 @@ impl Conductor {
 
     /// Stays with a run until it is gone: hands signals on, gives signs of life, and ends it when it takes too long.
     async fn attend(
-        &self,
+        &mut self,
         child: &mut Running,
         run: &PlannedRun,
-        began: Stamp,
+        attempt: u32,
         wait: Duration,
         signals: &mut Signals,
     ) -> Result<(Option<std::process::ExitStatus>, Ends), UserError> {
         let mut asked =
             signal(SignalKind::user_defined1()).map_err(|error| state::unexpected("listen to signals", &error))?;
         // It takes as long as it may from when it has the bench; before, it waits for that as well, or brings one up.
+        let began = self.clock.now();
         let mut has_bench: Option<Stamp> = None;
+        let mut chain = Chain::default();
         let mut ends = Ends::default();
         loop {
             if has_bench.is_none() && child.has_begun() {
@@ -239,7 +240,10 @@ impl Conductor {
             }
             let due = has_bench.map_or(began + wait + run.limit, |since| since + run.limit);
             let due = ends.killed_at.unwrap_or(due);
-            let looks = has_bench.is_none().then(|| self.clock.now() + LOOK);
+            let looks = (has_bench.is_none() || run.scenarios.len() > 1).then(|| self.clock.now() + LOOK);
+            if run.scenarios.len() > 1 {
+                self.follow(&mut chain, child, run, attempt)?;
+            }
             tokio::select! {
                 status = child.gone() => return Ok((status, ends)),
                 by = signals.next() => {
@@ -270,6 +274,17 @@ impl Conductor {
                 }
             }
         }
+    }
+
+    /// Notes each scenario of a chain that is over while the run goes on.
+    fn follow(&mut self, chain: &mut Chain, child: &Running, run: &PlannedRun, attempt: u32) -> Result<(), UserError> {
+        for Over { took, cases } in chain.look(child.directory().as_deref()) {
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let told = self.night.cases_of_attempt(&run.id, attempt).len();
+            self.note(Event::Decided { run: run.id.clone(), attempt, took_ms, cases })?;
+            self.night.cases_of_attempt(&run.id, attempt).iter().skip(told).for_each(|case| self.teller.case(case));
+        }
+        Ok(())
     }
 
     fn sign_of_life(&self, child: &Running, run: &PlannedRun, began: Stamp) {

@@ -10,7 +10,11 @@ use crate::{
     driver::clock::RunClock,
     event::Stamp,
     look::{Look, harmless, span},
-    nightly::{Night, PlannedRun, plan::Estimate, state::Outcome},
+    nightly::{
+        Night, PlannedRun,
+        plan::Estimate,
+        state::{Next, Outcome},
+    },
     verdict::{Case, Verdict},
 };
 
@@ -100,9 +104,9 @@ pub(super) fn expected(estimate: Estimate) -> String {
 }
 
 /// A run with who takes part.
-pub(super) fn run(run: &PlannedRun, phones: &[crate::event::PhoneName]) -> String {
-    let phones: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
-    format!("{} on {} ({})", run.scenario, phones.join(", "), run.id)
+pub(super) fn run(run: &PlannedRun, next: &Next) -> String {
+    let phones: Vec<&str> = next.phones.iter().map(|phone| phone.0.as_str()).collect();
+    format!("{} on {} ({})", next.scenarios.join(", "), phones.join(", "), run.id)
 }
 
 /// Where a night is.

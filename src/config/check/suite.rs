@@ -88,6 +88,7 @@ fn entry(
     Some(Entry {
         scenarios: own,
         phones,
+        chain: raw.chain,
         repeat,
         priority: u8::try_from(priority).unwrap_or(PRIORITY),
         tags: raw.tags.iter().filter_map(|tag| findings.name(tag)).collect(),

@@ -26,6 +26,8 @@ pub(in crate::config) struct Suite {
 pub(in crate::config) struct Entry {
     pub(in crate::config) scenarios: Option<Spanned<Vec<Spanned<String>>>>,
     pub(in crate::config) phones: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    pub(in crate::config) chain: bool,
     pub(in crate::config) repeat: Option<Spanned<i64>>,
     pub(in crate::config) priority: Option<Spanned<i64>>,
     #[serde(default)]

@@ -19,6 +19,7 @@ fn suite() -> Suite {
     let entry = |scenarios: &[&str]| SuiteEntry {
         scenarios: scenarios.iter().map(|&name| name.to_owned()).collect(),
         phones: Vec::new(),
+        chain: false,
         repeat: 1,
         priority: 5,
         tags: vec!["slow".to_owned()],
@@ -59,16 +60,29 @@ fn bench() -> Bench {
     bench
 }
 
+/// A night of one run, a chain.
+pub fn chain() -> NightPlan {
+    let mut suite = suite();
+    let entry = SuiteEntry { chain: true, phones: Vec::new(), repeat: 1, time_limit: None, ..suite.entries.remove(0) };
+    let scenarios = ["baseline", "call", "failover"].map(str::to_owned).to_vec();
+    suite.entries = vec![SuiteEntry { scenarios, ..entry }];
+    planned(&suite, &[])
+}
+
 pub fn plan_of(tags: &[&str]) -> NightPlan {
+    planned(&suite(), tags)
+}
+
+fn planned(suite: &Suite, tags: &[&str]) -> NightPlan {
     let call = Step::of("call", StepKind::Call { act: CallAct::Dial });
     let steps = |name: &str| if name == "call" { vec![call.clone()] } else { Vec::new() };
     let scenarios = ["baseline", "call", "failover"].map(|name| (name.to_owned(), Scenario::of(name, "", steps(name))));
     let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
     let foresight = Foresight {
         bound: &|_, _| Duration::from_secs(300),
-        history: &|name, _| (name == "failover").then_some(Estimate { time: Duration::from_secs(40), of_runs: 3 }),
+        history: &|names, _| (names == ["failover"]).then_some(Estimate { time: Duration::from_secs(40), of_runs: 3 }),
     };
-    NightPlan::new(&suite(), &BTreeMap::from(scenarios), &bench(), &tags, &foresight)
+    NightPlan::new(suite, &BTreeMap::from(scenarios), &bench(), &tags, &foresight)
 }
 
 pub fn plan() -> NightPlan {
@@ -100,7 +114,8 @@ pub fn case(id: &CaseId, verdict: Verdict) -> Case {
 
 pub fn began(plan: &NightPlan, run: usize, attempt: u32) -> Event {
     let planned = &plan.runs[run];
-    Event::Began { run: planned.id.clone(), attempt, phones: planned.phones.clone() }
+    let scenarios = planned.scenarios.iter().map(|scenario| scenario.name.clone()).collect();
+    Event::Began { run: planned.id.clone(), attempt, phones: planned.phones.clone(), scenarios }
 }
 
 /// An attempt that ended with this verdict of each of its cases.
@@ -112,7 +127,7 @@ pub fn ended(plan: &NightPlan, run: usize, attempt: u32, verdicts: &[Verdict]) -
         attempt,
         end: End { end: Ending::Told, exit: Some(0), why: None },
         took_ms: 31_000,
-        directory: Some(format!("2026-11-25T221503Z-{}-{attempt}", planned.scenario)),
+        directory: Some(format!("2026-11-25T221503Z-{}-{attempt}", planned.scenarios[0].name)),
         cases: ids.iter().zip(verdicts.iter().cycle()).map(|(id, verdict)| case(id, *verdict)).collect(),
     }
 }
@@ -133,7 +148,8 @@ pub fn night() -> Vec<Entry> {
     let plan = plan();
     let begin = |run, attempt| began(&plan, run, attempt);
     let end = |run, attempt, verdicts: &[Verdict]| ended(&plan, run, attempt, verdicts);
-    let phone_alone = Event::Began { run: plan.runs[4].id.clone(), attempt: 2, phones: vec!["p2".into()] };
+    let (phones, scenarios) = (vec!["p2".into()], vec!["failover".to_owned()]);
+    let phone_alone = Event::Began { run: plan.runs[4].id.clone(), attempt: 2, phones, scenarios };
     let mut again = end(4, 2, &[Pass]);
     if let Event::Ended { cases, .. } = &mut again {
         cases.remove(0);

@@ -52,11 +52,11 @@ fn only_phones_that_did_not_pass_are_tried_again_unless_they_need_each_other() {
     let (plan, entries) = (sample::plan(), sample::night());
     let begun = Night::of(&entries[..16]).unwrap();
     let (run, attempts, _) = begun.runs().nth(4).unwrap();
-    assert_eq!(begun.next_phones(run, attempts), ["p2".into()]);
+    assert_eq!(begun.next(run, attempts).phones, ["p2".into()]);
     let together = PlannedRun { together: true, ..run.clone() };
-    assert_eq!(begun.next_phones(&together, attempts), ["p1".into(), "p2".into()]);
+    assert_eq!(begun.next(&together, attempts).phones, ["p1".into(), "p2".into()]);
     let once = PlannedRun { retry: 0, ..run.clone() };
-    assert_eq!(begun.next_phones(&once, attempts), [] as [PhoneName; 0]);
+    assert_eq!(begun.next(&once, attempts).phones, [] as [PhoneName; 0]);
     assert_eq!(plan.runs[4].retry, 1);
 }
 
@@ -128,7 +128,7 @@ fn what_a_run_had_decided_before_it_was_cut_off_counts_and_it_is_run_again_all_t
     assert_eq!(verdicts(&night)[4..], [Fail, NotRun, Pass]);
     assert_eq!(night.outcomes()[4].directory.as_deref(), Some("2026-11-25T221503Z-failover-1"));
     let (run, attempts, _) = night.runs().nth(4).unwrap();
-    assert_eq!(night.next_phones(run, attempts), run.phones);
+    assert_eq!(night.next(run, attempts).phones, run.phones);
     entries.push(sample::at(2, sample::began(&plan, 4, 2)));
     entries.push(sample::at(3, sample::ended(&plan, 4, 2, &[Pass])));
     assert_eq!(verdicts(&Night::of(&entries).unwrap())[4..], [Flaky, Pass, Pass]);
@@ -201,14 +201,14 @@ fn run(told: &[Verdict], deaths: &BTreeSet<usize>) -> Vec<Entry> {
             let (planned, attempts, _) = night.runs().nth(at).unwrap();
             let number = u32::try_from(attempts.len()).unwrap() + 1;
             let ended = attempts.iter().filter(|attempt| matches!(attempt.fate, Fate::Ended { .. })).count();
-            let phones = night.next_phones(planned, attempts);
+            let Next { scenarios, phones } = night.next(planned, attempts);
             let Event::Ended { run, end, took_ms, directory, cases, .. } =
                 sample::ended(&plan, at, number, &told[at * 6 + ended * 3..])
             else {
                 unreachable!()
             };
             let cases = cases.into_iter().filter(|case| phones.contains(&case.id.phone)).collect();
-            let began = Event::Began { run: run.clone(), attempt: number, phones };
+            let began = Event::Began { run: run.clone(), attempt: number, phones, scenarios };
             let over = Event::Ended { run, attempt: number, end, took_ms, directory, cases };
             if !live(&mut night, began) || !live(&mut night, over) {
                 break false;
@@ -240,3 +240,5 @@ proptest! {
         prop_assert_eq!(ended(&calm), ended(&killed));
     }
 }
+
+mod chains;
