@@ -29,6 +29,7 @@ mod network;
 mod order;
 mod prompts;
 mod serial;
+mod silence;
 mod small;
 mod stale;
 

@@ -1,4 +1,4 @@
-//! The SIP of a phone as a ladder. Phone, primary and backup always have a place, outages are shaded, silence has rows of its own,
+//! The SIP of a phone as a ladder. Phone, primary and backup always have a place, outages are shaded, silence is drawn to scale,
 //! and repetitions are one row.
 
 use ratatui::style::{Modifier, Style};
@@ -14,25 +14,23 @@ use crate::{
     report::story::Outage,
     tui::{pen::Pen, wording},
 };
+use rows::{Row, Silence, rows};
+
+mod rows;
+mod scale;
 
 /// Where the phone, the primary and the backup stand.
 const LANES: [u16; 3] = [22, 42, 62];
 /// Where notes stand.
 const NOTE: u16 = 65;
+/// Rows above the ladder.
+const HEAD: u16 = 2;
 /// Rows of a message that is shown in full.
 const DETAIL: u16 = 8;
-/// Silence of so many milliseconds has a row; of ten times as much, another, and so on.
-const SILENCE_MS: f64 = 2_000.0;
-/// Most rows of one silence.
-const SILENT_ROWS: usize = 3;
-
-/// A row of the ladder.
-enum Row<'r> {
-    Message(&'r Rung),
-    Began(OutageId, Stamp),
-    Ended(OutageId, Stamp),
-    Silence { ms: f64, first: bool },
-}
+/// One silence has such a part of the rows at most, and so many in any case.
+const SILENT: (u16, usize, usize) = (5, 3, 8);
+/// Columns of what is said of a silence.
+const QUIET: u16 = 20;
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let Some(line) = console.selected().cloned() else {
@@ -42,32 +40,40 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let columns = pen.area.width;
     let rungs: Vec<&Rung> = console.rungs().collect();
     let forgotten = console.talk.phone(&line.phone).map_or(0, |phone| phone.sip.forgotten);
-    let mut title = format!("SIP of {}   {} messages", line.phone, rungs.len());
+    let selected = console.view.rung.and_then(|seq| rungs.iter().position(|rung| rung.seq == seq));
+    let how = match selected {
+        Some(at) => format!("held, {} new; G follows", rungs.len() - at - 1),
+        None => "following".to_owned(),
+    };
+    let mut title = format!("SIP of {}   {how}   {} messages", line.phone, rungs.len());
     if forgotten > 0 {
         title.push_str(&format!(", {forgotten} older ones are in the capture"));
     }
-    let selected = console.view.rung.and_then(|seq| rungs.iter().position(|rung| rung.seq == seq));
-    match selected {
-        Some(at) => title.push_str(&format!("   held, {} new; G follows", rungs.len() - at - 1)),
-        None => title.push_str("   following"),
-    }
-    heading(pen, (0, 0), columns, &title);
+    let outages: Vec<(OutageId, &Outage)> = console.story.outages.of(console.phone()).collect();
+    let (part, least, most) = SILENT;
+    let (rows, scale) = rows(&outages, &rungs, now, usize::from(pen.area.height / part).clamp(least, most));
+    // The scale has room in any case.
+    let scale = scale.map_or_else(String::new, |scale| format!(" {} {} ", pen.look.pick("┊", ":"), scale.told()));
+    let left = columns.saturating_sub(width(&scale) as u16);
+    heading(pen, (0, 0), left, &title);
+    pen.text(left, 0, &scale, pen.dim());
     let chosen = selected.and_then(|at| rungs.get(at)).or(rungs.last()).copied();
     let detail = if console.view.detail { DETAIL } else { 0 };
     head(pen, console);
-    let outages: Vec<(OutageId, &Outage)> = console.story.outages.of(console.phone()).collect();
-    let rows = rows(&outages, &rungs, now);
-    let room = usize::from(pen.area.height.saturating_sub(2 + detail));
+    let room = usize::from(pen.area.height.saturating_sub(HEAD + detail));
     let is_chosen =
         |row: &Row<'_>| matches!((row, chosen), (Row::Message(rung), Some(chosen)) if rung.seq == chosen.seq);
     let at = rows.iter().position(is_chosen).unwrap_or(0);
     let last = if selected.is_some() { (at + room / 2 + 1).max(room).min(rows.len()) } else { rows.len() };
     let mut before = None;
     let shown = rows.iter().take(last).skip(last.saturating_sub(room));
-    for (y, row) in (2..).zip(shown) {
-        if let Row::Message(rung) = row
-            && is_in_outage(&outages, rung.at)
-        {
+    for (y, row) in (HEAD..).zip(shown) {
+        let at = match row {
+            Row::Message(rung) => Some(rung.at),
+            Row::Silence(silence) => Some(silence.from),
+            Row::Began(..) | Row::Ended(..) => None,
+        };
+        if at.is_some_and(|at| is_in_outage(&outages, at)) {
             pen.text(LANES[0] - 1, y, pen.look.pick("▒", "#"), Style::new());
         }
         draw_row(pen, console, y, row, before);
@@ -110,39 +116,6 @@ fn head(pen: &mut Pen<'_>, console: &Console) {
     }
 }
 
-fn rows<'r>(outages: &[(OutageId, &Outage)], rungs: &[&'r Rung], now: Stamp) -> Vec<Row<'r>> {
-    let mut rows = Vec::new();
-    for (id, outage) in outages {
-        rows.extend(outage.began.map(|began| (began.at, Row::Began(*id, began.at))));
-        rows.extend(outage.ended.map(|ended| (ended.at, Row::Ended(*id, ended.at))));
-    }
-    rows.extend(rungs.iter().map(|&rung| (rung.at, Row::Message(rung))));
-    rows.sort_by_key(|(at, _)| *at);
-    let mut with_silence: Vec<Row<'r>> = Vec::new();
-    let mut before: Option<Stamp> = None;
-    for (at, row) in rows {
-        with_silence.extend(silence(before, at));
-        // A message that is repeated is not silent.
-        let last = if let Row::Message(rung) = &row { rung.last } else { at };
-        before = before.max(Some(last));
-        with_silence.push(row);
-    }
-    with_silence.extend(silence(before, now));
-    with_silence
-}
-
-/// Rows of a silence: the more, the longer it was.
-fn silence<'r>(from: Option<Stamp>, to: Stamp) -> impl Iterator<Item = Row<'r>> {
-    let ms = from.map_or(0.0, |from| to.since(from).as_secs_f64() * 1000.0);
-    let mut count = 0;
-    let mut limit = SILENCE_MS;
-    while ms >= limit && count < SILENT_ROWS {
-        count += 1;
-        limit *= 10.0;
-    }
-    (0..count).map(move |row| Row::Silence { ms, first: row == 0 })
-}
-
 fn draw_row(pen: &mut Pen<'_>, console: &Console, y: u16, row: &Row<'_>, before: Option<Stamp>) {
     let lane = pen.look.pick("│", "|");
     let dim = pen.dim();
@@ -155,10 +128,15 @@ fn draw_row(pen: &mut Pen<'_>, console: &Console, y: u16, row: &Row<'_>, before:
             LANES.iter().for_each(|x| pen.text(*x, y, lane, dim));
             arrow(pen, console, y, rung);
         }
-        Row::Silence { ms, first } => {
-            LANES.iter().for_each(|x| pen.text(*x, y, pen.look.pick("┊", ":"), dim));
-            if *first {
-                pen.text(1, y, &format!("{} quiet {}", pen.look.pick("┄┄", ".."), span(*ms)), dim);
+        Row::Silence(Silence { length, first, broken, .. }) => {
+            let lane = if *broken { pen.look.pick("≈", "~") } else { pen.look.pick("┊", ":") };
+            LANES.iter().for_each(|x| pen.text(*x, y, lane, dim));
+            // How long it was is said where it begins, or where what is shown does.
+            if *first || y == HEAD {
+                let text = format!("{} quiet {}", pen.look.pick("┄┄", ".."), scale::length(*length));
+                pen.within(1, y, QUIET, &text, dim);
+            } else if *broken {
+                pen.within(1, y, QUIET, &format!("{lane}{lane} not to scale"), dim);
             }
         }
         Row::Began(id, at) | Row::Ended(id, at) => {
