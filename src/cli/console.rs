@@ -23,6 +23,7 @@ mod attach;
 mod crash;
 mod input;
 mod own;
+mod pace;
 mod player;
 mod pulse;
 mod scrollback;
@@ -30,6 +31,7 @@ mod sentry;
 mod terminal;
 
 use attach::Attached;
+use pace::Pace;
 use player::Player;
 use scrollback::Scrollback;
 use sentry::Sentry;
@@ -166,11 +168,12 @@ impl Desk {
     async fn attend(&mut self, mut terminal: Terminal, mut sentry: Sentry) -> Exit {
         let mut keys = EventStream::new();
         // A key is answered at once, and everything else as often as anybody can see.
-        let (mut due, mut drawn, mut dirty, mut pressed) = (self.clock.now(), None, true, false);
+        let begun = self.clock.now();
+        let (mut frames, mut looks) = (Pace::of(FRAME, begun), Pace::of(FRAME, begun));
+        let (mut due, mut dirty, mut pressed) = (begun, true, false);
         loop {
             let now = self.clock.now();
-            let is_time = drawn.is_none_or(|drawn| now >= drawn + FRAME);
-            if pressed || (is_time && (dirty || self.has_aged())) {
+            if pressed || (now >= frames.next() && (dirty || self.has_aged())) {
                 let shown = self.now();
                 self.console.clock = shown;
                 let mouse = terminal.listen_to_mouse(self.console.has_mouse());
@@ -178,7 +181,8 @@ impl Desk {
                     return Exit::Hangup;
                 }
                 self.second = Some(self.age(shown));
-                (drawn, dirty, pressed) = (Some(now), false, false);
+                frames.done(now);
+                (dirty, pressed) = (false, false);
             }
             tokio::select! {
                 biased;
@@ -201,15 +205,18 @@ impl Desk {
                     Some(Err(_)) | None => return Exit::Hangup,
                 },
                 // It is drawn above.
-                () = self.clock.wait(drawn.filter(|_| dirty).map(|drawn| drawn + FRAME)) => {}
+                () = self.clock.wait(dirty.then_some(frames.next())) => {}
                 () = self.clock.wait(Some(due)) => {
                     let begun = self.clock.now();
-                    let news = self.take_news(begun + SPELL).await;
+                    // No longer than until a frame is due, which would be late otherwise.
+                    let until = if dirty { frames.next().clamp(begun + SPELL / 3, begun + SPELL) } else { begun + SPELL };
+                    let news = self.take_news(until).await;
                     dirty |= news.changed;
+                    looks.done(begun);
                     due = match news {
                         News { more: true, .. } => begun,
-                        News { changed: true, .. } => begun + FRAME,
-                        _ if matches!(&self.feed, Feed::Player(player) if player.plays()) => begun + FRAME,
+                        News { changed: true, .. } => looks.next(),
+                        _ if matches!(&self.feed, Feed::Player(player) if player.plays()) => looks.next(),
                         _ => begun + LOOK,
                     };
                     if let Feed::Attached(attached) = &mut self.feed
