@@ -36,6 +36,7 @@ mod serial;
 mod set_back;
 mod shell;
 mod state;
+mod status;
 mod stopped;
 mod switched_off;
 mod transcript;
@@ -77,6 +78,7 @@ fn dispatch(command: &Command) -> ExitCode {
         Command::Run(args) => run::main(args),
         Command::Console(args) => console::main(args),
         Command::Nightly(args) => nightly::main(args),
+        Command::Status(args) => status::main(args),
         Command::Analyze(args) => analyze::main(args),
         Command::Check(args) => check::main(args),
         Command::Net(args) => net::main(&args.command),

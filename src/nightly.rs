@@ -10,23 +10,30 @@
 //! | [`state`] | the fold: which run is where, what is next |
 //! | [`reach`] | how far an attempt came with its scenarios |
 //! | [`outcome`] | what a case came to, of all attempts |
+//! | [`before`] | what cases came to in the nights before |
+//! | [`standing`] | where a night is, for whoever asks from outside |
 //! | [`budget`] | what is left out when time is short |
 //! | [`history`] | how long runs took before |
 //! | [`summary`], [`junit`] | documents of the whole night |
 //!
 //! Not here: how a run is begun and ended (the command line does that, each in a process of its own), and any clock.
 
+pub mod before;
 pub mod budget;
 pub mod history;
 pub mod junit;
+mod lean;
 pub mod ledger;
 pub mod outcome;
 pub mod plan;
 pub mod reach;
+pub mod standing;
 pub mod state;
 pub mod summary;
 
+pub use before::Before;
 pub use ledger::{Entry, Event, Ledger, LedgerError};
 pub use plan::{Estimate, NightPlan, PlannedRun, RunId};
+pub use standing::Standing;
 pub use state::{Night, Status};
 pub use summary::NightSummary;

@@ -13,6 +13,7 @@ use super::{
     nightly::{self, NightlyArgs},
     phone::args::PhoneArgs,
     serial::{self, SerialArgs},
+    status::{self, StatusArgs},
 };
 use crate::{analysis::GivenOutage, config::overrides::Override};
 
@@ -59,6 +60,9 @@ pub enum Command {
     /// Run a suite, unattended
     #[command(after_help = nightly::EXAMPLES, long_about = nightly::ABOUT)]
     Nightly(NightlyArgs),
+    /// Say where the night is that goes on, or how the last one went
+    #[command(after_help = status::EXAMPLES, long_about = status::ABOUT)]
+    Status(StatusArgs),
     /// Read a capture: who was registered where, and how long each move took
     #[command(after_help = ANALYZE_EXAMPLES, long_about = ANALYZE_ABOUT)]
     Analyze(AnalyzeArgs),

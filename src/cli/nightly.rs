@@ -39,7 +39,7 @@ mod dry_run;
 mod estimate;
 mod signals;
 mod tags;
-mod told;
+pub(super) mod told;
 
 use conduct::Conductor;
 use told::Teller;

@@ -73,16 +73,26 @@ impl Follower {
 /// # Errors
 /// [`JournalError::Open`] and [`JournalError::Read`].
 pub fn last_record(path: &Path) -> Result<Option<Record>, JournalError> {
+    last_with(path, b"", TAIL)
+}
+
+/// The last record whose line has this in it, in so many bytes of the end of a journal; none if there is no whole one.
+///
+/// # Errors
+/// As [`last_record`].
+pub fn last_with(path: &Path, mark: &[u8], tail: u64) -> Result<Option<Record>, JournalError> {
     let mut file = File::open(path).map_err(|source| JournalError::Open { path: path.to_owned(), source })?;
     let failed = |source| JournalError::Read { path: path.to_owned(), line: 0, source };
     let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).map_err(failed)?;
+    file.seek(SeekFrom::Start(length.saturating_sub(tail))).map_err(failed)?;
     let mut end = Vec::new();
-    file.take(TAIL).read_to_end(&mut end).map_err(failed)?;
+    file.take(tail).read_to_end(&mut end).map_err(failed)?;
     let mut lines = end.split(|byte| *byte == b'\n').rev();
     // What follows the last line end is torn, or nothing.
     lines.next();
-    Ok(lines.find_map(|line| serde_json::from_slice(line).ok()))
+    let mark = memchr::memmem::Finder::new(mark);
+    let mut marked = lines.filter(|line| mark.find(line).is_some());
+    Ok(marked.find_map(|line| serde_json::from_slice(line).ok()))
 }
 
 #[cfg(test)]
@@ -122,5 +132,8 @@ mod tests {
         raw.write_all(b"\n").unwrap();
         assert_eq!(follower.next_record().unwrap(), Some(record(3)));
         assert_eq!(last_record(&run.journal()).unwrap(), Some(record(3)));
+        let with = |mark: &[u8], tail| last_with(&run.journal(), mark, tail).unwrap().map(|record| record.seq);
+        assert_eq!((with(b"\"seq\":2", TAIL), with(b"\"seq\":9", TAIL)), (Some(2), None));
+        assert_eq!(with(b"\"seq\":1", line.len() as u64 + 10), None, "it lies ahead of the end");
     }
 }

@@ -13,13 +13,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::poll::{PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 
-use super::plan::{NightPlan, RunId};
+use super::{
+    lean::Lean,
+    plan::{NightPlan, RunId},
+};
 use crate::{event::PhoneName, verdict::Case};
 
 /// Name of the file in the directory of a night.
 pub const FILE: &str = "night.jsonl";
+
+/// Whoever looks whether somebody has a ledger has it for a moment himself: so often it is tried again, and so many milliseconds later.
+const LOOKERS: u8 = 20;
+const MOMENT_MS: u8 = 5;
 
 /// The schema that this version writes, and the only one that it reads.
 pub const SCHEMA: &str = "siprig.ledger/2";
@@ -259,10 +267,33 @@ impl Ledger {
 }
 
 fn hold(file: &File, path: &Path) -> Result<(), LedgerError> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => LedgerError::Held { path: path.to_owned() },
-        TryLockError::Error(source) => LedgerError::File { what: "lock", path: path.to_owned(), source },
-    })
+    for _ in 0..LOOKERS {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            // Waiting that is cut short is only tried again earlier.
+            Err(TryLockError::WouldBlock) => drop(poll(&mut [], PollTimeout::from(MOMENT_MS))),
+            Err(TryLockError::Error(source)) => {
+                return Err(LedgerError::File { what: "lock", path: path.to_owned(), source });
+            }
+        }
+    }
+    Err(LedgerError::Held { path: path.to_owned() })
+}
+
+/// Whether somebody goes on with the night of a directory, by the lock on its ledger: it is gone with the process that had it, whatever
+/// ended that.
+///
+/// # Errors
+/// If there is no ledger, or it can not be looked at.
+pub fn is_held(directory: &Path) -> Result<bool, LedgerError> {
+    let path = directory.join(FILE);
+    let failed = |source| LedgerError::File { what: "look at", path: path.clone(), source };
+    let file = File::open(&path).map_err(failed)?;
+    match file.try_lock_shared() {
+        Ok(()) => file.unlock().map(|()| false).map_err(failed),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
 }
 
 /// The entries of a ledger. A torn last line is passed over.
@@ -273,14 +304,30 @@ pub fn entries(directory: &Path) -> Result<Vec<Entry>, LedgerError> {
     read(&directory.join(FILE)).map(|(entries, _)| entries)
 }
 
+/// The entries without what was measured in them and the records that they rest on, which is most of a ledger: for who is in a hurry.
+///
+/// # Errors
+/// As [`entries`].
+pub fn glance(directory: &Path) -> Result<Vec<Entry>, LedgerError> {
+    let path = directory.join(FILE);
+    let bytes =
+        std::fs::read(&path).map_err(|source| LedgerError::File { what: "read", path: path.clone(), source })?;
+    let mut lean = Lean::of(&["measurements", "evidence"]);
+    parse(&bytes, &path, |line| serde_json::from_slice(lean.line(line))).map(|(entries, _)| entries)
+}
+
 /// The entries, and how many bytes of the file are whole lines.
 fn read(path: &Path) -> Result<(Vec<Entry>, u64), LedgerError> {
     let bytes =
         std::fs::read(path).map_err(|source| LedgerError::File { what: "read", path: path.to_owned(), source })?;
-    parse(&bytes, path)
+    parse(&bytes, path, |line| serde_json::from_slice(line))
 }
 
-fn parse(bytes: &[u8], path: &Path) -> Result<(Vec<Entry>, u64), LedgerError> {
+fn parse(
+    bytes: &[u8],
+    path: &Path,
+    mut entry: impl FnMut(&[u8]) -> serde_json::Result<Entry>,
+) -> Result<(Vec<Entry>, u64), LedgerError> {
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
     let header = lines.next().and_then(|line| serde_json::from_slice::<Header>(line).ok().map(|header| (header, line)));
     let Some((_, first)) = header.filter(|(header, _)| header.schema == SCHEMA) else {
@@ -288,11 +335,8 @@ fn parse(bytes: &[u8], path: &Path) -> Result<(Vec<Entry>, u64), LedgerError> {
     };
     let (mut entries, mut whole) = (Vec::new(), first.len());
     for (number, line) in (2..).zip(lines) {
-        let entry = serde_json::from_slice(line).map_err(|source| LedgerError::Malformed {
-            path: path.to_owned(),
-            line: number,
-            source,
-        })?;
+        let entry =
+            entry(line).map_err(|source| LedgerError::Malformed { path: path.to_owned(), line: number, source })?;
         entries.push(entry);
         whole += line.len();
     }
@@ -335,6 +379,61 @@ mod tests {
         assert!(matches!(Ledger::resume(folder.path()), Err(LedgerError::Held { .. })));
         drop(second);
         Ledger::resume(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn who_looks_sees_whether_somebody_goes_on_and_keeps_nobody_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(is_held(folder.path()), Err(LedgerError::File { what: "look at", .. })));
+        let first = Ledger::create(folder.path()).unwrap();
+        assert!(is_held(folder.path()).unwrap());
+        drop(first);
+        assert!(!is_held(folder.path()).unwrap());
+        // Another one looks just now.
+        let look = File::open(folder.path().join(FILE)).unwrap();
+        look.try_lock_shared().unwrap();
+        let (taken, taker) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let folder = folder.path();
+            scope.spawn(move || taken.send(Ledger::resume(folder).is_ok()));
+            poll(&mut [], PollTimeout::from(MOMENT_MS)).unwrap();
+            drop(look);
+            assert!(taker.recv().unwrap(), "a look is not taken for a night");
+        });
+    }
+
+    #[test]
+    fn a_glance_tells_everything_but_what_was_measured_and_shown() {
+        let mut entries = sample::night();
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::create(folder.path()).unwrap();
+        for entry in &mut entries {
+            if let Event::Ended { cases, .. } = &mut entry.event {
+                for case in cases {
+                    case.reason = Some(r#"it said "evidence":[1], \ and "measurements":["#.to_owned());
+                    case.measurements = vec![crate::verdict::Measurement {
+                        name: "gap ]".to_owned(),
+                        at_ms: Some(1.5),
+                        from_server: None,
+                        to_server: None,
+                        value: None,
+                        unit: "ms".to_owned(),
+                        error: None,
+                        min: None,
+                        max: None,
+                        why_null: Some("a \"[\" in it".to_owned()),
+                    }];
+                }
+            }
+            ledger.append(entry).unwrap();
+        }
+        assert_eq!(super::entries(folder.path()).unwrap(), entries);
+        for entry in &mut entries {
+            if let Event::Ended { cases, .. } = &mut entry.event {
+                cases.iter_mut().for_each(|case| (case.measurements, case.evidence) = (Vec::new(), Vec::new()));
+            }
+        }
+        assert_eq!(glance(folder.path()).unwrap(), entries);
     }
 
     #[test]

@@ -116,12 +116,6 @@ impl NightSummary {
                 NightCase { run, directory, case }
             })
             .collect();
-        let mut counts = BTreeMap::new();
-        for NightCase { case, .. } in &cases {
-            let known = case.verdict == Verdict::Fail && !case.expected;
-            let kind = if known { "known".to_owned() } else { case.verdict.to_string() };
-            *counts.entry(kind).or_default() += 1;
-        }
         let runs = night.runs().map(|(run, attempts, left)| Run {
             run: run.id.clone(),
             scenarios: run.scenarios.iter().map(|scenario| scenario.name.clone()).collect(),
@@ -146,7 +140,7 @@ impl NightSummary {
             resumed: night.resumed,
             exit: night.closed.as_ref().map(|closed| closed.exit),
             stopped_by: night.closed.as_ref().and_then(|closed| closed.stopped_by.clone()),
-            counts,
+            counts: counts(cases.iter().map(|it| &it.case)),
             expired_issues: night.plan.expired_on(&Day::of_unix_ns(night.last_unix_ns)),
             runs: runs.collect(),
             cases,
@@ -194,8 +188,19 @@ impl Try {
     }
 }
 
+/// How many cases came to what; those that failed as expected are `known`.
+pub(super) fn counts<'a>(cases: impl IntoIterator<Item = &'a Case>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for case in cases {
+        let known = case.verdict == Verdict::Fail && !case.expected;
+        let kind = if known { "known".to_owned() } else { case.verdict.to_string() };
+        *counts.entry(kind).or_default() += 1;
+    }
+    counts
+}
+
 /// A time as `2026-11-25T22:15:03Z`.
-fn utc(unix_ns: i64) -> String {
+pub(super) fn utc(unix_ns: i64) -> String {
     let time = jiff::Timestamp::from_nanosecond(unix_ns.into()).unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

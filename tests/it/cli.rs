@@ -66,7 +66,7 @@ fn every_command_explains_itself() {
     let runs = ["runs", "runs list", "runs show", "runs verify"];
     let net = ["net", "net show", "net block", "net shape", "net restore"];
     let keys = ["phone press", "phone dial", "phone learn"];
-    for command in ["", "run", "nightly", "analyze", "check", "serial", "virtual", "report"]
+    for command in ["", "run", "nightly", "status", "analyze", "check", "serial", "virtual", "report"]
         .into_iter()
         .chain(runs)
         .chain(net)

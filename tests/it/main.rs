@@ -21,6 +21,7 @@ mod lab;
 mod layering;
 mod learning;
 mod net;
+mod night_asked;
 mod nightly;
 mod operator_console;
 mod operator_deaths;

@@ -25,24 +25,24 @@ use crate::{
 const SIPRIG: &str = env!("CARGO_BIN_EXE_siprig");
 
 /// A run of it takes three seconds with a lifetime of eight.
-const QUICK: &str = "[[entry]]\nscenarios = [\"baseline\"]\nphones = [\"p1\"]\n";
+pub const QUICK: &str = "[[entry]]\nscenarios = [\"baseline\"]\nphones = [\"p1\"]\n";
 
 /// A night, what it says from then on, and the processes of its run in flight.
-type Begun = (Child, BufReader<ChildStderr>, Vec<(u32, String)>);
+pub type Begun = (Child, BufReader<ChildStderr>, Vec<(u32, String)>);
 
-struct Desk {
-    folder: tempfile::TempDir,
+pub struct Desk {
+    pub folder: tempfile::TempDir,
 }
 
 impl Desk {
     /// A place for a night of this suite.
-    fn new(suite: &str) -> Self {
+    pub fn new(suite: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("suite.toml"), format!("name = \"short\"\n{suite}")).unwrap();
         Self { folder }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(SIPRIG);
         command.args(arguments).current_dir(self.folder.path()).env("SIPRIG_STATE", self.folder.path().join("state"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -50,7 +50,7 @@ impl Desk {
     }
 
     /// A night, to its end.
-    fn night(&self, more: &[&str]) -> Option<Output> {
+    pub fn night(&self, more: &[&str]) -> Option<Output> {
         let output = self.command(&["nightly", "--suite", "suite.toml", "--set", "expires=8s"]).args(more).output();
         let output = output.unwrap();
         let logs = self.directory().read_dir().unwrap().map(|entry| entry.unwrap().path());
@@ -60,12 +60,12 @@ impl Desk {
     }
 
     /// A night that has begun, whose runs take eleven seconds.
-    fn begin(&self) -> Child {
+    pub fn begin(&self) -> Child {
         self.command(&["nightly", "--suite", "suite.toml", "--set", "expires=14s"]).spawn().unwrap()
     }
 
     /// Begins, and waits until the night tells of a run and that, whose log this is, of a registration. None: no virtual bench here.
-    fn begin_to(&self, run: &str, log: &str) -> Option<Begun> {
+    pub fn begin_to(&self, run: &str, log: &str) -> Option<Begun> {
         let mut night = self.begin();
         let mut said = BufReader::new(night.stderr.take().unwrap());
         told_of(&mut said, run);
@@ -80,26 +80,26 @@ impl Desk {
         self.command(&["nightly", "--resume", "latest"]).output().unwrap()
     }
 
-    fn directory(&self) -> PathBuf {
+    pub fn directory(&self) -> PathBuf {
         let nights = self.folder.path().join("reports").read_dir().unwrap();
         let nights: Vec<PathBuf> = nights.map(|entry| entry.unwrap().path()).collect();
         let [night] = nights.as_slice() else { panic!("one night, not {nights:?}") };
         night.clone()
     }
 
-    fn summary(&self) -> Value {
+    pub fn summary(&self) -> Value {
         serde_json::from_str(&fs::read_to_string(self.directory().join("summary.json")).unwrap()).unwrap()
     }
 
     /// The entries of the ledger of one kind.
-    fn ledger(&self, event: &str) -> Vec<Value> {
+    pub fn ledger(&self, event: &str) -> Vec<Value> {
         let ledger = fs::read_to_string(self.directory().join("night.jsonl")).unwrap();
         let entries = ledger.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         entries.filter(|entry| entry["event"] == event).collect()
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
@@ -109,7 +109,7 @@ fn verdicts(summary: &Value) -> Vec<String> {
 }
 
 /// Reads what a night says until a line has this in it.
-fn told_of(said: &mut impl BufRead, event: &str) -> String {
+pub fn told_of(said: &mut impl BufRead, event: &str) -> String {
     let mut all = String::new();
     while !all.lines().last().is_some_and(|line| line.contains(event)) {
         assert!(said.read_line(&mut all).unwrap() > 0, "it ended before `{event}`: {all}");
@@ -133,11 +133,11 @@ fn in_flight(desk: &Desk, night: &Child, log: &str) -> Option<Vec<(u32, String)>
     }
 }
 
-fn send(to: u32, signal: Signal) {
+pub fn send(to: u32, signal: Signal) {
     kill(Pid::from_raw(to.cast_signed()), signal).unwrap();
 }
 
-fn are_gone(processes: &[(u32, String)]) {
+pub fn are_gone(processes: &[(u32, String)]) {
     let begun = now();
     while let Some(left) = processes.iter().find(|(id, words)| lives(*id, words)) {
         assert!(begun.elapsed() < PATIENCE, "{left:?} is left");

@@ -90,12 +90,12 @@ fn time(unix_ns: i64) -> String {
 }
 
 /// A time for people.
-pub(super) fn length(time: Duration) -> String {
+pub(in crate::cli) fn length(time: Duration) -> String {
     span(time.as_secs_f64() * 1000.0)
 }
 
 /// How long a run will take, for people.
-pub(super) fn expected(estimate: Estimate) -> String {
+pub(in crate::cli) fn expected(estimate: Estimate) -> String {
     match estimate.of_runs {
         0 => format!("at most {} by the phones' timers", length(estimate.time)),
         1 => format!("{} as once before", length(estimate.time)),
