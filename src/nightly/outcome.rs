@@ -15,8 +15,7 @@ use super::{
 };
 
 /// The case that an attempt came to, with what is known about it.
-pub fn of_attempt(id: &CaseId, end: &End, told: &[Case], issues: &[KnownIssue]) -> Case {
-    let case = told.iter().find(|case| case.id == *id);
+pub fn of_attempt(id: &CaseId, end: &End, told: Option<&Case>, issues: &[KnownIssue]) -> Case {
     let counts = |case: &&Case| match (end.end, case.verdict) {
         // Nobody could look a pass up.
         (Ending::Unkept, Verdict::Pass | Verdict::Flaky) => false,
@@ -24,7 +23,7 @@ pub fn of_attempt(id: &CaseId, end: &End, told: &[Case], issues: &[KnownIssue]) 
         (end, Verdict::NotRun) => end == Ending::Told,
         _ => true,
     };
-    match case.filter(counts) {
+    match told.filter(counts) {
         Some(case) => judged(case.clone(), issues),
         None => without(id, end),
     }
@@ -32,8 +31,7 @@ pub fn of_attempt(id: &CaseId, end: &End, told: &[Case], issues: &[KnownIssue]) 
 
 /// The case that an attempt came to that was cut off, if it had decided it. That the rig failed may be due to the cut, unless the
 /// scenario was over.
-pub fn of_cut_off(id: &CaseId, told: &[Case], reach: Reach, issues: &[KnownIssue]) -> Option<Case> {
-    let case = told.iter().find(|case| case.id == *id)?;
+pub fn of_cut_off(case: &Case, reach: Reach, issues: &[KnownIssue]) -> Option<Case> {
     let is_decided = reach == Reach::Over || !matches!(case.verdict, Verdict::NotRun | Verdict::RigError);
     is_decided.then(|| judged(case.clone(), issues))
 }
@@ -226,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_known_issue_excuses_its_code_alone_and_must_hold() {
-        let known = |case| of_attempt(&id(), &told(), &[case], &[issue()]);
+        let known = |case| of_attempt(&id(), &told(), Some(&case), &[issue()]);
         let late = known(fail("late"));
         assert!(!late.expected && !is_unsettled(&late));
         assert!(late.reason.unwrap().contains("ticket 4711"));
@@ -237,7 +235,7 @@ mod tests {
         let skipped = known(of(Verdict::Skipped));
         assert!(skipped.expected);
         let elsewhere = KnownIssue { phone: Some("p2".into()), ..issue() };
-        assert!(of_attempt(&id(), &told(), &[fail("late")], &[elsewhere]).expected);
+        assert!(of_attempt(&id(), &told(), Some(&fail("late")), &[elsewhere]).expected);
     }
 
     #[test]
@@ -252,7 +250,7 @@ mod tests {
             (Hung, "run-hung"),
         ] {
             let end = End { end, exit: None, why: Some("because\nand so on".to_owned()) };
-            let case = of_attempt(&id(), &end, &[], &[issue()]);
+            let case = of_attempt(&id(), &end, None, &[issue()]);
             assert_eq!((case.verdict, case.code.as_deref()), (Verdict::RigError, Some(code)));
             assert!(case.blame != Some(Blame::Phone) && case.reason.unwrap().ends_with(": because"));
         }
@@ -261,21 +259,21 @@ mod tests {
     #[test]
     fn no_pass_stands_of_a_run_that_could_not_keep_its_evidence_and_a_failure_does() {
         let end = End { end: Ending::Unkept, exit: Some(3), why: Some("cannot write junit.xml".to_owned()) };
-        let passed = of_attempt(&id(), &end, &[of(Verdict::Pass)], &[]);
+        let passed = of_attempt(&id(), &end, Some(&of(Verdict::Pass)), &[]);
         assert_eq!((passed.verdict, passed.blame), (Verdict::RigError, Some(Blame::Rig)));
         assert_eq!(passed.code.as_deref(), Some("evidence-lost"));
         assert!(passed.reason.as_deref().unwrap().ends_with(": cannot write junit.xml") && is_unsettled(&passed));
         for verdict in [Verdict::Fail, Verdict::Skipped] {
-            assert_eq!(of_attempt(&id(), &end, &[of(verdict)], &[]).verdict, verdict);
+            assert_eq!(of_attempt(&id(), &end, Some(&of(verdict)), &[]).verdict, verdict);
         }
     }
 
     #[test]
     fn of_a_run_that_was_ended_for_its_time_the_verdicts_that_it_had_count_and_the_rest_is_the_rig_s() {
         let end = End { end: Ending::Hung, exit: Some(143), why: None };
-        let decided = of_attempt(&id(), &end, &[fail("late")], &[]);
+        let decided = of_attempt(&id(), &end, Some(&fail("late")), &[]);
         assert_eq!(decided.code.as_deref(), Some("late"));
-        let open = of_attempt(&id(), &end, &[of(Verdict::NotRun)], &[]);
+        let open = of_attempt(&id(), &end, Some(&of(Verdict::NotRun)), &[]);
         assert_eq!((open.verdict, open.code.as_deref()), (Verdict::RigError, Some("run-hung")));
     }
 }

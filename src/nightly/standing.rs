@@ -111,8 +111,8 @@ pub struct Runs {
 pub struct Flight {
     /// Its name.
     pub run: RunId,
-    /// The scenario.
-    pub scenario: String,
+    /// Its scenarios, in their order.
+    pub scenarios: Vec<String>,
     /// Which attempt.
     pub attempt: u32,
     /// Who takes part.
@@ -287,7 +287,7 @@ fn left(night: &Night, waiting: &[&PlannedRun], now_unix_ns: i64) -> Duration {
 fn flight((run, attempt): (&PlannedRun, &Attempt), seen: &Seen) -> Flight {
     Flight {
         run: run.id.clone(),
-        scenario: run.scenario.clone(),
+        scenarios: attempt.scenarios.clone(),
         attempt: attempt.number,
         phones: attempt.phones.clone(),
         began: summary::utc(attempt.began_unix_ns),

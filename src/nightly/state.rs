@@ -7,7 +7,7 @@ use super::{
     ledger::{End, Ending, Entry, Event},
     outcome,
     plan::{NightPlan, PlannedRun, RunId},
-    reach::{self, Reach},
+    reach::{Reach, Reached},
 };
 use crate::{
     config::Day,
@@ -268,16 +268,18 @@ impl Night {
         if attempts.iter().any(is_of_file) {
             return Next::default();
         }
+        let reached = self.reached(attempts);
+        let times = |name: &str| reached.iter().filter(|reached| reached.counts(name)).count();
         let names = || run.scenarios.iter().map(|scenario| &scenario.name);
-        let untried: Vec<String> = names().filter(|name| self.times(name, attempts) == 0).cloned().collect();
+        let untried: Vec<String> = names().filter(|name| times(name) == 0).cloned().collect();
         if !untried.is_empty() {
             return Next { scenarios: untried, phones: run.phones.clone() };
         }
         let unsettled = |scenario: &str, phone: &PhoneName| {
             let cases = self.plan.cases_of(scenario, std::slice::from_ref(phone));
-            cases.iter().any(|id| self.tries(id, attempts).iter().all(|tried| outcome::is_unsettled(&tried.case)))
+            cases.iter().any(|id| self.tries(id, &reached).iter().all(|tried| outcome::is_unsettled(&tried.case)))
         };
-        let again: Vec<&String> = names().filter(|name| self.times(name, attempts) <= run.retry as usize).collect();
+        let again: Vec<&String> = names().filter(|name| times(name) <= run.retry as usize).collect();
         let phones = run.phones.iter().filter(|phone| again.iter().any(|name| unsettled(name, phone)));
         let phones: Vec<PhoneName> = phones.cloned().collect();
         let scenarios = again.into_iter().filter(|name| phones.iter().any(|phone| unsettled(name, phone)));
@@ -285,27 +287,16 @@ impl Night {
         Next { scenarios, phones: if run.together && !phones.is_empty() { run.phones.clone() } else { phones } }
     }
 
-    /// How far an attempt came with each of its scenarios.
-    fn reach<'a>(&self, attempt: &'a Attempt) -> Vec<(&'a str, Reach)> {
-        reach::of(attempt, |scenario| self.plan.cases_of(scenario, &attempt.phones))
-    }
-
-    /// How often a scenario was tried. One that was cut off was not.
-    fn times(&self, scenario: &str, attempts: &[Attempt]) -> usize {
-        let counts = |attempt: &&Attempt| {
-            self.reach(attempt).into_iter().any(|(name, reach)| {
-                let fell = reach == Reach::Broken && matches!(attempt.fate, Fate::Ended { .. });
-                name == scenario && (reach == Reach::Over || fell)
-            })
-        };
-        attempts.iter().filter(counts).count()
+    fn reached<'a>(&self, attempts: &'a [Attempt]) -> Vec<Reached<'a>> {
+        let of = |attempt| Reached::of(attempt, |scenario| self.plan.cases_of(scenario, &attempt.phones));
+        attempts.iter().map(of).collect()
     }
 
     /// What each attempt at a case came to. Of one that was cut off, what it had decided about the phone counts.
-    fn tries<'a>(&self, id: &CaseId, attempts: &'a [Attempt]) -> Vec<Try<'a>> {
-        let told = |attempt: &'a Attempt| {
-            let reach = self.reach(attempt).into_iter().find(|(name, _)| *name == id.scenario)?.1;
-            let told = reach::told(attempt, id).map(std::slice::from_ref).unwrap_or_default();
+    fn tries<'a>(&self, id: &CaseId, attempts: &[Reached<'a>]) -> Vec<Try<'a>> {
+        let told = |reached: &Reached<'a>| {
+            let (attempt, reach) = (reached.attempt, reached.reach(&id.scenario)?);
+            let told = reached.told(id);
             let took = attempt.took.get(&id.scenario).copied();
             match &attempt.fate {
                 Fate::Ended { on, end, directory, took: all, .. } if reach != Reach::Unbegun => {
@@ -313,30 +304,30 @@ impl Night {
                     Some(Try { directory: directory.as_deref(), took: took.unwrap_or(*all), case })
                 }
                 Fate::Interrupted { on, directory, .. } => {
-                    let case = outcome::of_cut_off(id, told, reach, &self.plan.known_on(on))?;
+                    let case = outcome::of_cut_off(told?, reach, &self.plan.known_on(on))?;
                     Some(Try { directory: directory.as_deref(), took: took.unwrap_or_default(), case })
                 }
                 Fate::InFlight => {
                     let today = Day::of_unix_ns(self.last_unix_ns);
-                    let case = outcome::of_cut_off(id, told, reach, &self.plan.known_on(&today))?;
+                    let case = outcome::of_cut_off(told?, reach, &self.plan.known_on(&today))?;
                     Some(Try { directory: None, took: took.unwrap_or_default(), case })
                 }
                 Fate::Ended { .. } => None,
             }
         };
-        attempts.iter().filter(|attempt| attempt.phones.contains(&id.phone)).filter_map(told).collect()
+        attempts.iter().filter(|reached| reached.attempt.phones.contains(&id.phone)).filter_map(told).collect()
     }
 
     /// What each planned case came to, in the order of the plan: one outcome for each, never none and never two.
     pub fn outcomes(&self) -> Vec<Outcome> {
         let of_run = |(run, attempts, left): (&PlannedRun, &[Attempt], Option<&str>)| {
-            let ids = self.plan.cases(run, &run.phones);
-            ids.iter().map(|id| self.outcome(run, id, attempts, left)).collect::<Vec<_>>()
+            let (ids, reached) = (self.plan.cases(run, &run.phones), self.reached(attempts));
+            ids.iter().map(|id| self.outcome(run, id, &reached, left)).collect::<Vec<_>>()
         };
         self.runs().flat_map(of_run).collect()
     }
 
-    fn outcome(&self, run: &PlannedRun, id: &CaseId, attempts: &[Attempt], left: Option<&str>) -> Outcome {
+    fn outcome(&self, run: &PlannedRun, id: &CaseId, attempts: &[Reached<'_>], left: Option<&str>) -> Outcome {
         let tries = self.tries(id, attempts);
         let cases: Vec<Case> = tries.iter().map(|tried| tried.case.clone()).collect();
         let run = run.id.clone();
@@ -347,7 +338,7 @@ impl Night {
             let others = cases.into_iter().enumerate().filter(|(at, _)| *at != deciding);
             return Outcome { run, directory, took, case, others: others.map(|(_, case)| case).collect() };
         }
-        let last = attempts.last().map(|attempt| &attempt.fate);
+        let last = attempts.last().map(|reached| &reached.attempt.fate);
         let case = match (last, left) {
             (_, Some(why)) => outcome::not_run(id, "left-out", why),
             (Some(Fate::Interrupted { by, .. }), None) => {
@@ -365,7 +356,8 @@ impl Night {
         let Some((run, attempts, _)) = self.runs().find(|(known, ..)| known.id == *run) else { return Vec::new() };
         let Some(attempt) = attempts.iter().rfind(|attempt| attempt.number == number) else { return Vec::new() };
         let cases = self.plan.cases(run, &attempt.phones).into_iter();
-        cases.flat_map(|id| self.tries(&id, std::slice::from_ref(attempt))).map(|tried| tried.case).collect()
+        let reached = self.reached(std::slice::from_ref(attempt));
+        cases.flat_map(|id| self.tries(&id, &reached)).map(|tried| tried.case).collect()
     }
 
     /// Runs that still have to be run, with their places in the plan.
