@@ -51,6 +51,8 @@ pub struct Manner {
 #[derive(Debug)]
 pub struct Cabling {
     phones: Vec<Watched>,
+    /// Extensions of the bench's phones that are not looked at, and whose they are.
+    elsewhere: BTreeMap<String, PhoneName>,
     manner: Manner,
     began: Stamp,
     stage: Stage,
@@ -117,16 +119,29 @@ enum Stage {
 }
 
 impl Cabling {
-    /// Begins with all phones of a bench at this time.
-    pub fn new(bench: &Bench, models: &BTreeMap<String, Model>, manner: Manner, now: Stamp) -> Self {
+    /// Begins with these phones of a bench at this time.
+    pub fn new(
+        bench: &Bench,
+        models: &BTreeMap<String, Model>,
+        chosen: &[PhoneName],
+        manner: Manner,
+        now: Stamp,
+    ) -> Self {
+        let (watched, others): (Vec<&Phone>, Vec<&Phone>) =
+            bench.phones.iter().partition(|phone| chosen.contains(&phone.name));
         let phones: Vec<Watched> =
-            bench.phones.iter().map(|phone| Watched::new(phone, models.get(&phone.model))).collect();
+            watched.into_iter().map(|phone| Watched::new(phone, models.get(&phone.model))).collect();
+        let lines = |phone: &Phone| {
+            let extensions = phone.lines.iter().map(|line| line.extension.clone());
+            extensions.map(|extension| (extension, phone.name.clone())).collect::<Vec<_>>()
+        };
         let presses = (0..phones.len()).filter(|index| phones[*index].key.is_some()).map(Task::Press);
         let restarts = (0..phones.len()).filter(|index| manner.restarts && !phones[*index].restart.is_empty());
         let next = [Task::Ask].into_iter().chain(presses).chain(restarts.map(Task::Restart)).chain([Task::Listen]);
         Self {
             next: next.collect(),
             phones,
+            elsewhere: others.into_iter().flat_map(lines).collect(),
             manner,
             began: now,
             stage: Stage::Settling { until: now + SETTLING },

@@ -85,10 +85,33 @@ fn a_console_of_a_stranger_and_a_keypad_that_reaches_nobody_are_said() {
 }
 
 #[test]
+fn a_console_of_a_phone_that_is_not_looked_at_is_said_to_be_its() {
+    let (bench, models) = bench(|_| {});
+    let manner = Manner { listens: Duration::ZERO, restarts: false };
+    let mut cabling = Cabling::new(&bench, &models, &["p1".into()], manner, Stamp::ZERO);
+    send(&mut cabling, Stamp::from_millis(100), "p1", 0, 0, "first");
+    until_over(&mut cabling, Stamp::from_millis(100), |cabling, now, action| match action {
+        Action::Type { phone, .. } => {
+            console(cabling, now, &phone, "1     1002@bench.test  Registered  10.77.0.2  No");
+        }
+        Action::PlayKeys { phone, sequence, .. } => played(cabling, now, &phone, sequence, None),
+        other => panic!("{other:?}"),
+    });
+    let found = cabling.findings();
+    let swapped = Finding::Swapped {
+        phone: "p1".into(),
+        part: Part::Console,
+        of: Some("p2".into()),
+        shown_by: "it tells of extension 1002".to_owned(),
+    };
+    assert!(found.contains(&swapped), "{found:#?}");
+}
+
+#[test]
 fn a_keypad_without_a_console_is_proven_by_the_phone_that_it_makes_boot() {
     let manner = Manner { listens: Duration::ZERO, restarts: true };
     let (bench, models) = bench(|phone| phone.console = None);
-    let mut cabling = Cabling::new(&bench, &models, manner, Stamp::ZERO);
+    let mut cabling = Cabling::new(&bench, &models, &named(&bench), manner, Stamp::ZERO);
     let now = hear_registrations(&mut cabling, RIGHT);
     until_over(&mut cabling, now, |cabling, now, action| {
         let Action::PlayKeys { phone, sequence, keys } = action else { panic!("{action:?}") };
@@ -152,7 +175,12 @@ fn find(wiring: Wiring) -> Vec<Finding> {
 
 fn begin() -> Cabling {
     let (bench, models) = bench(|_| {});
-    Cabling::new(&bench, &models, Manner { listens: Duration::from_secs(60), restarts: false }, Stamp::ZERO)
+    let manner = Manner { listens: Duration::from_secs(60), restarts: false };
+    Cabling::new(&bench, &models, &named(&bench), manner, Stamp::ZERO)
+}
+
+fn named(bench: &Bench) -> Vec<PhoneName> {
+    bench.phones.iter().map(|phone| phone.name.clone()).collect()
 }
 
 /// Two phones with all parts; extensions 1001 and 1002, addresses .11 and .12.

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::{
-    check::cabling::CablingArgs,
+    check::{cabling::CablingArgs, preflight::PreflightArgs},
     console::{self, ConsoleArgs},
     discover::DiscoverArgs,
     net::args::NetArgs,
@@ -259,6 +259,10 @@ run does, asks every console, presses a harmless key through each keypad, one af
 shows, and reads which extension registers from which MAC address and address. Phones that do not register meanwhile are \
 waited for; with --restart, each phone is made to boot by its keypad, and seen to register anew.
 
+With --preflight it finds out, of all phones at once and in less than a minute, what must be so before they can be judged: what \
+--cabling proves, and that each is registered at its primary. What is not known is said to be unknown, which is no pass. \
+Each finding names its phone and has a code that does not change, for programs (--json).
+
 With --discover it listens on both interfaces for a while, and drafts a bench file from what passes: phones, lines, servers, \
 lifetimes. Nothing is sent or changed, unless --join is given. Phones are heard when they register: when they start, and \
 shortly before their registration runs out.";
@@ -272,6 +276,8 @@ Examples:
   siprig check --config aastra.cfg 6731i.cfg 00085D237429.cfg local.cfg
                                                    those of one phone, and what was set on it
   siprig check --bench rig/lab-3.toml --cabling    a lab: which cable is whose, and what is swapped
+  siprig check --preflight                         the same: may a night begin?
+  siprig check --preflight --phones p1,p2 --json   two of the phones, for programs
   siprig check --discover --join                   the virtual bench: what is on it, by ear
   siprig check --discover --phone-side enp3s0 --server-side enp4s0 --for 15m --out rig/lab-3.toml
                                                    a lab of which there is no bench file yet";
@@ -286,6 +292,8 @@ pub struct CheckArgs {
     pub config: Vec<PathBuf>,
     #[command(flatten)]
     pub cabling: CablingArgs,
+    #[command(flatten)]
+    pub preflight: PreflightArgs,
     #[command(flatten)]
     pub discover: DiscoverArgs,
     /// Also listen on both interfaces for so long, and say what is plugged in wrongly; with --cabling, wait so long for phones

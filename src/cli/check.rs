@@ -1,12 +1,9 @@
 //! `siprig check`: everything that a run needs, looked at one by one, nothing changed.
 
 use std::{
-    fmt::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
-
-use serde::Serialize;
 
 use super::{
     args::CheckArgs,
@@ -16,74 +13,28 @@ use super::{
     exit::Exit,
     lock::{self, LockError},
     places::{PlacesFile, Seen},
-    state,
+    run, state,
 };
 use crate::{
     config::{Bench, Network, Phone, document::Document, load},
     driver::network,
-    look::harmless,
 };
 
 pub mod cabling;
+mod finding;
 mod options;
 mod pbx;
 mod peer;
 mod phone_files;
 mod port;
+pub mod preflight;
 pub mod settings;
 mod wiring;
 
-/// The version of the document's contract.
-const SCHEMA: &str = "siprig.check/1";
+use finding::{Finding, Report, State, lines};
 
 /// Less than this on the disk, and a night's captures may not fit.
 const LITTLE_SPACE: u64 = 500 << 20;
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Finding {
-    /// `config`, `port`, `network`, `wiring`, `server`, `pbx`, `peer`, `provisioning`, `disk`, `lock`; with `--cabling`,
-    /// `cabling` alone.
-    area: &'static str,
-    state: State,
-    /// What was looked at, and what was found.
-    what: String,
-    /// What to do about it; for what was skipped, why.
-    remedy: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum State {
-    Ok,
-    Problem,
-    /// Held by another.
-    Busy,
-    Skipped,
-}
-
-impl Finding {
-    fn ok(area: &'static str, what: impl Into<String>) -> Self {
-        Self { area, state: State::Ok, what: what.into(), remedy: None }
-    }
-
-    fn problem(area: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { area, state: State::Problem, what: what.into(), remedy: Some(remedy.into()) }
-    }
-
-    fn skipped(area: &'static str, what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { area, state: State::Skipped, what: what.into(), remedy: Some(why.into()) }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Report<'a> {
-    schema: &'static str,
-    bench: Option<&'a str>,
-    exit: u8,
-    error: Option<String>,
-    findings: &'a [Finding],
-}
 
 /// Checks a bench, here or inside the virtual bench, or the configuration files of phones.
 ///
@@ -97,7 +48,10 @@ pub fn main(args: &CheckArgs) -> Result<ExitCode, UserError> {
         return discover::main(args);
     }
     match bench::open(&args.bench, &[])? {
-        Opened::Virtual(description) => bench::run_inside(&description, &bench::rig()),
+        Opened::Virtual(description) => {
+            run::check_names(&args.preflight.phones, |name| description.phone_names().any(|known| known == name))?;
+            bench::run_inside(&description, &bench::rig())
+        }
         Opened::Real(document) => check(args, &document).map(ExitCode::from),
     }
 }
@@ -110,16 +64,18 @@ pub fn failed(args: &CheckArgs, error: &UserError) -> Result<String, serde_json:
     if !args.config.is_empty() {
         return settings::failed(error);
     }
-    let report =
-        Report { schema: SCHEMA, bench: None, exit: error.exit.code(), error: Some(error.text()), findings: &[] };
-    serde_json::to_string(&report).map(|text| text + "\n")
+    Report::failed(error.exit.code(), error.text()).to_json()
 }
 
 fn check(args: &CheckArgs, document: &Document) -> Result<Exit, UserError> {
     let (bench, models) = load::checked_bench(document, &bench::rig())?;
+    let selected = run::selected(&bench, &args.preflight.phones);
+    run::check_names(&args.preflight.phones, |name| bench.phones.iter().any(|phone| phone.name.0 == name))?;
     let mut stopped_by = None;
-    let findings = if args.cabling.cabling {
-        cabling::look(&args.cabling, args.listen, &bench, &models)?
+    let findings = if args.preflight.preflight {
+        preflight::look(args, &bench, &selected, &models)?
+    } else if args.cabling.cabling {
+        cabling::look(args.cabling.restart, args.listen, &bench, &selected, &models)?
     } else {
         let mut findings = look(&bench, document, &args.report_dir);
         if let Some(time) = args.listen {
@@ -134,18 +90,16 @@ fn check(args: &CheckArgs, document: &Document) -> Result<Exit, UserError> {
         Exit::of_signal(signal)
     } else if any(State::Busy) {
         Exit::Busy
-    } else if any(State::Problem) {
+    } else if any(State::Problem) || any(State::Unknown) {
         Exit::Rig
     } else {
         Exit::Success
     };
     if args.json {
-        let report =
-            Report { schema: SCHEMA, bench: Some(&bench.name), exit: exit.code(), error: None, findings: &findings };
-        let text = serde_json::to_string(&report).map_err(|error| {
+        let text = Report::of(&bench.name, exit.code(), &findings).to_json().map_err(|error| {
             UserError::new(Exit::Unexpected, format!("cannot write the findings: {error}"), "please report this")
         })?;
-        print_data(&(text + "\n"))?;
+        print_data(&text)?;
     } else {
         print_data(&lines(&findings))?;
     }
@@ -181,11 +135,9 @@ fn of_network(bench: &Bench) -> Vec<Finding> {
         return vec![Finding::problem("network", "the bench names no interfaces: no server can be taken away", remedy)];
     };
     let looked = network::preflight(network).into_iter();
-    let looked = looked.map(|finding| Finding {
-        area: "network",
-        state: if finding.ok { State::Ok } else { State::Problem },
-        what: finding.what,
-        remedy: finding.remedy,
+    let looked = looked.map(|finding| {
+        let state = if finding.ok { State::Ok } else { State::Problem };
+        Finding::of("network", state, finding.what, finding.remedy)
     });
     looked.chain(of_places(bench, network)).collect()
 }
@@ -223,33 +175,11 @@ fn locks(bench: &Bench) -> Finding {
     let looked = state::directory().map(|state| lock::look(&state, &lock::needed(bench, &phones)));
     match looked {
         Ok(Ok(())) => Finding::ok("lock", "bench, interfaces and ports are free"),
-        Ok(Err(LockError::Held { what, holder })) => Finding {
-            area: "lock",
-            state: State::Busy,
-            what: format!("{what} is in use by {} (process {}) since {}", holder.name, holder.pid, holder.since),
-            remedy: Some("wait for it, or stop it".to_owned()),
-        },
+        Ok(Err(LockError::Held { what, holder })) => {
+            let what = format!("{what} is in use by {} (process {}) since {}", holder.name, holder.pid, holder.since);
+            Finding::busy("lock", what, "wait for it, or stop it")
+        }
         Ok(Err(error)) => Finding::problem("lock", error.to_string(), "make the state directory your own"),
         Err(error) => Finding::problem("lock", error.text(), "set SIPRIG_STATE"),
     }
-}
-
-/// One line for each finding, and one for its remedy.
-fn lines(findings: &[Finding]) -> String {
-    let mut text = String::new();
-    for finding in findings {
-        let word = match finding.state {
-            State::Ok => "ok",
-            State::Problem => "PROBLEM",
-            State::Busy => "BUSY",
-            State::Skipped => "SKIPPED",
-        };
-        // Writing to a String can not fail.
-        let _ = writeln!(text, "{word:<8} {:<8} {}", finding.area, harmless(&finding.what));
-        if let Some(remedy) = &finding.remedy {
-            let lead = if finding.state == State::Skipped { "because" } else { "help:" };
-            let _ = writeln!(text, "{:<17} {lead} {}", "", harmless(remedy));
-        }
-    }
-    text
 }

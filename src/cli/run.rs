@@ -259,12 +259,16 @@ fn plan(
 }
 
 /// The phones under test, in the order of the bench.
-fn selected<'a>(bench: &'a Bench, names: &[String]) -> Vec<&'a Phone> {
+pub(super) fn selected<'a>(bench: &'a Bench, names: &[String]) -> Vec<&'a Phone> {
     let chosen = |name: &PhoneName| names.is_empty() || names.contains(&name.0);
     bench.phones.iter().filter(|phone| chosen(&phone.name)).collect()
 }
 
-fn check_names(names: &[String], is_known: impl Fn(&str) -> bool) -> Result<(), UserError> {
+/// Whether all names are those of phones.
+///
+/// # Errors
+/// The first that is not.
+pub(super) fn check_names(names: &[String], is_known: impl Fn(&str) -> bool) -> Result<(), UserError> {
     match names.iter().find(|name| !is_known(name)) {
         Some(unknown) => {
             let message = format!("the bench has no phone `{}`", harmless(unknown));

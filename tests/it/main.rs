@@ -35,6 +35,7 @@ mod operator_terminal;
 mod pbx;
 mod peers;
 mod phone_console;
+mod preflight;
 mod real_software;
 mod real_traffic;
 mod registrars;

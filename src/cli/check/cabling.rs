@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::Finding;
 use crate::{
-    cabling::{self, Cabling, Manner},
+    cabling::{self, Cabling, Manner, Part},
     cli::{
         changes::Noting,
         error::UserError,
@@ -15,7 +15,7 @@ use crate::{
         lock::{self, Holder},
         state::{self, Scratch},
     },
-    config::{Bench, Model, Plan, Scenario},
+    config::{Bench, Model, Phone, Plan, Scenario},
     driver::{Drivers, Report, Surroundings, clock::RunClock, privileges, signals::Signals},
     event::{Event, Record},
     session::Subscriber,
@@ -41,18 +41,18 @@ const LISTENS: Duration = Duration::from_secs(30);
 /// # Errors
 /// If a port, the interfaces or a lock can not be had, or somebody ended it.
 pub(super) fn look(
-    args: &CablingArgs,
+    restarts: bool,
     listens: Option<Duration>,
     bench: &Bench,
+    phones: &[&Phone],
     models: &BTreeMap<String, Model>,
 ) -> Result<Vec<Finding>, UserError> {
     if bench.network.is_none() {
         let message = "the bench names no interfaces: nobody can be seen to register";
         return Err(UserError::new(Exit::Config, message, "add [network] with `phone-side` and `server-side`"));
     }
-    let phones: Vec<_> = bench.phones.iter().collect();
     let myself = Holder::myself("siprig check --cabling");
-    let _locks = lock::acquire(&state::directory()?, &lock::needed(bench, &phones), &myself, None, |_| {})?;
+    let _locks = lock::acquire(&state::directory()?, &lock::needed(bench, phones), &myself, None, |_| {})?;
     let clock = RunClock::start();
     let plan = Plan {
         run: String::new(),
@@ -62,7 +62,7 @@ pub(super) fn look(
         models: models.clone(),
         scenario: Scenario::of("cabling", "cabling", Vec::new()),
         then: Vec::new(),
-        phones: bench.phones.iter().map(|phone| phone.name.clone()).collect(),
+        phones: phones.iter().map(|phone| phone.name.clone()).collect(),
         unsettled: Vec::new(),
         overrides: Vec::new(),
         keep_secrets: false,
@@ -71,7 +71,7 @@ pub(super) fn look(
     privileges::lay_down().map_err(|error| state::unexpected("work without privileges", &error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| state::unexpected("start the runtime", &error))?;
-    let manner = Manner { listens: listens.unwrap_or(LISTENS), restarts: args.restart };
+    let manner = Manner { listens: listens.unwrap_or(LISTENS), restarts };
     let found = runtime.block_on(procedure(&plan, manner, &clock))?;
     Ok(found.iter().map(told).collect())
 }
@@ -89,7 +89,7 @@ async fn procedure(plan: &Plan, manner: Manner, clock: &RunClock) -> Result<Vec<
                 "see `siprig check`",
             )
         })?;
-    let mut cabling = Cabling::new(&plan.bench, &plan.models, manner, clock.now());
+    let mut cabling = Cabling::new(&plan.bench, &plan.models, &plan.phones, manner, clock.now());
     let ended = loop {
         while let Some(action) = cabling.poll_action() {
             if let Err(failed) = drivers.perform(action) {
@@ -119,12 +119,13 @@ async fn procedure(plan: &Plan, manner: Manner, clock: &RunClock) -> Result<Vec<
 
 fn told(finding: &cabling::Finding) -> Finding {
     use cabling::Finding as Found;
-    match finding {
+    let (finding, phone, code) = match finding {
         Found::Together { phone, parts } => {
             let names: Vec<_> = parts.iter().map(ToString::to_string).collect();
             let (last, others) =
                 names.split_last().map_or((String::new(), &[][..]), |(last, rest)| (last.clone(), rest));
-            Finding::ok("cabling", format!("{phone}: {} and {last} belong together", others.join(", ")))
+            let what = format!("{phone}: {} and {last} belong together", others.join(", "));
+            (Finding::ok("cabling", what), phone, "cabling")
         }
         Found::Swapped { phone, part, of, shown_by } => {
             let whose = of.as_ref().map_or_else(
@@ -132,18 +133,43 @@ fn told(finding: &cabling::Finding) -> Finding {
                 |of| format!("that of {of}"),
             );
             let remedy = match part {
-                cabling::Part::Console | cabling::Part::Keypad => "exchange the cables, or the ports in the bench file",
+                Part::Console | Part::Keypad => "exchange the cables, or the ports in the bench file",
                 _ => "correct the bench file, or the phone's settings",
             };
-            Finding::problem("cabling", format!("the {part} of {phone} is {whose}: {shown_by}"), remedy)
+            let what = format!("the {part} of {phone} is {whose}: {shown_by}");
+            (Finding::problem("cabling", what, remedy), phone, swapped(*part))
         }
         Found::Unproven { phone, part, why, fault } => {
             let what = format!("the {part} of {phone} is not proven");
             let (why, remedy) = why.rsplit_once("; ").unwrap_or((why, ""));
-            match fault {
+            let finding = match fault {
                 true => Finding::problem("cabling", format!("{what}: {why}"), remedy),
                 false => Finding::skipped("cabling", what, why),
-            }
+            };
+            (finding, phone, unproven(*part))
         }
+    };
+    finding.about(phone).coded(code)
+}
+
+/// The code of a part that is another phone's.
+const fn swapped(part: Part) -> &'static str {
+    match part {
+        Part::Mac => "mac-swapped",
+        Part::Address => "address-swapped",
+        Part::Extension => "extension-swapped",
+        Part::Console => "console-swapped",
+        Part::Keypad => "keypad-swapped",
+    }
+}
+
+/// The code of a part of which nothing was learnt.
+const fn unproven(part: Part) -> &'static str {
+    match part {
+        Part::Mac => "mac-unproven",
+        Part::Address => "address-unproven",
+        Part::Extension => "extension-unproven",
+        Part::Console => "console-unproven",
+        Part::Keypad => "keypad-unproven",
     }
 }

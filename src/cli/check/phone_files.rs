@@ -36,7 +36,7 @@ pub(super) fn of_files(bench: &Bench) -> Vec<Finding> {
 fn of_command(files: &PhoneFiles, bench: &Bench) -> Vec<Finding> {
     let meant = match held(&files.base) {
         Ok(meant) => meant,
-        Err(finding) => return vec![finding],
+        Err(finding) => return vec![*finding],
     };
     let place = Place::new(files.clone(), Secrets::of_bench(bench), RunClock::start());
     vec![match place.ready() {
@@ -64,7 +64,7 @@ fn of_folders(files: Folders<'_>, bench: &Bench) -> Vec<Finding> {
     let Folders { base, folder } = files;
     let (meant, served) = match (held(base), held(folder)) {
         (Ok(meant), Ok(served)) => (meant, served),
-        (meant, served) => return [meant.err(), served.err()].into_iter().flatten().collect(),
+        (meant, served) => return [meant.err(), served.err()].into_iter().flatten().map(|finding| *finding).collect(),
     };
     let mut findings: Vec<Finding> =
         meant.iter().filter_map(|(name, bytes)| differs(name, bytes, &served, files)).collect();
@@ -77,10 +77,11 @@ fn of_folders(files: Folders<'_>, bench: &Bench) -> Vec<Finding> {
 }
 
 /// The configuration files of a folder.
-fn held(folder: &Path) -> Result<Held, Finding> {
+fn held(folder: &Path) -> Result<Held, Box<Finding>> {
     let read = settings::folder(folder).map_err(|error| {
         let reason: Vec<&str> = error.problems.iter().map(|problem| problem.message.as_str()).collect();
-        Finding::problem(AREA, harmless(&reason.join("; ")), "mend [provisioning] of the bench file, or remove it")
+        let remedy = "mend [provisioning] of the bench file, or remove it";
+        Box::new(Finding::problem(AREA, harmless(&reason.join("; ")), remedy))
     })?;
     Ok(read.into_iter().filter_map(|(path, bytes): (PathBuf, _)| Some((path.file_name()?.to_owned(), bytes))).collect())
 }

@@ -12,7 +12,7 @@ use std::{
 
 use nix::{errno::Errno, libc};
 
-use super::{Finding, State};
+use super::Finding;
 use crate::{
     config::{Bench, Keypad, Phone, PortAddress},
     driver::{push, serial},
@@ -26,7 +26,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(3);
 pub(super) fn of_phone(phone: &Phone) -> Vec<Finding> {
     if phone.console.is_none() && phone.keypad.is_none() {
         let why = "the bench file names none; the wire alone will tell";
-        return vec![Finding::skipped("port", format!("{}: neither console nor keypad", phone.name), why)];
+        let skipped = Finding::skipped("port", format!("{}: neither console nor keypad", phone.name), why);
+        return vec![skipped.about(&phone.name)];
     }
     let called = |part: &str, place: &dyn Display| format!("{part} of {} at {place}", phone.name);
     let console = phone.console.as_ref().map(|console| {
@@ -43,7 +44,7 @@ pub(super) fn of_phone(phone: &Phone) -> Vec<Finding> {
     });
     let keypad = phone.keypad.as_ref().and_then(|keypad| keypad.path());
     let keypad = keypad.map(|path| examine(path, &called("keypad", &path.display())));
-    console.into_iter().chain(keypad).collect()
+    console.into_iter().chain(keypad).map(|finding| finding.about(&phone.name)).collect()
 }
 
 /// Connects to a line that another machine holds, and hangs up. Nothing is sent.
@@ -115,8 +116,7 @@ fn examine(path: &Path, called: &str) -> Finding {
     let what = format!("{called}: {error}");
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EBUSY) => {
-            let remedy = Some(format!("another program has it; `fuser {}` names it", path.display()));
-            Finding { area: "port", state: State::Busy, what, remedy }
+            Finding::busy("port", what, format!("another program has it; `fuser {}` names it", path.display()))
         }
         _ if error.kind() == io::ErrorKind::NotFound => {
             Finding::problem("port", what, "plug it in; `ls -l /dev/serial/by-id` lists what is there")
@@ -130,7 +130,7 @@ fn examine(path: &Path, called: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::State, *};
     use crate::config::{document::Document, load};
 
     #[test]

@@ -22,7 +22,7 @@ impl From<wiring::Finding> for Finding {
             Verdict::Problem => State::Problem,
             Verdict::Unknown => State::Skipped,
         };
-        Self { area: "wiring", state, what: finding.what, remedy: finding.remedy }
+        Self::of("wiring", state, finding.what, finding.remedy)
     }
 }
 
