@@ -12,6 +12,8 @@
 //! | [`outcome`] | what a case came to, of all attempts |
 //! | [`before`] | what cases came to in the nights before |
 //! | [`standing`] | where a night is, for whoever asks from outside |
+//! | [`parking`] | phones that the night goes on without |
+//! | [`finding`] | what failed on several phones at once, and what controls fail as well |
 //! | [`budget`] | what is left out when time is short |
 //! | [`history`] | how long runs took before |
 //! | [`summary`], [`junit`] | documents of the whole night |
@@ -20,11 +22,13 @@
 
 pub mod before;
 pub mod budget;
+pub mod finding;
 pub mod history;
 pub mod junit;
 mod lean;
 pub mod ledger;
 pub mod outcome;
+pub mod parking;
 pub mod plan;
 pub mod reach;
 pub mod standing;

@@ -26,10 +26,12 @@ use crate::{
     journal::RunDir,
     nightly::{
         Entry, Event, Ledger, Night, NightPlan,
+        before::Before,
         history::{self, Alike},
         ledger,
         plan::{Foresight, Surroundings},
     },
+    verdict::CaseId,
 };
 
 mod chain;
@@ -37,6 +39,7 @@ mod child;
 mod conduct;
 mod dry_run;
 mod estimate;
+mod preflight;
 mod signals;
 mod tags;
 pub(super) mod told;
@@ -166,6 +169,13 @@ fn begin(args: &NightlyArgs) -> Result<ExitCode, UserError> {
     let _lock = lock(&plan.bench, &suite.name, args.wait, &teller)?;
     let directory = RunDir::create(&args.report_dir, &suite.name, clock.epoch_unix_ns(), false)?.path().to_owned();
     let mut ledger = Ledger::create(&directory)?;
+    let mut plan = plan;
+    if plan.failed_before.is_some() {
+        let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let ids: Vec<CaseId> = plan.runs.iter().flat_map(|run| plan.cases(run, &run.phones)).collect();
+        let ids: Vec<&CaseId> = ids.iter().collect();
+        plan.failed_before = Some(Before::of(&args.report_dir, &name, &plan.suite, &plan.bench, &ids).failures());
+    }
     let first = Entry { at_unix_ns: clock.unix_ns(clock.now()), event: Event::Planned { plan: Box::new(plan) } };
     ledger.append(&first)?;
     perform(args, Conductor::new(directory, ledger, vec![first], clock, teller)?, &place)

@@ -1,6 +1,6 @@
 //! A suite: what a night runs, and which failures of it are known. A TOML file in `rig/suites/`.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,21 @@ pub struct Suite {
     /// A case that passes only when it is tried again makes the night fail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gate_flaky: bool,
+    /// Phones are looked at before anything is run.
+    #[serde(default)]
+    pub preflight: bool,
+    /// Nothing is tried again: what a bench shows that has to be trusted is what it shows at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_retry: bool,
+    /// A failure that was not there in the last night is seen once more before it is called new.
+    #[serde(default)]
+    pub confirm_new: bool,
+    /// Phones whose firmware is known to be good: what they fail as well is blamed on no phone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<PhoneName>,
+    /// By the name of a model, what the name of its firmware has in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expected_firmware: BTreeMap<String, String>,
     /// What is run, in this order.
     pub entries: Vec<Entry>,
     /// Failures that are known.

@@ -11,7 +11,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{lean::Lean, ledger};
+use super::{lean::Lean, ledger, plan::FailedBefore};
 use crate::verdict::{Case, CaseId, Verdict};
 
 /// So many nights are looked at, at most.
@@ -95,6 +95,14 @@ impl Before {
     pub fn is_new(&self, case: &Case) -> bool {
         let code = case.code.as_deref().unwrap_or_default();
         !self.codes.get(&case.id).is_some_and(|codes| codes.contains(code))
+    }
+
+    /// Each case that failed in the last night that could tell of it, and in which ways.
+    pub fn failures(&self) -> Vec<FailedBefore> {
+        let failed = self.codes.iter().filter(|(_, codes)| !codes.is_empty());
+        failed
+            .map(|(case, codes)| FailedBefore { case: case.clone(), codes: codes.iter().cloned().collect() })
+            .collect()
     }
 
     /// Whether a case broke the last comparable night.

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     lean::Lean,
+    parking::Found,
     plan::{NightPlan, RunId},
 };
 use crate::{event::PhoneName, verdict::Case};
@@ -60,6 +61,16 @@ pub enum Event {
     },
     /// Somebody goes on with it.
     Resumed,
+    /// Phones were looked at.
+    Preflight {
+        /// Which.
+        phones: Vec<PhoneName>,
+        /// What was found.
+        found: Vec<Found>,
+        /// Why they could not be looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<String>,
+    },
     /// A run begins.
     Began {
         /// Which.

@@ -103,7 +103,8 @@ pub fn is_unsettled(case: &Case) -> bool {
     is_surprise(case) || case.verdict == Verdict::RigError
 }
 
-fn is_surprise(case: &Case) -> bool {
+/// Whether it failed and nobody knew that it would.
+pub fn is_surprise(case: &Case) -> bool {
     case.verdict == Verdict::Fail && case.expected
 }
 

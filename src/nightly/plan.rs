@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::{outcome, parking::Firmware};
 use crate::{
-    config::{Bench, Day, KnownIssue, Pace, Scenario, StepKind, Suite, duration},
+    config::{Bench, Day, KnownIssue, Pace, Phone, Scenario, StepKind, Suite, duration},
     event::PhoneName,
-    verdict::CaseId,
+    verdict::{Case, CaseId},
 };
 
 /// Name of a run within its night: `2.1.failover` is a scenario in the first round of the second entry. It is the same whenever
@@ -43,8 +44,28 @@ pub struct NightPlan {
     /// All known issues of the suite. Which of them excuse something is a matter of the day on which a run ends, which may be one
     /// after that on which the night began.
     pub issues: Vec<KnownIssue>,
+    /// Phones are looked at before anything is run.
+    pub preflight: bool,
+    /// Phones whose firmware is known to be good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<PhoneName>,
+    /// What the firmware of phones is to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firmware: Vec<Firmware>,
+    /// A failure that is not one of these is tried once more before it is called new; none: nothing is tried for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_before: Option<Vec<FailedBefore>>,
     /// The runs, in their order.
     pub runs: Vec<PlannedRun>,
+}
+
+/// A case that failed in the last night that could tell of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedBefore {
+    /// Which.
+    pub case: CaseId,
+    /// In which ways.
+    pub codes: Vec<String>,
 }
 
 /// What `siprig run` is told beside scenario and phones.
@@ -152,7 +173,7 @@ impl NightPlan {
                         together: chain.iter().any(|(_, scenario)| is_of_pairs(scenario)),
                         priority: entry.priority,
                         tags: entry.tags.clone(),
-                        retry: entry.retry,
+                        retry: if suite.never_retry { 0 } else { entry.retry },
                         estimate,
                         limit: entry.time_limit.unwrap_or(bound * 2 + SLACK),
                     }));
@@ -171,6 +192,10 @@ impl NightPlan {
             gate_flaky: suite.gate_flaky,
             lines: lines.collect(),
             issues: suite.known_issues.clone(),
+            preflight: suite.preflight,
+            controls: suite.controls.clone(),
+            firmware: firmware(suite, bench),
+            failed_before: (suite.confirm_new && !suite.never_retry).then(Vec::new),
             runs,
         }
     }
@@ -178,6 +203,13 @@ impl NightPlan {
     /// The scenarios of all runs, as often as they are planned.
     pub fn scenarios(&self) -> impl Iterator<Item = &PlannedScenario> {
         self.runs.iter().flat_map(|run| &run.scenarios)
+    }
+
+    /// Whether a case failed in a way in which it did not fail before, so that it is to be seen once more.
+    pub fn is_to_be_confirmed(&self, case: &Case) -> bool {
+        let Some(before) = self.failed_before.as_ref().filter(|_| outcome::is_surprise(case)) else { return false };
+        let code = case.code.as_deref().unwrap_or_default();
+        !before.iter().any(|failed| failed.case == case.id && failed.codes.iter().any(|known| known == code))
     }
 
     /// The known issues that excuse something on a day.
@@ -205,6 +237,15 @@ impl NightPlan {
         let lines = |phone| self.lines.get(phone).into_iter().flatten();
         phones.iter().flat_map(|phone| lines(phone).map(move |line| case(phone, line))).collect()
     }
+}
+
+/// What the suite expects of each phone, by its model.
+fn firmware(suite: &Suite, bench: &Bench) -> Vec<Firmware> {
+    let of_phone = |phone: &Phone| {
+        let expected = suite.expected_firmware.get(&phone.model)?.clone();
+        Some(Firmware { phone: phone.name.clone(), expected })
+    };
+    bench.phones.iter().filter_map(of_phone).collect()
 }
 
 /// What a chain is called: by its first scenario, and how many come after it. None: there is none.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     before::{self, Before},
+    parking::Parked,
     plan::{PlannedRun, RunId},
     state::{Attempt, Night, Outcome, Status},
     summary,
@@ -155,15 +156,6 @@ pub struct Point {
     pub directory: Option<String>,
 }
 
-/// A phone that takes no part any more.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Parked {
-    /// Which.
-    pub phone: PhoneName,
-    /// Why.
-    pub why: String,
-}
-
 /// A run that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Waits {
@@ -234,7 +226,7 @@ impl Stands {
             compared_with: before.night.clone(),
             failed: failed(outcomes, before),
             rig_faults: points(outcomes, before, |outcome| outcome.case.verdict == Verdict::RigError),
-            parked: Vec::new(),
+            parked: night.parked.values().cloned().collect(),
             to_go: waiting
                 .iter()
                 .map(|run| Waits { run: run.id.clone(), expected_ms: ms(run.estimate.time) })

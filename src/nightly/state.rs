@@ -4,15 +4,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
+    finding,
     ledger::{End, Ending, Entry, Event},
     outcome,
+    parking::{self, Parked},
     plan::{NightPlan, PlannedRun, RunId},
     reach::{Reach, Reached},
 };
 use crate::{
     config::Day,
     event::PhoneName,
-    verdict::{Case, CaseId},
+    verdict::{Case, CaseId, Verdict},
 };
 
 #[cfg(test)]
@@ -36,6 +38,10 @@ pub struct Night {
     pub resumed: u32,
     /// How it ended; none: it goes on, or was cut off.
     pub closed: Option<Closed>,
+    /// Phones that it goes on without.
+    pub parked: BTreeMap<PhoneName, Parked>,
+    /// Why nothing on the bench would show anything, by the last look at it.
+    pub unfit: Option<String>,
     /// Of each planned run what became of it, in the order of the plan.
     runs: Vec<Progress>,
     /// Runs that could not begin, in a row up to now, each once however often it was tried.
@@ -162,6 +168,8 @@ impl Night {
             last_unix_ns: first.at_unix_ns,
             resumed: 0,
             closed: None,
+            parked: BTreeMap::new(),
+            unfit: None,
             in_vain: Vec::new(),
         };
         rest.iter().for_each(|entry| night.apply(entry));
@@ -180,6 +188,13 @@ impl Night {
                 self.in_vain.clear();
                 self.runs.iter_mut().for_each(|run| run.left = None);
             }
+            Event::Preflight { phones, found, failed: None } => {
+                self.parked.retain(|phone, _| !phones.contains(phone));
+                self.parked.extend(parking::parked(found, &self.plan.firmware));
+                self.unfit = parking::unfit(found);
+            }
+            // Nobody knows more than before.
+            Event::Preflight { failed: Some(_), .. } => {}
             Event::Began { run, attempt, phones, scenarios } => {
                 let attempt = Attempt {
                     number: *attempt,
@@ -260,31 +275,41 @@ impl Night {
         if self.next(run, attempts).scenarios.is_empty() { Status::Done } else { Status::Waiting }
     }
 
-    /// What the next attempt is about: what was never tried to its end, on all phones of the run; or else what did not pass, on the
-    /// phones that did not, as often as that may be tried again.
+    /// What the next attempt is about: what was never tried to its end, or else what did not pass, on the phones that did not, as
+    /// often as that may be tried again. Phones that are parked have no turn.
     pub fn next(&self, run: &PlannedRun, attempts: &[Attempt]) -> Next {
         // A file that is wrong is wrong however often it is read.
         let is_of_file = |attempt: &Attempt| matches!(&attempt.fate, Fate::Ended { end, cases, .. } if end.end == Ending::File && could_not_begin(end, cases));
         if attempts.iter().any(is_of_file) {
             return Next::default();
         }
+        let here: Vec<&PhoneName> = run.phones.iter().filter(|phone| !self.parked.contains_key(*phone)).collect();
         let reached = self.reached(attempts);
-        let times = |name: &str| reached.iter().filter(|reached| reached.counts(name)).count();
-        let names = || run.scenarios.iter().map(|scenario| &scenario.name);
-        let untried: Vec<String> = names().filter(|name| times(name) == 0).cloned().collect();
-        if !untried.is_empty() {
-            return Next { scenarios: untried, phones: run.phones.clone() };
-        }
-        let unsettled = |scenario: &str, phone: &PhoneName| {
-            let cases = self.plan.cases_of(scenario, std::slice::from_ref(phone));
-            cases.iter().any(|id| self.tries(id, &reached).iter().all(|tried| outcome::is_unsettled(&tried.case)))
+        let times = |name: &str, phone: &PhoneName| {
+            let of_it = reached.iter().filter(|reached| reached.attempt.phones.contains(phone));
+            of_it.filter(|reached| reached.counts(name)).count()
         };
-        let again: Vec<&String> = names().filter(|name| times(name) <= run.retry as usize).collect();
-        let phones = run.phones.iter().filter(|phone| again.iter().any(|name| unsettled(name, phone)));
-        let phones: Vec<PhoneName> = phones.cloned().collect();
-        let scenarios = again.into_iter().filter(|name| phones.iter().any(|phone| unsettled(name, phone)));
-        let scenarios = scenarios.cloned().collect();
-        Next { scenarios, phones: if run.together && !phones.is_empty() { run.phones.clone() } else { phones } }
+        let of = |has_turn: &dyn Fn(&str, &PhoneName) -> bool| {
+            let names = run.scenarios.iter().map(|scenario| &scenario.name);
+            let scenarios: Vec<String> =
+                names.filter(|name| here.iter().any(|phone| has_turn(name, phone))).cloned().collect();
+            let has_any = |phone: &PhoneName| scenarios.iter().any(|name| has_turn(name, phone));
+            let phones = here.iter().filter(|phone| !scenarios.is_empty() && (run.together || has_any(phone)));
+            Next { phones: phones.map(|&phone| phone.clone()).collect(), scenarios }
+        };
+        let untried = of(&|name, phone| times(name, phone) == 0);
+        if !untried.scenarios.is_empty() {
+            return untried;
+        }
+        of(&|name, phone| {
+            let cases = self.plan.cases_of(name, std::slice::from_ref(phone));
+            cases.iter().any(|id| {
+                let tries = self.tries(id, &reached);
+                let is_new = tries.iter().any(|tried| self.plan.is_to_be_confirmed(&tried.case));
+                let retry = if is_new { run.retry.max(1) } else { run.retry };
+                times(name, phone) <= retry as usize && tries.iter().all(|tried| outcome::is_unsettled(&tried.case))
+            })
+        })
     }
 
     fn reached<'a>(&self, attempts: &'a [Attempt]) -> Vec<Reached<'a>> {
@@ -318,13 +343,25 @@ impl Night {
         attempts.iter().filter(|reached| reached.attempt.phones.contains(&id.phone)).filter_map(told).collect()
     }
 
+    /// The phones of which the run that ended last could not tell because of the rig, or for no reason that anybody knows.
+    pub fn doubtful(&self) -> Vec<PhoneName> {
+        let all = self.runs().flat_map(|(_, attempts, _)| attempts);
+        let Some(last) = all.max_by_key(|attempt| attempt.began_unix_ns) else { return Vec::new() };
+        let Fate::Ended { cases, .. } = &last.fate else { return Vec::new() };
+        let is_of_rig =
+            |phone: &&PhoneName| cases.iter().any(|case| case.id.phone == **phone && case.verdict == Verdict::RigError);
+        last.phones.iter().filter(is_of_rig).cloned().collect()
+    }
+
     /// What each planned case came to, in the order of the plan: one outcome for each, never none and never two.
     pub fn outcomes(&self) -> Vec<Outcome> {
         let of_run = |(run, attempts, left): (&PlannedRun, &[Attempt], Option<&str>)| {
             let (ids, reached) = (self.plan.cases(run, &run.phones), self.reached(attempts));
             ids.iter().map(|id| self.outcome(run, id, &reached, left)).collect::<Vec<_>>()
         };
-        self.runs().flat_map(of_run).collect()
+        let mut outcomes: Vec<Outcome> = self.runs().flat_map(of_run).collect();
+        finding::hold_against_controls(&mut outcomes, &self.plan.controls);
+        outcomes
     }
 
     fn outcome(&self, run: &PlannedRun, id: &CaseId, attempts: &[Reached<'_>], left: Option<&str>) -> Outcome {
@@ -340,6 +377,7 @@ impl Night {
         }
         let last = attempts.last().map(|reached| &reached.attempt.fate);
         let case = match (last, left) {
+            _ if let Some(parked) = self.parked.get(&id.phone) => outcome::not_run(id, "parked", &parked.why),
             (_, Some(why)) => outcome::not_run(id, "left-out", why),
             (Some(Fate::Interrupted { by, .. }), None) => {
                 outcome::not_run(id, "interrupted", &format!("the run was cut off by {by} before it had told anything"))

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
+    finding::{self, Finding},
+    parking::Parked,
     plan::RunId,
     state::{Attempt, Fate, Night, Status},
 };
@@ -43,6 +45,10 @@ pub struct NightSummary {
     pub counts: BTreeMap<String, usize>,
     /// Known issues that excuse nothing any more.
     pub expired_issues: Vec<KnownIssue>,
+    /// Phones that it goes on without.
+    pub parked: Vec<Parked>,
+    /// What broke it, and what the rig could not tell: what is the same on several phones once.
+    pub findings: Vec<Finding>,
     /// Every planned run.
     pub runs: Vec<Run>,
     /// Every planned case.
@@ -108,8 +114,9 @@ pub struct NightCase {
 impl NightSummary {
     /// The document for a night of this name.
     pub fn of(name: &str, night: &Night) -> Self {
-        let cases: Vec<NightCase> = night
-            .outcomes()
+        let outcomes = night.outcomes();
+        let findings = finding::of(&outcomes);
+        let cases: Vec<NightCase> = outcomes
             .into_iter()
             .map(|outcome| {
                 let super::state::Outcome { run, directory, case, .. } = outcome;
@@ -142,6 +149,8 @@ impl NightSummary {
             stopped_by: night.closed.as_ref().and_then(|closed| closed.stopped_by.clone()),
             counts: counts(cases.iter().map(|it| &it.case)),
             expired_issues: night.plan.expired_on(&Day::of_unix_ns(night.last_unix_ns)),
+            parked: night.parked.values().cloned().collect(),
+            findings,
             runs: runs.collect(),
             cases,
         }

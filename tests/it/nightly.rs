@@ -35,8 +35,13 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A place for a night of this suite.
+    /// A place for a night of this suite, that looks at no phone and sees no failure twice.
     pub fn new(suite: &str) -> Self {
+        Self::with(&format!("preflight = false\nconfirm-new = false\n{suite}"))
+    }
+
+    /// A place for a night of just this suite.
+    fn with(suite: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("suite.toml"), format!("name = \"short\"\n{suite}")).unwrap();
         Self { folder }
@@ -224,6 +229,23 @@ fn a_chain_that_was_killed_in_its_second_scenario_goes_on_with_that_one() {
 }
 
 #[test]
+fn phones_whose_consoles_are_crossed_are_parked_and_the_night_goes_on_without_them() {
+    let desk = Desk::with("[[entry]]\nscenarios = [\"baseline\"]\nphones = [\"p1\", \"p2\", \"p3\"]\n");
+    let Some(output) = desk.night(&["--set", r#"virtual.swapped.consoles=["p1","p2"]"#]) else { return };
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    for phone in ["p1", "p2"] {
+        assert!(said.contains(&format!("parked    {phone}: console-swapped: ")), "{said}");
+    }
+    assert!(said.contains("baseline on p3 (1.1.baseline)"), "{said}");
+    let summary = desk.summary();
+    let expected = ["1.1.baseline p1 not-run", "1.1.baseline p2 not-run", "1.1.baseline p3 pass"];
+    assert_eq!(verdicts(&summary), expected);
+    assert_eq!((&summary["cases"][0]["code"], &summary["parked"][1]["phone"]), (&"parked".into(), &"p2".into()));
+    assert_eq!(desk.ledger("preflight").len(), 1);
+}
+
+#[test]
 fn a_signal_ends_a_night_in_good_order_and_another_has_it_say_where_it_is() {
     let desk = Desk::new(&format!("{QUICK}repeat = 2\n"));
     let Some((mut night, mut said, run)) = desk.begin_to("run 1 of 2", "1.1.baseline-1.log") else { return };
@@ -314,7 +336,7 @@ fn what_there_is_no_time_for_is_not_run_and_is_run_by_whoever_goes_on() {
 fn a_power_cut_in_an_outage_leaves_a_server_stopped_and_whoever_goes_on_starts_it_before_anything_else() {
     let Some(bench) = Bench::start() else { return };
     let folder = bench.folder.path();
-    let suite = "name = \"short\"\n[[entry]]\nscenarios = [\"server-stopped\"]\nphones = [\"p1\"]\n";
+    let suite = "name = \"short\"\npreflight = false\n[[entry]]\nscenarios = [\"server-stopped\"]\nphones = [\"p1\"]\n";
     fs::write(folder.join("suite.toml"), suite).unwrap();
     let mut night = bench.command("nightly --suite suite.toml").stderr(Stdio::piped()).spawn().unwrap();
     told_of(&mut BufReader::new(night.stderr.take().unwrap()), "run 1 of 1");

@@ -1,6 +1,6 @@
 //! The night itself: one run after the other until nothing is left, time is up, or somebody ends it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,17 +9,19 @@ use super::{
     SILENCE,
     chain::{Chain, Over},
     child::{self, Came, Order, Running},
+    preflight::{self, Looked},
     told::{self, Teller},
 };
 use crate::{
     cli::{error::UserError, exit::Exit, state},
     config::Day,
     driver::{clock::RunClock, signals::Signals},
-    event::Stamp,
+    event::{PhoneName, Stamp},
     look::{Look, harmless},
     nightly::{
         Entry, Event, Ledger, Night, NightSummary, PlannedRun, budget, junit,
         ledger::Ending,
+        parking::State,
         state::{Next, Status},
     },
     report::{self, table},
@@ -105,7 +107,8 @@ impl Conductor {
         let stopped = runtime.block_on(self.runs(budget, wait))?;
         let outcomes = self.night.outcomes().into_iter();
         let cases: Vec<_> = outcomes.map(|outcome| outcome.case).collect();
-        let exit = Exit::of_night(&cases, stopped, self.night.plan.gate_flaky, self.unwritten);
+        let rig_failed = self.unwritten || self.night.unfit.is_some();
+        let exit = Exit::of_night(&cases, stopped, self.night.plan.gate_flaky, rig_failed);
         self.note(Event::Closed { exit: exit.code(), stopped_by: stopped.map(str::to_owned) })?;
         self.teller.say(&format!("summary: {}", self.directory.join("summary.json").display()));
         Ok(if self.unwritten && exit == Exit::Success { Exit::Rig } else { exit })
@@ -129,7 +132,16 @@ impl Conductor {
     async fn runs(&mut self, budget: Option<Duration>, wait: Duration) -> Result<Option<&'static str>, UserError> {
         let mut signals = Signals::listen().map_err(|error| state::unexpected("listen to signals", &error))?;
         let until = budget.map(|budget| self.clock.now() + budget);
+        if self.night.plan.preflight && self.night.waiting().next().is_some() {
+            let phones: BTreeSet<_> = self.night.waiting().flat_map(|(_, run)| run.phones.clone()).collect();
+            if let Some(by) = self.look(phones.into_iter().collect(), &mut signals).await? {
+                return Ok(Some(by));
+            }
+        }
         let why = loop {
+            if let Some(why) = &self.night.unfit {
+                break format!("the bench is not fit: {why}");
+            }
             let left = until.map(|until| until.since(self.clock.now()));
             let Some(at) = budget::next(self.night.waiting(), left) else {
                 let budget = budget.map(told::length).unwrap_or_default();
@@ -139,11 +151,51 @@ impl Conductor {
                 self.leave(&format!("the night was ended by {by}"))?;
                 return Ok(Some(by));
             }
+            let doubtful = self.night.doubtful();
+            if self.night.plan.preflight
+                && !doubtful.is_empty()
+                && let Some(by) = self.look(doubtful, &mut signals).await?
+            {
+                return Ok(Some(by));
+            }
             if self.night.is_in_vain() {
                 break "one run after the other came to nothing".to_owned();
             }
         };
         self.leave(&why)?;
+        Ok(None)
+    }
+
+    /// Looks at phones, and parks those with a problem; the signal that ended it and the night.
+    async fn look(&mut self, phones: Vec<PhoneName>, signals: &mut Signals) -> Result<Option<&'static str>, UserError> {
+        let names: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
+        self.teller.say(&format!("preflight of {}: a minute, or less", names.join(", ")));
+        let began = self.clock.now();
+        let before: Vec<PhoneName> = self.night.parked.keys().cloned().collect();
+        let looked = preflight::look(&self.night.plan.surroundings, &phones, signals, &self.clock).await?;
+        let (found, failed) = match looked {
+            Looked::Found(found) => (found, None),
+            Looked::Failed(why) => (Vec::new(), Some(why)),
+            Looked::Stopped(by) => {
+                self.leave(&format!("the night was ended by {by}"))?;
+                return Ok(Some(by));
+            }
+        };
+        if let Some(why) = failed.as_deref().and_then(|why| why.lines().next()) {
+            self.teller.say(&format!("  the phones could not be looked at, and nothing is known of them: {why}"));
+        }
+        for it in found.iter().filter(|it| it.state == State::Unknown) {
+            let whose = it.phone.as_ref().map(|phone| format!("{phone}: ")).unwrap_or_default();
+            self.teller.say(&format!("  unknown   {whose}{}", it.what));
+        }
+        self.note(Event::Preflight { phones: phones.clone(), found, failed })?;
+        for parked in self.night.parked.values().filter(|parked| phones.contains(&parked.phone)) {
+            self.teller.say(&format!("  parked    {}: {}: {}", parked.phone, parked.code, parked.why));
+        }
+        for phone in before.iter().filter(|phone| !self.night.parked.contains_key(*phone)) {
+            self.teller.say(&format!("  {phone} takes part again"));
+        }
+        self.teller.say(&format!("  the preflight took {}", told::length(self.clock.now().since(began))));
         Ok(None)
     }
 

@@ -12,6 +12,7 @@ use crate::{
     look::{Look, harmless, span},
     nightly::{
         Night, PlannedRun,
+        finding::{self, Finding},
         plan::Estimate,
         state::{Next, Outcome},
     },
@@ -62,7 +63,10 @@ fn told(case: &Case) -> String {
     line
 }
 
-/// The cases that are no plain pass, the worst first, for the end of a night.
+/// So many phones that came to the same are told together.
+const MANY: usize = 3;
+
+/// The cases that are no plain pass, the worst first, for the end of a night. What is the same on many phones is told once.
 pub(super) fn open_points(outcomes: &[Outcome], look: Look) -> String {
     let weight = |outcome: &&Outcome| match (outcome.case.verdict, outcome.case.expected) {
         (Verdict::Fail, true) => 0,
@@ -76,12 +80,32 @@ pub(super) fn open_points(outcomes: &[Outcome], look: Look) -> String {
     };
     let mut points: Vec<&Outcome> = outcomes.iter().filter(|outcome| weight(outcome) < 7).collect();
     points.sort_by_key(weight);
+    let findings = finding::of(outcomes);
+    let shared = |outcome: &Outcome| {
+        findings.iter().find(|it| {
+            let Case { id, verdict, blame, code, .. } = &outcome.case;
+            let same = it.scenario == id.scenario && it.verdict == *verdict && it.blame == *blame && it.code == *code;
+            it.run == outcome.run && same && it.phones.len() >= MANY
+        })
+    };
+    let mut told_once: Vec<&Finding> = Vec::new();
     let line = |outcome: &&Outcome| {
+        if let Some(finding) = shared(outcome) {
+            if told_once.contains(&finding) {
+                return String::new();
+            }
+            told_once.push(finding);
+            let phones: Vec<&str> = finding.phones.iter().map(|phone| phone.0.as_str()).collect();
+            let all = format!("on {} phones at once ({})", phones.len(), phones.join(", "));
+            let text =
+                format!("{} {}, {all} ({})", look.symbol(outcome.case.verdict), told(&outcome.case), outcome.run);
+            return look.spelt(&harmless(&text)) + "\n";
+        }
         let place = outcome.directory.as_deref().map(|directory| format!(", {directory}")).unwrap_or_default();
         let text = format!("{} {} ({}{place})", look.symbol(outcome.case.verdict), told(&outcome.case), outcome.run);
         look.spelt(&harmless(&text)) + "\n"
     };
-    points.iter().map(line).collect()
+    points.iter().map(line).collect::<String>()
 }
 
 /// The clock of a line.

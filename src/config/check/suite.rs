@@ -55,6 +55,15 @@ pub(in crate::config) fn suite(
         description: plain(&raw.description).map(|text| text.trim().to_owned()),
         time_limit: raw.time_limit.as_ref().and_then(|limit| findings.duration(limit, LIMITS)),
         gate_flaky: raw.gate_flaky,
+        preflight: raw.preflight.unwrap_or(true),
+        never_retry: raw.never_retry,
+        confirm_new: raw.confirm_new.unwrap_or(true),
+        controls: raw.controls.as_ref().map(|named| phones(named, "list of controls", findings)).unwrap_or_default(),
+        expected_firmware: raw
+            .expected_firmware
+            .iter()
+            .map(|(model, text)| (model.clone(), text.get_ref().clone()))
+            .collect(),
         entries,
         known_issues,
     };
@@ -77,7 +86,7 @@ fn entry(
     for text in named.into_iter().flat_map(|named| named.get_ref()) {
         own.extend(scenario(text, &own, find, scenarios, findings));
     }
-    let phones = raw.phones.as_ref().map(|phones| self::phones(phones, findings)).unwrap_or_default();
+    let phones = raw.phones.as_ref().map(|phones| self::phones(phones, "entry", findings)).unwrap_or_default();
     let mut number = |value: &Option<Spanned<i64>>, what, range, default| match value {
         Some(value) => findings.integer::<u32>(value, what, range).unwrap_or(default),
         None => default,
@@ -133,15 +142,15 @@ fn scenario(
     Some(named)
 }
 
-fn phones(raw: &Spanned<Vec<Spanned<String>>>, findings: &mut Findings<'_>) -> Vec<PhoneName> {
+fn phones(raw: &Spanned<Vec<Spanned<String>>>, what: &str, findings: &mut Findings<'_>) -> Vec<PhoneName> {
     if raw.get_ref().is_empty() {
-        findings.at(raw.span(), "the entry is for no phone", "leave `phones` out if it is for all");
+        findings.at(raw.span(), format!("the {what} has no phone"), "leave it out if it is for all of the bench");
     }
     let mut phones = Vec::new();
     for text in raw.get_ref() {
         let Some(phone) = findings.name(text).map(PhoneName) else { continue };
         if phones.contains(&phone) {
-            findings.at(text.span(), format!("phone `{phone}` stands twice in this entry"), "name it once");
+            findings.at(text.span(), format!("phone `{phone}` stands twice in this {what}"), "name it once");
         }
         phones.push(phone);
     }
@@ -193,8 +202,15 @@ pub(in crate::config) fn fit(raw: &raw::Suite, bench: &Bench, findings: &mut Fin
     let known: Vec<&str> = bench.phones.iter().map(|phone| phone.name.0.as_str()).collect();
     let of_entries = raw.entry.iter().filter_map(|entry| entry.get_ref().phones.as_ref()).flat_map(Spanned::get_ref);
     let of_issues = raw.known_issue.iter().filter_map(|issue| issue.get_ref().phone.as_ref());
-    for phone in of_entries.chain(of_issues).filter(|phone| !known.contains(&phone.get_ref().as_str())) {
+    let controls = raw.controls.iter().flat_map(Spanned::get_ref);
+    for phone in of_entries.chain(controls).chain(of_issues).filter(|phone| !known.contains(&phone.get_ref().as_str()))
+    {
         let message = format!("the bench `{}` has no phone `{}`", bench.name, phone.get_ref());
         findings.at(phone.span(), message, suggest(phone.get_ref(), &known));
+    }
+    let models: Vec<&str> = bench.phones.iter().map(|phone| phone.model.as_str()).collect();
+    for (model, text) in raw.expected_firmware.iter().filter(|(model, _)| !models.contains(&model.as_str())) {
+        let message = format!("the bench `{}` has no phone of the model `{model}`", bench.name);
+        findings.at(text.span(), message, suggest(model, &models));
     }
 }

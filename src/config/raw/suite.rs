@@ -1,5 +1,7 @@
 //! Suites, as they are written.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::{Spanned, value::Datetime};
 
@@ -14,6 +16,13 @@ pub(in crate::config) struct Suite {
     pub(in crate::config) time_limit: Text,
     #[serde(default)]
     pub(in crate::config) gate_flaky: bool,
+    pub(in crate::config) preflight: Option<bool>,
+    #[serde(default)]
+    pub(in crate::config) never_retry: bool,
+    pub(in crate::config) confirm_new: Option<bool>,
+    pub(in crate::config) controls: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    pub(in crate::config) expected_firmware: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     pub(in crate::config) entry: Vec<Spanned<Entry>>,
     #[serde(default)]

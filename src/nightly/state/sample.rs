@@ -38,6 +38,11 @@ fn suite() -> Suite {
         description: None,
         time_limit: None,
         gate_flaky: false,
+        preflight: true,
+        never_retry: false,
+        confirm_new: false,
+        controls: Vec::new(),
+        expected_firmware: BTreeMap::new(),
         entries: vec![
             SuiteEntry {
                 phones: vec!["p1".into()],

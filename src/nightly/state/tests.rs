@@ -242,3 +242,4 @@ proptest! {
 }
 
 mod chains;
+mod parking;

@@ -1,0 +1,119 @@
+//! Phones looked at: `siprig check --preflight` in a process of its own.
+
+use std::{process::Stdio, time::Duration};
+
+use nix::{
+    sys::{
+        prctl::set_pdeathsig,
+        signal::{Signal, kill},
+    },
+    unistd::Pid,
+};
+use serde::Deserialize;
+use tokio::{io::AsyncReadExt, process::Command};
+
+use crate::{
+    cli::{error::UserError, state},
+    driver::{clock::RunClock, signals::Signals},
+    event::PhoneName,
+    nightly::{parking::Found, plan::Surroundings},
+};
+
+/// The longest that a look may take: it promises a minute, and a virtual bench has to be brought up for it.
+const LIMIT: Duration = Duration::from_secs(150);
+/// How long it may take to end in good order.
+const GOOD_ORDER: Duration = Duration::from_secs(10);
+/// The longest document that is taken from it.
+const LONGEST: u64 = 64 << 20;
+
+/// What it tells.
+#[derive(Debug, Deserialize)]
+struct Document {
+    error: Option<String>,
+    #[serde(default)]
+    findings: Vec<Found>,
+}
+
+/// What came of a look.
+pub(super) enum Looked {
+    /// This was found.
+    Found(Vec<Found>),
+    /// It could not be made, and why.
+    Failed(String),
+    /// This signal has ended it, and the night.
+    Stopped(&'static str),
+}
+
+/// Looks at phones of a bench.
+///
+/// # Errors
+/// If there can be no such process.
+pub(super) async fn look(
+    surroundings: &Surroundings,
+    phones: &[PhoneName],
+    signals: &mut Signals,
+    clock: &RunClock,
+) -> Result<Looked, UserError> {
+    let program = std::env::current_exe().map_err(|error| state::unexpected("find siprig's own program", &error))?;
+    let names: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
+    let mut command = Command::new(program);
+    command.args(["check", "--preflight", "--json", "--phones", &names.join(",")]);
+    if let Some(bench) = &surroundings.bench {
+        command.args(["--bench", bench]);
+    }
+    surroundings.overrides.iter().for_each(|change| {
+        command.args(["--set", change]);
+    });
+    command.current_dir(&surroundings.directory);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.process_group(0).kill_on_drop(true);
+    // SAFETY: prctl(2) alone is called between fork and exec, which is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| set_pdeathsig(Signal::SIGTERM).map_err(Into::into));
+    }
+    let mut child = command.spawn().map_err(|error| state::unexpected("look at the phones", &error))?;
+    let end = |child: &tokio::process::Child| {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        // It may be gone by itself meanwhile.
+        let _ = id.map(|id| kill(Pid::from_raw(id), Signal::SIGTERM));
+    };
+    let (mut document, output) = (Vec::new(), child.stdout.take());
+    let mut read = Box::pin(async {
+        match output {
+            Some(output) => output.take(LONGEST).read_to_end(&mut document).await.map(drop),
+            None => Ok(()),
+        }
+    });
+    let (mut stopped, mut late) = (None, false);
+    let mut due = clock.now() + LIMIT;
+    loop {
+        tokio::select! {
+            _ = &mut read => break,
+            by = signals.next() => {
+                stopped = Some(by);
+                end(&child);
+                due = clock.now() + GOOD_ORDER;
+            }
+            () = clock.wait(Some(due)) => {
+                if late || stopped.is_some() {
+                    break;
+                }
+                late = true;
+                end(&child);
+                due = clock.now() + GOOD_ORDER;
+            }
+        }
+    }
+    drop(read);
+    if let Some(by) = stopped {
+        return Ok(Looked::Stopped(by));
+    }
+    if late {
+        return Ok(Looked::Failed("it took too long".to_owned()));
+    }
+    Ok(match serde_json::from_slice(&document) {
+        Ok(Document { error: None, findings }) => Looked::Found(findings),
+        Ok(Document { error: Some(error), .. }) => Looked::Failed(error),
+        Err(_) => Looked::Failed("it told nothing".to_owned()),
+    })
+}
