@@ -157,8 +157,8 @@ struct Desk {
     feed: Feed,
     look: Look,
     clock: RunClock,
-    /// The second of the run that was drawn last, and whether what was drawn was old.
-    second: Option<(u64, bool)>,
+    /// The second of the run that was drawn last, whether what was drawn was old, and how old displays looked.
+    second: Option<(u64, bool, u64)>,
     /// The console of the phone that is looked at; none: nobody does, or there is nothing to read.
     scrollback: Option<Scrollback>,
 }
@@ -229,13 +229,14 @@ impl Desk {
         }
     }
 
-    /// Times go on by themselves, and are told in seconds; that nothing is told any more is told at once.
+    /// Times go on by themselves, and are told in seconds; that nothing is told any more is told at once, and so is what a display shows
+    /// no longer the present.
     fn has_aged(&self) -> bool {
         self.console.moves() && self.second != Some(self.age(self.now()))
     }
 
-    fn age(&self, now: Stamp) -> (u64, bool) {
-        (now.0 / 1_000_000_000, self.console.stale(now).is_some())
+    fn age(&self, now: Stamp) -> (u64, bool, u64) {
+        (now.0 / 1_000_000_000, self.console.stale(now).is_some(), self.console.fading(now))
     }
 
     /// Takes what is new, until that time at most.

@@ -1,10 +1,12 @@
 //! The front of a phone, as far as its console tells of it: what its display shows, and how its lamps burn.
 //!
-//! A console tells of changes. What it told last holds for as long as it is there to tell of the next one, however old that is; once
-//! it is lost, what was told is only what was.
+//! A console tells of changes. What it told last holds for as long as it is there to tell of the next one; but nobody is to take for the
+//! present what was told long ago, so that its age is told with it, and what is older than a moment is dimmed. Once the console is lost,
+//! what was told is only what was.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use super::{Console, action::Screen};
 use crate::{
     config::{Phone, Plan},
     event::Stamp,
@@ -13,6 +15,13 @@ use crate::{
 
 /// Lamps that are kept of a phone: what a model's pattern takes for their names is the phone's to say.
 const LAMPS: usize = 40;
+/// What was told longer ago is not shown as the present.
+const FRESH: Duration = Duration::from_secs(3);
+
+/// Whether what was told then is older than a moment.
+pub fn is_old(told: Stamp, now: Stamp) -> bool {
+    now.since(told) > FRESH
+}
 
 /// What the front of one phone shows.
 #[derive(Debug, Clone, Default)]
@@ -104,9 +113,33 @@ impl Face {
         lit.map(|(name, (state, _))| (name.as_str(), state.as_str()))
     }
 
-    /// When it last told of anything.
-    pub fn told(&self) -> Option<Stamp> {
-        self.lamps.values().map(|(_, at)| *at).chain(self.display.as_ref().map(|(_, at)| *at)).max()
+    /// When the console told of a lamp last.
+    pub fn lamps_told(&self) -> Option<Stamp> {
+        self.lamps.values().map(|(_, at)| *at).max()
+    }
+
+    /// When it told of what is shown.
+    fn times(&self) -> impl Iterator<Item = Stamp> {
+        self.display.as_ref().map(|(_, at)| *at).into_iter().chain(self.lamps_told())
+    }
+}
+
+impl Console {
+    /// Stands for how old displays and lamps look: as long as it is the same, they look the same within a second of the run.
+    pub fn fading(&self, now: Stamp) -> u64 {
+        match self.view.screen {
+            // There the age of what is fresh is told in tenths of a second.
+            Screen::Phone => {
+                let face = self.phone().and_then(|phone| self.talk.phone(phone)).map(|talk| &talk.face);
+                let fresh = face.into_iter().flat_map(Face::times).filter(|at| !is_old(*at, now));
+                fresh.map(|at| 1 + now.since(at).as_millis() as u64 / 100).sum()
+            }
+            Screen::Phones => {
+                let faces = self.talk.phones().map(|talk| &talk.face);
+                faces.flat_map(Face::times).filter(|at| !is_old(*at, now)).count() as u64
+            }
+            _ => 0,
+        }
     }
 }
 
@@ -134,7 +167,7 @@ mod tests {
         say(&mut face, 3, "[    3.000000] lamp: line1 off");
         assert_eq!(face.display, Some(("Idle | 1001".to_owned(), Stamp::from_millis(1))));
         assert_eq!(face.lit().collect::<Vec<_>>(), [("message", "slow")]);
-        assert_eq!((face.told(), face.faceless()), (Some(Stamp::from_millis(3)), None));
+        assert_eq!((face.lamps_told(), face.faceless()), (Some(Stamp::from_millis(3)), None));
         face.port(true, Stamp::from_millis(4));
         assert!(face.display.is_some() && face.blind_since == Some(Stamp::from_millis(4)), "what was is shown as such");
         face.port(false, Stamp::from_millis(9));

@@ -113,6 +113,11 @@ impl Talk {
         self.phones.get(name)
     }
 
+    /// All of them.
+    pub fn phones(&self) -> impl Iterator<Item = &Phone> {
+        self.phones.values()
+    }
+
     /// What went to and from a server.
     pub fn server(&self, name: &ServerName) -> Traffic {
         self.servers.get(name).cloned().unwrap_or_default()

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod alert;
+mod face;
 mod hands;
 mod help;
 mod instant;
@@ -106,42 +107,6 @@ fn every_screen_of_a_recording_at_a_hundred_and_twenty_by_forty() {
         press(&mut console, &format!("]{number}"));
         insta::assert_snapshot!(format!("{name}_120"), drawn(&console, now, (120, 40), GLYPHS));
     }
-}
-
-#[test]
-fn display_and_lamps_have_their_age_and_what_was_before_the_console_was_lost_is_told_as_such() {
-    let mut console = at(20_000, LIVE);
-    let mut tell = |ms, observed| {
-        let mut record = sample::mixed_run().remove(0);
-        record.event = Event::Observed(observed);
-        record.when.at = Stamp::from_millis(ms);
-        console.apply(&record);
-    };
-    let line = |phone: &str, text: &str| Observed::ConsoleLine {
-        phone: phone.into(),
-        text: format!("[    1.000000] {text}"),
-        raw: RawRef { file: String::new(), offset: 0, len: 0 },
-        echo: false,
-    };
-    tell(9_000, line("p1", "display: Idle | 1001"));
-    tell(9_500, line("p1", "lamp: message slow"));
-    tell(10_000, line("p2", "display: \x1b[2J\u{202e}No Service"));
-    let lost = crate::event::PortKind::Console;
-    tell(12_000, Observed::PortLost { phone: "p2".into(), port: lost, reason: "unplugged".to_owned() });
-    let text = drawn(&console, 20_000, (120, 40), GLYPHS).to_string();
-    assert!(text.contains("Idle | 1001           message slow"), "{text}");
-    assert!(text.contains("! \\u{1b}[2J\\u{202e}N"), "{text}");
-    press(&mut console, "2");
-    let text = drawn(&console, 20_000, (80, 24), GLYPHS).to_string();
-    assert!(text.contains("\"Idle | 1001\"") && text.contains("told 00:10 ago by its console"), "{text}");
-    press(&mut console, "]");
-    let text = drawn(&console, 20_000, (80, 24), Look { colour: true, ..GLYPHS });
-    let shown = text.to_string();
-    assert!(shown.contains("! 00:10 old; console lost 00:08 ago"), "{shown}");
-    let row = shown.lines().position(|line| line.contains("No Service\"")).unwrap() as u16;
-    assert!(text.buffer()[(2, row)].modifier.contains(Modifier::DIM), "it is no more than what was");
-    press(&mut console, "]]");
-    assert!(drawn(&console, 20_000, (80, 24), GLYPHS).to_string().contains("nothing tells of them"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ratatui::style::{Modifier, Style};
 use super::{
     super::{
         Console,
-        face::{Face, Faceless},
+        face::{Face, Faceless, is_old},
         talk::{Pressed, Said, Speaker},
     },
     heading,
@@ -20,7 +20,7 @@ use crate::{
     tui::{
         board::LineState,
         draw::{clock, place_of},
-        pen::Pen,
+        pen::{Pen, keeping},
     },
 };
 
@@ -84,26 +84,32 @@ pub(super) fn registration(pen: &mut Pen<'_>, y: u16, bottom: u16, line: &LineSt
     y + count as u16
 }
 
-/// What its display shows and how its lamps burn, and how old that is. What was told before the console was lost is dimmed.
+/// What its display shows and how its lamps burn, and how old that is. What is older than a moment, or was told before the console was
+/// lost, is dimmed.
 pub(super) fn face(pen: &mut Pen<'_>, y: u16, bottom: u16, face: &Face, now: Stamp) -> u16 {
     if y + 2 > bottom {
         return y;
     }
     heading(pen, (0, y), LEFT - 1, "Display and lamps");
-    let style = if face.blind_since.is_some() { pen.dim() } else { Style::new() };
+    let room = usize::from(LEFT - 3);
+    let style = |told: Stamp| if face.blind_since.is_some() || is_old(told, now) { pen.dim() } else { Style::new() };
     let mut rows = Vec::new();
     match face.faceless() {
         Some(Faceless::Untold) => rows.push(("nothing tells of them".to_owned(), pen.dim())),
         Some(Faceless::Unknown) => rows.push(("nothing was told of them yet".to_owned(), pen.dim())),
         None => {
-            if let Some((text, _)) = &face.display {
-                let shown = wrap(&format!("\"{}\"", text.trim()), usize::from(LEFT - 3));
-                rows.extend(shown.into_iter().take(DISPLAY).map(|row| (row, style)));
+            let lit = face.lamps_told().zip(lamps(face));
+            if let Some((text, at)) = &face.display {
+                let shown = wrap(&format!("\"{}\"", text.trim()), room);
+                rows.extend(shown.into_iter().take(DISPLAY).map(|row| (row, style(*at))));
             }
-            if let Some(lamps) = lamps(face) {
-                rows.push((lamps, style));
+            // Each has its own age, so that neither makes the other look younger.
+            if let Some((at, lamps)) = &lit {
+                let age = if face.display.is_some() { format!(" ({} ago)", ago(now, *at)) } else { String::new() };
+                rows.push((keeping(lamps, &age, room, pen.look), style(*at)));
             }
-            rows.push((age(face, now), pen.dim()));
+            let told = face.display.as_ref().map(|(_, at)| *at).or(lit.map(|(at, _)| at));
+            rows.extend(told.map(|told| (age(face, told, now), pen.dim())));
         }
     }
     let count = rows.len().min(usize::from(bottom - y - 1));
@@ -123,12 +129,21 @@ pub(super) fn lamps(face: &Face) -> Option<String> {
 }
 
 /// When it was told, and by what.
-fn age(face: &Face, now: Stamp) -> String {
-    let told = face.told().map_or_else(String::new, |at| clock(now, at));
+fn age(face: &Face, told: Stamp, now: Stamp) -> String {
+    let told = ago(now, told);
     match face.blind_since {
         Some(lost) => format!("! {told} old; console lost {} ago", clock(now, lost)),
         None => format!("told {told} ago by its console"),
     }
+}
+
+/// `0.2 s` of what is fresh, and `00:12` of what is not.
+fn ago(now: Stamp, told: Stamp) -> String {
+    if is_old(told, now) {
+        return clock(now, told);
+    }
+    let tenths = now.since(told).as_millis() / 100;
+    format!("{}.{} s", tenths / 10, tenths % 10)
 }
 
 pub(super) fn keys<'p>(pen: &mut Pen<'_>, y: u16, bottom: u16, pressed: impl Iterator<Item = &'p Pressed>, now: Stamp) {

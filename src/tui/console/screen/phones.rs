@@ -3,7 +3,12 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use super::{
-    super::{Console, face::Face, mouse::Target, order::LastColumn},
+    super::{
+        Console,
+        face::{Face, is_old},
+        mouse::Target,
+        order::LastColumn,
+    },
     heading,
     phone::lamps,
 };
@@ -11,7 +16,7 @@ use crate::{
     event::Stamp,
     tui::{
         draw::{COLUMNS, event, row},
-        pen::Pen,
+        pen::{Pen, keeping},
     },
 };
 
@@ -69,8 +74,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
         match known {
             Some(known) if wide => {
                 let [(display, _), (lamps, _)] = WIDE;
-                face(pen, y, known, LastColumn::Display, (display, lamps - display - 1));
-                face(pen, y, known, LastColumn::Lamps, (lamps, columns - lamps));
+                face(pen, y, known, LastColumn::Display, now, (display, lamps - display - 1));
+                face(pen, y, known, LastColumn::Lamps, now, (lamps, columns - lamps));
             }
             _ if last == LastColumn::Result => {}
             // Of the result its sign is left.
@@ -78,7 +83,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
                 let (from, room) = (ALERT.0 + 2, columns - ALERT.0 - 2);
                 pen.text(from, y, &" ".repeat(room.into()), Style::new());
                 match known {
-                    Some(known) => face(pen, y, known, last, (from, room)),
+                    Some(known) => face(pen, y, known, last, now, (from, room)),
                     None => pen.text(from, y, "?", Style::new()),
                 }
             }
@@ -105,14 +110,29 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     }
 }
 
-/// What the phone shows, in so many cells from there: dimmed where nobody tells of changes any more.
-fn face(pen: &mut Pen<'_>, y: u16, face: &Face, what: LastColumn, (x, room): (u16, u16)) {
-    let style = if face.blind_since.is_some() { pen.dim() } else { Style::new() };
-    let mark = if face.blind_since.is_some() { "! " } else { "" };
+/// What the phone shows, in so many cells from there. What is older than a moment has its age and is dimmed, and so is all of it where
+/// nobody tells of changes any more.
+fn face(pen: &mut Pen<'_>, y: u16, face: &Face, what: LastColumn, now: Stamp, (x, room): (u16, u16)) {
+    let blind = face.blind_since.is_some();
     let shown = match what {
         LastColumn::Result => return,
-        LastColumn::Display => face.display.as_ref().map(|(text, _)| format!("{mark}{}", text.trim())),
-        LastColumn::Lamps => lamps(face),
+        LastColumn::Display => face.display.as_ref().map(|(text, at)| (text.trim().to_owned(), *at)),
+        LastColumn::Lamps => lamps(face).zip(face.lamps_told()),
     };
-    pen.within(x, y, room, &shown.unwrap_or_else(|| "?".to_owned()), style);
+    let Some((text, told)) = shown else { return pen.within(x, y, room, "?", Style::new()) };
+    let old = is_old(told, now);
+    let age = if old { format!(" {}", ago(now, told)) } else { String::new() };
+    let text = keeping(&format!("{}{text}", if blind { "! " } else { "" }), &age, room.into(), pen.look);
+    pen.within(x, y, room, &text, if blind || old { pen.dim() } else { Style::new() });
+}
+
+/// In three cells, in whole units of which there are less than a hundred: `12s`, `5m`, `3h`, `2d`.
+fn ago(now: Stamp, told: Stamp) -> String {
+    let seconds = now.since(told).as_secs();
+    match seconds {
+        ..100 => format!("{seconds}s"),
+        100..6_000 => format!("{}m", seconds / 60),
+        6_000..360_000 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
 }

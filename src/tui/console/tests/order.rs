@@ -40,7 +40,7 @@ fn the_last_column_tells_what_one_chooses_and_a_sign_of_the_result_is_always_the
     let mut console = recorded(58_100, LIVE);
     press(&mut console, "c");
     let text = drawn(&console, 58_100, (80, 24), GLYPHS).to_string();
-    assert!(text.contains("  ✓ Registration Stat…"), "{text}");
+    assert!(text.contains("  ✓ Registration … 41s"), "{text}");
 }
 
 #[test]
