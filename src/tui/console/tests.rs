@@ -23,6 +23,7 @@ mod face;
 mod hands;
 mod help;
 mod instant;
+mod lanes;
 mod log;
 mod long;
 mod mouse;

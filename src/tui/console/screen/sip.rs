@@ -1,4 +1,4 @@
-//! The SIP of a phone as a ladder. Phone, primary and backup always have a place, outages are shaded, silence is drawn to scale,
+//! The SIP of a phone as a ladder. Phone, primary and backup always have a place, other servers where there is room, outages are shaded, silence is drawn to scale,
 //! and repetitions are one row.
 
 use ratatui::style::{Modifier, Style};
@@ -14,15 +14,13 @@ use crate::{
     report::story::Outage,
     tui::{pen::Pen, wording},
 };
+use lanes::Lanes;
 use rows::{Row, Silence, rows};
 
+mod lanes;
 mod rows;
 mod scale;
 
-/// Where the phone, the primary and the backup stand.
-const LANES: [u16; 3] = [22, 42, 62];
-/// Where notes stand.
-const NOTE: u16 = 65;
 /// Rows above the ladder.
 const HEAD: u16 = 2;
 /// Rows of a message that is shown in full.
@@ -59,7 +57,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     pen.text(left, 0, &scale, pen.dim());
     let chosen = selected.and_then(|at| rungs.get(at)).or(rungs.last()).copied();
     let detail = if console.view.detail { DETAIL } else { 0 };
-    head(pen, console);
+    let lanes = Lanes::of(console, &line, &rungs, columns);
+    head(pen, &line, &lanes);
     let room = usize::from(pen.area.height.saturating_sub(HEAD + detail));
     let is_chosen =
         |row: &Row<'_>| matches!((row, chosen), (Row::Message(rung), Some(chosen)) if rung.seq == chosen.seq);
@@ -74,9 +73,9 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
             Row::Began(..) | Row::Ended(..) => None,
         };
         if at.is_some_and(|at| is_in_outage(&outages, at)) {
-            pen.text(LANES[0] - 1, y, pen.look.pick("▒", "#"), Style::new());
+            pen.text(Lanes::phone() - 1, y, pen.look.pick("▒", "#"), Style::new());
         }
-        draw_row(pen, console, y, row, before);
+        draw_row(pen, console, &lanes, (y, row), before);
         if selected.is_some() && is_chosen(row) {
             pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
         }
@@ -99,24 +98,17 @@ pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     }
 }
 
-/// Who stands where: the phone, its primary and its backup.
-fn head(pen: &mut Pen<'_>, console: &Console) {
-    let line = console.selected();
-    let named = |role: Role| {
-        let servers = console.story.plan.iter().flat_map(|plan| &plan.bench.servers);
-        let mut of_role = servers.filter(|server| line.is_some_and(|line| console.role(line, &server.name) == role));
-        of_role.next().map_or_else(|| role.to_string(), |server| format!("{} {role}", server.name))
-    };
-    let phone = console.phone().map_or_else(String::new, ToString::to_string);
+/// Who stands where: the phone, its primary and its backup, and others.
+fn head(pen: &mut Pen<'_>, line: &LineId, lanes: &Lanes) {
     pen.text(6, 1, "time", pen.dim());
-    let names = [phone, named(Role::Primary), named(Role::Backup)];
-    for (x, name) in LANES.into_iter().zip(names) {
+    let names = [line.phone.to_string()].into_iter().chain(lanes.names());
+    for (x, name) in lanes.all().zip(names) {
         let x = x.saturating_sub(width(&name) as u16 / 2);
         pen.within(x, 1, 18, &name, pen.dim());
     }
 }
 
-fn draw_row(pen: &mut Pen<'_>, console: &Console, y: u16, row: &Row<'_>, before: Option<Stamp>) {
+fn draw_row(pen: &mut Pen<'_>, console: &Console, lanes: &Lanes, (y, row): (u16, &Row<'_>), before: Option<Stamp>) {
     let lane = pen.look.pick("│", "|");
     let dim = pen.dim();
     match row {
@@ -125,12 +117,12 @@ fn draw_row(pen: &mut Pen<'_>, console: &Console, y: u16, row: &Row<'_>, before:
             let since = before
                 .map_or_else(String::new, |before| format!("+{}", span(rung.at.since(before).as_secs_f64() * 1000.0)));
             pen.within(11, y, 9, &since, dim);
-            LANES.iter().for_each(|x| pen.text(*x, y, lane, dim));
-            arrow(pen, console, y, rung);
+            lanes.all().for_each(|x| pen.text(x, y, lane, dim));
+            arrow(pen, console, lanes, y, rung);
         }
         Row::Silence(Silence { length, first, broken, .. }) => {
             let lane = if *broken { pen.look.pick("≈", "~") } else { pen.look.pick("┊", ":") };
-            LANES.iter().for_each(|x| pen.text(*x, y, lane, dim));
+            lanes.all().for_each(|x| pen.text(x, y, lane, dim));
             // How long it was is said where it begins, or where what is shown does.
             if *first || y == HEAD {
                 let text = format!("{} quiet {}", pen.look.pick("┄┄", ".."), scale::length(*length));
@@ -164,10 +156,10 @@ fn is_in_outage(outages: &[(OutageId, &Outage)], at: Stamp) -> bool {
     })
 }
 
-fn arrow(pen: &mut Pen<'_>, console: &Console, y: u16, rung: &Rung) {
+fn arrow(pen: &mut Pen<'_>, console: &Console, lanes: &Lanes, y: u16, rung: &Rung) {
     let role = console.selected().zip(rung.server.as_ref()).map(|(line, server)| console.role(line, server));
-    let right = if role == Some(Role::Primary) { LANES[1] } else { LANES[2] };
-    let room = usize::from(right - LANES[0] - 1);
+    let right = lanes.server(rung.server.as_ref(), role);
+    let room = usize::from(right - Lanes::phone() - 1);
     let again = if rung.again > 0 { format!(" x{}", rung.again + 1) } else { String::new() };
     let mut label = crate::look::harmless(&rung.label);
     while width(&label) + width(&again) + 4 > room && label.pop().is_some() {}
@@ -183,16 +175,17 @@ fn arrow(pen: &mut Pen<'_>, console: &Console, y: u16, rung: &Rung) {
         (Toward::Phone, true) => format!("{}{left}{label}{rest}", pen.look.pick("✗", "x")),
     };
     let style = if lost { pen.colour(ratatui::style::Color::Red) } else { Style::new() };
-    pen.text(LANES[0] + 1, y, &text, style);
-    let note = note(console, rung, role);
-    pen.text(NOTE, y, &note, Style::new());
+    pen.text(Lanes::phone() + 1, y, &text, style);
+    let note = note(console, lanes, rung, role);
+    pen.text(lanes.note(), y, &note, Style::new());
 }
 
-fn note(console: &Console, rung: &Rung, role: Option<Role>) -> String {
-    match (&rung.fate, role, &rung.server) {
-        (Fate::Injected(_), ..) => "by the bridge".to_owned(),
-        (_, Some(Role::Other) | None, Some(server)) => format!("of {server}"),
-        (_, _, None) => "unknown server".to_owned(),
+fn note(console: &Console, lanes: &Lanes, rung: &Rung, role: Option<Role>) -> String {
+    let alone = lanes.is_alone(rung.server.as_ref(), role);
+    match (&rung.fate, &rung.server) {
+        (Fate::Injected(_), _) => "by the bridge".to_owned(),
+        (_, Some(server)) if !alone => format!("of {server}"),
+        (_, None) if !alone => "unknown server".to_owned(),
         _ if rung.again > 0 => {
             let mut before = rung.at;
             let mut pauses = Vec::new();
