@@ -17,6 +17,7 @@
 //! | [`budget`] | what is left out when time is short |
 //! | [`history`] | how long runs took before |
 //! | [`summary`], [`junit`] | documents of the whole night |
+//! | [`metrics`] | the same as numbers, for who watches over machines |
 //!
 //! Not here: how a run is begun and ended (the command line does that, each in a process of its own), and any clock.
 
@@ -27,6 +28,7 @@ pub mod history;
 pub mod junit;
 mod lean;
 pub mod ledger;
+pub mod metrics;
 pub mod outcome;
 pub mod parking;
 pub mod plan;

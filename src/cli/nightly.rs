@@ -43,6 +43,7 @@ mod preflight;
 mod signals;
 mod tags;
 pub(super) mod told;
+mod watchers;
 
 use conduct::Conductor;
 use told::Teller;
@@ -96,6 +97,10 @@ pub struct NightlyArgs {
     /// Wait so long for a bench that another holds
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub wait: Option<Duration>,
+    /// Tell in this file, at each event and each minute, where the night is: metrics in the text format of Prometheus, as the node
+    /// exporter's textfile collector reads them (FILE.prom)
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
     /// Allow outages with `mode = "link-down"`, as in `siprig run`
     #[arg(long, conflicts_with = "resume")]
     pub allow_link_down: bool,
@@ -178,7 +183,8 @@ fn begin(args: &NightlyArgs) -> Result<ExitCode, UserError> {
     }
     let first = Entry { at_unix_ns: clock.unix_ns(clock.now()), event: Event::Planned { plan: Box::new(plan) } };
     ledger.append(&first)?;
-    perform(args, Conductor::new(directory, ledger, vec![first], clock, teller)?, &place)
+    let conductor = Conductor::new(directory, ledger, vec![first], clock, teller, args.metrics.as_deref())?;
+    perform(args, conductor, &place)
 }
 
 /// What is to be run.
@@ -214,6 +220,9 @@ fn go_on(args: &NightlyArgs, directory: &Path) -> Result<ExitCode, UserError> {
         })
     };
     let night = read(&ledger::entries(directory)?)?;
+    // Named from here, and not from where the night began.
+    let metrics = args.metrics.as_deref().map(std::path::absolute).transpose();
+    let metrics = metrics.map_err(|error| state::unexpected("tell which directory this is", &error))?;
     let place = same(args, &night.plan)?;
     if args.dry_run {
         return say_what_would_be(args, &night);
@@ -224,7 +233,7 @@ fn go_on(args: &NightlyArgs, directory: &Path) -> Result<ExitCode, UserError> {
     // Somebody else may have gone on with it meanwhile.
     let (ledger, entries) = Ledger::resume(directory)?;
     read(&entries)?;
-    let mut conductor = Conductor::new(directory.to_owned(), ledger, entries, clock, teller)?;
+    let mut conductor = Conductor::new(directory.to_owned(), ledger, entries, clock, teller, metrics.as_deref())?;
     set_right(&place, args.wait, &conductor.teller)?;
     conductor.resume()?;
     perform(args, conductor, &place)

@@ -48,6 +48,25 @@ fn where_a_night_is_can_be_asked_while_it_goes_on_when_it_was_killed_and_when_it
 }
 
 #[test]
+fn a_night_tells_its_metrics_while_it_goes_on_and_what_it_came_to_and_a_place_for_them_that_there_is_not_changes_nothing()
+ {
+    let desk = Desk::new(QUICK);
+    let Some(output) = desk.night(&["--metrics", "night.prom"]) else { return };
+    let told = std::fs::read_to_string(desk.folder.path().join("night.prom")).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let of = |metric: &str| told.lines().filter(|line| line.starts_with(metric)).collect::<Vec<_>>();
+    let labels = "suite=\"short\",bench=\"virtual\"";
+    assert_eq!(of("siprig_night_exit_code"), [format!("siprig_night_exit_code{{{labels}}} 0")]);
+    let passed = format!("siprig_night_cases{{{labels},verdict=\"pass\",blame=\"none\",known=\"false\"}} 1");
+    assert_eq!(of("siprig_night_cases"), [passed]);
+    assert!(!desk.folder.path().join("night.partial").exists());
+
+    let resumed = desk.command(&["nightly", "--resume", "latest", "--metrics", "nowhere/night.prom"]).output().unwrap();
+    let said = text(&resumed.stderr);
+    assert_eq!((resumed.status.code(), said.matches("the metrics are not told").count()), (Some(0), 1), "{said}");
+}
+
+#[test]
 fn a_ledger_that_can_not_be_read_is_said_to_be_so() {
     let desk = Desk::new(QUICK);
     let night = desk.folder.path().join("reports/2026-11-25T221503Z-short");

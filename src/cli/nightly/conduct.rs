@@ -1,6 +1,10 @@
 //! The night itself: one run after the other until nothing is left, time is up, or somebody ends it.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,6 +15,7 @@ use super::{
     child::{self, Came, Order, Running},
     preflight::{self, Looked},
     told::{self, Teller},
+    watchers::Watchers,
 };
 use crate::{
     cli::{error::UserError, exit::Exit, state},
@@ -41,6 +46,7 @@ pub(super) struct Conductor {
     night: Night,
     clock: RunClock,
     pub(super) teller: Teller,
+    watchers: Watchers,
     /// The documents could not be written last time.
     unwritten: bool,
     killed: bool,
@@ -65,13 +71,15 @@ impl Conductor {
         entries: Vec<Entry>,
         clock: RunClock,
         teller: Teller,
+        metrics: Option<&Path>,
     ) -> Result<Self, UserError> {
         let unreadable = || UserError::new(Exit::Usage, "the ledger has no plan", "begin the night anew, with --suite");
         let night = Night::of(&entries).ok_or_else(unreadable)?;
         let directory =
             directory.canonicalize().map_err(|error| state::unexpected("find the night's directory", &error))?;
         let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Self { name, directory, ledger, night, clock, teller, unwritten: false, killed: false })
+        let watchers = Watchers::new(metrics, &directory, &night, &clock);
+        Ok(Self { name, directory, ledger, night, clock, teller, watchers, unwritten: false, killed: false })
     }
 
     /// Notes that somebody goes on with it, and what was cut off.
@@ -313,6 +321,7 @@ impl Conductor {
                     self.clock.resample();
                     self.sign_of_life(child, run, began);
                 }
+                () = self.clock.wait(Some(self.watchers.due())) => self.watch(),
                 () = self.clock.wait(looks) => {}
                 () = self.clock.wait(Some(due)) => if ends.killed_at.is_none() {
                     self.teller.say(&format!("{} takes longer than {}, and is ended", run.id, told::length(run.limit)));
@@ -362,6 +371,13 @@ impl Conductor {
             self.teller.say(&format!("rig error: {error}"));
         }
         self.unwritten = written.is_err();
+        self.watch();
         Ok(())
+    }
+
+    /// Tells those who look on from outside where it is.
+    fn watch(&self) {
+        self.ledger.sign();
+        self.watchers.tell(&self.night, &self.teller);
     }
 }
