@@ -120,6 +120,8 @@ impl JournalWriter {
         let mut line = serde_json::to_vec(&Header::ours()).map_err(|e| failed(e.into()))?;
         line.push(b'\n');
         let mut file = dir.create_file(&path).map_err(failed)?;
+        // Nobody clears away what is being written. A file system that knows no locks can not tell, and has one who looks.
+        let _ = file.try_lock();
         file.write_all(&line).map_err(failed)?;
         Ok(Self { file, path, line })
     }

@@ -12,6 +12,7 @@ use super::{
     net::args::NetArgs,
     nightly::{self, NightlyArgs},
     phone::args::PhoneArgs,
+    runs::prune,
     serial::{self, SerialArgs},
     status::{self, StatusArgs},
 };
@@ -436,4 +437,10 @@ pub enum RunsCommand {
         #[command(flatten)]
         run: WhichRun,
     },
+    /// Remove runs and nights that are old, too many, or take up too much, the oldest first
+    ///
+    /// A night goes as a whole. What is written to, what has a file `keep` in it, and what is neither a run nor a night stays; no link is
+    /// followed.
+    #[command(after_help = prune::EXAMPLES)]
+    Prune(prune::PruneArgs),
 }

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod console;
+pub(super) mod prune;
 
 /// Runs a subcommand of `runs`.
 ///
@@ -46,6 +47,7 @@ pub fn main(command: &RunsCommand) -> Result<ExitCode, UserError> {
             console::show(&find(run)?, phone, how)
         }
         RunsCommand::Verify { run } => verify(&find(run)?),
+        RunsCommand::Prune(args) => prune::main(args),
     }
 }
 

@@ -63,7 +63,7 @@ fn bench(name: &str) -> String {
 #[test]
 fn every_command_explains_itself() {
     let desk = Desk::new();
-    let runs = ["runs", "runs list", "runs show", "runs verify"];
+    let runs = ["runs", "runs list", "runs show", "runs verify", "runs prune"];
     let net = ["net", "net show", "net block", "net shape", "net restore"];
     let keys = ["phone press", "phone dial", "phone learn"];
     for command in ["", "run", "nightly", "status", "analyze", "check", "serial", "virtual", "report"]
