@@ -54,7 +54,7 @@ pub use scenario::{
     CallAct, CallMark, DocumentedLimit, Failure, Limit, ModePlan, Moment, Only, OutagePlan, Pace, Party, Scenario,
     StartState, Step, StepKind, TurnOrder, Turns,
 };
-pub use suite::{Day, Entry, KnownIssue, Suite};
+pub use suite::{Day, Entry, KnownIssue, Notify, Occasion, Suite};
 pub use witness::{Asked, ServerWitness, StatusPage, SyslogDialect, WatchedPage};
 
 /// All that a run's judgement depends on.

@@ -34,6 +34,7 @@ pub mod push;
 pub mod secrets;
 pub mod serial;
 pub mod signals;
+pub mod supervisor;
 mod unfit;
 pub mod whispers;
 pub mod witness;

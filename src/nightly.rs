@@ -17,10 +17,13 @@
 //! | [`budget`] | what is left out when time is short |
 //! | [`history`] | how long runs took before |
 //! | [`summary`], [`junit`] | documents of the whole night |
+//! | [`message`] | what is told to whoever is told of a night |
+//! | [`annotations`] | the same in the words of build servers |
 //! | [`metrics`] | the same as numbers, for who watches over machines |
 //!
 //! Not here: how a run is begun and ended (the command line does that, each in a process of its own), and any clock.
 
+pub mod annotations;
 pub mod before;
 pub mod budget;
 pub mod finding;
@@ -28,6 +31,7 @@ pub mod history;
 pub mod junit;
 mod lean;
 pub mod ledger;
+pub mod message;
 pub mod metrics;
 pub mod outcome;
 pub mod parking;
@@ -39,6 +43,7 @@ pub mod summary;
 
 pub use before::Before;
 pub use ledger::{Entry, Event, Ledger, LedgerError};
+pub use message::Message;
 pub use plan::{Estimate, NightPlan, PlannedRun, RunId};
 pub use standing::Standing;
 pub use state::{Night, Status};

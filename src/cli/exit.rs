@@ -108,6 +108,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_for_build_servers_has_every_code() {
+        use Exit::{
+            Busy, Config, Failed, Flaky, Hangup, Interrupted, NothingRan, Outstanding, Rig, Success, Terminated,
+            Unexpected, Usage,
+        };
+        let document = std::fs::read_to_string("docs/ci.md").unwrap();
+        for exit in [
+            Success,
+            Unexpected,
+            Usage,
+            Rig,
+            NothingRan,
+            Outstanding,
+            Busy,
+            Config,
+            Failed,
+            Flaky,
+            Hangup,
+            Interrupted,
+            Terminated,
+        ] {
+            let row = document.lines().filter(|line| line.starts_with(&format!("| {} |", exit.code()))).count();
+            assert_eq!(row, 1, "{exit:?}");
+        }
+    }
+
+    #[test]
     fn the_gravest_of_several_verdicts_decides() {
         use Verdict::{Fail, Flaky, NotRun, Pass, RigError, Skipped};
         assert_eq!(exit(&[Pass, Flaky, Skipped]), Exit::Success);

@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::mpsc,
     time::Duration,
 };
 
@@ -34,17 +33,21 @@ use crate::{
     verdict::CaseId,
 };
 
+mod annotate;
 mod chain;
 mod child;
 mod conduct;
 mod dry_run;
 mod estimate;
+mod notify;
+mod patience;
 mod preflight;
 mod signals;
 mod tags;
 pub(super) mod told;
 mod watchers;
 
+use annotate::Annotations;
 use conduct::Conductor;
 use told::Teller;
 
@@ -68,8 +71,6 @@ Examples:
 
 /// How long a run waits for a bench that another holds, or that a run before it is about to give back.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Nobody is left without a word for longer.
-const SILENCE: Duration = Duration::from_secs(55);
 
 /// Arguments of `nightly`.
 #[derive(Debug, Args)]
@@ -101,6 +102,16 @@ pub struct NightlyArgs {
     /// exporter's textfile collector reads them (FILE.prom)
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
+    /// Tell build servers in their own words what is wrong, at the end: workflow commands on stdout for GitHub,
+    /// gl-code-quality-report.json in the night's directory for GitLab
+    #[arg(long, value_enum, value_name = "SERVER")]
+    pub annotations: Option<Annotations>,
+    /// Hand a sample to the command of the suite that is told what a night came to, and run nothing
+    #[arg(long, conflicts_with_all = ["resume", "dry_run"])]
+    pub test_message: bool,
+    /// Say something at least so often
+    #[arg(long, value_name = "TIME", hide = true, default_value = "55s", value_parser = humantime::parse_duration)]
+    pub silence: Duration,
     /// Allow outages with `mode = "link-down"`, as in `siprig run`
     #[arg(long, conflicts_with = "resume")]
     pub allow_link_down: bool,
@@ -158,6 +169,10 @@ fn begin(args: &NightlyArgs) -> Result<ExitCode, UserError> {
     let (rig, clock) = (bench::rig(), RunClock::start());
     let document = load::suite_document(args.suite.as_deref().unwrap_or_default(), &rig)?;
     let (suite, scenarios) = load::suite(&document, &rig)?;
+    if args.test_message {
+        notify::test(&suite, document.file(), &Teller::new(&clock, args.silence))?;
+        return Ok(Exit::Success.into());
+    }
     let place = Place::open(&args.bench, &scenarios.values().cloned().collect::<Vec<_>>())?;
     load::suite_fits(&document, &place.bench)?;
     let plan = plan(args, &suite, &scenarios, &place)?;
@@ -170,7 +185,7 @@ fn begin(args: &NightlyArgs) -> Result<ExitCode, UserError> {
     let planned: BTreeSet<&str> = plan.scenarios().map(|planned| planned.name.as_str()).collect();
     let run = |scenario: &&Scenario| planned.contains(scenario.name.as_str());
     switched_off::allowed(scenarios.values().filter(run), args.allow_link_down)?;
-    let teller = Teller::new(&clock);
+    let teller = Teller::new(&clock, args.silence);
     let _lock = lock(&plan.bench, &suite.name, args.wait, &teller)?;
     let directory = RunDir::create(&args.report_dir, &suite.name, clock.epoch_unix_ns(), false)?.path().to_owned();
     let mut ledger = Ledger::create(&directory)?;
@@ -228,7 +243,7 @@ fn go_on(args: &NightlyArgs, directory: &Path) -> Result<ExitCode, UserError> {
         return say_what_would_be(args, &night);
     }
     let clock = RunClock::start();
-    let teller = Teller::new(&clock);
+    let teller = Teller::new(&clock, args.silence);
     let _lock = lock(&night.plan.bench, &night.plan.suite, args.wait, &teller)?;
     // Somebody else may have gone on with it meanwhile.
     let (ledger, entries) = Ledger::resume(directory)?;
@@ -286,6 +301,10 @@ fn perform(args: &NightlyArgs, mut conductor: Conductor, place: &Place) -> Resul
         set_right(place, Some(waits), &conductor.teller)?;
     }
     told.transpose()?;
+    if let Some(server) = args.annotations {
+        let (night, directory) = conductor.told();
+        annotate::tell(server, args.suite.as_deref(), night, directory)?;
+    }
     Ok(exit?.into())
 }
 
@@ -297,7 +316,7 @@ fn set_right(place: &Place, wait: Option<Duration>, teller: &Teller) -> Result<(
     let needed = lock::needed(&place.bench, &place.bench.phones.iter().collect::<Vec<_>>());
     let waits = wait.unwrap_or_default().max(PATIENCE);
     let _locks = wait_for(needed, "siprig nightly", Some(waits), teller)?;
-    let unsettled = leftovers::undo(&place.bench, |text| teller.say(text))?;
+    let unsettled = patience::work("the bench is set right", teller, |say| leftovers::undo(&place.bench, say))??;
     written_back::say_until_they_boot(&unsettled, |text| teller.say(text));
     Ok(())
 }
@@ -315,31 +334,15 @@ fn wait_for(
     teller: &Teller,
 ) -> Result<Locks, UserError> {
     let (state, myself) = (state::directory()?, Holder::myself(myself));
-    let (sender, receiver) = mpsc::channel();
-    let words = sender.clone();
-    std::thread::spawn(move || {
+    let locks = patience::work("the bench is waited for", teller, |say| {
         let waiting = |held: &lock::LockError| {
             let held = held.to_string();
             let held = held.split_once("; ").map_or(held.as_str(), |(held, _)| held);
-            // Nobody listens any more after a signal.
-            let _ = words.send(Err(format!("waiting: {held}")));
+            say(&format!("waiting: {held}"));
         };
-        let locks = lock::acquire(&state, &needed, &myself, wait, waiting);
-        let _ = sender.send(Ok(locks));
+        lock::acquire(&state, &needed, &myself, wait, waiting)
     });
-    let mut last = String::new();
-    loop {
-        match receiver.recv_timeout(SILENCE) {
-            Ok(Ok(locks)) => return Ok(locks?),
-            Ok(Err(words)) => last = words,
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let message = "cannot wait for the bench: the thread that did so is gone";
-                return Err(UserError::new(Exit::Unexpected, message, "please report this"));
-            }
-        }
-        teller.say(&last);
-    }
+    Ok(locks??)
 }
 
 /// The directory of the night that was named.

@@ -25,7 +25,6 @@ use crate::{
         Before, Night, Standing, ledger,
         standing::{Goes, Seen},
     },
-    verdict::CaseId,
 };
 
 mod told;
@@ -112,10 +111,7 @@ fn look(directory: &Path, lives: bool, now_unix_ns: i64) -> Result<Standing, Use
     let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let seen = seen(&directory, &night, lives, now_unix_ns);
     let outcomes = night.outcomes();
-    let failing = outcomes.iter().filter(|it| crate::nightly::before::breaks(it.case.verdict, it.case.expected));
-    let failing: Vec<&CaseId> = failing.map(|outcome| &outcome.case.id).collect();
-    let others = directory.parent().unwrap_or(Path::new("."));
-    let before = Before::of(others, &name, &night.plan.suite, &night.plan.bench, &failing);
+    let before = Before::of_night(&directory, &night, &outcomes);
     Ok(Standing::of(&name, &directory.to_string_lossy(), &night, &outcomes, &before, seen))
 }
 

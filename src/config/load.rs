@@ -147,13 +147,14 @@ pub fn suite_document(name: &str, rig: &Path) -> Result<Document, Diagnostics> {
 pub fn suite(document: &Document, rig: &Path) -> Result<(Suite, BTreeMap<String, Scenario>), Diagnostics> {
     let mut findings = Findings::new(document);
     let raw: raw::Suite = document.read(&mut findings);
+    let folder = document.file().parent().unwrap_or(Path::new(""));
     let mut known = BTreeMap::new();
     let mut find = |text: &str| {
         let named = beside(document, text);
         let found = known.entry(named.clone()).or_insert_with(|| scenario(&named, rig));
         found.clone().map(|scenario| (named, scenario))
     };
-    let checked = check::suite::suite(&raw, &mut find, &mut findings);
+    let checked = check::suite::suite(&raw, folder, &mut find, &mut findings);
     findings.finish(checked)
 }
 

@@ -16,7 +16,7 @@ mod witness;
 pub(super) use lift::{InTurn, Lift};
 pub(super) use pbx::{Pbx, Words};
 pub(super) use peer::Peer;
-pub(super) use suite::{Entry as SuiteEntry, KnownIssue, Suite};
+pub(super) use suite::{Entry as SuiteEntry, KnownIssue, Notify, Suite};
 pub(super) use witness::{Listener, ServerWitness, StatusPage, SyslogDialect, WatchedPage};
 
 pub(super) type Text = Option<Spanned<String>>;

@@ -40,6 +40,33 @@ pub struct Suite {
     /// Failures that are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known_issues: Vec<KnownIssue>,
+    /// Who is told what a night came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
+}
+
+/// A command that is handed the message of a night.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notify {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// How long it may take.
+    #[serde(with = "super::duration")]
+    pub limit: Duration,
+    /// Of which nights it is told.
+    pub when: Occasion,
+}
+
+/// Of which nights somebody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Occasion {
+    /// Of each.
+    Always,
+    /// Where something fails that did not, something does not that did, or the exit code is another than that of the last one.
+    Changed,
+    /// Of those whose exit code is not 0.
+    Failed,
 }
 
 /// Scenarios on phones. Each scenario is a run of its own, on all of the phones, unless they are a chain.

@@ -11,7 +11,12 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{lean::Lean, ledger, plan::FailedBefore};
+use super::{
+    lean::Lean,
+    ledger,
+    plan::FailedBefore,
+    state::{Night, Outcome},
+};
 use crate::verdict::{Case, CaseId, Verdict};
 
 /// So many nights are looked at, at most.
@@ -67,6 +72,15 @@ impl Before {
             }
         }
         before
+    }
+
+    /// What the cases that break a night came to in the nights beside it, which is in this directory.
+    pub fn of_night(directory: &Path, night: &Night, outcomes: &[Outcome]) -> Self {
+        let name = directory.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let failing = outcomes.iter().map(|outcome| &outcome.case).filter(|case| breaks(case.verdict, case.expected));
+        let failing: Vec<&CaseId> = failing.map(|case| &case.id).collect();
+        let others = directory.parent().unwrap_or(Path::new("."));
+        Self::of(others, &name, &night.plan.suite, &night.plan.bench, &failing)
     }
 
     /// Takes a night that is older than those before.
@@ -128,7 +142,7 @@ fn read(directory: &Path) -> Option<Told> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nightly::{Event, Night, NightSummary, state::sample};
+    use crate::nightly::{Event, NightSummary, state::sample};
 
     fn id(phone: &str, line: &str) -> CaseId {
         CaseId { scenario: "failover".to_owned(), phone: phone.into(), line: line.to_owned() }

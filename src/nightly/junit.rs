@@ -4,7 +4,7 @@
 //! single run, `phone/line`; further ones of the same night have their place in it added, as `p1/1001 (1.2)`. An earlier
 //! attempt of a case that passed in the end is a flaky failure, as build servers know it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCaseStatus, TestRerun, TestSuite, XmlString};
 
@@ -14,11 +14,12 @@ use crate::{
     verdict::Verdict,
 };
 
-/// The XML document for a night of this name.
+/// The XML document for a night of this name, whose directory is `place` for a build server. A case that is no plain pass has the report
+/// of its run attached, in the way in which GitLab and the JUnit Attachments plugin of Jenkins read it.
 ///
 /// # Errors
 /// If it can not be written as XML.
-pub fn render(name: &str, night: &Night) -> Result<String, ReportError> {
+pub fn render(name: &str, night: &Night, place: &Path) -> Result<String, ReportError> {
     let mut suite = TestSuite::new(junit::clean(name));
     suite.add_property(Property::new("suite", junit::clean(&night.plan.suite)));
     suite.add_property(Property::new("bench", junit::clean(&night.plan.bench)));
@@ -33,6 +34,10 @@ pub fn render(name: &str, night: &Night) -> Result<String, ReportError> {
         case.add_property(Property::new("run", junit::clean(&outcome.run.0)));
         if let Some(directory) = &outcome.directory {
             case.add_property(Property::new("directory", junit::clean(directory)));
+            if outcome.case.verdict != Verdict::Pass || !outcome.case.expected {
+                let report = place.join(directory).join("report.html");
+                case.set_system_out(junit::clean(&format!("[[ATTACHMENT|{}]]", report.display())));
+            }
         }
         if outcome.case.verdict == Verdict::Flaky
             && let TestCaseStatus::Success { .. } = &case.status
@@ -61,7 +66,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_a_retry_is_a_flaky_failure() {
         let night = Night::of(&sample::night()).unwrap();
-        let xml = render("2026-11-25T221503Z-sample", &night).unwrap();
+        let xml = render("2026-11-25T221503Z-sample", &night, Path::new("reports/night")).unwrap();
         let suite = Report::deserialize_from_str(&xml).unwrap().test_suites.remove(0);
         let names: Vec<_> = suite
             .test_cases
@@ -82,6 +87,10 @@ mod tests {
         let TestCaseStatus::Success { flaky_runs, .. } = &suite.test_cases[5].status else { panic!("{xml}") };
         assert_eq!(flaky_runs[0].ty.as_ref().unwrap().as_str(), "never-failed-back");
         assert!(suite.test_cases[5].properties.iter().any(|property| property.name.as_str() == "run"));
+        let attached: Vec<_> =
+            suite.test_cases.iter().map(|case| case.system_out.as_ref().map(|out| out.as_str())).collect();
+        let report = "[[ATTACHMENT|reports/night/2026-11-25T221503Z-failover-2/report.html]]";
+        assert_eq!((attached[0], attached[5]), (None, Some(report)), "{xml}");
     }
 
     #[test]
@@ -96,7 +105,7 @@ mod tests {
             }
             entries.extend([sample::at(1, sample::began(&plan, 0, attempt)), sample::at(2, ended)]);
         }
-        let xml = render("night", &Night::of(&entries).unwrap()).unwrap();
+        let xml = render("night", &Night::of(&entries).unwrap(), Path::new("reports/night")).unwrap();
         let case = Report::deserialize_from_str(&xml).unwrap().test_suites.remove(0).test_cases.remove(0);
         let TestCaseStatus::Success { flaky_runs, .. } = &case.status else { panic!("{xml}") };
         let types: Vec<&str> = flaky_runs.iter().map(|run| run.ty.as_ref().unwrap().as_str()).collect();
@@ -106,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_was_not_run_is_an_error_and_not_silence() {
-        let xml = render("night", &Night::of(&sample::night()[..1]).unwrap()).unwrap();
+        let xml = render("night", &Night::of(&sample::night()[..1]).unwrap(), Path::new("reports/night")).unwrap();
         let report = Report::deserialize_from_str(&xml).unwrap();
         assert_eq!((report.test_suites[0].tests, report.test_suites[0].errors), (7, 7), "{xml}");
     }

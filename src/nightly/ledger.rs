@@ -141,6 +141,17 @@ pub enum Event {
         /// The signal that ended it early.
         stopped_by: Option<String>,
     },
+    /// Somebody was told what it came to, or was to be.
+    Message(Handed),
+}
+
+/// What became of the message of a night.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handed {
+    /// How long its command took, in milliseconds.
+    pub took_ms: u64,
+    /// Why it was not taken; none: it was.
+    pub why: Option<String>,
 }
 
 /// How a run ended.

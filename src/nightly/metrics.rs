@@ -125,11 +125,7 @@ fn metrics(name: &str, night: &Night, before: &Before, now_unix_ns: i64) -> Vec<
     all.push(
         faults.into_iter().fold(of_faults, |metric, (code, count)| metric.with(vec![("code", code)], count as f64)),
     );
-    all.push(Metric::of(
-        "siprig_night_parked_phones",
-        "Phones that take no part any more.",
-        night.parked.len() as f64,
-    ));
+    all.push(Metric::of("siprig_night_parked_phones", "Phones that take no part any more.", night.parked.len() as f64));
     if let Some(closed) = &night.closed {
         all.push(Metric::of(
             "siprig_night_exit_code",

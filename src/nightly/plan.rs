@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{outcome, parking::Firmware};
 use crate::{
-    config::{Bench, Day, KnownIssue, Pace, Phone, Scenario, StepKind, Suite, duration},
+    config::{Bench, Day, KnownIssue, Notify, Pace, Phone, Scenario, StepKind, Suite, duration},
     event::PhoneName,
     verdict::{Case, CaseId},
 };
@@ -55,6 +55,9 @@ pub struct NightPlan {
     /// A failure that is not one of these is tried once more before it is called new; none: nothing is tried for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_before: Option<Vec<FailedBefore>>,
+    /// Who is told what it came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
     /// The runs, in their order.
     pub runs: Vec<PlannedRun>,
 }
@@ -196,6 +199,7 @@ impl NightPlan {
             controls: suite.controls.clone(),
             firmware: firmware(suite, bench),
             failed_before: (suite.confirm_new && !suite.never_retry).then(Vec::new),
+            notify: suite.notify.clone(),
             runs,
         }
     }

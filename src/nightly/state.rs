@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     finding,
-    ledger::{End, Ending, Entry, Event},
+    ledger::{End, Ending, Entry, Event, Handed},
     outcome,
     parking::{self, Parked},
     plan::{NightPlan, PlannedRun, RunId},
@@ -42,6 +42,8 @@ pub struct Night {
     pub parked: BTreeMap<PhoneName, Parked>,
     /// Why nothing on the bench would show anything, by the last look at it.
     pub unfit: Option<String>,
+    /// What became of the message of what it came to; none: nobody was to be told, or it was not yet.
+    pub message: Option<Handed>,
     /// Of each planned run what became of it, in the order of the plan.
     runs: Vec<Progress>,
     /// Runs that could not begin, in a row up to now, each once however often it was tried.
@@ -170,6 +172,7 @@ impl Night {
             closed: None,
             parked: BTreeMap::new(),
             unfit: None,
+            message: None,
             in_vain: Vec::new(),
         };
         rest.iter().for_each(|entry| night.apply(entry));
@@ -184,7 +187,7 @@ impl Night {
             Event::Planned { .. } => {}
             Event::Resumed => {
                 self.resumed += 1;
-                self.closed = None;
+                (self.closed, self.message) = (None, None);
                 self.in_vain.clear();
                 self.runs.iter_mut().for_each(|run| run.left = None);
             }
@@ -238,6 +241,7 @@ impl Night {
             Event::Closed { exit, stopped_by } => {
                 self.closed = Some(Closed { exit: *exit, stopped_by: stopped_by.clone() });
             }
+            Event::Message(handed) => self.message = Some(handed.clone()),
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     finding::{self, Finding},
+    ledger::Handed,
     parking::Parked,
     plan::RunId,
     state::{Attempt, Fate, Night, Status},
@@ -53,6 +54,9 @@ pub struct NightSummary {
     pub runs: Vec<Run>,
     /// Every planned case.
     pub cases: Vec<NightCase>,
+    /// What became of the message to whoever is told of a night.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Handed>,
 }
 
 /// A run of a night.
@@ -153,6 +157,7 @@ impl NightSummary {
             findings,
             runs: runs.collect(),
             cases,
+            message: night.message.clone(),
         }
     }
 

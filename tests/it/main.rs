@@ -43,6 +43,7 @@ mod sample;
 mod scrub;
 mod second_reader;
 mod serial_line;
+mod systemd;
 mod torture;
 mod virtual_phone;
 mod virtual_run;

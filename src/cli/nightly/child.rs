@@ -105,6 +105,10 @@ impl Running {
         }
         command.current_dir(&order.surroundings.directory);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Who began the night hears from the night alone.
+        for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+            command.env_remove(name);
+        }
         // A terminal's Ctrl-C is the night's, which hands it on once.
         command.process_group(0);
         // SAFETY: prctl(2) alone is called between fork and exec, which is async-signal-safe.

@@ -10,9 +10,9 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    SILENCE,
     chain::{Chain, Over},
     child::{self, Came, Order, Running},
+    notify,
     preflight::{self, Looked},
     told::{self, Teller},
     watchers::Watchers,
@@ -78,7 +78,7 @@ impl Conductor {
         let directory =
             directory.canonicalize().map_err(|error| state::unexpected("find the night's directory", &error))?;
         let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let watchers = Watchers::new(metrics, &directory, &night, &clock);
+        let watchers = Watchers::new(metrics, &directory, &night, &clock, &teller);
         Ok(Self { name, directory, ledger, night, clock, teller, watchers, unwritten: false, killed: false })
     }
 
@@ -118,12 +118,26 @@ impl Conductor {
         let rig_failed = self.unwritten || self.night.unfit.is_some();
         let exit = Exit::of_night(&cases, stopped, self.night.plan.gate_flaky, rig_failed);
         self.note(Event::Closed { exit: exit.code(), stopped_by: stopped.map(str::to_owned) })?;
+        let message = notify::of_night(&self.directory, &self.night, &self.clock, &self.teller);
+        if let Some(handed) = runtime.block_on(message) {
+            self.note(Event::Message(handed))?;
+        }
         self.teller.say(&format!("summary: {}", self.directory.join("summary.json").display()));
         Ok(if self.unwritten && exit == Exit::Success { Exit::Rig } else { exit })
     }
 
     fn today(&self) -> Day {
         Day::of_unix_ns(self.clock.unix_ns(self.clock.now()))
+    }
+
+    /// Its directory, as it is named from where the night began.
+    fn place(&self) -> &Path {
+        self.directory.strip_prefix(&self.night.plan.surroundings.directory).unwrap_or(&self.directory)
+    }
+
+    /// The night, with its directory.
+    pub(super) fn told(&self) -> (&Night, &Path) {
+        (&self.night, &self.directory)
     }
 
     /// The result, for stdout.
@@ -316,7 +330,7 @@ impl Conductor {
                     self.teller.say(&told::place(&self.night, Look::PLAIN));
                     self.sign_of_life(child, run, began);
                 }
-                () = self.clock.wait(Some(self.teller.last() + SILENCE)) => {
+                () = self.clock.wait(Some(self.teller.due())) => {
                     // What NTP does to the wall clock is followed.
                     self.clock.resample();
                     self.sign_of_life(child, run, began);
@@ -362,7 +376,7 @@ impl Conductor {
         let written = NightSummary::of(&self.name, &self.night)
             .to_json()
             .and_then(|text| report::replace(&self.directory.join("summary.json"), &text))
-            .and_then(|()| junit::render(&self.name, &self.night))
+            .and_then(|()| junit::render(&self.name, &self.night, self.place()))
             .and_then(|text| report::replace(&self.directory.join("junit.xml"), &text));
         // The ledger is what counts; they are made from it anew after the next run.
         if let Err(error) = &written

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    driver::clock::RunClock,
+    driver::{clock::RunClock, supervisor::Supervisor},
     event::Stamp,
     look::{Look, harmless, span},
     nightly::{
@@ -24,12 +24,42 @@ pub(super) struct Teller {
     clock: RunClock,
     look: Look,
     last: Cell<Stamp>,
+    /// Nobody is left without a word for longer.
+    silence: Duration,
+    supervisor: Option<Supervisor>,
 }
 
 impl Teller {
-    pub(super) fn new(clock: &RunClock) -> Self {
+    pub(super) fn new(clock: &RunClock, silence: Duration) -> Self {
         let look = Look::of_stream(std::io::stderr().is_terminal());
-        Self { clock: clock.clone(), look, last: Cell::new(clock.now()) }
+        let supervisor = Supervisor::of_environment();
+        supervisor.iter().for_each(|supervisor| supervisor.ready("the night begins"));
+        Self { clock: clock.clone(), look, last: Cell::new(clock.now()), silence, supervisor }
+    }
+
+    /// When the next line has to be written.
+    pub(super) fn due(&self) -> Stamp {
+        self.last.get() + self.silence
+    }
+
+    /// How long somebody may be about something without saying so.
+    pub(super) fn patience(&self) -> Duration {
+        self.beat().map_or(self.silence, |beat| beat.min(self.silence))
+    }
+
+    /// How often the service manager wants to hear that the night goes on.
+    pub(super) fn beat(&self) -> Option<Duration> {
+        self.supervisor.as_ref().and_then(Supervisor::beat)
+    }
+
+    /// Tells the service manager that the night goes on, and what it is about.
+    pub(super) fn goes_on(&self, about: &str) {
+        self.supervisor.iter().for_each(|supervisor| supervisor.goes_on(about));
+    }
+
+    /// Tells the service manager that the night comes to its end.
+    pub(super) fn ends(&self, about: &str) {
+        self.supervisor.iter().for_each(|supervisor| supervisor.stopping(about));
     }
 
     /// Writes a line.
@@ -38,11 +68,6 @@ impl Teller {
         let text = self.look.spelt(&harmless(text));
         // Nobody is left to be told if stderr is gone.
         let _ = writeln!(std::io::stderr(), "{} {text}", time(self.clock.unix_ns(self.clock.now())));
-    }
-
-    /// When the last line was written.
-    pub(super) fn last(&self) -> Stamp {
-        self.last.get()
     }
 
     /// Tells a case.

@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
-use super::told::Teller;
+use super::told::{self, Teller};
 use crate::{
     driver::clock::RunClock,
     event::Stamp,
+    look::Look,
     nightly::{Before, Night, metrics},
     report,
 };
@@ -27,13 +28,20 @@ pub(super) struct Watchers {
     metrics: Option<PathBuf>,
     before: Before,
     last: Cell<Stamp>,
+    beat: Duration,
     /// The metrics could not be written last time.
     unwritten: Cell<bool>,
 }
 
 impl Watchers {
     /// Those of the night in this directory.
-    pub(super) fn new(metrics: Option<&Path>, directory: &Path, night: &Night, clock: &RunClock) -> Self {
+    pub(super) fn new(
+        metrics: Option<&Path>,
+        directory: &Path,
+        night: &Night,
+        clock: &RunClock,
+        teller: &Teller,
+    ) -> Self {
         let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let before = match (metrics, directory.parent()) {
             (Some(_), Some(others)) => {
@@ -50,18 +58,24 @@ impl Watchers {
             metrics: metrics.map(Path::to_owned),
             before,
             last,
+            beat: teller.beat().map_or(BEAT, |beat| beat.min(BEAT)),
             unwritten: Cell::new(false),
         }
     }
 
     /// When they are told something at the latest.
     pub(super) fn due(&self) -> Stamp {
-        self.last.get() + BEAT
+        self.last.get() + self.beat
     }
 
     /// Tells them where the night is. That a file of theirs can not be written changes nothing, and is said once.
     pub(super) fn tell(&self, night: &Night, teller: &Teller) {
         self.last.set(self.clock.now());
+        let place = told::place(night, Look::PLAIN);
+        match &night.closed {
+            None => teller.goes_on(&place),
+            Some(_) => teller.ends(&place),
+        }
         let Some(path) = &self.metrics else { return };
         let now_unix_ns = self.clock.unix_ns(self.clock.now());
         let written = report::replace(path, &metrics::render(&self.name, night, &self.before, now_unix_ns));

@@ -1,16 +1,16 @@
 //! Checks of a suite: what it runs can be read, and what it excuses is something that it runs.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use toml::Spanned;
 
-use super::{Findings, LONGEST, plain, suggest};
+use super::{Findings, LONGEST, hook, plain, suggest};
 use crate::{
     config::{
         Bench, Scenario,
         diagnostic::Diagnostics,
         raw,
-        suite::{Day, Entry, KnownIssue, Suite},
+        suite::{Day, Entry, KnownIssue, Notify, Occasion, Suite},
     },
     event::PhoneName,
 };
@@ -26,15 +26,21 @@ const PRIORITY: u8 = 5;
 /// How long a run or a night may be.
 const LIMITS: (Duration, Duration) = (Duration::from_secs(1), LONGEST);
 
+/// How long the command may take that is told what a night came to: nobody else hears a word of it meanwhile.
+const NOTIFY_LIMITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(50));
+/// The same where it is not said.
+const NOTIFY_LIMIT: Duration = Duration::from_secs(30);
+
 /// Scenarios by the name or path by which a suite has them.
 type Scenarios = BTreeMap<String, Scenario>;
 
 /// Reads a scenario, and tells by which name or path it is known from then on.
 pub(in crate::config) type Find<'f> = dyn FnMut(&str) -> Result<(String, Scenario), Diagnostics> + 'f;
 
-/// The checked suite with its scenarios; it is worth nothing if there are findings.
+/// The checked suite with its scenarios, whose file is in `folder`; it is worth nothing if there are findings.
 pub(in crate::config) fn suite(
     raw: &raw::Suite,
+    folder: &Path,
     find: &mut Find<'_>,
     findings: &mut Findings<'_>,
 ) -> (Suite, Scenarios) {
@@ -66,8 +72,32 @@ pub(in crate::config) fn suite(
             .collect(),
         entries,
         known_issues,
+        notify: raw.notify.as_ref().and_then(|raw| notify(raw, folder, findings)),
     };
     (suite, scenarios)
+}
+
+fn notify(raw: &Spanned<raw::Notify>, folder: &Path, findings: &mut Findings<'_>) -> Option<Notify> {
+    const EXAMPLE: &str = "`command = [\"/usr/local/bin/tell-the-lab\"]`";
+    let (span, raw) = (raw.span(), raw.get_ref());
+    let help = format!("add {EXAMPLE}");
+    let words = findings.required(raw.command.as_ref(), span, "there is no command to be told", &help);
+    let command = words.and_then(|words| hook::command(words, "`notify.command`", EXAMPLE, folder, findings));
+    let limit = match &raw.limit {
+        Some(limit) => findings.duration(limit, NOTIFY_LIMITS),
+        None => Some(NOTIFY_LIMIT),
+    };
+    let when = match raw.when.as_ref().map(|when| (when.span(), when.get_ref().as_str())) {
+        None | Some((_, "always")) => Some(Occasion::Always),
+        Some((_, "changed")) => Some(Occasion::Changed),
+        Some((_, "failed")) => Some(Occasion::Failed),
+        Some((span, other)) => {
+            let known = ["always", "changed", "failed"];
+            findings.at(span, format!("`{other}` is no occasion to tell somebody"), suggest(other, &known));
+            None
+        }
+    };
+    Some(Notify { command: command?, limit: limit?, when: when? })
 }
 
 fn entry(

@@ -27,6 +27,7 @@ pub(in crate::config) struct Suite {
     pub(in crate::config) entry: Vec<Spanned<Entry>>,
     #[serde(default)]
     pub(in crate::config) known_issue: Vec<Spanned<KnownIssue>>,
+    pub(in crate::config) notify: Option<Spanned<Notify>>,
 }
 
 /// Scenarios on phones.
@@ -43,6 +44,15 @@ pub(in crate::config) struct Entry {
     pub(in crate::config) tags: Vec<Spanned<String>>,
     pub(in crate::config) time_limit: Text,
     pub(in crate::config) retry: Option<Spanned<i64>>,
+}
+
+/// Who is told what a night came to.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(in crate::config) struct Notify {
+    pub(in crate::config) command: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(in crate::config) limit: Text,
+    pub(in crate::config) when: Text,
 }
 
 /// A failure that is known.

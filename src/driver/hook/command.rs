@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -73,6 +73,24 @@ pub fn ask(command: &[String], limit: Duration, secrets: &Secrets, clock: &RunCl
     });
     let outcome = HookOutcome { took_ns: took(begun, clock), output, error: fault(ended) };
     (outcome, String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Runs a command as [`run`] does, that reads this from its standard input. When `given_up` is set, it is killed.
+pub fn hand(command: &[String], input: &[u8], limit: Duration, given_up: &AtomicBool, clock: &RunClock) -> HookOutcome {
+    let begun = clock.now();
+    let mut output = String::new();
+    let ended = output_file().and_then(|mut file| {
+        // It reads when it likes, or never: a pipe would have to be waited for.
+        let mut read = output_file()?;
+        read.write_all(input)?;
+        read.seek(SeekFrom::Start(0))?;
+        let mut child = spawn_reading(command, read.into(), &file, &file)?;
+        let until = Until { limit, most: MOST_OUTPUT, given_up };
+        let ended = wait(&mut child, &file, &until, || clock.now().since(begun));
+        output = told(&mut file, &Secrets::default()).unwrap_or_default();
+        ended
+    });
+    HookOutcome { took_ns: took(begun, clock), output, error: fault(ended) }
 }
 
 /// When a command that goes on until it is told otherwise is to end.
@@ -232,9 +250,13 @@ fn output_file() -> io::Result<File> {
 }
 
 fn spawn(words: &[String], output: &File, errors: &File) -> io::Result<Child> {
+    spawn_reading(words, Stdio::null(), output, errors)
+}
+
+fn spawn_reading(words: &[String], input: Stdio, output: &File, errors: &File) -> io::Result<Child> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(errors.try_clone()?);
+    command.args(arguments).stdin(input).stdout(output.try_clone()?).stderr(errors.try_clone()?);
     // Ctrl-C on the terminal is for siprig, which then starts what was stopped.
     privileges::begin_without(command.process_group(0))
 }
@@ -323,6 +345,19 @@ mod tests {
         // Half of it lies ahead of the end that is told.
         let (outcome, _) = asked("printf 47110815; head -c 1996 /dev/zero | tr '\\0' -");
         assert!(outcome.output.starts_with("xxxx---") && outcome.output.len() == 2000, "{}", outcome.output);
+    }
+
+    #[test]
+    fn what_a_command_is_handed_it_reads_if_it_likes_and_is_given_up_when_nobody_waits() {
+        let handed = |text: &str, input: &[u8], given_up| {
+            let words = ["/bin/sh", "-c", text].map(str::to_owned);
+            hand(&words, input, LONG, &AtomicBool::new(given_up), &RunClock::start())
+        };
+        let long = vec![b'x'; 1 << 20];
+        assert_eq!(handed("wc -c", &long, false).output, (1 << 20).to_string());
+        assert_eq!(handed("exit 0", &long, false).error, None, "who does not read it is not waited for");
+        let given_up = handed("sleep 600", b"", true);
+        assert_eq!(given_up.error.as_deref(), Some("was not waited for, and was killed"));
     }
 
     #[test]

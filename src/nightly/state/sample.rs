@@ -54,6 +54,7 @@ fn suite() -> Suite {
             entry(&["failover"]),
         ],
         known_issues: vec![issue(today()), issue(Day::new(2026, 11, 24).unwrap())],
+        notify: None,
     }
 }
 
