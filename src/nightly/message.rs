@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::{
     before::{self, Before},
-    standing::{self, Parked, Point},
+    parking::Parked,
+    standing::{self, Point},
     state::{Night, Outcome},
     summary,
 };
@@ -129,7 +130,7 @@ impl Message {
             rig_faults,
             more: 0,
             not_run: cases.iter().filter(|case| case.verdict == Verdict::NotRun).count(),
-            parked: standing::parked(night),
+            parked: night.parked.values().cloned().collect(),
             expired_issues: night.plan.expired_on(&Day::of_unix_ns(night.last_unix_ns)),
             directory: directory.to_string_lossy().into_owned(),
             reports: Reports { summary: path("summary.json"), junit: path("junit.xml") },

@@ -1,5 +1,7 @@
 //! The units of systemd in `rig/systemd`, as far as systemd-analyze(1) is there to say something of them.
 
+#![expect(clippy::print_stdout, reason = "tests that can't run say so")]
+
 use std::{fs, path::Path, process::Command};
 
 /// How much a unit may be exposed, in tenths: 2.6 with systemd 252, and what later versions look at besides.
