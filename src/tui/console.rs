@@ -28,6 +28,7 @@ pub mod key;
 mod keyboard;
 pub mod ladder;
 pub mod mode;
+mod moment;
 pub mod mouse;
 mod operate;
 mod order;
@@ -45,6 +46,7 @@ use block::Choice;
 use filter::Filter;
 use key::Key;
 use mode::{Mode, Pressing};
+use moment::{About, Moment};
 use order::{LastColumn, Order};
 use serial::SerialView;
 pub use serial::{Reading, Serial};
@@ -100,6 +102,10 @@ struct Entry {
     told: Told,
     /// The phone that it is about, if it is about one.
     phone: Option<PhoneName>,
+    /// What of the network it is about, if it is about that.
+    about: Option<About>,
+    /// Number of the record that tells of it.
+    seq: u64,
 }
 
 /// Where the records come from.
@@ -149,6 +155,8 @@ struct View {
     line: Option<LineId>,
     /// The server that is selected; none: the first.
     server: Option<ServerName>,
+    /// The instant that the network is looked at; none: the present.
+    moment: Option<Moment>,
     /// How it is to be blocked.
     choice: Choice,
     filter: Filter,
@@ -288,7 +296,8 @@ impl Console {
                 self.log.pop_front();
                 self.log_before += 1;
             }
-            self.log.push_back(Entry { told, phone: record.phone().cloned() });
+            let (phone, about) = (record.phone().cloned(), About::of(record));
+            self.log.push_back(Entry { told, phone, about, seq: record.seq });
         }
         self.story.apply(record, self.board.known());
         self.talk.apply(record);

@@ -71,6 +71,8 @@ pub enum Act {
     Whole,
     /// The same instant on another screen.
     Instant,
+    /// The network as it stood at that instant.
+    NetworkThen,
     /// The next phone.
     NextPhone,
     /// The one before.
@@ -301,8 +303,16 @@ pub const ACTIONS: &[Entry] = &[
         &[Key::Char('=')],
         "instant",
         "then, on SIP, Console, Log",
-        Scope::On(&[Sip, Log, Serial]),
+        Scope::On(&[Sip, Network, Log, Serial]),
         Some(5),
+    ),
+    entry(
+        Act::NetworkThen,
+        &[Key::Char('w')],
+        "network then",
+        "the network as it was then",
+        Scope::On(&[Sip, Log, Serial]),
+        Some(6),
     ),
     entry(Act::Sort, &[Key::Char('s')], "sort", "another order", Scope::On(&[Phones]), Some(5)),
     entry(Act::Column, &[Key::Char('c')], "column", "result, display or lamps", Scope::On(&[Phones]), Some(8)),
@@ -315,7 +325,7 @@ pub const ACTIONS: &[Entry] = &[
         &[Key::Char('f')],
         "freeze",
         "hold the rows, or follow",
-        Scope::On(&[Sip, Log, Serial]),
+        Scope::On(&[Sip, Network, Log, Serial]),
         Some(4),
     ),
     entry(Act::Down, &[Key::Char('j'), Key::Down], "down", "the next row", WITH_ROWS, None),

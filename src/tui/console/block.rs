@@ -111,6 +111,8 @@ impl Console {
 
     /// Begins to block the selected server; where an operator has, asks whether to give it back.
     pub(super) fn begin_block(&mut self) {
+        // What is done is done at present.
+        self.view.moment = None;
         let refused = match self.phase() {
             Phase::On | Phase::Asked => self.server().is_none().then_some("nothing is known of the run yet"),
             Phase::Over => Some("the run is over"),

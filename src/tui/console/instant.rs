@@ -1,7 +1,7 @@
 //! The same instant on another screen: from an event to the message that it is about, from a message to what the phone's console said
 //! then, and from there to what was told of it.
 
-use super::{Console, action::Screen};
+use super::{Console, action::Screen, ladder::Rung};
 use crate::{
     event::Stamp,
     tui::console::serial::{Reading, Scroll},
@@ -14,6 +14,7 @@ impl Console {
             Screen::Log => self.event_to_message(),
             Screen::Sip => self.message_to_console(),
             Screen::Serial => self.console_to_event(),
+            Screen::Network => self.network_to_event(),
             _ => {}
         }
     }
@@ -43,8 +44,7 @@ impl Console {
 
     /// From the selected message to the last line of the phone's console until then.
     fn message_to_console(&mut self) {
-        let chosen = self.rungs().find(|rung| Some(rung.seq) == self.view.rung).or_else(|| self.rungs().next_back());
-        let at = chosen.map(|rung| rung.at);
+        let at = self.chosen_rung().ok().map(|rung| rung.at);
         self.show(Screen::Serial);
         // What stands on a terminal has no times.
         if self.view.serial.reading == Reading::Terminal {
@@ -56,10 +56,28 @@ impl Console {
 
     /// From the selected line of a console to the last event until then.
     fn console_to_event(&mut self) {
-        let view = &self.view.serial;
-        let scroll = self.serial.as_ref().map(|serial| serial.scroll(view.reading));
-        let number = self.serial_row().or_else(|| scroll?.last());
-        let Some(at) = number.and_then(|number| scroll?.at(number)) else { return };
+        if let Some(at) = self.serial_instant() {
+            self.go_to_event_until(at);
+        }
+    }
+
+    /// The selected message, or else the last.
+    ///
+    /// # Errors
+    /// That there is none.
+    pub(super) fn chosen_rung(&self) -> Result<&Rung, &'static str> {
+        let chosen = self.rungs().find(|rung| Some(rung.seq) == self.view.rung).or_else(|| self.rungs().next_back());
+        chosen.ok_or("no message of this phone was seen")
+    }
+
+    /// When the selected line of the console was said.
+    pub(super) fn serial_instant(&self) -> Option<Stamp> {
+        let scroll = self.serial.as_ref().map(|serial| serial.scroll(self.view.serial.reading))?;
+        scroll.at(self.serial_row().or_else(|| scroll.last())?)
+    }
+
+    /// Goes to the last event until then.
+    pub(super) fn go_to_event_until(&mut self, at: Stamp) {
         let until = self.log.iter().take_while(|entry| entry.told.at <= at).count();
         self.show(Screen::Log);
         self.view.event = Some(self.log_before + until.saturating_sub(1));

@@ -167,10 +167,14 @@ impl Console {
             Act::First => self.go(|_, _| 0),
             Act::Last => self.follow(),
             Act::Open if self.view.screen == Screen::Sip => self.view.detail = !self.view.detail,
+            Act::Open if self.view.screen == Screen::Log && self.event().is_ok_and(|entry| entry.about.is_some()) => {
+                self.network_then();
+            }
             Act::Open if self.view.screen == Screen::Log => self.same_instant(),
             Act::Whole => self.read_whole(),
             Act::Open => self.show(Screen::Phone),
             Act::Instant => self.same_instant(),
+            Act::NetworkThen => self.network_then(),
             Act::NextPhone => self.pick(|at, count| (at + 1) % count),
             Act::PreviousPhone => self.pick(|at, count| (at + count - 1) % count),
             Act::Filter => self.view.filtering = true,
@@ -232,7 +236,7 @@ impl Console {
             self.select_shown();
         }
         if screen != self.view.screen {
-            self.view.whole = false;
+            (self.view.whole, self.view.moment) = (false, None);
             self.view.before.retain(|before| *before != screen);
             self.view.before.push(self.view.screen);
             self.view.screen = screen;
@@ -280,6 +284,7 @@ impl Console {
             }
             return Some(Wish::Leave);
         }
+        self.view.moment = None;
         self.view.screen = self.view.before.pop().unwrap_or(Screen::Phones);
         None
     }
@@ -330,6 +335,7 @@ impl Console {
         match self.view.screen {
             Screen::Sip => self.view.rung = None,
             Screen::Log => self.view.event = None,
+            Screen::Network if self.view.moment.is_some() => self.view.moment = None,
             Screen::Serial => {
                 (self.view.serial.row, self.view.serial.instant) = (None, None);
                 if let Some(terminal) = self.serial.as_mut().and_then(Serial::terminal_mut) {
@@ -355,10 +361,13 @@ impl Console {
         let frozen = match self.view.screen {
             Screen::Sip => self.view.rung.is_some(),
             Screen::Serial => self.serial_row().is_some(),
+            Screen::Network => self.view.moment.is_some(),
             _ => self.view.event.is_some(),
         };
         if frozen {
             self.follow();
+        } else if self.view.screen == Screen::Network {
+            self.hold_network();
         } else {
             self.go(|at, _| at);
         }

@@ -33,11 +33,13 @@ impl Rate {
         }
     }
 
-    /// How many there were in each of the last minutes, the one in progress last.
-    pub fn of_late(&self, now: Stamp) -> [u64; MINUTES] {
+    /// How many there were in each of the last minutes until then, the one in progress last; none: nobody remembers.
+    pub fn of_late(&self, now: Stamp) -> [Option<u64>; MINUTES] {
+        let newest = self.0.back().map_or(0, |(newest, _)| *newest);
         minutes(now).map(|of| {
+            let forgotten = of.is_some_and(|minute| minute + (MINUTES as u64) <= newest);
             let counted = self.0.iter().find(|(minute, _)| Some(*minute) == of);
-            counted.map_or(0, |(_, count)| *count)
+            (!forgotten).then(|| counted.map_or(0, |(_, count)| *count))
         })
     }
 }
@@ -69,8 +71,8 @@ mod tests {
         for seconds in [0, 59, 60, 200, 130] {
             rate.count(at(seconds));
         }
-        assert_eq!(rate.of_late(at(239)), [0, 0, 0, 0, 0, 0, 2, 1, 1, 1]);
-        assert_eq!(rate.of_late(at(600)), [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(rate.of_late(at(239)), [0, 0, 0, 0, 0, 0, 2, 1, 1, 1].map(Some));
+        assert_eq!(rate.of_late(at(600)), [1, 1, 1, 0, 0, 0, 0, 0, 0, 0].map(Some));
     }
 
     #[test]
@@ -81,7 +83,13 @@ mod tests {
             rate.count(at(seconds / 3));
         }
         assert!(rate.0.len() <= MINUTES, "{rate:?}");
-        assert_eq!(rate.of_late(at(99_999))[0], 9, "one each seven seconds");
+        assert_eq!(rate.of_late(at(99_999))[0], Some(9), "one each seven seconds");
+        let before = rate.of_late(at(99_999 - 3 * 60));
+        assert_eq!(
+            (before[2], before[3].is_some()),
+            (None, true),
+            "what was longer ago is not known to have been nothing"
+        );
     }
 
     #[test]

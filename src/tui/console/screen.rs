@@ -72,7 +72,8 @@ fn paint(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let body = Rect { x: area.x, y: area.y + HEAD, width: area.width, height: area.height - HEAD - 1 };
     let old = console.is_old(now);
     pen.inside(body, |inner| {
-        inner.old = old;
+        // Neither is the network of then the present.
+        inner.old = old || (console.view.screen == Screen::Network && console.moment(now).is_some());
         inner.thick = matches!(console.view.mode, Mode::Keys | Mode::Serial);
         match console.view.screen {
             Screen::Phones => phones::draw(inner, console, now),

@@ -26,6 +26,7 @@ mod instant;
 mod lanes;
 mod log;
 mod long;
+mod moment;
 mod mouse;
 mod network;
 mod order;

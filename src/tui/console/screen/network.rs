@@ -7,6 +7,7 @@ use ratatui::style::{Modifier, Style};
 use super::{
     super::{
         Console,
+        moment::Moment,
         mouse::Target,
         rate::{self, MINUTES},
         talk::Traffic,
@@ -45,44 +46,55 @@ const BARS: ([&str; 8], [&str; 8]) =
 
 pub(super) fn draw(pen: &mut Pen<'_>, console: &Console, now: Stamp) {
     let columns = pen.area.width;
-    heading(pen, (0, 0), columns, "Servers, and the SIP to and from them");
+    let moment = console.moment(now);
+    let title =
+        moment.map(|moment| format!("! as of {}, {} ago; f shows the present", moment.at, clock(now, moment.at)));
+    heading(pen, (0, 0), columns, title.as_deref().unwrap_or("Servers, and the SIP to and from them"));
+    let now = moment.map_or(now, |moment| moment.at);
     for (x, name) in SERVER {
         pen.text(x, 1, name, pen.dim());
     }
     let mut y = 2;
     let servers = console.servers();
-    let most = servers.iter().flat_map(|server| console.talk.server(&server.name).rate.of_late(now)).max();
+    let most = servers.iter().flat_map(|server| console.talk.server(&server.name).rate.of_late(now)).flatten().max();
     let strips = servers.len() * 2 + BELOW <= pen.area.height.into();
     for server in servers {
         let traffic = console.talk.server(&server.name);
-        row(pen, console, y, server, &traffic, now);
+        row(pen, console, y, server, (&traffic, moment), now);
         y += 1;
         if strips {
-            strip(pen, console, y, server, (&traffic, most.unwrap_or(0)), now);
+            strip(pen, console, y, server, (&traffic, most.unwrap_or(0), moment), now);
             y += 1;
         }
-        if let Some((note, warns)) = unmet(console, server, &traffic, now) {
+        // Whether a message had met it by then nobody remembers.
+        if let Some((note, warns)) = unmet(console, server, &traffic, now).filter(|_| moment.is_none()) {
             let style = if warns { Style::new().add_modifier(Modifier::BOLD) } else { pen.dim() };
             pen.text(3, y, &note, style);
             y += 1;
         }
     }
-    if let Some(refused) = &console.talk.refused {
+    if let Some(refused) = console.talk.refused.as_ref().filter(|_| moment.is_none()) {
         pen.within(1, y, columns - 2, &format!("! {refused}"), Style::new());
         y += 1;
     }
-    outages(pen, console, y, now);
+    outages(pen, console, y, moment, now);
 }
 
-fn row(pen: &mut Pen<'_>, console: &Console, y: u16, server: &Server, traffic: &Traffic, now: Stamp) {
-    let mut of_server =
-        console.outages_of(server).filter_map(|(_, outage)| Some((outage.spec.as_ref()?, outage.limit)));
-    let state = match of_server.next() {
+fn row(
+    pen: &mut Pen<'_>,
+    console: &Console,
+    y: u16,
+    server: &Server,
+    (traffic, moment): (&Traffic, Option<Moment>),
+    now: Stamp,
+) {
+    let in_force = console.in_force(&server.name, moment);
+    let state = match in_force.first() {
         Some((spec, _)) => {
             let state = wording::outage(spec).0.to_lowercase();
-            let more = of_server.count();
+            let more = in_force.len() - 1;
             let more = if more > 0 { format!(" +{more}") } else { String::new() };
-            let first = console.outages_of(server).filter_map(|(_, outage)| outage.limit).min();
+            let first = in_force.iter().filter_map(|(_, limit)| *limit).min();
             let left = first.map_or_else(String::new, |limit| clock(limit, now));
             // When the first of them ends has room in any case, and who made it in what is left.
             let head = format!("{} {state}{more}", pen.look.pick("■", "#"));
@@ -93,13 +105,15 @@ fn row(pen: &mut Pen<'_>, console: &Console, y: u16, server: &Server, traffic: &
         None => format!("{} open", pen.look.pick("□", "=")),
     };
     let hit = traffic.last_drop.map_or_else(String::new, |(_, at)| format!("{} s ago", now.since(at).as_secs()));
+    // Counts are of the present alone.
+    let counted = |count: String| if moment.is_some() { "-".to_owned() } else { count };
     let cells = [
         format!("{} {}", server.name, server.role),
         server.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         state,
-        traffic.passed.to_string(),
-        traffic.dropped.to_string(),
-        hit,
+        counted(traffic.passed.to_string()),
+        counted(traffic.dropped.to_string()),
+        counted(hit),
     ];
     let selected = console.server().is_some_and(|selected| selected.name == server.name);
     let style = if selected { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
@@ -119,9 +133,16 @@ fn owner(spec: &OutageSpec) -> &str {
 }
 
 /// The messages of each of the last minutes, and in which of them the server was under an outage. All servers have one scale.
-fn strip(pen: &mut Pen<'_>, console: &Console, y: u16, server: &Server, (traffic, most): (&Traffic, u64), now: Stamp) {
+fn strip(
+    pen: &mut Pen<'_>,
+    console: &Console,
+    y: u16,
+    server: &Server,
+    (traffic, most, moment): (&Traffic, u64, Option<Moment>),
+    now: Stamp,
+) {
     let counts = traffic.rate.of_late(now);
-    let bars: String = counts.iter().map(|count| bar(*count, most, pen.look)).collect();
+    let bars: String = counts.iter().map(|count| count.map_or("?", |count| bar(count, most, pen.look))).collect();
     let of_server = |outage: &&Outage| outage.spec.as_ref().is_some_and(|spec| spec.server == server.name);
     let under: Vec<(Stamp, Stamp)> = console
         .story
@@ -134,11 +155,13 @@ fn strip(pen: &mut Pen<'_>, console: &Console, y: u16, server: &Server, (traffic
         let meets = |(from, to): (Stamp, Stamp)| under.iter().any(|(began, ended)| *began < to && *ended >= from);
         if span.is_some_and(meets) { pen.look.pick("▒", "#") } else { pen.look.pick("·", ".") }
     });
-    let (latest, highest) = (counts.last().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
+    let latest = counts.last().copied().flatten().map_or_else(|| "?".to_owned(), |count| count.to_string());
+    let highest = counts.iter().flatten().max().copied().unwrap_or(0);
+    let which = if moment.is_some() { "that" } else { "this" };
     pen.text(3, y, "SIP a min.", pen.dim());
     pen.text(STRIP, y, &bars, Style::new());
     pen.text(STRIP + MINUTES as u16 + 2, y, &format!("outage {}", shaded.concat()), pen.dim());
-    let text = format!("{latest} this minute, at most {highest}");
+    let text = format!("{latest} {which} minute, at most {highest}");
     pen.within(STRIP + MINUTES as u16 * 2 + 11, y, pen.area.width.saturating_sub(46), &text, pen.dim());
 }
 
@@ -177,21 +200,30 @@ fn unmet(console: &Console, server: &Server, traffic: &Traffic, now: Stamp) -> O
     })
 }
 
-fn outages(pen: &mut Pen<'_>, console: &Console, top: u16, now: Stamp) {
+fn outages(pen: &mut Pen<'_>, console: &Console, top: u16, moment: Option<Moment>, now: Stamp) {
     let columns = pen.area.width;
     heading(pen, (0, top), columns, "Outages, the latest first");
-    let all: Vec<&Outage> = console.story.outages.values().filter(|outage| outage.began.is_some()).collect();
+    let all = console.outages_then(moment);
     if all.is_empty() {
         pen.text(1, top + 1, "none was in force yet", pen.dim());
     }
     let mut y = top + 1;
-    let troubles = console.story.troubles.len().min(5) as u16;
+    let all_troubles: Vec<_> =
+        console.story.troubles.iter().filter(|trouble| moment.is_none() || trouble.at <= now).collect();
+    let troubles = all_troubles.len().min(5) as u16;
     let bottom = pen.area.height.saturating_sub(if troubles > 0 { troubles + 1 } else { 0 });
     let count = console.board.phones();
-    for outage in all.into_iter().rev() {
+    // The one that led here is in sight.
+    let selected = moment.and_then(|moment| all.iter().position(|(id, _)| Some(*id) == moment.outage));
+    let room = usize::from(bottom.saturating_sub(y) / 2);
+    let from = selected.map_or(0, |at| (at + 1).saturating_sub(room.max(1)));
+    for (at, (_, outage)) in all.iter().enumerate().skip(from) {
         let (Some(began), Some(spec)) = (outage.began, &outage.spec) else { continue };
         if y + 1 >= bottom {
             break;
+        }
+        if Some(at) == selected {
+            pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
         }
         let bold = if outage.ended.is_none() { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
         let whom = wording::whom(&spec.phones, count);
@@ -211,8 +243,11 @@ fn outages(pen: &mut Pen<'_>, console: &Console, top: u16, now: Stamp) {
     }
     if troubles > 0 {
         heading(pen, (0, bottom), columns, "Trouble of the rig");
-        let from = console.story.troubles.len().saturating_sub(troubles.into());
-        for (y, trouble) in (bottom + 1..).zip(console.story.troubles.iter().skip(from)) {
+        let from = all_troubles.len().saturating_sub(troubles.into());
+        for (y, trouble) in (bottom + 1..).zip(all_troubles.into_iter().skip(from)) {
+            if moment.is_some_and(|moment| moment.seq == Some(trouble.seq)) {
+                pen.text(0, y, ">", Style::new().add_modifier(Modifier::BOLD));
+            }
             pen.text(1, y, &format!("{:>9} ! {}", trouble.at.to_string(), trouble.note), Style::new());
         }
     }

@@ -38,6 +38,11 @@ impl Outages {
         self.all.get(outage)
     }
 
+    /// All that are known, with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (OutageId, &Outage)> {
+        self.all.iter().map(|(id, outage)| (*id, outage))
+    }
+
     /// All that are known.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &Outage> {
         self.all.values()
