@@ -1,6 +1,9 @@
-//! Which device is behind each port of a bench: a key is pressed through each keypad and looked for on every console, each
-//! console is asked which extensions it serves, and each REGISTER is read for the extension and the address that a MAC
-//! address goes with. What does not go together is named with the phone that it belongs to.
+//! Which device is behind each port of a bench: keys are pressed through each keypad and looked for on every console, each
+//! console is asked which extensions it serves and who it is, and each REGISTER is read for the extension and the address that a
+//! MAC address goes with. What does not go together is named with the phone that it belongs to.
+//!
+//! All keypads press at once, each a word of its own ([`words`]). Of a keypad whose word shows nowhere, or on several consoles, one
+//! key is pressed alone; but if no console has shown anything that is not explained, all of those press once more at once.
 //!
 //! Pure: observations and times in, orders and findings out. Not here: who opens the ports (`cli::check`).
 //!
@@ -9,22 +12,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::IpAddr,
     time::Duration,
 };
 
 use crate::{
-    config::{Bench, Model, Phone, StepKind},
+    config::{Bench, Mac, Model, Phone},
     event::{Action, KeyName, Observed, PhoneName, PortKind, SipFact, SipMessage, SipStart, Stamp, Stroke, Toward},
-    wire::console::{CompiledDialect, ConsoleFact},
+    wire::console::ConsoleFact,
 };
 
 mod findings;
+mod watched;
+mod words;
+
+use watched::Watched;
 
 pub use findings::{Finding, Part};
-
-/// Keys whose press does a phone no harm, the first that it has is used.
-const HARMLESS: [&str; 6] = ["voldown", "volup", "navdown", "goodbye", "cancel", "1"];
 
 /// How long phones may take to be heard of at first: those of a bench that was just joined are booting.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -32,8 +35,14 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// How long a console may take to answer, and to show a key.
 const ANSWER: Duration = Duration::from_millis(1500);
 
-/// How long a keypad may take to press a key.
-const PRESS: Duration = Duration::from_secs(10);
+/// How long a keypad may take to press its keys, and how much longer for each that may be on the same board.
+const PRESS: Duration = Duration::from_secs(8);
+const PRESS_EACH: Duration = Duration::from_millis(1500);
+/// However many they are, it is over then.
+const PRESS_ALL: Duration = Duration::from_secs(20);
+
+/// For so long keypads are pressed alone that could not be told apart.
+const ALONE: Duration = Duration::from_secs(10);
 
 /// How long a phone may take to boot and to register.
 const BOOT: Duration = Duration::from_secs(180);
@@ -47,12 +56,23 @@ pub struct Manner {
     pub restarts: bool,
 }
 
+/// Which ports of a phone answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Answers {
+    /// Something was heard on its console.
+    pub console: bool,
+    /// Its keypad has said that it pressed what it was told to.
+    pub keypad: bool,
+}
+
 /// The procedure.
 #[derive(Debug)]
 pub struct Cabling {
     phones: Vec<Watched>,
     /// Extensions of the bench's phones that are not looked at, and whose they are.
     elsewhere: BTreeMap<String, PhoneName>,
+    /// MAC addresses of all of its phones, and whose they are.
+    macs: BTreeMap<Mac, PhoneName>,
     manner: Manner,
     began: Stamp,
     stage: Stage,
@@ -60,40 +80,17 @@ pub struct Cabling {
     next: VecDeque<Task>,
     orders: VecDeque<Action>,
     sequence: u32,
+    /// Until when keypads are pressed alone; none: none has to be.
+    alone_until: Option<Stamp>,
     over: bool,
-}
-
-/// A phone, and what was learnt through its ports.
-#[derive(Debug)]
-struct Watched {
-    phone: Phone,
-    dialect: Option<CompiledDialect>,
-    status_command: Option<String>,
-    /// What is pressed to see where it arrives.
-    key: Option<KeyName>,
-    /// What makes it boot.
-    restart: Vec<Stroke>,
-    /// Something was heard on its console.
-    heard: bool,
-    /// Extensions that its console told of.
-    told: BTreeSet<String>,
-    /// The consoles that showed the key of its keypad; none: nobody has pressed it.
-    shown_on: Option<BTreeSet<PhoneName>>,
-    /// Why its keypad could not be tried.
-    unpressed: Option<String>,
-    /// The MAC address whose phone booted when its keypad told it to.
-    booted: Option<PhoneName>,
-    /// Extensions and addresses of the REGISTERs that came from its MAC address.
-    registers: BTreeSet<(String, IpAddr)>,
-    /// `Call-ID`s of these; a boot makes new ones.
-    calls: BTreeSet<String>,
-    lost: BTreeMap<PortKind, String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Task {
     /// Ask every console.
     Ask,
+    /// Press keys through all keypads that have a word.
+    PressAll { again: bool },
     /// Press a key through the keypad of this phone.
     Press(usize),
     /// Make the phone of this keypad boot.
@@ -102,20 +99,33 @@ enum Task {
     Listen,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Stage {
     /// Until ports are open and phones were heard.
     Settling { until: Stamp },
     /// Until consoles have answered.
     Asked { until: Stamp },
-    /// Until the keypad has pressed.
-    Pressing { phone: usize, sequence: u32, until: Stamp },
-    /// Until its key shows.
-    Shown { phone: usize, until: Stamp },
+    /// Until the keypads have pressed.
+    Pressing { press: Press, until: Stamp },
+    /// Until their keys show.
+    Shown { press: Press, until: Stamp },
     /// Until a phone has booted.
     Booting { phone: usize, until: Stamp },
     /// Until all have registered.
     Listening { until: Stamp },
+}
+
+/// Keys that are pressed at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Press {
+    /// By phone: what is pressed through its keypad.
+    words: BTreeMap<usize, Vec<KeyName>>,
+    /// Orders that nothing was heard of yet, and the phones of their keypads.
+    played: BTreeMap<u32, usize>,
+    /// What each console has shown of keys.
+    shown: BTreeMap<PhoneName, Vec<KeyName>>,
+    /// It was tried before.
+    again: bool,
 }
 
 impl Cabling {
@@ -135,18 +145,20 @@ impl Cabling {
             let extensions = phone.lines.iter().map(|line| line.extension.clone());
             extensions.map(|extension| (extension, phone.name.clone())).collect::<Vec<_>>()
         };
-        let presses = (0..phones.len()).filter(|index| phones[*index].key.is_some()).map(Task::Press);
         let restarts = (0..phones.len()).filter(|index| manner.restarts && !phones[*index].restart.is_empty());
-        let next = [Task::Ask].into_iter().chain(presses).chain(restarts.map(Task::Restart)).chain([Task::Listen]);
+        let next = [Task::Ask, Task::PressAll { again: false }].into_iter();
+        let next = next.chain(restarts.map(Task::Restart)).chain([Task::Listen]);
         Self {
             next: next.collect(),
             phones,
             elsewhere: others.into_iter().flat_map(lines).collect(),
+            macs: bench.phones.iter().filter_map(|phone| Some((phone.mac()?, phone.name.clone()))).collect(),
             manner,
             began: now,
             stage: Stage::Settling { until: now + SETTLING },
             orders: VecDeque::new(),
             sequence: 0,
+            alone_until: None,
             over: false,
         }
     }
@@ -177,6 +189,19 @@ impl Cabling {
         self.advance(now);
     }
 
+    /// What answered of a phone; none: it is not looked at.
+    pub fn answers(&self, phone: &PhoneName) -> Option<Answers> {
+        let watched = self.phones.iter().find(|it| it.phone.name == *phone)?;
+        let here = |port| !watched.lost.contains_key(&port);
+        let keypad = watched.acknowledged && here(PortKind::Keypad);
+        Some(Answers { console: watched.heard && here(PortKind::Console), keypad })
+    }
+
+    /// When it began.
+    pub fn began(&self) -> Stamp {
+        self.began
+    }
+
     /// The next order for the drivers.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.orders.pop_front()
@@ -189,23 +214,25 @@ impl Cabling {
         | Stage::Pressing { until, .. }
         | Stage::Shown { until, .. }
         | Stage::Booting { until, .. }
-        | Stage::Listening { until }) = self.stage;
-        (!self.over).then_some(until)
+        | Stage::Listening { until }) = &self.stage;
+        (!self.over).then_some(*until)
     }
 
     fn line(&mut self, console: &PhoneName, text: &str) {
         let Some(at) = self.phones.iter().position(|it| it.phone.name == *console) else { return };
         let watched = &mut self.phones[at];
         watched.heard = true;
+        if let Some(identity) = watched.dialect.as_ref().map(|dialect| dialect.identity(text)) {
+            watched.mac = identity.mac.or(watched.mac);
+        }
         let fact = watched.dialect.as_ref().and_then(|dialect| dialect.meaning(text));
         match fact {
             Some(ConsoleFact::Registered { extension, .. } | ConsoleFact::Unregistered { extension }) => {
                 watched.told.insert(extension);
             }
             Some(ConsoleFact::Key { name }) => {
-                let (Stage::Pressing { phone, .. } | Stage::Shown { phone, .. }) = self.stage else { return };
-                if self.phones[phone].key.as_ref() == Some(&name) {
-                    self.phones[phone].shown_on.get_or_insert_default().insert(console.clone());
+                if let Stage::Pressing { press, .. } | Stage::Shown { press, .. } = &mut self.stage {
+                    press.shown.entry(console.clone()).or_default().push(name);
                 }
             }
             _ => {}
@@ -213,20 +240,57 @@ impl Cabling {
     }
 
     fn played(&mut self, now: Stamp, played: u32, error: Option<&str>) {
-        match (self.stage, error) {
-            (Stage::Pressing { phone, sequence, .. }, None) if sequence == played => {
-                self.phones[phone].shown_on.get_or_insert_default();
-                self.stage = Stage::Shown { phone, until: now + ANSWER };
+        match &mut self.stage {
+            Stage::Pressing { press, .. } => {
+                let Some(phone) = press.played.remove(&played) else { return };
+                self.phones[phone].acknowledged = error.is_none();
+                self.phones[phone].unpressed = error.map(str::to_owned);
+                if error.is_some() {
+                    press.words.remove(&phone);
+                }
+                if press.played.is_empty() {
+                    let press = std::mem::take(press);
+                    self.stage = Stage::Shown { press, until: now + ANSWER };
+                }
             }
-            (Stage::Pressing { phone, sequence, .. }, Some(error)) if sequence == played => {
-                self.phones[phone].unpressed = Some(error.to_owned());
-                self.go_on(now);
-            }
-            (Stage::Booting { phone, .. }, Some(error)) => {
-                self.phones[phone].unpressed = Some(error.to_owned());
-                self.go_on(now);
+            Stage::Booting { phone, .. } => {
+                if let Some(error) = error {
+                    self.phones[*phone].unpressed = Some(error.to_owned());
+                    self.go_on(now);
+                }
             }
             _ => {}
+        }
+    }
+
+    /// What consoles have shown of what was pressed, and whose keypads are to be pressed once more.
+    fn compare(&mut self, now: Stamp, press: &Press) {
+        let alone = press.words.len() == 1 && press.words.values().all(|word| word.len() == 1);
+        let mut explained = BTreeSet::new();
+        let mut open = Vec::new();
+        for (phone, word) in &press.words {
+            // Of a key that is pressed alone, one that shows twice is that key as well.
+            let is_it = |shown: &Vec<KeyName>| if alone { shown.contains(&word[0]) } else { shown == word };
+            let consoles: Vec<&PhoneName> =
+                press.shown.iter().filter(|(_, shown)| is_it(shown)).map(|(console, _)| console).collect();
+            explained.extend(consoles.iter().copied());
+            let shown_on = self.phones[*phone].shown_on.get_or_insert_default();
+            if alone || consoles.len() == 1 {
+                shown_on.extend(consoles.into_iter().cloned());
+            }
+            if shown_on.is_empty() && !alone {
+                open.push(*phone);
+            }
+        }
+        if open.is_empty() || alone {
+            return;
+        }
+        let garbled = press.shown.keys().any(|console| !explained.contains(console));
+        if garbled {
+            self.alone_until = Some(now + ALONE);
+            open.iter().rev().for_each(|phone| self.next.push_front(Task::Press(*phone)));
+        } else if !press.again {
+            self.next.push_front(Task::PressAll { again: true });
         }
     }
 
@@ -258,40 +322,50 @@ impl Cabling {
     /// Whether the stage in progress has come to its end, or to nothing.
     fn is_done(&mut self, now: Stamp) -> bool {
         let all_heard = self.phones.iter().all(|it| !it.registers.is_empty() || !it.registers_at_all());
-        match self.stage {
-            Stage::Settling { until } | Stage::Listening { until } => all_heard || now >= until,
-            Stage::Asked { until } => now >= until,
-            Stage::Pressing { phone, until, .. } => {
-                let late = now >= until;
+        match &mut self.stage {
+            Stage::Settling { until } | Stage::Listening { until } => all_heard || now >= *until,
+            Stage::Asked { until } => now >= *until,
+            Stage::Pressing { press, until } => {
+                let late = now >= *until;
                 if late {
-                    self.phones[phone].unpressed = Some("the keypad did not say what came of it".to_owned());
+                    for phone in std::mem::take(&mut press.played).into_values() {
+                        press.words.remove(&phone);
+                        self.phones[phone].unpressed = Some("the keypad did not say what came of it".to_owned());
+                    }
                 }
                 late
             }
             // Not before its time: it may show on another console as well.
-            Stage::Shown { until, .. } => now >= until,
-            Stage::Booting { phone, until } => self.phones[phone].booted.is_some() || now >= until,
+            Stage::Shown { until, .. } => now >= *until,
+            Stage::Booting { phone, until } => self.phones[*phone].booted.is_some() || now >= *until,
         }
     }
 
     fn go_on(&mut self, now: Stamp) {
+        if let Stage::Shown { press, .. } | Stage::Pressing { press, .. } = &mut self.stage {
+            let press = std::mem::take(press);
+            self.compare(now, &press);
+        }
         let Some(task) = self.next.pop_front() else {
             self.over = true;
             return;
         };
         match task {
             Task::Ask => {
-                for watched in &self.phones {
-                    if let Some(text) = watched.status_command.clone() {
+                for watched in &mut self.phones {
+                    // What it says of its own accord is no answer.
+                    watched.heard &= watched.questions.is_empty();
+                    for text in watched.questions.clone() {
                         self.orders.push_back(Action::Type { phone: watched.phone.name.clone(), text });
                     }
                 }
                 self.stage = Stage::Asked { until: now + ANSWER };
             }
+            Task::PressAll { again } => self.press_all(now, again),
             Task::Press(phone) => {
-                let key = self.phones[phone].key.clone();
-                let sequence = self.play(phone, key.into_iter().map(Stroke::from).collect());
-                self.stage = Stage::Pressing { phone, sequence, until: now + PRESS };
+                let late = self.alone_until.is_some_and(|until| now >= until);
+                let key = self.phones[phone].key.clone().filter(|_| !late);
+                self.press(now, key.map(|key| (phone, vec![key])).into_iter().collect(), true);
             }
             Task::Restart(phone) => {
                 let strokes = self.phones[phone].restart.clone();
@@ -305,45 +379,34 @@ impl Cabling {
         }
     }
 
+    /// Presses the keypads that nothing was seen of yet.
+    fn press_all(&mut self, now: Stamp, again: bool) {
+        let open = |it: &Watched| it.unpressed.is_none() && it.shown_on.as_ref().is_none_or(BTreeSet::is_empty);
+        let pairs: Vec<_> = self.phones.iter().map(|it| it.pair.clone().filter(|_| open(it))).collect();
+        let words = words::words(&pairs);
+        let alone = |phone: &usize| self.phones[*phone].key.is_some() && words[*phone].is_none() && !again;
+        let alone: Vec<_> = (0..self.phones.len()).filter(alone).map(Task::Press).collect();
+        alone.into_iter().rev().for_each(|task| self.next.push_front(task));
+        let words = words.into_iter().enumerate().filter_map(|(phone, word)| Some((phone, word?)));
+        self.press(now, words.collect(), again);
+    }
+
+    fn press(&mut self, now: Stamp, words: BTreeMap<usize, Vec<KeyName>>, again: bool) {
+        let mut played = BTreeMap::new();
+        for (phone, word) in &words {
+            played.insert(self.play(*phone, word.iter().cloned().map(Stroke::from).collect()), *phone);
+        }
+        let others = u32::try_from(words.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let patience = (PRESS + PRESS_EACH.saturating_mul(others)).min(PRESS_ALL);
+        let until = if words.is_empty() { now } else { now + patience };
+        self.stage = Stage::Pressing { press: Press { words, played, again, ..Press::default() }, until };
+    }
+
     fn play(&mut self, phone: usize, keys: Vec<Stroke>) -> u32 {
         self.sequence += 1;
         let order = Action::PlayKeys { phone: self.phones[phone].phone.name.clone(), sequence: self.sequence, keys };
         self.orders.push_back(order);
         self.sequence
-    }
-}
-
-impl Watched {
-    fn new(phone: &Phone, model: Option<&Model>) -> Self {
-        let dialect = model.and_then(|model| model.console.as_ref()).filter(|_| phone.console.is_some());
-        let can_press = |stroke: &Stroke| {
-            let pressed = model.zip(phone.keypad.as_ref());
-            pressed.is_some_and(|(model, keypad)| {
-                model.can_hold(keypad, stroke) && stroke.keys().iter().all(|key| model.can_press(keypad, key))
-            })
-        };
-        let key = HARMLESS.into_iter().find(|key| can_press(&Stroke::key(*key)));
-        let restart = model.and_then(|model| model.menus.get(StepKind::RESTART)).cloned().unwrap_or_default();
-        Self {
-            phone: phone.clone(),
-            // The configuration was checked: its patterns compile.
-            dialect: dialect.and_then(|dialect| CompiledDialect::new(dialect).ok()),
-            status_command: dialect.and_then(|dialect| dialect.status_command.clone()),
-            key: key.map(KeyName::from),
-            restart: if restart.iter().all(can_press) { restart } else { Vec::new() },
-            heard: false,
-            told: BTreeSet::new(),
-            shown_on: None,
-            unpressed: None,
-            booted: None,
-            registers: BTreeSet::new(),
-            calls: BTreeSet::new(),
-            lost: BTreeMap::new(),
-        }
-    }
-
-    fn registers_at_all(&self) -> bool {
-        self.phone.lines.iter().any(|line| line.registers)
     }
 }
 

@@ -24,6 +24,7 @@ pub mod duration;
 mod embedded;
 mod identity;
 pub mod keying;
+pub mod licences;
 pub mod load;
 pub mod model;
 pub mod overrides;
@@ -42,6 +43,7 @@ pub use bench::{Bench, CAPTURE_SIZE, ConsolePort, Hook, Keypad, Line, Network, P
 pub use check::LONGEST;
 pub use identity::{Identity, Mac};
 pub use keying::Confirm;
+pub use licences::Licences;
 pub use model::{
     Assignable, Dialect, FailbackHabit, KeyGroup, KeyUrl, LoginDialogue, Model, Pressing, RegistrationHabit,
     RenewalLead, Sign, Source, Timer, Timers, XmlNames,

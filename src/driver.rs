@@ -35,6 +35,7 @@ pub mod secrets;
 pub mod serial;
 pub mod signals;
 pub mod supervisor;
+pub mod synchrony;
 mod unfit;
 pub mod whispers;
 pub mod witness;

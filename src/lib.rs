@@ -15,6 +15,7 @@
 //! | [`audit`] | what will go wrong with the settings of real phones, from their own configuration files |
 //! | [`learn`] | what a run shows of a phone's own timers: records in, the draft of a model file out |
 //! | [`cabling`] | which device is behind each port of a bench: observations in, findings out |
+//! | [`preflight`] | what must be so before a night may judge phones: observations in, findings out |
 //! | [`wiring`] | what breaks a lab on its first day: facts of the machine and frames in, findings out |
 //! | [`driver`] | the outside world: serial ports, keypads, the network, the clock, signals |
 //! | [`bridge`] | the privileged helper process that joins the two interfaces |
@@ -44,6 +45,7 @@ pub mod journal;
 pub mod learn;
 pub mod look;
 pub mod nightly;
+pub mod preflight;
 pub mod rehearsal;
 pub mod report;
 pub mod session;

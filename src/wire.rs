@@ -5,6 +5,7 @@ pub mod action_uri;
 pub mod bad_path;
 pub mod capture;
 pub mod console;
+pub mod date;
 pub mod digest;
 pub mod dns;
 pub mod download;

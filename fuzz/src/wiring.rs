@@ -75,5 +75,6 @@ fn bench() -> Bench {
         pbx: BTreeMap::new(),
         peers: Vec::new(),
         provisioning: None,
+        licences: None,
     }
 }

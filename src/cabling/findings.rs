@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Cabling, Watched};
+use super::{Cabling, watched::Watched};
 use crate::event::{PhoneName, PortKind};
 
 /// A part of a phone, as the bench file has it.
@@ -59,6 +59,8 @@ pub enum Finding {
         phone: PhoneName,
         /// Which part.
         part: Part,
+        /// What the matter is, in a word for programs: `console-silent`.
+        code: &'static str,
         /// Why, and what to do about it.
         why: String,
         /// That is something wrong with the rig, and not just something that is not there.
@@ -80,7 +82,13 @@ impl Cabling {
     /// What was found out, phone by phone.
     pub fn findings(&self) -> Vec<Finding> {
         let links: Vec<Vec<Link>> = self.phones.iter().map(|watched| self.links(watched)).collect();
-        let devices: Vec<Device> = links.iter().map(|links| majority(links)).collect();
+        // What no frame shows at all is what the bench file says it is.
+        let framed = |link: &Link| matches!(link.part, Part::Mac | Part::Address | Part::Extension);
+        let device = |(links, watched): (&Vec<Link>, &Watched)| match links.iter().any(framed) {
+            true => majority(links),
+            false => Some(watched.phone.name.clone()),
+        };
+        let devices: Vec<Device> = links.iter().zip(&self.phones).map(device).collect();
         // Whose a device is, when it is said which phone a part belongs to.
         let owner = |device: &Device| {
             let at = devices.iter().position(|known| known == device && device.is_some());
@@ -136,8 +144,15 @@ impl Cabling {
         self.phones.iter().find(|it| it.registers.iter().any(|(line, _)| line == extension))
     }
 
-    /// The device that a console belongs to: the one that registers what the console tells of.
+    /// The device that a console belongs to: the one whose MAC address it tells, else the one that registers what it tells of.
     fn console(&self, watched: &Watched) -> Option<(Device, String)> {
+        if let Some(mac) = watched.mac {
+            let device = self.macs.get(&mac).cloned();
+            // Phones behind a router may have MAC addresses that the bench file does not name.
+            if device.is_some() || self.phones.iter().all(|it| it.phone.mac().is_some()) {
+                return Some((device, format!("it tells of MAC address {mac}")));
+            }
+        }
         let told: Vec<_> = watched.told.iter().map(String::as_str).collect();
         if told.is_empty() {
             return None;
@@ -168,65 +183,84 @@ impl Cabling {
         let phone = &watched.phone;
         let proven = |part| links.iter().any(|link| link.part == part);
         let mut findings = Vec::new();
-        let mut tell = |part, why: String, fault| {
-            if !proven(part) {
-                findings.push(Finding::Unproven { phone: phone.name.clone(), part, why, fault });
+        let mut tell = |part, code, why: String, fault| {
+            // What does not answer now is said, whatever it has said before.
+            if !proven(part) || DEAD.contains(&code) {
+                findings.push(Finding::Unproven { phone: phone.name.clone(), part, code, why, fault });
             }
         };
         if watched.registers_at_all() {
             let why = format!(
-                "no REGISTER came from {}; is the phone on and on this side? Else listen longer (--for), or make it boot \
+                "no REGISTER came from {}; is the phone on and on this side? Else listen longer (--listen), or make it boot \
                  (--restart)",
                 phone.identity
             );
-            tell(Part::Mac, why, true);
+            tell(Part::Mac, MAC, why, true);
             if let Some(line) = phone.lines.first().filter(|line| line.registers) {
-                tell(Part::Extension, format!("nobody registers {}; see the MAC address", line.extension), true);
+                let why = format!("nobody registers {}; see the MAC address", line.extension);
+                tell(Part::Extension, "extension-unproven", why, true);
             }
         } else {
-            tell(Part::Mac, "its lines do not register".to_owned(), false);
+            tell(Part::Mac, MAC, "its lines do not register".to_owned(), false);
         }
         if let Some(address) = phone.address {
-            tell(Part::Address, format!("no phone registers from {address}; see the MAC address"), true);
+            let why = format!("no phone registers from {address}; see the MAC address");
+            tell(Part::Address, "address-unproven", why, true);
         }
         if phone.console.is_some() {
             let lost = watched.lost.get(&PortKind::Console);
-            let (why, fault) = match (lost, watched.heard, &watched.dialect) {
-                (Some(lost), ..) => (lost.clone(), true),
-                (None, _, None) => ("its model does not know what its console says".to_owned(), false),
-                (None, false, _) => ("nothing is heard on it; are cable and bit rate right?".to_owned(), true),
-                (None, true, _) => ("it tells of no extension; is somebody logged on at the phone?".to_owned(), true),
+            let (code, why, fault) = match (lost, watched.heard, &watched.dialect) {
+                (Some(lost), ..) => ("console-lost", lost.clone(), true),
+                (None, _, None) => (CONSOLE, "its model does not know what its console says".to_owned(), false),
+                (None, false, _) => {
+                    ("console-silent", "nothing is heard on it; are cable and bit rate right?".to_owned(), true)
+                }
+                (None, true, _) => {
+                    (CONSOLE, "it tells of no extension; is somebody logged on at the phone?".to_owned(), true)
+                }
             };
-            tell(Part::Console, why, fault);
+            tell(Part::Console, code, why, fault);
         }
         if phone.keypad.is_some() {
-            let (why, fault) = self.mute(watched);
-            tell(Part::Keypad, why, fault);
+            let (code, why, fault) = Self::mute(watched);
+            tell(Part::Keypad, code, why, fault);
         }
         findings
     }
 
     /// Why nothing is known of a keypad.
-    fn mute(&self, watched: &Watched) -> (String, bool) {
-        if let Some(lost) = watched.lost.get(&PortKind::Keypad).or(watched.unpressed.as_ref()) {
-            return (lost.clone(), true);
+    fn mute(watched: &Watched) -> (&'static str, String, bool) {
+        if let Some(lost) = watched.lost.get(&PortKind::Keypad) {
+            return ("keypad-lost", lost.clone(), true);
         }
-        let listens = self.phones.iter().any(|it| it.dialect.is_some() && it.phone.console.is_some());
+        if let Some(error) = &watched.unpressed {
+            return ("keypad-silent", error.clone(), true);
+        }
+        let listens = watched.dialect.is_some() && watched.phone.console.is_some();
         match (&watched.key, &watched.shown_on) {
-            (None, _) => ("its model has no key that could be pressed without harm".to_owned(), false),
+            (None, _) => (KEYPAD, "its model has no key that could be pressed without harm".to_owned(), false),
             (Some(key), Some(shown)) if shown.is_empty() && listens => {
-                (format!("`{key}` was pressed, and no console shows it; check its wires, and the phone's"), true)
+                let why = format!("`{key}` was pressed, and no console shows it; check its wires, and the phone's");
+                ("keypad-mute", why, true)
             }
             (Some(_), Some(shown)) if !shown.is_empty() => {
                 let on: Vec<_> = shown.iter().map(|console| console.0.as_str()).collect();
-                (format!("its key shows on the console of {}, of which nothing is known", on.join(", ")), true)
+                let why = format!("its key shows on the console of {}, of which nothing is known", on.join(", "));
+                (KEYPAD, why, true)
             }
             _ => {
-                ("no console tells of keys; with --restart, the wire shows which phone it makes boot".to_owned(), false)
+                let why = "no console of it tells of keys; with --restart, the wire shows which phone it makes boot";
+                (KEYPAD, why.to_owned(), false)
             }
         }
     }
 }
+
+/// What of a port that answers no more.
+const DEAD: [&str; 4] = ["console-lost", "console-silent", "keypad-lost", "keypad-silent"];
+const MAC: &str = "mac-unproven";
+const CONSOLE: &str = "console-unproven";
+const KEYPAD: &str = "keypad-unproven";
 
 /// The device that most parts belong to; of equals, that of the MAC address, which the wire itself shows.
 fn majority(links: &[Link]) -> Device {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path};
 
 use super::*;
 use crate::{
-    config::load,
+    config::{Identity, load},
     event::{Fate, RawRef, Transport},
     wire::sip,
 };
@@ -116,7 +116,7 @@ fn a_keypad_without_a_console_is_proven_by_the_phone_that_it_makes_boot() {
     until_over(&mut cabling, now, |cabling, now, action| {
         let Action::PlayKeys { phone, sequence, keys } = action else { panic!("{action:?}") };
         played(cabling, now, &phone, sequence, None);
-        if keys.len() > 1 {
+        if keys.len() > 2 {
             // The wrong one boots.
             let booted = usize::from(phone == "p1".into());
             register(cabling, now, ["p1", "p2"][booted], booted, "after");
@@ -128,6 +128,127 @@ fn a_keypad_without_a_console_is_proven_by_the_phone_that_it_makes_boot() {
     });
     let expected = [("p1".to_owned(), "p2".to_owned()), ("p2".to_owned(), "p1".to_owned())];
     assert_eq!(swapped.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn consoles_that_tell_who_they_are_need_no_registration() {
+    let mut cabling = begin();
+    until_over(&mut cabling, Stamp::ZERO, |cabling, now, action| match action {
+        Action::Type { phone, text } if text == "version" => {
+            // Crossed.
+            let mac = if phone == "p1".into() { "00-08-5D-23-74-2A" } else { "00-08-5D-23-74-29" };
+            console(cabling, now, &phone, &format!("Aastra6731i MAC:{mac} V:3.2.0.70-SIP"));
+        }
+        Action::Type { .. } => {}
+        Action::PlayKeys { phone, sequence, .. } => played(cabling, now, &phone, sequence, Some("no such board")),
+        other => panic!("{other:?}"),
+    });
+    let swapped = cabling.findings().into_iter().filter_map(|finding| match finding {
+        Finding::Swapped { phone, part: Part::Console, of: Some(of), .. } => Some((phone.0, of.0)),
+        _ => None,
+    });
+    let expected = [("p1".to_owned(), "p2".to_owned()), ("p2".to_owned(), "p1".to_owned())];
+    assert_eq!(swapped.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn of_many_phones_all_keypads_press_at_once_and_each_is_told_apart() {
+    let (mut bench, models) = bench(|_| {});
+    let first = bench.phones[0].clone();
+    let phone = |number: u8| {
+        let mut phone = first.clone();
+        phone.name = format!("p{number}").as_str().into();
+        phone.identity = Identity::OnLink { mac: Mac([0, 8, 0x5d, 0, 0, number]) };
+        phone.lines[0].extension = format!("10{number:02}");
+        phone
+    };
+    bench.phones = (1..=40).map(phone).collect();
+    let manner = Manner { listens: Duration::ZERO, restarts: false };
+    let mut cabling = Cabling::new(&bench, &models, &named(&bench), manner, Stamp::ZERO);
+    let number = |phone: &PhoneName| phone.0[1..].parse::<u8>().unwrap();
+    // The keypads of p7 to p9 are exchanged in a ring, and that of p20 is deaf.
+    let pressed = |phone: &PhoneName| match number(phone) {
+        7 => Some(8),
+        8 => Some(9),
+        9 => Some(7),
+        20 => None,
+        own => Some(own),
+    };
+    let over = until_over(&mut cabling, Stamp::ZERO, |cabling, now, action| match action {
+        Action::Type { phone, text } if text == "version" => {
+            console(cabling, now, &phone, &format!("Aastra6731i MAC:00-08-5D-00-00-{:02X} V:3", number(&phone)));
+        }
+        Action::PlayKeys { phone, sequence, keys } => {
+            for (key, on) in keys.iter().zip(std::iter::repeat(pressed(&phone))) {
+                let line = format!("[   12.345678] key: press {key}");
+                on.into_iter().for_each(|on| console(cabling, now, &format!("p{on}").as_str().into(), &line));
+            }
+            played(cabling, now, &phone, sequence, None);
+        }
+        _ => {}
+    });
+    assert!(over < Stamp::from_millis(20_000), "it took {over:?}");
+    let swapped = cabling.findings().into_iter().filter_map(|finding| match finding {
+        Finding::Swapped { phone, part, of, .. } => Some((phone.0, part, of.map(|of| of.0))),
+        Finding::Unproven { phone, part: Part::Keypad, .. } => Some((phone.0, Part::Keypad, None)),
+        _ => None,
+    });
+    let expected = [("p7", Some("p8")), ("p8", Some("p9")), ("p9", Some("p7")), ("p20", None)];
+    let expected = expected.map(|(phone, of)| (phone.to_owned(), Part::Keypad, of.map(str::to_owned)));
+    assert_eq!(swapped.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn keypads_that_press_into_the_same_phone_are_tried_alone() {
+    let mut cabling = begin();
+    let now = hear_registrations(&mut cabling, RIGHT);
+    until_over(&mut cabling, now, |cabling, now, action| match action {
+        Action::Type { phone, .. } => {
+            let extension = if phone == "p1".into() { "1001" } else { "1002" };
+            console(cabling, now, &phone, &format!("1     {extension}@bench.test  Registered  10.77.0.2  No"));
+        }
+        Action::PlayKeys { phone, sequence, keys } => {
+            for key in &keys {
+                console(cabling, now, &"p1".into(), &format!("[   12.345678] key: press {key}"));
+            }
+            played(cabling, now, &phone, sequence, None);
+        }
+        other => panic!("{other:?}"),
+    });
+    let found = cabling.findings();
+    let both = Finding::Swapped {
+        phone: "p2".into(),
+        part: Part::Keypad,
+        of: Some("p1".into()),
+        shown_by: "its key shows on the console of p1".to_owned(),
+    };
+    assert!(found.contains(&both), "{found:#?}");
+    assert!(!found.iter().any(|it| matches!(it, Finding::Swapped { phone, .. } if phone.0 == "p1")), "{found:#?}");
+}
+
+#[test]
+fn a_console_that_falls_silent_is_said_though_it_had_told_whose_it_is() {
+    let mut cabling = begin();
+    console(
+        &mut cabling,
+        Stamp::from_millis(50),
+        &"p1".into(),
+        "[ 1.0] sip: line 1 1001@bench.test registered at 10.77.0.2",
+    );
+    let now = hear_registrations(&mut cabling, RIGHT);
+    until_over(&mut cabling, now, |cabling, now, action| match action {
+        Action::Type { phone, .. } if phone == "p2".into() => {
+            console(cabling, now, &phone, "1     1002@bench.test  Registered  10.77.0.2  No");
+        }
+        Action::Type { .. } => {}
+        Action::PlayKeys { phone, sequence, .. } => played(cabling, now, &phone, sequence, None),
+        other => panic!("{other:?}"),
+    });
+    let silent = cabling.findings().into_iter().filter_map(|finding| match finding {
+        Finding::Unproven { phone, code: "console-silent", fault: true, .. } => Some(phone.0),
+        _ => None,
+    });
+    assert_eq!(silent.collect::<Vec<_>>(), ["p1"]);
 }
 
 #[test]
@@ -151,6 +272,7 @@ fn find(wiring: Wiring) -> Vec<Finding> {
         let name = |at: usize| PhoneName(["p1", "p2"][at].to_owned());
         let index = |phone: &PhoneName| usize::from(*phone == "p2".into());
         match action {
+            Action::Type { text, .. } if text == "version" => {}
             Action::Type { phone, .. } => {
                 let device = wiring.consoles[index(&phone)];
                 let extension = place(wiring.extensions, device) + 1;
@@ -159,12 +281,10 @@ fn find(wiring: Wiring) -> Vec<Finding> {
             }
             Action::PlayKeys { phone, sequence, keys } => {
                 let device = wiring.keypads[index(&phone)];
-                console(
-                    cabling,
-                    now,
-                    &name(place(wiring.consoles, device)),
-                    &format!("[   12.345678] key: press {}", keys[0]),
-                );
+                for key in &keys {
+                    let line = format!("[   12.345678] key: press {key}");
+                    console(cabling, now, &name(place(wiring.consoles, device)), &line);
+                }
                 played(cabling, now, &phone, sequence, None);
             }
             other => panic!("{other:?}"),
@@ -253,12 +373,12 @@ fn played(cabling: &mut Cabling, now: Stamp, phone: &PhoneName, sequence: u32, e
 
 /// Lets time pass and has orders carried out until it is over.
 fn until_over(cabling: &mut Cabling, mut now: Stamp, mut carry_out: impl FnMut(&mut Cabling, Stamp, Action)) -> Stamp {
-    while let Some(due) = cabling.poll_deadline() {
+    loop {
         while let Some(action) = cabling.poll_action() {
             carry_out(cabling, now, action);
         }
+        let Some(due) = cabling.poll_deadline() else { return now };
         now = now.max(due);
         cabling.pass(now);
     }
-    now
 }

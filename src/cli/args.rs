@@ -256,8 +256,8 @@ move. Of a folder, each phone is judged. An error among the findings makes the e
 Passwords are never shown.
 
 With --cabling it finds out whether what the bench file has as one phone belongs to one device. It joins the interfaces as a \
-run does, asks every console, presses a harmless key through each keypad, one after the other, and looks on which console it \
-shows, and reads which extension registers from which MAC address and address. Phones that do not register meanwhile are \
+run does, asks every console, presses harmless keys through all keypads at once, each in an order of its own, and looks on which \
+console they show, and reads which extension registers from which MAC address and address. Phones that do not register meanwhile are \
 waited for; with --restart, each phone is made to boot by its keypad, and seen to register anew.
 
 With --preflight it finds out, of all phones at once and in less than a minute, what must be so before they can be judged: what \

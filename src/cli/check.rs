@@ -22,6 +22,8 @@ use crate::{
 
 pub mod cabling;
 mod finding;
+mod licences;
+mod looking;
 mod options;
 mod pbx;
 mod peer;
@@ -32,6 +34,7 @@ pub mod settings;
 mod wiring;
 
 use finding::{Finding, Report, State, lines};
+use looking::Look;
 
 /// Less than this on the disk, and a night's captures may not fit.
 const LITTLE_SPACE: u64 = 500 << 20;
@@ -75,7 +78,8 @@ fn check(args: &CheckArgs, document: &Document) -> Result<Exit, UserError> {
     let findings = if args.preflight.preflight {
         preflight::look(args, &bench, &selected, &models)?
     } else if args.cabling.cabling {
-        cabling::look(args.cabling.restart, args.listen, &bench, &selected, &models)?
+        let look = Look { purpose: "cabling", bench: &bench, phones: &selected, models: &models };
+        cabling::look(&look, args.cabling.restart, args.listen)?
     } else {
         let mut findings = look(&bench, document, &args.report_dir);
         if let Some(time) = args.listen {
@@ -90,7 +94,7 @@ fn check(args: &CheckArgs, document: &Document) -> Result<Exit, UserError> {
         Exit::of_signal(signal)
     } else if any(State::Busy) {
         Exit::Busy
-    } else if any(State::Problem) || any(State::Unknown) {
+    } else if !findings.iter().all(Finding::is_passed) {
         Exit::Rig
     } else {
         Exit::Success

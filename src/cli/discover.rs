@@ -113,6 +113,7 @@ fn of_interfaces(phone_side: &str, server_side: &str) -> Result<Bench, UserError
         pbx: BTreeMap::new(),
         peers: Vec::new(),
         provisioning: None,
+        licences: None,
     })
 }
 

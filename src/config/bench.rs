@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     identity::{Identity, Mac},
+    licences::Licences,
     model::Timers,
     pbx::PbxSetting,
     peer::Peer,
@@ -54,6 +55,9 @@ pub struct Bench {
     /// Where the phones' own files are; none: nobody says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provisioning: Option<PhoneFiles>,
+    /// How many licences the PBX has left; none: nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licences: Option<Licences>,
 }
 
 impl Bench {

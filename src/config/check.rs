@@ -20,6 +20,7 @@ mod hook;
 mod identity;
 mod keying;
 mod keys;
+mod licences;
 mod lift;
 mod lines;
 pub(super) mod model;

@@ -267,6 +267,15 @@ pub struct Dialect {
     pub prompt: Option<String>,
     /// Command that prints the registration status.
     pub status_command: Option<String>,
+    /// Command that prints who the phone is: what [`mac`](Self::mac) and [`firmware`](Self::firmware) read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_command: Option<String>,
+    /// In a line, its MAC address: group `mac`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// In a line, its firmware: group `firmware`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<String>,
     /// A line that says where an account is registered: groups `extension` and `server` (an address).
     pub registered: Option<String>,
     /// A line that says that an account is registered nowhere: group `extension`.

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+mod licences;
 mod lift;
 mod pbx;
 mod peer;
 mod suite;
 mod witness;
 
+pub(super) use licences::Licences;
 pub(super) use lift::{InTurn, Lift};
 pub(super) use pbx::{Pbx, Words};
 pub(super) use peer::Peer;
@@ -37,6 +39,7 @@ pub(super) struct Bench {
     #[serde(default)]
     pub(super) pbx: BTreeMap<Spanned<String>, Spanned<Pbx>>,
     pub(super) provisioning: Option<Spanned<Provisioning>>,
+    pub(super) licences: Option<Spanned<Licences>>,
     #[serde(default)]
     pub(super) peer: Vec<Spanned<Peer>>,
     #[serde(default)]
@@ -286,6 +289,9 @@ pub(super) struct Dialect {
     pub(super) line_ending: Text,
     pub(super) prompt: Text,
     pub(super) status_command: Text,
+    pub(super) identity_command: Text,
+    pub(super) mac: Text,
+    pub(super) firmware: Text,
     pub(super) registered: Text,
     pub(super) unregistered: Text,
     pub(super) gave_up: Text,

@@ -59,6 +59,7 @@ impl Tape {
             expires,
             min_expires: None,
             retry_after: None,
+            date: None,
             authorized: true,
             agent: None,
             event: None,

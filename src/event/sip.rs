@@ -106,6 +106,9 @@ pub struct SipSummary {
     pub min_expires: Option<u32>,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u32>,
+    /// `Date` of a response, in seconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<i64>,
     /// It carries `Authorization` or `Proxy-Authorization`.
     pub authorized: bool,
     /// `User-Agent` or `Server`.

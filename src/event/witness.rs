@@ -86,4 +86,7 @@ pub struct Testimony {
     /// The words themselves, harmless and at most some hundred characters; empty: it says so by silence.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub quote: String,
+    /// When that was by the witness's own clock, if it says so: in milliseconds since the Unix epoch. Nothing is judged by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dated_ms: Option<i64>,
 }

@@ -168,7 +168,7 @@ impl Rehearsal {
         let quote = syslog::text(message);
         let (extension, standing) = reader.read(&quote)?;
         let line = LineId { phone: name.clone(), extension };
-        Some(Testimony { witness: Witness::Syslog, line, standing, quote })
+        Some(Testimony { witness: Witness::Syslog, line, standing, quote, dated_ms: None })
     }
 
     pub(super) fn logged(&mut self, phone: &PhoneName, message: &[u8]) {
@@ -184,7 +184,7 @@ impl Rehearsal {
         let said = request.and_then(|request| action_uri::read(&request));
         let Some((extension, standing, quote)) = said.filter(|_| self.plan.bench.action_uri.is_some()) else { return };
         let line = LineId { phone: phone.clone(), extension };
-        let testimony = Testimony { witness: Witness::ActionUri, line, standing, quote };
+        let testimony = Testimony { witness: Witness::ActionUri, line, standing, quote, dated_ms: None };
         let when = When { at: self.now, error_ns: 1_000_000_000 };
         self.report(when, Observed::Testified(Box::new(testimony)));
     }

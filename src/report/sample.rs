@@ -415,6 +415,7 @@ pub(crate) fn plan(fates: &[Fate]) -> Plan {
             pbx: BTreeMap::new(),
             peers: Vec::new(),
             provisioning: None,
+            licences: None,
             servers: vec![server(0), server(1)],
             phones: fates.iter().enumerate().map(phone).collect(),
         },

@@ -3,6 +3,7 @@
 //! Not here: what becomes of it on the link (`plan`).
 
 mod settings;
+mod swapped;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,6 +19,8 @@ use super::{
     plan::LabPlan,
     registrar::{DigestAlgorithm, RegistrarDefect, WhenFull},
 };
+
+pub use swapped::Swapped;
 
 /// The file that is used where none is given.
 pub const EMBEDDED: &str = include_str!("../../rig/virtual.toml");
@@ -111,6 +114,8 @@ pub struct Lab {
     pub consoles: bool,
     /// Further witnesses that the bench file names.
     pub witnesses: Vec<LabWitness>,
+    /// How many licences the command of the bench file tells to be free; none: the bench file has no such command.
+    pub licences: Option<u32>,
     /// What the bench file names to press the phones' keys.
     pub keypads: Keypads,
     /// What the bench file has the wrong way round.
@@ -145,47 +150,12 @@ impl Default for Lab {
             provisioning: false,
             consoles: true,
             witnesses: Vec::new(),
+            licences: None,
             keypads: Keypads::Kp1,
             swapped: Swapped::default(),
             phone: Vec::new(),
             server: Vec::new(),
         }
-    }
-}
-
-/// Cables and entries that are swapped: in each list, the bench file gives each phone what belongs to the next one, and the
-/// last what belongs to the first.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Swapped {
-    /// Console ports.
-    pub consoles: Vec<String>,
-    /// Keypad ports.
-    pub keypads: Vec<String>,
-    /// MAC addresses.
-    pub macs: Vec<String>,
-    /// IP addresses.
-    pub addresses: Vec<String>,
-    /// Lines, with all that belongs to them.
-    pub extensions: Vec<String>,
-}
-
-impl Swapped {
-    /// All lists by their keys.
-    fn lists(&self) -> [(&'static str, &Vec<String>); 5] {
-        [
-            ("consoles", &self.consoles),
-            ("keypads", &self.keypads),
-            ("macs", &self.macs),
-            ("addresses", &self.addresses),
-            ("extensions", &self.extensions),
-        ]
-    }
-
-    /// The phone whose part another one is given.
-    pub fn instead<'a>(list: &'a [String], phone: &'a str) -> &'a str {
-        let at = list.iter().position(|name| name == phone);
-        at.and_then(|at| list.iter().cycle().nth(at + 1)).map_or(phone, String::as_str)
     }
 }
 

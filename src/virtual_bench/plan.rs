@@ -71,6 +71,7 @@ pub struct LabPlan {
     timers: LabTimers,
     model: String,
     push: bool,
+    licences: Option<u32>,
     keypads: Keypads,
     swapped: Swapped,
     /// Phones whose consoles the bench file does not name.
@@ -226,6 +227,7 @@ impl LabPlan {
             timers: description.timers,
             model: lab.model.clone(),
             push: lab.push,
+            licences: lab.licences,
             keypads: lab.keypads,
             swapped: lab.swapped.clone(),
             directory: directory.to_owned(),
@@ -252,6 +254,11 @@ impl LabPlan {
         bench.insert("pbx".to_owned(), table([distribution]));
         if self.phones.iter().any(|process| process.phone.tftp.is_some()) {
             bench.insert("provisioning".to_owned(), self.provisioning_entry());
+        }
+        if let Some(free) = self.licences {
+            let command = ["printf".to_owned(), format!(r"free: {free}\n")].to_vec();
+            let licences = [("command", command.into()), ("pattern", r"free: (?P<free>\d+)".into())];
+            bench.insert("licences".to_owned(), table(licences));
         }
         if !self.peers.is_empty() {
             bench.insert("peer".to_owned(), self.peers.iter().map(|it| self.peer_entry(it)).collect::<Vec<_>>().into());

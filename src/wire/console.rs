@@ -9,6 +9,6 @@ mod lines;
 mod login;
 pub mod terminal;
 
-pub use dialect::{CompiledDialect, ConsoleFact, DialectError};
+pub use dialect::{CompiledDialect, ConsoleFact, DialectError, Identity};
 pub use lines::{Line, LineAssembler, MAX_LINE, SETTLE};
 pub use login::{Asked, Login};

@@ -29,6 +29,15 @@ pub fn text(message: &[u8]) -> String {
     visible
 }
 
+/// When a message was sent by its sender's own clock, in milliseconds since the Unix epoch: of RFC 5424 alone, since others name
+/// neither year nor zone.
+pub fn dated_ms(message: &[u8]) -> Option<i64> {
+    let rest = after_priority(message)?.strip_prefix(b"1 ")?;
+    let end = rest.iter().take(64).position(|byte| *byte == b' ')?;
+    let stamp: jiff::Timestamp = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+    Some(stamp.as_millisecond())
+}
+
 /// Behind `<165>`.
 fn after_priority(message: &[u8]) -> Option<&[u8]> {
     let rest = message.strip_prefix(b"<")?;
@@ -153,6 +162,16 @@ impl Framer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_read_where_it_has_a_year_and_a_zone() {
+        assert_eq!(dated_ms(b"<134>1 1970-01-01T00:00:01.5Z phone sip - - - text"), Some(1500));
+        assert_eq!(dated_ms(b"<134>1 1970-01-01T01:00:00+01:00 phone sip - - - text"), Some(0));
+        for message in ["<134>1 - phone sip - - - text", "<134>Nov  7 06:05:04 phone sip: text", "<134>sip: text", "1 "]
+        {
+            assert_eq!(dated_ms(message.as_bytes()), None, "{message:?}");
+        }
+    }
 
     #[test]
     fn the_text_is_what_follows_the_header_that_can_be_told() {

@@ -48,7 +48,8 @@ impl Ledger {
             }
             self.said.insert(line.clone(), standing.clone());
             let (witness, quote) = (self.witness.clone(), quote.to_owned());
-            told.push(Testimony { witness, line: line.clone(), standing: standing.clone(), quote });
+            let standing = standing.clone();
+            told.push(Testimony { witness, line: line.clone(), standing, quote, dated_ms: None });
         }
         self.asked.clear();
         told

@@ -19,6 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("discovery", &["analysis", "config", "engine", "event", "look", "wire"]),
     ("learn", &["config", "engine", "event", "look"]),
     ("cabling", &["config", "event", "wire"]),
+    ("preflight", &["cabling", "config", "engine", "event", "wire"]),
     ("audit", &["config", "engine", "look"]),
     ("wiring", &["config", "event", "wire"]),
     ("bridge", &["config", "event", "wire", "wiring"]),

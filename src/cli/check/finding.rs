@@ -70,6 +70,20 @@ impl Finding {
         Self { code: Some(code), ..self }
     }
 
+    /// The same with what was read.
+    pub fn valued(self, value: impl Into<String>) -> Self {
+        Self { value: Some(value.into()), ..self }
+    }
+
+    /// Whether nothing of it keeps a phone from being judged. By clocks and firmware nothing is judged.
+    pub fn is_passed(&self) -> bool {
+        match self.state {
+            State::Ok | State::Skipped => true,
+            State::Problem | State::Busy => false,
+            State::Unknown => matches!(self.area, "clock" | "firmware"),
+        }
+    }
+
     /// The same of a phone.
     pub fn about(self, phone: &PhoneName) -> Self {
         Self { phone: Some(phone.clone()), ..self }

@@ -6,9 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest as _, Sha256};
+
 use super::{Finding, settings};
 use crate::{
-    config::{Bench, PhoneFiles, Served, provisioning::Naming},
+    config::{Bench, Phone, PhoneFiles, Served, provisioning::Naming},
     driver::{
         clock::RunClock,
         phone_files::{self, Place},
@@ -30,6 +32,42 @@ pub(super) fn of_files(bench: &Bench) -> Vec<Finding> {
         Served::Folder(folder) => of_folders(Folders { base: &files.base, folder }, bench),
         Served::Put(_) => of_command(files, bench),
     }
+}
+
+/// What is served to phones, by the SHA-256 of its bytes: each phone's own file, and those of all.
+pub(super) fn fingerprints(bench: &Bench, phones: &[&Phone]) -> Vec<Finding> {
+    const CODE: &str = "configuration";
+    let Some(files) = &bench.provisioning else { return Vec::new() };
+    let Some(folder) = files.folder() else {
+        let why = "a command puts them in place: this machine does not see what is served";
+        return vec![Finding::skipped(AREA, "fingerprints of the phones' files", why).coded(CODE)];
+    };
+    let served = match held(folder) {
+        Ok(served) => served,
+        Err(finding) => return vec![finding.coded("configuration-unread")],
+    };
+    let print = |name: &OsString, bytes: &[u8]| {
+        let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let what = format!("{} has SHA-256 {hash}", shown(&folder.join(name)));
+        Finding::ok(AREA, what).coded(CODE).valued(hash)
+    };
+    let shared = served.iter().filter(|(name, _)| {
+        let naming = Naming::of(Path::new(name));
+        matches!(naming, Naming::Global | Naming::Model(_)) || name.to_string_lossy().eq_ignore_ascii_case("aastra.tuz")
+    });
+    let mut findings: Vec<Finding> = shared.map(|(name, bytes)| print(name, bytes)).collect();
+    for phone in phones {
+        let name = phone.settings_file().map(OsString::from);
+        let encrypted = name.as_ref().map(|name| Path::new(name).with_extension("tuz").into_os_string());
+        // Phones prefer what is encrypted.
+        let own = [encrypted, name].into_iter().flatten().find_map(|name| served.get_key_value(&name));
+        let finding = own.map(|(name, bytes)| print(name, bytes)).unwrap_or_else(|| {
+            let why = format!("{} has none for it", shown(folder));
+            Finding::skipped(AREA, format!("the configuration file of {}", phone.name), why).coded(CODE)
+        });
+        findings.push(finding.about(&phone.name));
+    }
+    findings
 }
 
 /// Of files that a command puts in place this machine sees what they are meant to be alone.
@@ -164,6 +202,23 @@ mod tests {
         assert_eq!(found(&meant, &served), expected);
         let own = [meant[0], meant[1]];
         assert_eq!(found(&meant[..1], &own), [problem("served/00085D237429.cfg is served, and not in meant")]);
+    }
+
+    #[test]
+    fn the_fingerprint_of_a_phone_s_file_is_that_of_its_bytes_and_tells_none_of_them() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("00085D237429.cfg"), "abc").unwrap();
+        fs::write(place.path().join("aastra.cfg"), "sip line1 password: geheim\n").unwrap();
+        let (bench, _) = load::bench(BENCH, Path::new(load::RIG), &[]).unwrap_or_else(|found| panic!("{found}"));
+        let files = PhoneFiles { base: place.path().to_owned(), served: Served::Folder(place.path().to_owned()) };
+        let bench = Bench { provisioning: Some(files), ..bench };
+        let found = fingerprints(&bench, &bench.phones.iter().collect::<Vec<_>>());
+        let own = found.iter().find(|it| it.phone.as_ref() == Some(&bench.phones[0].name)).unwrap();
+        // FIPS 180-2, appendix B.1.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!((own.state, own.value.as_deref()), (State::Ok, Some(abc)));
+        assert!(found.iter().any(|it| it.phone.is_none() && it.code == Some("configuration")));
+        assert!(!format!("{found:?}").contains("geheim"));
     }
 
     #[test]

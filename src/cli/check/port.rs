@@ -29,6 +29,12 @@ pub(super) fn of_phone(phone: &Phone) -> Vec<Finding> {
         let skipped = Finding::skipped("port", format!("{}: neither console nor keypad", phone.name), why);
         return vec![skipped.about(&phone.name)];
     }
+    let [console, keypad] = parts(phone);
+    console.into_iter().chain(keypad).collect()
+}
+
+/// The same of its console and of its keypad, where it has them and they are on a port.
+pub(super) fn parts(phone: &Phone) -> [Option<Finding>; 2] {
     let called = |part: &str, place: &dyn Display| format!("{part} of {} at {place}", phone.name);
     let console = phone.console.as_ref().map(|console| {
         let called = called("console", &console.port);
@@ -44,7 +50,7 @@ pub(super) fn of_phone(phone: &Phone) -> Vec<Finding> {
     });
     let keypad = phone.keypad.as_ref().and_then(|keypad| keypad.path());
     let keypad = keypad.map(|path| examine(path, &called("keypad", &path.display())));
-    console.into_iter().chain(keypad).map(|finding| finding.about(&phone.name)).collect()
+    [console, keypad].map(|finding| finding.map(|finding| finding.about(&phone.name)))
 }
 
 /// Connects to a line that another machine holds, and hangs up. Nothing is sent.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::Range, path::Path, time::Dura
 
 use toml::Spanned;
 
-use super::{Findings, LONGEST, called, hook, identity, lines, pbx, peer, phone_files, ports, witness};
+use super::{Findings, LONGEST, called, hook, identity, licences, lines, pbx, peer, phone_files, ports, witness};
 use crate::{
     config::{
         bench::{Bench, CAPTURE_SIZE, Network, Phone, Role, Server},
@@ -62,7 +62,8 @@ pub(in crate::config) fn bench(
     let pbx = pbx::settings(&raw.pbx, folder, findings);
     let peers = peer::peers(&raw.peer, &servers, &phones, folder, &mut claims, findings);
     let provisioning = raw.provisioning.as_ref().and_then(|it| phone_files::phone_files(it, folder, findings));
-    (Bench { name, network, servers, phones, syslog, action_uri, pbx, peers, provisioning }, models)
+    let licences = raw.licences.as_ref().and_then(|it| licences::licences(it, folder, findings));
+    (Bench { name, network, servers, phones, syslog, action_uri, pbx, peers, provisioning, licences }, models)
 }
 
 /// What exists once on a bench, and who has it.

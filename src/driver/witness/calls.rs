@@ -134,7 +134,7 @@ impl Desk {
         let Some((extension, standing, quote)) = action_uri::read(request) else { return };
         let line = self.lines.get(&from).and_then(|lines| lines.iter().find(|line| line.extension == extension));
         let Some(line) = line.cloned().filter(|_| self.counted.1 <= MOST_A_SECOND) else { return };
-        let testimony = Testimony { witness: Witness::ActionUri, line, standing, quote };
+        let testimony = Testimony { witness: Witness::ActionUri, line, standing, quote, dated_ms: None };
         let error_ns = u64::try_from(UNASKED.as_nanos()).unwrap_or(u64::MAX);
         self.outbox.push(When { at: now, error_ns }, Observed::Testified(Box::new(testimony)));
     }

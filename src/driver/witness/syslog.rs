@@ -186,7 +186,8 @@ impl Desk {
         let Some((extension, standing)) = meant else { return };
         let Some(line) = sender.lines.iter().find(|line| line.extension == extension).cloned() else { return };
         text.truncate(text.floor_char_boundary(QUOTE));
-        let testimony = Testimony { witness: Witness::Syslog, line, standing, quote: text };
+        let dated_ms = syslog::dated_ms(message);
+        let testimony = Testimony { witness: Witness::Syslog, line, standing, quote: text, dated_ms };
         let error_ns = u64::try_from(UNASKED.as_nanos()).unwrap_or(u64::MAX);
         self.outbox.push(When { at: now, error_ns }, Observed::Testified(Box::new(testimony)));
     }

@@ -104,6 +104,7 @@ impl Line {
             expires: self.expires,
             min_expires: None,
             retry_after: None,
+            date: None,
             authorized: false,
             agent: None,
             event: subscribes.then(|| "message-summary".to_owned()),

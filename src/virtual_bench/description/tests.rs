@@ -110,7 +110,7 @@ fn what_the_embedded_file_explains_about_phones_can_be_written() {
     let defects = named.collect::<Vec<_>>().join(", ");
     let text = format!("[[virtual.phone]]\nname = \"p1\"\ndefects = [{defects}]");
     let lab = Description::from_text(&text).expect("all of them are defects").lab;
-    assert_eq!(lab.phone[0].defects.len(), 34, "and these are all");
+    assert_eq!(lab.phone[0].defects.len(), 35, "and these are all");
 }
 
 #[test]

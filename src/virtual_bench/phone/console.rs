@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Colour, FIRMWARE, Phone, PhoneDefect, PhoneOutput, Power,
+    Colour, Phone, PhoneDefect, PhoneOutput, Power,
     display::{Account, status_text},
     lamps::Lamp,
     line::{Line, LineEvent},
@@ -28,9 +28,9 @@ impl Phone {
         match command.split_whitespace().collect::<Vec<_>>().as_slice() {
             [] => {}
             ["help"] => self.terminal.print(
-                "commands: answer, dial NUMBER, display, hangup, help, hold, lamps, net status, reboot, sip status, version",
+                "commands: answer, dial NUMBER, display, hangup, help, hold, lamps, net status, reboot, sip register, sip status, version",
             ),
-            ["version"] => self.terminal.print(format_args!("{} {FIRMWARE}", self.spec.product)),
+            ["version"] => self.terminal.print(self.web_agent()),
             ["net", "status"] => {
                 let link = if self.power == Power::NoLink { "down" } else { "up" };
                 self.terminal.print(format_args!("eth0: link is {link}, address {}", self.spec.address));
@@ -49,6 +49,11 @@ impl Phone {
                 }
             }
             ["sip", "status"] => self.sip_status(),
+            ["sip", "register"] => {
+                for index in 0..self.lines.len() {
+                    self.with_line(index, now, Line::renew);
+                }
+            }
             ["dial", number] => self.dial(now, number),
             ["answer"] => self.say_unless(now, Line::pick_up, "no call to answer"),
             ["hangup"] => self.say_unless(now, Line::hang_up, "no call to end"),

@@ -48,6 +48,11 @@ impl Context<'_> {
         self.defects.contains(&defect)
     }
 
+    /// Whether it renews at the backup once it is there, by a defect.
+    pub fn stays_on_backup(&self) -> bool {
+        self.has(PhoneDefect::NeverFailsBack) || self.has(PhoneDefect::RegistersAtBackup)
+    }
+
     /// The pause before it tries the backup, if it has that defect.
     pub fn moves_late(&self) -> Option<Duration> {
         self.defects.iter().find_map(|defect| match defect {

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum PhoneDefect {
     /// Once on the backup, it renews there as long as the backup answers.
     NeverFailsBack,
+    /// It registers at its backup from the start, and renews there.
+    RegistersAtBackup,
     /// It never tries the backup.
     NeverFailsOver,
     /// It takes a challenge of the backup for a rejection.

@@ -141,6 +141,13 @@ impl Line {
         self.settle(context);
     }
 
+    /// Registers anew; says whether there is anybody to register.
+    pub fn renew(&mut self, context: &mut Context<'_>) -> bool {
+        self.registration.renew(context.now);
+        self.registration.run(&mut self.endpoint, context);
+        self.account.is_logged_on()
+    }
+
     /// Takes in a response, wherever it came from; says whether it belongs to this account.
     pub fn response(&mut self, message: &Message, context: &mut Context<'_>) -> bool {
         let (exchange, code) = match self.endpoint.response(message, context) {

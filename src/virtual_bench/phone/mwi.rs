@@ -209,7 +209,7 @@ impl Subscription {
         }
         let lead = context.timers.renewal_lead.of(granted);
         let renew_in = if lead < granted { granted - lead } else { granted / 2 };
-        let stays = turn.which == Which::Backup && context.has(PhoneDefect::NeverFailsBack);
+        let stays = turn.which == Which::Backup && context.stays_on_backup();
         let first = if stays || context.habits.outbound { turn.which } else { Which::Primary };
         self.next = self.account.proxies.turn(first).map(|turn| (context.now + renew_in, turn));
     }

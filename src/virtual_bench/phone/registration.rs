@@ -93,7 +93,8 @@ impl Registration {
         }) {
             servers.backup = servers.backup.map(|backup| SocketAddr::new(stranger, backup.port()));
         }
-        let turn = servers.turn(Which::Primary).filter(|_| account.is_logged_on());
+        let first = if context.has(PhoneDefect::RegistersAtBackup) { Which::Backup } else { Which::Primary };
+        let turn = servers.turn(first).filter(|_| account.is_logged_on());
         let mut seat = || Seat { call_id: context.random.token(), tag: context.random.token() };
         Self {
             servers,
@@ -128,6 +129,11 @@ impl Registration {
     pub fn next_due(&self) -> Option<Duration> {
         let held = self.held.map(|held| held.expires_at);
         [held, self.next.map(|next| next.at), self.probe, self.surplus, self.poll].into_iter().flatten().min()
+    }
+
+    /// Begins a round at once, as when its lifetime is about to be over.
+    pub fn renew(&mut self, now: Duration) {
+        self.next = self.next.map(|next| Next { at: now, ..next });
     }
 
     /// Runs what is due.
@@ -341,7 +347,7 @@ impl Registration {
         renew_in: Duration,
         context: &Context<'_>,
     ) -> (Duration, Which) {
-        let keeps = context.habits.outbound || (which == Which::Backup && context.has(PhoneDefect::NeverFailsBack));
+        let keeps = context.habits.outbound || (which == Which::Backup && context.stays_on_backup());
         let first = if keeps { which } else { Which::Primary };
         let was_away = self.moved || which == Which::Backup;
         if context.has(PhoneDefect::Storms) {

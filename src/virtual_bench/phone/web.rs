@@ -150,6 +150,12 @@ impl Phone {
         }
     }
 
+    /// What it calls itself as a client of the web: `Aastra6731i MAC:00-08-5D-23-74-29 V:3.2.0.70-SIP`.
+    pub(super) fn web_agent(&self) -> String {
+        let mac = self.spec.mac.to_string().replace(':', "-").to_uppercase();
+        format!("{} MAC:{mac} V:{FIRMWARE}", self.spec.product.replace(' ', ""))
+    }
+
     /// Fetches an address of the XML interface.
     pub(super) fn fetch(&mut self, now: Duration, address: &str) {
         let place = HttpUrl::parse(address).and_then(|url| Some((url.address()?, url)));
@@ -157,9 +163,7 @@ impl Phone {
             self.terminal.log(now, "xml", Colour::Red, "cannot fetch: no address that this phone can use");
             return self.display.notice("No answer from server");
         };
-        let mac = self.spec.mac.to_string().replace(':', "-").to_uppercase();
-        let agent = format!("{} MAC:{mac} V:{FIRMWARE}", self.spec.product.replace(' ', ""));
-        let request = HttpRequest::get(&url).with("User-Agent", &agent);
+        let request = HttpRequest::get(&url).with("User-Agent", &self.web_agent());
         let conn = self.next_conn;
         self.next_conn += 1;
         self.terminal.log(now, "xml", Colour::Plain, format_args!("fetching from {}", to.ip()));

@@ -3,7 +3,10 @@
 use regex::{Captures, Regex, RegexSet};
 use thiserror::Error;
 
-use crate::{config::Dialect, event::KeyName};
+use crate::{
+    config::{Dialect, Mac},
+    event::KeyName,
+};
 
 /// What a line of a console means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +98,18 @@ pub struct CompiledDialect {
     patterns: Vec<Pattern>,
     /// Finds each registered account in a line that shows the registration status.
     shown_account: Option<Regex>,
+    /// Find who the phone is in any line.
+    mac: Option<Regex>,
+    firmware: Option<Regex>,
+}
+
+/// What a line says of who the phone is, whatever else it means.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// Its MAC address.
+    pub mac: Option<Mac>,
+    /// Its firmware, as printed.
+    pub firmware: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -119,6 +134,8 @@ enum Kind {
     Ready,
     Prompt,
     ShownAccount,
+    Mac,
+    Firmware,
 }
 
 impl Kind {
@@ -138,6 +155,8 @@ impl Kind {
             Self::Ready => ("ready", &[]),
             Self::Prompt => ("prompt", &[]),
             Self::ShownAccount => ("shown-account", &["extension", "server"]),
+            Self::Mac => ("mac", &["mac"]),
+            Self::Firmware => ("firmware", &["firmware"]),
         }
     }
 }
@@ -166,8 +185,17 @@ impl CompiledDialect {
         let patterns = fatal.chain(single).map(|(kind, text)| compile(kind, text)).collect::<Result<Vec<_>, _>>()?;
         let set = RegexSet::new(patterns.iter().map(|pattern| pattern.regex.as_str()))
             .map_err(|source| DialectError::Pattern { entry: "all together", source })?;
-        let shown_account = dialect.shown_account.as_ref().map(|text| compile(Kind::ShownAccount, text)).transpose()?;
-        Ok(Self { set, patterns, shown_account: shown_account.map(|pattern| pattern.regex) })
+        let within = |kind, text: &Option<String>| {
+            let pattern = text.as_ref().map(|text| compile(kind, text)).transpose()?;
+            Ok::<_, DialectError>(pattern.map(|pattern| pattern.regex))
+        };
+        Ok(Self {
+            set,
+            patterns,
+            shown_account: within(Kind::ShownAccount, &dialect.shown_account)?,
+            mac: within(Kind::Mac, &dialect.mac)?,
+            firmware: within(Kind::Firmware, &dialect.firmware)?,
+        })
     }
 
     /// What a line without control sequences means; none: nothing that the model knows of. Where several patterns
@@ -186,6 +214,16 @@ impl CompiledDialect {
 }
 
 impl CompiledDialect {
+    /// What a line says of who the phone is, whatever else it means.
+    pub fn identity(&self, line: &str) -> Identity {
+        let within = |pattern: &Option<Regex>, name| {
+            let found = pattern.as_ref().and_then(|pattern| pattern.captures(line));
+            found.and_then(|found| group(&found, name))
+        };
+        let mac = within(&self.mac, "mac").and_then(|text| text.parse().ok());
+        Identity { mac, firmware: within(&self.firmware, "firmware") }
+    }
+
     /// What a line says that the display shows, whatever else it means.
     pub fn displayed(&self, line: &str) -> Option<String> {
         let display = self.patterns.iter().find(|pattern| matches!(pattern.kind, Kind::Display))?;
@@ -221,8 +259,8 @@ impl Pattern {
             Kind::Booting => ConsoleFact::Booting,
             Kind::Ready => ConsoleFact::Ready,
             Kind::Prompt => ConsoleFact::Prompt,
-            // It is looked for within lines of another kind.
-            Kind::ShownAccount => return None,
+            // They are looked for within lines of whatever kind.
+            Kind::ShownAccount | Kind::Mac | Kind::Firmware => return None,
         })
     }
 }
@@ -242,6 +280,9 @@ mod tests {
             line_ending: "\r\n".to_owned(),
             prompt: Some(r"^> $".to_owned()),
             status_command: Some("sip status".to_owned()),
+            identity_command: Some("version".to_owned()),
+            mac: Some(r"\bmac (?P<mac>[0-9A-Fa-f:-]+)".to_owned()),
+            firmware: Some(r"\bfirmware (?P<firmware>\S+)".to_owned()),
             registered: Some(r"^acct (?P<extension>\S+): registered at (?P<server>\S+)$".to_owned()),
             unregistered: Some(r"^acct (?P<extension>\S+): not registered".to_owned()),
             gave_up: Some(r"^acct (?P<extension>\S+): no answer from (?P<server>\S+)".to_owned()),
@@ -306,6 +347,22 @@ mod tests {
         let dialect = CompiledDialect::new(&dialect()).unwrap();
         assert_eq!(dialect.displayed("display: registration status 1001"), Some("registration status 1001".to_owned()));
         assert_eq!(dialect.displayed("key options pressed"), None);
+    }
+
+    #[test]
+    fn who_the_phone_is_is_read_from_any_line() {
+        let dialect = CompiledDialect::new(&dialect()).unwrap();
+        let mac = Some(Mac([0, 8, 0x5d, 0x23, 0x74, 0x29]));
+        for (line, mac, firmware) in [
+            ("Starting firmware 3.2 mac 00-08-5D-23-74-29", mac, Some("3.2")),
+            ("mac 00:08:5d:23:74:29", mac, None),
+            ("mac 00:08", None, None),
+            ("firmware is old", None, Some("is")),
+            ("key x pressed", None, None),
+        ] {
+            let expected = Identity { mac, firmware: firmware.map(str::to_owned) };
+            assert_eq!(dialect.identity(line), expected, "{line:?}");
+        }
     }
 
     #[test]

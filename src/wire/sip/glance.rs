@@ -47,6 +47,8 @@ pub struct Glance<'a> {
     pub min_expires: Option<u32>,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u32>,
+    /// `Date` of a response, in seconds since the Unix epoch.
+    pub date: Option<i64>,
     /// It carries `Authorization` or `Proxy-Authorization`.
     pub authorized: bool,
     /// `User-Agent` or `Server`.
@@ -106,6 +108,7 @@ impl Glance<'_> {
             expires: self.expires,
             min_expires: self.min_expires,
             retry_after: self.retry_after,
+            date: self.date,
             authorized: self.authorized,
             agent: self.agent.map(str::to_owned),
             event: self.event.map(str::to_owned),
@@ -137,6 +140,7 @@ impl<'a> From<&'a SipSummary> for Glance<'a> {
             expires: summary.expires,
             min_expires: summary.min_expires,
             retry_after: summary.retry_after,
+            date: summary.date,
             authorized: summary.authorized,
             agent: summary.agent.as_deref(),
             event: summary.event.as_deref(),

@@ -33,6 +33,7 @@ fn a_plain_register_fills_the_summary() {
             expires: Some(3600),
             min_expires: None,
             retry_after: None,
+            date: None,
             authorized: true,
             agent: Some("Aastra 6731i/2.6.0.2019".into()),
             event: None,

@@ -105,6 +105,7 @@ fn plan(network: Network) -> Plan {
             pbx: BTreeMap::new(),
             peers: Vec::new(),
             provisioning: None,
+            licences: None,
             servers: vec![server("a", Role::Primary, primary), server("b", Role::Backup, vec![hosts::BACKUP.ip])],
             phones: vec![phone],
         },

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::Registration;
 use crate::virtual_bench::phone::{
-    PhoneDefect,
     context::Context,
     draft::{Exchange, Job},
     endpoint::Endpoint,
@@ -19,7 +18,7 @@ const FIRST_PROBE: Duration = Duration::from_secs(90);
 impl Registration {
     pub(super) fn plan_probe(&mut self, context: &mut Context<'_>) {
         let on_backup = self.held.is_some_and(|held| held.which == Which::Backup);
-        if !on_backup || self.servers.primary.is_none() || context.has(PhoneDefect::NeverFailsBack) {
+        if !on_backup || self.servers.primary.is_none() || context.stays_on_backup() {
             self.probe = None;
             return;
         }

@@ -66,7 +66,7 @@ fn the_console_echoes_prompts_and_survives_log_lines_that_break_in() {
     let console = world.take_console();
     assert!(console.ends_with("\r\naastra> vers") && console.starts_with("\r["), "{console:?}");
     world.give(PhoneInput::Console(b"ion\r\n".to_vec()));
-    assert_eq!(world.take_console(), "ion\r\nAastra 6731i 3.2.0.70-SIP\r\naastra> ");
+    assert_eq!(world.take_console(), "ion\r\nAastra6731i MAC:00-08-5D-23-74-29 V:3.2.0.70-SIP\r\naastra> ");
     assert!(world.type_line("reboot now").contains("reboot: not found; try help\r\naastra> "));
 }
 

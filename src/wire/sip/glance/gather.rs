@@ -9,6 +9,7 @@ use super::{
     scalar, via,
 };
 use crate::wire::{
+    date,
     digest::Nonce,
     sip::{head::Field, name::Name, value},
 };
@@ -107,6 +108,10 @@ impl<'a> Gathered<'a> {
             expires,
             min_expires,
             retry_after,
+            date: match start {
+                Start::Response { .. } => once(Name::Date).and_then(date::unix_seconds),
+                Start::Request { .. } => None,
+            },
             authorized: self.authorized,
             agent: match start {
                 Start::Request { .. } => user_agent.or(server),
