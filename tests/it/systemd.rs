@@ -1,7 +1,5 @@
 //! The units of systemd in `rig/systemd`, as far as systemd-analyze(1) is there to say something of them.
 
-#![expect(clippy::print_stdout, reason = "tests that can't run say so")]
-
 use std::{fs, path::Path, process::Command};
 
 /// How much a unit may be exposed, in tenths: 2.6 with systemd 252, and what later versions look at besides.
@@ -19,24 +17,27 @@ fn units() -> tempfile::TempDir {
     folder
 }
 
-/// What systemd-analyze says; none: it is not there, or too old.
-fn analyze(arguments: &[&str], folder: &Path) -> Option<(bool, String)> {
+/// What systemd-analyze says, and whether that is good.
+///
+/// # Errors
+/// It is not there, or too old.
+fn analyze(arguments: &[&str], folder: &Path) -> Result<(bool, String), String> {
     let output =
         Command::new("systemd-analyze").args(arguments).current_dir(folder).env("SYSTEMD_COLORS", "0").output();
-    let said = output.as_ref().map(|it| [it.stdout.as_slice(), &it.stderr].concat()).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    let is_there = !said.contains("unrecognized option") && !said.contains("Failed to initialize manager");
-    if output.is_err() || !is_there {
-        println!("SKIPPED: there is no systemd-analyze that can do this: {said}");
-    }
-    output.ok().filter(|_| is_there).map(|output| (output.status.success(), said))
+    let output = output.map_err(|error| format!("there is no systemd-analyze here: {error}"))?;
+    let said = String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned();
+    let can = !said.contains("unrecognized option") && !said.contains("Failed to initialize manager");
+    if can { Ok((output.status.success(), said)) } else { Err(format!("systemd-analyze can not do this here: {said}")) }
 }
 
 #[test]
 fn the_units_say_nothing_that_systemd_does_not_understand() {
     let folder = units();
     let units = ["verify", "./siprig-nightly.service", "./siprig-nightly.timer"];
-    let Some((is_fine, said)) = analyze(&units, folder.path()) else { return };
+    let (is_fine, said) = match analyze(&units, folder.path()) {
+        Ok(told) => told,
+        Err(why) => return println!("SKIPPED: {why}"),
+    };
     // It tells of other units of the machine as well.
     let ours: Vec<&str> = said.lines().filter(|line| line.contains("siprig-nightly")).collect();
     assert!(ours.is_empty() && (is_fine || !said.contains("siprig-nightly")), "{said}");
@@ -46,7 +47,10 @@ fn the_units_say_nothing_that_systemd_does_not_understand() {
 fn the_service_has_no_more_privileges_than_it_needs() {
     let folder = units();
     let unit = ["security", "--offline=true", "--no-pager", EXPOSURE, "./siprig-nightly.service"];
-    let Some((is_fine, said)) = analyze(&unit, folder.path()) else { return };
+    let (is_fine, said) = match analyze(&unit, folder.path()) {
+        Ok(told) => told,
+        Err(why) => return println!("SKIPPED: {why}"),
+    };
     assert!(is_fine, "{said}");
     assert!(said.contains("exposure level"), "{said}");
 }

@@ -119,8 +119,11 @@ impl Conductor {
         let exit = Exit::of_night(&cases, stopped, self.night.plan.gate_flaky, rig_failed);
         self.note(Event::Closed { exit: exit.code(), stopped_by: stopped.map(str::to_owned) })?;
         let message = notify::of_night(&self.directory, &self.night, &self.clock, &self.teller);
-        if let Some(handed) = runtime.block_on(message) {
-            self.note(Event::Message(handed))?;
+        // Whatever becomes of it, the night is over and has come to what it has come to.
+        if let Some(handed) = runtime.block_on(message)
+            && let Err(error) = self.note(Event::Message(handed))
+        {
+            self.teller.say(&format!("rig error: {}", error.text()));
         }
         self.teller.say(&format!("summary: {}", self.directory.join("summary.json").display()));
         Ok(if self.unwritten && exit == Exit::Success { Exit::Rig } else { exit })
@@ -194,7 +197,15 @@ impl Conductor {
         self.teller.say(&format!("preflight of {}: a minute, or less", names.join(", ")));
         let began = self.clock.now();
         let before: Vec<PhoneName> = self.night.parked.keys().cloned().collect();
-        let looked = preflight::look(&self.night.plan.surroundings, &phones, signals, &self.clock).await?;
+        let mut looking = Box::pin(preflight::look(&self.night.plan.surroundings, &phones, signals, &self.clock));
+        let looked = loop {
+            tokio::select! {
+                looked = &mut looking => break looked?,
+                () = self.clock.wait(Some(self.teller.due())) => self.teller.say("  the phones are still being looked at"),
+                () = self.clock.wait(Some(self.watchers.due())) => self.watch(),
+            }
+        };
+        drop(looking);
         let (found, failed) = match looked {
             Looked::Found(found) => (found, None),
             Looked::Failed(why) => (Vec::new(), Some(why)),
