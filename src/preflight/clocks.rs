@@ -73,8 +73,9 @@ pub fn of_rig(clock: Option<RigClock>) -> Finding {
     match clock {
         None => unknown("the rig's clock", "the kernel does not tell of it"),
         Some(RigClock { synchronized: false, .. }) => unknown(
-            "the rig's clock is kept in step by nobody; by how much it is off is not known",
-            "run a time service, as chrony or systemd-timesyncd: durations are right without, times of day are not",
+            "by how much the rig's clock is off",
+            "nobody keeps it in step; run a time service, as chrony or systemd-timesyncd: durations are right without, times of \
+             day are not",
         ),
         Some(RigClock { estimated, most, .. }) => {
             let (estimated, most) = (estimated.as_micros(), most.as_micros());

@@ -141,14 +141,17 @@ fn registration(looked: &Looked, extension: &str, place: &Place) -> Finding {
                 Some(Forced::ByRestart) => "it was told to boot, and did not register",
             };
             let why = why.as_deref().unwrap_or("no other witness says where it is");
-            let remedy = match looked.forced {
+            let help = match looked.forced {
                 None => {
                     "listen for longer (--listen), have it register (--force), or declare a witness (docs/witnesses.md)"
                 }
                 Some(_) => "look at the phone",
             };
-            let what = format!("where {line} is registered is unknown until it renews: {tried}, and {why}");
-            Finding::not(Verdict::Unknown, AREA, "unknown-until-renewal", what, remedy)
+            let (what, why) = (
+                format!("where {line} is registered is unknown until it renews"),
+                format!("{tried}, and {why}; {help}"),
+            );
+            Finding::not(Verdict::Unknown, AREA, "unknown-until-renewal", what, why)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `siprig check --preflight` on the virtual bench: what is seeded there is found by its code, and a healthy bench is all right.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -34,17 +34,21 @@ impl Told {
 }
 
 /// Looks at a virtual bench; none: there is none here.
-fn preflight(changes: &[&str], more: &[&str]) -> Option<Told> {
+fn output(changes: &[&str], more: &[&str]) -> Option<Output> {
     let state = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_siprig"));
-    command.args(["check", "--preflight", "--json"]).env("SIPRIG_STATE", state.path());
+    // Whoever runs the tests need not be able to write where they are.
+    command.args(["check", "--preflight", "--report-dir"]).arg(state.path()).env("SIPRIG_STATE", state.path());
     for change in changes {
         command.args(["--set", change]);
     }
     let output = command.args(more).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    if refused(&output) {
-        return None;
-    }
+    (!refused(&output)).then_some(output)
+}
+
+/// The same, as a program is told.
+fn preflight(changes: &[&str], more: &[&str]) -> Option<Told> {
+    let output = output(changes, &[&["--json"], more].concat())?;
     let document = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     Some(Told { exit: output.status.code(), document })
@@ -66,6 +70,15 @@ fn a_healthy_bench_is_all_right_and_each_finding_has_its_phone_and_code() {
     assert_eq!(value("licences"), "2");
     let disk = findings.iter().find(|finding| finding["code"] == "disk").unwrap();
     assert!(disk.get("phone").is_none(), "it is of the bench: {disk}");
+}
+
+#[test]
+fn people_are_told_of_a_healthy_bench_in_lines_of_which_none_is_a_problem() {
+    let Some(output) = output(&["virtual.phones=2"], &[]) else { return };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("ok       registration 1002 of p2 is registered at its primary"), "{text}");
+    assert!(!text.contains("PROBLEM") && !text.contains('\u{1b}'), "{text}");
 }
 
 #[test]

@@ -134,7 +134,7 @@ pub(super) fn lines(findings: &[Finding]) -> String {
         // Writing to a String can not fail.
         let _ = writeln!(text, "{word:<8} {:<8} {}", finding.area, harmless(&finding.what));
         if let Some(remedy) = &finding.remedy {
-            let lead = if finding.state == State::Skipped { "because" } else { "help:" };
+            let lead = if matches!(finding.state, State::Skipped | State::Unknown) { "because" } else { "help:" };
             let _ = writeln!(text, "{:<17} {lead} {}", "", harmless(remedy));
         }
     }
