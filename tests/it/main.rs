@@ -22,6 +22,7 @@ mod layering;
 mod learning;
 mod net;
 mod night_asked;
+mod night_seeded;
 mod nightly;
 mod operator_console;
 mod operator_deaths;
