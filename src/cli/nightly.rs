@@ -39,6 +39,7 @@ mod child;
 mod conduct;
 mod dry_run;
 mod estimate;
+mod files;
 mod notify;
 mod patience;
 mod preflight;
@@ -190,6 +191,8 @@ fn begin(args: &NightlyArgs) -> Result<ExitCode, UserError> {
     let directory = RunDir::create(&args.report_dir, &suite.name, clock.epoch_unix_ns(), false)?.path().to_owned();
     let mut ledger = Ledger::create(&directory)?;
     let mut plan = plan;
+    let named = args.suite.as_deref().unwrap_or_default();
+    plan.surroundings.files = files::digests(&rig, named, args.bench.bench.as_deref(), &plan);
     if plan.failed_before.is_some() {
         let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let ids: Vec<CaseId> = plan.runs.iter().flat_map(|run| plan.cases(run, &run.phones)).collect();
@@ -222,6 +225,7 @@ fn plan(
             .map_err(|error| state::unexpected("tell which directory this is", &error))?,
         bench: args.bench.bench.clone(),
         overrides,
+        files: BTreeMap::new(),
         allow_link_down: args.allow_link_down,
     };
     Ok(plan)

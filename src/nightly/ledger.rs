@@ -64,6 +64,11 @@ pub enum Event {
     },
     /// Somebody goes on with it.
     Resumed,
+    /// Files are other ones than when the night began.
+    Changed {
+        /// Which.
+        files: Vec<PathBuf>,
+    },
     /// Phones were looked at.
     Preflight {
         /// Which.

@@ -80,6 +80,9 @@ pub struct Surroundings {
     pub bench: Option<String>,
     /// Overrides of the bench file, as given.
     pub overrides: Vec<String>,
+    /// SHA-256 of each file that the plan was made from, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<PathBuf, String>,
     /// Links may be taken down.
     pub allow_link_down: bool,
 }

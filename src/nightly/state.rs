@@ -1,7 +1,11 @@
 //! The state of a night: a fold of its ledger. Any beginning of a ledger gives each planned run one state and each planned case
 //! one outcome, whatever was cut off after it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::{
     finding,
@@ -38,6 +42,8 @@ pub struct Night {
     pub resumed: u32,
     /// How it ended; none: it goes on, or was cut off.
     pub closed: Option<Closed>,
+    /// Files that were other ones when somebody went on with it than when it began.
+    pub changed: BTreeSet<PathBuf>,
     /// Phones that it goes on without.
     pub parked: BTreeMap<PhoneName, Parked>,
     /// Why nothing on the bench would show anything, by the last look at it.
@@ -75,6 +81,8 @@ pub struct Attempt {
     pub phones: Vec<PhoneName>,
     /// Names of the scenarios that are run, in their order.
     pub scenarios: Vec<String>,
+    /// It could not begin, and somebody has gone on with the night since: it counts no more.
+    pub is_void: bool,
     /// What scenarios of a chain came to while the run went on.
     pub decided: Vec<Case>,
     /// How long each of them took.
@@ -114,6 +122,13 @@ pub enum Fate {
         /// What it told of its cases.
         cases: Vec<Case>,
     },
+}
+
+impl Fate {
+    /// Whether the run never came so far that a phone could have been tried.
+    fn could_not_begin(&self) -> bool {
+        matches!(self, Self::Ended { end, cases, .. } if could_not_begin(end, cases))
+    }
 }
 
 /// Where a run is.
@@ -170,6 +185,7 @@ impl Night {
             last_unix_ns: first.at_unix_ns,
             resumed: 0,
             closed: None,
+            changed: BTreeSet::new(),
             parked: BTreeMap::new(),
             unfit: None,
             message: None,
@@ -185,11 +201,16 @@ impl Night {
         match &entry.event {
             // A night is planned once.
             Event::Planned { .. } => {}
+            Event::Changed { files } => self.changed.extend(files.iter().cloned()),
             Event::Resumed => {
                 self.resumed += 1;
                 (self.closed, self.message) = (None, None);
                 self.in_vain.clear();
-                self.runs.iter_mut().for_each(|run| run.left = None);
+                for run in &mut self.runs {
+                    run.left = None;
+                    // What kept a run from beginning may be mended now.
+                    run.attempts.iter_mut().for_each(|attempt| attempt.is_void |= attempt.fate.could_not_begin());
+                }
             }
             Event::Preflight { phones, found, failed: None } => {
                 self.parked.retain(|phone, _| !phones.contains(phone));
@@ -203,6 +224,7 @@ impl Night {
                     number: *attempt,
                     phones: phones.clone(),
                     scenarios: scenarios.clone(),
+                    is_void: false,
                     decided: Vec::new(),
                     took: BTreeMap::new(),
                     began_unix_ns: entry.at_unix_ns,
@@ -283,7 +305,10 @@ impl Night {
     /// often as that may be tried again. Phones that are parked have no turn.
     pub fn next(&self, run: &PlannedRun, attempts: &[Attempt]) -> Next {
         // A file that is wrong is wrong however often it is read.
-        let is_of_file = |attempt: &Attempt| matches!(&attempt.fate, Fate::Ended { end, cases, .. } if end.end == Ending::File && could_not_begin(end, cases));
+        let is_of_file = |attempt: &Attempt| {
+            let is_file = matches!(&attempt.fate, Fate::Ended { end, .. } if end.end == Ending::File);
+            is_file && attempt.fate.could_not_begin() && !attempt.is_void
+        };
         if attempts.iter().any(is_of_file) {
             return Next::default();
         }
@@ -318,7 +343,7 @@ impl Night {
 
     fn reached<'a>(&self, attempts: &'a [Attempt]) -> Vec<Reached<'a>> {
         let of = |attempt| Reached::of(attempt, |scenario| self.plan.cases_of(scenario, &attempt.phones));
-        attempts.iter().map(of).collect()
+        attempts.iter().filter(|attempt| !attempt.is_void).map(of).collect()
     }
 
     /// What each attempt at a case came to. Of one that was cut off, what it had decided about the phone counts.

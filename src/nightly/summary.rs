@@ -1,6 +1,6 @@
 //! The `siprig.night/1` document: what `summary.json` of a night holds, at every moment of it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Serialize;
 
@@ -46,6 +46,8 @@ pub struct NightSummary {
     pub counts: BTreeMap<String, usize>,
     /// Known issues that excuse nothing any more.
     pub expired_issues: Vec<KnownIssue>,
+    /// Files that were other ones when somebody went on with it than when it began: what came before and after is of different ones.
+    pub changed_files: Vec<PathBuf>,
     /// Phones that it goes on without.
     pub parked: Vec<Parked>,
     /// What broke it, and what the rig could not tell: what is the same on several phones once.
@@ -153,6 +155,7 @@ impl NightSummary {
             stopped_by: night.closed.as_ref().and_then(|closed| closed.stopped_by.clone()),
             counts: counts(cases.iter().map(|it| &it.case)),
             expired_issues: night.plan.expired_on(&Day::of_unix_ns(night.last_unix_ns)),
+            changed_files: night.changed.iter().cloned().collect(),
             parked: night.parked.values().cloned().collect(),
             findings,
             runs: runs.collect(),

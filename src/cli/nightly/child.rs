@@ -78,8 +78,6 @@ impl Running {
     /// # Errors
     /// If there can be no such process, or what it says can not be kept.
     pub(super) fn begin(order: &Order<'_>) -> Result<Self, UserError> {
-        let program =
-            std::env::current_exe().map_err(|error| state::unexpected("find siprig's own program", &error))?;
         let announcement = announcement(order.night, &order.run.id, order.attempt);
         let _ = std::fs::remove_file(&announcement);
         let log = order.night.join(format!("{}-{}.log", order.run.id, order.attempt));
@@ -89,7 +87,9 @@ impl Running {
         })?;
         let names: Vec<&str> = order.next.phones.iter().map(|phone| phone.0.as_str()).collect();
         let scenarios = order.run.scenarios.iter().filter(|scenario| order.next.scenarios.contains(&scenario.name));
-        let mut command = Command::new(program);
+        // The program that this is, also when another one has taken its place on the disk meanwhile.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("siprig");
         command.arg("run").args(scenarios.map(|scenario| &scenario.named));
         command.args(["--json", "--phones", &names.join(",")]);
         command.arg("--report-dir").arg(order.night).arg("--announce").arg(&announcement);

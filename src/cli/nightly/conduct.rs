@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     chain::{Chain, Over},
     child::{self, Came, Order, Running},
-    notify,
+    files, notify,
     preflight::{self, Looked},
     told::{self, Teller},
     watchers::Watchers,
@@ -85,6 +85,16 @@ impl Conductor {
     /// Notes that somebody goes on with it, and what was cut off.
     pub(super) fn resume(&mut self) -> Result<(), UserError> {
         self.note(Event::Resumed)?;
+        let files = files::changed(&self.night.plan.surroundings.files);
+        if !files.is_empty() {
+            for file in &files {
+                let file = file.display();
+                self.teller.say(&format!(
+                    "{file} is not what it was when the night began; what comes now is of the file as it is"
+                ));
+            }
+            self.note(Event::Changed { files })?;
+        }
         let cut = self.night.in_flight().map(|(run, attempt)| (run.id.clone(), attempt.number));
         if let Some((run, attempt)) = cut {
             self.teller.say(&format!("{run} was cut off at attempt {attempt}, and is run again"));

@@ -54,9 +54,10 @@ pub(super) async fn look(
     signals: &mut Signals,
     clock: &RunClock,
 ) -> Result<Looked, UserError> {
-    let program = std::env::current_exe().map_err(|error| state::unexpected("find siprig's own program", &error))?;
     let names: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
-    let mut command = Command::new(program);
+    // The program that this is, also when another one has taken its place on the disk meanwhile.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("siprig");
     command.args(["check", "--preflight", "--json", "--phones", &names.join(",")]);
     if let Some(bench) = &surroundings.bench {
         command.args(["--bench", bench]);

@@ -116,6 +116,32 @@ fn a_run_that_told_something_or_fell_is_not_in_vain_and_one_whose_file_is_wrong_
 }
 
 #[test]
+fn a_run_that_could_not_begin_has_its_turn_again_when_somebody_goes_on_and_one_that_was_tried_has_not() {
+    use Ending::{Busy, File, Rig};
+    let plan = sample::plan();
+    let mut entries = vec![sample::at(0, Event::Planned { plan: Box::new(plan.clone()) })];
+    for (at, end) in [(0, File), (1, Busy), (1, Busy), (2, Rig), (2, Rig)] {
+        let (end, run) = (End { end, exit: None, why: None }, plan.runs[at].id.clone());
+        entries.push(sample::at(1, sample::began(&plan, at, 1)));
+        entries.push(sample::at(2, Event::Ended { run, attempt: 1, end, took_ms: 1, directory: None, cases: vec![] }));
+    }
+    entries.push(sample::at(3, sample::began(&plan, 3, 1)));
+    entries.push(sample::at(4, sample::ended(&plan, 3, 1, &[Verdict::Pass])));
+    let waiting = |entries: &[Entry]| Night::of(entries).unwrap().waiting().map(|(at, _)| at).collect::<Vec<_>>();
+    assert_eq!(waiting(&entries), [4]);
+    entries.push(sample::at(5, Event::Resumed));
+    assert_eq!(waiting(&entries), [0, 1, 2, 4]);
+    entries.push(sample::at(6, sample::began(&plan, 0, 2)));
+    entries.push(sample::at(7, sample::ended(&plan, 0, 2, &[Verdict::Pass])));
+    let night = Night::of(&entries).unwrap();
+    let case = &night.outcomes()[0].case;
+    assert_eq!((case.verdict, case.attempts), (Verdict::Pass, 1), "what could not begin was no attempt");
+    let changed = Event::Changed { files: vec!["bench.toml".into()] };
+    entries.push(sample::at(8, changed));
+    assert!(Night::of(&entries).unwrap().changed.contains(std::path::Path::new("bench.toml")));
+}
+
+#[test]
 fn what_a_run_had_decided_before_it_was_cut_off_counts_and_it_is_run_again_all_the_same() {
     use Verdict::{Fail, Flaky, NotRun, Pass, RigError};
     let plan = sample::plan();
