@@ -55,12 +55,13 @@ use told::Teller;
 pub(super) const ABOUT: &str = "\
 Run a suite, unattended
 
+Before anything is run the phones are looked at (`siprig check --preflight`), and the night goes on without those that have a problem. \
 Each run is a `siprig run` in a process of its own, one after the other, with a limit to its time. What it does is kept in its own \
 directory below that of the night, with what it said beside it. A line is written for each event, with its time in UTC, and never less than one a minute; the result \
 goes to stdout. summary.json (schema siprig.night/1) and junit.xml in the night's directory are whole at every moment.
 
 SIGINT, SIGTERM or SIGHUP end the run in good order, and the night; SIGUSR1 has it say where it is. A night that was ended, \
-killed or cut off by a power failure goes on with --resume: what was done is not done again, and what was in flight is.";
+killed or cut off by a power failure goes on with --resume: what was done is not done again, and what was in flight is. `siprig status` tells where a night is.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -33,6 +33,9 @@ fn write(out: &mut String, night: &Night, today: &Day, budget: Option<Duration>)
     for issue in plan.expired_on(today) {
         writeln!(out, "expired   {issue}, on {}, and excuses nothing: {}", issue.expires, harmless(&issue.reason))?;
     }
+    if plan.preflight {
+        writeln!(out, "preflight of all phones ahead, a minute at most")?;
+    }
     if night.done() > 0 {
         writeln!(out, "done      {} of {} runs", night.done(), plan.runs.len())?;
     }
