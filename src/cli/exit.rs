@@ -86,7 +86,8 @@ impl Exit {
     /// could not be written.
     pub fn of_night(cases: &[Case], stopped_by: Option<&str>, gated: bool, rig_failed: bool) -> Self {
         let flaky = gated && cases.iter().any(|case| case.verdict == Verdict::Flaky && case.expected);
-        match Self::of_run(cases, stopped_by, rig_failed) {
+        let is_parked = |case: &Case| case.verdict == Verdict::NotRun && case.code.as_deref() == Some("parked");
+        match Self::of_run(cases, stopped_by, rig_failed || cases.iter().any(is_parked)) {
             Self::Outstanding | Self::NothingRan | Self::Success if flaky => Self::Flaky,
             other => other,
         }
@@ -171,6 +172,8 @@ mod tests {
         assert_eq!(night(&[NotRun, Flaky], true), Exit::Flaky);
         assert_eq!(night(&[RigError, Flaky], true), Exit::Rig);
         assert_eq!(night(&[Fail, Flaky], true), Exit::Failed);
+        let parked = [Case { code: Some("parked".to_owned()), ..Case::sample(NotRun) }, Case::sample(Pass)];
+        assert_eq!(Exit::of_night(&parked, None, false, false), Exit::Rig, "somebody has to look at that phone");
         let known = [Case { expected: false, ..Case::sample(Flaky) }];
         assert_eq!(Exit::of_night(&known, None, true, false), Exit::Success, "it failed as it is known to");
     }

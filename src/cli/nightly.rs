@@ -189,6 +189,8 @@ fn begin(args: &NightlyArgs) -> Result<ExitCode, UserError> {
     switched_off::allowed(scenarios.values().filter(run), args.allow_link_down)?;
     let teller = Teller::new(&clock, args.silence);
     let _lock = lock(&plan.bench, &suite.name, args.wait, &teller)?;
+    // What somebody before has left behind would be taken for the phones' own state.
+    set_right(&place, args.wait, &teller)?;
     let directory = RunDir::create(&args.report_dir, &suite.name, clock.epoch_unix_ns(), false)?.path().to_owned();
     let mut ledger = Ledger::create(&directory)?;
     let mut plan = plan;
@@ -298,7 +300,7 @@ fn say_what_would_be(args: &NightlyArgs, night: &Night) -> Result<ExitCode, User
 /// Runs what is to be run, and tells what it came to.
 fn perform(args: &NightlyArgs, mut conductor: Conductor, place: &Place) -> Result<ExitCode, UserError> {
     let waits = args.wait.unwrap_or_default().max(PATIENCE);
-    let exit = conductor.night(args.budget, waits);
+    let exit = conductor.night(args.budget, waits, place);
     signals::let_them_end_it();
     let told = exit.is_ok().then(|| print_data(&conductor.result()));
     if conductor.had_to_kill() {
@@ -308,7 +310,10 @@ fn perform(args: &NightlyArgs, mut conductor: Conductor, place: &Place) -> Resul
     told.transpose()?;
     if let Some(server) = args.annotations {
         let (night, directory) = conductor.told();
-        annotate::tell(server, args.suite.as_deref(), night, directory)?;
+        // It changes nothing about what the night came to.
+        if let Err(error) = annotate::tell(server, args.suite.as_deref(), night, directory) {
+            conductor.teller.say(&format!("rig error: {}", error.text()));
+        }
     }
     Ok(exit?.into())
 }

@@ -56,6 +56,9 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// So many that were left behind are passed over.
+const MOST_SCRATCHES: u32 = 10_000;
+
 /// A directory for what nobody needs afterwards; it goes with this.
 pub struct Scratch(PathBuf);
 
@@ -65,9 +68,17 @@ impl Scratch {
     /// # Errors
     /// If it can not be made.
     pub fn make(purpose: &str) -> Result<Self, UserError> {
-        let path = directory()?.join(format!("{purpose}-{}", std::process::id()));
-        make_private(&path).map_err(|error| unexpected("make a directory for what is seen", &error))?;
-        Ok(Self(path))
+        let above = directory()?;
+        // In a namespace processes have the numbers of others.
+        for number in 0_u32.. {
+            let path = above.join(format!("{purpose}-{}-{number}", std::process::id()));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_SCRATCHES => {}
+                Err(error) => return Err(unexpected("make a directory for what is seen", &error)),
+            }
+        }
+        Err(unexpected("make a directory for what is seen", &io::ErrorKind::AlreadyExists.into()))
     }
 
     /// Where it is.

@@ -4,23 +4,32 @@
 
 use std::time::Duration;
 
-use super::plan::PlannedRun;
+/// A run that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// Its place in the plan.
+    pub at: usize,
+    /// What is dropped when time is short: the highest number first.
+    pub priority: u8,
+    /// How long it will take.
+    pub time: Duration,
+}
 
 /// The place of the next run among those that wait, in the time that is `left`; none: nothing fits. Without a limit everything
 /// does.
-pub fn next<'a>(waiting: impl IntoIterator<Item = (usize, &'a PlannedRun)>, left: Option<Duration>) -> Option<usize> {
+pub fn next(waiting: impl IntoIterator<Item = Waits>, left: Option<Duration>) -> Option<usize> {
     fitting(waiting, left).into_iter().next()
 }
 
 /// The places of all that fits, in the order of the plan.
-pub fn fitting<'a>(waiting: impl IntoIterator<Item = (usize, &'a PlannedRun)>, left: Option<Duration>) -> Vec<usize> {
+pub fn fitting(waiting: impl IntoIterator<Item = Waits>, left: Option<Duration>) -> Vec<usize> {
     let mut waiting: Vec<_> = waiting.into_iter().collect();
-    let Some(mut left) = left else { return waiting.into_iter().map(|(at, _)| at).collect() };
-    waiting.sort_by_key(|(at, run)| (run.priority, *at));
+    let Some(mut left) = left else { return waiting.into_iter().map(|it| it.at).collect() };
+    waiting.sort_by_key(|it| (it.priority, it.at));
     let mut fitting = Vec::new();
-    for (at, run) in waiting {
+    for Waits { at, time, .. } in waiting {
         // What is less important never takes the place of what is more so, even if it is shorter.
-        let Some(rest) = left.checked_sub(run.estimate.time) else { break };
+        let Some(rest) = left.checked_sub(time) else { break };
         left = rest;
         fitting.push(at);
     }
@@ -31,18 +40,14 @@ pub fn fitting<'a>(waiting: impl IntoIterator<Item = (usize, &'a PlannedRun)>, l
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nightly::{plan::Estimate, state::sample};
 
-    fn runs(of: &[(u8, u64)]) -> Vec<PlannedRun> {
-        let one = sample::plan().runs.remove(0);
-        let estimate = |seconds| Estimate { time: Duration::from_secs(seconds), of_runs: 1 };
-        of.iter()
-            .map(|&(priority, seconds)| PlannedRun { priority, estimate: estimate(seconds), ..one.clone() })
-            .collect()
+    fn runs(of: &[(u8, u64)]) -> Vec<Waits> {
+        let waits = |(at, &(priority, seconds))| Waits { at, priority, time: Duration::from_secs(seconds) };
+        of.iter().enumerate().map(waits).collect()
     }
 
     fn fits(of: &[(u8, u64)], left: u64) -> Vec<usize> {
-        fitting(runs(of).iter().enumerate(), Some(Duration::from_secs(left)))
+        fitting(runs(of), Some(Duration::from_secs(left)))
     }
 
     #[test]
@@ -63,8 +68,8 @@ mod tests {
     #[test]
     fn the_order_is_that_of_the_plan_and_without_a_limit_all_of_it() {
         let night = runs(&[(9, 10), (1, 10)]);
-        assert_eq!(next(night.iter().enumerate(), None), Some(0));
-        assert_eq!(next(night.iter().enumerate(), Some(Duration::from_secs(60))), Some(0));
-        assert_eq!(next(night.iter().enumerate(), Some(Duration::from_secs(15))), Some(1));
+        assert_eq!(next(night.clone(), None), Some(0));
+        assert_eq!(next(night.clone(), Some(Duration::from_secs(60))), Some(0));
+        assert_eq!(next(night.clone(), Some(Duration::from_secs(15))), Some(1));
     }
 }

@@ -82,7 +82,7 @@ pub fn parked(found: &[Found], firmware: &[Firmware]) -> BTreeMap<PhoneName, Par
     };
     for it in found {
         let (Some(phone), code) = (&it.phone, it.code.as_deref().unwrap_or(&it.area)) else { continue };
-        if it.state == State::Problem {
+        if matches!(it.state, State::Problem | State::Busy) {
             park(phone, code, it.what.clone());
         }
         let expected = firmware.iter().find(|firmware| firmware.phone == *phone && code == "firmware");
@@ -93,6 +93,16 @@ pub fn parked(found: &[Found], firmware: &[Firmware]) -> BTreeMap<PhoneName, Par
         }
     }
     parked
+}
+
+/// What is over by itself after a while, without anybody's doing.
+const HEALS: [&str; 2] = ["registered-at-backup", "not-registered"];
+
+impl Parked {
+    /// Whether it may be as it should be by the next run: a phone comes home by its own timers.
+    pub fn may_heal(&self) -> bool {
+        HEALS.contains(&self.code.as_str())
+    }
 }
 
 /// Why nothing on the bench would show anything, if so.
@@ -125,10 +135,11 @@ mod tests {
             found(Some("p1"), State::Problem, "not-registered", None),
             found(Some("p2"), State::Unknown, "unknown-until-renewal", None),
             found(Some("p3"), State::Skipped, "keypad", None),
+            found(Some("p4"), State::Busy, "console-missing", None),
             found(None, State::Unknown, "clock", None),
         ];
         let parked = parked(&found, &[]);
-        assert_eq!(parked.keys().map(|phone| phone.0.as_str()).collect::<Vec<_>>(), ["p1"]);
+        assert_eq!(parked.keys().map(|phone| phone.0.as_str()).collect::<Vec<_>>(), ["p1", "p4"]);
         let p1 = &parked[&"p1".into()];
         assert_eq!(
             (p1.code.as_str(), p1.why.as_str()),

@@ -94,6 +94,9 @@ pub struct PlannedScenario {
     pub name: String,
     /// The name or path by which it is found.
     pub named: String,
+    /// The longest that it can take by the timers of the phones.
+    #[serde(with = "duration")]
+    pub bound: Duration,
 }
 
 /// One run: a scenario on phones, or a chain of them, one after the other.
@@ -118,6 +121,18 @@ pub struct PlannedRun {
     /// The longest that it may take.
     #[serde(with = "duration")]
     pub limit: Duration,
+}
+
+impl PlannedRun {
+    /// How long some of its scenarios will take: their share of what all of it takes.
+    pub fn share(&self, scenarios: &[String]) -> Duration {
+        let of = |counts: &dyn Fn(&PlannedScenario) -> bool| -> f64 {
+            let counted = self.scenarios.iter().filter(|scenario| counts(scenario));
+            counted.map(|scenario| scenario.bound.as_secs_f64()).sum()
+        };
+        let (some, all) = (of(&|scenario| scenarios.contains(&scenario.name)), of(&|_| true));
+        if all > 0.0 { self.estimate.time.mul_f64(some / all) } else { self.estimate.time }
+    }
 }
 
 /// How long a run will take, and how that is known.
@@ -160,15 +175,18 @@ impl NightPlan {
             let found: Vec<_> = entry.scenarios.iter().filter_map(|named| scenarios.get_key_value(named)).collect();
             let chains: Vec<&[_]> = if entry.chain { vec![&found] } else { found.chunks(1).collect() };
             let foreseen = |chain: &[(&String, &Scenario)]| {
-                let bound: Duration = chain.iter().map(|(_, scenario)| (foresight.bound)(scenario, &phones)).sum();
+                let bounds: Vec<Duration> =
+                    chain.iter().map(|(_, scenario)| (foresight.bound)(scenario, &phones)).collect();
+                let bound = bounds.iter().sum::<Duration>();
                 let names: Vec<&str> = chain.iter().map(|(_, scenario)| scenario.name.as_str()).collect();
                 let computed = Estimate { time: bound, of_runs: 0 };
-                (bound, (foresight.history)(&names, phones.len()).unwrap_or(computed))
+                (bounds, bound, (foresight.history)(&names, phones.len()).unwrap_or(computed))
             };
             let foreseen: Vec<_> = chains.into_iter().map(|chain| (chain, foreseen(chain))).collect();
             for round in 1..=entry.repeat {
-                for &(chain, (bound, estimate)) in &foreseen {
-                    let planned = chain.iter().map(|&(named, scenario)| PlannedScenario {
+                for (chain, (bounds, bound, estimate)) in &foreseen {
+                    let planned = chain.iter().zip(bounds).map(|(&(named, scenario), &bound)| PlannedScenario {
+                        bound,
                         name: scenario.name.clone(),
                         named: named.clone(),
                     });
@@ -180,8 +198,8 @@ impl NightPlan {
                         priority: entry.priority,
                         tags: entry.tags.clone(),
                         retry: if suite.never_retry { 0 } else { entry.retry },
-                        estimate,
-                        limit: entry.time_limit.unwrap_or(bound * 2 + SLACK),
+                        estimate: *estimate,
+                        limit: entry.time_limit.unwrap_or(*bound * 2 + SLACK),
                     }));
                 }
             }

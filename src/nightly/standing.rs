@@ -227,10 +227,7 @@ impl Stands {
             failed: failed(outcomes, before),
             rig_faults: points(outcomes, before, |outcome| outcome.case.verdict == Verdict::RigError),
             parked: night.parked.values().cloned().collect(),
-            to_go: waiting
-                .iter()
-                .map(|run| Waits { run: run.id.clone(), expected_ms: ms(run.estimate.time) })
-                .collect(),
+            to_go: waiting.iter().map(|(run, time)| Waits { run: run.id.clone(), expected_ms: ms(*time) }).collect(),
             left_ms: left.map(ms),
             over_at: left.map(|left| {
                 let left = i64::try_from(left.as_nanos()).unwrap_or(i64::MAX);
@@ -257,10 +254,10 @@ impl Runs {
 }
 
 /// Runs that have still to be run, and were not left.
-fn waiting(night: &Night) -> Vec<&PlannedRun> {
+fn waiting(night: &Night) -> Vec<(&PlannedRun, Duration)> {
     let runs =
         night.runs().filter(|(run, attempts, left)| left.is_none() && night.status(run, attempts) == Status::Waiting);
-    runs.map(|(run, ..)| run).collect()
+    runs.map(|(run, attempts, _)| (run, run.share(&night.next(run, attempts).scenarios))).collect()
 }
 
 /// How long all that is left should take. What takes longer than it should is over at any moment.
@@ -268,12 +265,12 @@ pub fn left_of(night: &Night, now_unix_ns: i64) -> Duration {
     left(night, &waiting(night), now_unix_ns)
 }
 
-fn left(night: &Night, waiting: &[&PlannedRun], now_unix_ns: i64) -> Duration {
+fn left(night: &Night, waiting: &[(&PlannedRun, Duration)], now_unix_ns: i64) -> Duration {
     let of_flight = night.in_flight().map(|(run, attempt)| {
         let so_far = Duration::from_millis(since(attempt.began_unix_ns, now_unix_ns));
-        run.estimate.time.saturating_sub(so_far)
+        run.share(&attempt.scenarios).saturating_sub(so_far)
     });
-    waiting.iter().map(|run| run.estimate.time).sum::<Duration>() + of_flight.unwrap_or_default()
+    waiting.iter().map(|(_, time)| time).sum::<Duration>() + of_flight.unwrap_or_default()
 }
 
 fn flight((run, attempt): (&PlannedRun, &Attempt), seen: &Seen) -> Flight {
@@ -284,7 +281,7 @@ fn flight((run, attempt): (&PlannedRun, &Attempt), seen: &Seen) -> Flight {
         phones: attempt.phones.clone(),
         began: summary::utc(attempt.began_unix_ns),
         since_ms: since(attempt.began_unix_ns, seen.now_unix_ns),
-        expected_ms: ms(run.estimate.time),
+        expected_ms: ms(run.share(&attempt.scenarios)),
         of_runs: run.estimate.of_runs,
         limit_ms: ms(run.limit),
         directory: seen.run_directory.clone(),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    budget::Waits,
     finding,
     ledger::{End, Ending, Entry, Event, Handed},
     outcome,
@@ -52,6 +53,10 @@ pub struct Night {
     pub message: Option<Handed>,
     /// Of each planned run what became of it, in the order of the plan.
     runs: Vec<Progress>,
+    /// The last look at phones could not be made.
+    pub unlooked: bool,
+    /// The attempt that began last.
+    last: Option<(RunId, u32)>,
     /// Runs that could not begin, in a row up to now, each once however often it was tried.
     in_vain: Vec<RunId>,
 }
@@ -188,6 +193,8 @@ impl Night {
             changed: BTreeSet::new(),
             parked: BTreeMap::new(),
             unfit: None,
+            unlooked: false,
+            last: None,
             message: None,
             in_vain: Vec::new(),
         };
@@ -216,9 +223,10 @@ impl Night {
                 self.parked.retain(|phone, _| !phones.contains(phone));
                 self.parked.extend(parking::parked(found, &self.plan.firmware));
                 self.unfit = parking::unfit(found);
+                self.unlooked = false;
             }
             // Nobody knows more than before.
-            Event::Preflight { failed: Some(_), .. } => {}
+            Event::Preflight { failed: Some(_), .. } => self.unlooked = true,
             Event::Began { run, attempt, phones, scenarios } => {
                 let attempt = Attempt {
                     number: *attempt,
@@ -230,6 +238,7 @@ impl Night {
                     began_unix_ns: entry.at_unix_ns,
                     fate: Fate::InFlight,
                 };
+                self.last = Some((run.clone(), attempt.number));
                 self.with(run, |run| run.attempts.push(attempt));
             }
             Event::Decided { run, attempt, took_ms, cases } => {
@@ -302,8 +311,17 @@ impl Night {
     }
 
     /// What the next attempt is about: what was never tried to its end, or else what did not pass, on the phones that did not, as
-    /// often as that may be tried again. Phones that are parked have no turn.
+    /// often as that may be tried again. Phones that are parked have no turn, nor who has to be tried together with them.
     pub fn next(&self, run: &PlannedRun, attempts: &[Attempt]) -> Next {
+        let here: Vec<&PhoneName> = run.phones.iter().filter(|phone| !self.parked.contains_key(*phone)).collect();
+        if run.together && here.len() < run.phones.len() {
+            return Next::default();
+        }
+        self.next_on(run, attempts, &here)
+    }
+
+    /// The same on these phones, whether they are parked or not.
+    fn next_on(&self, run: &PlannedRun, attempts: &[Attempt], here: &[&PhoneName]) -> Next {
         // A file that is wrong is wrong however often it is read.
         let is_of_file = |attempt: &Attempt| {
             let is_file = matches!(&attempt.fate, Fate::Ended { end, .. } if end.end == Ending::File);
@@ -312,7 +330,6 @@ impl Night {
         if attempts.iter().any(is_of_file) {
             return Next::default();
         }
-        let here: Vec<&PhoneName> = run.phones.iter().filter(|phone| !self.parked.contains_key(*phone)).collect();
         let reached = self.reached(attempts);
         let times = |name: &str, phone: &PhoneName| {
             let of_it = reached.iter().filter(|reached| reached.attempt.phones.contains(phone));
@@ -372,14 +389,21 @@ impl Night {
         attempts.iter().filter(|reached| reached.attempt.phones.contains(&id.phone)).filter_map(told).collect()
     }
 
-    /// The phones of which the run that ended last could not tell because of the rig, or for no reason that anybody knows.
+    /// The phones of which the attempt that began last could not tell because of the rig.
     pub fn doubtful(&self) -> Vec<PhoneName> {
-        let all = self.runs().flat_map(|(_, attempts, _)| attempts);
-        let Some(last) = all.max_by_key(|attempt| attempt.began_unix_ns) else { return Vec::new() };
-        let Fate::Ended { cases, .. } = &last.fate else { return Vec::new() };
-        let is_of_rig =
-            |phone: &&PhoneName| cases.iter().any(|case| case.id.phone == **phone && case.verdict == Verdict::RigError);
-        last.phones.iter().filter(is_of_rig).cloned().collect()
+        let Some((run, number)) = &self.last else { return Vec::new() };
+        let cases = self.cases_of_attempt(run, *number).into_iter();
+        let of_rig: BTreeSet<PhoneName> =
+            cases.filter(|case| case.verdict == Verdict::RigError).map(|case| case.id.phone).collect();
+        of_rig.into_iter().collect()
+    }
+
+    /// The phones that something is still to be done with, were they not parked.
+    pub fn missing(&self) -> BTreeSet<PhoneName> {
+        let of_run = |(run, attempts, _): (&PlannedRun, &[Attempt], Option<&str>)| {
+            self.next_on(run, attempts, &run.phones.iter().collect::<Vec<_>>()).phones
+        };
+        self.runs().flat_map(of_run).collect()
     }
 
     /// What each planned case came to, in the order of the plan: one outcome for each, never none and never two.
@@ -396,6 +420,7 @@ impl Night {
     fn outcome(&self, run: &PlannedRun, id: &CaseId, attempts: &[Reached<'_>], left: Option<&str>) -> Outcome {
         let tries = self.tries(id, attempts);
         let cases: Vec<Case> = tries.iter().map(|tried| tried.case.clone()).collect();
+        let partner = run.phones.iter().filter(|_| run.together).find_map(|phone| self.parked.get(phone));
         let run = run.id.clone();
         if let Some((deciding, case)) = outcome::of_all(&cases)
             && let Some(tried) = tries.get(deciding)
@@ -404,9 +429,16 @@ impl Night {
             let others = cases.into_iter().enumerate().filter(|(at, _)| *at != deciding);
             return Outcome { run, directory, took, case, others: others.map(|(_, case)| case).collect() };
         }
-        let last = attempts.last().map(|reached| &reached.attempt.fate);
+        let of_it = attempts
+            .iter()
+            .filter(|reached| reached.attempt.phones.contains(&id.phone) && reached.reach(&id.scenario).is_some());
+        let last = of_it.map(|reached| &reached.attempt.fate).next_back();
         let case = match (last, left) {
             _ if let Some(parked) = self.parked.get(&id.phone) => outcome::not_run(id, "parked", &parked.why),
+            _ if let Some(parked) = partner => {
+                let why = format!("{} takes no part, and it is tried together with that: {}", parked.phone, parked.why);
+                outcome::not_run(id, "parked", &why)
+            }
             (_, Some(why)) => outcome::not_run(id, "left-out", why),
             (Some(Fate::Interrupted { by, .. }), None) => {
                 outcome::not_run(id, "interrupted", &format!("the run was cut off by {by} before it had told anything"))
@@ -432,6 +464,18 @@ impl Night {
         let runs = self.runs().enumerate();
         runs.filter(|(_, (run, attempts, _))| self.status(run, attempts) == Status::Waiting)
             .map(|(at, (run, ..))| (at, run))
+    }
+
+    /// The same for the budget, with how long each will take.
+    pub fn waits(&self) -> Vec<Waits> {
+        let runs = self.runs().enumerate();
+        let waits = |(at, (run, attempts, _)): (usize, (&PlannedRun, &[Attempt], Option<&str>))| {
+            let next = self.next(run, attempts);
+            let is_running = self.status(run, attempts) == Status::Running;
+            let waits = Waits { at, priority: run.priority, time: run.share(&next.scenarios) };
+            (!is_running && !next.scenarios.is_empty()).then_some(waits)
+        };
+        runs.filter_map(waits).collect()
     }
 
     /// The attempt that is in flight.

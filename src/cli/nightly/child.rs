@@ -163,7 +163,6 @@ impl Running {
         self.document.abort();
         self.words.abort();
         let announced = announced(&self.announcement);
-        let _ = std::fs::remove_file(&self.announcement);
         let told: Option<Summary> = serde_json::from_slice(&document).ok();
         let exit = status.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
         let (run, error, cases) =
@@ -174,6 +173,7 @@ impl Running {
         };
         let end = match (exit, &run) {
             _ if hung => Ending::Hung,
+            (Some(_), Some(_)) if announced.as_deref().is_some_and(lacks_reports) => Ending::Unkept,
             (Some(code), Some(_)) => telling(code, &cases),
             (None, Some(_)) => Ending::Told,
             (Some(code), None) => ending_of(code),
@@ -204,8 +204,12 @@ pub(super) fn left_behind(night: &Path, run: &RunId, attempt: u32) -> (Option<St
         // A journal that can not be read is no reason not to go on with the night; what it decided is not counted then.
         let _ = report::write_all(directory, Exit::Unexpected.code());
     }
-    let _ = std::fs::remove_file(announcement);
     directory.map_or((None, Vec::new()), |directory| (name(&directory), kept(&directory)))
+}
+
+/// Forgets where a run said that its directory is, once that is in the ledger.
+pub(super) fn forget(night: &Path, run: &RunId, attempt: u32) {
+    let _ = std::fs::remove_file(announcement(night, run, attempt));
 }
 
 /// Where a run says which directory is its own: no other run of the night does so there.
@@ -229,6 +233,11 @@ fn kept(directory: &Path) -> Vec<Case> {
     let mut cases = Summary::of(&story, directory, Exit::Unexpected.code()).cases;
     cases.retain(|case| case.verdict != Verdict::NotRun);
     cases
+}
+
+/// Whether a run that is over left less behind than a run leaves: nobody could look its verdicts up.
+fn lacks_reports(directory: &Path) -> bool {
+    ["summary.json", "junit.xml", "report.html"].iter().any(|file| !directory.join(file).is_file())
 }
 
 /// What it means that a run told of these cases and came to this code. That the rig failed, though no case says so, is what becomes

@@ -10,10 +10,12 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
+    Place,
     chain::{Chain, Over},
     child::{self, Came, Order, Running},
     files, notify,
     preflight::{self, Looked},
+    set_right,
     told::{self, Teller},
     watchers::Watchers,
 };
@@ -27,6 +29,7 @@ use crate::{
         Entry, Event, Ledger, Night, NightSummary, PlannedRun, budget, junit,
         ledger::Ending,
         parking::State,
+        plan::Estimate,
         state::{Next, Status},
     },
     report::{self, table},
@@ -37,6 +40,11 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a run that was asked to end may take for it: it lifts outages, gives settings back by commands and writes its reports.
 const GOOD_ORDER: Duration = Duration::from_secs(30);
+
+/// Documents that take longer than this to write are written less often,
+const MUCH: Duration = Duration::from_millis(250);
+/// so that it takes no more than this part of the time.
+const SELDOM: u32 = 20;
 
 /// A night that is going on.
 pub(super) struct Conductor {
@@ -49,6 +57,8 @@ pub(super) struct Conductor {
     watchers: Watchers,
     /// The documents could not be written last time.
     unwritten: bool,
+    /// They are not written anew before this.
+    write_next: Stamp,
     killed: bool,
 }
 
@@ -79,7 +89,18 @@ impl Conductor {
             directory.canonicalize().map_err(|error| state::unexpected("find the night's directory", &error))?;
         let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let watchers = Watchers::new(metrics, &directory, &night, &clock, &teller);
-        Ok(Self { name, directory, ledger, night, clock, teller, watchers, unwritten: false, killed: false })
+        Ok(Self {
+            name,
+            directory,
+            ledger,
+            night,
+            clock,
+            teller,
+            watchers,
+            unwritten: false,
+            write_next: Stamp::ZERO,
+            killed: false,
+        })
     }
 
     /// Notes that somebody goes on with it, and what was cut off.
@@ -99,7 +120,9 @@ impl Conductor {
         if let Some((run, attempt)) = cut {
             self.teller.say(&format!("{run} was cut off at attempt {attempt}, and is run again"));
             let (directory, cases) = child::left_behind(&self.directory, &run, attempt);
-            self.note(Event::Interrupted { run, attempt, by: "the end of its night".to_owned(), directory, cases })?;
+            let by = "the end of its night".to_owned();
+            self.note(Event::Interrupted { run: run.clone(), attempt, by, directory, cases })?;
+            child::forget(&self.directory, &run, attempt);
         }
         self.teller.say(&told::place(&self.night, Look::PLAIN));
         Ok(())
@@ -111,7 +134,7 @@ impl Conductor {
     }
 
     /// Runs what is left, in this time or that of the suite. Each run waits so long for the bench.
-    pub(super) fn night(&mut self, budget: Option<Duration>, wait: Duration) -> Result<Exit, UserError> {
+    pub(super) fn night(&mut self, budget: Option<Duration>, wait: Duration, place: &Place) -> Result<Exit, UserError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| state::unexpected("start the runtime", &error))?;
         self.teller.say(&format!("night {} on the bench {}", self.name, self.night.plan.bench));
@@ -122,10 +145,10 @@ impl Conductor {
             ));
         }
         let budget = budget.or(self.night.plan.time_limit);
-        let stopped = runtime.block_on(self.runs(budget, wait))?;
+        let stopped = runtime.block_on(self.runs(budget, wait, place))?;
         let outcomes = self.night.outcomes().into_iter();
         let cases: Vec<_> = outcomes.map(|outcome| outcome.case).collect();
-        let rig_failed = self.unwritten || self.night.unfit.is_some();
+        let rig_failed = self.unwritten || self.night.unlooked || self.night.unfit.is_some();
         let exit = Exit::of_night(&cases, stopped, self.night.plan.gate_flaky, rig_failed);
         self.note(Event::Closed { exit: exit.code(), stopped_by: stopped.map(str::to_owned) })?;
         let message = notify::of_night(&self.directory, &self.night, &self.clock, &self.teller);
@@ -164,21 +187,35 @@ impl Conductor {
     }
 
     /// One run after the other; the signal that ended it.
-    async fn runs(&mut self, budget: Option<Duration>, wait: Duration) -> Result<Option<&'static str>, UserError> {
+    async fn runs(
+        &mut self,
+        budget: Option<Duration>,
+        wait: Duration,
+        place: &Place,
+    ) -> Result<Option<&'static str>, UserError> {
         let mut signals = Signals::listen().map_err(|error| state::unexpected("listen to signals", &error))?;
         let until = budget.map(|budget| self.clock.now() + budget);
-        if self.night.plan.preflight && self.night.waiting().next().is_some() {
-            let phones: BTreeSet<_> = self.night.waiting().flat_map(|(_, run)| run.phones.clone()).collect();
-            if let Some(by) = self.look(phones.into_iter().collect(), &mut signals).await? {
-                return Ok(Some(by));
-            }
+        if let Some(by) = self.look(self.night.missing(), &mut signals).await? {
+            return Ok(Some(by));
         }
+        // They were looked at just now.
+        let mut looked_again = true;
         let why = loop {
             if let Some(why) = &self.night.unfit {
                 break format!("the bench is not fit: {why}");
             }
             let left = until.map(|until| until.since(self.clock.now()));
-            let Some(at) = budget::next(self.night.waiting(), left) else {
+            let Some(at) = budget::next(self.night.waits(), left) else {
+                // Whoever is parked has a last chance before the night is over.
+                let missing = self.night.missing();
+                let parked: BTreeSet<_> = self.night.parked.keys().filter(|phone| missing.contains(*phone)).collect();
+                if !looked_again && !parked.is_empty() && self.night.waiting().next().is_none() {
+                    looked_again = true;
+                    if let Some(by) = self.look(parked.into_iter().cloned().collect(), &mut signals).await? {
+                        return Ok(Some(by));
+                    }
+                    continue;
+                }
                 let budget = budget.map(told::length).unwrap_or_default();
                 break format!("there was no time for it in the {budget} that the night may take");
             };
@@ -186,11 +223,14 @@ impl Conductor {
                 self.leave(&format!("the night was ended by {by}"))?;
                 return Ok(Some(by));
             }
-            let doubtful = self.night.doubtful();
-            if self.night.plan.preflight
-                && !doubtful.is_empty()
-                && let Some(by) = self.look(doubtful, &mut signals).await?
-            {
+            looked_again = false;
+            if std::mem::take(&mut self.killed) {
+                set_right(place, Some(wait), &self.teller)?;
+            }
+            let healing = self.night.parked.values().filter(|parked| parked.may_heal());
+            let healing: Vec<_> = healing.map(|parked| parked.phone.clone()).collect();
+            let doubtful = self.night.doubtful().into_iter().chain(healing).collect();
+            if let Some(by) = self.look(doubtful, &mut signals).await? {
                 return Ok(Some(by));
             }
             if self.night.is_in_vain() {
@@ -202,12 +242,21 @@ impl Conductor {
     }
 
     /// Looks at phones, and parks those with a problem; the signal that ended it and the night.
-    async fn look(&mut self, phones: Vec<PhoneName>, signals: &mut Signals) -> Result<Option<&'static str>, UserError> {
+    async fn look(
+        &mut self,
+        phones: BTreeSet<PhoneName>,
+        signals: &mut Signals,
+    ) -> Result<Option<&'static str>, UserError> {
+        if phones.is_empty() || !self.night.plan.preflight {
+            return Ok(None);
+        }
+        let phones: Vec<PhoneName> = phones.into_iter().collect();
         let names: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
         self.teller.say(&format!("preflight of {}: a minute, or less", names.join(", ")));
         let began = self.clock.now();
         let before: Vec<PhoneName> = self.night.parked.keys().cloned().collect();
-        let mut looking = Box::pin(preflight::look(&self.night.plan.surroundings, &phones, signals, &self.clock));
+        let mut looking =
+            Box::pin(preflight::look(&self.night.plan.surroundings, &phones, &self.directory, signals, &self.clock));
         let looked = loop {
             tokio::select! {
                 looked = &mut looking => break looked?,
@@ -266,7 +315,8 @@ impl Conductor {
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
         let what = told::run(&run, &next);
         let all = self.night.plan.runs.len();
-        self.teller.say(&format!("run {} of {all}: {what}{again}; {}", at + 1, told::expected(run.estimate)));
+        let estimate = Estimate { time: run.share(&next.scenarios), ..run.estimate };
+        self.teller.say(&format!("run {} of {all}: {what}{again}; {}", at + 1, told::expected(estimate)));
         let Next { scenarios, phones } = next.clone();
         self.note(Event::Began { run: run.id.clone(), attempt, phones, scenarios })?;
         let began = self.clock.now();
@@ -286,10 +336,13 @@ impl Conductor {
         if let Some(by) = ends.stopped {
             self.teller.say(&format!("{what} was ended by {by}"));
             let Came { directory, cases, .. } = came;
-            self.note(Event::Interrupted { run: run.id, attempt, by: by.to_owned(), directory, cases })?;
+            let id = run.id.clone();
+            self.note(Event::Interrupted { run: id, attempt, by: by.to_owned(), directory, cases })?;
+            child::forget(&self.directory, &run.id, attempt);
             return Ok(Some(by));
         }
         self.ended(&run, attempt, came, took)?;
+        child::forget(&self.directory, &run.id, attempt);
         Ok(None)
     }
 
@@ -394,6 +447,18 @@ impl Conductor {
         let entry = Entry { at_unix_ns: self.clock.unix_ns(self.clock.now()), event };
         self.ledger.append(&entry)?;
         self.night.apply(&entry);
+        // Those of thousands of runs take their time, and are written the less often.
+        let ends = matches!(entry.event, Event::Closed { .. } | Event::Interrupted { .. } | Event::Left { .. });
+        if ends || self.clock.now() >= self.write_next {
+            self.write();
+        }
+        self.watch();
+        Ok(())
+    }
+
+    /// Writes the documents anew.
+    fn write(&mut self) {
+        let began = self.clock.now();
         let written = NightSummary::of(&self.name, &self.night)
             .to_json()
             .and_then(|text| report::replace(&self.directory.join("summary.json"), &text))
@@ -406,8 +471,9 @@ impl Conductor {
             self.teller.say(&format!("rig error: {error}"));
         }
         self.unwritten = written.is_err();
-        self.watch();
-        Ok(())
+        let now = self.clock.now();
+        let took = now.since(began);
+        self.write_next = if took > MUCH { now + took * SELDOM } else { now };
     }
 
     /// Tells those who look on from outside where it is.

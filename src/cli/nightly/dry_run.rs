@@ -9,7 +9,7 @@ use super::told::{expected, length};
 use crate::{
     config::Day,
     look::{harmless, width},
-    nightly::{Night, budget},
+    nightly::{Estimate, Night, PlannedRun, budget},
 };
 
 /// The plan as text: what is still to be run, if it were today.
@@ -39,14 +39,19 @@ fn write(out: &mut String, night: &Night, today: &Day, budget: Option<Duration>)
     if night.done() > 0 {
         writeln!(out, "done      {} of {} runs", night.done(), plan.runs.len())?;
     }
-    let waiting: Vec<_> = night.waiting().collect();
-    let fitting = budget::fitting(waiting.iter().copied(), budget);
+    let fitting = budget::fitting(night.waits(), budget);
+    let estimated = |(at, run): (usize, &PlannedRun)| {
+        let (run, attempts, _) = night.runs().nth(at).unwrap_or((run, &[], None));
+        let next = night.next(run, attempts);
+        (at, run.clone(), Estimate { time: run.share(&next.scenarios), ..run.estimate }, next)
+    };
+    let waiting: Vec<_> = night.waiting().map(estimated).collect();
     let of = |at: &usize| fitting.contains(at);
     let rows: Vec<[String; 4]> = waiting
         .iter()
-        .map(|(at, run)| {
-            let phones: Vec<&str> = run.phones.iter().map(|phone| phone.0.as_str()).collect();
-            let time = if of(at) { expected(run.estimate) } else { format!("left out; {}", expected(run.estimate)) };
+        .map(|(at, run, estimate, next)| {
+            let phones: Vec<&str> = next.phones.iter().map(|phone| phone.0.as_str()).collect();
+            let time = if of(at) { expected(*estimate) } else { format!("left out; {}", expected(*estimate)) };
             [run.id.to_string(), phones.join(", "), run.priority.to_string(), time]
         })
         .collect();
@@ -61,11 +66,14 @@ fn write(out: &mut String, night: &Night, today: &Day, budget: Option<Duration>)
         writeln!(out, "{run:first$}  {phones:second$}  {priority:third$}  {time}")?;
     }
     let sum = |computed: bool| -> Duration {
-        let of_kind = waiting.iter().filter(|(at, run)| of(at) && (run.estimate.of_runs == 0) == computed);
-        of_kind.map(|(_, run)| run.estimate.time).sum()
+        let of_kind = waiting.iter().filter(|(at, _, estimate, _)| of(at) && (estimate.of_runs == 0) == computed);
+        of_kind.map(|(_, _, estimate, _)| estimate.time).sum()
     };
-    let kept = waiting.iter().filter(|(at, _)| of(at));
-    let cases: usize = kept.map(|(_, run)| plan.cases(run, &run.phones).len()).sum();
+    let kept = waiting
+        .iter()
+        .filter(|(at, ..)| of(at))
+        .flat_map(|(_, _, _, next)| next.scenarios.iter().map(|scenario| plan.cases_of(scenario, &next.phones).len()));
+    let cases: usize = kept.sum();
     let parts = [(sum(false), "by what runs took before"), (sum(true), "at most, computed from the phones' timers")];
     let parts = parts.iter().filter(|(time, _)| !time.is_zero());
     let parts: Vec<String> = parts.map(|(time, how)| format!("{} {how}", length(*time))).collect();

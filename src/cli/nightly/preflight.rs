@@ -1,6 +1,6 @@
 //! Phones looked at: `siprig check --preflight` in a process of its own.
 
-use std::{process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use nix::{
     sys::{
@@ -23,6 +23,8 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(150);
 /// How long it may take to end in good order.
 const GOOD_ORDER: Duration = Duration::from_secs(10);
+/// After how long a look that could not be made is tried again.
+const AGAIN: Duration = Duration::from_secs(20);
 /// The longest document that is taken from it.
 const LONGEST: u64 = 64 << 20;
 
@@ -51,6 +53,25 @@ pub(super) enum Looked {
 pub(super) async fn look(
     surroundings: &Surroundings,
     phones: &[PhoneName],
+    report_dir: &Path,
+    signals: &mut Signals,
+    clock: &RunClock,
+) -> Result<Looked, UserError> {
+    let looked = once(surroundings, phones, report_dir, signals, clock).await?;
+    let Looked::Failed(_) = looked else { return Ok(looked) };
+    // Somebody may have had the bench, or is just about to give it back.
+    let again = clock.now() + AGAIN;
+    tokio::select! {
+        by = signals.next() => return Ok(Looked::Stopped(by)),
+        () = clock.wait(Some(again)) => {}
+    }
+    once(surroundings, phones, report_dir, signals, clock).await
+}
+
+async fn once(
+    surroundings: &Surroundings,
+    phones: &[PhoneName],
+    report_dir: &Path,
     signals: &mut Signals,
     clock: &RunClock,
 ) -> Result<Looked, UserError> {
@@ -59,6 +80,7 @@ pub(super) async fn look(
     let mut command = Command::new("/proc/self/exe");
     command.arg0("siprig");
     command.args(["check", "--preflight", "--json", "--phones", &names.join(",")]);
+    command.arg("--report-dir").arg(report_dir);
     if let Some(bench) = &surroundings.bench {
         command.args(["--bench", bench]);
     }

@@ -163,7 +163,7 @@ pub(super) fn place(night: &Night, look: Look) -> String {
     let all = night.plan.runs.len();
     let outcomes: Vec<Case> = night.outcomes().into_iter().map(|outcome| outcome.case).collect();
     let decided: Vec<Case> = outcomes.into_iter().filter(|case| case.verdict != Verdict::NotRun).collect();
-    let left: Duration = night.waiting().map(|(_, run)| run.estimate.time).sum();
+    let left: Duration = night.waits().iter().map(|waits| waits.time).sum();
     let text = format!(
         "{} of {all} runs done: {}; {} to go",
         night.done(),

@@ -4,6 +4,7 @@
 //! stays so until it is gone; what somebody wants to keep has a file `keep` in it.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -175,8 +176,14 @@ fn taken(path: &Path, device: u64) -> io::Result<Option<u64>> {
 fn remove(report_dir: &Path, unit: &Unit) -> io::Result<()> {
     let lock = File::options().append(true).open(&unit.own)?;
     lock.try_lock().map_err(|_| io::Error::other("somebody has just begun to write to it"))?;
-    let going = report_dir.join(format!("{GOING}{}", unit.name));
-    fs::rename(report_dir.join(&unit.name), &going)?;
+    let directory = unit.own.parent().ok_or_else(|| io::Error::other("it is nowhere"))?;
+    if fs::symlink_metadata(directory.join(KEEP)).is_ok() {
+        return Err(io::Error::other("somebody has just said that it is to be kept"));
+    }
+    let mut going = OsString::from(GOING);
+    going.push(directory.file_name().unwrap_or_default());
+    let going = report_dir.join(going);
+    fs::rename(directory, &going)?;
     // This follows no links, whatever becomes of the directory meanwhile.
     fs::remove_dir_all(going)
 }

@@ -221,7 +221,7 @@ fn run(told: &[Verdict], deaths: &BTreeSet<usize>) -> Vec<Entry> {
             continue;
         }
         let finished = loop {
-            let Some(at) = budget::next(night.waiting(), None) else {
+            let Some(at) = budget::next(night.waits(), None) else {
                 break live(&mut night, Event::Closed { exit: 0, stopped_by: None });
             };
             let (planned, attempts, _) = night.runs().nth(at).unwrap();

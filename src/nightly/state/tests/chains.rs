@@ -68,6 +68,16 @@ fn what_was_over_when_the_night_was_killed_is_done_and_the_rest_is_run() {
 }
 
 #[test]
+fn what_is_left_of_a_chain_takes_its_share_of_the_time() {
+    let (plan, _) = begun();
+    let run = &plan.runs[0];
+    let all: Vec<String> = ALL.map(str::to_owned).to_vec();
+    assert_eq!(run.share(&all), run.estimate.time);
+    assert_eq!(run.share(&all[2..]), run.estimate.time / 3);
+    assert_eq!(run.share(&[]), Duration::ZERO);
+}
+
+#[test]
 fn a_run_that_falls_costs_the_scenario_in_which_it_fell_and_what_comes_after_has_its_turn() {
     let (plan, mut entries) = begun();
     entries.push(ended(&plan, 1, Ending::Crashed, &[("baseline", Pass)]));

@@ -62,7 +62,7 @@ fn a_parked_phone_has_no_turn_and_its_cases_say_why_until_a_later_look_finds_not
     assert!(next(&entries, 4).is_empty());
     entries.push(looked(6, &["p2"], vec![found(Some("p2"), State::Ok)]));
     assert_eq!(next(&entries, 4), ["p2".into()], "what it missed, and nobody else");
-    assert_eq!(Night::of(&entries).unwrap().outcomes()[5].case.code.as_deref(), Some("in-flight"));
+    assert_eq!(Night::of(&entries).unwrap().outcomes()[5].case.code.as_deref(), Some("not-begun"));
 }
 
 #[test]
@@ -74,6 +74,38 @@ fn a_run_all_of_whose_phones_are_parked_is_done_and_a_bench_that_is_not_fit_says
     assert_eq!(Night::of(&entries).unwrap().unfit, None);
     entries.push(looked(2, &["p1"], vec![found(None, State::Problem)]));
     assert_eq!(Night::of(&entries).unwrap().unfit.as_deref(), Some("the console is that of p7"));
+}
+
+#[test]
+fn who_is_parked_is_still_missing_and_who_is_tried_together_with_it_has_no_turn_either() {
+    let (plan, mut entries) = planned();
+    let mut together = plan.clone();
+    together.runs[4].together = true;
+    entries[0] = sample::at(0, Event::Planned { plan: Box::new(together) });
+    entries.push(looked(1, &["p1", "p2"], vec![found(Some("p2"), State::Problem)]));
+    assert!(next(&entries, 4).is_empty());
+    let night = Night::of(&entries).unwrap();
+    assert_eq!(night.missing().into_iter().collect::<Vec<_>>(), ["p1".into(), "p2".into()]);
+    let case = &night.outcomes()[4].case;
+    assert_eq!((case.id.phone.0.as_str(), case.code.as_deref()), ("p1", Some("parked")));
+    assert!(case.reason.as_deref().unwrap().starts_with("p2 takes no part"), "{case:?}");
+    assert!(!night.parked[&"p2".into()].may_heal(), "cables do not");
+}
+
+#[test]
+fn of_a_run_that_fell_every_phone_is_doubtful_and_a_clock_that_was_set_back_changes_nothing() {
+    let (plan, mut entries) = planned();
+    entries.push(sample::at(500, sample::began(&plan, 0, 1)));
+    entries.push(sample::at(501, sample::ended(&plan, 0, 1, &[Verdict::Pass])));
+    entries.push(sample::at(2, sample::began(&plan, 4, 1)));
+    let end = End { end: Ending::Crashed, exit: None, why: None };
+    let run = plan.runs[4].id.clone();
+    entries.push(sample::at(3, Event::Ended { run, attempt: 1, end, took_ms: 1, directory: None, cases: vec![] }));
+    assert_eq!(Night::of(&entries).unwrap().doubtful(), ["p1".into(), "p2".into()]);
+    assert!(!Night::of(&entries).unwrap().unlooked);
+    let failed = Some("the bench is held".to_owned());
+    entries.push(sample::at(4, Event::Preflight { phones: vec!["p1".into()], found: vec![], failed }));
+    assert!(Night::of(&entries).unwrap().unlooked);
 }
 
 #[test]
