@@ -8,6 +8,7 @@
 //! | [`plan`] | a suite and a bench in, runs in their order out |
 //! | [`ledger`] | the file |
 //! | [`state`] | the fold: which run is where, what is next |
+//! | [`attempt`] | what became of an attempt at a run |
 //! | [`reach`] | how far an attempt came with its scenarios |
 //! | [`outcome`] | what a case came to, of all attempts |
 //! | [`before`] | what cases came to in the nights before |
@@ -24,6 +25,7 @@
 //! Not here: how a run is begun and ended (the command line does that, each in a process of its own), and any clock.
 
 pub mod annotations;
+pub mod attempt;
 pub mod before;
 pub mod budget;
 pub mod finding;

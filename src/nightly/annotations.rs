@@ -38,6 +38,8 @@ fn shown<'o>(outcomes: &'o [Outcome], before: &Before) -> Vec<(Weight, &'o Outco
             _ if before::breaks(verdict, expected) && before.is_new(&outcome.case) => Weight::New,
             _ if before::breaks(verdict, expected) => Weight::Broken,
             Verdict::RigError => Weight::Rig,
+            // Somebody has to look at its phone.
+            Verdict::NotRun if outcome.case.code.as_deref() == Some("parked") => Weight::Rig,
             Verdict::Flaky => Weight::Flaky,
             Verdict::Fail => Weight::Known,
             Verdict::Pass | Verdict::Skipped | Verdict::NotRun => return None,

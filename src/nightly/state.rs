@@ -7,10 +7,12 @@ use std::{
     time::Duration,
 };
 
+pub use super::attempt::{Attempt, Fate};
 use super::{
+    attempt::could_not_begin,
     budget::Waits,
     finding,
-    ledger::{End, Ending, Entry, Event, Handed},
+    ledger::{Ending, Entry, Event, Handed},
     outcome,
     parking::{self, Parked},
     plan::{NightPlan, PlannedRun, RunId},
@@ -75,65 +77,6 @@ pub struct Closed {
 struct Progress {
     attempts: Vec<Attempt>,
     left: Option<String>,
-}
-
-/// One attempt at a run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Attempt {
-    /// Its number, from 1.
-    pub number: u32,
-    /// Who takes part.
-    pub phones: Vec<PhoneName>,
-    /// Names of the scenarios that are run, in their order.
-    pub scenarios: Vec<String>,
-    /// It could not begin, and somebody has gone on with the night since: it counts no more.
-    pub is_void: bool,
-    /// What scenarios of a chain came to while the run went on.
-    pub decided: Vec<Case>,
-    /// How long each of them took.
-    pub took: BTreeMap<String, Duration>,
-    /// When it began, in nanoseconds since the Unix epoch.
-    pub began_unix_ns: i64,
-    /// What became of it.
-    pub fate: Fate,
-}
-
-/// What became of an attempt.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fate {
-    /// It goes on, or was cut off without anybody noting it.
-    InFlight,
-    /// It was cut off.
-    Interrupted {
-        /// The day, in UTC.
-        on: Day,
-        /// By what.
-        by: String,
-        /// Its directory, within that of the night.
-        directory: Option<String>,
-        /// What it had decided.
-        cases: Vec<Case>,
-    },
-    /// It came to its end.
-    Ended {
-        /// The day, in UTC, which decides what is known about its failures.
-        on: Day,
-        /// How.
-        end: End,
-        /// How long it took.
-        took: Duration,
-        /// Its directory, within that of the night.
-        directory: Option<String>,
-        /// What it told of its cases.
-        cases: Vec<Case>,
-    },
-}
-
-impl Fate {
-    /// Whether the run never came so far that a phone could have been tried.
-    fn could_not_begin(&self) -> bool {
-        matches!(self, Self::Ended { end, cases, .. } if could_not_begin(end, cases))
-    }
 }
 
 /// Where a run is.
@@ -351,9 +294,10 @@ impl Night {
             let cases = self.plan.cases_of(name, std::slice::from_ref(phone));
             cases.iter().any(|id| {
                 let tries = self.tries(id, &reached);
-                let is_new = tries.iter().any(|tried| self.plan.is_to_be_confirmed(&tried.case));
-                let retry = if is_new { run.retry.max(1) } else { run.retry };
-                times(name, phone) <= retry as usize && tries.iter().all(|tried| outcome::is_unsettled(&tried.case))
+                let new = tries.iter().filter(|tried| self.plan.is_to_be_confirmed(&tried.case)).count();
+                // What was seen but once, and is new, is seen once more.
+                let retry = run.retry as usize + usize::from(new == 1);
+                times(name, phone) <= retry && tries.iter().all(|tried| outcome::is_unsettled(&tried.case))
             })
         })
     }
@@ -494,9 +438,4 @@ impl Night {
     pub fn is_in_vain(&self) -> bool {
         self.in_vain.len() >= IN_VAIN
     }
-}
-
-/// Whether a run never came so far that a phone could have been tried.
-fn could_not_begin(end: &End, cases: &[Case]) -> bool {
-    matches!(end.end, Ending::Busy | Ending::File | Ending::Rig) && cases.is_empty()
 }

@@ -255,11 +255,17 @@ impl Conductor {
         self.teller.say(&format!("preflight of {}: a minute, or less", names.join(", ")));
         let began = self.clock.now();
         let before: Vec<PhoneName> = self.night.parked.keys().cloned().collect();
+        let mut asked =
+            signal(SignalKind::user_defined1()).map_err(|error| state::unexpected("listen to signals", &error))?;
         let mut looking =
             Box::pin(preflight::look(&self.night.plan.surroundings, &phones, &self.directory, signals, &self.clock));
         let looked = loop {
             tokio::select! {
                 looked = &mut looking => break looked?,
+                _ = asked.recv() => {
+                    self.teller.say(&told::place(&self.night, Look::PLAIN));
+                    self.teller.say("  the phones are being looked at");
+                }
                 () = self.clock.wait(Some(self.teller.due())) => self.teller.say("  the phones are still being looked at"),
                 () = self.clock.wait(Some(self.watchers.due())) => self.watch(),
             }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{sample, *};
-use crate::{nightly::budget, verdict::Verdict};
+use crate::{
+    nightly::{budget, ledger::End},
+    verdict::Verdict,
+};
 
 fn verdicts(night: &Night) -> Vec<Verdict> {
     night.outcomes().iter().map(|outcome| outcome.case.verdict).collect()
