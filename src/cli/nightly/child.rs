@@ -313,6 +313,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_run_without_one_of_its_reports_lacks_them_whatever_its_exit_code() {
+        let run = tempfile::tempdir().unwrap();
+        for file in ["summary.json", "junit.xml", "report.html"] {
+            assert!(lacks_reports(run.path()), "without {file}");
+            std::fs::write(run.path().join(file), "").unwrap();
+        }
+        assert!(!lacks_reports(run.path()));
+        std::fs::remove_file(run.path().join("junit.xml")).unwrap();
+        std::fs::create_dir(run.path().join("junit.xml")).unwrap();
+        assert!(lacks_reports(run.path()), "a directory is no report");
+    }
+
     /// A night whose run in flight has written so much of a journal of two phones.
     fn night(records: impl FnOnce(&mut Vec<crate::event::Record>)) -> tempfile::TempDir {
         use crate::{
