@@ -34,6 +34,7 @@ use crate::{
 };
 
 mod annotate;
+mod begun;
 mod chain;
 mod child;
 mod conduct;

@@ -9,19 +9,17 @@ use std::{
 };
 
 use nix::{
-    sys::{
-        prctl::set_pdeathsig,
-        signal::{Signal, kill},
-    },
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
-    process::{Child, Command},
+    process::Child,
     sync::watch,
     task::JoinHandle,
 };
 
+use super::begun;
 use crate::{
     cli::{error::UserError, exit::Exit, state},
     driver::clock::RunClock,
@@ -85,36 +83,15 @@ impl Running {
             let message = format!("cannot write {}: {error}", log.display());
             UserError::new(Exit::Rig, message, "is there room on its disk?")
         })?;
-        let names: Vec<&str> = order.next.phones.iter().map(|phone| phone.0.as_str()).collect();
         let scenarios = order.run.scenarios.iter().filter(|scenario| order.next.scenarios.contains(&scenario.name));
-        // The program that this is, also when another one has taken its place on the disk meanwhile.
-        let mut command = Command::new("/proc/self/exe");
-        command.arg0("siprig");
-        command.arg("run").args(scenarios.map(|scenario| &scenario.named));
-        command.args(["--json", "--phones", &names.join(",")]);
+        let words = std::iter::once("run").chain(scenarios.map(|scenario| scenario.named.as_str()));
+        let mut command = begun::command(words, &order.next.phones, order.surroundings);
         command.arg("--report-dir").arg(order.night).arg("--announce").arg(&announcement);
         command.args(["--of-night", "--wait", &humantime::format_duration(order.wait).to_string()]);
-        if let Some(bench) = &order.surroundings.bench {
-            command.args(["--bench", bench]);
-        }
-        for change in &order.surroundings.overrides {
-            command.args(["--set", change]);
-        }
         if order.surroundings.allow_link_down {
             command.arg("--allow-link-down");
         }
-        command.current_dir(&order.surroundings.directory);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Who began the night hears from the night alone.
-        for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
-            command.env_remove(name);
-        }
-        // A terminal's Ctrl-C is the night's, which hands it on once.
-        command.process_group(0);
-        // SAFETY: prctl(2) alone is called between fork and exec, which is async-signal-safe.
-        unsafe {
-            command.pre_exec(|| set_pdeathsig(Signal::SIGTERM).map_err(Into::into));
-        }
+        command.stderr(Stdio::piped());
         let mut process = command.spawn().map_err(|error| state::unexpected("begin a run", &error))?;
         let (last, said) = watch::channel(String::new());
         let words = tokio::spawn(keep(process.stderr.take(), kept, last));

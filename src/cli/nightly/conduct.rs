@@ -257,8 +257,9 @@ impl Conductor {
         let before: Vec<PhoneName> = self.night.parked.keys().cloned().collect();
         let mut asked =
             signal(SignalKind::user_defined1()).map_err(|error| state::unexpected("listen to signals", &error))?;
-        let mut looking =
-            Box::pin(preflight::look(&self.night.plan.surroundings, &phones, &self.directory, signals, &self.clock));
+        let (surroundings, report_dir) = (&self.night.plan.surroundings, self.directory.as_path());
+        let what = preflight::Look { surroundings, phones: &phones, report_dir };
+        let mut looking = Box::pin(preflight::look(what, signals, &self.clock));
         let looked = loop {
             tokio::select! {
                 looked = &mut looking => break looked?,

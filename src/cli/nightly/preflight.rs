@@ -3,15 +3,13 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use nix::{
-    sys::{
-        prctl::set_pdeathsig,
-        signal::{Signal, kill},
-    },
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde::Deserialize;
-use tokio::{io::AsyncReadExt, process::Command};
+use tokio::io::AsyncReadExt;
 
+use super::begun;
 use crate::{
     cli::{error::UserError, state},
     driver::{clock::RunClock, signals::Signals},
@@ -46,18 +44,21 @@ pub(super) enum Looked {
     Stopped(&'static str),
 }
 
-/// Looks at phones of a bench.
+/// What is to be looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) phones: &'a [PhoneName],
+    /// Where the disk has to have room.
+    pub(super) report_dir: &'a Path,
+}
+
+/// Looks at phones of a bench, once more if that can not be made.
 ///
 /// # Errors
 /// If there can be no such process.
-pub(super) async fn look(
-    surroundings: &Surroundings,
-    phones: &[PhoneName],
-    report_dir: &Path,
-    signals: &mut Signals,
-    clock: &RunClock,
-) -> Result<Looked, UserError> {
-    let looked = once(surroundings, phones, report_dir, signals, clock).await?;
+pub(super) async fn look(look: Look<'_>, signals: &mut Signals, clock: &RunClock) -> Result<Looked, UserError> {
+    let looked = once(look, signals, clock).await?;
     let Looked::Failed(_) = looked else { return Ok(looked) };
     // Somebody may have had the bench, or is just about to give it back.
     let again = clock.now() + AGAIN;
@@ -65,35 +66,12 @@ pub(super) async fn look(
         by = signals.next() => return Ok(Looked::Stopped(by)),
         () = clock.wait(Some(again)) => {}
     }
-    once(surroundings, phones, report_dir, signals, clock).await
+    once(look, signals, clock).await
 }
 
-async fn once(
-    surroundings: &Surroundings,
-    phones: &[PhoneName],
-    report_dir: &Path,
-    signals: &mut Signals,
-    clock: &RunClock,
-) -> Result<Looked, UserError> {
-    let names: Vec<&str> = phones.iter().map(|phone| phone.0.as_str()).collect();
-    // The program that this is, also when another one has taken its place on the disk meanwhile.
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("siprig");
-    command.args(["check", "--preflight", "--json", "--phones", &names.join(",")]);
-    command.arg("--report-dir").arg(report_dir);
-    if let Some(bench) = &surroundings.bench {
-        command.args(["--bench", bench]);
-    }
-    surroundings.overrides.iter().for_each(|change| {
-        command.args(["--set", change]);
-    });
-    command.current_dir(&surroundings.directory);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    command.process_group(0).kill_on_drop(true);
-    // SAFETY: prctl(2) alone is called between fork and exec, which is async-signal-safe.
-    unsafe {
-        command.pre_exec(|| set_pdeathsig(Signal::SIGTERM).map_err(Into::into));
-    }
+async fn once(look: Look<'_>, signals: &mut Signals, clock: &RunClock) -> Result<Looked, UserError> {
+    let mut command = begun::command(["check", "--preflight"], look.phones, look.surroundings);
+    command.arg("--report-dir").arg(look.report_dir).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| state::unexpected("look at the phones", &error))?;
     let end = |child: &tokio::process::Child| {
         let id = child.id().and_then(|id| i32::try_from(id).ok());
